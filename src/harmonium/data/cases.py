@@ -1,0 +1,400 @@
+"""One split of a data set: rows that can be gathered as dense batches at any time, in any order."""
+
+from __future__ import annotations
+
+import hashlib
+import operator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+
+from .binarize import THRESHOLD, Binarization, Sampler
+from .gather import gather_rows, gather_sparse, gather_standard, gather_threshold
+from .mapped import Pages, find_mapping
+from .summary import Summary, summarise
+
+__all__ = ["Cases", "Standard", "as_cases", "from_source"]
+
+Array = np.ndarray[Any, Any]
+Index = np.ndarray[Any, np.dtype[np.int64]]
+
+CHUNK_BYTES = 4 * 2**20  # of a pass over all cases: large enough to hide the calls, small enough for the cache
+HASH_WHOLE_BYTES = 64 * 2**20
+HASH_ROWS = 4096
+
+
+@dataclass(frozen=True)
+class Standard:
+    """Column means and scales, (features,) each, that standardise a table: (x - mean) / scale."""
+
+    mean: Array
+    scale: Array
+
+
+class Cases:
+    """The cases of one split, array-like of shape (cases, features).
+
+    The values are kept as they came (bytes, bools, floats, a memory-mapped file, a sparse matrix) and become dense
+    floats only batch by batch.  Make them with `as_cases` or `harmonium.data.load`.
+
+    Attributes:
+        shape: (cases, features).
+        dtype: of the stored values, not of the batches.
+        binarization: None, ``"threshold"``, ``"fixed"`` or ``"dynamic"``: how grey values become binary here.
+        log_jacobian: nats per case to *add* to a log-density of these values to get that of the values before they
+            were standardised; 0 where nothing was standardised.
+        source: JSON-able dict from which `from_source` makes the same cases again, or None.
+
+    >>> cases = as_cases([[0, 1, 1], [1, 0, 1]])
+    >>> cases.shape, cases.rows(torch.tensor([1])).tolist()
+    ((2, 3), [[1.0, 0.0, 1.0]])
+    """
+
+    __slots__ = (
+        "_divisor",
+        "_order",
+        "_pages",
+        "_sampler",
+        "_standard",
+        "_summary",
+        "_values",
+        "binarization",
+        "log_jacobian",
+        "shape",
+        "source",
+    )
+
+    def __init__(
+        self,
+        values: Array | sparse.csr_array,
+        *,
+        order: Index | None = None,
+        divisor: float = 1.0,
+        binarization: Binarization | None = None,
+        sampler: Sampler | None = None,
+        standard: Standard | None = None,
+        source: Mapping[str, Any] | None = None,
+    ) -> None:
+        mapping = find_mapping(values) if isinstance(values, np.ndarray) else None
+        self._values = np.asarray(values) if isinstance(values, np.ndarray) else values
+        self._pages = None if mapping is None else Pages(mapping, values.shape[1] * values.dtype.itemsize)
+        self._order = order
+        self._divisor = divisor
+        self._sampler = sampler
+        self._standard = standard
+        self._summary: Summary | None = None
+        self.binarization = binarization
+        self.log_jacobian = 0.0 if standard is None else -float(np.log(standard.scale).sum())
+        self.shape: tuple[int, int] = (values.shape[0] if order is None else len(order), values.shape[1])
+        self.source = None if source is None else dict(source)
+
+    def derive(self, **changes: Any) -> Cases:
+        """The same stored values, seen otherwise: the arguments of the constructor that change."""
+        kept = {
+            "order": self._order,
+            "divisor": self._divisor,
+            "binarization": self.binarization,
+            "sampler": self._sampler,
+            "standard": self._standard,
+            "source": self.source,
+        }
+        return Cases(changes.pop("values", self._values), **(kept | changes))
+
+    # ---------------------------------------------------------------- as an array
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(self._values.dtype)
+
+    @property
+    def ndim(self) -> int:
+        return 2
+
+    @property
+    def mapped(self) -> bool:
+        """Whether the values lie in a memory-mapped file."""
+        return self._pages is not None
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        if copy is False:
+            raise ValueError("cases become an array only by copying: use np.asarray(cases) without copy=False")
+        dense = self.rows(np.arange(len(self))).numpy()
+        return dense if dtype is None else dense.astype(dtype, copy=False)
+
+    def __getitem__(self, index: int | slice | list[int] | Array | Tensor) -> Array:
+        """Rows by number, slice or index array (a mask of bools too), as float32 of epoch 0."""
+        numbers = _numbers(index, len(self))
+        dense: Array = self.rows(np.atleast_1d(numbers)).numpy()
+        return dense if np.ndim(numbers) else dense[0]
+
+    def __repr__(self) -> str:
+        notes = [str(self.dtype)]
+        if sparse.issparse(self._values):
+            notes.append("sparse")
+        if self.mapped:
+            notes.append("memory-mapped")
+        if self.binarization is not None:
+            notes.append(self.binarization)
+        if self._standard is not None:
+            notes.append("standardised")
+        return f"Cases({self.shape[0]} x {self.shape[1]}, {', '.join(notes)})"
+
+    # ---------------------------------------------------------------- as batches
+
+    def rows(
+        self,
+        index: Tensor | Array,
+        *,
+        epoch: int = 0,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+    ) -> Tensor:
+        """The cases of these numbers, (len(index), features): dense, scaled, binarised or standardised.
+
+        Args:
+            index: (rows,) integers from 0 to ``len(self) - 1``, in any order, repeated or not.
+            epoch: which binarisation of ``"dynamic"`` cases; the others do not depend on it.
+            dtype: of the result; ``torch.float64`` keeps all digits of float64 values.
+            device: where the result goes.
+
+        Raises:
+            IndexError: a number is outside the cases.
+        """
+        where = _as_index(index)
+        work = dtype if dtype in (torch.float32, torch.float64) else torch.float32
+        batch = torch.empty((len(where), self.shape[1]), dtype=work)
+        self._gather(where, batch.numpy())
+        if self._sampler is not None:
+            batch = self._sampler.draw(batch, torch.from_numpy(where), operator.index(epoch))
+        return batch.to(device=device, dtype=dtype)
+
+    def chunks(
+        self, size: int, *, epoch: int = 0, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+    ) -> Iterator[tuple[int, Tensor]]:
+        """All cases in order, as (number of the first, at most ``size`` rows); memory stays that of one chunk.
+
+        >>> [(start, len(chunk)) for start, chunk in as_cases(np.eye(5)).chunks(2)]
+        [(0, 2), (2, 2), (4, 1)]
+        """
+        if size < 1:
+            raise ValueError(f"chunks of size={size}: give a number of rows, 1 or more")
+        for start in range(0, len(self), size):
+            index = np.arange(start, min(start + size, len(self)))
+            yield start, self.rows(index, epoch=epoch, dtype=dtype, device=device)
+
+    def statistics(self) -> Summary:
+        """Mean, variance, range and whether all is finite and binary, by one pass that is remembered.
+
+        Cases that are drawn (``"dynamic"``, ``"fixed"``) answer for the distribution they are drawn from: the mean of
+        the greys m, the variance m (1 - m).
+
+        >>> as_cases([[0.0, 2.0], [1.0, 4.0]]).statistics().mean.tolist()
+        [0.5, 3.0]
+        """
+        if self._summary is None:
+            grey = self if self._sampler is None else self.derive(sampler=None)
+            summary = summarise(grey.chunks(max(1, CHUNK_BYTES // (8 * self.shape[1])), dtype=torch.float64))
+            self._summary = summary if self._sampler is None else _of_draws(summary)
+        return self._summary
+
+    def fingerprint(self) -> str:
+        """Hex hash of the shape, the stored dtype, the values and what is done to them.
+
+        Of tables above 64 MB, 4096 evenly spaced rows stand for all: it tells data sets apart, it is no seal.
+        """
+        digest = hashlib.blake2b(digest_size=16)
+        treatment = (self.shape, self.dtype.str, self._divisor, self.binarization, repr(self._sampler))
+        digest.update(repr(treatment).encode())
+        if self._standard is not None:
+            digest.update(self._standard.mean.tobytes() + self._standard.scale.tobytes())
+        whole = self._stored_bytes() <= HASH_WHOLE_BYTES
+        index = np.arange(len(self)) if whole else np.linspace(0, len(self) - 1, HASH_ROWS).astype(np.int64)
+        for start in range(0, len(index), HASH_ROWS):
+            digest.update(self._raw_bytes(index[start : start + HASH_ROWS]))
+        return digest.hexdigest()
+
+    # ---------------------------------------------------------------- inside
+
+    def _gather(self, where: Index, out: Array) -> None:
+        """Fill ``out`` with everything but the random draw."""
+        table, index = self._values, where
+        if self._order is not None:
+            index = self._order[_within(where, len(self))]
+        if sparse.issparse(table):
+            outside = gather_sparse(table.indptr, table.indices, _plain(table.data), index, out)
+            table, index = out, np.arange(len(out))
+        else:
+            if self._pages is not None:
+                self._pages.touch(index)
+            if _is_foreign(table.dtype):
+                table, index = table[_within(index, len(table))].astype(np.float64), np.arange(len(index))
+            table, outside = _plain(table), -1
+        if outside < 0:
+            outside = self._treat(table, index, out)
+        if outside >= 0:
+            _within(where, len(self))
+
+    def _treat(self, table: Array, index: Index, out: Array) -> int:
+        if self._standard is not None:
+            shift, factor = self._standard.mean * self._divisor, 1.0 / (self._standard.scale * self._divisor)
+            return int(gather_standard(table, index, shift, factor, out))
+        if self.binarization == "threshold":
+            return int(gather_threshold(table, index, THRESHOLD * self._divisor, out))
+        if table is out and self._divisor == 1.0:
+            return -1
+        return int(gather_rows(table, index, self._divisor, out))
+
+    def _stored_bytes(self) -> int:
+        if sparse.issparse(self._values):
+            return int(self._values.data.nbytes)
+        return len(self) * self.shape[1] * self.dtype.itemsize
+
+    def _raw_bytes(self, where: Index) -> bytes:
+        index = where if self._order is None else self._order[where]
+        if self._pages is not None:
+            self._pages.touch(index)
+        block = self._values[index]
+        if sparse.issparse(block):
+            return b"".join(np.asarray(part).tobytes() for part in (block.indptr, block.indices, block.data))
+        return bytes(np.ascontiguousarray(block).tobytes())
+
+
+def as_cases(x: Any, name: str = "data") -> Cases:
+    """Anything with rows, as `Cases`: arrays, SciPy sparse matrices, torch tensors, lists; cases pass through.
+
+    Nothing is copied that need not be, nothing is scaled, and values are looked at only when `Cases.statistics` is
+    asked.  More than two dimensions, as of images (cases, height, width), are flattened to (cases, features).
+
+    Args:
+        x: the cases.
+        name: what messages call them.
+
+    Raises:
+        TypeError: values that are no real numbers (objects, text, complex).
+        ValueError: no rows, no columns, one dimension, or rows of unequal length.
+
+    >>> as_cases(np.zeros((5, 28, 28), dtype=bool))
+    Cases(5 x 784, bool)
+    """
+    if isinstance(x, Cases):
+        return x
+    if sparse.issparse(x):
+        return Cases(_as_csr(x, name))
+    table = _as_table(x, name)
+    if table.ndim < 2:
+        raise ValueError(
+            f"{name} has shape {table.shape}; expected (cases, features): reshape(1, -1) makes one case of a vector"
+        )
+    if 0 in table.shape:
+        raise ValueError(f"{name} has shape {table.shape}: it is empty; give at least one case and one feature")
+    return Cases(table.reshape(len(table), -1))
+
+
+def from_source(source: Mapping[str, Any]) -> Cases:
+    """The cases that `Cases.source` describes, loaded again (as a run that is resumed does).
+
+    >>> from harmonium.data import load
+    >>> from_source(load("digits").valid.source)
+    Cases(300 x 64, uint8, threshold)
+    """
+    from .load import load  # not above: loading makes cases
+
+    cases: Cases = getattr(load(**source["load"]), source["split"])
+    return cases
+
+
+def _as_table(x: Any, name: str) -> Array:
+    if isinstance(x, Tensor):
+        if x.layout != torch.strided:
+            raise TypeError(f"{name} is a torch tensor of layout {x.layout}: give .to_dense() or a SciPy sparse matrix")
+        x = x.detach().cpu()
+        x = (x.float() if x.dtype == torch.bfloat16 else x).numpy()
+    if not isinstance(x, np.ndarray):
+        try:
+            x = np.asarray(x)
+        except ValueError as error:
+            raise ValueError(f"{name} cannot be made an array (rows of unequal length?): {error}") from error
+    _check_kind(x.dtype, name)
+    if x.flags.c_contiguous:
+        return x if isinstance(x, np.memmap) else np.asarray(x)
+    if find_mapping(x) is not None and x.nbytes > HASH_WHOLE_BYTES:
+        raise ValueError(
+            f"{name} is a memory-mapped array stored by columns, whose rows cannot be read one by one: "
+            "store it by rows, np.save(path, np.ascontiguousarray(x))"
+        )
+    return np.ascontiguousarray(x)
+
+
+def _as_csr(x: Any, name: str) -> sparse.csr_array:
+    if x.ndim != 2 or 0 in x.shape:
+        raise ValueError(f"{name} has shape {x.shape}; expected (cases, features), at least one of each")
+    _check_kind(x.dtype, name)
+    table = sparse.csr_array(x)
+    if not table.has_canonical_format:
+        table = table.copy()  # the caller's matrix is not ours to sort
+        table.sum_duplicates()
+    if _is_foreign(table.dtype):
+        table = table.astype(np.float64)
+    return table
+
+
+def _check_kind(dtype: np.dtype[Any], name: str) -> None:
+    if dtype.kind in "biuf":
+        return
+    what = {"O": "Python objects", "U": "text", "S": "text", "c": "complex numbers"}.get(dtype.kind, f"dtype {dtype}")
+    raise TypeError(f"{name} holds {what}; expected bool, integer or real numbers: convert it with .astype(float)")
+
+
+def _as_index(index: Tensor | Array) -> Index:
+    where = index.cpu().numpy() if isinstance(index, Tensor) else np.asarray(index)
+    if where.ndim != 1 or where.dtype.kind not in "iu":
+        raise IndexError(
+            f"index has shape {where.shape} and dtype {where.dtype}; expected (rows,) integers: case numbers"
+        )
+    return np.ascontiguousarray(where, dtype=np.int64)
+
+
+def _numbers(index: int | slice | list[int] | Array | Tensor, count: int) -> Array:
+    """What NumPy's indexing would pick of the numbers 0 .. count - 1, without writing them all down."""
+    if isinstance(index, slice):
+        return np.arange(*index.indices(count))
+    picked = index.cpu().numpy() if isinstance(index, Tensor) else np.asarray(index)
+    if picked.dtype == np.bool_:
+        if picked.shape != (count,):
+            raise IndexError(f"a mask of shape {picked.shape} does not fit {count} cases")
+        return np.flatnonzero(picked)
+    if picked.size == 0:
+        return np.zeros(0, dtype=np.int64)
+    if picked.ndim > 1 or picked.dtype.kind not in "iu":
+        raise IndexError(f"cases are taken by a number, a slice, or a 1-D array of numbers or bools, found {index!r}")
+    return np.where(picked < 0, picked + count, picked)
+
+
+def _within(where: Index, count: int) -> Index:
+    bad = (where < 0) | (where >= count)
+    if bad.any():
+        raise IndexError(f"index holds case {int(where[bad][0])}; there are {count}, numbered from 0")
+    return where
+
+
+def _is_foreign(dtype: np.dtype[Any]) -> bool:
+    """Types that compiled loops do not read: other byte orders, half and extended precision."""
+    return not dtype.isnative or dtype.char in "eg"
+
+
+def _plain(table: Array) -> Array:
+    """Bools as the bytes they are, which spares the loops one more compiled form."""
+    return table.view(np.uint8) if table.dtype == np.bool_ else table
+
+
+def _of_draws(grey: Summary) -> Summary:
+    mean = grey.mean
+    return Summary(mean, mean * (1.0 - mean), 0.0, 1.0, grey.finite, grey.finite, grey.first_bad)

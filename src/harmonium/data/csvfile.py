@@ -1,0 +1,88 @@
+"""Numeric tables as text, with or without a header, whatever their delimiter."""
+
+from __future__ import annotations
+
+import csv
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from .raw import Array, Raw
+
+__all__ = ["read_csv"]
+
+_SAMPLE_CHARACTERS = 2**16
+_DELIMITERS = ",;\t |"
+
+
+def read_csv(path: Path) -> Raw:
+    """A table of numbers, one case per line.
+
+    The first line is a header if none of its cells is a number.  Values are float64, or bytes if all are 0 or 1.
+
+    Raises:
+        ValueError: a cell that is no number, named by row and column, or lines of unequal length.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            sample = file.read(_SAMPLE_CHARACTERS)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not text in UTF-8 ({error}): save it as UTF-8") from error
+    lines = sample.splitlines()
+    delimiter = _delimiter(lines)
+    header = bool(lines) and not any(map(_is_number, next(csv.reader(lines[:1], delimiter=delimiter), [])))
+    try:
+        with warnings.catch_warnings(), path.open(newline="", encoding="utf-8-sig") as file:
+            warnings.simplefilter("ignore")  # of empty input, which is an error below
+            table: Array = np.loadtxt(
+                file, delimiter=delimiter, skiprows=int(header), ndmin=2, quotechar='"', comments=None
+            )
+    except ValueError as error:
+        raise _locate(path, delimiter, header, error) from error
+    if table.size == 0:
+        raise ValueError(f"{path} holds no cases{' below its header' if header else ''}: give at least one line")
+    if ((table == 0) | (table == 1)).all():
+        table = table.astype(np.uint8)
+    return Raw({"train": table})
+
+
+def _delimiter(lines: list[str]) -> str:
+    # Only whole lines, and few: the sniffer's patience ends where its cost begins.
+    sample = "\n".join(lines[:20])
+    try:
+        found = csv.Sniffer().sniff(sample, delimiters=_DELIMITERS).delimiter
+    except csv.Error:
+        found = ","
+    if lines and found not in lines[0]:
+        # The sniffer gives up on short tables, and may take a letter of the header for a delimiter.
+        found = next((mark for mark in _DELIMITERS if mark in lines[0]), ",")
+    return found
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _locate(path: Path, delimiter: str, header: bool, error: Exception) -> ValueError:
+    """The first cell that is to blame, numbered from 1 as in a spreadsheet, header included."""
+    width = None
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        for row, cells in enumerate(csv.reader(file, delimiter=delimiter), start=1):
+            if not cells or (row == 1 and header):
+                continue
+            for column, cell in enumerate(cells, start=1):
+                if not _is_number(cell):
+                    what = f"{cell!r}" if cell.strip() else "nothing"
+                    return ValueError(
+                        f"{path}, row {row}, column {column} holds {what}, not a number: remove the column or write "
+                        "its values as numbers" + (" (or remove the line, if it is a header)" if row == 1 else "")
+                    )
+            width = width or len(cells)
+            if len(cells) != width:
+                return ValueError(f"{path}, row {row} has {len(cells)} cells where row 1 has {width}: mend the line")
+    return ValueError(f"{path} is no table of numbers: {error}")

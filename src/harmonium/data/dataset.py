@@ -1,0 +1,71 @@
+"""What `load` returns: the splits of a data set, their labels, and how they came about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .binarize import Binarization
+from .cases import Cases
+
+__all__ = ["Dataset", "Labels"]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Labels of each split, one per case, as NumPy arrays; None where there are none."""
+
+    train: np.ndarray[Any, Any] | None = None
+    valid: np.ndarray[Any, Any] | None = None
+    test: np.ndarray[Any, Any] | None = None
+
+
+@dataclass(frozen=True, repr=False)
+class Dataset:
+    """A data set, split and made ready for models.
+
+    Attributes:
+        name: its name or the name of its file.
+        train: cases to learn from.
+        valid: cases to choose by, or None where the source has none and none were set aside.
+        test: cases to judge by, or None likewise.
+        labels: ``.train``, ``.valid``, ``.test``: NumPy arrays or None.
+        shape: of the features of one case, (8, 8) for instance; their product is the width of the cases.
+        source: the arguments, JSON-able, with which `load` makes the same data again: ``load(**data.source)``.
+
+    >>> from harmonium.data import load
+    >>> load("digits")
+    Dataset digits: features 8x8, train 1197, valid 300, test 300, threshold
+    """
+
+    name: str
+    train: Cases
+    valid: Cases | None = None
+    test: Cases | None = None
+    labels: Labels = Labels()
+    shape: tuple[int, ...] = ()
+    source: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def binarization(self) -> Binarization | None:
+        """``"threshold"``, ``"fixed"``, ``"dynamic"``; ``"binary"`` where data are 0/1 by nature; None elsewhere.
+
+        Whether they are is found by a pass over the training cases (`Cases.statistics`), made once, when first asked.
+        """
+        if self.train.binarization is not None:
+            return self.train.binarization
+        return "binary" if self.train.statistics().binary else None
+
+    def __repr__(self) -> str:
+        notes = ["features " + "x".join(map(str, self.shape))]
+        for split in ("train", "valid", "test"):
+            cases = getattr(self, split)
+            if cases is not None:
+                notes.append(f"{split} {len(cases)}")
+        if not self.train.mapped and self.binarization is not None:  # a repr is no occasion to read a large file
+            notes.append(self.binarization)
+        if self.source.get("standardize"):
+            notes.append("standardised")
+        return f"Dataset {self.name}: {', '.join(notes)}"

@@ -1,0 +1,104 @@
+"""Reading files: .npz, .npy, .csv, IDX, and folders of IDX files."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from .csvfile import read_csv
+from .idx import is_idx, read_idx_file, read_idx_folder
+from .raw import Array, Raw
+
+__all__ = ["FORMATS", "read_path"]
+
+FORMATS = ".npz, .npy, .csv, .tsv, an IDX file (gzipped or not), or a folder with MNIST's four IDX files"
+
+_SPLITS = ("train", "valid", "test")
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError, NotImplementedError)
+
+
+def read_path(path: Path) -> Raw:
+    """What a file or a folder holds.
+
+    Raises:
+        FileNotFoundError: there is none of that name.
+        ValueError: the format is not known, or the file is damaged, or does not hold what its format asks for.
+    """
+    if not path.exists():
+        raise FileNotFoundError(f"there is no file or folder {path}: check the path (now in {Path.cwd()})")
+    if path.is_dir():
+        return read_idx_folder(path)
+    if path.stat().st_size == 0:
+        raise ValueError(f"{path} is empty: write or fetch it again")
+    match path.suffix.lower():
+        case ".npz":
+            return _read_npz(path)
+        case ".npy":
+            return _read_npy(path)
+        case ".csv" | ".tsv":
+            return read_csv(path)
+    if is_idx(path):
+        return read_idx_file(path)
+    raise ValueError(f"{path} is of no format that can be read: give {FORMATS}")
+
+
+def _read_npy(path: Path) -> Raw:
+    # Mapped, not read: the file may be larger than memory.
+    return Raw({"train": _load(path, mmap_mode="r")})
+
+
+def _read_npz(path: Path) -> Raw:
+    with _load(path) as archive:
+        found = list(archive.files)
+        if {"indptr", "indices", "data", "format"} <= set(found):
+            return Raw({"train": _read_sparse(path)})
+        if "train" not in found:
+            if len(found) != 1:
+                raise ValueError(
+                    f"{path} holds the arrays {', '.join(found) or '(none)'}; expected train, and as you like valid, "
+                    "test, y_train, y_valid, y_test, or one array alone"
+                )
+            return Raw({"train": _member(archive, found[0], path)})
+        splits = {split: _member(archive, split, path) for split in _SPLITS if split in found}
+        labels = {split: _member(archive, f"y_{split}", path) for split in splits if f"y_{split}" in found}
+    for split, values in labels.items():
+        if values.ndim == 0 or len(values) != len(splits[split]):
+            raise ValueError(f"{path}: y_{split} has shape {values.shape}, {split} has {len(splits[split])} cases")
+    return Raw(splits, labels)
+
+
+def _read_sparse(path: Path) -> sparse.csr_array:
+    try:
+        return sparse.csr_array(sparse.load_npz(path))
+    except _DAMAGED as error:
+        raise _damage(path, error) from error
+
+
+def _member(archive: Any, name: str, path: Path) -> Array:
+    try:
+        array: Array = archive[name]
+    except _DAMAGED as error:
+        raise _damage(path, error, f", array {name!r}") from error
+    return array
+
+
+def _load(path: Path, **options: Any) -> Any:
+    try:
+        loaded = np.load(path, allow_pickle=False, **options)
+    except _DAMAGED as error:
+        raise _damage(path, error) from error
+    expected = np.lib.npyio.NpzFile if path.suffix.lower() == ".npz" else np.ndarray
+    if not isinstance(loaded, expected):
+        raise ValueError(f"{path} is named {path.suffix} but is not: name it by what it holds")
+    return loaded
+
+
+def _damage(path: Path, error: Exception, where: str = "") -> ValueError:
+    if "Object arrays" in str(error) or "Python objects" in str(error):
+        return ValueError(f"{path}{where} holds Python objects, which are never read: save numbers (x.astype(float))")
+    return ValueError(f"{path}{where} is damaged, cut short or not {path.suffix} ({error}): write or fetch it again")

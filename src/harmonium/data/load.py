@@ -1,0 +1,242 @@
+"""`load`: a name or a path becomes a `Dataset`."""
+
+from __future__ import annotations
+
+import difflib
+import operator
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harmonium.random import Stream
+
+from .binarize import Sampler, check_choice
+from .cases import CHUNK_BYTES, Cases, Standard, as_cases
+from .dataset import Dataset, Labels
+from .download import cache_folder, download
+from .files import FORMATS, read_path
+from .idx import MNIST_PARTS, find_mnist, read_idx_folder
+from .named import data_folder, names, read_named
+from .raw import Array, Raw
+from .split import split_off
+from .summary import Summary
+
+__all__ = ["load"]
+
+Splits = dict[str, Cases]
+BYTE_LEVELS = 255.0
+
+
+def load(
+    name_or_path: str | os.PathLike[str],
+    *,
+    binarize: str | None = None,
+    standardize: bool = False,
+    seed: int = 0,
+    valid: int | float | None = None,
+    test: int | float | None = None,
+    root: str | os.PathLike[str] | None = None,
+    download: bool = False,
+) -> Dataset:
+    """Load a data set by name or from a file.
+
+    Names: ``"digits"`` (scikit-learn's; 8 x 8, fixed split 1197/300/300, binarised by threshold unless told
+    otherwise), ``"bars-and-stripes"`` (4 x 4; also ``"bars-and-stripes-3x3"`` and so on), ``"shifter"``, ``"mnist"``,
+    and every .npz file in the folder that the variable HARMONIUM_DATA names, by its stem.  Bars-and-stripes and the
+    shifter are complete sets: they have no valid and no test split unless you ask for one.
+
+    Paths: .npz with ``train`` and as you like ``valid``, ``test``, ``y_train``, ``y_valid``, ``y_test`` (or one array,
+    or what SciPy's ``save_npz`` writes); .npy (memory-mapped); .csv (numbers); IDX, gzipped or not; a folder with
+    MNIST's four files.
+
+    Args:
+        name_or_path: what to load.
+        binarize: ``"threshold"`` (1 where grey > 0.5), ``"fixed"`` (drawn once), ``"dynamic"`` (training cases drawn
+            anew every epoch, the rest fixed), ``"grey"`` (not at all), or None: digits by threshold, the rest as they
+            are.  Values must be in [0, 1], or bytes, of which 255 is 1.  Data that are 0/1 by nature stay as they are.
+        standardize: subtract the mean of the training cases and divide by their standard deviation, feature by
+            feature (constant features are only shifted); `Cases.log_jacobian` has the correction of densities.
+        seed: of ``"fixed"``, ``"dynamic"``, ``valid`` and ``test``.
+        valid: how many training cases (int), or which fraction of them (float), to set aside where the source has no
+            such split.
+        test: likewise.
+        root: the folder in place of HARMONIUM_DATA; for mnist also the folder of the four files itself.
+        download: fetch a named set that is found nowhere (see `download`); without it nothing is ever fetched.
+
+    Raises:
+        ValueError: an unknown name or option, a damaged file, values that cannot be binarised.
+        FileNotFoundError: no such file, or a named set whose files are nowhere.
+
+    >>> data = load("digits", binarize="dynamic", seed=1)
+    >>> data.train.shape, data.shape, data.labels.test.shape
+    ((1197, 64), (8, 8), (300,))
+    """
+    check_choice(binarize)
+    if standardize and binarize not in (None, "grey"):
+        raise ValueError(f"standardize=True and binarize={binarize!r} exclude each other: choose one")
+    seed = operator.index(seed)
+    raw, name, where = _find(name_or_path, None if root is None else Path(root).expanduser(), download)
+    source = {
+        "name_or_path": where,
+        "binarize": binarize,
+        "standardize": bool(standardize),
+        "seed": seed,
+        "valid": _plain_number(valid),
+        "test": _plain_number(test),
+        "root": None if root is None else str(Path(root).expanduser().resolve()),
+    }
+    splits, labels, shape = _split(raw, name, valid, test, seed)
+    if raw.levels is not None:
+        splits = {split: cases.derive(divisor=raw.levels) for split, cases in splits.items()}
+    choice = binarize if binarize is not None or standardize else raw.binarize
+    if choice not in (None, "grey"):
+        splits = _binarise(splits, choice, raw.levels is not None, seed, name)
+    if standardize:
+        splits = _standardise(splits, name)
+    splits = {split: cases.derive(source={"load": source, "split": split}) for split, cases in splits.items()}
+    return Dataset(name=name, labels=Labels(**labels), shape=raw.shape or shape, source=source, **splits)
+
+
+# -------------------------------------------------------------------- finding
+
+
+def _find(name_or_path: str | os.PathLike[str], root: Path | None, fetch: bool) -> tuple[Raw, str, str]:
+    """The content, a short name, and the name or absolute path under which it is found again."""
+    asked = os.fspath(name_or_path)
+    if not isinstance(name_or_path, Path):
+        raw = _find_name(asked, root, fetch)
+        if raw is not None:
+            return raw, asked, asked
+    path = Path(asked).expanduser()
+    if not path.exists() and not isinstance(name_or_path, Path) and path.name == asked and not path.suffix:
+        raise _unknown(asked, root)
+    return read_path(path), path.name, str(path.resolve())
+
+
+def _find_name(name: str, root: Path | None, fetch: bool) -> Raw | None:
+    if name == "mnist":
+        return read_idx_folder(_find_mnist(root, fetch))
+    raw = read_named(name)
+    if raw is not None:
+        return raw
+    folder = data_folder(root)
+    if folder is not None and name == Path(name).name and (folder / f"{name}.npz").is_file():
+        return read_path(folder / f"{name}.npz")
+    return None
+
+
+def _find_mnist(root: Path | None, fetch: bool) -> Path:
+    folders = [] if root is None else [root, root / "mnist"]
+    shared = data_folder(None)
+    if shared is not None:
+        folders.append(shared / "mnist")
+    folders.append(cache_folder("mnist"))
+    for folder in folders:
+        if len(find_mnist(folder)) == len(MNIST_PARTS):
+            return folder
+    if fetch:
+        return download("mnist", root)
+    looked = ", ".join(map(str, folders))
+    raise FileNotFoundError(
+        f"the files of mnist are not in {looked}: load with download=True, run `harmonium data download mnist`, or put "
+        "the four IDX files into a folder mnist in the folder that the variable HARMONIUM_DATA names"
+    )
+
+
+def _unknown(name: str, root: Path | None) -> ValueError:
+    known = names(root)
+    near = difflib.get_close_matches(name.lower(), known, n=3)
+    hint = f" did you mean {' or '.join(near)}?" if near else ""
+    return ValueError(
+        f"no data set is named {name!r}, and there is no such file;{hint} known names: {', '.join(known)} "
+        f"(the variable HARMONIUM_DATA names a folder with more); files: {FORMATS}"
+    )
+
+
+def _plain_number(part: Any) -> Any:
+    return part.item() if isinstance(part, np.generic) else part
+
+
+# -------------------------------------------------------------------- splitting
+
+
+def _split(
+    raw: Raw, name: str, valid: int | float | None, test: int | float | None, seed: int
+) -> tuple[Splits, dict[str, Array], tuple[int, ...]]:
+    splits = {split: as_cases(values, f"{name}, {split}") for split, values in raw.splits.items()}
+    labels = dict(raw.labels)
+    shape = tuple(raw.splits["train"].shape[1:])
+    for split, values in raw.splits.items():
+        if tuple(values.shape[1:]) != shape:
+            raise ValueError(f"{name}: {split} has features {tuple(values.shape[1:])}, train has {shape}")
+    asked = {"valid": valid, "test": test}
+    for split, part in asked.items():
+        if part and split in splits:
+            raise ValueError(f"{split}={part}: {name} has its own {split} split of {len(splits[split])}; leave it out")
+    if any(asked.values()):
+        whole, whole_labels = splits["train"], labels.get("train")
+        for split, index in split_off(len(whole), asked, seed).items():
+            splits[split] = whole.derive(order=index)
+            if whole_labels is not None:
+                labels[split] = whole_labels[index]
+    return splits, labels, shape
+
+
+# -------------------------------------------------------------------- binarising, standardising
+
+
+def _binarise(splits: Splits, choice: str, known_grey: bool, seed: int, name: str) -> Splits:
+    if not known_grey:
+        grey = _as_grey(splits, name)
+        if grey is None:
+            return splits
+        splits = grey
+    return {split: _binarise_split(cases, choice, seed, split) for split, cases in splits.items()}
+
+
+def _as_grey(splits: Splits, name: str) -> Splits | None:
+    """Data that do not say what their values mean, as greys in [0, 1]; None if all is 0 or 1 already."""
+    summaries = {split: cases.statistics() for split, cases in splits.items()}
+    for split, summary in summaries.items():
+        _check_finite(summary, f"{name}, {split}")
+    if all(summary.binary for summary in summaries.values()):
+        return None
+    if all(cases.dtype == np.uint8 for cases in splits.values()):
+        return {split: cases.derive(divisor=BYTE_LEVELS) for split, cases in splits.items()}
+    for split, summary in summaries.items():
+        if summary.low < 0.0 or summary.high > 1.0:
+            raise ValueError(
+                f"{name}, {split} has values from {summary.low:g} to {summary.high:g}; only greys in [0, 1], or bytes, "
+                "can be binarised: scale them first"
+            )
+    return splits
+
+
+def _binarise_split(grey: Cases, choice: str, seed: int, split: str) -> Cases:
+    if choice == "threshold":
+        return grey.derive(binarization="threshold")
+    if choice == "dynamic" and split == "train":
+        return grey.derive(binarization="dynamic", sampler=Sampler(Stream(seed, "dynamic"), every_epoch=True))
+    drawn = grey.derive(binarization="fixed", sampler=Sampler(Stream(seed, "binarize", split), every_epoch=False))
+    if grey.mapped:
+        return drawn  # larger than memory perhaps: each case is drawn, always alike, when it is read
+    size = max(1, CHUNK_BYTES // (4 * grey.shape[1]))
+    values = np.concatenate([chunk.numpy().astype(np.uint8) for _, chunk in drawn.chunks(size)])
+    return Cases(values, binarization="fixed")
+
+
+def _check_finite(summary: Summary, what: str) -> None:
+    if summary.first_bad is not None:
+        row, column, value = summary.first_bad
+        raise ValueError(f"{what}, row {row}, column {column} (from 0) holds {value}: mend or remove the case")
+
+
+def _standardise(splits: Splits, name: str) -> Splits:
+    summary = splits["train"].statistics()
+    _check_finite(summary, f"{name}, train")
+    mean, scale = summary.mean.numpy(), summary.variance.sqrt().numpy()
+    # A constant column may have a spread of rounding; dividing by it would blow the rounding up to size one.
+    scale = np.where(scale > 1e-12 * np.abs(mean), scale, 1.0)
+    return {split: cases.derive(standard=Standard(mean, scale)) for split, cases in splits.items()}

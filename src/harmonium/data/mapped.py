@@ -1,0 +1,56 @@
+"""Memory-mapped tables: which file mapping is behind an array, and letting go of the pages that were read.
+
+Pages of a mapped file count as memory of the process until somebody drops them, so a training run over a file
+larger than memory would look (to a batch system, or to the machine's memory killer) as if it had read it whole.
+"""
+
+from __future__ import annotations
+
+import mmap
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Pages", "find_mapping"]
+
+RELEASE_BYTES = 64 * 2**20
+# The kernel maps the pages around a faulting one too if it has them at hand ("fault-around", 64 kB on Linux).
+AROUND_BYTES = 64 * 2**10
+
+
+class Pages:
+    """Counts what was read from one mapping and drops its pages every `RELEASE_BYTES`.
+
+    Dropping is safe at any time: the mapping is read-only, and a page that is needed again is read again.
+    """
+
+    __slots__ = ("_mapping", "_row_bytes", "_touched")
+
+    def __init__(self, mapping: mmap.mmap, row_bytes: int) -> None:
+        self._mapping = mapping
+        self._row_bytes = row_bytes
+        self._touched = 0
+
+    def touch(self, index: np.ndarray[Any, np.dtype[np.int64]]) -> None:
+        """Say that these rows are going to be read."""
+        span = int(index[-1] - index[0]) if len(index) else 0
+        scattered = not 0 <= span <= 4 * len(index)
+        self._touched += len(index) * (self._row_bytes + (AROUND_BYTES if scattered else 0))
+        if self._touched >= RELEASE_BYTES:
+            self._touched = 0
+            if hasattr(mmap, "MADV_DONTNEED"):
+                self._mapping.madvise(mmap.MADV_DONTNEED)
+
+
+def find_mapping(array: np.ndarray[Any, Any]) -> mmap.mmap | None:
+    """The mapping of a file opened read-only that ``array`` views, or None.
+
+    Other modes are left alone: dropping the pages of a copy-on-write mapping would undo the user's changes.
+    """
+    view: object = array
+    while isinstance(view, np.ndarray):
+        if isinstance(view, np.memmap):
+            mapping = getattr(view, "_mmap", None)
+            return mapping if view.mode == "r" and isinstance(mapping, mmap.mmap) else None
+        view = view.base
+    return None

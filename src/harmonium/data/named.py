@@ -1,0 +1,105 @@
+"""The sets that need no file: digits, bars-and-stripes, shifter."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+
+from harmonium.random import Stream
+
+from .raw import Array, Raw
+from .split import permutation
+
+__all__ = ["BUILT_IN", "data_folder", "names", "read_named"]
+
+BUILT_IN = ("bars-and-stripes", "digits", "mnist", "shifter")
+DIGITS_SPLIT = {"train": 1197, "valid": 300, "test": 300}
+LARGEST_BARS = 14
+
+
+def data_folder(root: Path | None) -> Path | None:
+    """Where named files are looked for: ``root``, or the folder that the variable HARMONIUM_DATA names, or nowhere."""
+    if root is not None:
+        return root
+    folder = os.environ.get("HARMONIUM_DATA")
+    return Path(folder).expanduser() if folder else None
+
+
+def names(root: str | os.PathLike[str] | None = None) -> tuple[str, ...]:
+    """Names that `load` knows now: the built-in ones, and the .npz files in ``root`` or in the folder HARMONIUM_DATA.
+
+    >>> "digits" in names()
+    True
+    """
+    folder = data_folder(None if root is None else Path(root))
+    found = [path.stem for path in folder.glob("*.npz")] if folder is not None and folder.is_dir() else []
+    return tuple(sorted({*BUILT_IN, *found}))
+
+
+def read_named(name: str) -> Raw | None:
+    """A built-in set by its name, or None if it is none (``mnist`` is files: see `load`)."""
+    if name == "digits":
+        return _digits()
+    if name == "shifter":
+        return _shifter()
+    if name == "bars-and-stripes":
+        return _bars_and_stripes(4)
+    match = re.fullmatch(r"bars-and-stripes-(\d+)(?:x(\d+))?", name)
+    if match is None:
+        return None
+    height, width = int(match[1]), int(match[2] or match[1])
+    if height != width or not 1 <= height <= LARGEST_BARS:
+        raise ValueError(
+            f"{name!r}: bars and stripes are square, from 1x1 to {LARGEST_BARS}x{LARGEST_BARS}: "
+            "name a size such as bars-and-stripes-3x3"
+        )
+    return _bars_and_stripes(height)
+
+
+def _digits() -> Raw:
+    """The 1797 digits of 8 x 8 pixels in 17 grey levels that come with scikit-learn.
+
+    The split is the same for every seed, so that numbers of different runs can be compared.
+    """
+    from sklearn.datasets import load_digits  # type: ignore[import-untyped]  # takes half a second, needed only here
+
+    bunch = load_digits()
+    images, target = bunch.images.astype(np.uint8), bunch.target.astype(np.int64)
+    order = permutation(len(images), Stream(0, "digits", "split"))
+    splits: dict[str, Array] = {}
+    labels: dict[str, Array] = {}
+    start = 0
+    for split, count in DIGITS_SPLIT.items():
+        index = np.sort(order[start : start + count])
+        splits[split], labels[split] = images[index], target[index]
+        start += count
+    return Raw(splits, labels, levels=16.0, binarize="threshold")
+
+
+def _bars_and_stripes(size: int) -> Raw:
+    """All images of constant columns, then all of constant rows: 2^(size + 1), all-black and all-white in both.
+
+    The data are this multiset, not its distinct patterns: no model's log-likelihoods of the 32 cases of 4 x 4 can sum
+    to more than -108.131.
+    """
+    lines = (np.arange(2**size)[:, None] >> np.arange(size) & 1).astype(np.uint8)
+    stripes = np.repeat(lines[:, None, :], size, axis=1)
+    return Raw({"train": np.concatenate([stripes, stripes.transpose(0, 2, 1)])})
+
+
+def _shifter() -> Raw:
+    """The labelled shifter: 8 bits, the same 8 shifted by one with wrap-around, and which way in one-hot: 768 x 19.
+
+    Each pattern comes with each shift: bit j goes to j + 1 (label 0), stays (1), goes to j - 1 (2), the order of the
+    Shark library.  The labels are in the data too, as bits 16 to 18.
+    """
+    bits = (np.arange(256)[:, None] >> np.arange(8) & 1).astype(np.uint8)
+    cases = np.zeros((256, 3, 19), dtype=np.uint8)
+    for label, shift in enumerate((1, 0, -1)):
+        cases[:, label, :8] = bits
+        cases[:, label, 8:16] = np.roll(bits, shift, axis=1)
+        cases[:, label, 16 + label] = 1
+    return Raw({"train": cases.reshape(768, 19)}, {"train": np.tile(np.arange(3), 256)})

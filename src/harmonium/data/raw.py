@@ -1,0 +1,33 @@
+"""What a reader hands to `load`: splits as they lie in the source, untouched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+__all__ = ["Array", "Raw"]
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Raw:
+    """The content of a source.
+
+    Attributes:
+        splits: ``"train"`` and perhaps ``"valid"`` and ``"test"``: (cases, ...features) arrays, or sparse matrices.
+        labels: of the same splits, (cases,) arrays, where known.
+        shape: of the features of one case; empty means as the arrays have it.
+        levels: the value that stands for full grey (255 of bytes), or None where values are not known to be grey.
+        binarize: what ``binarize=None`` means here.
+    """
+
+    splits: Mapping[str, Array | sparse.csr_array]
+    labels: Mapping[str, Array] = field(default_factory=dict)
+    shape: tuple[int, ...] = ()
+    levels: float | None = None
+    binarize: str | None = None

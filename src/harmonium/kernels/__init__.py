@@ -1,0 +1,49 @@
+"""Random words and fused loops: the only floor that knows how an array is walked through.
+
+On the CPU in float32 and float64 the loops of `fused` run; everywhere else the portable torch code, with the same
+random bits.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harmonium.kernels import fused as loops
+from harmonium.kernels import portable
+from harmonium.kernels.philox import split
+from harmonium.random import Draw
+
+__all__ = ["bernoulli_rows", "is_fused", "permutation", "uniforms"]
+
+
+def is_fused(x: Tensor) -> bool:
+    """Whether the fused loops serve this tensor."""
+    return x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64) and not x.requires_grad
+
+
+def uniforms(draw: Draw, rows: int, units: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Uniforms in (0, 1), shape (rows, units), one word each, the rows counted from ``draw.first``."""
+    index = torch.arange(draw.first, draw.first + rows, device=device)
+    return portable.uniform(portable.words(draw, index, units), dtype)
+
+
+def bernoulli_rows(probability: Tensor, rows: Tensor, draw: Draw) -> Tensor:
+    """Draw 0/1 with the given probabilities, shape (rows, units); row r uses the words of global row ``rows[r]``.
+
+    What a case draws so depends on its index alone, never on its neighbours in a batch.
+    """
+    if is_fused(probability):
+        out = probability.clone(memory_format=torch.contiguous_format)
+        loops.binarise(out.numpy(), rows.numpy(), *split(draw.key, draw.step, draw.site))
+        return out
+    bits = portable.words(draw, rows.to(probability.device), probability.shape[1])
+    return (portable.uniform(bits, probability.dtype) < probability).to(probability.dtype)
+
+
+def permutation(draw: Draw, cases: int) -> Tensor:
+    """A random order of ``cases`` indices, int64: the stable sorting order of one 32-bit word per case."""
+    words = np.empty(4 * ((cases + 3) // 4), np.uint32)
+    loops.fill_row(words, draw.first, *split(draw.key, draw.step, draw.site))
+    return torch.from_numpy(np.argsort(words[:cases], kind="stable"))

@@ -1,0 +1,168 @@
+"""Fused loops over a layer, compiled around a unit's own scalar functions.
+
+A unit type hands over scalar functions of its natural parameters; the factories here own the loops.  Loops are
+single-threaded and release the GIL: matrix products keep the cores, Python threads and forks stay safe.
+
+Every loop sees a layer on a *line* of natural parameters: for row r standing at t[r], unit j of model r // per has
+
+    field     = t[r] * (x[r, j] + slope[g, j]) + start[g, j]
+    curvature = t[r] * curve_slope[g, j] + curve_start[g, j]
+
+x being the input from the couplings.  An ordinary model is t = 1, start = 0.  Families without a curvature pass the
+same arrays twice; the compiler drops what a unit does not read.
+
+The body of each row is a function of its own because LLVM then proves that its arrays do not overlap and vectorises.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numba.extending import register_jitable
+
+from harmonium.kernels.philox import fill_words
+from harmonium.kernels.scalar import uniform
+
+__all__ = ["binarise", "fill_row", "mapper", "sampler", "summer"]
+
+OPTIONS: dict[str, Any] = {"nogil": True, "cache": True, "fastmath": {"contract"}, "error_model": "numpy"}
+
+Scalar = Callable[..., Any]
+
+
+def sampler(draw: Scalar) -> Scalar:
+    """A loop that overwrites x with ``draw(field, curvature, u)``, u uniform in (0, 1), one word per unit."""
+
+    @register_jitable(**OPTIONS)
+    def row(x, t, slope, start, curve_slope, curve_start, words):  # type: ignore[no-untyped-def]
+        for j in range(x.shape[0]):
+            field = t * (x[j] + slope[j]) + start[j]
+            x[j] = draw(field, t * curve_slope[j] + curve_start[j], uniform(field, words[j]))
+
+    @njit(**OPTIONS)  # type: ignore[untyped-decorator]
+    def sample(x, t, slope, start, curve_slope, curve_start, first, k0, k1, c2, c3):  # type: ignore[no-untyped-def]
+        rows, units = x.shape
+        words = np.empty(4 * ((units + 3) // 4), np.uint32)
+        per = rows // slope.shape[0]
+        for r in range(rows):
+            g = r // per
+            fill_words(words, first + r, c2, c3, k0, k1)
+            row(x[r], t[r], slope[g], start[g], curve_slope[g], curve_start[g], words)
+
+    return sample  # type: ignore[no-any-return]
+
+
+def mapper(function: Scalar) -> Scalar:
+    """A loop that overwrites x with ``function(field, curvature)``: a conditional mean, variance or mode."""
+
+    @register_jitable(**OPTIONS)
+    def row(x, t, slope, start, curve_slope, curve_start):  # type: ignore[no-untyped-def]
+        for j in range(x.shape[0]):
+            x[j] = function(t * (x[j] + slope[j]) + start[j], t * curve_slope[j] + curve_start[j])
+
+    @njit(**OPTIONS)  # type: ignore[untyped-decorator]
+    def apply(x, t, slope, start, curve_slope, curve_start):  # type: ignore[no-untyped-def]
+        per = x.shape[0] // slope.shape[0]
+        for r in range(x.shape[0]):
+            g = r // per
+            row(x[r], t[r], slope[g], start[g], curve_slope[g], curve_start[g])
+
+    return apply  # type: ignore[no-any-return]
+
+
+_LANES = 64
+_BLOCKS = 100
+_FACTOR_BITS = 8  # factors lie within 2^-8 ... 2^8
+
+
+def summer(split: Scalar) -> Scalar:
+    """A loop that sums the cumulants of a layer's units at several t for each row.
+
+    ``split(field, curvature)`` returns (summand, factor) with cumulant = summand + log(factor) and the factor within
+    2^-8 ... 2^8: logarithms are taken of products of factors, which is what makes this cheap.
+    """
+
+    @register_jitable(**OPTIONS)
+    def row(x, t, slope, start, curve_slope, curve_start, summands, factors):  # type: ignore[no-untyped-def]
+        for j in range(x.shape[0]):
+            field = t * (x[j] + slope[j]) + start[j]
+            summand, factor = split(field, t * curve_slope[j] + curve_start[j])
+            summands[j] = summand
+            factors[j] = factor
+
+    @njit(**OPTIONS)  # type: ignore[untyped-decorator]
+    def cumulants(x, t, slope, start, curve_slope, curve_start, out):  # type: ignore[no-untyped-def]
+        summands = np.empty(x.shape[1], x.dtype)
+        factors = np.empty(x.shape[1], x.dtype)
+        total = np.empty(_LANES, np.float64)
+        product = np.empty(_LANES, np.float64)
+        per = x.shape[0] // slope.shape[0]
+        for r in range(x.shape[0]):
+            g = r // per
+            for k in range(t.shape[1]):
+                row(x[r], t[r, k], slope[g], start[g], curve_slope[g], curve_start[g], summands, factors)
+                out[r, k] = _sum_and_log(summands, factors, total, product)
+
+    return cumulants  # type: ignore[no-any-return]
+
+
+@register_jitable(**OPTIONS)
+def _accumulate(total, product, summands, factors):  # type: ignore[no-untyped-def]
+    for lane in range(factors.shape[0]):
+        total[lane] += np.float64(summands[lane])
+        product[lane] *= np.float64(factors[lane])
+
+
+@register_jitable(**OPTIONS)
+def _sum_and_log(summands, factors, total, product):  # type: ignore[no-untyped-def]
+    # Lane by lane first, because such a loop vectorises; then lanes are folded while their product cannot overflow.
+    units = factors.shape[0]
+    result = 0.0
+    for first in range(0, units, _LANES * _BLOCKS):
+        last = min(first + _LANES * _BLOCKS, units)
+        total[:] = 0.0
+        product[:] = 1.0
+        for j in range(first, last, _LANES):
+            end = min(j + _LANES, last)
+            _accumulate(total, product, summands[j:end], factors[j:end])
+        width = _LANES
+        while width > 1:
+            width //= 2
+            for lane in range(width):
+                total[lane] += total[lane + width]
+        result += total[0]
+        width = _LANES
+        bits = _FACTOR_BITS * ((last - first + _LANES - 1) // _LANES)
+        while width > 1 and 2 * bits < 1000:
+            width //= 2
+            bits *= 2
+            for lane in range(width):
+                product[lane] *= product[lane + width]
+        for lane in range(width):
+            result += math.log(product[lane])
+    return result
+
+
+@njit(**OPTIONS)  # type: ignore[untyped-decorator]
+def binarise(p, rows, k0, k1, c2, c3):  # type: ignore[no-untyped-def]
+    """Overwrite probabilities p (rows, units) with draws; row r uses the words of global row ``rows[r]``."""
+    words = np.empty(4 * ((p.shape[1] + 3) // 4), np.uint32)
+    for r in range(p.shape[0]):
+        fill_words(words, rows[r], c2, c3, k0, k1)
+        _binarise_row(p[r], words)
+
+
+@register_jitable(**OPTIONS)
+def _binarise_row(p, words):  # type: ignore[no-untyped-def]
+    for j in range(p.shape[0]):
+        p[j] = uniform(p[j], words[j]) < p[j]
+
+
+@njit(**OPTIONS)  # type: ignore[untyped-decorator]
+def fill_row(words, row, k0, k1, c2, c3):  # type: ignore[no-untyped-def]
+    """The words of one whole row (see `fill_words`)."""
+    fill_words(words, row, c2, c3, k0, k1)

@@ -1,0 +1,6 @@
+"""Machines: layers, couplings and what is exact there."""
+
+from harmonium.models.machine import Machine
+from harmonium.models.rbm import RBM
+
+__all__ = ["RBM", "Machine"]

@@ -1,0 +1,273 @@
+"""One machine for the whole family: layers of units plus couplings between them.
+
+The energy of a joint state s = (s_0, s_1, ...) is
+
+    E(s) = sum_i U_i(s_i) - sum_(i,j) s_i . W_ij . s_j,
+
+U_i being the energy of layer i alone.  W_ij has shape (n_i, n_j): its row index belongs to the first layer named, and
+this is the only orientation in the library.  Layers of one *colour* share no coupling, so that they are independent
+given the rest and are updated together; a *sweep* updates every colour once.  A restricted Boltzmann machine is two
+layers of two colours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from harmonium.random import Stream
+from harmonium.units import Line, Natural, Units
+
+__all__ = ["Clamp", "Machine", "Moments", "Phase", "State"]
+
+State = tuple[Tensor | None, ...]
+"""One tensor (..., batch, n_i) per layer; None where a layer is not set."""
+
+Moments = dict[str, Tensor]
+"""Expectations that form a gradient, by parameter name: "weights", "visible_bias", ..."""
+
+Clamp = tuple[Tensor, Tensor]
+"""(mask, values) over the visible units: where the mask is true the value is held."""
+
+
+class Phase(NamedTuple):
+    """What a batch contributes to a gradient: (expected) states and sufficient statistics of every layer."""
+
+    means: tuple[Tensor, ...]
+    statistics: tuple[Natural, ...]
+
+
+class Machine(nn.Module):
+    """Layers, couplings and colour classes.
+
+    Args:
+        layers: unit layers by name; the first ``visible`` of them are visible.
+        couplings: pairs of layer names by coupling name; W has shape (n_first, n_second).
+        colours: layer names updated together, in the order of a sweep.  Colour 0 is the one summed out of weights.
+    """
+
+    data_mean: Tensor | None
+    data_variance: Tensor | None
+    data_cases: Tensor | None
+    chains: Tensor | None
+
+    def __init__(
+        self,
+        layers: dict[str, Units],
+        couplings: dict[str, tuple[str, str]],
+        colours: Sequence[Sequence[str]],
+        dtype: torch.dtype,
+    ) -> None:
+        super().__init__()
+        self.names = list(layers)
+        self.layers = nn.ModuleList(layer.to(dtype) for layer in layers.values())
+        self.edges = {name: (self.names.index(a), self.names.index(b)) for name, (a, b) in couplings.items()}
+        self.couplings = nn.ParameterDict(
+            {name: torch.zeros(self.units(a).size, self.units(b).size, dtype=dtype) for name, (a, b) in self.edges.items()}
+        )
+        self.colours = [[self.names.index(name) for name in colour] for colour in colours]
+        self.fresh = True  # parameters are still those of the constructor, and training may initialise them
+        for buffer in ("data_mean", "data_variance", "data_cases", "chains"):
+            self.register_buffer(buffer, None)
+
+    def units(self, layer: int) -> Units:
+        """The units of a layer."""
+        units = self.layers[layer]
+        assert isinstance(units, Units)
+        return units
+
+    @property
+    def visible(self) -> Units:
+        """The visible layer."""
+        return self.units(0)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision of the parameters."""
+        return self.visible.natural()[0].dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters live."""
+        return self.visible.natural()[0].device
+
+    def parameters_by_name(self) -> dict[str, nn.Parameter]:
+        """All parameters under the names that gradients use: "weights", "visible_bias", ..."""
+        named = dict(self.couplings.items())
+        for name, layer in zip(self.names, self.layers, strict=True):
+            named |= {f"{name}_{key}": parameter for key, parameter in layer.named_parameters()}
+        return named
+
+    # Conditionals ------------------------------------------------------------------------------------------------
+
+    def inputs(self, layer: int, state: State) -> Tensor:
+        """What the other layers send to ``layer``: the sum of s_i . W over its couplings, (..., batch, n)."""
+        total: Tensor | None = None
+        for name, (a, b) in self.edges.items():
+            other = {a: b, b: a}.get(layer)
+            if other is None or (s := state[other]) is None:
+                continue
+            weights = self.couplings[name]
+            x = s @ (weights if layer == b else weights.mT)
+            total = x if total is None else total.add_(x)
+        if total is None:
+            raise ValueError(f"no neighbour of layer {self.names[layer]!r} is set")
+        return total
+
+    @torch.no_grad()
+    def sweep(
+        self,
+        state: State,
+        stream: Stream,
+        steps: int = 1,
+        lines: Sequence[Line] | None = None,
+        clamp: Clamp | None = None,
+    ) -> State:
+        """Block Gibbs sampling: every colour in turn, ``steps`` times (Fischer & Igel 2014, section 3.3 and 4.1).
+
+        Each step takes one step of the stream; a layer's index is the site of its draws.  ``lines`` places every row
+        of the batch on a line between models, one line per layer.
+        """
+        current = list(state)
+        for _ in range(steps):
+            draw = stream.advance()
+            for colour in self.colours:
+                for layer in colour:
+                    line = None if lines is None else lines[layer]
+                    x = self.inputs(layer, tuple(current))
+                    s = self.units(layer).sample(x, draw.at(layer), line)
+                    current[layer] = s if layer or clamp is None else torch.where(clamp[0], clamp[1], s)
+        return tuple(current)
+
+    @torch.no_grad()
+    def average(self, state: State, colour: int = 0) -> Phase:
+        """Replace the layers of one colour by their conditional expectations given the others: exact, and with less
+        noise than a draw (Rao-Blackwell)."""
+        means: list[Tensor] = []
+        statistics: list[Natural] = []
+        for layer, s in enumerate(state):
+            units = self.units(layer)
+            if layer in self.colours[colour]:
+                expected = units.expected_statistics(self.inputs(layer, state))
+            else:
+                assert s is not None
+                expected = units.statistics(s)
+            means.append(expected[0])
+            statistics.append(expected)
+        return Phase(tuple(means), tuple(statistics))
+
+    def infer(self, v: Tensor) -> Phase:
+        """The clamped phase: expectations under p(hidden | v).  Exact where the hidden layers share no coupling."""
+        return self.average((v, *[None] * (len(self.names) - 1)))
+
+    # Gradients ---------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def moments(self, phase: Phase, weight: Tensor | None = None) -> Moments:
+        """Mean over the batch of everything the gradient of the log-likelihood is made of.
+
+        ``weight`` (batch,) weighs the cases; it is normalised to sum to one here, so each phase is divided by its own
+        number of cases.
+        """
+        count = phase.means[0].shape[-2]
+        share = None if weight is None else weight / weight.sum(-1, keepdim=True)
+        moments: Moments = {}
+        for name, (a, b) in self.edges.items():
+            left, right = phase.means[a], phase.means[b]
+            if share is not None:
+                left = left * share.unsqueeze(-1)
+            moments[name] = _outer(left, right, 1.0 if share is not None else 1.0 / count)
+        for name, layer, statistics in zip(self.names, self.layers, phase.statistics, strict=True):
+            assert isinstance(layer, Units)
+            means = tuple(T.mean(-2) if share is None else (share.unsqueeze(-2) @ T).squeeze(-2) for T in statistics)
+            moments |= {f"{name}_{key}": value for key, value in layer.pull(means).items()}
+        return moments
+
+    # Energies and weights ----------------------------------------------------------------------------------------
+
+    def joint_energy(self, state: Sequence[Tensor]) -> Tensor:
+        """E(s) of joint states, (..., batch), float64."""
+        energy = sum(self.units(i).energy(s) for i, s in enumerate(state))
+        for name, (a, b) in self.edges.items():
+            energy = energy - ((state[a].double() @ self.couplings[name].double()) * state[b]).sum(-1)
+        assert isinstance(energy, Tensor)
+        return energy
+
+    def log_weight(
+        self,
+        state: State,
+        colour: int = 0,
+        lines: Sequence[Line] | None = None,
+        inputs: dict[int, Tensor] | None = None,
+    ) -> Tensor:
+        """log of the unnormalised probability of the other layers' states with one colour summed out.
+
+        Shape (..., batch), float64; with ``lines`` whose t is (..., batch, points): (..., batch, points).  The inputs
+        of the summed-out layers may be passed where they are known.
+        """
+        summed = self.colours[colour]
+        total: Tensor | float = 0.0
+        for layer, s in enumerate(state):
+            units, line = self.units(layer), None if lines is None else lines[layer]
+            if layer in summed:
+                x = self.inputs(layer, state) if inputs is None else inputs[layer]
+                total = total + units.cumulant(x, line)
+                continue
+            assert s is not None
+            if line is None:
+                total = total + units.exponent(s)
+                continue
+            slope, start = units.exponent(s, line.slope), units.exponent(s, line.start)
+            if line.t.dim() == s.dim():
+                slope, start = slope.unsqueeze(-1), start.unsqueeze(-1)
+            total = total + start + line.t.double() * slope
+        assert isinstance(total, Tensor)
+        return total
+
+    # Base rate ---------------------------------------------------------------------------------------------------
+
+    def base_rate(self) -> tuple[Natural, ...]:
+        """Natural parameters of the independent model at the start of every path, one entry per layer.
+
+        Visible units have the stored means (and variances) of the training data; without them (`data_mean` None) the
+        means of the model's own mean field.  Hidden layers are at rest.
+        """
+        rest = [self.units(layer).rest() for layer in range(1, len(self.names))]
+        if self.data_mean is None or self.data_variance is None or self.data_cases is None:
+            return self._mean_field_base(), *rest
+        return self.visible.base_rate(self.data_mean, self.data_variance, float(self.data_cases)), *rest
+
+    @torch.no_grad()
+    def _mean_field_base(self, iterations: int = 100) -> Natural:
+        means: list[Tensor | None] = [units.mean(torch.zeros_like(units.natural()[0]).unsqueeze(-2)) for units in self._units()]
+        for _ in range(iterations):
+            for colour in self.colours:
+                for layer in colour:
+                    old = means[layer]
+                    assert old is not None
+                    means[layer] = 0.5 * old + 0.5 * self.units(layer).mean(self.inputs(layer, tuple(means)))
+        mean = means[0]
+        assert mean is not None
+        variance = self.visible.variance(self.inputs(0, tuple(means)))
+        return self.visible.base_rate(mean.squeeze(-2).double(), variance.squeeze(-2).double(), 1e4)
+
+    def _units(self) -> Iterator[Units]:
+        return (self.units(layer) for layer in range(len(self.names)))
+
+    def constrain(self) -> None:
+        """Bring all parameters back into their bounds after an update."""
+        for units in self._units():
+            units.constrain()
+
+    def config(self) -> dict[str, Any]:
+        """JSON-able arguments that build this machine again (see `harmonium.models.store`)."""
+        raise NotImplementedError
+
+
+def _outer(left: Tensor, right: Tensor, scale: float) -> Tensor:
+    if left.dim() == 2:
+        return torch.addmm(left.new_empty(()), left.mT, right, beta=0, alpha=scale)
+    return (left.mT @ right).mul_(scale)

@@ -1,0 +1,177 @@
+"""The restricted Boltzmann machine."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from harmonium import kernels
+from harmonium.models.batch import Array, as_batch
+from harmonium.models.machine import Clamp, Machine
+from harmonium.random import Stream, as_stream
+from harmonium.units import Bernoulli, Gaussian, Units, as_units
+
+__all__ = ["RBM"]
+
+
+class RBM(Machine):
+    """Restricted Boltzmann machine: E(v, h) = -v.W.h - b.v - c.h for binary units (Smolensky 1986; Hinton 2002).
+
+    Args:
+        visible: visible units: an int or a shape (that many `Bernoulli`), or a unit type.
+        hidden: hidden units, likewise.
+        dtype: float32 or float64.
+        seed: of the initial weights, normal with standard deviation 0.01 (training from a fresh model draws them anew
+            from its own seed).
+
+    W has shape (n_visible, n_hidden).  All arrays are (batch, features); everything returned is a torch tensor.
+
+    >>> import harmonium as hm
+    >>> rbm = hm.RBM(4, 2)
+    >>> rbm.hidden_mean([[0, 1, 1, 0]]).shape
+    torch.Size([1, 2])
+    """
+
+    def __init__(
+        self,
+        visible: Units | int | tuple[int, ...],
+        hidden: Units | int | tuple[int, ...],
+        *,
+        dtype: torch.dtype = torch.float32,
+        seed: int | Stream = 0,
+    ) -> None:
+        layers = {"visible": as_units(visible, Bernoulli), "hidden": as_units(hidden, Bernoulli)}
+        if all(isinstance(units, Gaussian) for units in layers.values()):
+            raise ValueError("an RBM with Gaussian units on both sides may have no normalisable distribution: "
+                             "make one side Bernoulli")  # fmt: skip
+        super().__init__(layers, {"weights": ("visible", "hidden")}, [["hidden"], ["visible"]], dtype)
+        self.initialise(as_stream(seed))
+
+    @torch.no_grad()
+    def initialise(self, stream: Stream) -> None:
+        """Draw small normal weights (standard deviation 0.01) and put every layer at rest."""
+        u = kernels.uniforms(stream.child("weights").advance(), *self.weights.shape[-2:], torch.float64, torch.device("cpu"))
+        self.weights.copy_(0.01 * torch.special.ndtri(u))
+        for units in self._units():
+            units.set_natural(units.rest())
+
+    @classmethod
+    def from_arrays(cls, weights: Array, visible_bias: Array, hidden_bias: Array) -> Self:
+        """A binary RBM from W (n_visible, n_hidden), b (n_visible,), c (n_hidden,), copied; E = -v.W.h - b.v - c.h.
+
+        Leading dimensions make a stack of models.  Floating precision is kept; integers become float32.
+
+        Raises:
+            ValueError: where the shapes do not fit together or a value is not finite.
+        """
+        W, b, c = (_parameter(a, name) for a, name in ((weights, "weights"), (visible_bias, "visible_bias"), (hidden_bias, "hidden_bias")))
+        if W.dim() < 2 or b.shape != W.shape[:-1] or c.shape != (*W.shape[:-2], W.shape[-1]):
+            raise ValueError(
+                f"weights {tuple(W.shape)}, visible_bias {tuple(b.shape)} and hidden_bias {tuple(c.shape)} do not fit: "
+                "expected (n_visible, n_hidden), (n_visible,), (n_hidden,)"
+            )
+        rbm = cls(W.shape[-2], W.shape[-1], dtype=W.dtype)
+        rbm.couplings["weights"] = nn.Parameter(W)
+        rbm.visible.bias = nn.Parameter(b.to(W.dtype))
+        rbm.hidden.bias = nn.Parameter(c.to(W.dtype))
+        rbm.fresh = False
+        return rbm
+
+    def to_arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Copies of (weights, visible_bias, hidden_bias) as NumPy arrays; `from_arrays` takes them back."""
+        if not all(isinstance(units, Bernoulli) for units in self._units()):
+            raise ValueError("to_arrays is for Bernoulli units only: use harmonium.save, or state_dict()")
+        W, b, c = (p.detach().cpu().numpy().copy() for p in (self.weights, self.visible_bias, self.hidden_bias))
+        return W, b, c
+
+    @property
+    def hidden(self) -> Units:
+        """The hidden layer."""
+        return self.units(1)
+
+    @property
+    def weights(self) -> nn.Parameter:
+        """W, (n_visible, n_hidden)."""
+        return self.couplings["weights"]
+
+    @property
+    def visible_bias(self) -> Tensor:
+        """b, (n_visible,)."""
+        bias: Tensor = self.visible.bias
+        return bias
+
+    @property
+    def hidden_bias(self) -> Tensor:
+        """c, (n_hidden,)."""
+        bias: Tensor = self.hidden.bias
+        return bias
+
+    def energy(self, v: Array, h: Array) -> Tensor:
+        """E(v, h) in nats, (batch,)."""
+        return self.joint_energy((as_batch(v, self, "v"), as_batch(h, self, "h", layer=1))).to(self.dtype)
+
+    def free_energy(self, v: Array) -> Tensor:
+        """F(v) = -log sum_h exp(-E(v, h)) in nats, (batch,): p(v) = exp(-F(v)) / Z.  Differentiable."""
+        return -self.log_weight((as_batch(v, self, "v"), None)).to(self.dtype)
+
+    def log_prob(self, v: Array, log_partition: Any) -> Tensor:
+        """log p(v) = -F(v) - log Z in nats, (batch,), float64.
+
+        Args:
+            v: cases, (batch, n_visible), within the domain of the visible units.
+            log_partition: log Z as a number, or what `harmonium.log_partition` returned (its value is used).
+        """
+        v = as_batch(v, self, "v", domain=True)
+        return self.log_weight((v, None)) - getattr(log_partition, "value", log_partition)
+
+    def hidden_mean(self, v: Array) -> Tensor:
+        """E[h | v], (batch, n_hidden): for binary units p(h_j = 1 | v) = sigmoid(c_j + sum_i v_i W_ij)."""
+        return self.hidden.mean(self.inputs(1, (as_batch(v, self, "v"), None)))
+
+    def visible_mean(self, h: Array) -> Tensor:
+        """E[v | h], (batch, n_visible): for binary units p(v_i = 1 | h) = sigmoid(b_i + sum_j W_ij h_j)."""
+        return self.visible.mean(self.inputs(0, (None, as_batch(h, self, "h", layer=1))))
+
+    @torch.no_grad()
+    def sample_hidden(self, v: Array, stream: int | Stream) -> Tensor:
+        """A draw of h given v, (batch, n_hidden).  Takes one step of the stream."""
+        x = self.inputs(1, (as_batch(v, self, "v"), None))
+        return self.hidden.sample(x, as_stream(stream).advance().at(1))
+
+    @torch.no_grad()
+    def sample_visible(self, h: Array, stream: int | Stream) -> Tensor:
+        """A draw of v given h, (batch, n_visible).  Takes one step of the stream."""
+        x = self.inputs(0, (None, as_batch(h, self, "h", layer=1)))
+        return self.visible.sample(x, as_stream(stream).advance().at(0))
+
+    @torch.no_grad()
+    def gibbs(
+        self, v: Array, steps: int, stream: int | Stream, beta: float | Tensor = 1.0, clamp: Clamp | None = None
+    ) -> Tensor:
+        """v after ``steps`` full sweeps (h given v, then v given h) at exp(-beta E), (batch, n_visible).
+
+        ``beta`` is one inverse temperature or one per row, (batch,).
+        """
+        v = as_batch(v, self, "v")
+        lines = None
+        if isinstance(beta, Tensor) or beta != 1:
+            t = torch.as_tensor(beta, dtype=self.dtype, device=self.device).expand(v.shape[:-1])
+            lines = [units.line(t) for units in self._units()]
+        out = self.sweep((v, None), as_stream(stream), steps, lines, clamp)[0]
+        assert out is not None
+        return out
+
+    def config(self) -> dict[str, Any]:
+        return {"type": "RBM", "visible": self.visible.config(), "hidden": self.hidden.config()}
+
+
+def _parameter(array: Array, name: str) -> Tensor:
+    tensor = torch.as_tensor(array).detach().clone()
+    if not tensor.is_floating_point():
+        tensor = tensor.float()
+    if not bool(torch.isfinite(tensor).all()):
+        raise ValueError(f"{name} holds values that are not finite")
+    return tensor

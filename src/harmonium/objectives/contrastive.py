@@ -1,0 +1,66 @@
+"""Contrastive divergence and persistent chains: the negative phase from short Gibbs runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harmonium.models.machine import Machine
+from harmonium.objectives.base import Batch, Gradient, Objective, ObjectiveState
+from harmonium.paths.path import independent_sample
+from harmonium.random import Stream
+
+__all__ = ["CD", "PCD"]
+
+
+@dataclass(frozen=True)
+class CD(Objective):
+    """Contrastive divergence: k sweeps starting at the data (Hinton 2002; Fischer & Igel 2014, algorithm 1).
+
+    Biased: the chain has not forgotten the data.  The likelihood can fall while reconstructions improve.
+
+    Args:
+        k: Gibbs sweeps per update.
+    """
+
+    k: int = 1
+
+    def __post_init__(self) -> None:
+        _positive("CD", "k", self.k)
+
+    def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
+        v = model.sweep((batch.v, *[None] * (len(model.names) - 1)), stream, self.k)[0]
+        assert v is not None
+        return Gradient(
+            model.moments(model.infer(batch.v), batch.weight), model.moments(model.infer(v), batch.weight)
+        )
+
+
+@dataclass(frozen=True)
+class PCD(Objective):
+    """Persistent contrastive divergence: chains that go on from update to update (Younes 1989; Tieleman 2008).
+
+    Args:
+        k: Gibbs sweeps per update.
+        chains: number of persistent chains, independent of the batch size.
+    """
+
+    k: int = 1
+    chains: int = 256
+
+    def __post_init__(self) -> None:
+        _positive("PCD", "k", self.k)
+        _positive("PCD", "chains", self.chains)
+
+    def begin(self, model: Machine, stream: Stream) -> ObjectiveState:
+        return {"chains": independent_sample(model, self.chains, stream)}
+
+    def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
+        v = model.sweep((state["chains"], *[None] * (len(model.names) - 1)), stream, self.k)[0]
+        assert v is not None
+        state["chains"] = v
+        return Gradient(model.moments(model.infer(batch.v), batch.weight), model.moments(model.infer(v)))
+
+
+def _positive(who: str, name: str, value: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{who}({name}=...) must be a positive integer, found {value!r}")

@@ -1,0 +1,50 @@
+"""Annealed importance sampling (Neal 2001; Salakhutdinov & Murray 2008), forward and reverse."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from harmonium.models.machine import State
+from harmonium.paths.path import Path
+from harmonium.random import Stream
+
+__all__ = ["Annealing", "anneal"]
+
+
+class Annealing(NamedTuple):
+    """log-weights (chains,), float64, and the state that the chains ended in."""
+
+    log_weights: Tensor
+    state: State
+
+
+@torch.no_grad()
+def anneal(path: Path, t: Tensor, state: State, stream: Stream) -> Annealing:
+    """Walk chains along the temperatures t[0], t[1], ..., summing log p*_{t[k+1]}(s) - log p*_{t[k]}(s).
+
+    With t rising from 0 and ``state`` drawn from the base-rate model, the mean of exp(log-weight) is Z(1) / Z(0).  With
+    t falling from 1 and ``state`` drawn from the model, it is Z(0) / Z(1): block Gibbs on the kept layers is
+    reversible, so the same transition serves both directions.
+
+    Args:
+        path: the path.
+        t: temperatures (points,), in the order they are visited.
+        state: where the chains stand, distributed as the model at t[0].
+        stream: of the transitions.
+    """
+    machine = path.machine
+    kept = state[path.kept[0]]
+    assert kept is not None
+    rows = kept.shape[0]
+    t = t.to(machine.device, machine.dtype)
+    total = torch.zeros(rows, dtype=torch.float64, device=machine.device)
+    for k in range(len(t) - 1):
+        inputs = path.inputs(state)
+        pair = path.log_weights(state, inputs, t[k : k + 2].expand(rows, 2))
+        total += pair[:, 1] - pair[:, 0]
+        if k < len(t) - 2:  # the last state is not moved: its weight is complete
+            state = path.step(state, inputs, t[k + 1].expand(rows), stream.advance())
+    return Annealing(total, state)

@@ -1,0 +1,96 @@
+"""A path of models that share their variables, from the independent base-rate model (t = 0) to the model (t = 1).
+
+All natural parameters move linearly: eta(t) = (1 - t) eta_0 + t eta_1, precisions included, and the couplings are
+t W.  A path does not build a model for each t: it answers for a batch whose rows stand at different t.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from harmonium.models.machine import Machine, State
+from harmonium.random import Draw, Stream
+from harmonium.units import Line, Natural
+
+__all__ = ["Path", "independent_sample"]
+
+
+class Path:
+    """The path from a base-rate model to a machine.
+
+    Args:
+        machine: the model at t = 1.
+        base: natural parameters at t = 0, one entry per layer (default: `Machine.base_rate`).
+
+    The layers of colour 0 are summed out of all weights; the others are *kept* and make up a chain's state.
+    """
+
+    def __init__(self, machine: Machine, base: Sequence[Natural] | None = None) -> None:
+        self.machine = machine
+        base = machine.base_rate() if base is None else base
+        nothing = torch.zeros((), dtype=machine.dtype, device=machine.device)
+        with torch.no_grad():
+            self._lines = [machine.units(layer).line(nothing, eta) for layer, eta in enumerate(base)]
+        self.summed = machine.colours[0]
+        self.kept = [layer for layer in range(len(base)) if layer not in self.summed]
+
+    def lines(self, t: Tensor) -> list[Line]:
+        """Where rows at t (..., batch) or (..., batch, points) stand, for every layer."""
+        return [line._replace(t=t) for line in self._lines]
+
+    @torch.no_grad()
+    def start(self, chains: int, draw: Draw) -> State:
+        """Independent draws of the kept layers at t = 0, each (chains, n)."""
+        machine = self.machine
+        zero = torch.zeros(chains, dtype=machine.dtype, device=machine.device)
+        state: list[Tensor | None] = [None] * len(self._lines)
+        for layer in self.kept:
+            units = machine.units(layer)
+            x = units.natural()[0].new_zeros((chains, units.size))
+            state[layer] = units.sample(x, draw.at(layer), self._lines[layer]._replace(t=zero))
+        return tuple(state)
+
+    @torch.no_grad()
+    def log_partition_at_start(self) -> float:
+        """log Z at t = 0: exact, since the units are independent."""
+        total = 0.0
+        for layer, line in enumerate(self._lines):
+            units = self.machine.units(layer)
+            x = units.natural()[0].new_zeros((1, units.size)).double()
+            start = tuple(eta.double() for eta in line.start)
+            total += float(units.cumulant(x, Line(x.new_zeros(1), start, start)))
+        return total
+
+    @torch.no_grad()
+    def inputs(self, state: State) -> dict[int, Tensor]:
+        """Inputs of the summed-out layers at t = 1: they serve both the weights and the next draw."""
+        return {layer: self.machine.inputs(layer, state) for layer in self.summed}
+
+    @torch.no_grad()
+    def log_weights(self, state: State, inputs: dict[int, Tensor], t: Tensor) -> Tensor:
+        """log of the unnormalised probability of the kept layers at t (batch, points), (batch, points), float64."""
+        return self.machine.log_weight(state, 0, self.lines(t), inputs)
+
+    @torch.no_grad()
+    def step(self, state: State, inputs: dict[int, Tensor], t: Tensor, draw: Draw) -> State:
+        """One Gibbs sweep at t (batch,): the summed-out layers from their inputs (consumed), then the kept ones."""
+        machine = self.machine
+        lines = self.lines(t)
+        current: list[Tensor | None] = [None] * len(state)
+        for layer, x in inputs.items():
+            current[layer] = machine.units(layer).sample(x, draw.at(layer), lines[layer])
+        for colour in machine.colours[1:]:
+            for layer in colour:
+                x = machine.inputs(layer, tuple(current))
+                current[layer] = machine.units(layer).sample(x, draw.at(layer), lines[layer])
+        return tuple(current)
+
+
+def independent_sample(machine: Machine, chains: int, stream: Stream) -> Tensor:
+    """Draws of the visible units from the base-rate model: where persistent chains begin, (chains, n_visible)."""
+    v = Path(machine).start(chains, stream.advance())[0]
+    assert v is not None
+    return v

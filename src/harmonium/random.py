@@ -1,0 +1,84 @@
+"""Counter-based random streams.
+
+Every random number of the library is a pure function of a *key* and a *counter* (Philox-4x32-10, Salmon et
+al. 2011, "Parallel random numbers: as easy as 1, 2, 3").  The key is a 64-bit hash of a seed and a path of
+names; the counter says which unit of which chain at which step is being drawn.  So a draw never depends on
+threads, on chunks or on the device, and two consumers with different names can never disturb each other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+__all__ = ["Draw", "Stream", "as_stream"]
+
+
+class Draw(NamedTuple):
+    """The address of one array of random words, one word per (row, unit).
+
+    ``first`` is the global index of row 0 (a chain or a case), so that chains split over processes draw what
+    they would have drawn together.
+    """
+
+    key: int
+    step: int
+    site: int = 0
+    first: int = 0
+
+    def at(self, site: int) -> Draw:
+        """The same step at another site (a layer of a machine): independent words."""
+        return self._replace(site=site)
+
+
+class Stream:
+    """A cursor over random draws: each call of `advance` moves one step on; `child` names an independent stream.
+
+    Args:
+        seed: any integer.
+        path: names that tell this stream from others of the same seed.
+        step: where the cursor stands.
+        first: global index of the first row (see `Draw`).
+
+    >>> Stream(0).child("ais", 3).key == Stream(0, "ais", 3).key
+    True
+    >>> stream = Stream(0)
+    >>> stream.advance().step, stream.advance().step
+    (0, 1)
+    """
+
+    __slots__ = ("first", "key", "path", "seed", "step")
+
+    def __init__(self, seed: int, *path: str | int, step: int = 0, first: int = 0) -> None:
+        if isinstance(seed, bool) or not isinstance(seed, int):
+            raise TypeError(f"seed must be an int or a harmonium.Stream, found {type(seed).__name__}")
+        self.seed = seed
+        self.path = path
+        self.step = step
+        self.first = first
+        self.key = _hash(seed, path)
+
+    def child(self, *names: str | int) -> Stream:
+        """An independent stream named below this one.  Pure: it does not depend on where this cursor stands."""
+        return Stream(self.seed, *self.path, *names, first=self.first)
+
+    def advance(self, steps: int = 1) -> Draw:
+        """Take the next ``steps`` steps; the returned `Draw` addresses the first of them."""
+        draw = Draw(self.key, self.step, first=self.first)
+        self.step += steps
+        return draw
+
+    def __repr__(self) -> str:
+        path = "".join(f", {name!r}" for name in self.path)
+        return f"Stream({self.seed}{path}, step={self.step})"
+
+
+def as_stream(seed: int | Stream) -> Stream:
+    """An int becomes the root stream of that seed; a `Stream` is passed through."""
+    return seed if isinstance(seed, Stream) else Stream(int(seed))
+
+
+def _hash(seed: int, path: tuple[str | int, ...]) -> int:
+    # repr tells 1 from "1", and the separator cannot stand in a repr'd string unescaped.
+    text = "\x1f".join(repr(part) for part in (seed, *path))
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")

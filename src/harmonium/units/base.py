@@ -1,0 +1,256 @@
+"""The contract of a layer of units.
+
+A layer is an exponential family.  With sufficient statistics T_k(s), natural parameters eta_k and base measure m(s),
+a layer that receives the input x from its couplings has the conditional distribution
+
+    p(s | x) = m(s) exp( x . s + sum_k eta_k . T_k(s) - A(x) ),
+
+T_1(s) = s, so that x adds to eta_1 (the *field*); A is the cumulant.  eta_2, where a family has it, multiplies s^2 and
+is called the *curvature*.  Nothing above this floor knows the formulae of a unit type.
+
+Shapes: n units; states s are (..., batch, n); parameters (..., n) with the same leading dimensions, so that a stack of
+models is a batched product.  Energies and cumulants are summed over the units: (..., batch).
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from harmonium import kernels
+from harmonium.kernels.philox import split
+from harmonium.random import Draw
+
+__all__ = ["Line", "Loops", "Natural", "Units", "as_units"]
+
+Natural = tuple[Tensor, ...]
+"""Natural parameters of a layer: (eta_1,) or (eta_1, eta_2), each (..., n)."""
+
+
+class Line(NamedTuple):
+    """Where each row of a batch stands on a line of natural parameters: ``start + t * slope`` (see `Units.line`).
+
+    ``t`` has shape (..., batch), or (..., batch, points) where a method says so.  The input from the couplings is
+    scaled by t as well.
+    """
+
+    t: Tensor
+    slope: Natural
+    start: Natural
+
+
+class Loops(NamedTuple):
+    """The fused loops of a family (see `harmonium.kernels.fused`)."""
+
+    sample: Any
+    mean: Any
+    cumulant: Any
+
+
+class Units(nn.Module, ABC):
+    """A layer of units of one family.
+
+    Args:
+        shape: number of units, or a shape such as ``(28, 28)`` which is remembered for pictures.
+
+    Subclasses are short files: parameters, five formulae (twice: as scalar functions for the fused loops and on
+    tensors), the domain.  `harmonium.testing.check_units` verifies all of them.
+    """
+
+    loops: ClassVar[Loops]
+    finite: ClassVar[bool] = False
+    """Whether the states of one unit can be listed (see `unit_states`)."""
+
+    def __init__(self, shape: int | tuple[int, ...]) -> None:
+        super().__init__()
+        self.shape = (shape,) if isinstance(shape, int) else tuple(int(side) for side in shape)
+        if not self.shape or min(self.shape) < 1:
+            raise ValueError(f"{type(self).__name__} needs at least one unit, found shape {self.shape}")
+        self.size = math.prod(self.shape)
+
+    # What a family defines ---------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def natural(self) -> Natural:
+        """The natural parameters, a differentiable function of the module's parameters."""
+
+    @abstractmethod
+    def statistics(self, s: Tensor) -> Natural:
+        """The sufficient statistics T_k(s) of states, each (..., batch, n)."""
+
+    @abstractmethod
+    def pull(self, moments: Natural) -> dict[str, Tensor]:
+        """Turn (differences of) moments of T_k into the gradient of the log-likelihood in the module's parameters."""
+
+    @abstractmethod
+    def rest(self) -> Natural:
+        """Natural parameters of a layer at rest: the start of every path for latent layers."""
+
+    @abstractmethod
+    def base_rate(self, mean: Tensor, variance: Tensor, cases: float) -> Natural:
+        """Natural parameters of the independent model with these moments, smoothed as if by one case in ``cases``."""
+
+    @abstractmethod
+    def set_natural(self, natural: Natural) -> None:
+        """Set the module's parameters to natural parameters, in place."""
+
+    @abstractmethod
+    def check(self, s: Tensor, name: str) -> None:
+        """Raise ValueError unless the states lie in the domain; the message names ``name``, the value, the remedy."""
+
+    @abstractmethod
+    def unit_states(self) -> Tensor:
+        """The states of a single unit, shape (states,), for finite families."""
+
+    @abstractmethod
+    def _mean(self, field: Tensor, curvature: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def _variance(self, field: Tensor, curvature: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def _mode(self, field: Tensor, curvature: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def _cumulant(self, field: Tensor, curvature: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def _draw(self, field: Tensor, curvature: Tensor, u: Tensor) -> Tensor: ...
+
+    def constrain(self) -> None:
+        """Bring parameters back into their bounds after an update."""
+
+    def config(self) -> dict[str, Any]:
+        """JSON-able arguments that build this layer again."""
+        return {"type": type(self).__name__, "shape": list(self.shape)}
+
+    # What follows from it ----------------------------------------------------------------------------------------
+
+    def mean(self, x: Tensor, line: Line | None = None) -> Tensor:
+        """Conditional mean of the states given inputs x.  May reuse the memory of x."""
+        if kernels.is_fused(x):
+            return self._fused(self.loops.mean, x, line)
+        return self._mean(*self._fields(x, line))
+
+    def sample(self, x: Tensor, draw: Draw, line: Line | None = None) -> Tensor:
+        """A draw from the conditional distribution given inputs x.  May reuse the memory of x."""
+        if kernels.is_fused(x):
+            return self._fused(self.loops.sample, x, line, draw.first, *split(draw.key, draw.step, draw.site))
+        u = kernels.uniforms(draw, x.numel() // self.size, self.size, x.dtype, x.device)
+        return self._draw(*self._fields(x, line), u.view(x.shape))
+
+    def variance(self, x: Tensor, line: Line | None = None) -> Tensor:
+        """Conditional variance given inputs x."""
+        return self._variance(*self._fields(x, line))
+
+    def mode(self, x: Tensor, line: Line | None = None) -> Tensor:
+        """The most probable state given inputs x."""
+        return self._mode(*self._fields(x, line))
+
+    def cumulant(self, x: Tensor, line: Line | None = None) -> Tensor:
+        """log of the sum (or integral) over states of exp(x . s - energy(s)), shape (..., batch), float64.
+
+        With a line whose t has shape (..., batch, points), the cumulants at all these points: (..., batch, points).
+        Differentiable where x or the parameters need gradients.
+        """
+        t = None if line is None else line.t
+        pointwise = t is not None and t.dim() == x.dim()
+        needs_graph = torch.is_grad_enabled() and any(p.requires_grad for p in self.parameters())
+        if kernels.is_fused(x) and not needs_graph:
+            out = x.new_empty((*x.shape[:-1], t.shape[-1] if t is not None and pointwise else 1), dtype=torch.float64)
+            arrays = self._line_arrays(x, line, points=out.shape[-1])
+            self.loops.cumulant(_rows(x), *arrays, out.view(-1, out.shape[-1]).numpy())
+            return out if pointwise else out[..., 0]
+        if pointwise:
+            assert line is not None and t is not None
+            columns = [self.cumulant(x, line._replace(t=t[..., k])) for k in range(t.shape[-1])]
+            return torch.stack(columns, -1)
+        return self._cumulant(*self._fields(x, line)).sum(-1, dtype=torch.float64)
+
+    def expected_statistics(self, x: Tensor, line: Line | None = None) -> Natural:
+        """Conditional expectations of T_k given inputs x.  The first is the mean.  May reuse the memory of x."""
+        if len(self.natural()) == 1:
+            return (self.mean(x, line),)
+        variance = self.variance(x, line)
+        mean = self.mean(x, line)
+        return mean, variance + mean * mean
+
+    def exponent(self, s: Tensor, natural: Natural | None = None) -> Tensor:
+        """sum_k eta_k . T_k(s), shape (..., batch), in float64: minus the energy, up to the base measure."""
+        natural = self.natural() if natural is None else natural
+        terms = zip(natural, self.statistics(s), strict=True)
+        return sum((statistic.double() @ eta.double().unsqueeze(-1)).squeeze(-1) for eta, statistic in terms)  # type: ignore[return-value]
+
+    def energy(self, s: Tensor) -> Tensor:
+        """Energy of states from this layer alone, shape (..., batch), float64."""
+        return -self.exponent(s)
+
+    def states(self, first: int, count: int) -> Tensor:
+        """Joint states ``first ... first + count`` in mixed-radix order (unit 0 fastest), shape (count, n)."""
+        values = self.unit_states()
+        index = torch.arange(first, first + count, device=values.device)
+        digits = [(index // len(values) ** unit) % len(values) for unit in range(self.size)]
+        return values[torch.stack(digits, -1)]
+
+    def line(self, t: Tensor, base: Natural | None = None) -> Line:
+        """The line from ``base`` at t = 0 to this layer at t = 1.
+
+        ``base`` None means zero: then t multiplies the whole energy, as an inverse temperature.
+        """
+        natural = self.natural()
+        if base is None:
+            return Line(t, natural, tuple(torch.zeros_like(eta) for eta in natural))
+        return Line(t, tuple(eta - at_rest for eta, at_rest in zip(natural, base, strict=True)), base)
+
+    def _fields(self, x: Tensor, line: Line | None) -> tuple[Tensor, Tensor]:
+        """(field, curvature) as tensors broadcast to x."""
+        if line is None:
+            natural = self.natural()
+            return x + natural[0].unsqueeze(-2), natural[-1].unsqueeze(-2)
+        t, slope, start = line.t.unsqueeze(-1), line.slope, line.start
+        field = t * (x + slope[0].unsqueeze(-2)) + start[0].unsqueeze(-2)
+        return field, t * slope[-1].unsqueeze(-2) + start[-1].unsqueeze(-2)
+
+    def _line_arrays(self, x: Tensor, line: Line | None, points: int = 0) -> tuple[Any, ...]:
+        """t, slope, start, curve slope, curve start as the fused loops want them."""
+        shape = (x.numel() // self.size, points) if points else (x.numel() // self.size,)
+        if line is None:
+            slope = [self._array(eta, x) for eta in self.natural()]
+            zero = np.zeros_like(slope[0])
+            return np.ones(shape, slope[0].dtype), slope[0], zero, slope[-1], zero
+        t = line.t if line.t.dtype == x.dtype else line.t.to(x.dtype)
+        if points == 0 or line.t.dim() == x.dim():
+            t = t.expand((*x.shape[:-1], points) if points else x.shape[:-1])
+        slope = [self._array(eta, x) for eta in line.slope]
+        start = [self._array(eta, x) for eta in line.start]
+        return t.reshape(shape).numpy(), slope[0], start[0], slope[-1], start[-1]
+
+    def _array(self, eta: Tensor, like: Tensor) -> Any:
+        eta = eta.detach()
+        return (eta if eta.dtype == like.dtype else eta.to(like.dtype)).reshape(-1, self.size).numpy()
+
+    def _fused(self, loop: Any, x: Tensor, line: Line | None, *more: Any) -> Tensor:
+        x = x.contiguous()
+        loop(_rows(x), *self._line_arrays(x, line), *more)
+        return x
+
+    def extra_repr(self) -> str:
+        return f"{self.size}" if len(self.shape) == 1 else f"{self.shape}"
+
+
+def _rows(x: Tensor) -> Any:
+    return x.detach().reshape(-1, x.shape[-1]).numpy()
+
+
+def as_units(units: Units | int | tuple[int, ...], default: type[Units]) -> Units:
+    """Where an int or a shape stands, that many units of the default family."""
+    if isinstance(units, Units):
+        return units
+    if isinstance(units, bool) or not isinstance(units, (int, tuple)):
+        raise TypeError(f"units must be an int, a shape or a harmonium unit type, found {type(units).__name__}")
+    return default(units)  # type: ignore[call-arg]

@@ -1,0 +1,125 @@
+"""Real-valued units with a learned variance."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from numba.extending import register_jitable
+from torch import Tensor, nn
+
+from harmonium.kernels import scalar
+from harmonium.kernels.fused import mapper, sampler, summer
+from harmonium.units.base import Loops, Natural, Units
+
+__all__ = ["Gaussian"]
+
+_SQRT_PI = math.sqrt(math.pi)
+
+
+@register_jitable
+def _draw(field, curvature, u):  # type: ignore[no-untyped-def]
+    precision = -2.0 * curvature
+    return field / precision + scalar.ndtri(float(u)) / math.sqrt(precision)
+
+
+@register_jitable
+def _mean(field, curvature):  # type: ignore[no-untyped-def]
+    return field / (scalar.like(field, -2.0) * curvature)
+
+
+@register_jitable
+def _split(field, curvature):  # type: ignore[no-untyped-def]
+    a = -float(curvature)
+    return float(field) * field / (4.0 * a), _SQRT_PI / math.sqrt(a)
+
+
+class Gaussian(Units):
+    """Real units with energy s^2 / (2 sigma^2) - b s, so that s | x is normal with mean sigma^2 (b + x), variance sigma^2.
+
+    The input x is the plain sum of weights times states: E = -v.W.h + ..., without a division by sigma (compare
+    Fischer & Igel 2014, section 4.3, where W is measured in units of sigma^2).  The learned parameter is the
+    log-variance, kept within ``log_variance_bounds``; standardise the data.
+
+    Args:
+        shape: number of units or a shape.
+        log_variance_bounds: where the log-variance is kept after each update.
+        dtype: float32 or float64.
+
+    >>> import torch, harmonium as hm
+    >>> hm.Gaussian(2).mean(torch.tensor([[0.5, -1.0]]))
+    tensor([[ 0.5000, -1.0000]])
+    """
+
+    loops = Loops(sampler(_draw), mapper(_mean), summer(_split))
+
+    def __init__(
+        self,
+        shape: int | tuple[int, ...],
+        *,
+        log_variance_bounds: tuple[float, float] = (-7.0, 7.0),
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        super().__init__(shape)
+        low, high = log_variance_bounds
+        if not -10 <= low < high <= 10:
+            raise ValueError(f"log_variance_bounds must be increasing and within -10 ... 10, found {(low, high)}")
+        self.log_variance_bounds = (float(low), float(high))
+        self.bias = nn.Parameter(torch.zeros(self.size, dtype=dtype))
+        self.log_variance = nn.Parameter(torch.zeros(self.size, dtype=dtype))
+
+    def natural(self) -> Natural:
+        return self.bias, -0.5 * torch.exp(-self.log_variance)
+
+    def statistics(self, s: Tensor) -> Natural:
+        return s, s * s
+
+    def pull(self, moments: Natural) -> dict[str, Tensor]:
+        # d eta_2 / d log_variance = exp(-log_variance) / 2
+        return {"bias": moments[0], "log_variance": moments[1] * (0.5 * torch.exp(-self.log_variance))}
+
+    def rest(self) -> Natural:
+        return torch.zeros_like(self.bias), -0.5 * torch.exp(-self.log_variance)
+
+    def base_rate(self, mean: Tensor, variance: Tensor, cases: float) -> Natural:
+        low, high = self.log_variance_bounds
+        precision = 1 / variance.clamp(math.exp(low), math.exp(high))
+        return (mean * precision).to(self.bias), (-0.5 * precision).to(self.bias)
+
+    @torch.no_grad()
+    def set_natural(self, natural: Natural) -> None:
+        self.bias.copy_(natural[0])
+        self.log_variance.copy_(-torch.log(-2 * natural[1]))
+
+    @torch.no_grad()
+    def constrain(self) -> None:
+        self.log_variance.clamp_(*self.log_variance_bounds)
+
+    def check(self, s: Tensor, name: str) -> None:
+        wrong = ~torch.isfinite(s)
+        if bool(wrong.any()):
+            row, unit = (int(i) for i in wrong.nonzero()[0][-2:])
+            raise ValueError(f"{name} is not finite in row {row}, column {unit}: remove or impute such values first")
+
+    def unit_states(self) -> Tensor:
+        raise ValueError("Gaussian units have no finite list of states")
+
+    def _mean(self, field: Tensor, curvature: Tensor) -> Tensor:
+        return field / (-2 * curvature)
+
+    def _variance(self, field: Tensor, curvature: Tensor) -> Tensor:
+        return (-0.5 / curvature).expand_as(field)
+
+    def _mode(self, field: Tensor, curvature: Tensor) -> Tensor:
+        return self._mean(field, curvature)
+
+    def _cumulant(self, field: Tensor, curvature: Tensor) -> Tensor:
+        return field * field / (-4 * curvature) + 0.5 * torch.log(-math.pi / curvature)
+
+    def _draw(self, field: Tensor, curvature: Tensor, u: Tensor) -> Tensor:
+        noise = torch.special.ndtri(u.double()).to(field.dtype)
+        return field / (-2 * curvature) + noise * torch.rsqrt(-2 * curvature)
+
+    def config(self) -> dict[str, Any]:
+        return super().config() | {"log_variance_bounds": list(self.log_variance_bounds)}
