@@ -1,0 +1,65 @@
+"""Restricted Boltzmann machines and the models around them, trained in one loop and judged under one protocol."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# Names are imported when first used: `harmonium --help` must not wait for torch.
+_HOMES = {
+    "RBM": "models.rbm",
+    "Bernoulli": "units.bernoulli",
+    "Gaussian": "units.gaussian",
+    "Units": "units.base",
+    "Machine": "models.machine",
+    "save": "models.store",
+    "load": "models.store",
+    "Stream": "random",
+    "CD": "objectives.contrastive",
+    "PCD": "objectives.contrastive",
+    "Exact": "objectives.exact",
+    "Objective": "objectives.base",
+    "Gradient": "objectives.base",
+    "gradient": "objectives.base",
+    "fit": "training.fit",
+    "resume": "training.runs",
+    "History": "training.history",
+    "Callback": "training.callbacks",
+    "EarlyStopping": "training.callbacks",
+    "Progress": "training.callbacks",
+    "Monitor": "training.monitor",
+    "Likelihood": "training.monitor",
+    "DivergedError": "training.engine",
+    "Plain": "training.metrics",
+    "Centered": "training.metrics",
+    "Diagonal": "training.metrics",
+    "WeightDecay": "training.penalties",
+    "Sparsity": "training.penalties",
+    "Constant": "training.schedules",
+    "Linear": "training.schedules",
+    "Exponential": "training.schedules",
+    "log_partition": "paths.partition",
+    "LogPartition": "paths.partition",
+    "evaluate": "paths.evaluate",
+    "Evaluation": "paths.evaluate",
+    "pseudo_log_likelihood": "paths.pseudo",
+    "sample": "paths.sample",
+    "DamagedFileError": "files",
+}
+_MODULES = ("data", "plots", "testing", "units")
+
+__all__ = [*_HOMES, *_MODULES, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"harmonium.{_HOMES[name]}"), name)
+    if name in _MODULES:
+        return importlib.import_module(f"harmonium.{name}")
+    raise AttributeError(f"module 'harmonium' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -171,7 +171,10 @@ class Cases:
         where = _as_index(index)
         work = dtype if dtype in (torch.float32, torch.float64) else torch.float32
         batch = torch.empty((len(where), self.shape[1]), dtype=work)
-        self._gather(where, batch.numpy())
+        dense = batch.numpy()
+        step = len(where) if self._pages is None else self._pages.rows_at_once
+        for start in range(0, len(where), max(1, step)):
+            self._gather(where[start : start + step], dense[start : start + step])
         if self._sampler is not None:
             batch = self._sampler.draw(batch, torch.from_numpy(where), operator.index(epoch))
         return batch.to(device=device, dtype=dtype)
@@ -217,8 +220,9 @@ class Cases:
             digest.update(self._standard.mean.tobytes() + self._standard.scale.tobytes())
         whole = self._stored_bytes() <= HASH_WHOLE_BYTES
         index = np.arange(len(self)) if whole else np.linspace(0, len(self) - 1, HASH_ROWS).astype(np.int64)
-        for start in range(0, len(index), HASH_ROWS):
-            digest.update(self._raw_bytes(index[start : start + HASH_ROWS]))
+        step = HASH_ROWS if self._pages is None else self._pages.rows_at_once
+        for start in range(0, len(index), step):
+            digest.update(self._raw_bytes(index[start : start + step]))
         return digest.hexdigest()
 
     # ---------------------------------------------------------------- inside

@@ -31,6 +31,11 @@ class Pages:
         self._row_bytes = row_bytes
         self._touched = 0
 
+    @property
+    def rows_at_once(self) -> int:
+        """How many scattered rows may be read before `touch` must be called again."""
+        return max(1, RELEASE_BYTES // (self._row_bytes + AROUND_BYTES))
+
     def touch(self, index: np.ndarray[Any, np.dtype[np.int64]]) -> None:
         """Say that these rows are going to be read."""
         span = int(index[-1] - index[0]) if len(index) else 0

@@ -58,10 +58,11 @@ def summarise(chunks: Iterable[tuple[int, Tensor]]) -> Summary:
             mean, square, count = block_mean, block_square, rows
             continue
         # Chan, Golub & LeVeque 1979: pairs of (mean, sum of squared deviations) add up without cancellation.
-        shift = block_mean - mean
         total = count + rows
-        mean = mean + shift * (rows / total)
-        square = square + block_square + shift * shift * (count * rows / total)
+        with np.errstate(invalid="ignore", over="ignore"):  # infinities are reported, once, by ``finite``
+            shift = block_mean - mean
+            mean = mean + shift * (rows / total)
+            square = square + block_square + shift * shift * (count * rows / total)
         count = total
     variance = square / max(count, 1)
     return Summary(

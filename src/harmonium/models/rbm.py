@@ -165,7 +165,11 @@ class RBM(Machine):
         return out
 
     def config(self) -> dict[str, Any]:
-        return {"type": "RBM", "visible": self.visible.config(), "hidden": self.hidden.config()}
+        dtype = str(self.dtype).removeprefix("torch.")
+        return {"type": "RBM", "visible": self.visible.config(), "hidden": self.hidden.config(), "dtype": dtype}
+
+    def __repr__(self) -> str:
+        return f"RBM(visible={self.visible!r}, hidden={self.hidden!r})"
 
 
 def _parameter(array: Array, name: str) -> Tensor:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from harmonium.models.machine import Machine
 from harmonium.objectives import Gradient
@@ -69,25 +69,28 @@ class Centered(Metric):
 
     def apply(self, model: Machine, gradient: Gradient, state: MetricState) -> None:
         parameters = model.parameters_by_name()
-        offsets, slopes = [], []
-        for name in model.names:
-            offset = state[f"offset.{name}"]
+        offsets = [state[f"offset.{name}"] for name in model.names]
+        slopes = [_grad(parameters[f"{name}_bias"]) for name in model.names]
+        for name, offset in zip(model.names, offsets, strict=True):
             if self.rate:
                 offset.lerp_(gradient.positive[f"{name}_bias"], self.rate)
-            slope = parameters[f"{name}_bias"].grad
-            assert slope is not None
-            offsets.append(offset)
-            slopes.append(slope)
-        # Every coupling is centered with the plain slopes before any bias is corrected.
-        plain = [slope.clone() for slope in slopes]
         for name, (a, b) in model.edges.items():
-            dW = parameters[name].grad
-            assert dW is not None
-            left = torch.stack((offsets[a].expand_as(plain[a]), plain[a]), -1)
-            right = torch.stack((plain[b], offsets[b].expand_as(plain[b])), -2)
-            torch.baddbmm(*_batched(dW, left, right), alpha=-1, out=_batched(dW)[0])
+            left = torch.stack((offsets[a].expand_as(slopes[a]), slopes[a]), -1)
+            right = torch.stack((slopes[b], offsets[b].expand_as(slopes[b])), -2)
+            dW = _grad(parameters[name])
+            if dW.dim() == 2:
+                dW.addmm_(left, right, alpha=-1)
+            else:
+                dW.sub_(left @ right)
+        self._scale(model, parameters, state)
+        # Only now the biases: every coupling was centered with the plain slopes, and scaled.
+        for name, (a, b) in model.edges.items():
+            dW = _grad(parameters[name])
             slopes[a].sub_((dW @ offsets[b].unsqueeze(-1)).squeeze(-1))
             slopes[b].sub_((dW.mT @ offsets[a].unsqueeze(-1)).squeeze(-1))
+
+    def _scale(self, model: Machine, parameters: dict[str, nn.Parameter], state: MetricState) -> None:
+        pass
 
 
 @dataclass(frozen=True)
@@ -95,11 +98,12 @@ class Diagonal(Centered):
     """Centering, and every direction scaled by the inverse variances of the states it joins.
 
     This is the direction that a model in standardised states (v - m) / sigma_v, (h - l) / sigma_h would follow.
-    Variances are taken relative to the mean variance of their layer, so that learning rates keep their meaning, and
-    floored; constant units are left unscaled.
+    Visible variances are those of the data, hidden ones the conditional variances at the offsets.  All are taken
+    relative to the mean variance of their layer, so that learning rates keep their meaning, and floored; constant units
+    are left unscaled.
 
     Args:
-        rate: how fast offsets and hidden variances follow the batches.
+        rate: how fast the offsets follow the batch means.
         floor: smallest relative variance.
     """
 
@@ -107,40 +111,28 @@ class Diagonal(Centered):
 
     def begin(self, model: Machine, mean: Tensor, variance: Tensor) -> MetricState:
         state = super().begin(model, mean, variance)
-        for name in model.names:
-            state[f"variance.{name}"] = torch.ones_like(state[f"offset.{name}"])
         state[f"variance.{model.names[0]}"] = variance.to(model.device, model.dtype).clone()
         return state
 
-    def apply(self, model: Machine, gradient: Gradient, state: MetricState) -> None:
-        super().apply(model, gradient, state)
-        parameters = model.parameters_by_name()
+    def _scale(self, model: Machine, parameters: dict[str, nn.Parameter], state: MetricState) -> None:
+        offsets = tuple(state[f"offset.{name}"].unsqueeze(-2) for name in model.names)
         scales = []
-        for index, name in enumerate(model.names):
-            variance = state[f"variance.{name}"]
-            if index:
-                units = model.units(index)
-                at_offset = units.variance(_input_of_mean(model, index, state))
-                variance.lerp_(at_offset.squeeze(-2), self.rate)
+        for layer, name in enumerate(model.names):
+            if layer:
+                variance = model.units(layer).variance(model.inputs(layer, offsets)).squeeze(-2)
+            else:
+                variance = state[f"variance.{name}"]
             relative = variance / variance.mean(-1, keepdim=True)
-            scales.append(torch.where(variance > 0, relative.clamp(min=self.floor), 1.0))
+            scale = torch.where(variance > 0, relative.clamp(min=self.floor), 1.0)
+            _grad(parameters[f"{name}_bias"]).div_(scale)
+            scales.append(scale)
         for name, (a, b) in model.edges.items():
-            grad = parameters[name].grad
-            assert grad is not None
-            grad.div_(scales[a].unsqueeze(-1) * scales[b].unsqueeze(-2))
-        for name, scale in zip(model.names, scales, strict=True):
-            grad = parameters[f"{name}_bias"].grad
-            assert grad is not None
-            grad.div_(scale)
+            _grad(parameters[name]).div_(scales[a].unsqueeze(-1) * scales[b].unsqueeze(-2))
 
 
-def _input_of_mean(model: Machine, layer: int, state: MetricState) -> Tensor:
-    means = tuple(state[f"offset.{name}"].unsqueeze(-2) for name in model.names)
-    return model.inputs(layer, means)
-
-
-def _batched(*matrices: Tensor) -> tuple[Tensor, ...]:
-    return tuple(matrix.reshape(-1, *matrix.shape[-2:]) for matrix in matrices)
+def _grad(parameter: nn.Parameter) -> Tensor:
+    assert parameter.grad is not None
+    return parameter.grad
 
 
 def as_metric(metric: Metric | str) -> Metric:

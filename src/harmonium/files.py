@@ -1,0 +1,93 @@
+"""Files that are whole or not there: tensors with their meaning and a digest, written under another name first."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+__all__ = ["DamagedFileError", "read_tensors", "write_atomically", "write_tensors"]
+
+
+class DamagedFileError(ValueError):
+    """A file is cut short, has a changed byte, or is not of this library."""
+
+
+def write_atomically(path: str | Path, content: bytes) -> None:
+    """Write to a temporary name beside ``path``, flush to disk, rename: an earlier file is replaced whole or kept.
+
+    Raises:
+        OSError: with advice, where the disk is full or the folder cannot be written.
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None and os.path.exists(temporary):
+            os.unlink(temporary)
+        kept = "the earlier file is unchanged" if path.exists() else "nothing was written"
+        raise OSError(
+            error.errno, f"cannot write {path}: {error.strerror or error}; {kept}. Free space or choose another folder"
+        ) from error
+
+
+def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
+    """Write tensors as safetensors, with JSON ``meta`` and a digest over both in the header."""
+    from safetensors.torch import save
+
+    flat = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    text = json.dumps(meta, allow_nan=True)
+    write_atomically(path, save(flat, {"harmonium": text, "digest": _digest(flat, text)}))
+
+
+def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read (tensors, meta) back and verify the digest.
+
+    Raises:
+        FileNotFoundError: where there is no such file.
+        DamagedFileError: where the file is not what `write_tensors` wrote.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    content = path.read_bytes()
+    try:
+        tensors = load(content)
+        size = int.from_bytes(content[:8], "little")
+        header = json.loads(content[8 : 8 + size]).get("__metadata__", {})
+        text, digest = header["harmonium"], header["digest"]
+    except KeyError:
+        raise DamagedFileError(f"{path} is a safetensors file, but harmonium did not write it") from None
+    except (SafetensorError, ValueError, UnicodeDecodeError, AttributeError) as error:
+        raise DamagedFileError(f"{path} is cut short or damaged ({error}): use a copy of it") from None
+    if _digest(tensors, text) != digest:
+        raise DamagedFileError(f"{path} is damaged (its contents do not match their digest): use a copy of it")
+    meta: dict[str, Any] = json.loads(text)
+    return tensors, meta
+
+
+def _digest(tensors: Mapping[str, Tensor], text: str) -> str:
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"\x1f{name}\x1f{tensor.dtype}\x1f{tuple(tensor.shape)}\x1f".encode())
+        # Hashed through a byte view: NumPy has no bfloat16.
+        digest.update(np.ascontiguousarray(tensor.reshape(-1).view(torch.uint8).numpy()).data)
+    return digest.hexdigest()

@@ -1,0 +1,64 @@
+"""Have chains reached their model?  What must not change when they run on is tested for change."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from harmonium.models.machine import Machine
+from harmonium.random import Stream
+
+__all__ = ["LagTest", "lag_test"]
+
+_LIMIT = 4.5  # standard errors; with ten statistics a chain at equilibrium fails once in 15,000 tests
+
+
+class LagTest(NamedTuple):
+    """The chains after the lag, whether they passed, and a sentence about it."""
+
+    chains: Tensor
+    passed: bool
+    why: str
+
+
+@torch.no_grad()
+def lag_test(machine: Machine, chains: Tensor, stream: Stream, sweeps: int = 500) -> LagTest:
+    """Run chains (chains, n_visible) for some sweeps and compare where they were with where they are.
+
+    At equilibrium the mean of any function of the state stays where it was.  Tested, as paired differences in units of
+    their standard error, are the free energy and the projections on the principal directions of the chains.  Passing
+    shows that nothing drifts within the lag; it cannot show a mode that no chain has ever seen.
+    """
+    blank = [None] * (len(machine.names) - 1)
+    moved = machine.sweep((chains, *blank), stream, sweeps)[0]
+    assert moved is not None
+    before, after = (_statistics(machine, v, chains) for v in (chains, moved))
+    difference = after - before
+    error = difference.std(0) / len(chains) ** 0.5
+    # A statistic that never moves (a constant unit, a frozen chain) has no error to compare with.
+    z = torch.where(error > 0, difference.mean(0) / error, 0.0)
+    frozen = bool((difference == 0).all())
+    worst = float(z.abs().max())
+    passed = len(chains) >= 20 and worst < _LIMIT and not frozen
+    if len(chains) < 20:
+        why = f"only {len(chains)} chains: at least 20 are needed to see a drift"
+    elif frozen:
+        why = f"the chains did not move at all in {sweeps} sweeps"
+    elif passed:
+        why = f"the chains show no drift over {sweeps} sweeps (largest of {len(z)} statistics {worst:.1f} standard errors)"
+    else:
+        why = (
+            f"the chains drift over {sweeps} sweeps ({'free energy' if int(z.abs().argmax()) == 0 else 'overlaps'} by "
+            f"{worst:.1f} standard errors): they have not reached the model; run them longer"
+        )
+    return LagTest(moved, passed, why)
+
+
+def _statistics(machine: Machine, v: Tensor, reference: Tensor) -> Tensor:
+    """Free energy and principal projections of each chain, (chains, statistics), float64."""
+    free_energy = -machine.log_weight((v, *[None] * (len(machine.names) - 1)))
+    centre = reference.double().mean(0)
+    directions = torch.linalg.svd(reference.double() - centre, full_matrices=False).Vh[:9]
+    return torch.cat((free_energy.unsqueeze(-1), (v.double() - centre) @ directions.T), -1)

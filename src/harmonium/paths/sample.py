@@ -1,0 +1,69 @@
+"""Samples from a model."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from harmonium.models.batch import Array, as_batch, as_matrix
+from harmonium.models.machine import Clamp, Machine
+from harmonium.paths.path import independent_sample
+from harmonium.random import Stream, as_stream
+
+__all__ = ["sample"]
+
+
+@torch.no_grad()
+def sample(
+    machine: Machine,
+    n: int = 1,
+    *,
+    steps: int = 1000,
+    seed: int | Stream = 0,
+    init: Array | None = None,
+    clamp: tuple[Array, Array] | None = None,
+) -> Tensor:
+    """Visible states after Gibbs sampling, (n, n_visible): one independent chain each.
+
+    Args:
+        machine: the model.
+        n: number of samples.
+        steps: sweeps of each chain.
+        seed: an int or a stream.
+        init: where the chains start, (n, n_visible).  Default: draws of the base-rate model.
+        clamp: (mask, values) over the visible units, each (n_visible,) or (n, n_visible): where the mask is true the
+            value is held, and the rest is drawn given it.
+
+    Chains of a model with far modes do not reach equilibrium in any practical number of steps; the returned states are
+    then samples near where they started.
+
+    >>> import harmonium as hm
+    >>> hm.sample(hm.RBM(4, 2), 3, steps=10).shape
+    torch.Size([3, 4])
+    """
+    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        raise ValueError(f"n must be a positive integer, found {n!r}")
+    if not isinstance(steps, int) or steps < 0:
+        raise ValueError(f"steps must be a non-negative integer, found {steps!r}")
+    stream = as_stream(seed)
+    if init is None:
+        v = independent_sample(machine, n, stream.child("start"))
+    else:
+        v = as_batch(init, machine, "init", domain=True)
+        if len(v) != n:
+            raise ValueError(f"init has {len(v)} rows; expected n = {n}")
+    held: Clamp | None = None
+    if clamp is not None:
+        mask = as_matrix(clamp[0], "the mask of clamp", machine.dtype, machine.device) != 0
+        values = as_matrix(clamp[1], "the values of clamp", machine.dtype, machine.device)
+        for what, given in (("mask", mask), ("values", values)):
+            if given.shape not in ((v.shape[1],), tuple(v.shape)):
+                raise ValueError(
+                    f"the {what} of clamp has shape {tuple(given.shape)}; expected ({v.shape[1]},) or {tuple(v.shape)}"
+                )
+        values = torch.where(mask, values, v)  # free positions may hold anything, NaN too
+        machine.visible.check(values, "the values of clamp")
+        v, held = values, (mask, values)
+    out = machine.sweep((v, *[None] * (len(machine.names) - 1)), stream.child("sweeps"), steps, clamp=held)[0]
+    assert out is not None
+    return out

@@ -1,0 +1,109 @@
+"""What listens to training: the interface, the progress bar, early stopping."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harmonium.training.engine import Training
+    from harmonium.training.history import Row
+
+__all__ = ["Callback", "EarlyStopping", "Progress"]
+
+
+class Callback:
+    """Listens to training.  Override what you need; all methods are optional.
+
+    A callback that draws random numbers draws them from ``training.root.child(...)``, so that adding it changes no
+    parameter.  Whatever it carries from epoch to epoch belongs into `state`, JSON-able, so that runs can be resumed.
+    """
+
+    def on_begin(self, training: Training) -> None:
+        """Before the first update (again after a resume)."""
+
+    def on_update(self, training: Training) -> None:
+        """After every update."""
+
+    def on_measure(self, training: Training, row: Row) -> None:
+        """At the end of an epoch: add measurements to the row."""
+
+    def on_epoch(self, training: Training, row: Row) -> None:
+        """After the row of an epoch is complete.  Set ``training.stop`` to a reason to end training."""
+
+    def on_end(self, training: Training) -> None:
+        """After the last update."""
+
+    def state(self) -> dict[str, Any]:
+        """JSON-able state for checkpoints."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up a state."""
+
+    def config(self) -> dict[str, Any] | None:
+        """JSON-able description for `harmonium.resume`, or None: then it must be passed again."""
+        return None
+
+
+@dataclass
+class EarlyStopping(Callback):
+    """Keeps the best model by a validation measure, and stops when it has not improved for ``patience`` epochs.
+
+    Args:
+        metric: a column of the history, higher is better: "pseudo_log_likelihood", or "log_likelihood" where a
+            `Likelihood` monitor measures it.  Epochs without it are passed over.
+        patience: epochs without improvement before training stops; None: never stop, only keep the best.
+    """
+
+    metric: str = "pseudo_log_likelihood"
+    patience: int | None = 10
+    best: float = field(default=-math.inf, repr=False)
+    best_epoch: int = field(default=0, repr=False)
+
+    def on_epoch(self, training: Training, row: Row) -> None:
+        value = row.get(self.metric)
+        if value is None:
+            if training.position.epoch == training.plan.epochs and math.isinf(self.best):
+                raise ValueError(
+                    f"EarlyStopping(metric={self.metric!r}): no epoch measured it; the last row has {', '.join(row)}"
+                )
+            return
+        if value > self.best:
+            self.best, self.best_epoch = value, row["epoch"]
+            training.keep_best(row)
+        elif self.patience is not None and row["epoch"] - self.best_epoch >= self.patience:
+            training.stop = f"no better {self.metric} since epoch {self.best_epoch}"
+
+    def state(self) -> dict[str, Any]:
+        return {"best": self.best, "best_epoch": self.best_epoch}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.best, self.best_epoch = state["best"], state["best_epoch"]
+
+    def config(self) -> dict[str, Any]:
+        return {"type": "EarlyStopping", "metric": self.metric, "patience": self.patience}
+
+
+class Progress(Callback):
+    """A progress bar on standard error (tqdm), one tick per update."""
+
+    def on_begin(self, training: Training) -> None:
+        from tqdm.auto import tqdm
+
+        self._bar = tqdm(
+            total=training.updates, initial=training.position.update, unit="update", mininterval=0.2, dynamic_ncols=True
+        )
+
+    def on_update(self, training: Training) -> None:
+        self._bar.update()
+
+    def on_epoch(self, training: Training, row: Row) -> None:
+        shown = {"pseudo_log_likelihood": "pseudo-LL", "free_energy_gap": "gap", "log_likelihood": "log-LL"}
+        notes = {label: f"{row[key]:.2f}" for key, label in shown.items() if row.get(key) is not None}
+        self._bar.set_description(f"epoch {row['epoch']}/{training.plan.epochs}", refresh=False)
+        self._bar.set_postfix(notes)
+
+    def on_end(self, training: Training) -> None:
+        self._bar.close()

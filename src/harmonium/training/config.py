@@ -1,0 +1,31 @@
+"""Objects to JSON and back: what a run folder needs in order to be resumed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harmonium.objectives import CD, PCD, Exact
+from harmonium.training.callbacks import EarlyStopping
+from harmonium.training.metrics import Centered, Diagonal, Plain
+from harmonium.training.monitor import Likelihood, Monitor
+from harmonium.training.penalties import Sparsity, WeightDecay
+from harmonium.training.schedules import Constant, Exponential, Linear
+
+__all__ = ["from_config"]
+
+_KNOWN: dict[str, Any] = {
+    kind.__name__: kind
+    for kind in (
+        CD, PCD, Exact, Plain, Centered, Diagonal, Constant, Linear, Exponential, WeightDecay, Sparsity, Monitor,
+        Likelihood, EarlyStopping,
+    )
+}  # fmt: skip
+
+
+def from_config(config: dict[str, Any]) -> Any:
+    """The object that a ``config()`` describes."""
+    arguments = dict(config)
+    kind = arguments.pop("type")
+    if kind not in _KNOWN:
+        raise ValueError(f"a stored run names {kind!r}, which only you can build: pass it to harmonium.resume again")
+    return _KNOWN[kind](**arguments)

@@ -1,0 +1,164 @@
+"""`fit`: what users call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harmonium.data import Cases, as_cases
+from harmonium.models.batch import Array
+from harmonium.models.machine import Machine
+from harmonium.objectives import PCD, Objective
+from harmonium.random import Stream
+from harmonium.training.callbacks import Callback, Progress
+from harmonium.training.engine import OptimizerFactory, Plan, Training
+from harmonium.training.history import History
+from harmonium.training.metrics import Metric, as_metric
+from harmonium.training.monitor import Monitor
+from harmonium.training.penalties import Penalty
+from harmonium.training.schedules import Schedule, as_schedule
+
+__all__ = ["fit"]
+
+
+def fit(
+    model: Machine,
+    data: Array,
+    *,
+    objective: Objective | None = None,
+    epochs: int = 10,
+    batch_size: int = 100,
+    learning_rate: float | Schedule = 0.05,
+    optimizer: str | OptimizerFactory = "sgd",
+    metric: str | Metric = "centered",
+    penalties: Sequence[Penalty] = (),
+    validation: Array | None = None,
+    sample_weight: Array | None = None,
+    seed: int = 0,
+    out: str | Path | None = None,
+    callbacks: Sequence[Callback] = (),
+    progress: bool = False,
+    device: str | torch.device | None = None,
+    initialise: bool | None = None,
+) -> History:
+    """Train a model in place.
+
+    Args:
+        model: any harmonium machine.
+        data: training cases, (n, n_visible), in the domain of the visible units.
+        objective: what is descended: `PCD` (default), `CD`, `Exact`.
+        epochs: passes over the data.
+        batch_size: cases per update; both phases are divided by their own number of cases.
+        learning_rate: a number or a schedule such as ``hm.Linear(0.05)``.
+        optimizer: the name of an optimizer of torch.optim, or a function from parameters to one.
+        metric: "centered", "plain", "diagonal" or a metric object.
+        penalties: `WeightDecay`, `Sparsity`.
+        validation: cases for monitors and early stopping.
+        sample_weight: weights of the training cases (n,), non-negative; cases of weight zero are dropped.
+        seed: of everything random in training.
+        out: a folder to write the run into; ``hm.resume(out)`` goes on where it stopped.
+        callbacks: monitors, `EarlyStopping`, your own.  With validation cases and no `Monitor` given, one is added.
+        progress: show a progress bar.
+        device: where to train (default: where the model is).
+        initialise: whether to draw initial parameters from seed and data: small normal weights, visible biases with
+            the means of the data, hidden units at rest.  Default: only for models never trained nor loaded.
+
+    Returns:
+        the `History`: one row per epoch.
+
+    Raises:
+        ValueError: for data of another width, empty, not finite or outside the domain; unknown names.
+        DivergedError: where parameters stop being finite; the model then holds the last good ones.
+
+    >>> import harmonium as hm
+    >>> history = hm.fit(hm.RBM(16, 4), hm.data.load("bars-and-stripes").train, epochs=2)
+    >>> history["epoch"]
+    [1, 2]
+    """
+    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name} must be a positive integer, found {value!r}")
+    if not isinstance(objective or PCD(), Objective):
+        raise TypeError(f"objective must be an objective such as harmonium.PCD(k=1), found {objective!r}")
+    plan = Plan(
+        objective or PCD(), as_metric(metric), as_schedule(learning_rate), optimizer, tuple(penalties), epochs, batch_size, seed
+    )
+    if device is not None:
+        model.to(device)
+    cases = as_cases(data)
+    valid = None if validation is None else as_cases(validation, "validation")
+    listeners = list(callbacks)
+    if valid is not None and not any(isinstance(callback, Monitor) for callback in listeners):
+        listeners.insert(0, Monitor())
+    if out is not None:
+        from harmonium.training.runs import start
+
+        return start(Path(out), model, cases, valid, sample_weight, plan, listeners, progress, initialise)
+    training = prepare(model, cases, valid, sample_weight, plan, listeners, initialise)
+    if progress:
+        training.callbacks = [*training.callbacks, Progress()]
+    return training.run()
+
+
+def prepare(
+    model: Machine,
+    cases: Cases,
+    validation: Cases | None,
+    sample_weight: Array | None,
+    plan: Plan,
+    callbacks: Sequence[Callback],
+    initialise: bool | None,
+) -> Training:
+    """Check the data, store the base rate, initialise a fresh model, and set up the `Training`."""
+    for name, split in (("data", cases), ("validation", validation)):
+        if split is not None and split.shape[1] != model.visible.size:
+            raise ValueError(f"{name} has {split.shape[1]} columns; the model has {model.visible.size} visible units")
+    weight = None if sample_weight is None else _weights(sample_weight, len(cases))
+    if weight is not None and bool((weight == 0).any()):
+        keep = (weight > 0).nonzero().squeeze(-1)
+        cases, weight = as_cases(cases[keep.numpy()]), weight[keep]
+    mean, variance = _moments(model, cases, weight, "data")
+    if validation is not None:
+        for start, v in validation.chunks(1024, dtype=model.dtype):
+            model.visible.check(v, f"validation (rows from {start})")
+    model.data_mean, model.data_variance = mean.to(model.device), variance.to(model.device)
+    model.data_cases = torch.tensor(float(len(cases)), dtype=torch.float64)
+    model.chains = None
+    if initialise or (initialise is None and model.fresh):
+        model.initialise(Stream(plan.seed, "fit", "initialise"))  # type: ignore[operator]
+        model.visible.set_natural(model.base_rate()[0])
+    model.fresh = False
+    if weight is not None:
+        weight = weight.to(model.device, model.dtype)
+    return Training(model, cases, weight, plan, list(callbacks), validation)
+
+
+def _moments(model: Machine, cases: Cases, weight: Tensor | None, name: str) -> tuple[Tensor, Tensor]:
+    """Mean and variance of every column in one pass that also checks the domain, float64."""
+    total = torch.zeros(cases.shape[1], dtype=torch.float64)
+    square, mass = torch.zeros_like(total), 0.0
+    shift: Tensor | None = None
+    for start, v in cases.chunks(1024, dtype=torch.float64):
+        model.visible.check(v, f"{name} (rows from {start})" if start else name)
+        shift = v[0].clone() if shift is None else shift  # against cancellation where means are large
+        centred = v - shift
+        w = torch.ones(len(v), dtype=torch.float64) if weight is None else weight[start : start + len(v)].double()
+        total += w @ centred
+        square += w @ (centred * centred)
+        mass += float(w.sum())
+    assert shift is not None
+    mean = total / mass
+    return mean + shift, (square / mass - mean * mean).clamp(min=0.0)
+
+
+def _weights(sample_weight: Array, cases: int) -> Tensor:
+    weight = torch.as_tensor(sample_weight, dtype=torch.float64).detach().cpu()
+    if weight.shape != (cases,):
+        raise ValueError(f"sample_weight has shape {tuple(weight.shape)}; expected ({cases},), one weight per case")
+    if not bool(torch.isfinite(weight).all()) or bool((weight < 0).any()) or not bool((weight > 0).any()):
+        raise ValueError("sample_weight must be finite and non-negative, with at least one positive weight")
+    return weight

@@ -1,0 +1,101 @@
+"""Measurements during training.  They draw from child streams only: switching them on changes no parameter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from harmonium.paths.partition import log_partition
+from harmonium.paths.pseudo import pseudo_log_likelihood
+from harmonium.training.callbacks import Callback
+
+if TYPE_CHECKING:
+    from harmonium.data import Cases
+    from harmonium.training.engine import Training
+    from harmonium.training.history import Row
+
+__all__ = ["Likelihood", "Monitor"]
+
+
+@dataclass
+class Monitor(Callback):
+    """Free-energy gap and pseudo-likelihood at the end of epochs.
+
+    Adds to the row, in nats per case: "free_energy_gap", the mean free energy of validation cases minus that of
+    training cases (log Z cancels; a growing gap is overfitting: Hinton 2010, section 6), and "pseudo_log_likelihood" of
+    validation cases where the units have finitely many states.  Always the same evenly spaced subsets.
+
+    Args:
+        every: epochs between measurements.
+        cases: size of the subsets.
+    """
+
+    every: int = 1
+    cases: int = 500
+
+    @torch.no_grad()
+    def on_measure(self, training: Training, row: Row) -> None:
+        if row["epoch"] % self.every and row["epoch"] != training.plan.epochs:
+            return
+        model, blank = training.model, [None] * (len(training.model.names) - 1)
+        if training.validation is None:
+            return
+        valid, train = (_subset(split, self.cases, training) for split in (training.validation, training.cases))
+        gap = model.log_weight((train, *blank)).mean() - model.log_weight((valid, *blank)).mean()
+        row["free_energy_gap"] = float(gap)
+        if model.visible.finite:
+            row["pseudo_log_likelihood"] = float(pseudo_log_likelihood(model, valid).mean())
+
+    def config(self) -> dict[str, Any]:
+        return {"type": "Monitor", "every": self.every, "cases": self.cases}
+
+
+@dataclass
+class Likelihood(Callback):
+    """Validation log-likelihood with its bracket, every few epochs.
+
+    Adds "log_likelihood" (nats per case, from the value of log Z), "log_likelihood_lower" (from the upper log Z; None
+    where there is none) and "log_likelihood_upper".  The reverse chains start from the objective's persistent chains.
+
+    Args:
+        every: epochs between measurements; the last epoch is always measured.
+        chains: AIS chains in each direction.
+        temperatures: AIS temperatures.
+        start: first epoch to measure.
+    """
+
+    every: int = 10
+    chains: int = 100
+    temperatures: int = 1000
+    start: int = 1
+
+    @torch.no_grad()
+    def on_measure(self, training: Training, row: Row) -> None:
+        last = row["epoch"] == training.plan.epochs
+        if training.validation is None or row["epoch"] < self.start or (row["epoch"] % self.every and not last):
+            return
+        model = training.model
+        z = log_partition(
+            model,
+            chains=self.chains,
+            temperatures=self.temperatures,
+            chains_from=training.objective_state.get("chains"),
+            seed=training.root.child("likelihood", row["epoch"]),
+        )
+        blank = [None] * (len(model.names) - 1)
+        chunks = training.validation.chunks(1000, dtype=model.dtype, device=model.device)
+        total = sum(float(model.log_weight((v, *blank)).sum()) for _, v in chunks)
+        mean = total / len(training.validation)
+        row["log_likelihood"] = mean - z.value
+        row["log_likelihood_lower"] = mean - z.upper if z.upper < float("inf") else None
+        row["log_likelihood_upper"] = mean - z.lower
+
+    def config(self) -> dict[str, Any]:
+        return {"type": "Likelihood"} | vars(self)
+
+
+def _subset(cases: Cases, count: int, training: Training) -> torch.Tensor:
+    index = torch.linspace(0, len(cases) - 1, min(count, len(cases))).round().long()
+    return cases.rows(index, dtype=training.model.dtype, device=training.model.device)

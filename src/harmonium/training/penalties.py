@@ -1,0 +1,93 @@
+"""Penalties: what is added to the gradient besides the likelihood."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harmonium.models.machine import Machine
+from harmonium.objectives import Gradient
+
+__all__ = ["Penalty", "Sparsity", "WeightDecay"]
+
+
+class Penalty(ABC):
+    """Adds to ``.grad`` in place."""
+
+    def begin(self, model: Machine) -> dict[str, Tensor]:
+        """Tensors carried from update to update."""
+        return {}
+
+    @abstractmethod
+    def apply(self, model: Machine, gradient: Gradient, state: dict[str, Tensor]) -> None: ...
+
+    def config(self) -> dict[str, Any]:
+        """JSON-able description."""
+        return {"type": type(self).__name__} | asdict(self)  # type: ignore[call-overload]
+
+
+@dataclass(frozen=True)
+class WeightDecay(Penalty):
+    """``l2`` / 2 times the squared weights plus ``l1`` times their absolute values; never on biases (Hinton 2010)."""
+
+    l2: float = 0.0
+    l1: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, value in (("l2", self.l2), ("l1", self.l1)):
+            if not 0 <= value < float("inf"):
+                raise ValueError(f"WeightDecay({name}=...) must be a non-negative number, found {value!r}")
+
+    def apply(self, model: Machine, gradient: Gradient, state: dict[str, Tensor]) -> None:
+        for name in model.edges:
+            weights = model.couplings[name]
+            assert weights.grad is not None
+            if self.l2:
+                weights.grad.add_(weights.detach(), alpha=self.l2)
+            if self.l1:
+                weights.grad.add_(torch.sign(weights.detach()), alpha=self.l1)
+
+
+@dataclass(frozen=True)
+class Sparsity(Penalty):
+    """Pulls the mean activity of every hidden unit to ``target`` (Hinton 2010, section 11).
+
+    The cross-entropy between the target and a running mean q of the activity has the derivative q - target in the total
+    input, which is added to the hidden biases and, times the mean visible states, to the weights.
+
+    Args:
+        target: desired mean activity, between 0 and 1.
+        cost: strength of the penalty.
+        decay: of the running mean.
+    """
+
+    target: float = 0.1
+    cost: float = 0.01
+    decay: float = 0.9
+
+    def begin(self, model: Machine) -> dict[str, Tensor]:
+        return {
+            name: torch.full_like(model.units(layer).natural()[0], self.target)
+            for layer, name in enumerate(model.names)
+            if layer
+        }
+
+    def apply(self, model: Machine, gradient: Gradient, state: dict[str, Tensor]) -> None:
+        parameters = model.parameters_by_name()
+        means = [gradient.positive[f"{name}_bias"] for name in model.names]
+        pull: list[Tensor | None] = [None] * len(model.names)
+        for layer, name in enumerate(model.names):
+            if layer:
+                state[name].lerp_(means[layer], 1 - self.decay)
+                pull[layer] = self.cost * (state[name] - self.target)
+                grad = parameters[f"{name}_bias"].grad
+                assert grad is not None
+                grad.add_(pull[layer])
+        for name, (a, b) in model.edges.items():
+            grad, force = parameters[name].grad, pull[b]
+            assert grad is not None and force is not None
+            grad.add_(means[a].unsqueeze(-1) * force.unsqueeze(-2))

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy import sparse
+
+from harmonium.data import load
+
+TABLE = (np.random.default_rng(0).random((20, 6)) < 0.4).astype(np.uint8)
+
+
+def test_npz_with_splits_and_labels(tmp_path: Path) -> None:
+    np.savez_compressed(
+        tmp_path / "x.npz", train=TABLE, test=TABLE[:4], y_train=np.arange(20), y_test=np.arange(4), extra=np.eye(2)
+    )
+    data = load(tmp_path / "x.npz", valid=5, seed=2)
+    assert [len(cases) for cases in (data.train, data.valid, data.test)] == [15, 5, 4]
+    for split in ("train", "valid"):  # labels go where their cases go
+        assert np.array_equal(np.asarray(getattr(data, split)), TABLE[getattr(data.labels, split)])
+    assert sorted([*data.labels.train, *data.labels.valid]) == list(range(20))
+    assert data.labels.test.tolist() == [0, 1, 2, 3]
+    assert data.name == "x.npz" and data.shape == (6,)
+
+
+def test_npz_with_one_array_or_a_sparse_matrix(tmp_path: Path) -> None:
+    np.savez(tmp_path / "one.npz", whatever=TABLE.reshape(20, 2, 3))
+    data = load(str(tmp_path / "one.npz"))
+    assert data.shape == (2, 3) and np.array_equal(np.asarray(data.train), TABLE)
+    sparse.save_npz(tmp_path / "sparse.npz", sparse.csr_array(TABLE))
+    data = load(tmp_path / "sparse.npz")
+    assert repr(data.train) == "Cases(20 x 6, uint8, sparse)"
+    assert np.array_equal(np.asarray(data.train), TABLE) and data.shape == (6,)
+
+
+def test_npy_is_mapped_and_split_without_being_read(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", TABLE.astype(np.float64) * 3)
+    data = load(tmp_path / "x.npy", test=0.25)
+    assert data.train.mapped and data.test.mapped
+    together = np.concatenate([np.asarray(data.train), np.asarray(data.test)])
+    assert sorted(map(tuple, together.tolist())) == sorted(map(tuple, (TABLE * 3.0).tolist()))
+    assert len(data.test) == 5
+
+
+def test_the_source_reloads_the_file_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "inside").mkdir()
+    np.save(tmp_path / "inside" / "x.npy", np.linspace(0, 1, 60).reshape(20, 3))
+    monkeypatch.chdir(tmp_path / "inside")
+    data = load("x.npy", valid=np.float64(0.2), seed=7, binarize="dynamic")
+    monkeypatch.chdir(tmp_path)
+    again = load(**data.source)
+    assert again.train.fingerprint() == data.train.fingerprint()
+    assert torch.equal(again.train.rows(np.arange(9), epoch=4), data.train.rows(np.arange(9), epoch=4))
+    assert again.source == data.source
+
+
+def test_missing_files_unknown_formats_and_empty_files(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"there is no file or folder .*nothing\.npz"):
+        load(tmp_path / "nothing.npz")
+    with pytest.raises(FileNotFoundError, match=r"no file or folder nothing\.csv"):
+        load("nothing.csv")
+    (tmp_path / "x.doc").write_bytes(b"hello")
+    with pytest.raises(ValueError, match=r"x\.doc is of no format that can be read: give \.npz"):
+        load(tmp_path / "x.doc")
+    (tmp_path / "x.npy").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"x\.npy is empty"):
+        load(tmp_path / "x.npy")
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz"])
+@pytest.mark.parametrize("keep", [0.02, 0.5, 0.98])
+def test_files_cut_short_are_refused_by_name(tmp_path: Path, kind: str, keep: float) -> None:
+    path = tmp_path / f"x.{kind}"
+    np.save(path, TABLE) if kind == "npy" else np.savez_compressed(path, train=TABLE)
+    content = path.read_bytes()
+    path.write_bytes(content[: max(1, int(keep * len(content)))])
+    with pytest.raises(ValueError, match=rf"x\.{kind} is damaged, cut short or not \.{kind} .*write or fetch it again"):
+        load(path)
+
+
+def test_a_flipped_byte_in_an_archive_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    np.savez(path, train=TABLE)
+    content = bytearray(path.read_bytes())
+    content[content.index(TABLE.tobytes()) + 50] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="array 'train' is damaged"):
+        load(path)
+
+
+def test_python_objects_are_never_read(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.array([[1, None]]))
+    np.savez(tmp_path / "x.npz", train=np.array([[1, None]]))
+    for kind in ("npy", "npz"):
+        with pytest.raises(ValueError, match="holds Python objects, which are never read"):
+            load(tmp_path / f"x.{kind}")
+
+
+def test_a_file_named_wrongly_is_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", TABLE)
+    (tmp_path / "x.npy").rename(tmp_path / "x.npz")
+    with pytest.raises(ValueError, match=r"is named \.npz but is not"):
+        load(tmp_path / "x.npz")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"a": TABLE, "b": TABLE}, "holds the arrays a, b; expected train"),
+        ({"train": TABLE, "test": TABLE[:, :5]}, r"test has features \(5,\), train has \(6,\)"),
+        ({"train": TABLE, "y_train": np.arange(19)}, r"y_train has shape \(19,\), train has 20 cases"),
+        ({"train": TABLE[:0]}, "x.npz, train has shape .* it is empty"),
+        ({"train": TABLE[0]}, r"x\.npz, train has shape \(6,\); expected \(cases, features\)"),
+    ],
+)
+def test_archives_of_something_else_are_refused(tmp_path: Path, arrays: dict[str, np.ndarray], message: str) -> None:
+    np.savez(tmp_path / "x.npz", **arrays)
+    with pytest.raises(ValueError, match=message):
+        load(tmp_path / "x.npz")
+
+
+def test_a_split_that_the_source_has_cannot_be_asked_for(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", train=TABLE, valid=TABLE)
+    with pytest.raises(ValueError, match=r"valid=3: x\.npz has its own valid split of 20"):
+        load(tmp_path / "x.npz", valid=3)
+
+
+def test_the_benchmark_sets(benchmark_data: Path) -> None:
+    data = load("nltcs")
+    assert [len(cases) for cases in (data.train, data.valid, data.test)] == [16181, 2157, 3236]
+    assert data.binarization == "binary"
+    p = data.train.statistics().mean.clamp(1e-4, 1 - 1e-4)
+    test = torch.from_numpy(np.asarray(data.test)).double()
+    baseline = (test * p.log() + (1 - test) * (1 - p).log()).sum(1).mean()
+    assert abs(float(baseline) + 9.23) < 0.01  # the independent-Bernoulli likelihood published with the set
