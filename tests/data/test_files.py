@@ -98,11 +98,12 @@ def test_python_objects_are_never_read(tmp_path: Path) -> None:
             load(tmp_path / f"x.{kind}")
 
 
-def test_a_file_named_wrongly_is_refused(tmp_path: Path) -> None:
-    np.save(tmp_path / "x.npy", TABLE)
-    (tmp_path / "x.npy").rename(tmp_path / "x.npz")
-    with pytest.raises(ValueError, match=r"is named \.npz but is not"):
-        load(tmp_path / "x.npz")
+@pytest.mark.parametrize(("kind", "name"), [("npy", "npz"), ("npz", "npy")])
+def test_a_file_named_wrongly_is_refused(tmp_path: Path, kind: str, name: str) -> None:
+    np.save(tmp_path / "x.npy", TABLE) if kind == "npy" else np.savez(tmp_path / "x.npz", train=TABLE)
+    (tmp_path / f"x.{kind}").rename(tmp_path / f"x.{name}")
+    with pytest.raises(ValueError, match=rf"not \.{name} \(an archive where none should be"):
+        load(tmp_path / f"x.{name}")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ ROWS, WIDTH = 16000, 4096  # 256 MB of float32
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A file mostly of holes: 256 MB long, a few kB on the disk."""
+    """A file mostly of holes: 256 MB long, a quarter of it on the disk."""
     table = np.lib.format.open_memmap(tmp_path / "x.npy", mode="w+", dtype=np.float32, shape=(ROWS, WIDTH))
     table[:, 0] = np.arange(ROWS)
     table.flush()
@@ -42,7 +42,9 @@ def test_pages_that_were_read_do_not_stay(path: Path, monkeypatch: pytest.Monkey
     assert resident_bytes() - before < 64 * 2**20
 
 
-def test_mappings_of_other_modes_are_left_alone(path: Path) -> None:
+def test_mappings_of_other_modes_are_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "x.npy"
+    np.save(path, np.eye(9))
     assert find_mapping(np.load(path, mmap_mode="r")) is not None
     assert find_mapping(np.load(path, mmap_mode="r")[5:].view(np.ndarray)) is not None
     for mode in ("c", "r+"):
@@ -50,9 +52,10 @@ def test_mappings_of_other_modes_are_left_alone(path: Path) -> None:
     assert find_mapping(np.eye(3)) is None
 
 
-def test_changes_of_a_private_copy_survive(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changes_of_a_private_copy_survive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "RELEASE_BYTES", 1)
-    table = np.load(path, mmap_mode="c")
+    np.save(tmp_path / "x.npy", np.eye(100))
+    table = np.load(tmp_path / "x.npy", mmap_mode="c")
     table[3, 1] = 7
     cases = as_cases(table)
     cases.rows(np.arange(100))

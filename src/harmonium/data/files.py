@@ -88,14 +88,12 @@ def _member(archive: Any, name: str, path: Path) -> Array:
 
 
 def _load(path: Path, **options: Any) -> Any:
+    if zipfile.is_zipfile(path) != (path.suffix.lower() == ".npz"):
+        raise _damage(path, ValueError("an archive where none should be, or none where one should"))
     try:
-        loaded = np.load(path, allow_pickle=False, **options)
+        return np.load(path, allow_pickle=False, **options)
     except _DAMAGED as error:
         raise _damage(path, error) from error
-    expected = np.lib.npyio.NpzFile if path.suffix.lower() == ".npz" else np.ndarray
-    if not isinstance(loaded, expected):
-        raise ValueError(f"{path} is named {path.suffix} but is not: name it by what it holds")
-    return loaded
 
 
 def _damage(path: Path, error: Exception, where: str = "") -> ValueError:

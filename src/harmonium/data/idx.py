@@ -31,7 +31,8 @@ _READ_BYTES = 2**20
 def is_idx(path: Path) -> bool:
     """Whether a file, gzipped or not, begins as IDX does: two zero bytes, a type, a number of dimensions."""
     try:
-        head = _open(path).read(4)
+        with _open(path) as file:
+            head = file.read(4)
     except (OSError, EOFError, zlib.error):
         return False
     return len(head) == 4 and head[:2] == b"\0\0" and head[2] in _TYPES

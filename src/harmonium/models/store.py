@@ -86,7 +86,7 @@ def restore(model: Machine, tensors: dict[str, Tensor], source: str) -> None:
                 setattr(module, leaf, nn.Parameter(stored))
     for name in optional:
         buffer = tensors.get(name)
-        setattr(model, name, None if buffer is None else buffer.to(model.device))
+        setattr(model, name, None if buffer is None else buffer.to(model.device).clone())
     model.fresh = False
 
 

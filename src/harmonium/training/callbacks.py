@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from harmonium.training.engine import Training
@@ -19,6 +19,9 @@ class Callback:
     A callback that draws random numbers draws them from ``training.root.child(...)``, so that adding it changes no
     parameter.  Whatever it carries from epoch to epoch belongs into `state`, JSON-able, so that runs can be resumed.
     """
+
+    transient: ClassVar[bool] = False
+    """Whether a resumed run may do without it: it carries no state."""
 
     def on_begin(self, training: Training) -> None:
         """Before the first update (again after a resume)."""
@@ -88,6 +91,8 @@ class EarlyStopping(Callback):
 
 class Progress(Callback):
     """A progress bar on standard error (tqdm), one tick per update."""
+
+    transient = True
 
     def on_begin(self, training: Training) -> None:
         from tqdm.auto import tqdm

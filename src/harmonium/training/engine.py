@@ -198,7 +198,7 @@ class Training:
             "stream": self.stream.step,
             "optimizer": scalars,
             "history": vars(self.history),
-            "callbacks": [callback.state() for callback in self.callbacks],
+            "callbacks": [callback.state() for callback in self.callbacks if not callback.transient],
         }
         return tensors, meta
 
@@ -222,7 +222,8 @@ class Training:
         self.position = Position(**meta["position"])
         self.stream.step = meta["stream"]
         self.history = History(**meta["history"])
-        for callback, entry in zip(self.callbacks, meta["callbacks"], strict=True):
+        lasting = [callback for callback in self.callbacks if not callback.transient]
+        for callback, entry in zip(lasting, meta["callbacks"], strict=True):
             callback.restore(entry)
         self._good = self._parameters()
 

@@ -1,0 +1,381 @@
+"""Run folders: a training that can be read, stopped, killed and resumed.
+
+A run folder holds ``config.json`` (how to train), ``run.json`` (where it was trained), ``metrics.jsonl`` (one row per
+epoch), ``checkpoint.safetensors`` (the whole state) and, in the end, ``model.safetensors``.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import signal
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import numba
+import numpy as np
+import torch
+from filelock import FileLock, Timeout
+
+import harmonium
+from harmonium.data import Cases, as_cases, from_source
+from harmonium.files import DamagedFileError, read_tensors, write_atomically, write_tensors
+from harmonium.models.batch import Array
+from harmonium.models.machine import Machine
+from harmonium.models.store import build, save
+from harmonium.training.callbacks import Callback, Progress
+from harmonium.training.config import from_config
+from harmonium.training.engine import OptimizerFactory, Plan, Training
+from harmonium.training.history import History
+
+if TYPE_CHECKING:
+    from harmonium.training.history import Row
+
+__all__ = ["Checkpoint", "InterruptedRunError", "RunInUseError", "resume", "start"]
+
+CONFIG, RUN, METRICS = "config.json", "run.json", "metrics.jsonl"
+CHECKPOINT, MODEL, WEIGHTS = "checkpoint.safetensors", "model.safetensors", "sample_weight.safetensors"
+
+
+class RunInUseError(ValueError):
+    """Another process trains in this folder, or the folder holds something else."""
+
+
+class InterruptedRunError(KeyboardInterrupt):
+    """Training was stopped by a signal after its checkpoint was written.
+
+    Attributes:
+        signal: its number.
+    """
+
+    def __init__(self, message: str, number: int) -> None:
+        super().__init__(message)
+        self.signal = number
+
+
+class Checkpoint(Callback):
+    """Writes rows and checkpoints of a run folder; `fit` with ``out`` adds one.
+
+    Args:
+        seconds: least time between checkpoints; 0 writes one after every update.  The end of a run and signals
+            always write one.
+    """
+
+    transient = True
+
+    def __init__(self, seconds: float = 60.0) -> None:
+        self.seconds = seconds
+        self.folder: Path | None = None
+        self.signal: int | None = None
+        self._next = 0.0
+
+    def on_begin(self, training: Training) -> None:
+        self._next = time.monotonic() + self.seconds
+        rows = "".join(json.dumps(row) + "\n" for row in training.history.rows)
+        write_atomically(self._folder / METRICS, rows.encode())
+
+    def on_update(self, training: Training) -> None:
+        if self.signal is not None:
+            self.write(training)
+            name = signal.Signals(self.signal).name
+            raise InterruptedRunError(
+                f"{name}: stopped after update {training.position.update} of {training.updates}; the checkpoint is written. "
+                f"Go on with: harmonium train --resume {self._folder}   (or harmonium.resume({str(self._folder)!r}))",
+                self.signal,
+            )
+        if time.monotonic() >= self._next:
+            self.write(training)
+
+    def on_epoch(self, training: Training, row: Row) -> None:
+        with open(self._folder / METRICS, "a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def on_end(self, training: Training) -> None:
+        save(training.model, self._folder / MODEL)
+        self.write(training)
+
+    def write(self, training: Training) -> None:
+        """Write a checkpoint now."""
+        training.guard()
+        tensors, meta = training.dump()
+        write_tensors(self._folder / CHECKPOINT, tensors, {"format": 1, "checkpoint": meta})
+        self._next = time.monotonic() + self.seconds
+
+    @property
+    def _folder(self) -> Path:
+        assert self.folder is not None
+        return self.folder
+
+    def config(self) -> dict[str, Any]:
+        return {"type": "Checkpoint", "seconds": self.seconds}
+
+
+def start(
+    out: Path,
+    model: Machine,
+    cases: Cases,
+    validation: Cases | None,
+    sample_weight: Array | None,
+    plan: Plan,
+    callbacks: list[Callback],
+    progress: bool,
+    initialise: bool | None,
+) -> History:
+    """Train in a new run folder (see `harmonium.fit`)."""
+    from harmonium.training.fit import prepare
+
+    _make_folder(out)
+    with _locked(out):
+        if (out / CONFIG).exists():
+            raise RunInUseError(
+                f"{out} already holds a run: go on with harmonium.resume({str(out)!r}), or choose another folder"
+            )
+        fresh = model.fresh if initialise is None else initialise
+        training = prepare(model, cases, validation, sample_weight, plan, callbacks, initialise)
+        writer = _writer(out, training, progress)
+        if sample_weight is not None:
+            write_tensors(out / WEIGHTS, {"sample_weight": torch.as_tensor(sample_weight)}, {"format": 1})
+        if not fresh:  # what cannot be drawn again from the seed must be on disk before there is a run to resume
+            writer.write(training)
+        _write_json(out / RUN, _environment())
+        _write_json(out / CONFIG, _config(training, cases, validation, fresh))
+        with _signals(writer):
+            return training.run()
+
+
+def resume(
+    out: str | Path,
+    *,
+    data: Array | None = None,
+    validation: Array | None = None,
+    callbacks: Sequence[Callback] = (),
+    optimizer: OptimizerFactory | None = None,
+    progress: bool = False,
+    device: str | torch.device | None = None,
+) -> tuple[Machine, History]:
+    """Go on with a run that was stopped or killed; it ends bit for bit as if it had never stopped.
+
+    Args:
+        out: the run folder.
+        data: the training cases again, where they were not loaded by name or file (`harmonium.data.load`).
+        validation: likewise.
+        callbacks: your own callbacks again, in order.
+        optimizer: your own optimizer factory again.
+        progress: show a progress bar.
+        device: where to train.
+
+    Returns:
+        (model, history).  A run that was complete is returned as it ended.
+
+    Raises:
+        FileNotFoundError: where the folder holds no run.
+        DamagedFileError: where its checkpoint is cut short, changed, or of another model.
+        ValueError: where the data are not those of the run, or something must be passed again.
+        RunInUseError: where another process trains in the folder.
+    """
+    from harmonium.training.fit import prepare
+
+    out = Path(out)
+    if not (out / CONFIG).is_file():
+        raise FileNotFoundError(f"{out} holds no run to resume (there is no {CONFIG})")
+    with _locked(out):
+        config = _read_config(out)
+        _warn_of_changes(out)
+        cases = _same_cases(config["data"], data, "data")
+        assert cases is not None
+        valid = _same_cases(config["validation"], validation, "validation")
+        weight = read_tensors(out / WEIGHTS)[0]["sample_weight"] if (out / WEIGHTS).exists() else None
+        plan = _plan(config["plan"], optimizer)
+        own = iter(callbacks)
+        listeners: list[Callback] = []
+        for entry in config["callbacks"]:
+            callback = next(own, None) if entry is None else _callback(entry)
+            if callback is None:
+                raise ValueError("the run had callbacks of your own: pass them again with callbacks=[...]")
+            listeners.append(callback)
+        model = build(config["model"])
+        if device is not None:
+            model.to(device)
+        training = prepare(model, cases, valid, weight, plan, listeners, True)
+        writer = _writer(out, training, progress)
+        if (out / CHECKPOINT).exists():
+            tensors, meta = read_tensors(out / CHECKPOINT)
+            if "checkpoint" not in meta:
+                raise DamagedFileError(f"{out / CHECKPOINT} is a model, not a checkpoint")
+            try:
+                training.restore(tensors, meta["checkpoint"])
+            except DamagedFileError as error:
+                raise DamagedFileError(f"{out / CHECKPOINT}: {error}") from None
+        elif not config["fresh"]:
+            raise FileNotFoundError(f"{out} has lost its {CHECKPOINT}, and training did not start from fresh parameters")
+        with _signals(writer):
+            return model, training.run()
+
+
+def _callback(entry: dict[str, Any]) -> Callback:
+    if entry["type"] == "Checkpoint":
+        return Checkpoint(entry["seconds"])
+    callback: Callback = from_config(entry)
+    return callback
+
+
+def _writer(out: Path, training: Training, progress: bool) -> Checkpoint:
+    """The callback that writes into the folder: the user's own, or a new one; and the progress bar."""
+    writer = next((callback for callback in training.callbacks if isinstance(callback, Checkpoint)), None)
+    rest = [callback for callback in training.callbacks if callback is not writer]
+    writer = writer or Checkpoint()
+    writer.folder = out
+    training.callbacks = [*rest, *([Progress()] if progress else []), writer]
+    return writer
+
+
+def _config(training: Training, cases: Cases, validation: Cases | None, fresh: bool) -> dict[str, Any]:
+    plan = training.plan
+    return {
+        "format": 1,
+        "model": training.model.config(),
+        "fresh": fresh,
+        "plan": {
+            "objective": plan.objective.config(),
+            "metric": plan.metric.config(),
+            "learning_rate": plan.learning_rate.config(),
+            "optimizer": plan.optimizer if isinstance(plan.optimizer, str) else None,
+            "penalties": [penalty.config() for penalty in plan.penalties],
+            "epochs": plan.epochs,
+            "batch_size": plan.batch_size,
+            "seed": plan.seed,
+        },
+        "data": _describe(cases),
+        "validation": None if validation is None else _describe(validation),
+        "callbacks": [callback.config() for callback in training.callbacks if not isinstance(callback, Progress)],
+    }
+
+
+def _describe(cases: Cases) -> dict[str, Any]:
+    return {"source": cases.source, "shape": list(cases.shape), "fingerprint": cases.fingerprint()}
+
+
+def _plan(config: dict[str, Any], optimizer: OptimizerFactory | None) -> Plan:
+    if config["optimizer"] is None and optimizer is None:
+        raise ValueError("the run had an optimizer of your own: pass it again with optimizer=...")
+    return Plan(
+        objective=from_config(config["objective"]),
+        metric=from_config(config["metric"]),
+        learning_rate=from_config(config["learning_rate"]),
+        optimizer=config["optimizer"] or optimizer,
+        penalties=tuple(from_config(entry) for entry in config["penalties"]),
+        epochs=config["epochs"],
+        batch_size=config["batch_size"],
+        seed=config["seed"],
+    )
+
+
+def _same_cases(description: dict[str, Any] | None, given: Array | None, name: str) -> Cases | None:
+    if description is None:
+        return None
+    if given is None and description["source"] is None:
+        raise ValueError(f"the run was trained on arrays: pass them again with {name}=...")
+    cases = from_source(description["source"]) if given is None else as_cases(given, name)
+    if cases.fingerprint() != description["fingerprint"]:
+        raise ValueError(
+            f"{name} {cases.shape} is not what the run was trained on {tuple(description['shape'])}: "
+            "its contents or its binarisation differ"
+        )
+    return cases
+
+
+def _read_config(out: Path) -> dict[str, Any]:
+    try:
+        config: dict[str, Any] = json.loads((out / CONFIG).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DamagedFileError(f"{out / CONFIG} is damaged ({error}): use a copy of it") from None
+    return config
+
+
+def _environment() -> dict[str, Any]:
+    return {
+        "harmonium": harmonium.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "numba": numba.__version__,
+        "processor": _processor(),
+        "threads": torch.get_num_threads(),
+        "command": sys.argv,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+
+
+def _processor() -> str:
+    import llvmlite.binding as llvm
+
+    return f"{platform.machine()} {llvm.get_host_cpu_name()}"
+
+
+def _warn_of_changes(out: Path) -> None:
+    try:
+        before = json.loads((out / RUN).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    now = _environment()
+    names = ("harmonium", "torch", "numpy", "numba", "processor", "threads")
+    changes = [f"{name} {before.get(name)} -> {now[name]}" for name in names if before.get(name) != now[name]]
+    if changes:
+        warnings.warn(
+            f"resuming under other conditions ({', '.join(changes)}): results agree up to rounding, not bit for bit",
+            stacklevel=3,
+        )
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def _make_folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(error.errno, f"cannot make the folder {out}: {error.strerror}. Choose another") from error
+
+
+@contextmanager
+def _locked(out: Path) -> Iterator[None]:
+    # The lock belongs to the process, so that one left by a killed process locks nothing.
+    lock = FileLock(out / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise RunInUseError(f"another process is training in {out}: wait for it, or choose another folder") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _signals(writer: Checkpoint) -> Iterator[None]:
+    """SIGINT and SIGTERM let the current update finish; a second one ends the process as usual."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        writer.signal = number
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, note)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
