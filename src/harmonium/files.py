@@ -31,6 +31,7 @@ def write_atomically(path: str | Path, content: bytes) -> None:
     temporary = None
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.chmod(temporary, 0o666 & ~_umask())
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
@@ -43,6 +44,13 @@ def write_atomically(path: str | Path, content: bytes) -> None:
         raise OSError(
             error.errno, f"cannot write {path}: {error.strerror or error}; {kept}. Free space or choose another folder"
         ) from error
+
+
+def _umask() -> int:
+    # Temporary files are private; the file that replaces them should be what open() would have made.
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from harmonium.models.batch import Array, as_batch, as_matrix
 from harmonium.models.machine import Machine, Moments
-from harmonium.random import Stream
+from harmonium.random import Stream, as_stream
 
 __all__ = ["Batch", "Gradient", "Objective", "ObjectiveState", "gradient"]
 
@@ -66,3 +67,35 @@ class Objective(ABC):
     def config(self) -> dict[str, Any]:
         """JSON-able description, from which a stored run is resumed."""
         return {"type": type(self).__name__} | (asdict(self) if is_dataclass(self) else {})
+
+
+def gradient(
+    model: Machine, v: Array, *, objective: Objective | None = None, sample_weight: Array | None = None, seed: int | Stream = 0
+) -> Gradient:
+    """Both phases of the gradient of the mean log-likelihood on cases v, so that a bias can be *seen*.
+
+    Args:
+        model: any machine.
+        v: cases (batch, n_visible) in the domain of the visible units.
+        objective: how the negative phase is estimated (default: CD-1).
+        sample_weight: weights of the cases, (batch,).
+        seed: an int or a stream.
+
+    Returns:
+        a `Gradient` with ``positive``, ``negative`` and ``difference``: dicts of moments by parameter name, such as
+        "weights" (n_visible, n_hidden), "visible_bias" (n_visible,), "hidden_bias" (n_hidden,).
+
+    >>> import harmonium as hm
+    >>> cd, exact = (hm.gradient(hm.RBM(4, 2), [[0, 1, 1, 0]], objective=o) for o in (hm.CD(k=1), hm.Exact()))
+    >>> bias = cd.difference["weights"] - exact.difference["weights"]
+    """
+    if objective is None:
+        from harmonium.objectives.contrastive import CD
+
+        objective = CD()
+    stream = as_stream(seed)
+    batch = as_batch(v, model, "v", domain=True)
+    weight = None if sample_weight is None else as_matrix(sample_weight, "sample_weight", model.dtype, model.device)
+    state = objective.begin(model, stream.child("begin"))
+    with torch.no_grad():
+        return objective.phases(model, Batch(batch, weight), state, stream.child("objective"))
