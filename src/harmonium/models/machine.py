@@ -172,17 +172,18 @@ class Machine(nn.Module):
         ``weight`` (batch,) weighs the cases; it is normalised to sum to one here, so each phase is divided by its own
         number of cases.
         """
-        count = phase.means[0].shape[-2]
-        share = None if weight is None else weight / weight.sum(-1, keepdim=True)
+        rows = phase.means[0]
+        share = rows.new_full((rows.shape[-2],), 1.0 / rows.shape[-2]) if weight is None else weight / weight.sum(-1, keepdim=True)
         moments: Moments = {}
         for name, (a, b) in self.edges.items():
             left, right = phase.means[a], phase.means[b]
-            if share is not None:
-                left = left * share.unsqueeze(-1)
-            moments[name] = _outer(left, right, 1.0 if share is not None else 1.0 / count)
+            if weight is None:
+                moments[name] = _outer(left, right, 1.0 / left.shape[-2])
+            else:
+                moments[name] = _outer(left * share.unsqueeze(-1), right, 1.0)
         for name, layer, statistics in zip(self.names, self.layers, phase.statistics, strict=True):
             assert isinstance(layer, Units)
-            means = tuple(T.mean(-2) if share is None else (share.unsqueeze(-2) @ T).squeeze(-2) for T in statistics)
+            means = tuple((share.unsqueeze(-2) @ statistic).squeeze(-2) for statistic in statistics)
             moments |= {f"{name}_{key}": value for key, value in layer.pull(means).items()}
         return moments
 

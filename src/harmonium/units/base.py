@@ -190,12 +190,11 @@ class Units(nn.Module, ABC):
         """Energy of states from this layer alone, shape (..., batch), float64."""
         return -self.exponent(s)
 
-    def states(self, first: int, count: int) -> Tensor:
-        """Joint states ``first ... first + count`` in mixed-radix order (unit 0 fastest), shape (count, n)."""
+    def states(self, index: Tensor) -> Tensor:
+        """Joint states by number in mixed-radix order, unit 0 fastest: (len(index), n), for finite families."""
         values = self.unit_states()
-        index = torch.arange(first, first + count, device=values.device)
-        digits = [(index // len(values) ** unit) % len(values) for unit in range(self.size)]
-        return values[torch.stack(digits, -1)]
+        radix = len(values) ** torch.arange(self.size, device=values.device)
+        return values[index.to(values.device).unsqueeze(-1) // radix % len(values)]
 
     def line(self, t: Tensor, base: Natural | None = None) -> Line:
         """The line from ``base`` at t = 0 to this layer at t = 1.

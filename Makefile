@@ -1,0 +1,52 @@
+# Two commands do everything on a fresh machine: `make train` and `make test`.
+#
+#   make train          learn handwritten digits, print the test log-likelihood, draw pictures
+#   make test           lint, types and the test suite
+#   make test-all       the suite with its slower statistical checks
+#   make bench          the table of docs/benchmarks.md
+#   make reproduce      the published experiments (minutes to an hour)
+#
+# TORCH says which torch to install: `make test TORCH="-c /dev/null torch"` takes the newest of your index,
+# `make test TORCH="--index-url https://download.pytorch.org/whl/cpu torch"` the CPU build from there.
+
+PYTHON ?= python3
+VENV   ?= .venv
+TORCH  ?= -c constraints.txt torch
+OUT    ?= runs/digits
+
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: train test test-all lint bench reproduce clean
+
+train: $(STAMP)
+	@rm -rf $(OUT)
+	$(BIN)/harmonium train digits --out $(OUT) --progress
+
+test: lint
+	$(BIN)/python -m pytest
+
+test-all: lint
+	$(BIN)/python -m pytest -m ""
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/speed.py
+
+reproduce: $(STAMP)
+	$(BIN)/python reproduce/bars_and_stripes.py
+	$(BIN)/python reproduce/mnist_16_hidden.py
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet $(TORCH)
+	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	@touch $(STAMP)
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
