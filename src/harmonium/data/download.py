@@ -58,7 +58,7 @@ def download(name: str = "mnist", folder: str | os.PathLike[str] | None = None, 
 
 
 def _fetch(url: str, file: str, digest: str, target: Path, progress: bool) -> None:
-    import pooch  # type: ignore[import-untyped]  # here, because it brings in an HTTP library
+    import pooch  # here, because it brings in an HTTP library
 
     elsewhere = "try again, name another server in HARMONIUM_MIRROR, or put the files into HARMONIUM_DATA"
     try:

@@ -64,7 +64,7 @@ def _digits() -> Raw:
 
     The split is the same for every seed, so that numbers of different runs can be compared.
     """
-    from sklearn.datasets import load_digits  # type: ignore[import-untyped]  # takes half a second, needed only here
+    from sklearn.datasets import load_digits  # takes half a second, needed only here
 
     bunch = load_digits()
     images, target = bunch.images.astype(np.uint8), bunch.target.astype(np.int64)

@@ -38,13 +38,13 @@ def sampler(draw: Scalar) -> Scalar:
     """A loop that overwrites x with ``draw(field, curvature, u)``, u uniform in (0, 1), one word per unit."""
 
     @register_jitable(**OPTIONS)
-    def row(x, t, slope, start, curve_slope, curve_start, words):  # type: ignore[no-untyped-def]
+    def row(x, t, slope, start, curve_slope, curve_start, words):
         for j in range(x.shape[0]):
             field = t * (x[j] + slope[j]) + start[j]
             x[j] = draw(field, t * curve_slope[j] + curve_start[j], uniform(field, words[j]))
 
-    @njit(**OPTIONS)  # type: ignore[untyped-decorator]
-    def sample(x, t, slope, start, curve_slope, curve_start, first, k0, k1, c2, c3):  # type: ignore[no-untyped-def]
+    @njit(**OPTIONS)
+    def sample(x, t, slope, start, curve_slope, curve_start, first, k0, k1, c2, c3):
         rows, units = x.shape
         words = np.empty(4 * ((units + 3) // 4), np.uint32)
         per = rows // slope.shape[0]
@@ -53,25 +53,25 @@ def sampler(draw: Scalar) -> Scalar:
             fill_words(words, first + r, c2, c3, k0, k1)
             row(x[r], t[r], slope[g], start[g], curve_slope[g], curve_start[g], words)
 
-    return sample  # type: ignore[no-any-return]
+    return sample
 
 
 def mapper(function: Scalar) -> Scalar:
     """A loop that overwrites x with ``function(field, curvature)``: a conditional mean, variance or mode."""
 
     @register_jitable(**OPTIONS)
-    def row(x, t, slope, start, curve_slope, curve_start):  # type: ignore[no-untyped-def]
+    def row(x, t, slope, start, curve_slope, curve_start):
         for j in range(x.shape[0]):
             x[j] = function(t * (x[j] + slope[j]) + start[j], t * curve_slope[j] + curve_start[j])
 
-    @njit(**OPTIONS)  # type: ignore[untyped-decorator]
-    def apply(x, t, slope, start, curve_slope, curve_start):  # type: ignore[no-untyped-def]
+    @njit(**OPTIONS)
+    def apply(x, t, slope, start, curve_slope, curve_start):
         per = x.shape[0] // slope.shape[0]
         for r in range(x.shape[0]):
             g = r // per
             row(x[r], t[r], slope[g], start[g], curve_slope[g], curve_start[g])
 
-    return apply  # type: ignore[no-any-return]
+    return apply
 
 
 _LANES = 64
@@ -87,15 +87,15 @@ def summer(split: Scalar) -> Scalar:
     """
 
     @register_jitable(**OPTIONS)
-    def row(x, t, slope, start, curve_slope, curve_start, summands, factors):  # type: ignore[no-untyped-def]
+    def row(x, t, slope, start, curve_slope, curve_start, summands, factors):
         for j in range(x.shape[0]):
             field = t * (x[j] + slope[j]) + start[j]
             summand, factor = split(field, t * curve_slope[j] + curve_start[j])
             summands[j] = summand
             factors[j] = factor
 
-    @njit(**OPTIONS)  # type: ignore[untyped-decorator]
-    def cumulants(x, t, slope, start, curve_slope, curve_start, out):  # type: ignore[no-untyped-def]
+    @njit(**OPTIONS)
+    def cumulants(x, t, slope, start, curve_slope, curve_start, out):
         summands = np.empty(x.shape[1], x.dtype)
         factors = np.empty(x.shape[1], x.dtype)
         total = np.empty(_LANES, np.float64)
@@ -107,18 +107,18 @@ def summer(split: Scalar) -> Scalar:
                 row(x[r], t[r, k], slope[g], start[g], curve_slope[g], curve_start[g], summands, factors)
                 out[r, k] = _sum_and_log(summands, factors, total, product)
 
-    return cumulants  # type: ignore[no-any-return]
+    return cumulants
 
 
 @register_jitable(**OPTIONS)
-def _accumulate(total, product, summands, factors):  # type: ignore[no-untyped-def]
+def _accumulate(total, product, summands, factors):
     for lane in range(factors.shape[0]):
         total[lane] += np.float64(summands[lane])
         product[lane] *= np.float64(factors[lane])
 
 
 @register_jitable(**OPTIONS)
-def _sum_and_log(summands, factors, total, product):  # type: ignore[no-untyped-def]
+def _sum_and_log(summands, factors, total, product):
     # Lane by lane first, because such a loop vectorises; then lanes are folded while their product cannot overflow.
     units = factors.shape[0]
     result = 0.0
@@ -147,8 +147,8 @@ def _sum_and_log(summands, factors, total, product):  # type: ignore[no-untyped-
     return result
 
 
-@njit(**OPTIONS)  # type: ignore[untyped-decorator]
-def binarise(p, rows, k0, k1, c2, c3):  # type: ignore[no-untyped-def]
+@njit(**OPTIONS)
+def binarise(p, rows, k0, k1, c2, c3):
     """Overwrite probabilities p (rows, units) with draws; row r uses the words of global row ``rows[r]``."""
     words = np.empty(4 * ((p.shape[1] + 3) // 4), np.uint32)
     for r in range(p.shape[0]):
@@ -157,12 +157,12 @@ def binarise(p, rows, k0, k1, c2, c3):  # type: ignore[no-untyped-def]
 
 
 @register_jitable(**OPTIONS)
-def _binarise_row(p, words):  # type: ignore[no-untyped-def]
+def _binarise_row(p, words):
     for j in range(p.shape[0]):
         p[j] = uniform(p[j], words[j]) < p[j]
 
 
-@njit(**OPTIONS)  # type: ignore[untyped-decorator]
-def fill_row(words, row, k0, k1, c2, c3):  # type: ignore[no-untyped-def]
+@njit(**OPTIONS)
+def fill_row(words, row, k0, k1, c2, c3):
     """The words of one whole row (see `fill_words`)."""
     fill_words(words, row, c2, c3, k0, k1)

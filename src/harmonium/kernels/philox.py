@@ -23,7 +23,7 @@ def split(key: int, step: int, site: int) -> tuple[np.uint64, np.uint64, np.uint
 
 
 @register_jitable
-def _philox(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
+def _philox(c0, c1, c2, c3, k0, k1):
     # 64-bit lanes throughout, their upper halves left dirty and masked where a product reads them: compilers turn
     # this into packed 32x32 -> 64 multiplications without shuffling between widths.
     for _ in range(10):
@@ -39,7 +39,7 @@ def _philox(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
 
 
 @register_jitable
-def fill_words(words, row, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
+def fill_words(words, row, c2, c3, k0, k1):
     """Fill ``words`` (length a multiple of 4): unit j of this row gets word j % 4 of counter block j // 4."""
     for block in range(words.shape[0] // 4):
         w0, w1, w2, w3 = _philox(np.uint64(block), np.uint64(row), c2, c3, k0, k1)

@@ -19,7 +19,7 @@ def uniform(x: float, word: int) -> float:
 
 
 @overload(uniform, inline="never")
-def _uniform(x, word):  # type: ignore[no-untyped-def]
+def _uniform(x, word):
     if x == types.float32:
         top, half, scale = _F(1 - 2.0**-24), _F(0.5), _F(2.0**-32)
         return lambda x, word: min((np.float32(word) + half) * scale, top)
@@ -32,7 +32,7 @@ def like(x: float, value: float) -> float:
 
 
 @overload(like, inline="never")
-def _like(x, value):  # type: ignore[no-untyped-def]
+def _like(x, value):
     if x == types.float32:
         return lambda x, value: np.float32(value)
     return lambda x, value: np.float64(value)
@@ -44,7 +44,7 @@ def exp(x: float) -> float:
 
 
 @register_jitable
-def _exp32(x):  # type: ignore[no-untyped-def]
+def _exp32(x):
     # x = n ln 2 + r; the polynomial for e^r is Cephes' expf: relative error below 9e-8.
     x = max(x, _F(-87.0))
     n = np.floor(x * _F(1.4426950408889634) + _F(0.5))
@@ -60,7 +60,7 @@ def _exp32(x):  # type: ignore[no-untyped-def]
 
 
 @register_jitable
-def _exp64(x):  # type: ignore[no-untyped-def]
+def _exp64(x):
     # Taylor to r^13: |r| <= ln(2) / 2, so the remainder is below 5e-18.
     x = max(x, -708.0)
     n = np.floor(x * 1.4426950408889634 + 0.5)
@@ -82,28 +82,31 @@ def _exp64(x):  # type: ignore[no-untyped-def]
 
 
 @overload(exp, inline="never")
-def _exp(x):  # type: ignore[no-untyped-def]
+def _exp(x):
     if x == types.float32:
         return lambda x: _exp32(x)
     return lambda x: _exp64(x)
 
 
+# fmt: off
+# fmt: off
 _A = (3.3871328727963666080e0, 1.3314166789178437745e2, 1.9715909503065514427e3, 1.3731693765509461125e4,
-      4.5921953931549871457e4, 6.7265770927008700853e4, 3.3430575583588128105e4, 2.5090809287301226727e3)  # fmt: skip
+      4.5921953931549871457e4, 6.7265770927008700853e4, 3.3430575583588128105e4, 2.5090809287301226727e3)
 _B = (1.0, 4.2313330701600911252e1, 6.8718700749205790830e2, 5.3941960214247511077e3,
-      2.1213794301586595867e4, 3.9307895800092710610e4, 2.8729085735721942674e4, 5.2264952788528545610e3)  # fmt: skip
+      2.1213794301586595867e4, 3.9307895800092710610e4, 2.8729085735721942674e4, 5.2264952788528545610e3)
 _C = (1.42343711074968357734e0, 4.63033784615654529590e0, 5.76949722146069140550e0, 3.64784832476320460504e0,
-      1.27045825245236838258e0, 2.41780725177450611770e-1, 2.27238449892691845833e-2, 7.74545014278341407640e-4)  # fmt: skip
+      1.27045825245236838258e0, 2.41780725177450611770e-1, 2.27238449892691845833e-2, 7.74545014278341407640e-4)
 _D = (1.0, 2.05319162663775882187e0, 1.67638483018380384940e0, 6.89767334985100004550e-1,
-      1.48103976427480074590e-1, 1.51986665636164571966e-2, 5.47593808499534494600e-4, 1.05075007164441684324e-9)  # fmt: skip
+      1.48103976427480074590e-1, 1.51986665636164571966e-2, 5.47593808499534494600e-4, 1.05075007164441684324e-9)
 _E = (6.65790464350110377720e0, 5.46378491116411436990e0, 1.78482653991729133580e0, 2.96560571828504891230e-1,
-      2.65321895265761230930e-2, 1.24266094738807843860e-3, 2.71155556874348757815e-5, 2.01033439929228813265e-7)  # fmt: skip
+      2.65321895265761230930e-2, 1.24266094738807843860e-3, 2.71155556874348757815e-5, 2.01033439929228813265e-7)
 _G = (1.0, 5.99832206555887937690e-1, 1.36929880922735805310e-1, 1.48753612908506148525e-2,
-      7.86869131145613259100e-4, 1.84631831751005468180e-5, 1.42151175831644588870e-7, 2.04426310338993978564e-15)  # fmt: skip
+      7.86869131145613259100e-4, 1.84631831751005468180e-5, 1.42151175831644588870e-7, 2.04426310338993978564e-15)
+# fmt: on
 
 
 @register_jitable
-def _ratio(x, above, below):  # type: ignore[no-untyped-def]
+def _ratio(x, above, below):
     p, q = above[7], below[7]
     for k in range(6, -1, -1):
         p = p * x + above[k]
@@ -112,7 +115,7 @@ def _ratio(x, above, below):  # type: ignore[no-untyped-def]
 
 
 @register_jitable
-def ndtri(u):  # type: ignore[no-untyped-def]
+def ndtri(u):
     """The standard normal quantile of u in (0, 1), float64 (Wichura 1988, algorithm AS 241, PPND16)."""
     q = u - 0.5
     if abs(q) <= 0.425:

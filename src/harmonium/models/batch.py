@@ -31,7 +31,9 @@ def as_matrix(data: Array, name: str, dtype: torch.dtype, device: torch.device |
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be numeric, found dtype {array.dtype}: convert text and objects to numbers first")
     # torch takes no read-only, big-endian or negatively strided memory.
-    return torch.from_numpy(np.array(array, dtype=np.float64 if dtype == torch.float64 else np.float32)).to(device, dtype)
+    return torch.from_numpy(np.array(array, dtype=np.float64 if dtype == torch.float64 else np.float32)).to(
+        device, dtype
+    )
 
 
 def as_batch(data: Array, model: Machine, name: str, layer: int = 0, domain: bool = False) -> Tensor:
@@ -43,7 +45,9 @@ def as_batch(data: Array, model: Machine, name: str, layer: int = 0, domain: boo
     x = as_matrix(data, name, model.dtype, model.device)
     units = model.units(layer)
     if x.dim() == 1 and len(x) == units.size:
-        raise ValueError(f"{name} has shape {tuple(x.shape)}; expected (batch, {units.size}): pass {name}[None] for one case")
+        raise ValueError(
+            f"{name} has shape {tuple(x.shape)}; expected (batch, {units.size}): pass {name}[None] for one case"
+        )
     if x.dim() < 2 or x.shape[-1] != units.size:
         raise ValueError(f"{name} has shape {tuple(x.shape)}; expected (batch, {units.size}), one column per unit")
     if not bool(torch.isfinite(x.sum())):

@@ -66,7 +66,10 @@ class Machine(nn.Module):
         self.layers = nn.ModuleList(layer.to(dtype) for layer in layers.values())
         self.edges = {name: (self.names.index(a), self.names.index(b)) for name, (a, b) in couplings.items()}
         self.couplings = nn.ParameterDict(
-            {name: torch.zeros(self.units(a).size, self.units(b).size, dtype=dtype) for name, (a, b) in self.edges.items()}
+            {
+                name: torch.zeros(self.units(a).size, self.units(b).size, dtype=dtype)
+                for name, (a, b) in self.edges.items()
+            }
         )
         self.colours = [[self.names.index(name) for name in colour] for colour in colours]
         self.fresh = True  # parameters are still those of the constructor, and training may initialise them
@@ -173,7 +176,11 @@ class Machine(nn.Module):
         number of cases.
         """
         rows = phase.means[0]
-        share = rows.new_full((rows.shape[-2],), 1.0 / rows.shape[-2]) if weight is None else weight / weight.sum(-1, keepdim=True)
+        share = (
+            rows.new_full((rows.shape[-2],), 1.0 / rows.shape[-2])
+            if weight is None
+            else weight / weight.sum(-1, keepdim=True)
+        )
         moments: Moments = {}
         for name, (a, b) in self.edges.items():
             left, right = phase.means[a], phase.means[b]
@@ -243,7 +250,9 @@ class Machine(nn.Module):
 
     @torch.no_grad()
     def _mean_field_base(self, iterations: int = 100) -> Natural:
-        means: list[Tensor | None] = [units.mean(torch.zeros_like(units.natural()[0]).unsqueeze(-2)) for units in self._units()]
+        means: list[Tensor | None] = [
+            units.mean(torch.zeros_like(units.natural()[0]).unsqueeze(-2)) for units in self._units()
+        ]
         for _ in range(iterations):
             for colour in self.colours:
                 for layer in colour:

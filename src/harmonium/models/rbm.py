@@ -53,7 +53,9 @@ class RBM(Machine):
     @torch.no_grad()
     def initialise(self, stream: Stream) -> None:
         """Draw small normal weights (standard deviation 0.01) and put every layer at rest."""
-        u = kernels.uniforms(stream.child("weights").advance(), *self.weights.shape[-2:], torch.float64, torch.device("cpu"))
+        u = kernels.uniforms(
+            stream.child("weights").advance(), self.visible.size, self.hidden.size, torch.float64, torch.device("cpu")
+        )
         self.weights.copy_(0.01 * torch.special.ndtri(u))
         for units in self._units():
             units.set_natural(units.rest())
@@ -67,7 +69,10 @@ class RBM(Machine):
         Raises:
             ValueError: where the shapes do not fit together or a value is not finite.
         """
-        W, b, c = (_parameter(a, name) for a, name in ((weights, "weights"), (visible_bias, "visible_bias"), (hidden_bias, "hidden_bias")))
+        W, b, c = (
+            _parameter(a, name)
+            for a, name in ((weights, "weights"), (visible_bias, "visible_bias"), (hidden_bias, "hidden_bias"))
+        )
         if W.dim() < 2 or b.shape != W.shape[:-1] or c.shape != (*W.shape[:-2], W.shape[-1]):
             raise ValueError(
                 f"weights {tuple(W.shape)}, visible_bias {tuple(b.shape)} and hidden_bias {tuple(c.shape)} do not fit: "
@@ -95,19 +100,17 @@ class RBM(Machine):
     @property
     def weights(self) -> nn.Parameter:
         """W, (n_visible, n_hidden)."""
-        return self.couplings["weights"]
+        return self.parameters_by_name()["weights"]
 
     @property
     def visible_bias(self) -> Tensor:
         """b, (n_visible,)."""
-        bias: Tensor = self.visible.bias
-        return bias
+        return self.parameters_by_name()["visible_bias"]
 
     @property
     def hidden_bias(self) -> Tensor:
         """c, (n_hidden,)."""
-        bias: Tensor = self.hidden.bias
-        return bias
+        return self.parameters_by_name()["hidden_bias"]
 
     def energy(self, v: Array, h: Array) -> Tensor:
         """E(v, h) in nats, (batch,)."""
@@ -125,7 +128,8 @@ class RBM(Machine):
             log_partition: log Z as a number, or what `harmonium.log_partition` returned (its value is used).
         """
         v = as_batch(v, self, "v", domain=True)
-        return self.log_weight((v, None)) - getattr(log_partition, "value", log_partition)
+        log_z: Tensor | float = getattr(log_partition, "value", log_partition)
+        return self.log_weight((v, None)) - log_z
 
     def hidden_mean(self, v: Array) -> Tensor:
         """E[h | v], (batch, n_hidden): for binary units p(h_j = 1 | v) = sigmoid(c_j + sum_i v_i W_ij)."""

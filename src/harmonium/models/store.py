@@ -42,7 +42,9 @@ def load(path: str | Path) -> Machine:
     """
     tensors, meta = read_tensors(path)
     if "model" not in meta:
-        raise DamagedFileError(f"{path} holds no harmonium model (is it a checkpoint? use harmonium.resume on its folder)")
+        raise DamagedFileError(
+            f"{path} holds no harmonium model (is it a checkpoint? use harmonium.resume on its folder)"
+        )
     model = build(meta["model"])
     restore(model, tensors, str(path))
     return model
@@ -67,12 +69,15 @@ def restore(model: Machine, tensors: dict[str, Tensor], source: str) -> None:
     optional = {"data_mean", "data_variance", "data_cases", "chains"}
     if missing or tensors.keys() - known - optional:
         odd = sorted(missing or tensors.keys() - known - optional)
-        raise DamagedFileError(f"{source} belongs to another model ({odd[0]} does not fit): build the model it was trained with")
+        raise DamagedFileError(
+            f"{source} belongs to another model ({odd[0]} does not fit): build the model it was trained with"
+        )
     for name, parameter in list(model.named_parameters()):
         stored = tensors[name]
         if stored.shape[-parameter.dim() :] != parameter.shape and stored.shape != parameter.shape:
             raise DamagedFileError(
-                f"{source} belongs to another model: {name} has shape {tuple(stored.shape)}, expected {tuple(parameter.shape)}"
+                f"{source} belongs to another model: {name} has shape {tuple(stored.shape)}, "
+                f"expected {tuple(parameter.shape)}"
             )
         if stored.shape == parameter.shape:
             with torch.no_grad():

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass, is_dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from harmonium.described import Described
 from harmonium.models.batch import Array, as_batch, as_matrix
 from harmonium.models.machine import Machine, Moments
 from harmonium.random import Stream, as_stream
@@ -41,7 +42,7 @@ class Gradient:
         return {name: self.positive[name] - self.negative[name] for name in self.positive}
 
 
-class Objective(ABC):
+class Objective(Described, ABC):
     """One way to estimate the gradient.  Stateless: what changes lives in the `ObjectiveState` that `begin` returns."""
 
     def begin(self, model: Machine, stream: Stream) -> ObjectiveState:
@@ -64,13 +65,14 @@ class Objective(ABC):
         """After the update: False asks the trainer to undo it."""
         return True
 
-    def config(self) -> dict[str, Any]:
-        """JSON-able description, from which a stored run is resumed."""
-        return {"type": type(self).__name__} | (asdict(self) if is_dataclass(self) else {})
-
 
 def gradient(
-    model: Machine, v: Array, *, objective: Objective | None = None, sample_weight: Array | None = None, seed: int | Stream = 0
+    model: Machine,
+    v: Array,
+    *,
+    objective: Objective | None = None,
+    sample_weight: Array | None = None,
+    seed: int | Stream = 0,
 ) -> Gradient:
     """Both phases of the gradient of the mean log-likelihood on cases v, so that a bias can be *seen*.
 

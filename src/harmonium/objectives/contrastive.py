@@ -30,9 +30,7 @@ class CD(Objective):
     def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
         v = model.sweep((batch.v, *[None] * (len(model.names) - 1)), stream, self.k)[0]
         assert v is not None
-        return Gradient(
-            model.moments(model.infer(batch.v), batch.weight), model.moments(model.infer(v), batch.weight)
-        )
+        return Gradient(model.moments(model.infer(batch.v), batch.weight), model.moments(model.infer(v), batch.weight))
 
 
 @dataclass(frozen=True)

@@ -65,8 +65,9 @@ def evaluate(
     Args:
         machine: the model.
         data: cases (n, n_visible) in the domain of the visible units; grey values under Bernoulli units are refused.
-        log_partition: a log Z found before; otherwise it is computed with ``options`` (see `harmonium.log_partition`).
+        log_partition: a log Z found before; otherwise it is computed.
         seed: an int or a stream.
+        **options: passed to `harmonium.log_partition`.
 
     Densities of standardised data carry the Jacobian of the standardisation: they are densities of the original values.
 

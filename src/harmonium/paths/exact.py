@@ -38,8 +38,8 @@ def enumerable(machine: Machine) -> tuple[float, int]:
 def exact_log_partition(machine: Machine) -> Tensor:
     """log Z in nats, float64, shape () or the leading shape of a stack.  Memory is bounded by a block of states.
 
-    A joint state is a low part plus a high part, and inputs are sums over both: the inputs of all low parts are computed
-    once, and each high part only shifts them.
+    A joint state is a low part plus a high part, and inputs are sums over both: the inputs of all low parts are
+    computed once, and each high part only shifts them.
 
     Raises:
         ValueError: where no side of the machine has finitely many states.

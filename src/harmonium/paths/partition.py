@@ -54,9 +54,8 @@ class LogPartition:
         if self.method == "exact":
             return f"log Z = {self.value:.4f} nats (exact)"
         flag = "" if self.trusted else ", NOT trusted"
-        return (
-            f"log Z = {self.value:.3f} nats, bracket [{self.lower:.3f}, {self.upper:.3f}] ({self.method}{flag}: {self.why})"
-        )
+        bracket = f"[{self.lower:.3f}, {self.upper:.3f}]"
+        return f"log Z = {self.value:.3f} nats, bracket {bracket} ({self.method}{flag}: {self.why})"
 
 
 @torch.no_grad()
@@ -74,8 +73,8 @@ def log_partition(
 
     Args:
         machine: the model.
-        method: "exact" (enumerates the smaller side), "ais" (annealed importance sampling in both directions) or "auto":
-            exact up to 20 bits, then AIS.
+        method: "exact" (enumerates the smaller side), "ais" (annealed importance sampling in both directions) or
+            "auto": exact up to 20 bits, then AIS.
         chains: AIS chains in each direction.
         temperatures: number of temperatures from 0 to 1, or the temperatures themselves, rising from 0 to 1.
         base: natural parameters of the base-rate model (default: means of the training data stored in the model).

@@ -12,8 +12,9 @@ __all__ = ["pseudo_log_likelihood"]
 
 @torch.no_grad()
 def pseudo_log_likelihood(machine: Machine, v: Tensor) -> Tensor:
-    """sum_i log p(v_i | all other v) in nats per case, (batch,), float64 (Besag 1975).  Exact, at one rank-one change of
-    the hidden inputs for each visible unit and each of its states.
+    """sum_i log p(v_i | all other v) in nats per case, (batch,), float64 (Besag 1975).
+
+    Exact, at one rank-one change of the hidden inputs for each visible unit and each of its states.
 
     Raises:
         ValueError: where the visible units do not have finitely many states.

@@ -38,6 +38,10 @@ class Callback:
     def on_end(self, training: Training) -> None:
         """After the last update."""
 
+    def columns(self, training: Training) -> set[str] | None:
+        """Names of what `on_measure` adds to rows; None: unknown before training."""
+        return set() if type(self).on_measure is Callback.on_measure else None
+
     def state(self) -> dict[str, Any]:
         """JSON-able state for checkpoints."""
         return {}
@@ -64,6 +68,26 @@ class EarlyStopping(Callback):
     patience: int | None = 10
     best: float = field(default=-math.inf, repr=False)
     best_epoch: int = field(default=0, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.patience is not None and (isinstance(self.patience, bool) or self.patience < 1):
+            raise ValueError(f"EarlyStopping(patience=...) must be a positive integer or None, found {self.patience!r}")
+
+    def on_begin(self, training: Training) -> None:
+        if training.position.update == 0:  # an object that has served an earlier training starts anew
+            self.best, self.best_epoch = -math.inf, 0
+        known = {"epoch", "update", "seconds", "learning_rate"}
+        for callback in training.callbacks:
+            columns = callback.columns(training)
+            if columns is None:
+                return  # somebody's own measurements: the last epoch will show
+            known |= columns
+        if self.metric not in known:
+            raise ValueError(
+                f"EarlyStopping(metric={self.metric!r}): nothing measures it here, only {', '.join(sorted(known))}. "
+                "Measures need validation=...; of units without finitely many states there is no pseudo-likelihood: "
+                "add a Likelihood monitor and name log_likelihood"
+            )
 
     def on_epoch(self, training: Training, row: Row) -> None:
         value = row.get(self.metric)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from harmonium.objectives import CD, PCD, Exact
-from harmonium.training.callbacks import EarlyStopping
+from harmonium.training.callbacks import Callback, EarlyStopping
 from harmonium.training.metrics import Centered, Diagonal, Plain
 from harmonium.training.monitor import Likelihood, Monitor
 from harmonium.training.penalties import Sparsity, WeightDecay
 from harmonium.training.schedules import Constant, Exponential, Linear
 
-__all__ = ["from_config"]
+__all__ = ["callback_config", "from_config"]
 
 _KNOWN: dict[str, Any] = {
     kind.__name__: kind
@@ -20,6 +20,12 @@ _KNOWN: dict[str, Any] = {
         Likelihood, EarlyStopping,
     )
 }  # fmt: skip
+
+
+def callback_config(callback: Callback) -> dict[str, Any] | None:
+    """The description of a callback; None for one that only its owner can build, as a subclass that inherited its."""
+    config = callback.config()
+    return None if config is None or config["type"] != type(callback).__name__ else config
 
 
 def from_config(config: dict[str, Any]) -> Any:

@@ -42,7 +42,7 @@ class Plan:
     penalties: Sequence[Penalty] = ()
     epochs: int = 10
     batch_size: int = 100
-    seed: int = 0
+    seed: Stream = field(default_factory=lambda: Stream(0))
 
 
 @dataclass
@@ -75,7 +75,7 @@ class Training:
     stop: str | None = None
 
     def __post_init__(self) -> None:
-        plan, root = self.plan, Stream(self.plan.seed, "fit")
+        plan, root = self.plan, self.plan.seed.child("fit")
         self.root = root
         self.stream = root.child("objective")
         self.objective_state = plan.objective.begin(self.model, root.child("begin"))
@@ -265,7 +265,7 @@ class Training:
 def _optimizer(optimizer: str | OptimizerFactory, parameters: list[Tensor], rate: float) -> torch.optim.Optimizer:
     if callable(optimizer):
         return optimizer(parameters)
-    known = {
+    known: dict[str, Any] = {
         name.lower(): kind
         for name, kind in vars(torch.optim).items()
         if isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer) and name not in ("Optimizer", "LBFGS")

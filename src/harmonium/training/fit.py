@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,7 +12,7 @@ from harmonium.data import Cases, as_cases
 from harmonium.models.batch import Array
 from harmonium.models.machine import Machine
 from harmonium.objectives import PCD, Objective
-from harmonium.random import Stream
+from harmonium.random import Stream, as_stream
 from harmonium.training.callbacks import Callback, Progress
 from harmonium.training.engine import OptimizerFactory, Plan, Training
 from harmonium.training.history import History
@@ -38,7 +37,7 @@ def fit(
     penalties: Sequence[Penalty] = (),
     validation: Array | None = None,
     sample_weight: Array | None = None,
-    seed: int = 0,
+    seed: int | Stream = 0,
     out: str | Path | None = None,
     callbacks: Sequence[Callback] = (),
     progress: bool = False,
@@ -59,7 +58,7 @@ def fit(
         penalties: `WeightDecay`, `Sparsity`.
         validation: cases for monitors and early stopping.
         sample_weight: weights of the training cases (n,), non-negative; cases of weight zero are dropped.
-        seed: of everything random in training.
+        seed: of everything random in training, an int or a stream.
         out: a folder to write the run into; ``hm.resume(out)`` goes on where it stopped.
         callbacks: monitors, `EarlyStopping`, your own.  With validation cases and no `Monitor` given, one is added.
         progress: show a progress bar.
@@ -85,7 +84,14 @@ def fit(
     if not isinstance(objective or PCD(), Objective):
         raise TypeError(f"objective must be an objective such as harmonium.PCD(k=1), found {objective!r}")
     plan = Plan(
-        objective or PCD(), as_metric(metric), as_schedule(learning_rate), optimizer, tuple(penalties), epochs, batch_size, seed
+        objective or PCD(),
+        as_metric(metric),
+        as_schedule(learning_rate),
+        optimizer,
+        tuple(penalties),
+        epochs,
+        batch_size,
+        as_stream(seed),
     )
     if device is not None:
         model.to(device)
@@ -129,7 +135,7 @@ def prepare(
     model.data_cases = torch.tensor(float(len(cases)), dtype=torch.float64)
     model.chains = None
     if initialise or (initialise is None and model.fresh):
-        model.initialise(Stream(plan.seed, "fit", "initialise"))  # type: ignore[operator]
+        model.initialise(plan.seed.child("fit", "initialise"))  # type: ignore[operator]
         model.visible.set_natural(model.base_rate()[0])
     model.fresh = False
     if weight is not None:

@@ -7,12 +7,12 @@ the direction of descent (Melchior, Fischer & Wiskott 2016; Montavon & Mueller 2
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from harmonium.described import Described
 from harmonium.models.machine import Machine
 from harmonium.objectives import Gradient
 
@@ -21,7 +21,7 @@ __all__ = ["Centered", "Diagonal", "Metric", "Plain", "as_metric"]
 MetricState = dict[str, Tensor]
 
 
-class Metric(ABC):
+class Metric(Described, ABC):
     """A linear map applied to ``.grad`` before the optimizer sees it."""
 
     def begin(self, model: Machine, mean: Tensor, variance: Tensor) -> MetricState:
@@ -31,10 +31,6 @@ class Metric(ABC):
     @abstractmethod
     def apply(self, model: Machine, gradient: Gradient, state: MetricState) -> None:
         """Change ``.grad`` in place; ``gradient`` holds both phases."""
-
-    def config(self) -> dict[str, Any]:
-        """JSON-able description."""
-        return {"type": type(self).__name__} | asdict(self)  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True)
@@ -139,7 +135,7 @@ def as_metric(metric: Metric | str) -> Metric:
     """A metric by name ("plain", "centered", "diagonal") or as it is."""
     if isinstance(metric, Metric):
         return metric
-    known = {"plain": Plain, "centered": Centered, "diagonal": Diagonal}
+    known: dict[str, type[Metric]] = {"plain": Plain, "centered": Centered, "diagonal": Diagonal}
     if metric not in known:
         raise ValueError(f"metric must be one of {', '.join(known)} or a harmonium metric, found {metric!r}")
     return known[metric]()

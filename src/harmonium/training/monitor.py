@@ -35,6 +35,9 @@ class Monitor(Callback):
     every: int = 1
     cases: int = 500
 
+    def __post_init__(self) -> None:
+        _positive(self)
+
     @torch.no_grad()
     def on_measure(self, training: Training, row: Row) -> None:
         if row["epoch"] % self.every and row["epoch"] != training.plan.epochs:
@@ -47,6 +50,13 @@ class Monitor(Callback):
         row["free_energy_gap"] = float(gap)
         if model.visible.finite:
             row["pseudo_log_likelihood"] = float(pseudo_log_likelihood(model, valid).mean())
+
+    def columns(self, training: Training) -> set[str] | None:
+        if type(self).on_measure is not Monitor.on_measure:
+            return None
+        if training.validation is None:
+            return set()
+        return {"free_energy_gap"} | ({"pseudo_log_likelihood"} if training.model.visible.finite else set())
 
     def config(self) -> dict[str, Any]:
         return {"type": "Monitor", "every": self.every, "cases": self.cases}
@@ -71,10 +81,14 @@ class Likelihood(Callback):
     temperatures: int = 1000
     start: int = 1
 
+    def __post_init__(self) -> None:
+        _positive(self)
+
     @torch.no_grad()
     def on_measure(self, training: Training, row: Row) -> None:
         last = row["epoch"] == training.plan.epochs
-        if training.validation is None or row["epoch"] < self.start or (row["epoch"] % self.every and not last):
+        due = row["epoch"] >= self.start and row["epoch"] % self.every == 0
+        if training.validation is None or not (due or last):
             return
         model = training.model
         z = log_partition(
@@ -87,13 +101,25 @@ class Likelihood(Callback):
         blank = [None] * (len(model.names) - 1)
         chunks = training.validation.chunks(1000, dtype=model.dtype, device=model.device)
         total = sum(float(model.log_weight((v, *blank)).sum()) for _, v in chunks)
-        mean = total / len(training.validation)
+        mean = total / len(training.validation) + training.validation.log_jacobian
         row["log_likelihood"] = mean - z.value
         row["log_likelihood_lower"] = mean - z.upper if z.upper < float("inf") else None
         row["log_likelihood_upper"] = mean - z.lower
 
+    def columns(self, training: Training) -> set[str] | None:
+        if type(self).on_measure is not Likelihood.on_measure:
+            return None
+        names = {"log_likelihood", "log_likelihood_lower", "log_likelihood_upper"}
+        return set() if training.validation is None else names
+
     def config(self) -> dict[str, Any]:
         return {"type": "Likelihood"} | vars(self)
+
+
+def _positive(monitor: Monitor | Likelihood) -> None:
+    for name, value in vars(monitor).items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(f"{type(monitor).__name__}({name}=...) must be a positive integer, found {value!r}")
 
 
 def _subset(cases: Cases, count: int, training: Training) -> torch.Tensor:

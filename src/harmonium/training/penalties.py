@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from harmonium.described import Described
 from harmonium.models.machine import Machine
 from harmonium.objectives import Gradient
 
 __all__ = ["Penalty", "Sparsity", "WeightDecay"]
 
 
-class Penalty(ABC):
+class Penalty(Described, ABC):
     """Adds to ``.grad`` in place."""
 
     def begin(self, model: Machine) -> dict[str, Tensor]:
@@ -24,10 +24,6 @@ class Penalty(ABC):
 
     @abstractmethod
     def apply(self, model: Machine, gradient: Gradient, state: dict[str, Tensor]) -> None: ...
-
-    def config(self) -> dict[str, Any]:
-        """JSON-able description."""
-        return {"type": type(self).__name__} | asdict(self)  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True)
@@ -79,15 +75,15 @@ class Sparsity(Penalty):
     def apply(self, model: Machine, gradient: Gradient, state: dict[str, Tensor]) -> None:
         parameters = model.parameters_by_name()
         means = [gradient.positive[f"{name}_bias"] for name in model.names]
-        pull: list[Tensor | None] = [None] * len(model.names)
+        force: dict[int, Tensor] = {}
         for layer, name in enumerate(model.names):
             if layer:
                 state[name].lerp_(means[layer], 1 - self.decay)
-                pull[layer] = self.cost * (state[name] - self.target)
+                force[layer] = self.cost * (state[name] - self.target)
                 grad = parameters[f"{name}_bias"].grad
                 assert grad is not None
-                grad.add_(pull[layer])
+                grad.add_(force[layer])
         for name, (a, b) in model.edges.items():
-            grad, force = parameters[name].grad, pull[b]
-            assert grad is not None and force is not None
-            grad.add_(means[a].unsqueeze(-1) * force.unsqueeze(-2))
+            grad = parameters[name].grad
+            assert grad is not None
+            grad.add_(means[a].unsqueeze(-1) * force[b].unsqueeze(-2))

@@ -30,10 +30,15 @@ from harmonium.files import DamagedFileError, read_tensors, write_atomically, wr
 from harmonium.models.batch import Array
 from harmonium.models.machine import Machine
 from harmonium.models.store import build, save
+from harmonium.objectives import Objective
+from harmonium.random import Stream
 from harmonium.training.callbacks import Callback, Progress
-from harmonium.training.config import from_config
+from harmonium.training.config import callback_config, from_config
 from harmonium.training.engine import OptimizerFactory, Plan, Training
 from harmonium.training.history import History
+from harmonium.training.metrics import Metric
+from harmonium.training.penalties import Penalty
+from harmonium.training.schedules import Schedule
 
 if TYPE_CHECKING:
     from harmonium.training.history import Row
@@ -77,6 +82,8 @@ class Checkpoint(Callback):
         self._next = 0.0
 
     def on_begin(self, training: Training) -> None:
+        if self.folder is None:
+            raise ValueError("Checkpoint writes into a run folder: name one with fit(..., out=...)")
         self._next = time.monotonic() + self.seconds
         rows = "".join(json.dumps(row) + "\n" for row in training.history.rows)
         write_atomically(self._folder / METRICS, rows.encode())
@@ -86,16 +93,24 @@ class Checkpoint(Callback):
             self.write(training)
             name = signal.Signals(self.signal).name
             raise InterruptedRunError(
-                f"{name}: stopped after update {training.position.update} of {training.updates}; the checkpoint is written. "
-                f"Go on with: harmonium train --resume {self._folder}   (or harmonium.resume({str(self._folder)!r}))",
+                f"{name}: stopped after update {training.position.update} of {training.updates}; the checkpoint is "
+                f"written. Go on with: harmonium train --resume {self._folder}   "
+                f"(or harmonium.resume({str(self._folder)!r}))",
                 self.signal,
             )
         if time.monotonic() >= self._next:
             self.write(training)
 
     def on_epoch(self, training: Training, row: Row) -> None:
-        with open(self._folder / METRICS, "a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        try:
+            with open(self._folder / METRICS, "a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"cannot write {self._folder / METRICS}: {error.strerror or error}. Free space, then go on with "
+                f"harmonium.resume({str(self._folder)!r})",
+            ) from error
 
     def on_end(self, training: Training) -> None:
         save(training.model, self._folder / MODEL)
@@ -137,6 +152,7 @@ def start(
             raise RunInUseError(
                 f"{out} already holds a run: go on with harmonium.resume({str(out)!r}), or choose another folder"
             )
+        _sweep(out, CHECKPOINT, WEIGHTS)  # of a run that was killed before it had a config
         fresh = model.fresh if initialise is None else initialise
         training = prepare(model, cases, validation, sample_weight, plan, callbacks, initialise)
         writer = _writer(out, training, progress)
@@ -157,6 +173,10 @@ def resume(
     validation: Array | None = None,
     callbacks: Sequence[Callback] = (),
     optimizer: OptimizerFactory | None = None,
+    objective: Objective | None = None,
+    metric: Metric | None = None,
+    learning_rate: Schedule | None = None,
+    penalties: Sequence[Penalty] | None = None,
     progress: bool = False,
     device: str | torch.device | None = None,
 ) -> tuple[Machine, History]:
@@ -168,6 +188,10 @@ def resume(
         validation: likewise.
         callbacks: your own callbacks again, in order.
         optimizer: your own optimizer factory again.
+        objective: an objective of a class of your own again; likewise ``metric``, ``learning_rate`` and ``penalties``.
+        metric: see ``objective``.
+        learning_rate: see ``objective``.
+        penalties: see ``objective``; all of them, in order.
         progress: show a progress bar.
         device: where to train.
 
@@ -192,14 +216,8 @@ def resume(
         assert cases is not None
         valid = _same_cases(config["validation"], validation, "validation")
         weight = read_tensors(out / WEIGHTS)[0]["sample_weight"] if (out / WEIGHTS).exists() else None
-        plan = _plan(config["plan"], optimizer)
-        own = iter(callbacks)
-        listeners: list[Callback] = []
-        for entry in config["callbacks"]:
-            callback = next(own, None) if entry is None else _callback(entry)
-            if callback is None:
-                raise ValueError("the run had callbacks of your own: pass them again with callbacks=[...]")
-            listeners.append(callback)
+        plan = _plan(config["plan"], optimizer, objective, metric, learning_rate, penalties)
+        listeners = _listeners(config["callbacks"], callbacks)
         model = build(config["model"])
         if device is not None:
             model.to(device)
@@ -213,10 +231,26 @@ def resume(
                 training.restore(tensors, meta["checkpoint"])
             except DamagedFileError as error:
                 raise DamagedFileError(f"{out / CHECKPOINT}: {error}") from None
+            training.stop = training.history.stopped
         elif not config["fresh"]:
-            raise FileNotFoundError(f"{out} has lost its {CHECKPOINT}, and training did not start from fresh parameters")
+            raise FileNotFoundError(
+                f"{out} has lost its {CHECKPOINT}, and training did not start from fresh parameters"
+            )
         with _signals(writer):
             return model, training.run()
+
+
+def _listeners(entries: list[dict[str, Any] | None], own: Sequence[Callback]) -> list[Callback]:
+    """The callbacks of a run: described ones built, the user's own in their places."""
+    needed = sum(entry is None for entry in entries)
+    if len(own) != needed:
+        known = ", ".join(entry["type"] for entry in entries if entry is not None) or "none"
+        raise ValueError(
+            f"the run had {needed} callbacks of your own: pass these again with callbacks=[...], in order, found "
+            f"{len(own)} (known without being passed: {known})"
+        )
+    given = iter(own)
+    return [next(given) if entry is None else _callback(entry) for entry in entries]
 
 
 def _callback(entry: dict[str, Any]) -> Callback:
@@ -231,7 +265,7 @@ def _writer(out: Path, training: Training, progress: bool) -> Checkpoint:
     writer = next((callback for callback in training.callbacks if isinstance(callback, Checkpoint)), None)
     rest = [callback for callback in training.callbacks if callback is not writer]
     writer = writer or Checkpoint()
-    writer.folder = out
+    writer.folder, writer.signal = out, None
     training.callbacks = [*rest, *([Progress()] if progress else []), writer]
     return writer
 
@@ -250,11 +284,13 @@ def _config(training: Training, cases: Cases, validation: Cases | None, fresh: b
             "penalties": [penalty.config() for penalty in plan.penalties],
             "epochs": plan.epochs,
             "batch_size": plan.batch_size,
-            "seed": plan.seed,
+            "seed": [plan.seed.seed, *plan.seed.path],
         },
         "data": _describe(cases),
         "validation": None if validation is None else _describe(validation),
-        "callbacks": [callback.config() for callback in training.callbacks if not isinstance(callback, Progress)],
+        "callbacks": [
+            callback_config(callback) for callback in training.callbacks if not isinstance(callback, Progress)
+        ],
     }
 
 
@@ -262,18 +298,26 @@ def _describe(cases: Cases) -> dict[str, Any]:
     return {"source": cases.source, "shape": list(cases.shape), "fingerprint": cases.fingerprint()}
 
 
-def _plan(config: dict[str, Any], optimizer: OptimizerFactory | None) -> Plan:
-    if config["optimizer"] is None and optimizer is None:
+def _plan(
+    config: dict[str, Any],
+    optimizer: OptimizerFactory | None,
+    objective: Objective | None,
+    metric: Metric | None,
+    learning_rate: Schedule | None,
+    penalties: Sequence[Penalty] | None,
+) -> Plan:
+    chosen = config["optimizer"] or optimizer
+    if chosen is None:
         raise ValueError("the run had an optimizer of your own: pass it again with optimizer=...")
     return Plan(
-        objective=from_config(config["objective"]),
-        metric=from_config(config["metric"]),
-        learning_rate=from_config(config["learning_rate"]),
-        optimizer=config["optimizer"] or optimizer,
-        penalties=tuple(from_config(entry) for entry in config["penalties"]),
+        objective=objective or from_config(config["objective"]),
+        metric=metric or from_config(config["metric"]),
+        learning_rate=learning_rate or from_config(config["learning_rate"]),
+        optimizer=chosen,
+        penalties=tuple(map(from_config, config["penalties"]) if penalties is None else penalties),
         epochs=config["epochs"],
         batch_size=config["batch_size"],
-        seed=config["seed"],
+        seed=Stream(*config["seed"]),
     )
 
 
@@ -296,6 +340,9 @@ def _read_config(out: Path) -> dict[str, Any]:
         config: dict[str, Any] = json.loads((out / CONFIG).read_text(encoding="utf-8"))
     except ValueError as error:
         raise DamagedFileError(f"{out / CONFIG} is damaged ({error}): use a copy of it") from None
+    wanted = {"model", "fresh", "plan", "data", "validation", "callbacks"}
+    if not isinstance(config, dict) or not wanted <= config.keys():
+        raise DamagedFileError(f"{out / CONFIG} is not that of a harmonium run")
     return config
 
 
@@ -354,9 +401,17 @@ def _locked(out: Path) -> Iterator[None]:
     except Timeout:
         raise RunInUseError(f"another process is training in {out}: wait for it, or choose another folder") from None
     try:
+        for name in (CONFIG, RUN, METRICS, CHECKPOINT, MODEL, WEIGHTS):
+            _sweep(out, f".{name}.*")  # half-written files of a killed process
         yield
     finally:
         lock.release()
+
+
+def _sweep(out: Path, *patterns: str) -> None:
+    for pattern in patterns:
+        for path in out.glob(pattern):
+            path.unlink()
 
 
 @contextmanager
@@ -371,7 +426,9 @@ def _signals(writer: Checkpoint) -> Iterator[None]:
         for each, handler in before.items():
             signal.signal(each, handler)
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    # What is ignored (as a shell does for its background jobs) stays ignored; None belongs to other languages.
+    before = {number: handler for number, handler in handlers.items() if handler not in (signal.SIG_IGN, None)}
     for number in before:
         signal.signal(number, note)
     try:
@@ -379,3 +436,5 @@ def _signals(writer: Checkpoint) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    if writer.signal is not None:  # it came after the last update: the run is complete, and the process ends as asked
+        signal.raise_signal(writer.signal)

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+
+from harmonium.described import Described
 
 __all__ = ["Constant", "Exponential", "Linear", "Schedule", "as_schedule"]
 
 
-class Schedule(ABC):
+class Schedule(Described, ABC):
     """A learning rate as a function of progress, 0 at the first update and 1 after the last."""
 
     @abstractmethod
     def __call__(self, progress: float) -> float: ...
-
-    def config(self) -> dict[str, Any]:
-        """JSON-able description."""
-        return {"type": type(self).__name__} | asdict(self)  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True)
@@ -25,6 +22,9 @@ class Constant(Schedule):
     """The same learning rate throughout."""
 
     rate: float
+
+    def __post_init__(self) -> None:
+        _check(self, "rate")
 
     def __call__(self, progress: float) -> float:
         return self.rate
@@ -44,6 +44,11 @@ class Linear(Schedule):
     end: float = 0.0
     hold: float = 0.0
 
+    def __post_init__(self) -> None:
+        _check(self, "start", "end")
+        if not 0 <= self.hold < 1:
+            raise ValueError(f"Linear(hold=...) must be a share of training in [0, 1), found {self.hold!r}")
+
     def __call__(self, progress: float) -> float:
         share = max(0.0, progress - self.hold) / (1 - self.hold)
         return self.start + (self.end - self.start) * share
@@ -56,8 +61,19 @@ class Exponential(Schedule):
     start: float
     end: float
 
+    def __post_init__(self) -> None:
+        _check(self, "start", "end", positive=True)
+
     def __call__(self, progress: float) -> float:
         return float(self.start * (self.end / self.start) ** progress)
+
+
+def _check(schedule: Schedule, *names: str, positive: bool = False) -> None:
+    for name in names:
+        value = getattr(schedule, name)
+        if not 0 <= value < float("inf") or (positive and value == 0):
+            what = "positive" if positive else "non-negative"
+            raise ValueError(f"{type(schedule).__name__}({name}=...) must be a {what} number, found {value!r}")
 
 
 def as_schedule(rate: Schedule | float) -> Schedule:

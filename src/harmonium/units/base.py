@@ -252,4 +252,4 @@ def as_units(units: Units | int | tuple[int, ...], default: type[Units]) -> Unit
         return units
     if isinstance(units, bool) or not isinstance(units, (int, tuple)):
         raise TypeError(f"units must be an int, a shape or a harmonium unit type, found {type(units).__name__}")
-    return default(units)  # type: ignore[call-arg]
+    return default(units)

@@ -103,4 +103,3 @@ class Bernoulli(Units):
     def _draw(self, field: Tensor, curvature: Tensor, u: Tensor) -> Tensor:
         t = torch.exp(-field.abs())
         return ((u * (1 + t) < t) ^ (field > 0)).to(field.dtype)
-

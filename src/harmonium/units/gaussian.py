@@ -36,7 +36,7 @@ def _split(field, curvature):  # type: ignore[no-untyped-def]
 
 
 class Gaussian(Units):
-    """Real units with energy s^2 / (2 sigma^2) - b s, so that s | x is normal with mean sigma^2 (b + x), variance sigma^2.
+    """Real units with energy s^2 / (2 sigma^2) - b s: s | x is normal, mean sigma^2 (b + x), variance sigma^2.
 
     The input x is the plain sum of weights times states: E = -v.W.h + ..., without a division by sigma (compare
     Fischer & Igel 2014, section 4.3, where W is measured in units of sigma^2).  The learned parameter is the
@@ -118,7 +118,7 @@ class Gaussian(Units):
         return field * field / (-4 * curvature) + 0.5 * torch.log(-math.pi / curvature)
 
     def _draw(self, field: Tensor, curvature: Tensor, u: Tensor) -> Tensor:
-        noise = torch.special.ndtri(u.double()).to(field.dtype)
+        noise: Tensor = torch.special.ndtri(u.double()).to(field.dtype)
         return field / (-2 * curvature) + noise * torch.rsqrt(-2 * curvature)
 
     def config(self) -> dict[str, Any]:

@@ -1,0 +1,243 @@
+"""harmonium, and the bare matrix products that it is measured against."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from protocol import Answer, Spec, answer, interleave, peak_bytes, repeat, seconds
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    import harmonium as hm
+
+
+def _torch(spec: Spec) -> Any:
+    import torch
+
+    torch.set_num_threads(spec["threads"])
+    return torch
+
+
+def prepare(spec: Spec) -> Answer:
+    """Train the model that Gibbs sampling and AIS are timed on; write it, its arrays and the training cases."""
+    _torch(spec)
+    import numpy as np
+
+    import harmonium as hm
+
+    folder = Path(spec["folder"])
+    cases, note = _cases(spec)
+    rbm = hm.RBM(spec["visible"], spec["hidden"])
+    objective = hm.PCD(k=1, chains=spec["chains"])
+    epochs = spec["prepare_epochs"]
+    hm.fit(rbm, cases, objective=objective, epochs=epochs, batch_size=100, learning_rate=hm.Linear(0.05), seed=0)
+    hm.save(rbm, folder / "model.safetensors")
+    W, b, c = rbm.to_arrays()
+    assert rbm.chains is not None
+    np.savez(folder / "model.npz", W=W, b=b, c=c, chains=rbm.chains.numpy())
+    np.save(folder / "cases.npy", np.ascontiguousarray(cases[: spec["cases"]]))
+    return {"note": f"{note}, PCD-1, {epochs} epochs"}
+
+
+def _cases(spec: Spec) -> tuple[np.ndarray, str]:
+    """Binarized MNIST, or a stand-in of the same kind (noisy prototypes) where it is not at hand."""
+    import os
+
+    import numpy as np
+
+    source = Path(os.environ.get("HARMONIUM_DATA", ""), "binarized_mnist.npz")
+    if spec["visible"] == 784 and "HARMONIUM_DATA" in os.environ and source.exists():
+        with np.load(source, allow_pickle=False) as arrays:
+            return arrays["train"].astype(np.uint8), "binarized MNIST"
+    rng = np.random.default_rng(0)
+    prototypes = rng.random((20, spec["visible"])) < 0.2
+    count = max(spec["cases"], spec["prepare_cases"])
+    noise = rng.random((count, spec["visible"])) < 0.05
+    return (prototypes[rng.integers(20, size=count)] ^ noise).astype(np.uint8), "a stand-in for binarized MNIST"
+
+
+def gibbs(spec: Spec) -> Answer:
+    """Sweeps v -> h -> v, in turn with the two bare products of each."""
+    torch = _torch(spec)
+    import harmonium as hm
+
+    rbm = hm.load(Path(spec["folder"]) / "model.safetensors")
+    assert rbm.chains is not None
+    v, sweeps, stream = rbm.chains.clone(), spec["sweeps"], hm.Stream(0)
+    W = rbm.weights.detach().clone()
+    h = rbm.sample_hidden(v, stream)
+
+    def work() -> None:
+        rbm.gibbs(v, steps=sweeps, stream=stream)
+
+    def bare() -> None:
+        for _ in range(sweeps):
+            v @ W
+            h @ W.T
+
+    with torch.no_grad():
+        ours, products, ratio = interleave(work, bare, spec["blocks"], warmup=5)
+    return {"seconds": ours / sweeps, "bare": products / sweeps, "ratio": ratio}
+
+
+def pcd(spec: Spec) -> Answer:
+    """`fit` with PCD-1, in turn with the bare products of as many updates; one pair of times per epoch."""
+    torch = _torch(spec)
+    import numpy as np
+
+    import harmonium as hm
+
+    cases = np.load(Path(spec["folder"]) / "cases.npy")
+    updates = -(-len(cases) // spec["batch"])
+    rbm = hm.RBM(spec["visible"], spec["hidden"])
+    clock = _clock(_update_products(torch, spec), updates)
+    objective = hm.PCD(k=1, chains=spec["chains"])
+    # The first epoch is the warm-up.
+    hm.fit(
+        rbm, cases, objective=objective, epochs=1 + spec["epochs"], batch_size=spec["batch"], learning_rate=0.05,
+        callbacks=[clock], seed=0,
+    )  # fmt: skip
+    pairs = clock.pairs[1:]
+    return {
+        "seconds": statistics.median(a for a, _ in pairs) / updates,
+        "bare": statistics.median(b for _, b in pairs) / updates,
+        "ratio": statistics.median(a / b for a, b in pairs),
+    }
+
+
+def _update_products(torch: Any, spec: Spec) -> Callable[[], None]:
+    """The products of one PCD-1 update: hidden units of the data; h, v, h of the chains; two outer products."""
+    generator = torch.Generator().manual_seed(0)
+
+    def states(rows: int, units: int) -> Any:
+        return (torch.rand(rows, units, generator=generator) < 0.3).float()
+
+    v, h = states(spec["batch"], spec["visible"]), states(spec["batch"], spec["hidden"])
+    chain_v, chain_h = states(spec["chains"], spec["visible"]), states(spec["chains"], spec["hidden"])
+    W = 0.01 * torch.randn(spec["visible"], spec["hidden"], generator=generator)
+
+    def bare() -> None:
+        v @ W
+        chain_v @ W
+        chain_h @ W.T
+        chain_v @ W
+        v.T @ h
+        chain_v.T @ chain_h
+
+    return bare
+
+
+def _clock(bare: Callable[[], None], updates: int) -> Any:
+    """A callback that times whole epochs and, between them, the bare products of as many updates."""
+    import torch
+
+    import harmonium as hm
+
+    class Clock(hm.Callback):
+        def __init__(self) -> None:
+            self.pairs: list[tuple[float, float]] = []
+            self._start = 0.0
+
+        def on_begin(self, training: Any) -> None:
+            self._start = time.perf_counter()
+
+        def on_epoch(self, training: Any, row: Any) -> None:
+            epoch = time.perf_counter() - self._start
+            with torch.no_grad():
+                self.pairs.append((epoch, seconds(lambda: [bare() for _ in range(updates)])))
+            self._start = time.perf_counter()
+
+    return Clock()
+
+
+def ais_forward(spec: Spec) -> Answer:
+    """`log_partition` of a model without persistent chains: forward AIS alone."""
+    took, z = _ais(spec, chains_kept=False)
+    return {"seconds": took, "note": f"{z.value:.2f}"}
+
+
+def ais_bracket(spec: Spec) -> Answer:
+    """`log_partition`: forward, lag test of the persistent chains, reverse, Bennett's value."""
+    took, z = _ais(spec, chains_kept=True)
+    trust = "trusted" if z.trusted else f"not trusted ({z.why})"
+    return {"seconds": took, "note": f"{z.value:.2f} in [{z.lower:.2f}, {z.upper:.2f}], {trust}"}
+
+
+def _ais(spec: Spec, chains_kept: bool) -> tuple[float, hm.LogPartition]:
+    _torch(spec)
+    import harmonium as hm
+
+    rbm = hm.load(Path(spec["folder"]) / "model.safetensors")
+    if not chains_kept:
+        rbm.chains = None
+    values: list[hm.LogPartition] = []
+
+    def work(temperatures: int = spec["temperatures"]) -> None:
+        values.append(hm.log_partition(rbm, method="ais", chains=spec["ais_chains"], temperatures=temperatures))
+
+    work(20)
+    return repeat(work, spec["ais_repeats"], warmup=0), values[-1]
+
+
+def exact(spec: Spec) -> Answer:
+    """log Z by enumeration of the hidden units."""
+    torch = _torch(spec)
+    import harmonium as hm
+
+    def model(hidden: int) -> hm.RBM:
+        generator = torch.Generator().manual_seed(0)
+        W = 0.1 * torch.randn(spec["visible"], hidden, generator=generator)
+        return hm.RBM.from_arrays(W, -torch.ones(spec["visible"]), torch.zeros(hidden))
+
+    hm.log_partition(model(min(8, spec["exact_hidden"])), method="exact")
+    rbm, before = model(spec["exact_hidden"]), peak_bytes()
+    took = seconds(lambda: hm.log_partition(rbm, method="exact"))
+    return {"seconds": took, "peak": peak_bytes(), "before": before}
+
+
+def mapped(spec: Spec) -> Answer:
+    """Train from a memory-mapped table: one whole pass for its means, then updates from all over the file."""
+    _torch(spec)
+    import numpy as np
+
+    import harmonium as hm
+
+    class Stop(hm.Callback):
+        begun = 0.0
+
+        def on_begin(self, training: Any) -> None:
+            self.begun = time.perf_counter()
+
+        def on_update(self, training: Any) -> None:
+            if training.position.update == spec["updates"]:
+                training.stop = "enough for a measurement"
+
+    table = np.load(spec["table"], mmap_mode="r")
+    before, stop = peak_bytes(), Stop()
+    start = time.perf_counter()
+    hm.fit(
+        hm.RBM(table.shape[1], spec["hidden"]), table, objective=hm.PCD(k=1, chains=spec["chains"]), epochs=1,
+        batch_size=spec["batch"], learning_rate=0.01, callbacks=[stop], seed=0,
+    )  # fmt: skip
+    end = time.perf_counter()
+    return {"peak": peak_bytes(), "before": before, "first_pass": stop.begun - start, "training": end - stop.begun}
+
+
+if __name__ == "__main__":
+    answer(
+        "harmonium",
+        {
+            "prepare": prepare,
+            "gibbs": gibbs,
+            "pcd": pcd,
+            "ais_forward": ais_forward,
+            "ais_bracket": ais_bracket,
+            "exact": exact,
+            "mapped": mapped,
+        },
+    )

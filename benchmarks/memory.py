@@ -1,0 +1,105 @@
+"""Peak memory of training from a memory-mapped file of many times that size; print and store the result.
+
+    python benchmarks/memory.py
+
+Makes a table of 784 binary columns as an .npy file of 8 GB (2^33 bytes) in a temporary folder, trains a small RBM on it
+in a fresh process, and removes the file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import report
+from launch import contend
+
+LIMIT = 10**9  # bytes of peak resident memory
+WIDTH, HIDDEN, BATCH = 784, 64, 100
+
+
+def main() -> None:
+    arguments = _arguments()
+    size = arguments.bytes or (2**24 if arguments.smoke else 2**33)
+    updates = arguments.updates or (50 if arguments.smoke else 3000)
+    warning = report.quiet()
+    with tempfile.TemporaryDirectory(prefix="harmonium-memory-", dir=arguments.folder) as folder:
+        free = shutil.disk_usage(folder).free
+        if free < size + 2**30:
+            sys.exit(
+                f"{folder} has {report.gigabytes(free)} free; the table needs {report.gigabytes(size)} and 1 GB "
+                "to spare: name another --folder"
+            )
+        path = Path(folder) / "table.npy"
+        cases = size // WIDTH
+        start = time.perf_counter()
+        write_table(path, cases)
+        took = report.duration(time.perf_counter() - start)
+        print(f"wrote {cases:,} x {WIDTH} ({report.gigabytes(path.stat().st_size)}) in {took}", file=sys.stderr)
+        spec = {"task": "mapped", "table": str(path), "updates": updates, "threads": arguments.threads}
+        spec |= {"hidden": HIDDEN, "chains": BATCH, "batch": BATCH}
+        answer = contend(sys.executable, "with_harmonium.py", spec)
+    if "peak" not in answer:
+        sys.exit(answer.get("stderr") or f"failed: {answer.get('failed') or answer.get('missing')}")
+    updated = f"{updates:,} updates, {HIDDEN} hidden units, {updates * BATCH:,} cases from all over the file"
+    measured = {
+        "file, uint8 .npy": f"{report.gigabytes(size)}, {cases:,} x {WIDTH}",
+        "of the peak, before training (Python, torch, harmonium)": report.gigabytes(answer["before"]),
+        "first pass of `fit` (domain, means and variances of all cases)": report.duration(answer["first_pass"]),
+        updated: report.duration(answer["training"]),
+    }
+    rows = [
+        [
+            "peak resident memory",
+            report.gigabytes(answer["peak"]),
+            "< 1 GB",
+            "yes" if answer["peak"] < LIMIT else "**no**",
+        ],
+        *([what, value, "", ""] for what, value in measured.items()),
+    ]
+    versions = {name: {version} for name, version in answer["versions"].items()}
+    text = "\n\n".join(
+        [
+            report.machine(arguments.threads, versions) + (f" **Not a quiet machine:** {warning}." if warning else ""),
+            report.table(("training from a memory-mapped file", "measured", "must reach", "met"), rows),
+            "The peak is the kernel's high-water mark of a fresh process (VmHWM), which counts mapped pages of the file "
+            "too. An epoch's order is a permutation of all cases, so every update reads rows from all over the file.",
+        ]
+    )
+    print(text)
+    page = arguments.out or (None if arguments.smoke else report.PAGE)
+    if page is not None:
+        report.replace_section("memory", text, page)
+        print(f"\nwritten to {page}", file=sys.stderr)
+
+
+def write_table(path: Path, cases: int, block: int = 1 << 16) -> None:
+    """Random 0/1 bytes, a quarter of them ones, written block by block."""
+    rng = np.random.default_rng(0)
+    header = {"descr": "|u1", "fortran_order": False, "shape": (cases, WIDTH)}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for first in range(0, cases, block):
+            values = min(block, cases - first) * WIDTH
+            words = np.frombuffer(rng.bytes(2 * (values // 8)), dtype=np.uint8).reshape(2, -1)
+            file.write(np.unpackbits(words[0] & words[1]).tobytes())
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--folder", type=Path, help="where to make the file (default: the system's temporary folder)")
+    parser.add_argument("--bytes", type=int, help="size of the table (default: 2^33)")
+    parser.add_argument("--updates", type=int, help="updates to train (default: 3000)")
+    parser.add_argument("--threads", type=int, default=2, help="threads (default: %(default)s)")
+    parser.add_argument("--smoke", action="store_true", help="16 MB and 50 updates; printed, not stored")
+    parser.add_argument("--out", type=Path, help=f"page to write (default: {report.PAGE.relative_to(report.ROOT)})")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""The command line: ``harmonium train | evaluate | sample | data``.
+
+Nothing heavy is imported before a command runs, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import click
+
+import harmonium
+from harmonium.cli.data import data
+from harmonium.cli.judge import evaluate, sample
+from harmonium.cli.shell import CONTEXT, Shell
+from harmonium.cli.train import train
+
+__all__ = ["main"]
+
+
+@click.group(
+    cls=Shell,
+    context_settings=CONTEXT,
+    epilog="""\b
+Examples:
+  harmonium train digits                    learn handwritten digits, in less than a minute
+  harmonium train digits --out runs/mine    into a folder of your choice
+  harmonium train --resume runs/mine        go on where it stopped or was killed
+  harmonium evaluate runs/mine              its test log-likelihood again, in nats per case
+  harmonium sample runs/mine --out new.png  a picture of samples
+  harmonium data                            what can be learned by name""",
+)
+@click.version_option(harmonium.__version__, message="harmonium %(version)s")
+def main() -> None:
+    """Restricted Boltzmann machines: train, judge, sample.
+
+    A run is a folder that training wrote: settings, metrics, checkpoint, model, pictures.
+    """
+
+
+for command in (train, evaluate, sample, data):
+    main.add_command(command)

@@ -1,0 +1,142 @@
+"""``harmonium data``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from harmonium.cli.runs import describe as summary
+from harmonium.cli.shell import CONTEXT, Shell, fraction_or_count, say
+
+__all__ = ["data"]
+
+_BUILT_IN = {
+    "digits": "8 x 8 handwritten digits, 1797 cases, with scikit-learn",
+    "bars-and-stripes": "4 x 4 patterns, 32 cases, computed; other sizes as bars-and-stripes-3x3",
+    "shifter": "8 bits, shifted, and which way: 768 cases, computed",
+    "mnist": "28 x 28 handwritten digits, 70000 cases",
+}
+
+
+class Data(Shell):
+    """A group inside the group: errors are reported by the outer one."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        return click.Group.invoke(self, ctx)
+
+
+@click.group(
+    cls=Data,
+    invoke_without_command=True,
+    context_settings=CONTEXT,
+    epilog="""\b
+Examples:
+  harmonium data                           names, and where they would be found
+  harmonium data describe digits
+  harmonium data describe table.csv
+  harmonium data download mnist""",
+)
+@click.pass_context
+def data(ctx: click.Context) -> None:
+    """Data sets: list names, describe one, download one."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(names)
+
+
+@data.command("list", context_settings=CONTEXT, epilog="\b\nExample:\n  HARMONIUM_DATA=~/data harmonium data list")
+def names() -> None:
+    """Names that can be learned, and where they would be found."""
+    from harmonium import data as library
+    from harmonium.data.download import cache_folder
+    from harmonium.data.files import FORMATS
+    from harmonium.data.idx import MNIST_PARTS, find_mnist
+
+    folder = os.environ.get("HARMONIUM_DATA")
+    shared = Path(folder).expanduser() if folder else None
+    known = library.names()
+    width = max(map(len, known))
+    for name in (*_BUILT_IN, *(name for name in known if name not in _BUILT_IN)):
+        where = _BUILT_IN.get(name) or str(shared and shared / f"{name}.npz")
+        if name == "mnist":
+            places = [*([shared / "mnist"] if shared else []), cache_folder("mnist")]
+            found = next((place for place in places if len(find_mnist(place)) == len(MNIST_PARTS)), None)
+            where += f", in {found}" if found else ", not on this machine: harmonium data download mnist"
+        say(f"{name:<{width}}  {where}")
+    say()
+    if shared is None:
+        say("HARMONIUM_DATA is not set: its folder's .npz files would be listed by name")
+    elif not shared.is_dir():
+        say(f"HARMONIUM_DATA names {shared}, which is no folder")
+    say(f"or a file: {FORMATS}")
+
+
+@data.command(
+    "describe",
+    context_settings=CONTEXT,
+    short_help="Splits, values, and how to train on them.",
+    epilog="\b\nExamples:\n  harmonium data describe digits\n  harmonium data describe table.csv --valid 0.1",
+)
+@click.argument("name", metavar="DATA")
+@click.option("--binarize", type=click.Choice(["threshold", "fixed", "dynamic", "grey"]))
+@click.option("--valid", metavar="N|FRACTION", callback=fraction_or_count, help="Set so many training cases aside.")
+@click.option("--test", metavar="N|FRACTION", callback=fraction_or_count, help="Likewise.")
+def describe(name: str, binarize: str | None, valid: float | None, test: float | None) -> None:
+    """Splits, values and constant columns of DATA, and how to train on it."""
+    import harmonium as hm
+
+    dataset = hm.data.load(name, binarize=binarize, valid=valid, test=test)
+    say(summary(dataset))
+    for split in ("train", "valid", "test"):
+        cases = getattr(dataset, split)
+        if cases is None:
+            continue
+        facts = cases.statistics()
+        if facts.first_bad is not None:
+            row, column, value = facts.first_bad
+            say(f"{split}: row {row}, column {column} (from 0) holds {value}: mend or remove it before training")
+            continue
+        constant = int((facts.variance == 0).sum())
+        labels = getattr(dataset.labels, split)
+        say(
+            f"{split}: values {facts.low:g} to {facts.high:g}, mean {float(facts.mean.mean()):.4g}"
+            + (f", {constant} constant columns" if constant else "")
+            + (f", {len(set(labels.tolist()))} different labels" if labels is not None else "")
+        )
+    say(f"train with: harmonium train {name}{_advice(dataset)}")
+
+
+def _advice(dataset: object) -> str:
+    from harmonium.data import Dataset
+
+    assert isinstance(dataset, Dataset)
+    facts = dataset.train.statistics()
+    options = ""
+    if dataset.binarization is None and facts.finite:
+        grey = facts.low >= 0 and (facts.high <= 1 or dataset.train.dtype.name == "uint8")
+        options += " --binarize dynamic" if grey else " --visible gaussian --standardize"
+    elif dataset.source.get("binarize"):
+        options += f" --binarize {dataset.source['binarize']}"
+    if dataset.valid is None and len(dataset.train) >= 1000:
+        options += " --valid 0.1"
+    if dataset.test is None and len(dataset.train) >= 1000:
+        options += " --test 0.1"
+    return options
+
+
+@data.command(
+    "download",
+    context_settings=CONTEXT,
+    epilog="\b\nExamples:\n  harmonium data download mnist\n  harmonium data download mnist --to ~/data/mnist",
+)
+@click.argument("name", metavar="NAME")
+@click.option("--to", type=click.Path(file_okay=False), help="A folder.  [default: the cache of harmonium]")
+def download(name: str, to: str | None) -> None:
+    """Fetch a named data set (mnist) and verify it by its hash."""
+    import sys
+
+    from harmonium.data import download as fetch
+
+    folder = fetch(name, to, progress=sys.stderr.isatty())
+    say(f"{name}: {folder}")

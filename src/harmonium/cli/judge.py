@@ -1,0 +1,162 @@
+"""``harmonium evaluate`` and ``harmonium sample``."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harmonium.cli.runs import Run, choose_split, find
+from harmonium.cli.shell import CONTEXT, NATURAL, POSITIVE, say
+
+if TYPE_CHECKING:
+    from harmonium.data import Dataset
+
+__all__ = ["evaluate", "sample"]
+
+_REPORTED = ("mean", "stderr", "lower", "upper", "method", "trusted", "why", "cases")
+
+
+@click.command(
+    context_settings=CONTEXT,
+    short_help="Judge a model by its log-likelihood.",
+    epilog="""\b
+Examples:
+  harmonium evaluate runs/digits-rbm-1
+  harmonium evaluate runs/digits-rbm-1 --split valid --temperatures 10000
+  harmonium evaluate runs/digits-rbm-1 --json
+  harmonium evaluate model.safetensors --data digits""",
+)
+@click.argument("run")
+@click.option("--data", metavar="DATA", help="Other data than those of the run: a name or a file.")
+@click.option("--binarize", type=click.Choice(["threshold", "fixed", "dynamic", "grey"]), help="Of --data.")
+@click.option("--split", type=click.Choice(["test", "valid", "train"]), help="[default: test; if there is none, valid]")
+@click.option(
+    "--method",
+    type=click.Choice(["auto", "exact", "ais"]),
+    default="auto",
+    show_default=True,
+    help="How log Z is found; auto: exactly where a side has at most 20 units, otherwise annealed sampling.",
+)
+@click.option(
+    "--chains", type=POSITIVE, metavar="N", default=100, show_default=True, help="Annealed chains in each direction."
+)
+@click.option(
+    "--temperatures", type=click.IntRange(min=2), metavar="N", default=1000, show_default=True, help="Of the annealing."
+)
+@click.option("--seed", type=int, metavar="N", default=0, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+def evaluate(
+    run: str,
+    data: str | None,
+    binarize: str | None,
+    split: str | None,
+    method: str,
+    chains: int,
+    temperatures: int,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Log-likelihood of held-out cases under the model of RUN, in nats per case, with its bracket.
+
+    RUN is a run folder or a model file.
+    """
+    place = find(run)
+    import harmonium as hm
+
+    model = place.machine()
+    dataset = _data(place, data, binarize)
+    name, cases = choose_split(dataset, split)
+    result = hm.evaluate(model, cases, method=method, chains=chains, temperatures=temperatures, seed=seed)
+    if not as_json:
+        say(f"{dataset.name}, {name}: {result}")
+        return
+    z = result.log_partition
+    content = {
+        "run": run,
+        "data": dataset.name,
+        "split": name,
+        "binarization": dataset.binarization,
+        "standardized": bool(dataset.source.get("standardize")),
+        "unit": "nats per case",
+        **{key: getattr(result, key) for key in _REPORTED},
+        "log_partition": {key: getattr(z, key) for key in ("value", "lower", "upper", "ess")},
+    }
+    say(json.dumps(_finite(content), indent=2, allow_nan=False))
+
+
+@click.command(
+    context_settings=CONTEXT,
+    short_help="Draw samples from a model.",
+    epilog="""\b
+Examples:
+  harmonium sample runs/digits-rbm-1 -n 64 --out samples.png
+  harmonium sample runs/digits-rbm-1 -n 10000 --out samples.npy
+  harmonium sample runs/digits-rbm-1 -n 5 --seed 1""",
+)
+@click.argument("run")
+@click.option("-n", "count", type=POSITIVE, metavar="N", default=100, show_default=True, help="How many.")
+@click.option("--steps", type=NATURAL, metavar="N", default=1000, show_default=True, help="Gibbs sweeps of each chain.")
+@click.option("--seed", type=int, metavar="N", default=0, show_default=True)
+@click.option("--out", type=click.Path(dir_okay=False), help="A .npy, .csv or .png file.  [default: CSV on the screen]")
+def sample(run: str, count: int, steps: int, seed: int, out: str | None) -> None:
+    """Draw samples from the model of RUN, each at the end of a chain of its own.
+
+    RUN is a run folder or a model file.
+    """
+    path = None if out in (None, "-") else Path(str(out)).expanduser()
+    if path is not None and path.suffix.lower() not in (".npy", ".csv", ".png"):
+        raise ValueError(f"--out {out}: name a .npy, .csv or .png file")
+    place = find(run)
+    import numpy as np
+
+    import harmonium as hm
+    from harmonium.files import write_atomically
+
+    model = place.machine()
+    table = hm.sample(model, count, steps=steps, seed=seed).cpu().numpy()
+    if path is not None and path.suffix.lower() == ".png":
+        from harmonium import plots
+
+        plots.write(plots.samples(table, None, model.visible.shape, count=count), path)
+        say(f"{count} samples: {path}")
+        return
+    buffer = io.BytesIO()
+    if path is not None and path.suffix.lower() == ".npy":
+        np.save(buffer, table)
+    else:
+        np.savetxt(buffer, table, fmt="%d" if model.visible.finite else "%.7g", delimiter=",")
+    if path is None:
+        sys.stdout.write(buffer.getvalue().decode())
+        return
+    write_atomically(path, buffer.getvalue())
+    say(f"{count} samples of {table.shape[1]} values: {path}")
+
+
+def _data(run: Run, name: str | None, binarize: str | None) -> Dataset:
+    """The data to judge by: those of the run, or others treated in the same way."""
+    if name is None:
+        if binarize is not None:
+            raise click.UsageError("--binarize goes with --data: a run is judged on the data it was trained on")
+        return run.data()
+    import harmonium as hm
+
+    source = run.source or {}
+    if source.get("standardize"):
+        raise ValueError(
+            f"{run.name} was trained on columns standardised by its own training cases, by which --data cannot be "
+            "standardised yet: standardise the file by them, and train without --standardize"
+        )
+    return hm.data.load(name, binarize=binarize or source.get("binarize"), seed=source.get("seed", 0))
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no infinity: null."""
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,123 @@
+"""Run folders as the commands see them."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harmonium.cli.shell import note
+
+if TYPE_CHECKING:
+    from harmonium.data import Cases, Dataset
+    from harmonium.models.machine import Machine
+
+__all__ = ["Run", "choose_split", "describe", "find"]
+
+CONFIG, MODEL = "config.json", "model.safetensors"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished model and, where it lies in a run folder, how it was trained.
+
+    Attributes:
+        name: as the user typed it.
+        model: the model file.
+        config: of the run, or None for a model file alone.
+    """
+
+    name: str
+    model: Path
+    config: dict[str, Any] | None
+
+    @property
+    def source(self) -> dict[str, Any] | None:
+        """The arguments of `harmonium.data.load` that gave the training data, where they were loaded."""
+        source = None if self.config is None else self.config["data"]["source"]
+        return None if source is None else dict(source["load"])
+
+    def machine(self) -> Machine:
+        from harmonium.models.store import load
+
+        return load(self.model)
+
+    def data(self) -> Dataset:
+        """The data the run was trained on."""
+        from harmonium.data import load
+
+        if self.source is None:
+            raise ValueError(f"{self.name} does not say what it was trained on: name the data with --data")
+        data = load(**self.source)
+        assert self.config is not None
+        split = self.config["data"]["source"]["split"]
+        if getattr(data, split).fingerprint() != self.config["data"]["fingerprint"]:
+            note(f"{data.name} has changed since {self.name} was trained")
+        return data
+
+
+def find(name: str) -> Run:
+    """The run folder or model file of this name."""
+    path = Path(name).expanduser()
+    if path.is_dir():
+        if not (path / CONFIG).is_file() and not (path / MODEL).is_file():
+            raise FileNotFoundError(f"{name} is no run folder: it has neither {CONFIG} nor {MODEL}{_known(path)}")
+        if not (path / MODEL).is_file():
+            raise FileNotFoundError(
+                f"{name} is unfinished, there is no {MODEL} yet: go on with `harmonium train --resume {name}`"
+            )
+        return Run(name, path / MODEL, _config(path))
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no run folder and no model file {name}{_known(path)}")
+    return Run(name, path, _config(path.parent) if path.name == MODEL else None)
+
+
+def describe(data: Dataset) -> str:
+    """One line about a data set."""
+    splits = ((split, getattr(data, split)) for split in ("train", "valid", "test"))
+    counts = ", ".join(f"{split} {len(cases)}" for split, cases in splits if cases is not None)
+    features = " x ".join(map(str, data.shape)) + (" features" if len(data.shape) == 1 else " pixels")
+    kind = {
+        "threshold": "binary by threshold",
+        "fixed": "binary, drawn once from the greys",
+        "dynamic": "binary, drawn from the greys in every epoch",
+        "binary": "binary",
+    }.get(data.binarization or "", "real values")
+    standard = ", standardised" if data.source.get("standardize") else ""
+    return f"{data.name}: {features}; {counts} cases; {kind}{standard}"
+
+
+def choose_split(data: Dataset, split: str | None) -> tuple[str, Cases]:
+    """The split of this name, or the best one to judge by: test, else valid, else train."""
+    have = {name: getattr(data, name) for name in ("test", "valid", "train") if getattr(data, name) is not None}
+    if split is None:
+        return next(iter(have.items()))
+    if split not in have:
+        raise ValueError(f"{data.name} has no {split} split, only {', '.join(have)}: choose with --split")
+    return split, have[split]
+
+
+def _config(folder: Path) -> dict[str, Any] | None:
+    path = folder / CONFIG
+    if not path.is_file():
+        return None
+    try:
+        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        known = "source" in config["data"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is damaged ({type(error).__name__}: {error}): use a copy of it") from None
+    if not known:
+        raise ValueError(f"{path} does not say what the run was trained on: was it written by harmonium?")
+    return config
+
+
+def _known(path: Path) -> str:
+    """A hint at runs that are there."""
+    folder = path.parent if path.parent != Path() else Path("runs")
+    runs = sorted(str(config.parent) for config in folder.glob(f"*/{CONFIG}"))
+    if not runs:
+        return ""
+    near = difflib.get_close_matches(str(path), runs, n=1, cutoff=0.7)
+    return f"; did you mean {near[0]}?" if near else f"; there are {', '.join(runs[:5])}{', ...' if runs[5:] else ''}"

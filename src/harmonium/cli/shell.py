@@ -1,0 +1,152 @@
+"""How every command ends: results on standard output, and what went wrong in one line on standard error.
+
+Exit codes: 0; 2 for anything that the user can mend; 128 + signal where training was stopped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import os
+import signal
+import sys
+import traceback
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+__all__ = ["CONTEXT", "NATURAL", "POSITIVE", "Shell", "first_free", "fraction_or_count", "note", "say"]
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+POSITIVE = click.IntRange(min=1)
+NATURAL = click.IntRange(min=0)
+
+# Messages of the library speak Python; what to type instead of it here.
+_HINTS = {
+    "binarisation (": "--binarize threshold (or fixed, dynamic)",
+    "standardize=True": "--standardize, --learning-rate 0.01",
+}
+
+
+class Shell(click.Group):
+    """A group of commands whose expected errors are one line each, and which suggests what was meant."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        kwargs["standalone_mode"] = False
+        with _notes():
+            try:
+                code = super().main(*args, **kwargs)
+            except Exception as error:
+                code = _report(error)
+        sys.exit(code if isinstance(code, int) else 0)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:  # before click turns it into an empty line
+            number = getattr(error, "signal", signal.SIGINT)
+            if sys.stderr.isatty():
+                click.echo(err=True)  # leave the line of the progress bar, or of ^C
+            _complain(str(error) or "interrupted")
+            return 128 + int(number)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            near = difflib.get_close_matches(name, self.commands, n=1)
+            guess = f"did you mean `{ctx.command_path} {near[0]}`?" if near else f"there are {', '.join(self.commands)}"
+            raise click.UsageError(f"no command {name!r}; {guess}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+def fraction_or_count(ctx: click.Context, param: click.Parameter, value: str | None) -> int | float | None:
+    """``300`` is a number of cases, ``0.1`` a fraction of them."""
+    if value is None:
+        return None
+    with contextlib.suppress(ValueError):
+        return int(value)
+    with contextlib.suppress(ValueError):
+        if 0 <= float(value) < 1:
+            return float(value)
+    raise click.BadParameter(
+        f"{value!r} is neither a number of cases, such as 300, nor a fraction, such as 0.1", ctx, param
+    )
+
+
+def say(text: str = "") -> None:
+    """A result, on standard output."""
+    click.echo(text)
+
+
+def note(text: str) -> None:
+    """Something to know, in one line on standard error."""
+    click.echo(f"harmonium: note: {_one_line(text)}", err=True)
+
+
+def _complain(text: str) -> None:
+    click.echo(f"harmonium: {_one_line(text)}", err=True)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+@contextlib.contextmanager
+def _notes() -> Iterator[None]:
+    """Warnings become notes."""
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if issubclass(category, UserWarning):
+            note(str(message))
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
+
+
+def _report(error: Exception) -> int:
+    """Say what is wrong, once; an error that nobody expected is raised again."""
+    if os.environ.get("HARMONIUM_TRACEBACK", "0") not in ("", "0"):
+        traceback.print_exception(error)
+    if isinstance(error, click.Abort):
+        _complain("interrupted")
+        return 128 + signal.SIGINT
+    text = _explain(error)
+    if text is None:
+        raise error
+    _complain(text)
+    return 2
+
+
+def _explain(error: Exception) -> str | None:
+    if isinstance(error, click.ClickException):
+        return _usage(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    text = str(error)
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "allocate memory" in text):
+        return "there is not enough memory for this: use fewer hidden units, chains or cases"
+    if not isinstance(error, (ValueError, TypeError, OSError)) and not type(error).__module__.startswith("harmonium."):
+        return None
+    hints = [hint for phrase, hint in _HINTS.items() if phrase in text]
+    return f"{text} (here: {'; '.join(hints)})" if hints else text
+
+
+def _usage(error: click.ClickException) -> str:
+    text = error.format_message().rstrip(".")
+    text = text[:1].lower() + text[1:]
+    context = getattr(error, "ctx", None)
+    return f"{text} (see `{context.command_path} --help`)" if context is not None else text
+
+
+def first_free(folder: Path, stem: str) -> Path:
+    """``folder/stem-1``, or with the first number that is not taken."""
+    number = 1
+    while (folder / f"{stem}-{number}").exists():
+        number += 1
+    return folder / f"{stem}-{number}"

@@ -1,0 +1,381 @@
+"""``harmonium train``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from harmonium.cli.runs import CONFIG, MODEL, Run, choose_split, describe, find
+from harmonium.cli.shell import CONTEXT, NATURAL, POSITIVE, first_free, fraction_or_count, note, say
+
+if TYPE_CHECKING:
+    from harmonium.data import Dataset
+    from harmonium.objectives import Objective
+    from harmonium.training.history import History
+
+__all__ = ["train"]
+
+UPDATES = 20_000  # of a training whose --epochs nobody named
+LEAST_EPOCHS = 10
+MEASUREMENTS = 10  # of the likelihood, likewise
+RATE = click.FloatRange(min=0, min_open=True)
+
+
+@click.command(
+    context_settings=CONTEXT,
+    short_help="Learn a data set, into a run folder.",
+    epilog="""\b
+Examples:
+  harmonium train digits
+  harmonium train digits --hidden 64 --epochs 50 --seed 1 --out runs/small
+  harmonium train bars-and-stripes --hidden 16 --objective exact --epochs 2000
+  harmonium train mnist --download --binarize dynamic --valid 10000 --epochs 100
+  harmonium train table.csv --visible gaussian --standardize --valid 0.1 --test 0.1
+  harmonium train --resume runs/small""",
+)
+@click.argument("data", required=False)
+@click.option("--resume", metavar="RUN", help="Go on with a run that was stopped or killed.")
+@click.option("--out", metavar="RUN", help="Folder of the run.  [default: runs/DATA-rbm-1, or the first free number]")
+@click.option("--model", type=click.Choice(["rbm"]), default="rbm", show_default=True)
+@click.option("--hidden", type=POSITIVE, metavar="N", default=500, show_default=True, help="Hidden units.")
+@click.option(
+    "--visible",
+    type=click.Choice(["auto", "bernoulli", "gaussian"]),
+    default="auto",
+    show_default=True,
+    help="Visible units; auto: bernoulli for binary data, gaussian for real values.",
+)
+@click.option(
+    "--binarize",
+    type=click.Choice(["threshold", "fixed", "dynamic", "grey"]),
+    help="How greys in [0, 1] become binary: at 0.5; drawn once; drawn anew in every epoch; not at all.",
+)
+@click.option("--standardize", is_flag=True, help="Columns to mean 0 and variance 1 (by the training cases).")
+@click.option(
+    "--valid", metavar="N|FRACTION", callback=fraction_or_count, help="Set so many training cases aside to choose by."
+)
+@click.option(
+    "--test", metavar="N|FRACTION", callback=fraction_or_count, help="Set so many training cases aside to judge by."
+)
+@click.option("--download", is_flag=True, help="Fetch a named data set that is not on this machine.")
+@click.option(
+    "--epochs", type=POSITIVE, metavar="N", help=f"Passes over the data.  [default: what makes {UPDATES} updates]"
+)
+@click.option("--batch-size", type=POSITIVE, metavar="N", default=100, show_default=True, help="Cases per update.")
+@click.option("--learning-rate", type=RATE, metavar="X", default=0.05, show_default=True, help="Of the first update.")
+@click.option(
+    "--schedule",
+    type=click.Choice(["constant", "linear"]),
+    default="linear",
+    show_default=True,
+    help="Whether the learning rate stays or falls to 0.",
+)
+@click.option(
+    "--objective",
+    type=click.Choice(["pcd", "cd", "exact"]),
+    default="pcd",
+    show_default=True,
+    help="Persistent chains; contrastive divergence (biased); enumeration (for a side of at most about 20 units).",
+)
+@click.option(
+    "--k", type=POSITIVE, metavar="N", default=1, show_default=True, help="Gibbs sweeps per update (pcd, cd)."
+)
+@click.option("--chains", type=POSITIVE, metavar="N", default=100, show_default=True, help="Persistent chains (pcd).")
+@click.option(
+    "--metric", type=click.Choice(["centered", "plain", "diagonal"]), default="centered", show_default=True,
+    help="What turns the gradient into an update.",
+)  # fmt: skip
+@click.option(
+    "--optimizer", metavar="NAME", default="sgd", show_default=True, help="Any optimizer of torch.optim by name."
+)
+@click.option(
+    "--weight-decay",
+    type=click.FloatRange(min=0),
+    metavar="X",
+    default=1e-3,
+    show_default=True,
+    help="L2, on weights only.",
+)
+@click.option(
+    "--patience", type=POSITIVE, metavar="N", help="Stop after so many epochs without a better validation measure."
+)
+@click.option(
+    "--likelihood-every", type=NATURAL, metavar="N",
+    help=f"Epochs between estimates of the validation log-likelihood, 0: none.  [default: {MEASUREMENTS} in all]",
+)  # fmt: skip
+@click.option("--seed", type=int, metavar="N", default=0, show_default=True, help="Of everything random.")
+@click.option(
+    "--threads", type=POSITIVE, metavar="N", help="Threads of matrix products.  [default: what torch chooses]"
+)
+@click.option("--device", metavar="NAME", help="Where to train, such as cpu or cuda.")
+@click.option(
+    "--checkpoint-seconds",
+    type=click.FloatRange(min=0),
+    metavar="S",
+    default=60,
+    show_default=True,
+    help="Least time between checkpoints.",
+)
+@click.option("--progress/--no-progress", default=None, help="A progress bar.  [default: on a terminal]")
+@click.option("-q", "--quiet", is_flag=True, help="Print the final log-likelihood only.")
+@click.pass_context
+def train(ctx: click.Context, /, data: str | None, resume: str | None, **options: Any) -> None:
+    """Train a restricted Boltzmann machine on DATA into a run folder.
+
+    DATA is a name (see `harmonium data`) or a file: .npz, .npy, .csv, IDX.  Ctrl-C writes a checkpoint and stops.
+    """
+    if resume is not None:
+        _check_alone(ctx)
+        _resume(resume, options)
+    elif data is None:
+        raise click.UsageError("name what to learn, such as `harmonium train digits` (`harmonium data` lists names)")
+    else:
+        _start(data, options)
+
+
+# -------------------------------------------------------------------- a new run
+
+
+def _start(name: str, options: dict[str, Any]) -> None:
+    out = _folder(name, options["out"])
+    import harmonium as hm
+
+    _set_threads(options["threads"])
+    device = _device(options["device"])
+    data = hm.data.load(
+        name, binarize=options["binarize"], standardize=options["standardize"], seed=options["seed"],
+        valid=options["valid"], test=options["test"], download=options["download"],
+    )  # fmt: skip
+    talk = _quiet if options["quiet"] else say
+    talk(describe(data))
+    visible = _visible(data, options)
+    model = hm.RBM(visible, options["hidden"])
+    objective = _objective(options)
+    batches = -(-len(data.train) // options["batch_size"])
+    epochs = options["epochs"] or max(LEAST_EPOCHS, round(UPDATES / batches))
+    schedule = hm.Linear if options["schedule"] == "linear" else hm.Constant
+    talk(f"model: {visible.size} {type(visible).__name__} visible, {options['hidden']} Bernoulli hidden units")
+    talk(
+        f"training: {_named(objective)}, {options['metric']}, {options['optimizer']}, learning rate "
+        f"{options['learning_rate']:g} {'falling to 0' if options['schedule'] == 'linear' else 'throughout'}, "
+        f"{epochs} epochs of {batches} updates"
+    )
+    talk(f"run folder: {out}")
+    began = time.monotonic()
+    history = hm.fit(
+        model,
+        data.train,
+        objective=objective,
+        epochs=epochs,
+        batch_size=options["batch_size"],
+        learning_rate=schedule(options["learning_rate"]),
+        optimizer=options["optimizer"],
+        metric=options["metric"],
+        penalties=[hm.WeightDecay(options["weight_decay"])] if options["weight_decay"] else [],
+        validation=data.valid,
+        seed=options["seed"],
+        out=out,
+        callbacks=_callbacks(data, visible.finite, epochs, options),
+        progress=_progress(options),
+        device=device,
+    )
+    talk(f"trained in {time.monotonic() - began:.1f} s{_outcome(history)}")
+    _finish(find(str(out)), model, data, options)
+
+
+def _folder(name: str, out: str | None) -> Path:
+    """Where to write, checked before anything is loaded."""
+    if out is None:
+        stem = Path(name).name.split(".")[0] or "data"
+        return first_free(Path("runs"), f"{stem}-rbm")
+    path = Path(out).expanduser()
+    if (path / CONFIG).exists():
+        state = "a finished run" if (path / MODEL).exists() else "an unfinished run"
+        remedy = "" if (path / MODEL).exists() else f"go on with `harmonium train --resume {out}`, or "
+        raise ValueError(f"{out} holds {state}: {remedy}choose another folder with --out")
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"{out} is a file, and a run needs a folder: choose another with --out")
+    return path
+
+
+def _visible(data: Dataset, options: dict[str, Any]) -> Any:
+    import harmonium as hm
+
+    kind, shape = options["visible"], data.shape
+    if kind == "bernoulli" or (kind == "auto" and data.binarization is not None):
+        return hm.Bernoulli(shape)
+    if kind == "auto" and not options["standardize"] and options["binarize"] is None:
+        summary = data.train.statistics()
+        if summary.finite and summary.low >= 0 and _is_grey(data, summary.high):
+            raise ValueError(
+                f"{data.name} has values between 0 and 1 (greys): say what they mean with --binarize threshold, fixed "
+                "or dynamic, or learn them as real values with --visible gaussian --standardize"
+            )
+    if not options["standardize"]:
+        summary = data.train.statistics()
+        if float(summary.mean.abs().max()) > 3 or not 0.1 < float(summary.variance.mean()) < 10:
+            note("Gaussian units learn best from columns of mean 0 and variance 1: consider --standardize")
+    return hm.Gaussian(shape)
+
+
+def _is_grey(data: Dataset, high: float) -> bool:
+    return high <= 1 or (data.train.dtype.name == "uint8" and high > 127)
+
+
+def _objective(options: dict[str, Any]) -> Objective:
+    from harmonium.objectives import CD, PCD, Exact
+
+    if options["objective"] == "exact":
+        return Exact()
+    if options["objective"] == "cd":
+        return CD(k=options["k"])
+    return PCD(k=options["k"], chains=options["chains"])
+
+
+def _named(objective: Objective) -> str:
+    config = objective.config()
+    kind, k, chains = str(config["type"]), config.get("k"), config.get("chains")
+    return kind + (f"-{k}" if k else "") + (f" with {chains} chains" if chains else "")
+
+
+def _callbacks(data: Dataset, finite: bool, epochs: int, options: dict[str, Any]) -> list[Any]:
+    """Monitors, and the keeper of the best model: by likelihood where it is estimated, else by pseudo-likelihood."""
+    import harmonium as hm
+    from harmonium.training.runs import Checkpoint
+
+    callbacks: list[Any] = [Checkpoint(options["checkpoint_seconds"])]
+    if data.valid is None:
+        if options["patience"] or options["likelihood_every"]:
+            raise ValueError(
+                f"{data.name} has no validation cases, which --patience and --likelihood-every need: "
+                "set some aside with --valid 0.1"
+            )
+        note(f"{data.name} has no validation cases: the last model is kept, not the best (--valid 0.1 sets some aside)")
+        return callbacks
+    every = options["likelihood_every"]
+    if every is None:
+        every = -(-epochs // MEASUREMENTS)
+    callbacks.append(hm.Monitor(every=max(1, epochs // 100)))
+    if every:
+        callbacks.append(hm.Likelihood(every=every))
+    if every or finite:
+        measure = "log_likelihood" if every else "pseudo_log_likelihood"
+        callbacks.append(hm.EarlyStopping(measure, options["patience"]))
+    elif options["patience"]:
+        raise ValueError("--patience for gaussian units goes by the log-likelihood: leave --likelihood-every above 0")
+    return callbacks
+
+
+# -------------------------------------------------------------------- going on
+
+
+def _check_alone(ctx: click.Context) -> None:
+    """--resume takes everything from the run; what could contradict it is refused."""
+    allowed = {"resume", "threads", "device", "progress", "quiet"}
+    named = [
+        parameter
+        for parameter in ctx.command.params
+        if parameter.name not in allowed
+        and parameter.name is not None
+        and ctx.get_parameter_source(parameter.name) not in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
+    ]
+    if named:
+        what = named[0].opts[0] if isinstance(named[0], click.Option) else "DATA"
+        raise click.UsageError(f"--resume takes all settings from the run: leave out {what}", ctx)
+
+
+def _resume(name: str, options: dict[str, Any]) -> None:
+    path = Path(name).expanduser()
+    if not (path / CONFIG).is_file():
+        raise FileNotFoundError(
+            f"{name} holds no run to resume (there is no {CONFIG}): start one with `harmonium train DATA --out {name}`"
+        )
+    import harmonium as hm
+
+    _set_threads(options["threads"] or _threads_of(path))
+    talk = _quiet if options["quiet"] else say
+    done = (path / MODEL).exists()
+    talk(f"{name} is complete: nothing to train" if done else f"going on with {name}")
+    began = time.monotonic()
+    model, history = hm.resume(path, progress=_progress(options) and not done, device=_device(options["device"]))
+    if not done:
+        talk(f"trained in {time.monotonic() - began:.1f} s more{_outcome(history)}")
+    run = find(name)
+    if run.source is None:
+        talk(f"the model: {run.model}")
+        return
+    _finish(run, model, run.data(), options)
+
+
+def _threads_of(path: Path) -> int | None:
+    """The thread count of the run: with another one, sums are rounded otherwise."""
+    import json
+
+    try:
+        threads = json.loads((path / "run.json").read_text(encoding="utf-8"))["threads"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return threads if isinstance(threads, int) and threads > 0 else None
+
+
+# -------------------------------------------------------------------- the end of both
+
+
+def _finish(run: Run, model: Any, data: Dataset, options: dict[str, Any]) -> None:
+    """Judge, draw, and say how to go on."""
+    import harmonium as hm
+    from harmonium import plots
+
+    talk = _quiet if options["quiet"] else say
+    split, cases = choose_split(data, None)
+    if split == "train" and data.train.shape[0]:
+        talk("no cases were set aside, so this is the likelihood of the training cases (--test 0.1 sets some aside):")
+    say(f"{split} {hm.evaluate(model, cases)}")
+    paths = plots.pictures(run.model.parent, cases, data_name=f"{data.name}, {split}")
+    talk(f"pictures: {', '.join(map(str, paths))}")
+    talk(f"go on:    harmonium evaluate {run.name}\n          harmonium sample {run.name} --out samples.png")
+
+
+def _outcome(history: History) -> str:
+    parts = []
+    if history.stopped:
+        parts.append(f"stopped early: {history.stopped}")
+    if history.best:
+        parts.append(f"kept the model of epoch {history.best['epoch']} of {len(history)}, best on validation cases")
+    return "".join(f"; {part}" for part in parts)
+
+
+def _progress(options: dict[str, Any]) -> bool:
+    import sys
+
+    if options["progress"] is not None:
+        return bool(options["progress"])
+    return sys.stderr.isatty() and not options["quiet"]
+
+
+def _set_threads(threads: int | None) -> None:
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
+
+
+def _device(name: str | None) -> str | None:
+    """The device, tried out: torch's own messages about missing ones are pages long."""
+    if name is None:
+        return None
+    import torch
+
+    try:
+        torch.zeros(1, device=name)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(f"--device {name}: {str(error).splitlines()[0]}: this machine has none, try cpu") from None
+    return name
+
+
+def _quiet(text: str) -> None:
+    pass

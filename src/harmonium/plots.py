@@ -1,0 +1,315 @@
+"""Pictures of models and runs.
+
+Every function returns a matplotlib `Figure` of its own: no window, no global state, nothing to close.  Matplotlib is
+imported when the first picture is made.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from harmonium.data import Cases, as_cases, from_source
+from harmonium.files import read_tensors, write_atomically
+from harmonium.models.batch import Array
+from harmonium.models.rbm import RBM
+from harmonium.models.store import load
+from harmonium.paths.sample import sample
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+
+__all__ = ["curves", "filters", "pictures", "samples", "write"]
+
+_DPI = 130
+_SHOWN = 64  # samples, and cases beside them
+_STEPS = 1000  # of the sampler
+_LINE, _BAND, _MARK = "#1f4e8c", "#9db8d9", "#c0392b"
+
+Table = np.ndarray[Any, Any]
+Row = Mapping[str, Any]
+
+
+def filters(model: RBM, count: int = 100) -> Figure:
+    """The weights of the hidden units, each drawn in the shape of the visible units, largest norm first.
+
+    Where the visible units have a shape of two dimensions, such as ``hm.Bernoulli((28, 28))``, every hidden unit is an
+    image; otherwise the weights are one heat map.  The colours are symmetric about zero.
+
+    Args:
+        model: an RBM.
+        count: at most so many hidden units.
+
+    >>> import harmonium as hm
+    >>> filters(hm.RBM(hm.Bernoulli((4, 4)), 9)).axes[0].get_title()
+    'Weights of all 9 hidden units, largest norm first'
+    """
+    weights = model.weights.detach().cpu().double().numpy().T
+    total = len(weights)
+    order = np.argsort(-np.linalg.norm(weights, axis=1), kind="stable")[:count]
+    shown = weights[order]
+    limit = float(np.percentile(np.abs(shown), 99.8)) or 1.0
+    colours = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
+    which = f"all {total}" if len(shown) == total else f"{len(shown)} of {total}"
+    title = f"Weights of {which} hidden units, largest norm first"
+    shape = model.visible.shape
+    if len(shape) == 2:
+        figure, (axes,) = _figure(7.2, 6.6)
+        image = _mosaic(axes, shown.reshape(-1, *shape), colours)
+        axes.set_xlabel(f"each image: the {shape[0]} x {shape[1]} weights of one hidden unit")
+    else:
+        figure, (axes,) = _figure(9.0, _height(len(shown)))
+        image = _heat_map(axes, shown, colours)
+        axes.set(xlabel="visible unit", ylabel="hidden unit (rank by norm)")
+    axes.set_title(title)
+    figure.colorbar(image, ax=axes, label="weight", extend="both", fraction=0.046, pad=0.03)
+    return figure
+
+
+def samples(
+    model_samples: Array, data: Array | None, shape: Sequence[int], *, count: int = _SHOWN, data_name: str = "data"
+) -> Figure:
+    """Samples of a model beside cases of the data, in the same colours.
+
+    Args:
+        model_samples: visible states (n, n_visible).
+        data: cases (n, n_visible), or None for samples alone.
+        shape: of one case; with two dimensions it is drawn as an image, otherwise as a row of a heat map.
+        count: at most so many of each.
+        data_name: what the data are, for the title.
+
+    >>> samples(torch.zeros(9, 16), np.ones((9, 16)), (4, 4)).axes[1].get_title()
+    '9 samples of the model'
+    """
+    drawn = _some(as_cases(model_samples, "model_samples"), count)
+    tables = [drawn] if data is None else [_some(as_cases(data), count), drawn]
+    titles = [f"{len(drawn)} samples of the model"]
+    if data is not None:
+        titles.insert(0, f"{len(tables[0])} cases of {data_name}")
+    colours = _colours(tables)
+    image_like = len(shape) == 2
+    # Pairs of heat maps are read from left to right, too: row by row against each other.
+    height = 5.2 if image_like else _height(max(map(len, tables)))
+    figure, panels = _figure(5.0 * len(tables) + 0.6, height, columns=len(tables))
+    image: AxesImage | None = None
+    for axes, table, title in zip(panels, tables, titles, strict=True):
+        if image_like:
+            image = _mosaic(axes, table.reshape(-1, *shape), colours)
+        else:
+            image = _heat_map(axes, table, colours)
+            axes.set(xlabel="feature (visible unit)", ylabel="case" if table is not drawn else "sample")
+        axes.set_title(title)
+    assert image is not None
+    bar = figure.colorbar(image, ax=panels, label="value", fraction=0.046 / len(tables), pad=0.02)
+    if all(np.isin(table, (0.0, 1.0)).all() for table in tables):
+        bar.set_ticks([0, 1])
+    return figure
+
+
+def curves(rows: Iterable[Row], best: int | None = None) -> Figure:
+    """Learning curves from the rows of a history (or of ``metrics.jsonl``).
+
+    Log-likelihood with its bracket as a band, pseudo-likelihood and free-energy gap where they were measured, and the
+    learning rate, over epochs.
+
+    Args:
+        rows: dicts as in `harmonium.History.rows`.
+        best: the epoch whose model was kept, to be marked.
+
+    >>> curves([{"epoch": 1, "learning_rate": 0.1}, {"epoch": 2, "learning_rate": 0.05}]).axes[0].get_ylabel()
+    'learning rate'
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    rows = list(rows)
+    if not rows:
+        raise ValueError("there are no rows to draw: train for an epoch at least")
+    panels = [(key, title, unit) for key, title, unit in _PANELS if _column(rows, key)[0]]
+    across = 2 if len(panels) > 1 else 1
+    down = math.ceil(len(panels) / across)
+    figure, axes = _figure(5.2 * across, 3.2 * down + 0.4, columns=across, rows=down, sharex=True)
+    for ax, (key, title, unit) in zip(axes, panels, strict=False):
+        epochs, values = _column(rows, key)
+        if key == "log_likelihood":
+            _bracket(ax, rows)
+        ax.plot(epochs, values, color=_LINE, marker="o" if len(epochs) < 40 else None, markersize=3.5, linewidth=1.6)
+        if key == "free_energy_gap":
+            ax.axhline(0.0, color="0.6", linewidth=0.8)
+        if key == "learning_rate":
+            ax.set_ylim(bottom=0.0)
+        if best is not None and len(panels) > 1:
+            ax.axvline(best, color=_MARK, linestyle="--", linewidth=1.2, label=f"epoch {best}: best, kept")
+        ax.set_title(title, fontsize=10.5)
+        ax.set_ylabel(unit)
+        ax.grid(color="0.9", linewidth=0.7)
+        ax.set_axisbelow(True)
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7, steps=[1, 2, 5, 10]))
+        ax.tick_params(labelbottom=True)
+        ax.set_xlabel("epoch")
+    if axes[0].get_legend_handles_labels()[1]:
+        axes[0].legend(loc="best", fontsize=8.5, frameon=False)
+    for ax in axes[len(panels) :]:
+        ax.set_visible(False)
+    return figure
+
+
+_PANELS = (
+    ("log_likelihood", "Log-likelihood of validation cases", "nats per case"),
+    ("pseudo_log_likelihood", "Pseudo-log-likelihood of validation cases", "nats per case"),
+    ("free_energy_gap", "Free energy, validation minus training\n(growing: overfitting)", "nats per case"),
+    ("learning_rate", "Learning rate", "learning rate"),
+)
+
+
+def pictures(run: str | Path, data: Array | None = None, *, data_name: str | None = None, seed: int = 0) -> list[Path]:
+    """Draw ``filters.png``, ``samples.png`` and ``curves.png`` of a finished run into its folder.
+
+    Args:
+        run: a run folder.
+        data: cases to show beside samples.  Default: the training cases of the run, where they can be loaded again.
+        data_name: what to call them.
+        seed: of the samples.
+
+    Returns:
+        the files, in this order.
+
+    Raises:
+        FileNotFoundError: where the folder holds no finished run.
+    """
+    run = Path(run)
+    model = load(run / "model.safetensors")
+    if not isinstance(model, RBM):
+        raise TypeError(f"pictures are drawn of an RBM, {run} holds a {type(model).__name__}")
+    if data is None:
+        source = json.loads((run / "config.json").read_text(encoding="utf-8"))["data"]["source"]
+        if source is not None:
+            data, data_name = from_source(source), data_name or "the training data"
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    drawn = sample(model, _SHOWN, steps=_STEPS, seed=seed)
+    figures = {"filters": filters(model)}
+    figures["samples"] = samples(drawn, data, model.visible.shape, data_name=data_name or "the data")
+    if rows:
+        figures["curves"] = curves(rows, _best_epoch(run))
+    return [write(figure, run / f"{name}.png") for name, figure in figures.items()]
+
+
+def write(figure: Figure, path: str | Path) -> Path:
+    """Write a figure, whole or not at all; the ending says the format (.png, .pdf, .svg)."""
+    path = Path(path)
+    buffer = io.BytesIO()
+    # Without the date and version that matplotlib would add: the same picture is the same file.
+    figure.savefig(buffer, format=path.suffix.lstrip(".").lower(), dpi=_DPI, facecolor="white", metadata=_undated(path))
+    write_atomically(path, buffer.getvalue())
+    return path
+
+
+def _undated(path: Path) -> dict[str, None]:
+    dated = {".png": {"Software": None}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
+    return dated.get(path.suffix.lower(), {})
+
+
+# -------------------------------------------------------------------- drawing
+
+
+def _figure(
+    width: float, height: float, *, rows: int = 1, columns: int = 1, sharex: bool = False
+) -> tuple[Figure, list[Axes]]:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(rows, columns, squeeze=False, sharex=sharex)
+    return figure, list(axes.ravel())
+
+
+def _height(rows: int) -> float:
+    return min(8.0, max(3.2, 1.6 + 0.1 * rows))
+
+
+def _mosaic(axes: Axes, images: Table, colours: Mapping[str, Any]) -> AxesImage:
+    """Images (n, height, width) side by side on a grid as square as may be, one line apart."""
+    count, height, width = images.shape
+    across = _across(count, height / width)
+    down = math.ceil(count / across)
+    gap = max(1, round(min(height, width) / 14))
+    grid = np.full((down * (height + gap) + gap, across * (width + gap) + gap), np.nan)
+    for i, image in enumerate(images):
+        top, left = (gap + (i // across) * (height + gap), gap + (i % across) * (width + gap))
+        grid[top : top + height, left : left + width] = image
+    image_ = axes.imshow(np.ma.masked_invalid(grid), interpolation="nearest", **colours)
+    axes.set_facecolor("0.72")
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+    return image_
+
+
+def _across(count: int, aspect: float) -> int:
+    """Columns of a grid of ``count`` images that looks square and leaves few places empty."""
+    square = math.sqrt(count * aspect)
+    near = range(max(1, math.floor(0.75 * square)), min(count, math.ceil(1.34 * square)) + 1)
+    return min(near, key=lambda across: (-count % across / count + 0.5 * abs(math.log(across / square)), across))
+
+
+def _heat_map(axes: Axes, table: Table, colours: Mapping[str, Any]) -> AxesImage:
+    from matplotlib.ticker import MaxNLocator
+
+    rows, columns = table.shape
+    image = axes.imshow(
+        table, aspect="auto", interpolation="nearest", extent=(-0.5, columns - 0.5, rows + 0.5, 0.5), **colours
+    )
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    return image
+
+
+def _colours(tables: Sequence[Table]) -> dict[str, Any]:
+    """Grey from 0 to 1 for data in that range; otherwise a range that both tables share, without its tails."""
+    low, high = (f(np.concatenate([table.ravel() for table in tables])) for f in (np.min, np.max))
+    if low >= 0.0 and high <= 1.0:
+        return {"cmap": "Greys", "vmin": 0.0, "vmax": 1.0}
+    low, high = np.percentile(tables[0], (1, 99))
+    return {"cmap": "viridis", "vmin": float(low), "vmax": float(high) if high > low else float(low) + 1.0}
+
+
+def _some(cases: Cases, count: int) -> Table:
+    index = np.linspace(0, len(cases) - 1, min(count, len(cases))).round().astype(np.int64)
+    table: Table = cases.rows(index, dtype=torch.float64).numpy()
+    return table
+
+
+def _column(rows: Sequence[Row], key: str) -> tuple[list[int], list[float]]:
+    pairs = [(int(row["epoch"]), float(row[key])) for row in rows if row.get(key) is not None]
+    return [epoch for epoch, _ in pairs], [value for _, value in pairs]
+
+
+def _bracket(axes: Axes, rows: Sequence[Row]) -> None:
+    """The band between both bounds; where only one is known, that one alone."""
+    measured = [row for row in rows if row.get("log_likelihood_upper") is not None]
+    both = [row for row in measured if row.get("log_likelihood_lower") is not None]
+    if both:
+        epochs, low = _column(both, "log_likelihood_lower")
+        _, high = _column(both, "log_likelihood_upper")
+        axes.fill_between(epochs, low, high, color=_BAND, linewidth=0, label="bracket of the estimate")
+    if measured and not both:
+        epochs, high = _column(measured, "log_likelihood_upper")
+        axes.plot(epochs, high, color=_BAND, linestyle=":", label="upper bound (there is no lower one)")
+
+
+def _best_epoch(run: Path) -> int | None:
+    """The epoch that early stopping kept, from the checkpoint."""
+    path = run / "checkpoint.safetensors"
+    if not path.exists():
+        return None
+    best = read_tensors(path)[1].get("checkpoint", {}).get("history", {}).get("best")
+    return None if best is None else int(best["epoch"])

@@ -1,0 +1,138 @@
+"""The table of all joint states of a small machine, and exact draws from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from harmonium import kernels
+from harmonium.models.machine import Machine, State
+from harmonium.random import Stream
+from harmonium.testing.numeric import accepted
+from harmonium.units import Natural, Units
+
+__all__ = ["Joint", "start_at"]
+
+_MOST = 1 << 21
+
+
+class Joint:
+    """Every joint state of a float64 machine: the product of the states of its layers, a grid for continuous ones.
+
+    ``states[layer]`` (m, n) lists a layer's states; ``index[layer]`` (N,) says which of them each joint state holds.
+    """
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.finite = [machine.units(layer).finite for layer in range(len(machine.names))]
+        listed = [_states(machine.units(layer)) for layer in range(len(machine.names))]
+        self.states = [states for states, _ in listed]
+        self.counts = [len(states) for states in self.states]
+        total = int(torch.tensor(self.counts).prod())
+        if total > _MOST:
+            raise ValueError(f"the model has {total} joint states (or grid points), at most {_MOST} are checked")
+        grid = torch.cartesian_prod(*[torch.arange(count) for count in self.counts])
+        self.index = [grid[:, layer] for layer in range(len(self.counts))]
+        self.log_measure = sum(log_measure for _, log_measure in listed)
+        state = [states[index] for states, index in zip(self.states, self.index, strict=True)]
+        self._state = state
+        own = sum(machine.units(layer).energy(s) for layer, s in enumerate(state))
+        self._energy = machine.joint_energy(state)
+        self._coupling = self._energy - own
+
+    def log_weights(self, t: float = 1.0, base: Sequence[Natural] | None = None) -> Tensor:
+        """-t E(s), or with a base the log-weight at t on the path from it; plus the measure of a grid point, (N,)."""
+        if base is None:
+            return -t * self._energy + self.log_measure
+        total = -t * self._coupling + self.log_measure
+        for layer, (s, start) in enumerate(zip(self._state, base, strict=True)):
+            units = self.machine.units(layer)
+            pairs = zip(start, units.natural(), strict=True)
+            natural = tuple((1 - t) * eta0.double() + t * eta1 for eta0, eta1 in pairs)
+            total = total + units.exponent(s, natural)
+        return total
+
+    def marginal(self, log_p: Tensor, summed: Sequence[int]) -> tuple[State, Tensor]:
+        """(states of the other layers, their log-weights with ``summed`` summed out), no longer times their measure."""
+        table = log_p.view(self.counts)
+        kept = [layer for layer in range(len(self.counts)) if layer not in summed]
+        if summed:
+            table = torch.logsumexp(table, tuple(summed))
+        table = table.reshape(-1)
+        grid = torch.cartesian_prod(*[torch.arange(self.counts[layer]) for layer in kept]).view(len(table), -1)
+        state: list[Tensor | None] = [None] * len(self.counts)
+        for column, layer in enumerate(kept):
+            state[layer] = self.states[layer][grid[:, column]]
+            table = table - _log_step(self.machine.units(layer))
+        return tuple(state), table
+
+    def tally(self, state: State, p: Tensor, layers: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """(index of each row's state of ``layers`` (rows,), the probabilities of all of them)."""
+        others = [layer for layer in range(len(self.counts)) if layer not in layers]
+        probability = p.view(self.counts)
+        if others:
+            probability = probability.sum(others)
+        index: Tensor | int = 0
+        for layer in layers:
+            s = state[layer]
+            assert s is not None
+            index = index * self.counts[layer] + _rank(self.machine.units(layer), s)
+        assert isinstance(index, Tensor)
+        return index, probability.reshape(-1)
+
+
+def _rank(units: Units, s: Tensor) -> Tensor:
+    values = units.unit_states()
+    digits = (s.double().unsqueeze(-1) == values.double()).long().argmax(-1)
+    return (digits * len(values) ** torch.arange(units.size - 1, -1, -1)).sum(-1)
+
+
+_GRID_STEP = 0.25
+_GRID_WIDTH = 24.0
+
+
+def _states(units: Units) -> tuple[Tensor, float]:
+    """The states of a layer (m, n) and the log measure of each."""
+    if units.finite:
+        return torch.cartesian_prod(*[units.unit_states().double()] * units.size).view(-1, units.size), 0.0
+    if units.size > 2:
+        raise ValueError(f"at most two continuous units are checked on a grid, found {units!r}")
+    count = round(_GRID_WIDTH / _GRID_STEP)
+    grid = _GRID_STEP * torch.arange(-count, count + 1, dtype=torch.float64)
+    if not accepted(units, grid):
+        raise ValueError(f"continuous units of a checked machine must be real, found {units!r}")
+    return torch.cartesian_prod(*[grid] * units.size).view(-1, units.size), _log_step(units)
+
+
+def _log_step(units: Units) -> float:
+    return 0.0 if units.finite else units.size * float(torch.log(torch.tensor(_GRID_STEP, dtype=torch.float64)))
+
+
+@torch.no_grad()
+def start_at(
+    machine: Machine, rows: int, stream: Stream, t: float = 1.0, base: Sequence[Natural] | None = None
+) -> State:
+    """Exact independent draws of all layers at t: finite layers from the table, continuous ones given them."""
+    joint = Joint(machine)
+    log_p = joint.log_weights(t, base)
+    continuous = [layer for layer, finite in enumerate(joint.finite) if not finite]
+    if len(continuous) > 1:
+        raise ValueError("at most one layer may be continuous")
+    finite_layers = [layer for layer, finite in enumerate(joint.finite) if finite]
+    states, table = joint.marginal(log_p, continuous)
+    cumulative = torch.cumsum(torch.softmax(table, 0), 0)
+    u = kernels.uniforms(stream.advance(), 1, rows, torch.float64, torch.device("cpu"))[0]
+    index = torch.searchsorted(cumulative, u).clamp(max=len(table) - 1)
+    state: list[Tensor | None] = [None] * len(joint.counts)
+    for layer in finite_layers:
+        s = states[layer]
+        assert s is not None
+        state[layer] = s[index]
+    for layer in continuous:
+        units = machine.units(layer)
+        x = machine.inputs(layer, tuple(state))
+        line = units.line(torch.full((rows,), t, dtype=x.dtype), None if base is None else base[layer])
+        state[layer] = units.sample(x, stream.advance().at(layer), line)
+    return tuple(state)

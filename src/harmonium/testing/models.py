@@ -1,0 +1,239 @@
+"""Checks of a machine: energies, weights, log Z, gradients and kernels against brute force."""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+from pathlib import Path as Folder
+
+import torch
+from torch import Tensor
+
+from harmonium.models.machine import Machine, State
+from harmonium.models.store import load, save
+from harmonium.objectives import Batch, Exact
+from harmonium.paths.ais import anneal
+from harmonium.paths.exact import enumerable, exact_log_partition, exact_moments
+from harmonium.paths.path import Path
+from harmonium.random import Stream
+from harmonium.testing.compare import assert_close, assert_counts, assert_mean, assert_that
+from harmonium.testing.joint import Joint, start_at
+from harmonium.testing.numeric import derivative, moved, pick, scatter
+
+__all__ = ["check_model"]
+
+_CHAINS = 20_000
+
+
+def check_model(model: Machine, seed: int = 0, spread: float = 0.5) -> None:
+    """Check a machine small enough to enumerate: at most 12 bits of finite layers, at most two continuous units.
+
+    All checks run on copies whose parameters are moved at random, so that a fresh model is not checked where everything
+    is nearly zero.  In float64:
+
+    - `log_weight` with each colour summed out, log Z and the base rate's log Z against the table of all joint states
+      (a grid where units are continuous);
+    - `exact_moments` against finite differences of log Z, the `Exact` gradient against finite differences of the mean
+      log-likelihood, in parameters of every kind, with and without weights of the cases;
+    - weights along a `Path` against the table at t.
+
+    In the model's own precision:
+
+    - stationarity: 20,000 chains that start exactly at the distribution, by enumeration, must still follow it after one
+      and after five sweeps (chi-square over all joint states of the finite layers, alarm rate 1e-6; first and second
+      moments of continuous units within 5 standard errors); the same at inverse temperatures, and on a path with rows
+      at different t;
+    - annealed weights of both directions have mean one (5 standard errors);
+    - a file holds the model as it was.
+
+    Args:
+        model: the machine; it is left alone.
+        seed: of the random parameters, chains and cases.
+        spread: standard deviation of the steps that parameters are moved by; 0 checks the model as it is.
+
+    Raises:
+        AssertionError: naming the first identity that fails, with numbers.
+
+    >>> import harmonium as hm
+    >>> check_model(hm.RBM(hm.Gaussian(2), 2))
+    """
+    stream = Stream(seed, "check_model")
+    single = copy.deepcopy(model)
+    scatter(single, stream.child("parameters"), spread)
+    single.constrain()
+    exact = copy.deepcopy(single).double()
+    _check_weights(exact)
+    _check_gradients(exact, stream.child("gradients"))
+    _check_path_weights(exact)
+    _check_sweeps(single, exact, stream.child("sweeps"))
+    _check_path_steps(single, exact, stream.child("steps"))
+    _check_annealing(single, exact, stream.child("annealing"))
+    _check_file(single)
+
+
+# Exact -----------------------------------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def _check_weights(machine: Machine) -> None:
+    joint = Joint(machine)
+    log_p = joint.log_weights()
+    for colour, layers in enumerate(machine.colours):
+        names = "+".join(machine.names[layer] for layer in layers)
+        state, expected = joint.marginal(log_p, layers)
+        found = machine.log_weight(state, colour)
+        assert_close(f"log_weight with {names} summed out = log sum of exp(-E)", found, expected, 1e-9, 1e-9)
+    log_z = exact_log_partition(machine)
+    assert_close("exact_log_partition = log sum of exp(-E)", log_z, torch.logsumexp(log_p, 0), 1e-9, 1e-9)
+    base = torch.as_tensor(Path(machine).log_partition_at_start(), dtype=torch.float64)
+    expected = torch.logsumexp(joint.log_weights(0.0, machine.base_rate()), 0)
+    assert_close("log_partition_at_start = log Z of the base-rate model", base, expected, 1e-9, 1e-9)
+
+
+@torch.no_grad()
+def _check_gradients(machine: Machine, stream: Stream) -> None:
+    moments = exact_moments(machine)
+    named = machine.parameters_by_name()
+    assert_that(moments.keys() == named.keys(), f"moments {sorted(moments)} belong to the parameters {sorted(named)}")
+    for name, parameter in named.items():
+        for j in pick(parameter.numel(), 12):
+            slope = derivative(moved(lambda: exact_log_partition(machine), parameter, j))
+            identity = f"exact_moments = d log Z / d {name}[{j}]"
+            assert_close(identity, moments[name].reshape(-1)[j], slope, 1e-7, 1e-8)
+    v = start_at(machine, 7, stream.child("cases"))[0]
+    assert v is not None
+    weight = torch.arange(1.0, 8.0, dtype=torch.float64)
+    for w, what in ((None, "mean log-likelihood"), (weight, "weighted mean log-likelihood")):
+        share = torch.full_like(weight, 1 / 7) if w is None else w / w.sum()
+
+        def mean(v: Tensor = v, share: Tensor = share) -> Tensor:
+            log_p = machine.log_weight((v, *[None] * (len(machine.names) - 1)))
+            return (share * log_p).sum() - exact_log_partition(machine)
+
+        Exact().gradient(machine, Batch(v, w), {}, stream.child("exact"))
+        for name, parameter in named.items():
+            assert parameter.grad is not None
+            for j in pick(parameter.numel(), 12):
+                slope = derivative(moved(mean, parameter, j))
+                identity = f"-grad of Exact = finite difference of the {what} in {name}[{j}]"
+                assert_close(identity, -parameter.grad.reshape(-1)[j], slope, 1e-7, 1e-8)
+            parameter.grad = None
+
+
+@torch.no_grad()
+def _check_path_weights(machine: Machine) -> None:
+    joint, path = Joint(machine), Path(machine)
+    points = torch.tensor([0.0, 0.35, 1.0], dtype=torch.float64)
+    for k, t in enumerate(points):
+        state, expected = joint.marginal(joint.log_weights(float(t), machine.base_rate()), path.summed)
+        rows = len(expected)
+        several = path.log_weights(state, path.inputs(state), points.expand(rows, -1))[:, k]
+        assert_close(f"log_weights of a path at t = {float(t):.2f}", several, expected, 1e-9, 1e-9)
+
+
+# Sampled ---------------------------------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def _check_sweeps(machine: Machine, exact: Machine, stream: Stream) -> None:
+    joint = Joint(exact)
+    state = start_at(exact, _CHAINS, stream.child("start"))
+    _follow("chains started by enumeration", joint, state, joint.log_weights())
+    for steps in (1, 5):
+        moved_on = machine.sweep(_cast(state, machine), stream.child(steps), steps)
+        _follow(f"stationarity of {steps} sweeps", joint, moved_on, joint.log_weights())
+    # Two inverse temperatures in one batch, in turn, so that a row that takes its neighbour's is noticed.
+    betas = [0.5, 1.4]
+    states = [start_at(exact, _CHAINS // 2, stream.child("start", str(beta)), beta) for beta in betas]
+    beta = torch.tensor(betas).repeat(_CHAINS // 2).to(machine.device, machine.dtype)
+    mixed = _interleave(*states)
+    for steps in (1, 5):
+        lines = [machine.units(layer).line(beta) for layer in range(len(machine.names))]
+        moved_on = machine.sweep(_cast(mixed, machine), stream.child("beta", steps), steps, lines)
+        for k, value in enumerate(betas):
+            rows = tuple(None if s is None else s[k::2] for s in moved_on)
+            identity = f"stationarity of {steps} sweeps at inverse temperature {value}"
+            _follow(identity, joint, rows, joint.log_weights(value))
+
+
+@torch.no_grad()
+def _check_path_steps(machine: Machine, exact: Machine, stream: Stream) -> None:
+    joint, path, base = Joint(exact), Path(machine), exact.base_rate()
+    kept = path.kept
+    start = path.start(_CHAINS, stream.child("start").advance())
+    _follow("draws of the base-rate model", joint, start, joint.log_weights(0.0, base), kept)
+    points = [0.3, 0.7]
+    rows = _CHAINS // 2
+    states = [start_at(exact, rows, stream.child("rows", str(t)), t, base) for t in points]
+    mixed = _interleave(*states)
+    state = _cast(tuple(s if layer in kept else None for layer, s in enumerate(mixed)), machine)
+    t = torch.tensor(points).repeat(rows).to(machine.device, machine.dtype)
+    cursor = stream.child("steps")
+    for step in range(1, 6):
+        state = path.step(state, path.inputs(state), t, cursor.advance())
+        if step in (1, 5):
+            for k, value in enumerate(points):
+                part = tuple(None if s is None else s[k::2] for s in state)
+                identity = f"stationarity of {step} steps of a path at t = {value}"
+                _follow(identity, joint, part, joint.log_weights(value, base))
+
+
+@torch.no_grad()
+def _check_annealing(machine: Machine, exact: Machine, stream: Stream) -> None:
+    path = Path(machine)
+    t = torch.linspace(0, 1, 12)
+    ratio = float(exact_log_partition(exact)) - path.log_partition_at_start()
+    forward = anneal(path, t, path.start(_CHAINS, stream.child("start").advance()), stream.child("forward")).log_weights
+    assert_mean("forward annealed weights have mean Z(1) / Z(0)", torch.exp(forward - ratio), torch.ones(()))
+    start = _cast(start_at(exact, _CHAINS, stream.child("equilibrium")), machine)
+    reverse = anneal(path, t.flip(0), start, stream.child("reverse")).log_weights
+    assert_mean("reverse annealed weights have mean Z(0) / Z(1)", torch.exp(reverse + ratio), torch.ones(()))
+
+
+def _interleave(first: State, second: State) -> State:
+    pairs = zip(first, second, strict=True)
+    return tuple(None if a is None or b is None else torch.stack((a, b), 1).flatten(0, 1) for a, b in pairs)
+
+
+def _cast(state: State, machine: Machine) -> State:
+    return tuple(None if s is None else s.to(machine.device, machine.dtype) for s in state)
+
+
+def _follow(identity: str, joint: Joint, state: State, log_p: Tensor, layers: list[int] | None = None) -> None:
+    """Independent rows of ``state`` follow the table: counts of the finite layers, moments of the continuous ones."""
+    layers = [layer for layer, s in enumerate(state) if s is not None] if layers is None else layers
+    p = torch.exp(log_p - torch.logsumexp(log_p, 0))
+    finite = [layer for layer in layers if joint.finite[layer]]
+    if finite:
+        index, probability = joint.tally(state, p, finite)
+        assert_counts(identity, index, probability)
+    for layer in layers:
+        s = state[layer]
+        if joint.finite[layer] or s is None:
+            continue
+        values = joint.states[layer][joint.index[layer]]
+        mean = p @ values
+        identity = f"{identity}: {joint.machine.names[layer]}"
+        assert_mean(f"{identity} mean", s, mean)
+        s, values = s.double() - mean, values - mean
+        assert_mean(f"{identity} variance", s * s, p @ (values * values))
+        assert_mean(f"{identity} covariance", s[:, :1] * s, p @ (values[:, :1] * values))
+        assert_mean(f"{identity} third moment", s**3, p @ values**3)
+
+
+# Files -----------------------------------------------------------------------------------------------------------
+
+
+def _check_file(machine: Machine) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Folder(folder) / "model.safetensors"
+        save(machine, path)
+        other = load(path)
+    assert_that(other.config() == machine.config(), f"config after a file: {other.config()}, before {machine.config()}")
+    before, after = machine.state_dict(), other.state_dict()
+    assert_that(before.keys() == after.keys(), f"tensors after a file: {sorted(after)}, before {sorted(before)}")
+    for name, tensor in before.items():
+        assert_that(torch.equal(after[name], tensor) and after[name].dtype == tensor.dtype, f"{name} changed in a file")
+    bits, _ = enumerable(machine)
+    if bits < float("inf"):
+        assert_that(bool(exact_log_partition(other) == exact_log_partition(machine)), "log Z changed in a file")

@@ -1,0 +1,305 @@
+"""Checks of a unit type: every formula against a definition that does not use it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from harmonium.random import Draw, Stream
+from harmonium.testing.compare import assert_close, assert_mean, assert_that
+from harmonium.testing.numeric import conditional, derivative, moved, normals, pick, scatter
+from harmonium.units import Natural, Units
+
+__all__ = ["check_units"]
+
+_ROWS = 6
+_DRAWS = 20_000
+
+
+@torch.no_grad()
+def check_units(units: Units, seed: int = 0) -> None:
+    """Check a layer of units against the contract of `harmonium.units.base.Units`.
+
+    The parameters are moved at random on copies in float64 and float32; the layer itself is left alone.  Checked are
+
+    - cumulant, mean, variance and mode against enumeration of a unit's states, or quadrature of continuous ones;
+    - the mean as the derivative of the cumulant, the variance as the derivative of the mean;
+    - `statistics`, `natural` and `pull` against finite differences of log p(s | x) in every parameter, and autograd;
+    - `set_natural`, `base_rate`, `rest` and `line`, the last also at several points per row;
+    - draws: their mean and variance (5 standard errors), their domain, independence of chunks and of stacking;
+    - the fused loops against the portable code, float32 against float64, dtypes of results.
+
+    Args:
+        units: the layer; a few units are enough.
+        seed: of the random parameters and inputs.
+
+    Raises:
+        AssertionError: naming the first identity that fails, with numbers.
+
+    >>> import harmonium as hm
+    >>> check_units(hm.Gaussian(3))
+    """
+    stream = Stream(seed, "check_units")
+    layer = _copy(units, torch.float64, stream.child("parameters"))
+    base = _copy(units, torch.float64, stream.child("base")).natural()
+    single = copy.deepcopy(layer).float()
+    x = 2 * normals(stream.child("x"), _ROWS, units.size)
+    _check_definition(layer, x)
+    _check_derivatives(layer, x)
+    _check_parameters(layer, x)
+    _check_natural(layer)
+    for member in (layer, single):
+        what = str(member.natural()[0].dtype).removeprefix("torch.")
+        y = x.to(member.natural()[0])
+        _check_dtypes(member, y, what)
+        _check_draws(member, y, what)
+        _check_domain(member, y, what)
+        _check_portable(member, y, what)
+        _check_line(member, y, tuple(eta.to(y) for eta in base), what)
+        _check_stack(member, y, stream.child("stack"), what)
+    _check_single(single, layer, x)
+
+
+def _copy(units: Units, dtype: torch.dtype, stream: Stream) -> Units:
+    layer = copy.deepcopy(units).to(dtype)
+    scatter(layer, stream, 0.5)
+    layer.constrain()
+    return layer
+
+
+def _tolerance(x: Tensor) -> float:
+    """Rounding of a formula of a dozen operations, relative."""
+    return 1e-12 if x.dtype == torch.float64 else 1e-5
+
+
+def _draw(step: int, first: int = 0) -> Draw:
+    return Draw(key=0x9E3779B97F4A7C15, step=step, site=3, first=first)
+
+
+# Formulae --------------------------------------------------------------------------------------------------------
+
+
+def _check_definition(layer: Units, x: Tensor) -> None:
+    truth = conditional(layer, x)
+    assert_close("cumulant = log sum_s exp(x s - energy(s))", layer.cumulant(x.clone()), truth.cumulant, 1e-9, 1e-9)
+    assert_close("mean = E[s | x]", layer.mean(x.clone()), truth.mean, 1e-8, 1e-9)
+    assert_close("variance = Var[s | x]", layer.variance(x.clone()), truth.variance, 1e-8, 1e-9)
+    at_mode = truth.log_density(layer.mode(x.clone()))
+    assert_that(
+        bool((at_mode >= truth.highest - 1e-9).all()),
+        f"mode maximises p(s | x): its log density {float(at_mode.min()):.6g} is exceeded by another state's",
+    )
+    expected = layer.expected_statistics(x.clone())
+    for k, (found, wanted) in enumerate(zip(expected, truth.statistics, strict=True), 1):
+        assert_close(f"expected_statistics: E[T_{k}(s) | x]", found, wanted, 1e-8, 1e-9)
+
+
+def _check_derivatives(layer: Units, x: Tensor) -> None:
+    for j in pick(layer.size):
+        step = torch.zeros_like(x)
+        step[:, j] = 1.0
+        slope = derivative(partial(_along, layer.cumulant, x, step))
+        assert_close(f"mean = d cumulant / dx (unit {j})", layer.mean(x.clone())[:, j], slope, 1e-7, 1e-7)
+        slope = derivative(partial(_along, layer.mean, x, step))[:, j]
+        assert_close(f"variance = d mean / dx (unit {j})", layer.variance(x.clone())[:, j], slope, 1e-7, 1e-7)
+
+
+def _along(function: Callable[[Tensor], Tensor], x: Tensor, step: Tensor, h: float) -> Tensor:
+    return function(x + h * step)
+
+
+def _check_parameters(layer: Units, x: Tensor) -> None:
+    s = layer.sample(x.clone(), _draw(0))
+    assert_close("energy = - sum_k eta_k T_k(s)", layer.energy(s), -_elementwise(layer, s).sum(-1), 1e-12, 1e-12)
+
+    def log_density() -> Tensor:
+        return (layer.exponent(s) - layer.cumulant(x.clone())).sum()
+
+    differences = zip(layer.statistics(s), layer.expected_statistics(x.clone()), strict=True)
+    pulled = layer.pull(tuple((T - mean).sum(-2) for T, mean in differences))
+    named = dict(layer.named_parameters())
+    assert_that(pulled.keys() == named.keys(), f"pull names {sorted(pulled)}, the parameters are {sorted(named)}")
+    with torch.enable_grad():
+        gradients = torch.autograd.grad(log_density(), list(named.values()))
+    for (name, parameter), gradient in zip(named.items(), gradients, strict=True):
+        assert_close(f"pull(T(s) - E[T]) = autograd of log p(s | x) in {name}", pulled[name], gradient, 1e-9, 1e-9)
+        for j in pick(parameter.numel()):
+            slope = derivative(moved(log_density, parameter, j))
+            identity = f"pull(T(s) - E[T]) = finite difference of log p(s | x) in {name}[{j}]"
+            assert_close(identity, pulled[name].reshape(-1)[j], slope, 1e-6, 1e-6)
+
+
+def _elementwise(layer: Units, s: Tensor) -> Tensor:
+    terms = [eta * T for eta, T in zip(layer.natural(), layer.statistics(s), strict=True)]
+    return torch.stack(terms).sum(0)
+
+
+def _check_natural(layer: Units) -> None:
+    other = copy.deepcopy(layer)
+    other.set_natural(layer.natural())
+    for (name, found), expected in zip(other.named_parameters(), layer.parameters(), strict=True):
+        assert_close(f"set_natural(natural()) leaves {name} as it is", found, expected, 1e-12, 1e-12)
+    nothing = layer.natural()[0].new_zeros(1, layer.size)
+    mean, variance = layer.mean(nothing.clone())[0], layer.variance(nothing.clone())[0]
+    other.set_natural(layer.base_rate(mean, variance, 1e7))
+    # Smoothing by one case in 1e7 moves a moment by about its own size times 1e-7.
+    assert_close("base_rate has the mean asked for", other.mean(nothing.clone())[0], mean, 1e-5, 1e-5)
+    assert_close("base_rate has the variance asked for", other.variance(nothing.clone())[0], variance, 1e-5, 1e-5)
+    constant = layer.sample(nothing.clone(), _draw(1))[0]
+    for eta in layer.base_rate(constant, torch.zeros_like(constant), 100.0):
+        assert_that(bool(torch.isfinite(eta).all()), f"base_rate of a constant unit is finite, found {eta}")
+    other.set_natural(layer.rest())
+    at_rest = float(other.cumulant(nothing.clone()))
+    assert_that(abs(at_rest) < float("inf"), f"rest() is normalisable: its cumulant is {at_rest}")
+    truth = conditional(other, nothing)
+    assert_close("rest() is normalisable", other.cumulant(nothing.clone()), truth.cumulant, 1e-9, 1e-9)
+
+
+# Draws -----------------------------------------------------------------------------------------------------------
+
+
+def _check_dtypes(layer: Units, x: Tensor, what: str) -> None:
+    results = {
+        "mean": layer.mean(x.clone()), "variance": layer.variance(x.clone()), "mode": layer.mode(x.clone()),
+        "sample": layer.sample(x.clone(), _draw(0)),
+    }  # fmt: skip
+    for name, result in results.items():
+        assert_that(
+            result.dtype == x.dtype and result.shape == x.shape,
+            f"{name} of {what} inputs {tuple(x.shape)} is {result.dtype} {tuple(result.shape)}",
+        )
+    for name, result in {"cumulant": layer.cumulant(x.clone()), "energy": layer.energy(results["sample"])}.items():
+        assert_that(
+            result.dtype == torch.float64 and result.shape == x.shape[:-1],
+            f"{name} of {what} inputs is float64, one value per row: found {result.dtype} {tuple(result.shape)}",
+        )
+
+
+def _check_draws(layer: Units, x: Tensor, what: str) -> None:
+    # Inputs within 2, so that no unit is so sure that the draws do not show its variance.
+    for row in x[:2].clamp(-2, 2):
+        inputs = row.expand(_DRAWS, -1).contiguous()
+        s = layer.sample(inputs.clone(), _draw(5)).double()
+        mean, variance = layer.mean(row[None].clone())[0], layer.variance(row[None].clone())[0]
+        assert_mean(f"draws have the conditional mean ({what})", s, mean)
+        assert_mean(f"draws have the conditional variance ({what})", (s - mean) ** 2, variance)
+        head = layer.sample(inputs[:700].clone(), _draw(5)).double()
+        tail = layer.sample(inputs[700:].clone(), _draw(5, first=700)).double()
+        assert_that(bool((torch.cat((head, tail)) == s).all()), f"draws do not depend on row chunks ({what})")
+        again = layer.sample(inputs.clone(), _draw(6)).double()
+        product = (again - mean) * (s - mean) / variance
+        assert_mean(f"draws of different steps are uncorrelated ({what})", product, torch.zeros_like(mean))
+
+
+def _check_domain(layer: Units, x: Tensor, what: str) -> None:
+    for name, s in (("sample", layer.sample(x.clone(), _draw(7))), ("mode", layer.mode(x.clone()))):
+        try:
+            layer.check(s, name)
+        except ValueError as error:
+            raise AssertionError(f"check() refuses what {name} returned ({what}): {error}") from error
+    s[-1, -1] = float("nan")
+    try:
+        layer.check(s, "s")
+    except ValueError as error:
+        assert_that("s" in str(error).split(), f"the message of check() names its argument: {error}")
+    else:
+        raise AssertionError(f"check() refuses NaN ({what})")
+
+
+def _check_portable(layer: Units, x: Tensor, what: str) -> None:
+    tolerance = _tolerance(x)
+    portable = x.clone().requires_grad_()  # inputs that need a gradient are not fused
+    found, expected = layer.mean(x.clone()), layer.mean(portable)
+    assert_close(f"fused mean = portable mean ({what})", found, expected, tolerance, tolerance)
+    found, expected = layer.cumulant(x.clone()), layer.cumulant(portable)
+    assert_close(f"fused cumulant = portable cumulant ({what})", found, expected, tolerance, layer.size * tolerance)
+    many = x.repeat(200, 1)
+    draw = _draw(8, first=3)
+    found, expected = layer.sample(many.clone(), draw), layer.sample(many.clone().requires_grad_(), draw)
+    _assert_draws(f"fused draws = portable draws ({what})", layer, found, expected)
+
+
+def _assert_draws(identity: str, layer: Units, found: Tensor, expected: Tensor) -> None:
+    if not layer.finite:
+        tolerance = 10 * _tolerance(found)
+        assert_close(identity, found, expected, tolerance, tolerance)
+        return
+    # A draw changes only where its uniform lies within a few ulp of a threshold: at most one in 10^5 in float32.
+    different = int((found != expected).sum())
+    allowed = 1 + found.numel() // 100_000
+    assert_that(different <= allowed, f"{identity}: {different} of {found.numel()} differ, {allowed} may by rounding")
+
+
+def _check_line(layer: Units, x: Tensor, base: Natural, what: str) -> None:
+    tolerance = 10 * _tolerance(x)
+    points = torch.tensor([0.0, 0.3, 1.0]).to(x)
+    middle = copy.deepcopy(layer)
+    columns = []
+    for t in points:
+        natural = tuple((1 - t) * eta0 + t * eta1 for eta0, eta1 in zip(base, layer.natural(), strict=True))
+        middle.set_natural(natural)
+        line = layer.line(t.expand(len(x)), base)
+        identity = f"at t = {float(t):.1f} of line() ({what})"
+        pairs = (
+            ("mean", layer.mean(x.clone(), line), middle.mean(t * x)),
+            ("variance", layer.variance(x.clone(), line), middle.variance(t * x)),
+            ("mode", layer.mode(x.clone(), line), middle.mode(t * x)),
+            ("cumulant", layer.cumulant(x.clone(), line), middle.cumulant(t * x)),
+        )
+        for name, found, expected in pairs:
+            assert_close(f"{name} {identity}", found, expected, tolerance, layer.size * tolerance)
+        found, expected = layer.sample(x.clone(), _draw(9), line), middle.sample(t * x, _draw(9))
+        _assert_draws(f"draws {identity}", layer, found, expected)
+        portable = layer.sample(x.clone().requires_grad_(), _draw(9), line)
+        _assert_draws(f"portable draws {identity}", layer, portable, expected)
+        columns.append(pairs[3][1])
+    # Rows at different t, and several t for each row.
+    mixed = points.repeat(len(x))[: len(x)]
+    found = layer.cumulant(x.clone(), layer.line(mixed, base))
+    expected = torch.stack([columns[r % len(points)][r] for r in range(len(x))])
+    assert_close(f"cumulant of rows at different t ({what})", found, expected, tolerance, tolerance)
+    for name, y in (("fused", x.clone()), ("portable", x.clone().requires_grad_())):
+        found = layer.cumulant(y, layer.line(points.expand(len(x), -1), base))
+        expected = torch.stack(columns, -1)
+        assert_close(f"{name} cumulants at several t per row ({what})", found, expected, tolerance, tolerance)
+    # Without a base, t multiplies the whole energy.
+    half = torch.full((len(x),), 0.5).to(x)
+    middle.set_natural(tuple(0.5 * eta for eta in layer.natural()))
+    found, expected = layer.mean(x.clone(), layer.line(half)), middle.mean(0.5 * x)
+    assert_close(f"line(t) without base is an inverse temperature ({what})", found, expected, tolerance, tolerance)
+
+
+def _check_stack(layer: Units, x: Tensor, stream: Stream, what: str) -> None:
+    members = [_copy(layer, x.dtype, stream.child(r)) for r in range(3)]
+    stack = copy.deepcopy(layer)
+    for name, _ in list(stack.named_parameters()):
+        setattr(stack, name, nn.Parameter(torch.stack([dict(member.named_parameters())[name] for member in members])))
+    y = torch.stack([x, 0.5 * x, -x])
+    rows = len(x)
+    tolerance = _tolerance(x)
+    for r, member in enumerate(members):
+        pairs = (
+            ("mean", stack.mean(y.clone())[r], member.mean(y[r].clone())),
+            ("variance", stack.variance(y.clone())[r], member.variance(y[r].clone())),
+            ("mode", stack.mode(y.clone())[r], member.mode(y[r].clone())),
+            ("cumulant", stack.cumulant(y.clone())[r], member.cumulant(y[r].clone())),
+        )
+        for name, found, expected in pairs:
+            assert_close(f"{name} of a stack = that of its members ({what})", found, expected, tolerance, tolerance)
+        found, expected = stack.sample(y.clone(), _draw(11))[r], member.sample(y[r].clone(), _draw(11, first=r * rows))
+        _assert_draws(f"draws of a stack = those of its members ({what})", layer, found, expected)
+    s = stack.sample(y.clone(), _draw(11))
+    expected = torch.stack([member.energy(s[r]) for r, member in enumerate(members)])
+    assert_close(f"energy of a stack = that of its members ({what})", stack.energy(s), expected, tolerance, tolerance)
+
+
+def _check_single(single: Units, layer: Units, x: Tensor) -> None:
+    y = x.float()
+    exact = copy.deepcopy(single).double()  # the same parameters, rounded
+    for name in ("mean", "variance", "cumulant"):
+        found, expected = getattr(single, name)(y.clone()), getattr(exact, name)(y.double())
+        assert_close(f"float32 {name} = float64 {name}", found, expected, 1e-5, layer.size * 1e-6)

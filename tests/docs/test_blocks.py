@@ -1,0 +1,137 @@
+"""Every ```python block of the documentation runs: one namespace per page, from top to bottom, in an empty folder.
+
+A block that cannot run here has the line ``<!-- not run: reason -->`` before it.  Other languages, and blocks whose
+fence carries more than the word ``python``, are prose.
+"""
+
+from __future__ import annotations
+
+import linecache
+import re
+import textwrap
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [page for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))] if page.is_file()]
+
+FENCE = re.compile(r"(?P<indent> *)(?P<marks>`{3,}|~{3,}) *(?P<language>[^`]*)$")
+NOT_RUN = re.compile(r"<!--\s*not run:\s*\S.*-->\s*$")
+
+
+class Block(NamedTuple):
+    """The source of a block and the line of the page, counted from 1, on which its first line stands."""
+
+    line: int
+    source: str
+
+
+def blocks(text: str) -> Iterator[Block]:
+    """The Python blocks of a page that are to be run.
+
+    Raises:
+        ValueError: where a fence is never closed.
+    """
+    lines = text.splitlines()
+    before = ""  # the last line of prose that is not blank
+    number = 0
+    while number < len(lines):
+        opening = FENCE.match(lines[number])
+        if opening is None:
+            before = lines[number].strip() or before
+            number += 1
+            continue
+        closing = re.compile(rf" *{opening['marks'][0]}{{{len(opening['marks'])},}} *$")
+        first = number + 1
+        last = next((i for i in range(first, len(lines)) if closing.match(lines[i])), None)
+        if last is None:
+            raise ValueError(f"line {first}: this fence is never closed")
+        if opening["language"].strip() == "python" and not NOT_RUN.match(before):
+            yield Block(first + 1, textwrap.dedent("\n".join(lines[first:last])) + "\n")
+        before = ""
+        number = last + 1
+
+
+def run(page: Path) -> None:
+    """Run all blocks of a page, failing with the page and the line on which the error happened."""
+    name = str(page.relative_to(ROOT)) if page.is_relative_to(ROOT) else page.name
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    text = page.read_text(encoding="utf-8")
+    # Tracebacks and pytest find the failing line by the name of the page and its own line numbers.
+    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+    for block in blocks(text):
+        try:
+            exec(compile("\n" * (block.line - 1) + block.source, name, "exec"), namespace)
+        except Exception as error:
+            frames = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == name]
+            line = error.lineno if isinstance(error, SyntaxError) and error.filename == name else None
+            where = line or (frames[-1] if frames else block.line)
+            source = linecache.getline(name, where).strip()
+            message = f"{name}:{where}: (block at line {block.line}) {type(error).__name__}: {error}\n    {source}"
+            pytest.fail(message, pytrace=False)
+
+
+@pytest.mark.skipif(not PAGES, reason="no pages yet")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_page(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run(page)
+
+
+# The test of the test ----------------------------------------------------------------------------------------------
+
+
+def page_of(tmp_path: Path, text: str) -> Path:
+    page = tmp_path / "page.md"
+    page.write_text(text, encoding="utf-8")
+    return page
+
+
+def test_one_namespace_in_order(tmp_path: Path) -> None:
+    run(page_of(tmp_path, "```python\na = 1\n```\n\nprose\n\n```python\nassert a == 1\n```\n"))
+
+
+def test_a_failure_names_page_and_line(tmp_path: Path) -> None:
+    page = page_of(tmp_path, "# Title\n\n```python\na = 1\nassert a == 2, 'no'\n```\n")
+    with pytest.raises(pytest.fail.Exception, match=r"page\.md:5: \(block at line 4\) AssertionError: no\n    assert"):
+        run(page)
+
+
+def test_a_failure_inside_a_function_names_the_line_of_the_function(tmp_path: Path) -> None:
+    page = page_of(tmp_path, "```python\ndef f():\n    1 / 0\n```\n\n```python\nf()\n```\n")
+    with pytest.raises(pytest.fail.Exception, match=r"page\.md:3: \(block at line 7\) ZeroDivisionError"):
+        run(page)
+
+
+def test_bad_syntax_names_its_line(tmp_path: Path) -> None:
+    with pytest.raises(pytest.fail.Exception, match=r"page\.md:4: .*SyntaxError"):
+        run(page_of(tmp_path, "\n```python\na = 1\nb = = 2\n```\n"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<!-- not run: it takes a night -->\n```python\n1 / 0\n```\n",
+        "<!-- not run: it takes a night -->\n\n```python\n1 / 0\n```\n",
+        "```\n1 / 0\n```\n",
+        "```console\n$ false\n```\n",
+        "````markdown\n```python\n1 / 0\n```\n````\n",
+    ],
+)
+def test_not_run(tmp_path: Path, text: str) -> None:
+    run(page_of(tmp_path, text))
+
+
+def test_only_the_next_block_is_left_out(tmp_path: Path) -> None:
+    page = page_of(tmp_path, "<!-- not run: why -->\n```python\npass\n```\n```python\n1 / 0\n```\n")
+    with pytest.raises(pytest.fail.Exception, match=r"page\.md:6"):
+        run(page)
+
+
+def test_a_fence_left_open_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="line 3: this fence is never closed"):
+        run(page_of(tmp_path, "prose\n\n```python\npass\n"))
