@@ -67,8 +67,8 @@ def main() -> None:
         [
             report.machine(arguments.threads, versions) + (f" **Not a quiet machine:** {warning}." if warning else ""),
             report.table(("training from a memory-mapped file", "measured", "must reach", "met"), rows),
-            "The peak is the kernel's high-water mark of a fresh process (VmHWM), which counts mapped pages of the file "
-            "too. An epoch's order is a permutation of all cases, so every update reads rows from all over the file.",
+            "The peak is the kernel's high-water mark of a fresh process (VmHWM), mapped pages of the file included. "
+            "An epoch's order is a permutation of all cases, so every update reads rows from all over the file.",
         ]
     )
     print(text)

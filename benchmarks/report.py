@@ -88,9 +88,8 @@ def _cores() -> int:
 def _processor() -> str:
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        fields = dict(
-            (part.strip() for part in line.split(":", 1)) for line in cpuinfo.read_text().splitlines() if ":" in line
-        )
+        pairs = (line.split(":", 1) for line in cpuinfo.read_text().splitlines() if ":" in line)
+        fields = {key.strip(): value.strip() for key, value in pairs}
         name = fields.get("model name")
         if name:
             wide = " (AVX-512)" if "avx512f" in fields.get("flags", "") else ""

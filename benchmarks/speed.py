@@ -135,7 +135,7 @@ NOTES = {
     "with `n_iter=0`. It does not shuffle, and its gradient is not centred.",
     "rbms pcd": "The body of its training loop (draw of the batch, `fit_batch_pcd`, centred gradient, SGD) without its "
     "progress bar and the HDF5 log that it writes after every update.",
-    "learnergy": "`RBM.fit` as it is: a DataLoader collates case by case, and every batch's pseudo-likelihood is computed.",
+    "learnergy": "`RBM.fit` as it is: a DataLoader collates case by case, and each batch gets its pseudo-likelihood.",
     "learnergy update": "The update inside its `fit` alone, batches ready in memory, no monitoring, against our whole "
     "`fit`: no target, for orientation.",
     "ais": "On one model for all ({prepare}). log Z in the last round: harmonium {forward}, rbms {rbms}.",

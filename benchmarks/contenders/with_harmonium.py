@@ -138,6 +138,10 @@ def _clock(bare: Callable[[], None], updates: int) -> Any:
 
     import harmonium as hm
 
+    def bare_epoch() -> None:
+        for _ in range(updates):
+            bare()
+
     class Clock(hm.Callback):
         def __init__(self) -> None:
             self.pairs: list[tuple[float, float]] = []
@@ -149,7 +153,7 @@ def _clock(bare: Callable[[], None], updates: int) -> Any:
         def on_epoch(self, training: Any, row: Any) -> None:
             epoch = time.perf_counter() - self._start
             with torch.no_grad():
-                self.pairs.append((epoch, seconds(lambda: [bare() for _ in range(updates)])))
+                self.pairs.append((epoch, seconds(bare_epoch)))
             self._start = time.perf_counter()
 
     return Clock()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from protocol import Answer, Spec, answer, repeat
@@ -29,8 +30,8 @@ def gibbs(spec: Spec) -> Answer:
     assert model._mean_hiddens(chains).dtype == model._mean_hiddens(sample).dtype == np.float32
     # Its samples are bools, which its next product converts; converting them beforehand may be faster.
     ways = {
-        name: repeat(lambda flag=flag: sweeps(flag), spec["blocks"], warmup=3, per=spec["sweeps"])
-        for name, flag in (("bool", False), ("float32", True))
+        name: repeat(partial(sweeps, as_float), spec["blocks"], warmup=3, per=spec["sweeps"])
+        for name, as_float in (("bool", False), ("float32", True))
     }
     best = min(ways, key=ways.__getitem__)
     return {"seconds": ways[best], "note": f"samples passed on as {best}"}

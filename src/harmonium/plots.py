@@ -57,7 +57,8 @@ def filters(model: RBM, count: int = 100) -> Figure:
     total = len(weights)
     order = np.argsort(-np.linalg.norm(weights, axis=1), kind="stable")[:count]
     shown = weights[order]
-    limit = float(np.percentile(np.abs(shown), 99.8)) or 1.0
+    largest = float(np.abs(shown).max())
+    limit = float(np.percentile(np.abs(shown), 99.8)) or largest or 1.0  # a single weight should not pale the rest
     colours = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
     which = f"all {total}" if len(shown) == total else f"{len(shown)} of {total}"
     title = f"Weights of {which} hidden units, largest norm first"
@@ -71,7 +72,9 @@ def filters(model: RBM, count: int = 100) -> Figure:
         image = _heat_map(axes, shown, colours)
         axes.set(xlabel="visible unit", ylabel="hidden unit (rank by norm)")
     axes.set_title(title)
-    figure.colorbar(image, ax=axes, label="weight", extend="both", fraction=0.046, pad=0.03)
+    figure.colorbar(
+        image, ax=axes, label="weight", extend="both" if largest > limit else "neither", fraction=0.046, pad=0.03
+    )
     return figure
 
 
@@ -148,7 +151,8 @@ def curves(rows: Iterable[Row], best: int | None = None) -> Figure:
             ax.set_ylim(bottom=0.0)
         if best is not None and len(panels) > 1:
             ax.axvline(best, color=_MARK, linestyle="--", linewidth=1.2, label=f"epoch {best}: best, kept")
-        ax.set_title(title, fontsize=10.5)
+        lonely = "\n(no validation cases, so nothing else was measured)" if len(panels) == 1 else ""
+        ax.set_title(title + lonely, fontsize=10.5)
         ax.set_ylabel(unit)
         ax.grid(color="0.9", linewidth=0.7)
         ax.set_axisbelow(True)
@@ -242,16 +246,18 @@ def _mosaic(axes: Axes, images: Table, colours: Mapping[str, Any]) -> AxesImage:
     count, height, width = images.shape
     across = _across(count, height / width)
     down = math.ceil(count / across)
+    zoom = max(1, math.ceil(28 / min(height, width)))  # so that gaps are fine beside small images, too
+    height, width = height * zoom, width * zoom
     gap = max(1, round(min(height, width) / 14))
     grid = np.full((down * (height + gap) + gap, across * (width + gap) + gap), np.nan)
     for i, image in enumerate(images):
         top, left = (gap + (i // across) * (height + gap), gap + (i % across) * (width + gap))
-        grid[top : top + height, left : left + width] = image
-    image_ = axes.imshow(np.ma.masked_invalid(grid), interpolation="nearest", **colours)
+        grid[top : top + height, left : left + width] = image.repeat(zoom, axis=0).repeat(zoom, axis=1)
+    drawn = axes.imshow(np.ma.masked_invalid(grid), interpolation="nearest", **colours)
     axes.set_facecolor("0.72")
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
-    return image_
+    return drawn
 
 
 def _across(count: int, aspect: float) -> int:

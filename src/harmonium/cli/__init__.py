@@ -18,6 +18,7 @@ __all__ = ["main"]
 
 @click.group(
     cls=Shell,
+    invoke_without_command=True,
     context_settings=CONTEXT,
     epilog="""\b
 Examples:
@@ -29,11 +30,14 @@ Examples:
   harmonium data                            what can be learned by name""",
 )
 @click.version_option(harmonium.__version__, message="harmonium %(version)s")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Restricted Boltzmann machines: train, judge, sample.
 
     A run is a folder that training wrote: settings, metrics, checkpoint, model, pictures.
     """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 for command in (train, evaluate, sample, data):

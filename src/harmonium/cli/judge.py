@@ -6,6 +6,7 @@ import io
 import json
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate", "sample"]
 
+SHOWN = 400  # samples in a picture
 _REPORTED = ("mean", "stderr", "lower", "upper", "method", "trusted", "why", "cases")
 
 
@@ -107,7 +109,7 @@ Examples:
 def sample(run: str, count: int, steps: int, seed: int, out: str | None) -> None:
     """Draw samples from the model of RUN, each at the end of a chain of its own.
 
-    RUN is a run folder or a model file.
+    RUN is a run folder or a model file.  Samples are in the units of the data, also where training standardised them.
     """
     path = None if out in (None, "-") else Path(str(out)).expanduser()
     if path is not None and path.suffix.lower() not in (".npy", ".csv", ".png"):
@@ -120,11 +122,15 @@ def sample(run: str, count: int, steps: int, seed: int, out: str | None) -> None
 
     model = place.machine()
     table = hm.sample(model, count, steps=steps, seed=seed).cpu().numpy()
+    standard = place.standard()
+    if standard is not None:  # back to the units of the data
+        table = table * standard.scale + standard.mean
     if path is not None and path.suffix.lower() == ".png":
         from harmonium import plots
 
-        plots.write(plots.samples(table, None, model.visible.shape, count=count), path)
-        say(f"{count} samples: {path}")
+        shown = min(count, SHOWN)
+        plots.write(plots.samples(table, None, model.visible.shape, count=shown), path)
+        say(f"{shown} samples: {path}")
         return
     buffer = io.BytesIO()
     if path is not None and path.suffix.lower() == ".npy":
@@ -147,12 +153,22 @@ def _data(run: Run, name: str | None, binarize: str | None) -> Dataset:
     import harmonium as hm
 
     source = run.source or {}
-    if source.get("standardize"):
-        raise ValueError(
-            f"{run.name} was trained on columns standardised by its own training cases, by which --data cannot be "
-            "standardised yet: standardise the file by them, and train without --standardize"
-        )
+    if run.standardized:
+        if binarize is not None:
+            raise click.UsageError(f"{run.name} was trained on standardised columns: leave out --binarize")
+        return _standardise(hm.data.load(name, binarize="grey"), run)
     return hm.data.load(name, binarize=binarize or source.get("binarize"), seed=source.get("seed", 0))
+
+
+def _standardise(data: Dataset, run: Run) -> Dataset:
+    """Other data by the means and scales of the training cases of the run, which the model knows."""
+    width, known = data.train.shape[1], run.data().train.shape[1]
+    if width != known:
+        raise ValueError(f"{data.name} has {width} columns; {run.name} was trained on {known}")
+    standard = run.standard()
+    splits = {split: getattr(data, split) for split in ("train", "valid", "test")}
+    derived = {split: cases and cases.derive(standard=standard) for split, cases in splits.items()}
+    return replace(data, source=data.source | {"standardize": True}, **derived)
 
 
 def _finite(value: Any) -> Any:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,11 +14,12 @@ from harmonium.cli.shell import note
 
 if TYPE_CHECKING:
     from harmonium.data import Cases, Dataset
+    from harmonium.data.cases import Standard
     from harmonium.models.machine import Machine
 
-__all__ = ["Run", "choose_split", "describe", "find"]
+__all__ = ["Run", "choose_split", "claim", "describe", "find"]
 
-CONFIG, MODEL = "config.json", "model.safetensors"
+CONFIG, MODEL, CHECKPOINT = "config.json", "model.safetensors", "checkpoint.safetensors"
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,15 @@ class Run:
         from harmonium.models.store import load
 
         return load(self.model)
+
+    @property
+    def standardized(self) -> bool:
+        """Whether the model knows columns of mean 0 and variance 1."""
+        return self.source is not None and bool(self.source["standardize"])
+
+    def standard(self) -> Standard | None:
+        """The means and scales by which the run standardised its columns."""
+        return self.data().train._standard if self.standardized else None
 
     def data(self) -> Dataset:
         """The data the run was trained on."""
@@ -71,7 +83,36 @@ def find(name: str) -> Run:
         return Run(name, path / MODEL, _config(path))
     if not path.is_file():
         raise FileNotFoundError(f"there is no run folder and no model file {name}{_known(path)}")
+    if path.name == CHECKPOINT:
+        raise ValueError(f"{name} is a checkpoint, not a model: name its folder, {path.parent}")
     return Run(name, path, _config(path.parent) if path.name == MODEL else None)
+
+
+@contextmanager
+def claim(out: Path | None, stem: str) -> Iterator[Path]:
+    """A folder for a new run: ``out``, or else ``runs/stem-1`` or the first number that nobody has.
+
+    Where training fails before there is anything to resume, no folder is left behind.
+    """
+    made = False
+    if out is None:
+        number = 0
+        while not made:
+            number += 1
+            out = Path("runs") / f"{stem}-{number}"
+            with suppress(FileExistsError):
+                out.mkdir(parents=True)
+                made = True
+    assert out is not None
+    made = made or not out.exists()
+    try:
+        yield out
+    except BaseException:
+        if made and not (out / CONFIG).exists():
+            with suppress(OSError):
+                (out / ".lock").unlink(missing_ok=True)
+                out.rmdir()
+        raise
 
 
 def describe(data: Dataset) -> str:

@@ -13,12 +13,11 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import click
 
-__all__ = ["CONTEXT", "NATURAL", "POSITIVE", "Shell", "first_free", "fraction_or_count", "note", "say"]
+__all__ = ["CONTEXT", "NATURAL", "POSITIVE", "Shell", "fraction_or_count", "note", "say"]
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 POSITIVE = click.IntRange(min=1)
@@ -142,11 +141,3 @@ def _usage(error: click.ClickException) -> str:
     text = text[:1].lower() + text[1:]
     context = getattr(error, "ctx", None)
     return f"{text} (see `{context.command_path} --help`)" if context is not None else text
-
-
-def first_free(folder: Path, stem: str) -> Path:
-    """``folder/stem-1``, or with the first number that is not taken."""
-    number = 1
-    while (folder / f"{stem}-{number}").exists():
-        number += 1
-    return folder / f"{stem}-{number}"

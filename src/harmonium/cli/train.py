@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from harmonium.cli.runs import CONFIG, MODEL, Run, choose_split, describe, find
-from harmonium.cli.shell import CONTEXT, NATURAL, POSITIVE, first_free, fraction_or_count, note, say
+from harmonium.cli.runs import CONFIG, MODEL, Run, choose_split, claim, describe, find
+from harmonium.cli.shell import CONTEXT, NATURAL, POSITIVE, fraction_or_count, note, say
 
 if TYPE_CHECKING:
     from harmonium.data import Dataset
@@ -41,7 +41,7 @@ Examples:
 @click.option("--resume", metavar="RUN", help="Go on with a run that was stopped or killed.")
 @click.option("--out", metavar="RUN", help="Folder of the run.  [default: runs/DATA-rbm-1, or the first free number]")
 @click.option("--model", type=click.Choice(["rbm"]), default="rbm", show_default=True)
-@click.option("--hidden", type=POSITIVE, metavar="N", default=500, show_default=True, help="Hidden units.")
+@click.option("--hidden", type=POSITIVE, metavar="N", default=200, show_default=True, help="Hidden units.")
 @click.option(
     "--visible",
     type=click.Choice(["auto", "bernoulli", "gaussian"]),
@@ -66,7 +66,7 @@ Examples:
     "--epochs", type=POSITIVE, metavar="N", help=f"Passes over the data.  [default: what makes {UPDATES} updates]"
 )
 @click.option("--batch-size", type=POSITIVE, metavar="N", default=100, show_default=True, help="Cases per update.")
-@click.option("--learning-rate", type=RATE, metavar="X", default=0.05, show_default=True, help="Of the first update.")
+@click.option("--learning-rate", type=RATE, metavar="X", default=0.1, show_default=True, help="Of the first update.")
 @click.option(
     "--schedule",
     type=click.Choice(["constant", "linear"]),
@@ -79,7 +79,7 @@ Examples:
     type=click.Choice(["pcd", "cd", "exact"]),
     default="pcd",
     show_default=True,
-    help="Persistent chains; contrastive divergence (biased); enumeration (for a side of at most about 20 units).",
+    help="Persistent chains; contrastive divergence (biased); enumeration (of a side of up to 20 units).",
 )
 @click.option(
     "--k", type=POSITIVE, metavar="N", default=1, show_default=True, help="Gibbs sweeps per update (pcd, cd)."
@@ -141,7 +141,7 @@ def train(ctx: click.Context, /, data: str | None, resume: str | None, **options
 
 
 def _start(name: str, options: dict[str, Any]) -> None:
-    out = _folder(name, options["out"])
+    folder = _folder(options["out"])
     import harmonium as hm
 
     _set_threads(options["threads"])
@@ -162,36 +162,37 @@ def _start(name: str, options: dict[str, Any]) -> None:
     talk(
         f"training: {_named(objective)}, {options['metric']}, {options['optimizer']}, learning rate "
         f"{options['learning_rate']:g} {'falling to 0' if options['schedule'] == 'linear' else 'throughout'}, "
-        f"{epochs} epochs of {batches} updates"
+        f"{_count(epochs, 'epoch')} of {_count(batches, 'update')}"
     )
-    talk(f"run folder: {out}")
-    began = time.monotonic()
-    history = hm.fit(
-        model,
-        data.train,
-        objective=objective,
-        epochs=epochs,
-        batch_size=options["batch_size"],
-        learning_rate=schedule(options["learning_rate"]),
-        optimizer=options["optimizer"],
-        metric=options["metric"],
-        penalties=[hm.WeightDecay(options["weight_decay"])] if options["weight_decay"] else [],
-        validation=data.valid,
-        seed=options["seed"],
-        out=out,
-        callbacks=_callbacks(data, visible.finite, epochs, options),
-        progress=_progress(options),
-        device=device,
-    )
+    callbacks = _callbacks(data, visible.finite, epochs, options)
+    with claim(folder, f"{Path(name).name.split('.')[0] or 'data'}-rbm") as out:
+        talk(f"run folder: {out}")
+        began = time.monotonic()
+        history = hm.fit(
+            model,
+            data.train,
+            objective=objective,
+            epochs=epochs,
+            batch_size=options["batch_size"],
+            learning_rate=schedule(options["learning_rate"]),
+            optimizer=options["optimizer"],
+            metric=options["metric"],
+            penalties=[hm.WeightDecay(options["weight_decay"])] if options["weight_decay"] else [],
+            validation=data.valid,
+            seed=options["seed"],
+            out=out,
+            callbacks=callbacks,
+            progress=_progress(options),
+            device=device,
+        )
     talk(f"trained in {time.monotonic() - began:.1f} s{_outcome(history)}")
     _finish(find(str(out)), model, data, options)
 
 
-def _folder(name: str, out: str | None) -> Path:
-    """Where to write, checked before anything is loaded."""
+def _folder(out: str | None) -> Path | None:
+    """Where to write, checked before anything is loaded; None: wherever there is room."""
     if out is None:
-        stem = Path(name).name.split(".")[0] or "data"
-        return first_free(Path("runs"), f"{stem}-rbm")
+        return None
     path = Path(out).expanduser()
     if (path / CONFIG).exists():
         state = "a finished run" if (path / MODEL).exists() else "an unfinished run"
@@ -217,7 +218,8 @@ def _visible(data: Dataset, options: dict[str, Any]) -> Any:
             )
     if not options["standardize"]:
         summary = data.train.statistics()
-        if float(summary.mean.abs().max()) > 3 or not 0.1 < float(summary.variance.mean()) < 10:
+        far = float(summary.mean.abs().max()) > 3 or not 0.1 < float(summary.variance.mean()) < 10
+        if summary.finite and far:
             note("Gaussian units learn best from columns of mean 0 and variance 1: consider --standardize")
     return hm.Gaussian(shape)
 
@@ -347,6 +349,10 @@ def _outcome(history: History) -> str:
     if history.best:
         parts.append(f"kept the model of epoch {history.best['epoch']} of {len(history)}, best on validation cases")
     return "".join(f"; {part}" for part in parts)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _progress(options: dict[str, Any]) -> bool:

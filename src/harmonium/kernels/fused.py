@@ -74,16 +74,14 @@ def mapper(function: Scalar) -> Scalar:
     return apply
 
 
-_LANES = 64
-_BLOCKS = 100
-_FACTOR_BITS = 8  # factors lie within 2^-8 ... 2^8
+_CHUNK = 120  # as many factors within 2^-8 ... 2^8 stay inside the exponents of float64
 
 
 def summer(split: Scalar) -> Scalar:
     """A loop that sums the cumulants of a layer's units at several t for each row.
 
     ``split(field, curvature)`` returns (summand, factor) with cumulant = summand + log(factor) and the factor within
-    2^-8 ... 2^8: logarithms are taken of products of factors, which is what makes this cheap.
+    2^-9 ... 2^9: logarithms are taken of products of factors, which is what makes this cheap.
     """
 
     @register_jitable(**OPTIONS)
@@ -98,52 +96,31 @@ def summer(split: Scalar) -> Scalar:
     def cumulants(x, t, slope, start, curve_slope, curve_start, out):
         summands = np.empty(x.shape[1], x.dtype)
         factors = np.empty(x.shape[1], x.dtype)
-        total = np.empty(_LANES, np.float64)
-        product = np.empty(_LANES, np.float64)
         per = x.shape[0] // slope.shape[0]
         for r in range(x.shape[0]):
             g = r // per
             for k in range(t.shape[1]):
                 row(x[r], t[r, k], slope[g], start[g], curve_slope[g], curve_start[g], summands, factors)
-                out[r, k] = _sum_and_log(summands, factors, total, product)
+                out[r, k] = _sum_and_log(summands, factors)
 
     return cumulants
 
 
-@register_jitable(**OPTIONS)
-def _accumulate(total, product, summands, factors):
-    for lane in range(factors.shape[0]):
-        total[lane] += np.float64(summands[lane])
-        product[lane] *= np.float64(factors[lane])
+@register_jitable(**(OPTIONS | {"fastmath": {"contract", "reassoc"}}))
+def _chunk(summands, factors):
+    total = 0.0
+    product = 1.0
+    for j in range(summands.shape[0]):  # from 0 over a whole slice: only then does LLVM vectorise the reductions
+        total += np.float64(summands[j])
+        product *= np.float64(factors[j])
+    return total + math.log(product)
 
 
 @register_jitable(**OPTIONS)
-def _sum_and_log(summands, factors, total, product):
-    # Lane by lane first, because such a loop vectorises; then lanes are folded while their product cannot overflow.
-    units = factors.shape[0]
+def _sum_and_log(summands, factors):
     result = 0.0
-    for first in range(0, units, _LANES * _BLOCKS):
-        last = min(first + _LANES * _BLOCKS, units)
-        total[:] = 0.0
-        product[:] = 1.0
-        for j in range(first, last, _LANES):
-            end = min(j + _LANES, last)
-            _accumulate(total, product, summands[j:end], factors[j:end])
-        width = _LANES
-        while width > 1:
-            width //= 2
-            for lane in range(width):
-                total[lane] += total[lane + width]
-        result += total[0]
-        width = _LANES
-        bits = _FACTOR_BITS * ((last - first + _LANES - 1) // _LANES)
-        while width > 1 and 2 * bits < 1000:
-            width //= 2
-            bits *= 2
-            for lane in range(width):
-                product[lane] *= product[lane + width]
-        for lane in range(width):
-            result += math.log(product[lane])
+    for first in range(0, summands.shape[0], _CHUNK):
+        result += _chunk(summands[first : first + _CHUNK], factors[first : first + _CHUNK])
     return result
 
 

@@ -31,7 +31,8 @@ def anneal(path: Path, t: Tensor, state: State, stream: Stream) -> Annealing:
 
     Args:
         path: the path.
-        t: temperatures (points,), in the order they are visited.
+        t: temperatures in the order they are visited, (points,) or one column per chain, (points, chains): so both
+            directions can walk in one batch.
         state: where the chains stand, distributed as the model at t[0].
         stream: of the transitions.
     """
@@ -40,11 +41,12 @@ def anneal(path: Path, t: Tensor, state: State, stream: Stream) -> Annealing:
     assert kept is not None
     rows = kept.shape[0]
     t = t.to(machine.device, machine.dtype)
+    walk = t.unsqueeze(-1).expand(len(t), rows) if t.dim() == 1 else t
     total = torch.zeros(rows, dtype=torch.float64, device=machine.device)
-    for k in range(len(t) - 1):
+    for k in range(len(walk) - 1):
         inputs = path.inputs(state)
-        pair = path.log_weights(state, inputs, t[k : k + 2].expand(rows, 2))
+        pair = path.log_weights(state, inputs, walk[k : k + 2].T)
         total += pair[:, 1] - pair[:, 0]
-        if k < len(t) - 2:  # the last state is not moved: its weight is complete
-            state = path.step(state, inputs, t[k + 1].expand(rows), stream.advance())
+        if k < len(walk) - 2:  # the last state is not moved: its weight is complete
+            state = path.step(state, inputs, walk[k + 1], stream.advance())
     return Annealing(total, state)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from harmonium.models.batch import Array, as_batch
-from harmonium.models.machine import Machine
+from harmonium.models.machine import Machine, State
 from harmonium.paths.ais import anneal
 from harmonium.paths.bridge import bennett, log_mean_weight
 from harmonium.paths.exact import enumerable, exact_log_partition
@@ -101,24 +101,30 @@ def log_partition(
     stream = as_stream(seed)
     t = _temperatures(temperatures)
     path = Path(machine, base)
-    forward = anneal(path, t, path.start(chains, stream.child("start").advance()), stream.child("forward")).log_weights
-    up = log_mean_weight(forward)
     origin = path.log_partition_at_start()
-    lower = origin + up.value - 3 * up.stderr
+    state = path.start(chains, stream.child("start").advance())
     if chains_from is None:
         chains_from = machine.chains
     if chains_from is None:
+        up = log_mean_weight(anneal(path, t, state, stream.child("anneal")).log_weights)
         why = (
             "no equilibrated chains to start the reverse direction from, so there is no upper bound: train with PCD, "
             "or pass chains_from=harmonium.sample(...)"
         )
-        return LogPartition(origin + up.value, lower, math.inf, up.ess, "ais", False, why)
+        value = origin + up.value
+        return LogPartition(value, value - 3 * up.stderr, math.inf, up.ess, "ais", False, why)
     start = as_batch(chains_from, machine, "chains_from", domain=True)
     start = start[torch.linspace(0, len(start) - 1, min(chains, len(start)), device=start.device).round().long()]
     lag = lag_test(machine, start, stream.child("lag"))
-    blank = [None] * (len(machine.names) - 1)
-    reverse = anneal(path, t.flip(0), (lag.chains, *blank), stream.child("reverse")).log_weights
-    down = log_mean_weight(reverse)
+    # Both directions walk in one batch, each row on its own schedule: one larger product is faster than two.
+    walk = torch.cat((t.unsqueeze(-1).expand(-1, chains), t.flip(0).unsqueeze(-1).expand(-1, len(start))), -1)
+    both = tuple(
+        None if s is None or reached is None else torch.cat((s, reached)) for s, reached in zip(state, _kept(path, lag.chains), strict=True)
+    )
+    log_weights = anneal(path, walk, both, stream.child("anneal")).log_weights
+    forward, reverse = log_weights[:chains], log_weights[chains:]
+    up, down = log_mean_weight(forward), log_mean_weight(reverse)
+    lower = origin + up.value - 3 * up.stderr
     upper = origin - down.value + 3 * down.stderr
     value = origin + bennett(forward, reverse)
     doubts = _doubts(machine, base, lag.passed, min(up.ess, down.ess), lower, upper)
@@ -126,9 +132,16 @@ def log_partition(
     return LogPartition(value, lower, upper, min(up.ess, down.ess), "ais", lag.passed and not doubts, why)
 
 
+def _kept(path: Path, v: Tensor) -> State:
+    """The kept layers of chains given by their visible units."""
+    return (v, *[None] * (len(path.machine.names) - 1))
+
+
 def _doubts(machine: Machine, base: Any, passed: bool, ess: float, lower: float, upper: float) -> list[str]:
     doubts = []
-    if base is None and machine.data_mean is None:
+    if base is not None:
+        doubts.append("the base is yours: from one without the data's means both directions can be wrong together")
+    elif machine.data_mean is None:
         doubts.append("the model holds no training means, so the path starts from its mean field")
     if ess < _ENOUGH:
         doubts.append(f"only {ess:.1f} effective chains: use more temperatures")

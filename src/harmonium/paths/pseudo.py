@@ -5,23 +5,29 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from harmonium.models.batch import Array, as_batch
 from harmonium.models.machine import Machine
 
 __all__ = ["pseudo_log_likelihood"]
 
 
 @torch.no_grad()
-def pseudo_log_likelihood(machine: Machine, v: Tensor) -> Tensor:
+def pseudo_log_likelihood(machine: Machine, v: Array) -> Tensor:
     """sum_i log p(v_i | all other v) in nats per case, (batch,), float64 (Besag 1975).
 
     Exact, at one rank-one change of the hidden inputs for each visible unit and each of its states.
 
+    Args:
+        machine: the model.
+        v: cases (batch, n_visible) in the domain of the visible units.
+
     Raises:
-        ValueError: where the visible units do not have finitely many states.
+        ValueError: where v is outside the domain, or the visible units do not have finitely many states.
     """
     units = machine.visible
     if not units.finite:
         raise ValueError(f"the pseudo-likelihood needs visible units with finitely many states, found {units!r}")
+    v = as_batch(v, machine, "v", domain=True)
     values = units.unit_states()
     state = (v, *[None] * (len(machine.names) - 1))
     summed = machine.colours[0]

@@ -89,8 +89,8 @@ def _rank(units: Units, s: Tensor) -> Tensor:
     return (digits * len(values) ** torch.arange(units.size - 1, -1, -1)).sum(-1)
 
 
-_GRID_STEP = 0.25
-_GRID_WIDTH = 24.0
+_GRID_STEP = 0.3
+_GRID_WIDTH = 21.0
 
 
 def _states(units: Units) -> tuple[Tensor, float]:
@@ -111,11 +111,9 @@ def _log_step(units: Units) -> float:
 
 
 @torch.no_grad()
-def start_at(
-    machine: Machine, rows: int, stream: Stream, t: float = 1.0, base: Sequence[Natural] | None = None
-) -> State:
+def start_at(joint: Joint, rows: int, stream: Stream, t: float = 1.0, base: Sequence[Natural] | None = None) -> State:
     """Exact independent draws of all layers at t: finite layers from the table, continuous ones given them."""
-    joint = Joint(machine)
+    machine = joint.machine
     log_p = joint.log_weights(t, base)
     continuous = [layer for layer, finite in enumerate(joint.finite) if not finite]
     if len(continuous) > 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path as Folder
 
 import torch
@@ -19,10 +20,13 @@ from harmonium.random import Stream
 from harmonium.testing.compare import assert_close, assert_counts, assert_mean, assert_that
 from harmonium.testing.joint import Joint, start_at
 from harmonium.testing.numeric import derivative, moved, pick, scatter
+from harmonium.units import Natural
 
 __all__ = ["check_model"]
 
 _CHAINS = 20_000
+
+Base = Sequence[Natural]
 
 
 def check_model(model: Machine, seed: int = 0, spread: float = 0.5) -> None:
@@ -62,12 +66,13 @@ def check_model(model: Machine, seed: int = 0, spread: float = 0.5) -> None:
     scatter(single, stream.child("parameters"), spread)
     single.constrain()
     exact = copy.deepcopy(single).double()
-    _check_weights(exact)
-    _check_gradients(exact, stream.child("gradients"))
-    _check_path_weights(exact)
-    _check_sweeps(single, exact, stream.child("sweeps"))
-    _check_path_steps(single, exact, stream.child("steps"))
-    _check_annealing(single, exact, stream.child("annealing"))
+    joint, base = Joint(exact), exact.base_rate()
+    _check_weights(joint, base)
+    _check_gradients(joint, stream.child("gradients"))
+    _check_path_weights(joint, base)
+    _check_sweeps(single, joint, stream.child("sweeps"))
+    _check_path_steps(single, joint, base, stream.child("steps"))
+    _check_annealing(single, joint, base, stream.child("annealing"))
     _check_file(single)
 
 
@@ -75,8 +80,8 @@ def check_model(model: Machine, seed: int = 0, spread: float = 0.5) -> None:
 
 
 @torch.no_grad()
-def _check_weights(machine: Machine) -> None:
-    joint = Joint(machine)
+def _check_weights(joint: Joint, base: Base) -> None:
+    machine = joint.machine
     log_p = joint.log_weights()
     for colour, layers in enumerate(machine.colours):
         names = "+".join(machine.names[layer] for layer in layers)
@@ -85,13 +90,14 @@ def _check_weights(machine: Machine) -> None:
         assert_close(f"log_weight with {names} summed out = log sum of exp(-E)", found, expected, 1e-9, 1e-9)
     log_z = exact_log_partition(machine)
     assert_close("exact_log_partition = log sum of exp(-E)", log_z, torch.logsumexp(log_p, 0), 1e-9, 1e-9)
-    base = torch.as_tensor(Path(machine).log_partition_at_start(), dtype=torch.float64)
-    expected = torch.logsumexp(joint.log_weights(0.0, machine.base_rate()), 0)
-    assert_close("log_partition_at_start = log Z of the base-rate model", base, expected, 1e-9, 1e-9)
+    found = torch.as_tensor(Path(machine, base).log_partition_at_start(), dtype=torch.float64)
+    expected = torch.logsumexp(joint.log_weights(0.0, base), 0)
+    assert_close("log_partition_at_start = log Z of the base-rate model", found, expected, 1e-9, 1e-9)
 
 
 @torch.no_grad()
-def _check_gradients(machine: Machine, stream: Stream) -> None:
+def _check_gradients(joint: Joint, stream: Stream) -> None:
+    machine = joint.machine
     moments = exact_moments(machine)
     named = machine.parameters_by_name()
     assert_that(moments.keys() == named.keys(), f"moments {sorted(moments)} belong to the parameters {sorted(named)}")
@@ -100,7 +106,7 @@ def _check_gradients(machine: Machine, stream: Stream) -> None:
             slope = derivative(moved(lambda: exact_log_partition(machine), parameter, j))
             identity = f"exact_moments = d log Z / d {name}[{j}]"
             assert_close(identity, moments[name].reshape(-1)[j], slope, 1e-7, 1e-8)
-    v = start_at(machine, 7, stream.child("cases"))[0]
+    v = start_at(joint, 7, stream.child("cases"))[0]
     assert v is not None
     weight = torch.arange(1.0, 8.0, dtype=torch.float64)
     for w, what in ((None, "mean log-likelihood"), (weight, "weighted mean log-likelihood")):
@@ -121,11 +127,11 @@ def _check_gradients(machine: Machine, stream: Stream) -> None:
 
 
 @torch.no_grad()
-def _check_path_weights(machine: Machine) -> None:
-    joint, path = Joint(machine), Path(machine)
+def _check_path_weights(joint: Joint, base: Base) -> None:
+    path = Path(joint.machine, base)
     points = torch.tensor([0.0, 0.35, 1.0], dtype=torch.float64)
     for k, t in enumerate(points):
-        state, expected = joint.marginal(joint.log_weights(float(t), machine.base_rate()), path.summed)
+        state, expected = joint.marginal(joint.log_weights(float(t), base), path.summed)
         rows = len(expected)
         several = path.log_weights(state, path.inputs(state), points.expand(rows, -1))[:, k]
         assert_close(f"log_weights of a path at t = {float(t):.2f}", several, expected, 1e-9, 1e-9)
@@ -135,16 +141,15 @@ def _check_path_weights(machine: Machine) -> None:
 
 
 @torch.no_grad()
-def _check_sweeps(machine: Machine, exact: Machine, stream: Stream) -> None:
-    joint = Joint(exact)
-    state = start_at(exact, _CHAINS, stream.child("start"))
+def _check_sweeps(machine: Machine, joint: Joint, stream: Stream) -> None:
+    state = start_at(joint, _CHAINS, stream.child("start"))
     _follow("chains started by enumeration", joint, state, joint.log_weights())
     for steps in (1, 5):
         moved_on = machine.sweep(_cast(state, machine), stream.child(steps), steps)
         _follow(f"stationarity of {steps} sweeps", joint, moved_on, joint.log_weights())
     # Two inverse temperatures in one batch, in turn, so that a row that takes its neighbour's is noticed.
     betas = [0.5, 1.4]
-    states = [start_at(exact, _CHAINS // 2, stream.child("start", str(beta)), beta) for beta in betas]
+    states = [start_at(joint, _CHAINS // 2, stream.child("start", str(beta)), beta) for beta in betas]
     beta = torch.tensor(betas).repeat(_CHAINS // 2).to(machine.device, machine.dtype)
     mixed = _interleave(*states)
     for steps in (1, 5):
@@ -157,14 +162,14 @@ def _check_sweeps(machine: Machine, exact: Machine, stream: Stream) -> None:
 
 
 @torch.no_grad()
-def _check_path_steps(machine: Machine, exact: Machine, stream: Stream) -> None:
-    joint, path, base = Joint(exact), Path(machine), exact.base_rate()
+def _check_path_steps(machine: Machine, joint: Joint, base: Base, stream: Stream) -> None:
+    path = Path(machine, [tuple(eta.to(machine.dtype) for eta in natural) for natural in base])
     kept = path.kept
     start = path.start(_CHAINS, stream.child("start").advance())
     _follow("draws of the base-rate model", joint, start, joint.log_weights(0.0, base), kept)
     points = [0.3, 0.7]
     rows = _CHAINS // 2
-    states = [start_at(exact, rows, stream.child("rows", str(t)), t, base) for t in points]
+    states = [start_at(joint, rows, stream.child("rows", str(t)), t, base) for t in points]
     mixed = _interleave(*states)
     state = _cast(tuple(s if layer in kept else None for layer, s in enumerate(mixed)), machine)
     t = torch.tensor(points).repeat(rows).to(machine.device, machine.dtype)
@@ -179,13 +184,13 @@ def _check_path_steps(machine: Machine, exact: Machine, stream: Stream) -> None:
 
 
 @torch.no_grad()
-def _check_annealing(machine: Machine, exact: Machine, stream: Stream) -> None:
-    path = Path(machine)
+def _check_annealing(machine: Machine, joint: Joint, base: Base, stream: Stream) -> None:
+    path = Path(machine, [tuple(eta.to(machine.dtype) for eta in natural) for natural in base])
     t = torch.linspace(0, 1, 12)
-    ratio = float(exact_log_partition(exact)) - path.log_partition_at_start()
+    ratio = float(exact_log_partition(joint.machine)) - path.log_partition_at_start()
     forward = anneal(path, t, path.start(_CHAINS, stream.child("start").advance()), stream.child("forward")).log_weights
     assert_mean("forward annealed weights have mean Z(1) / Z(0)", torch.exp(forward - ratio), torch.ones(()))
-    start = _cast(start_at(exact, _CHAINS, stream.child("equilibrium")), machine)
+    start = _cast(start_at(joint, _CHAINS, stream.child("equilibrium")), machine)
     reverse = anneal(path, t.flip(0), start, stream.child("reverse")).log_weights
     assert_mean("reverse annealed weights have mean Z(0) / Z(1)", torch.exp(reverse + ratio), torch.ones(()))
 

@@ -133,7 +133,7 @@ class Units(nn.Module, ABC):
 
     def mean(self, x: Tensor, line: Line | None = None) -> Tensor:
         """Conditional mean of the states given inputs x.  May reuse the memory of x."""
-        if kernels.is_fused(x):
+        if kernels.is_fused(x) and not self._wants_graph():
             return self._fused(self.loops.mean, x, line)
         return self._mean(*self._fields(x, line))
 
@@ -160,8 +160,7 @@ class Units(nn.Module, ABC):
         """
         t = None if line is None else line.t
         pointwise = t is not None and t.dim() == x.dim()
-        needs_graph = torch.is_grad_enabled() and any(p.requires_grad for p in self.parameters())
-        if kernels.is_fused(x) and not needs_graph:
+        if kernels.is_fused(x) and not self._wants_graph():
             out = x.new_empty((*x.shape[:-1], t.shape[-1] if t is not None and pointwise else 1), dtype=torch.float64)
             arrays = self._line_arrays(x, line, points=out.shape[-1])
             self.loops.cumulant(_rows(x), *arrays, out.view(-1, out.shape[-1]).numpy())
@@ -205,6 +204,9 @@ class Units(nn.Module, ABC):
         if base is None:
             return Line(t, natural, tuple(torch.zeros_like(eta) for eta in natural))
         return Line(t, tuple(eta - at_rest for eta, at_rest in zip(natural, base, strict=True)), base)
+
+    def _wants_graph(self) -> bool:
+        return torch.is_grad_enabled() and any(parameter.requires_grad for parameter in self.parameters())
 
     def _fields(self, x: Tensor, line: Line | None) -> tuple[Tensor, Tensor]:
         """(field, curvature) as tensors broadcast to x."""
