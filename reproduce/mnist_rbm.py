@@ -15,12 +15,14 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 
 import harmonium as hm
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
+from report import machine, replace_section, table
 
 HIDDEN, BATCH, CHAINS, RATE = 500, 100, 100, 0.05
 
@@ -90,7 +92,7 @@ def judge(model: hm.Machine, history: hm.History, fixed: hm.data.Dataset, decay:
     """Test and training nats by the upper log Z, with the bracket."""
     print("log Z, both directions ...", flush=True)
     begun = time.perf_counter()
-    # Chains decorrelate for 1,000 sweeps before each thousand copies is taken as a start.
+    # A hundred chains become a thousand starts: copies that have gone their own ways for 500 sweeps.
     chains = torch.cat([hm.sample(model, len(model.chains), steps=500, init=model.chains, seed=s) for s in range(10)])
     z = hm.log_partition(model, chains=len(chains), temperatures=10_000, chains_from=chains, seed=1)
     print(z)
@@ -120,6 +122,36 @@ def judge(model: hm.Machine, history: hm.History, fixed: hm.data.Dataset, decay:
     }
     (options.out / "result.json").write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result, indent=2))
+    if options.write:
+        write(result, f"mnist-{result['binarisation']}-{options.minutes:g}", options.threads)
+
+
+def write(result: dict[str, Any], section: str, threads: int) -> None:
+    """One small table in docs/benchmarks.md."""
+    rows = [
+        [
+            f"{result['minutes']:g} min, {result['updates']:,} updates",
+            f"{result['test']:.2f} +- {result['test_stderr']:.2f}",
+            f"[{result['test']:.2f}, {result['test_upper']:.2f}]",
+            f"{result['bracket']:.2f}",
+            f"{result['valid']:.2f}",
+            f"{result['train']:.2f}",
+            f"{result['weight_decay']:g}",
+            "yes" if result["trusted"] else "no",
+        ]
+    ]
+    header = [
+        "training",
+        "test, by the upper log Z",
+        "test, bracket",
+        "width",
+        "valid",
+        "train",
+        "weight decay",
+        "trusted",
+    ]
+    note = machine(threads, {"torch": {torch.__version__}, "harmonium": {hm.__version__}})
+    replace_section(section, f"{table(header, rows)}\n\n{note} log Z: {result['why']}.")
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ import numpy as np
 __all__ = ["Pages", "find_mapping"]
 
 RELEASE_BYTES = 64 * 2**20
-# The kernel maps the pages around a faulting one too if it has them at hand ("fault-around", 64 kB on Linux).
-AROUND_BYTES = 64 * 2**10
+# The kernel maps the pages around a faulting one too if it has them at hand: up to a whole huge page of the file.
+AROUND_BYTES = 2 * 2**20
 
 
 class Pages:

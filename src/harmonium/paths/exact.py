@@ -93,7 +93,7 @@ def exact_moments(machine: Machine, log_partition: Tensor | None = None) -> Mome
         weight = torch.exp(machine.log_weight(state, colour) - log_z.unsqueeze(-1))
         mass = weight.sum(-1)
         # A block of no weight has no mean, and no part in the sum.
-        weight = torch.where(mass.unsqueeze(-1) > 0, weight, 1.0)
+        weight = torch.where(mass.unsqueeze(-1) > 0, weight / mass.unsqueeze(-1), 1.0)  # float32 holds shares only
         for name, moment in machine.moments(machine.average(state, colour), weight.to(machine.dtype)).items():
             part = moment * mass.reshape(mass.shape + (1,) * (moment.dim() - mass.dim())).to(moment.dtype)
             total[name] = total[name] + part if name in total else part
