@@ -157,8 +157,10 @@ def curves(rows: Iterable[Row], best: int | None = None) -> Figure:
         ax.grid(color="0.9", linewidth=0.7)
         ax.set_axisbelow(True)
         ax.spines[["top", "right"]].set_visible(False)
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7, steps=[1, 2, 5, 10]))
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7, steps=[1, 2, 5, 10], min_n_ticks=1))
         ax.tick_params(labelbottom=True)
+        if rows[0]["epoch"] == rows[-1]["epoch"]:
+            ax.set_xlim(rows[0]["epoch"] - 1, rows[0]["epoch"] + 1)
         ax.set_xlabel("epoch")
     if axes[0].get_legend_handles_labels()[1]:
         axes[0].legend(loc="best", fontsize=8.5, frameon=False)
@@ -262,7 +264,7 @@ def _mosaic(axes: Axes, images: Table, colours: Mapping[str, Any]) -> AxesImage:
 
 def _across(count: int, aspect: float) -> int:
     """Columns of a grid of ``count`` images that looks square and leaves few places empty."""
-    square = math.sqrt(count * aspect)
+    square = min(math.sqrt(count * aspect), count)
     near = range(max(1, math.floor(0.75 * square)), min(count, math.ceil(1.34 * square)) + 1)
     return min(near, key=lambda across: (-count % across / count + 0.5 * abs(math.log(across / square)), across))
 
@@ -306,7 +308,11 @@ def _bracket(axes: Axes, rows: Sequence[Row]) -> None:
     if both:
         epochs, low = _column(both, "log_likelihood_lower")
         _, high = _column(both, "log_likelihood_upper")
-        axes.fill_between(epochs, low, high, color=_BAND, linewidth=0, label="bracket of the estimate")
+        label = "bracket of the estimate"
+        if len(epochs) > 1:
+            axes.fill_between(epochs, low, high, color=_BAND, linewidth=0, label=label)
+        else:
+            axes.vlines(epochs, low, high, color=_BAND, linewidth=7, label=label)
     if measured and not both:
         epochs, high = _column(measured, "log_likelihood_upper")
         axes.plot(epochs, high, color=_BAND, linestyle=":", label="upper bound (there is no lower one)")

@@ -8,15 +8,14 @@ from __future__ import annotations
 import click
 
 import harmonium
-from harmonium.cli.data import data
-from harmonium.cli.judge import evaluate, sample
+from harmonium.cli import data, judge, train
 from harmonium.cli.shell import CONTEXT, Shell
-from harmonium.cli.train import train
 
 __all__ = ["main"]
 
 
 @click.group(
+    "harmonium",
     cls=Shell,
     invoke_without_command=True,
     context_settings=CONTEXT,
@@ -40,5 +39,5 @@ def main(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for command in (train, evaluate, sample, data):
+for command in (train.train, judge.evaluate, judge.sample, data.data):
     main.add_command(command)

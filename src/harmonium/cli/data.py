@@ -45,7 +45,14 @@ def data(ctx: click.Context) -> None:
         ctx.invoke(names)
 
 
-@data.command("list", context_settings=CONTEXT, epilog="\b\nExample:\n  HARMONIUM_DATA=~/data harmonium data list")
+@data.command(
+    "list",
+    context_settings=CONTEXT,
+    epilog="""\b
+Examples:
+  harmonium data list
+  HARMONIUM_DATA=~/data harmonium data list""",
+)
 def names() -> None:
     """Names that can be learned, and where they would be found."""
     from harmonium import data as library

@@ -54,7 +54,7 @@ class Run:
 
     def standard(self) -> Standard | None:
         """The means and scales by which the run standardised its columns."""
-        return self.data().train._standard if self.standardized else None
+        return self.data().train.standard if self.standardized else None
 
     def data(self) -> Dataset:
         """The data the run was trained on."""
@@ -62,7 +62,10 @@ class Run:
 
         if self.source is None:
             raise ValueError(f"{self.name} does not say what it was trained on: name the data with --data")
-        data = load(**self.source)
+        try:
+            data = load(**self.source)
+        except (ValueError, OSError) as error:
+            raise type(error)(f"the data that {self.name} was trained on: {error}") from error
         assert self.config is not None
         split = self.config["data"]["source"]["split"]
         if getattr(data, split).fingerprint() != self.config["data"]["fingerprint"]:

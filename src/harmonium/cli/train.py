@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,17 @@ __all__ = ["train"]
 UPDATES = 20_000  # of a training whose --epochs nobody named
 LEAST_EPOCHS = 10
 MEASUREMENTS = 10  # of the likelihood, likewise
+
 RATE = click.FloatRange(min=0, min_open=True)
+
+
+def _shape_of(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...] | None:
+    if value is None:
+        return None
+    sides = value.lower().split("x")
+    if not all(side.isdecimal() and int(side) for side in sides):
+        raise click.BadParameter(f"{value!r} is no shape such as 28x28", ctx, param)
+    return tuple(map(int, sides))
 
 
 @click.command(
@@ -34,6 +45,7 @@ Examples:
   harmonium train digits --hidden 64 --epochs 50 --seed 1 --out runs/small
   harmonium train bars-and-stripes --hidden 16 --objective exact --epochs 2000
   harmonium train mnist --download --binarize dynamic --valid 10000 --epochs 100
+  harmonium train images.npy --binarize threshold --shape 28x28 --valid 0.1
   harmonium train table.csv --visible gaussian --standardize --valid 0.1 --test 0.1
   harmonium train --resume runs/small""",
 )
@@ -48,6 +60,9 @@ Examples:
     default="auto",
     show_default=True,
     help="Visible units; auto: bernoulli for binary data, gaussian for real values.",
+)
+@click.option(
+    "--shape", metavar="HxW", callback=_shape_of, help="Draw cases as images of this shape.  [default: that of DATA]"
 )
 @click.option(
     "--binarize",
@@ -206,7 +221,12 @@ def _folder(out: str | None) -> Path | None:
 def _visible(data: Dataset, options: dict[str, Any]) -> Any:
     import harmonium as hm
 
-    kind, shape = options["visible"], data.shape
+    kind, shape = options["visible"], options["shape"] or data.shape
+    if math.prod(shape) != data.train.shape[1]:
+        raise ValueError(f"--shape {'x'.join(map(str, shape))} is not that of {data.train.shape[1]} columns")
+    side = math.isqrt(math.prod(shape))
+    if len(shape) == 1 and side >= 16 and side * side == shape[0]:
+        note(f"if the {shape[0]} features are pixels, --shape {side}x{side} draws them as images")
     if kind == "bernoulli" or (kind == "auto" and data.binarization is not None):
         return hm.Bernoulli(shape)
     if kind == "auto" and not options["standardize"] and options["binarize"] is None:

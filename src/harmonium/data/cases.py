@@ -48,6 +48,7 @@ class Cases:
         binarization: None, ``"threshold"``, ``"fixed"`` or ``"dynamic"``: how grey values become binary here.
         log_jacobian: nats per case to *add* to a log-density of these values to get that of the values before they
             were standardised; 0 where nothing was standardised.
+        standard: `Standard` means and scales of the columns, or None where nothing was standardised.
         source: JSON-able dict from which `from_source` makes the same cases again, or None.
 
     >>> cases = as_cases([[0, 1, 1], [1, 0, 1]])
@@ -60,7 +61,7 @@ class Cases:
         "_order",
         "_pages",
         "_sampler",
-        "_standard",
+        "standard",
         "_summary",
         "_values",
         "binarization",
@@ -86,7 +87,7 @@ class Cases:
         self._order = order
         self._divisor = divisor
         self._sampler = sampler
-        self._standard = standard
+        self.standard = standard
         self._summary: Summary | None = None
         self.binarization = binarization
         self.log_jacobian = 0.0 if standard is None else -float(np.log(standard.scale).sum())
@@ -100,7 +101,7 @@ class Cases:
             "divisor": self._divisor,
             "binarization": self.binarization,
             "sampler": self._sampler,
-            "standard": self._standard,
+            "standard": self.standard,
             "source": self.source,
         }
         return Cases(changes.pop("values", self._values), **(kept | changes))
@@ -143,7 +144,7 @@ class Cases:
             notes.append("memory-mapped")
         if self.binarization is not None:
             notes.append(self.binarization)
-        if self._standard is not None:
+        if self.standard is not None:
             notes.append("standardised")
         return f"Cases({self.shape[0]} x {self.shape[1]}, {', '.join(notes)})"
 
@@ -216,8 +217,8 @@ class Cases:
         digest = hashlib.blake2b(digest_size=16)
         treatment = (self.shape, self.dtype.str, self._divisor, self.binarization, repr(self._sampler))
         digest.update(repr(treatment).encode())
-        if self._standard is not None:
-            digest.update(self._standard.mean.tobytes() + self._standard.scale.tobytes())
+        if self.standard is not None:
+            digest.update(self.standard.mean.tobytes() + self.standard.scale.tobytes())
         whole = self._stored_bytes() <= HASH_WHOLE_BYTES
         index = np.arange(len(self)) if whole else np.linspace(0, len(self) - 1, HASH_ROWS).astype(np.int64)
         step = HASH_ROWS if self._pages is None else self._pages.rows_at_once
@@ -247,8 +248,8 @@ class Cases:
             _within(where, len(self))
 
     def _treat(self, table: Array, index: Index, out: Array) -> int:
-        if self._standard is not None:
-            shift, factor = self._standard.mean * self._divisor, 1.0 / (self._standard.scale * self._divisor)
+        if self.standard is not None:
+            shift, factor = self.standard.mean * self._divisor, 1.0 / (self.standard.scale * self._divisor)
             return int(gather_standard(table, index, shift, factor, out))
         if self.binarization == "threshold":
             return int(gather_threshold(table, index, THRESHOLD * self._divisor, out))

@@ -85,7 +85,7 @@ def load(
         "seed": seed,
         "valid": _plain_number(valid),
         "test": _plain_number(test),
-        "root": None if root is None else str(Path(root).expanduser().resolve()),
+        "root": _folder(name_or_path, root),
     }
     splits, labels, shape = _split(raw, name, valid, test, seed)
     if raw.levels is not None:
@@ -100,6 +100,13 @@ def load(
 
 
 # -------------------------------------------------------------------- finding
+
+
+def _folder(name_or_path: str | os.PathLike[str], root: str | os.PathLike[str] | None) -> str | None:
+    """The folder of named sets as it is now: a run must find them again where HARMONIUM_DATA is not set."""
+    if root is None and not Path(name_or_path).exists():
+        root = data_folder(None)
+    return None if root is None else str(Path(root).expanduser().resolve())
 
 
 def _find(name_or_path: str | os.PathLike[str], root: Path | None, fetch: bool) -> tuple[Raw, str, str]:

@@ -74,7 +74,7 @@ def mapper(function: Scalar) -> Scalar:
     return apply
 
 
-_CHUNK = 120  # as many factors within 2^-8 ... 2^8 stay inside the exponents of float64
+_CHUNK = 112  # as many factors within 2^-9 ... 2^9 stay inside the exponents of float64
 
 
 def summer(split: Scalar) -> Scalar:

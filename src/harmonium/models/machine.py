@@ -168,31 +168,46 @@ class Machine(nn.Module):
 
     # Gradients ---------------------------------------------------------------------------------------------------
 
-    @torch.no_grad()
     def moments(self, phase: Phase, weight: Tensor | None = None) -> Moments:
         """Mean over the batch of everything the gradient of the log-likelihood is made of.
 
         ``weight`` (batch,) weighs the cases; it is normalised to sum to one here, so each phase is divided by its own
         number of cases.
         """
+        couplings = {
+            name: self.add_coupling_moment(torch.empty_like(weights), name, phase, weight, keep=0.0)
+            for name, weights in self.couplings.items()
+        }
+        return couplings | self.layer_moments(phase, weight)
+
+    @torch.no_grad()
+    def layer_moments(self, phase: Phase, weight: Tensor | None = None) -> Moments:
+        """The part of `moments` that belongs to the layers: "visible_bias", "hidden_bias", ..."""
         rows = phase.means[0]
-        share = (
-            rows.new_full((rows.shape[-2],), 1.0 / rows.shape[-2])
-            if weight is None
-            else weight / weight.sum(-1, keepdim=True)
-        )
+        count = rows.shape[-2]
+        share = rows.new_full((count,), 1.0 / count) if weight is None else _share(weight)
         moments: Moments = {}
-        for name, (a, b) in self.edges.items():
-            left, right = phase.means[a], phase.means[b]
-            if weight is None:
-                moments[name] = _outer(left, right, 1.0 / left.shape[-2])
-            else:
-                moments[name] = _outer(left * share.unsqueeze(-1), right, 1.0)
         for name, layer, statistics in zip(self.names, self.layers, phase.statistics, strict=True):
             assert isinstance(layer, Units)
             means = tuple((share.unsqueeze(-2) @ statistic).squeeze(-2) for statistic in statistics)
             moments |= {f"{name}_{key}": value for key, value in layer.pull(means).items()}
         return moments
+
+    @torch.no_grad()
+    def add_coupling_moment(
+        self, out: Tensor, name: str, phase: Phase, weight: Tensor | None = None, scale: float = 1.0, keep: float = 1.0
+    ) -> Tensor:
+        """out = keep * out + scale * mean over the batch of s_a s_b', for the coupling ``name``; in place."""
+        a, b = self.edges[name]
+        left, right = phase.means[a], phase.means[b]
+        if weight is None:
+            scale /= max(left.shape[-2], right.shape[-2])
+        else:
+            left = left * _share(weight).unsqueeze(-1)
+        if out.dim() == left.dim() == right.dim() == 2:
+            return out.addmm_(left.mT, right, beta=keep, alpha=scale)
+        product = (left.mT @ right).mul_(scale)
+        return out.copy_(product) if keep == 0 else out.mul_(keep).add_(product)
 
     # Energies and weights ----------------------------------------------------------------------------------------
 
@@ -277,7 +292,5 @@ class Machine(nn.Module):
         raise NotImplementedError
 
 
-def _outer(left: Tensor, right: Tensor, scale: float) -> Tensor:
-    if left.dim() == 2:
-        return torch.addmm(left.new_empty(()), left.mT, right, beta=0, alpha=scale)
-    return (left.mT @ right).mul_(scale)
+def _share(weight: Tensor) -> Tensor:
+    return weight / weight.sum(-1, keepdim=True)

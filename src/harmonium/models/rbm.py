@@ -177,7 +177,9 @@ class RBM(Machine):
 
 
 def _parameter(array: Array, name: str) -> Tensor:
-    tensor = torch.as_tensor(array).detach().clone()
+    # torch takes no read-only, big-endian or negatively strided memory.
+    own = array.astype(array.dtype.newbyteorder("=")) if isinstance(array, np.ndarray) else array
+    tensor = torch.as_tensor(own).detach().clone()
     if not tensor.is_floating_point():
         tensor = tensor.float()
     if not bool(torch.isfinite(tensor).all()):

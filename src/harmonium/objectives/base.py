@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -11,10 +11,10 @@ from torch import Tensor
 
 from harmonium.described import Described
 from harmonium.models.batch import Array, as_batch, as_matrix
-from harmonium.models.machine import Machine, Moments
+from harmonium.models.machine import Machine, Moments, Phase
 from harmonium.random import Stream, as_stream
 
-__all__ = ["Batch", "Gradient", "Objective", "ObjectiveState", "gradient"]
+__all__ = ["Batch", "Expectation", "Gradient", "Objective", "ObjectiveState", "gradient"]
 
 ObjectiveState = dict[str, Tensor]
 """What an objective carries from update to update, as flat tensors, so that it can be checkpointed."""
@@ -27,19 +27,70 @@ class Batch(NamedTuple):
     weight: Tensor | None = None
 
 
-@dataclass(frozen=True)
-class Gradient:
-    """Both phases of the gradient of the mean log-likelihood (nats per case), each a dict of moments.
+class Expectation(NamedTuple):
+    """One phase before its moments are taken: a batch of (expected) states of a model, with optional weights."""
 
-    ``difference`` = ``positive`` - ``negative`` is the direction of ascent.
+    model: Machine
+    phase: Phase
+    weight: Tensor | None = None
+
+
+class Gradient:
+    """Both phases of the gradient of the mean log-likelihood, each a dict of moments (nats per case and unit of parameter).
+
+    Args:
+        positive: what the data say: moments, or an `Expectation` whose moments are taken when they are asked for.
+        negative: what the model says, likewise.
     """
 
-    positive: Moments
-    negative: Moments
+    def __init__(self, positive: Moments | Expectation, negative: Moments | Expectation) -> None:
+        self._phases = positive, negative
+
+    @cached_property
+    def positive(self) -> Moments:
+        """Moments under the data, by parameter name."""
+        return _moments(self._phases[0])
+
+    @cached_property
+    def negative(self) -> Moments:
+        """Moments under the model, by parameter name."""
+        return _moments(self._phases[1])
 
     @property
     def difference(self) -> Moments:
+        """Positive minus negative: the direction of ascent."""
         return {name: self.positive[name] - self.negative[name] for name in self.positive}
+
+    @cached_property
+    def layers(self) -> Moments:
+        """The positive moments of the layers alone ("visible_bias", "hidden_bias", ...), which cost no large product."""
+        return _layer_moments(self._phases[0])
+
+    def fill(self, model: Machine) -> None:
+        """Write minus the difference into ``.grad`` of every parameter, reusing its memory."""
+        below = _layer_moments(self._phases[1])
+        for name, parameter in model.parameters_by_name().items():
+            if parameter.grad is None:
+                parameter.grad = torch.empty_like(parameter)
+            grad = parameter.grad
+            if name not in model.edges:
+                torch.sub(below[name], self.layers[name], out=grad)
+                continue
+            for phase, scale, keep in zip(self._phases, (-1.0, 1.0), (0.0, 1.0), strict=True):
+                if isinstance(phase, Expectation):
+                    model.add_coupling_moment(grad, name, phase.phase, phase.weight, scale, keep)
+                elif keep:
+                    grad.add_(phase[name], alpha=scale)
+                else:
+                    torch.mul(phase[name], scale, out=grad)
+
+
+def _moments(phase: Moments | Expectation) -> Moments:
+    return phase.model.moments(phase.phase, phase.weight) if isinstance(phase, Expectation) else phase
+
+
+def _layer_moments(phase: Moments | Expectation) -> Moments:
+    return phase.model.layer_moments(phase.phase, phase.weight) if isinstance(phase, Expectation) else phase
 
 
 class Objective(Described, ABC):
@@ -57,8 +108,7 @@ class Objective(Described, ABC):
     def gradient(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
         """Fill ``.grad`` of every parameter with minus the gradient of the log-likelihood; return both phases."""
         phases = self.phases(model, batch, state, stream)
-        for name, parameter in model.parameters_by_name().items():
-            parameter.grad = torch.sub(phases.negative[name], phases.positive[name])
+        phases.fill(model)
         return phases
 
     def settle(self, model: Machine, state: ObjectiveState) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harmonium.models.machine import Machine
-from harmonium.objectives.base import Batch, Gradient, Objective, ObjectiveState
+from harmonium.objectives.base import Batch, Expectation, Gradient, Objective, ObjectiveState
 from harmonium.paths.path import independent_sample
 from harmonium.random import Stream
 
@@ -30,7 +30,9 @@ class CD(Objective):
     def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
         v = model.sweep((batch.v, *[None] * (len(model.names) - 1)), stream, self.k)[0]
         assert v is not None
-        return Gradient(model.moments(model.infer(batch.v), batch.weight), model.moments(model.infer(v), batch.weight))
+        return Gradient(
+            Expectation(model, model.infer(batch.v), batch.weight), Expectation(model, model.infer(v), batch.weight)
+        )
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class PCD(Objective):
         v = model.sweep((state["chains"], *[None] * (len(model.names) - 1)), stream, self.k)[0]
         assert v is not None
         state["chains"] = v
-        return Gradient(model.moments(model.infer(batch.v), batch.weight), model.moments(model.infer(v)))
+        return Gradient(Expectation(model, model.infer(batch.v), batch.weight), Expectation(model, model.infer(v)))
 
 
 def _positive(who: str, name: str, value: int) -> None:

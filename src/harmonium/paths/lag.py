@@ -48,8 +48,10 @@ def lag_test(machine: Machine, chains: Tensor, stream: Stream, sweeps: int = 200
     elif frozen:
         why = f"the chains did not move at all in {sweeps} sweeps"
     elif passed:
-        why = f"the chains show no drift over {sweeps} sweeps "
+        why = (
+            f"the chains show no drift over {sweeps} sweeps "
             f"(largest of {len(z)} statistics {worst:.1f} standard errors)"
+        )
     else:
         why = (
             f"the chains drift over {sweeps} sweeps ({'free energy' if int(z.abs().argmax()) == 0 else 'overlaps'} by "

@@ -60,7 +60,7 @@ def assert_counts(identity: str, index: Tensor, probability: Tensor) -> None:
     States expected fewer than five times are pooled, as the chi-square approximation asks.
     """
     draws = len(index)
-    expected = probability.double() / probability.sum() * draws
+    expected = probability.detach().double() / float(probability.detach().sum()) * draws
     counts = torch.bincount(index, minlength=len(probability)).double()
     rare = expected < 5
     if bool(rare.any()):

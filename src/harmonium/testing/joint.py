@@ -24,6 +24,7 @@ class Joint:
     ``states[layer]`` (m, n) lists a layer's states; ``index[layer]`` (N,) says which of them each joint state holds.
     """
 
+    @torch.no_grad()
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.finite = [machine.units(layer).finite for layer in range(len(machine.names))]
@@ -42,6 +43,7 @@ class Joint:
         self._energy = machine.joint_energy(state)
         self._coupling = self._energy - own
 
+    @torch.no_grad()
     def log_weights(self, t: float = 1.0, base: Sequence[Natural] | None = None) -> Tensor:
         """-t E(s), or with a base the log-weight at t on the path from it; plus the measure of a grid point, (N,)."""
         if base is None:

@@ -38,6 +38,9 @@ class Callback:
     def on_end(self, training: Training) -> None:
         """After the last update."""
 
+    def on_close(self, training: Training) -> None:
+        """However training ends, by an error or a signal too: release what you hold."""
+
     def columns(self, training: Training) -> set[str] | None:
         """Names of what `on_measure` adds to rows; None: unknown before training."""
         return set() if type(self).on_measure is Callback.on_measure else None
@@ -118,6 +121,10 @@ class Progress(Callback):
 
     transient = True
 
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._notes: dict[str, str] = {}
+
     def on_begin(self, training: Training) -> None:
         from tqdm.auto import tqdm
 
@@ -130,9 +137,10 @@ class Progress(Callback):
 
     def on_epoch(self, training: Training, row: Row) -> None:
         shown = {"pseudo_log_likelihood": "pseudo-LL", "free_energy_gap": "gap", "log_likelihood": "log-LL"}
-        notes = {label: f"{row[key]:.2f}" for key, label in shown.items() if row.get(key) is not None}
+        self._notes |= {label: f"{row[key]:.2f}" for key, label in shown.items() if row.get(key) is not None}
         self._bar.set_description(f"epoch {row['epoch']}/{training.plan.epochs}", refresh=False)
-        self._bar.set_postfix(notes)
+        self._bar.set_postfix(self._notes)
 
-    def on_end(self, training: Training) -> None:
-        self._bar.close()
+    def on_close(self, training: Training) -> None:
+        if self._bar is not None:
+            self._bar.close()

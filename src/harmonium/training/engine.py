@@ -92,6 +92,12 @@ class Training:
 
     def run(self) -> History:
         """Train to the end of the plan, or until a callback asks to stop."""
+        try:
+            return self._run()
+        finally:
+            self._call("on_close")
+
+    def _run(self) -> History:
         started = time.perf_counter() - self.position.seconds
         self._call("on_begin")
         while self.position.epoch < self.plan.epochs and self.stop is None:
@@ -106,8 +112,8 @@ class Training:
         self.guard()
         if self.best is not None:
             self._load(self.best)
-        if "chains" in self.objective_state:
-            self.model.chains = self.objective_state["chains"].clone()
+        else:
+            self._leave_chains()
         self.history.stopped = self.stop
         self._call("on_end")
         return self.history
@@ -229,8 +235,14 @@ class Training:
 
     def keep_best(self, row: Row) -> None:
         """Remember the present parameters as the best, for `run` to return to."""
+        self._leave_chains()  # those of the best model, not of the last
         self.best = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
         self.history.best = dict(row)
+
+    def _leave_chains(self) -> None:
+        """Leave the persistent chains in the model: they represent it when it is judged."""
+        if "chains" in self.objective_state:
+            self.model.chains = self.objective_state["chains"].clone()
 
     def _load(self, state: dict[str, Tensor]) -> None:
         from harmonium.models.store import restore

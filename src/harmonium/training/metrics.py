@@ -69,7 +69,7 @@ class Centered(Metric):
         slopes = [_grad(parameters[f"{name}_bias"]) for name in model.names]
         for name, offset in zip(model.names, offsets, strict=True):
             if self.rate:
-                offset.lerp_(gradient.positive[f"{name}_bias"], self.rate)
+                offset.lerp_(gradient.layers[f"{name}_bias"], self.rate)
         for name, (a, b) in model.edges.items():
             left = torch.stack((offsets[a].expand_as(slopes[a]), slopes[a]), -1)
             right = torch.stack((slopes[b], offsets[b].expand_as(slopes[b])), -2)

@@ -74,7 +74,7 @@ class Sparsity(Penalty):
 
     def apply(self, model: Machine, gradient: Gradient, state: dict[str, Tensor]) -> None:
         parameters = model.parameters_by_name()
-        means = [gradient.positive[f"{name}_bias"] for name in model.names]
+        means = [gradient.layers[f"{name}_bias"] for name in model.names]
         force: dict[int, Tensor] = {}
         for layer, name in enumerate(model.names):
             if layer:

@@ -289,7 +289,9 @@ def _config(training: Training, cases: Cases, validation: Cases | None, fresh: b
         "data": _describe(cases),
         "validation": None if validation is None else _describe(validation),
         "callbacks": [
-            callback_config(callback) for callback in training.callbacks if not isinstance(callback, Progress)
+            callback.config() if type(callback) is Checkpoint else callback_config(callback)
+            for callback in training.callbacks
+            if not isinstance(callback, Progress)
         ],
     }
 

@@ -225,8 +225,7 @@ class Units(nn.Module, ABC):
             zero = np.zeros_like(slope[0])
             return np.ones(shape, slope[0].dtype), slope[0], zero, slope[-1], zero
         t = line.t if line.t.dtype == x.dtype else line.t.to(x.dtype)
-        if points == 0 or line.t.dim() == x.dim():
-            t = t.expand((*x.shape[:-1], points) if points else x.shape[:-1])
+        t = t.expand((*x.shape[:-1], points) if points and line.t.dim() == x.dim() else x.shape[:-1])
         slope = [self._array(eta, x) for eta in line.slope]
         start = [self._array(eta, x) for eta in line.start]
         return t.reshape(shape).numpy(), slope[0], start[0], slope[-1], start[-1]
