@@ -15,7 +15,19 @@ def test_children_are_pure() -> None:
 
 
 def test_names_and_seeds_make_other_keys() -> None:
-    paths: list[tuple[str | int, ...]] = [(), ("a",), ("b",), ("a", "b"), ("b", "a"), ("ab",), (1,), ("1",), ("a", 1), ("a", "1"), ("a\x1f'b'",)]
+    paths: list[tuple[str | int, ...]] = [
+        (),
+        ("a",),
+        ("b",),
+        ("a", "b"),
+        ("b", "a"),
+        ("ab",),
+        (1,),
+        ("1",),
+        ("a", 1),
+        ("a", "1"),
+        ("a\x1f'b'",),
+    ]
     keys = {Stream(seed, *path).key for seed in (0, 1, -1, 10, 2**70) for path in paths}
     assert len(keys) == 5 * len(paths)
     assert all(0 <= key < 2**64 for key in keys)
@@ -41,7 +53,7 @@ def test_the_cursor() -> None:
 
 @pytest.mark.parametrize("seed", [True, 1.0, "1", None])
 def test_other_seeds_are_refused(seed: object) -> None:
-    with pytest.raises(TypeError, match="seed must be an int or a harmonium.Stream, found"):
+    with pytest.raises(TypeError, match=r"seed must be an int or a harmonium\.Stream, found"):
         Stream(seed)  # type: ignore[arg-type]
 
 

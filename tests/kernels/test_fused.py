@@ -13,7 +13,6 @@ from harmonium.kernels import portable
 from harmonium.random import Draw
 from harmonium.units import Bernoulli, Gaussian
 
-
 ROWS, UNITS, DRAW = 100, 40_000, Draw(1234, 7)
 
 

@@ -33,7 +33,11 @@ def test_known_answers_fused(key: tuple[int, ...], counter: tuple[int, ...], ans
 
 @pytest.mark.parametrize(("key", "counter", "answer"), KNOWN)
 def test_known_answers_portable(
-    key: tuple[int, ...], counter: tuple[int, ...], answer: tuple[int, ...], monkeypatch: pytest.MonkeyPatch, device: torch.device
+    key: tuple[int, ...],
+    counter: tuple[int, ...],
+    answer: tuple[int, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    device: torch.device,
 ) -> None:
     # Counter word 0 is a unit's block, which a test cannot set: let torch count from it.
     monkeypatch.setattr(portable, "split", lambda *_: (*key, *counter[2:]))

@@ -16,7 +16,9 @@ def compiled(function: Any) -> Any:
     return numba.njit(function)
 
 
-@pytest.mark.parametrize(("dtype", "low", "high", "error"), [(np.float32, -86.0, 88.0, 1.3e-7), (np.float64, -700.0, 709.0, 4e-16)])
+@pytest.mark.parametrize(
+    ("dtype", "low", "high", "error"), [(np.float32, -86.0, 88.0, 1.3e-7), (np.float64, -700.0, 709.0, 4e-16)]
+)
 def test_exp(dtype: type, low: float, high: float, error: float) -> None:
     @numba.njit
     def loop(x: Any, out: Any) -> None:
@@ -45,7 +47,9 @@ def test_exp_flushes_and_never_fails(dtype: type, floor: float) -> None:
 
 def test_ndtri() -> None:
     loop = compiled(lambda u: scalar.ndtri(u))
-    u = np.concatenate([np.linspace(0.0005, 0.9995, 4001), 10.0 ** -np.arange(1.0, 11.0), 1 - 10.0 ** -np.arange(1.0, 9.0), [0.5]])
+    u = np.concatenate(
+        [np.linspace(0.0005, 0.9995, 4001), 10.0 ** -np.arange(1.0, 11.0), 1 - 10.0 ** -np.arange(1.0, 9.0), [0.5]]
+    )
     found = np.array([loop(value) for value in u])
     # AS 241 claims 1e-16 relative; 1 - u costs the upper tail some digits on either side
     assert np.allclose(found, special.ndtri(u), rtol=2e-15 * 8, atol=1e-15)

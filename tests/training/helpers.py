@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -95,7 +96,7 @@ def momentum(parameters: list[torch.Tensor]) -> torch.optim.Optimizer:
 
 
 def everything(seconds: float) -> dict[str, Any]:
-    """Persistent chains, Adam, a diagonal metric, sparsity, dynamic binarisation, the best model kept; loaded by name."""
+    """Persistent chains, Adam, a diagonal metric, sparsity, dynamic binarisation, the best model kept; named data."""
     data = hm.data.load("digits", binarize="dynamic")
     return {
         "model": hm.RBM(64, 8),
@@ -147,7 +148,11 @@ def loaded(seconds: float) -> dict[str, Any]:
     }
 
 
-RECIPES: dict[str, Callable[[float], dict[str, Any]]] = {"everything": everything, "stopping": stopping, "loaded": loaded}
+RECIPES: dict[str, Callable[[float], dict[str, Any]]] = {
+    "everything": everything,
+    "stopping": stopping,
+    "loaded": loaded,
+}
 
 
 def begin(recipe: str, out: Path | None, seconds: float = 60.0, **changes: Any) -> tuple[hm.Machine, hm.History]:
@@ -187,10 +192,14 @@ class Server:
         )
         self._answer()
 
-    def start(self, recipe: str, out: Path, seconds: float) -> int:
-        """Train in the folder, or go on there, in a child; its process id."""
+    def start(self, recipe: str, out: Path, seconds: float = 60.0, end: tuple[int, float | str] | None = None) -> int:
+        """Train in the folder, or go on there, in a child; its process id.
+
+        ``end`` is a signal and when to send it: after so many seconds, or once a file of the run holds something.  The
+        server sends it, which alone knows that the process has not been replaced by another of the same number.
+        """
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps([recipe, str(out), seconds]) + "\n")
+        self._process.stdin.write(json.dumps([recipe, str(out), seconds, end]) + "\n")
         self._process.stdin.flush()
         return int(self._answer())
 
@@ -198,8 +207,8 @@ class Server:
         """The exit code of the child, as subprocess has it: minus the signal that ended it."""
         return int(self._answer())
 
-    def run(self, recipe: str, out: Path, seconds: float = 60.0) -> int:
-        self.start(recipe, out, seconds)
+    def run(self, recipe: str, out: Path, seconds: float = 60.0, end: tuple[int, float | str] | None = None) -> int:
+        self.start(recipe, out, seconds, end)
         return self.wait()
 
     def __enter__(self) -> Self:
@@ -223,12 +232,24 @@ def _serve() -> None:
         begin(recipe, None, epochs=1)
     print("ready", flush=True)
     for line in sys.stdin:
-        recipe, out, seconds = json.loads(line)
+        recipe, out, seconds, end = json.loads(line)
+        started = time.monotonic()
         child = os.fork()
         if child == 0:
             os._exit(_child(recipe, Path(out), seconds))
         print(child, flush=True)
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        while not (ended := os.waitpid(child, os.WNOHANG))[0]:
+            time.sleep(0.002)
+            if end is not None and _due(end[1], Path(out), time.monotonic() - started):
+                os.kill(child, end[0])
+                end = None
+        print(os.waitstatus_to_exitcode(ended[1]), flush=True)
+
+
+def _due(when: float | str, out: Path, elapsed: float) -> bool:
+    if isinstance(when, str):
+        return (out / when).exists() and (out / when).stat().st_size > 0
+    return elapsed >= when
 
 
 def _child(recipe: str, out: Path, seconds: float) -> int:

@@ -13,6 +13,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,16 +34,27 @@ def server() -> Iterator[Server]:
         yield server
 
 
+@dataclass
+class Reference:
+    """A run that was never stopped, under the conditions of those that will be."""
+
+    folder: Path
+    seconds: float
+
+
 @pytest.fixture(scope="module")
-def references(server: Server, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Runs that were never stopped, under the conditions of those that will be."""
+def references(server: Server, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Reference]:
     folder = tmp_path_factory.mktemp("references")
+    found = {}
     for recipe in RECIPES:
+        started = time.monotonic()
         assert server.run(recipe, folder / recipe) == 0
-    return {recipe: folder / recipe for recipe in RECIPES}
+        found[recipe] = Reference(folder / recipe, time.monotonic() - started)
+    return found
 
 
-def check_equal(out: Path, reference: Path) -> None:
+def check_equal(out: Path, expected_run: Reference) -> None:
+    reference = expected_run.folder
     assert same(stored(out), stored(reference))
     assert rows(out) == rows(reference)
     state, meta = read_tensors(out / "checkpoint.safetensors")
@@ -162,21 +174,16 @@ def test_every_update_is_checkpointed_with_seconds_zero_and_none_with_a_long_int
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_killed_at_any_moment_it_ends_as_if_never_stopped(
-    server: Server, references: dict[str, Path], recipe: str, tmp_path: Path
+    server: Server, references: dict[str, Reference], recipe: str, tmp_path: Path
 ) -> None:
     draw = random.Random(recipe)
     out = tmp_path / "run"
-    kills = 0
-    for seconds in (60.0, 0.0, 0.0, 0.0):  # only the first is stored: the interval belongs to the config
-        if seconds == 0.0:
-            change_interval(out, draw.choice((0.0, 0.0, 0.05)))
-        child = server.start(recipe, out, seconds)
-        time.sleep(draw.uniform(0.01, 0.5))
-        os.kill(child, signal.SIGKILL)
-        code = server.wait()
-        assert code in (0, -signal.SIGKILL)
-        kills += code == -signal.SIGKILL
-    assert kills >= 2, "the trainings ended before they could be killed: lengthen them"
+    codes = []
+    for seconds in (60.0, 0.0, 0.03, 0.0):
+        change_interval(out, seconds)
+        moment = draw.uniform(0.02, 0.7) * references[recipe].seconds
+        codes.append(server.run(recipe, out, seconds, (signal.SIGKILL, moment)))
+    assert set(codes) <= {0, -signal.SIGKILL} and codes[0] != 0
     assert server.run(recipe, out) == 0
     check_equal(out, references[recipe])
 
@@ -185,16 +192,14 @@ def test_killed_at_any_moment_it_ends_as_if_never_stopped(
 @pytest.mark.parametrize("attempt", range(4))
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_killed_again_and_again_it_ends_as_if_never_stopped(
-    server: Server, references: dict[str, Path], recipe: str, attempt: int, tmp_path: Path
+    server: Server, references: dict[str, Reference], recipe: str, attempt: int, tmp_path: Path
 ) -> None:
     draw = random.Random(f"{recipe} {attempt}")
     out = tmp_path / "run"
     for _ in range(8):
         change_interval(out, draw.choice((0.0, 0.02, 0.1)))
-        child = server.start(recipe, out, draw.choice((0.0, 0.1, 60.0)))
-        time.sleep(draw.uniform(0.0, 0.6))
-        os.kill(child, signal.SIGKILL)
-        assert server.wait() in (0, -signal.SIGKILL)
+        moment = draw.uniform(0.0, 0.8) * references[recipe].seconds
+        assert server.run(recipe, out, draw.choice((0.0, 0.1, 60.0)), (signal.SIGKILL, moment)) in (0, -signal.SIGKILL)
     assert server.run(recipe, out) == 0
     check_equal(out, references[recipe])
 
@@ -213,28 +218,26 @@ def change_interval(out: Path, seconds: float) -> None:
 @pytest.mark.parametrize("recipe", RECIPES)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_with_a_checkpoint(
-    server: Server, references: dict[str, Path], recipe: str, number: int, tmp_path: Path
+    server: Server, references: dict[str, Reference], recipe: str, number: int, tmp_path: Path
 ) -> None:
-    out = tmp_path / "run"
-    child = server.start(recipe, out, 60.0)
-    deadline = time.monotonic() + 30
-    while not (out / "metrics.jsonl").exists() or not (out / "metrics.jsonl").read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    os.kill(child, number)
-    assert server.wait() == number  # the child returns the number that InterruptedRunError names
+    for attempt in range(5):  # a busy machine may send it too late
+        out = tmp_path / f"run{attempt}"
+        code = server.run(recipe, out, end=(number, "metrics.jsonl"))
+        if code != 0:
+            break
+    assert code == number  # the child returns the number that InterruptedRunError names
     assert (out / "checkpoint.safetensors").exists() and not (out / "model.safetensors").exists()
     assert server.run(recipe, out) == 0
     check_equal(out, references[recipe])
 
 
-def test_the_config_alone_is_enough(server: Server, references: dict[str, Path], tmp_path: Path) -> None:
+def test_the_config_alone_is_enough(server: Server, references: dict[str, Reference], tmp_path: Path) -> None:
     out = tmp_path / "run"
     assert server.run("everything", out) == 0
     for name in ("checkpoint.safetensors", "model.safetensors", "metrics.jsonl", "run.json"):
         (out / name).unlink()
     assert server.run("everything", out) == 0
-    expected = references["everything"]
+    expected = references["everything"].folder
     assert same(stored(out), stored(expected)) and rows(out) == rows(expected)
 
 
@@ -283,7 +286,7 @@ class Fail(hm.Callback):
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_a_complete_run_is_returned_as_it_ended(server: Server, recipe: str, tmp_path: Path) -> None:
+def test_a_complete_run_is_returned_as_it_ended(recipe: str, tmp_path: Path) -> None:
     out = tmp_path / "run"
     model, history = begin(recipe, out)
     again, same_history = go_on(recipe, out)
@@ -292,8 +295,8 @@ def test_a_complete_run_is_returned_as_it_ended(server: Server, recipe: str, tmp
     assert (history.stopped is not None) == (recipe == "stopping")
 
 
-def test_early_stopping_goes_on_counting(server: Server, references: dict[str, Path]) -> None:
-    meta = read_tensors(references["stopping"] / "checkpoint.safetensors")[1]["checkpoint"]
+def test_early_stopping_goes_on_counting(references: dict[str, Reference]) -> None:
+    meta = read_tensors(references["stopping"].folder / "checkpoint.safetensors")[1]["checkpoint"]
     assert meta["history"]["stopped"].startswith("no better pseudo_log_likelihood since epoch")
     assert len(meta["history"]["rows"]) - meta["history"]["best"]["epoch"] == 8
 
@@ -334,9 +337,9 @@ def test_own_callbacks_must_be_passed_again(tmp_path: Path) -> None:
     out = tmp_path / "run"
     with pytest.raises(InterruptedRunError):
         small(out, callbacks=[stop_at(5), hm.Monitor(), Drift()])
-    with pytest.raises(ValueError, match=r"2 callbacks of your own.*found 0 \(known without being passed: Monitor, Check"):
+    with pytest.raises(ValueError, match=r"2 callbacks of your own.*found 0 \(known without .*: Monitor, Check"):
         hm.resume(out, data=patterns())
-    with pytest.raises(ValueError, match="2 callbacks of your own.*found 3"):
+    with pytest.raises(ValueError, match=r"2 callbacks of your own.*found 3"):
         hm.resume(out, data=patterns(), callbacks=[stop_at(99), hm.Monitor(), Drift()])
     whole, history = small(tmp_path / "whole", callbacks=[Drift()])
     model, resumed = hm.resume(out, data=patterns(), callbacks=[stop_at(99), Drift()])
@@ -371,7 +374,7 @@ class Slow(hm.CD):
 def test_an_own_objective_must_be_passed_again(tmp_path: Path) -> None:
     whole, _ = small(tmp_path / "whole", objective=Slow(k=2))
     interrupted(tmp_path / "run", objective=Slow(k=2))
-    with pytest.raises(ValueError, match="'Slow', which only you can build: pass it to harmonium.resume again"):
+    with pytest.raises(ValueError, match=r"'Slow', which only you can build: pass it to harmonium\.resume again"):
         hm.resume(tmp_path / "run", data=patterns())
     model, _ = hm.resume(tmp_path / "run", data=patterns(), objective=Slow(k=2))
     assert same(tensors(model), tensors(whole))
@@ -411,21 +414,21 @@ def test_no_run_to_resume(tmp_path: Path) -> None:
 
 def test_the_place_of_the_folder_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("precious")
-    with pytest.raises(OSError, match="cannot make the folder .*run: .* Choose another"):
+    with pytest.raises(OSError, match=r"cannot make the folder .*run: .* Choose another"):
         small(tmp_path / "run")
     assert (tmp_path / "run").read_text() == "precious"
 
 
 def test_a_second_process_in_the_folder_is_refused(server: Server, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    child = server.start("loaded", out, 60.0)
+    child = server.start("loaded", out, 0.0)
     try:
         deadline = time.monotonic() + 30
         while not (out / "config.json").exists():
             assert time.monotonic() < deadline
             time.sleep(0.005)
         os.kill(child, signal.SIGSTOP)
-        with pytest.raises(RunInUseError, match="another process is training in .*run: wait for it"):
+        with pytest.raises(RunInUseError, match=r"another process is training in .*run: wait for it"):
             go_on("loaded", out)
         with pytest.raises(RunInUseError, match="another process is training"):
             small(out)
@@ -527,9 +530,10 @@ def test_a_full_disk_keeps_the_earlier_checkpoint(tmp_path: Path, monkeypatch: p
         sync(handle)
 
     whole, _ = small(tmp_path / "whole")
-    with monkeypatch.context() as patch, pytest.raises(OSError, match="cannot write .*checkpoint.* Free space") as caught:
-        patch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(OSError, match=r"cannot write .*checkpoint.* Free space") as caught:
         small(out, callbacks=[Fill(), Checkpoint(seconds=0)])
+    full = False
     assert caught.value.errno == errno.ENOSPC and "earlier file is unchanged" in str(caught.value)
     assert read_tensors(path)[1]["checkpoint"]["position"]["update"] == 5
     assert not list(out.glob(".checkpoint*"))
@@ -543,7 +547,7 @@ def test_other_conditions_are_warned_of(tmp_path: Path) -> None:
     interrupted(out)
     run = json.loads((out / "run.json").read_text())
     (out / "run.json").write_text(json.dumps(run | {"threads": 97, "torch": "1.0", "command": ["other"]}))
-    with pytest.warns(UserWarning, match=r"other conditions \(torch 1\.0 -> .*, threads 97 -> \d+\): results agree up to"):
+    with pytest.warns(UserWarning, match=r"other conditions \(torch 1\.0 -> .*, threads 97 -> \d+\): results"):
         hm.resume(out, data=patterns())
     (out / "run.json").write_text(json.dumps(run))
     hm.resume(out, data=patterns())  # warnings are errors here
@@ -646,7 +650,8 @@ def test_a_program_that_is_interrupted_says_how_to_go_on(tmp_path: Path) -> None
         hm.fit(hm.RBM(12, 4), rng.random((400, 12)) < 0.5, epochs=10**6, out=sys.argv[1])
     """
     out = tmp_path / "run"
-    child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(program), str(out)], stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", textwrap.dedent(program), str(out)]
+    child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         deadline = time.monotonic() + 60
         while not (out / "metrics.jsonl").exists():
@@ -665,7 +670,7 @@ def test_a_diverging_run_keeps_its_last_good_checkpoint(tmp_path: Path) -> None:
     out = tmp_path / "run"
     data = np.random.default_rng(0).normal(size=(50, 6)) * 30
     with pytest.raises(hm.DivergedError):
-        small(out, model=hm.RBM(hm.Gaussian(6), 4), data=data, learning_rate=1e6, callbacks=[Checkpoint(seconds=0)])
+        small(out, model=hm.RBM(hm.Gaussian(6), 4), data=data, learning_rate=1e12, callbacks=[Checkpoint(seconds=0)])
     files = [out / name for name in ("checkpoint.safetensors", "model.safetensors") if (out / name).exists()]
     for path in files:
         for name, tensor in read_tensors(path)[0].items():

@@ -61,13 +61,13 @@ class Cases:
         "_order",
         "_pages",
         "_sampler",
-        "standard",
         "_summary",
         "_values",
         "binarization",
         "log_jacobian",
         "shape",
         "source",
+        "standard",
     )
 
     def __init__(

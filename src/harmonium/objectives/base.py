@@ -36,7 +36,7 @@ class Expectation(NamedTuple):
 
 
 class Gradient:
-    """Both phases of the gradient of the mean log-likelihood, each a dict of moments (nats per case and unit of parameter).
+    """Both phases of the gradient of the mean log-likelihood, each a dict of moments (nats per case).
 
     Args:
         positive: what the data say: moments, or an `Expectation` whose moments are taken when they are asked for.
@@ -63,7 +63,7 @@ class Gradient:
 
     @cached_property
     def layers(self) -> Moments:
-        """The positive moments of the layers alone ("visible_bias", "hidden_bias", ...), which cost no large product."""
+        """The positive moments of the layers alone ("visible_bias", "hidden_bias", ...): no large product."""
         return _layer_moments(self._phases[0])
 
     def fill(self, model: Machine) -> None:

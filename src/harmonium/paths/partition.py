@@ -117,9 +117,11 @@ def log_partition(
     start = start[torch.linspace(0, len(start) - 1, min(chains, len(start)), device=start.device).round().long()]
     lag = lag_test(machine, start, stream.child("lag"))
     # Both directions walk in one batch, each row on its own schedule: one larger product is faster than two.
-    walk = torch.cat((t.unsqueeze(-1).expand(-1, chains), t.flip(0).unsqueeze(-1).expand(-1, len(start))), -1)
+    rising, falling = t.unsqueeze(-1).expand(-1, chains), t.flip(0).unsqueeze(-1).expand(-1, len(start))
+    walk = torch.cat((rising, falling), -1)
     both = tuple(
-        None if s is None or reached is None else torch.cat((s, reached)) for s, reached in zip(state, _kept(path, lag.chains), strict=True)
+        None if s is None or reached is None else torch.cat((s, reached))
+        for s, reached in zip(state, _kept(path, lag.chains), strict=True)
     )
     log_weights = anneal(path, walk, both, stream.child("anneal")).log_weights
     forward, reverse = log_weights[:chains], log_weights[chains:]

@@ -112,8 +112,8 @@ class Training:
         self.guard()
         if self.best is not None:
             self._load(self.best)
-        else:
-            self._leave_chains()
+        elif "chains" in self.objective_state:  # they represent the model when it is judged
+            self.model.chains = self.objective_state["chains"].clone()
         self.history.stopped = self.stop
         self._call("on_end")
         return self.history
@@ -235,14 +235,9 @@ class Training:
 
     def keep_best(self, row: Row) -> None:
         """Remember the present parameters as the best, for `run` to return to."""
-        self._leave_chains()  # those of the best model, not of the last
-        self.best = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+        chains = {"chains": self.objective_state["chains"]} if "chains" in self.objective_state else {}
+        self.best = {name: tensor.clone() for name, tensor in (self.model.state_dict() | chains).items()}
         self.history.best = dict(row)
-
-    def _leave_chains(self) -> None:
-        """Leave the persistent chains in the model: they represent it when it is judged."""
-        if "chains" in self.objective_state:
-            self.model.chains = self.objective_state["chains"].clone()
 
     def _load(self, state: dict[str, Tensor]) -> None:
         from harmonium.models.store import restore
