@@ -138,6 +138,32 @@ def test_gradient_shows_the_bias(make_rbm: Make) -> None:
         hm.gradient(rbm, [[0.5, 0, 0, 0]])
 
 
+def test_a_gradient_is_of_the_moment_it_was_taken() -> None:
+    """What happens to the model and the cases later does not reach back."""
+    rbm = hm.RBM(hm.Gaussian(2), 2, dtype=torch.float64, seed=1)
+    v = torch.tensor([[1.0, 2.0], [-0.5, 3.0]], dtype=torch.float64)
+    early, late = (hm.gradient(rbm, v, seed=3) for _ in range(2))
+    expected = {name: value.clone() for name, value in early.difference.items()}
+    with torch.no_grad():
+        for parameter in rbm.parameters():
+            parameter += 1
+    v.zero_()
+    assert all(torch.equal(late.difference[name], value) for name, value in expected.items())
+
+
+def test_grad_is_refilled_not_added_to(make_rbm: Make) -> None:
+    rbm = make_rbm(4, 3)
+    for objective in (CD(1), PCD(1, chains=9), Exact()):
+        state = objective.begin(rbm, Stream(1))
+        for rows in (5, 3):
+            found = objective.gradient(rbm, Batch(cases(rows, 4)), state, Stream(rows))
+            for name, parameter in rbm.parameters_by_name().items():
+                assert parameter.grad is not None
+                assert parameter.grad.numpy() == pytest.approx(-found.difference[name].detach().numpy(), abs=1e-14)
+        for name in ("visible_bias", "hidden_bias"):
+            assert torch.equal(found.layers[name], found.positive[name])
+
+
 @pytest.mark.parametrize("value", [0, -1, 1.0, True, "2"])
 def test_settings_are_checked(value: object) -> None:
     for make, message in (

@@ -102,9 +102,9 @@ class WrongMoments(RBM):
 
 
 class IgnoresWeights(RBM):
-    def moments(self, phase: Any, weight: Tensor | None = None) -> Moments:
-        uniform = phase.means[0].shape[-2] == 7  # the batch of cases only
-        return super().moments(phase, None if uniform else weight)
+    def layer_moments(self, phase: Any, weight: Tensor | None = None) -> Moments:
+        cases = phase.means[0].shape[-2] == 7  # the batch of cases, not the enumeration
+        return super().layer_moments(phase, None if cases else weight)
 
 
 class Synchronous(RBM):

@@ -177,13 +177,18 @@ def test_killed_at_any_moment_it_ends_as_if_never_stopped(
     server: Server, references: dict[str, Reference], recipe: str, tmp_path: Path
 ) -> None:
     draw = random.Random(recipe)
-    out = tmp_path / "run"
-    codes = []
-    for seconds in (60.0, 0.0, 0.03, 0.0):
-        change_interval(out, seconds)
-        moment = draw.uniform(0.02, 0.7) * references[recipe].seconds
-        codes.append(server.run(recipe, out, seconds, (signal.SIGKILL, moment)))
-    assert set(codes) <= {0, -signal.SIGKILL} and codes[0] != 0
+    for attempt in range(5):  # a machine that was busy and is no more may be done before it is killed: again, sooner
+        out = tmp_path / f"run{attempt}"
+        codes = []
+        for seconds in (60.0, 0.0, 0.03, 0.0):
+            change_interval(out, seconds)
+            moment = draw.uniform(0.02, 0.7) * references[recipe].seconds / 2**attempt
+            codes.append(server.run(recipe, out, seconds, (signal.SIGKILL, moment)))
+        assert set(codes) <= {0, -signal.SIGKILL}
+        if codes.count(-signal.SIGKILL) > 1:
+            break
+    else:
+        pytest.fail("the trainings end before they can be killed: lengthen them")
     assert server.run(recipe, out) == 0
     check_equal(out, references[recipe])
 

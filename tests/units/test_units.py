@@ -127,6 +127,16 @@ def test_extreme_inputs_stay_finite(dtype: torch.dtype) -> None:
     assert np.array_equal(s[:, :4].numpy(), np.tile([1, 0, 1, 0], (1000, 1)))
 
 
+def test_means_are_differentiable_in_the_parameters() -> None:
+    """Also where the input needs no gradient: d mean / d bias is the variance."""
+    x = torch.linspace(-2, 2, 12, dtype=torch.float64).view(4, 3)
+    for units in (Bernoulli(3, dtype=torch.float64), Gaussian(3, dtype=torch.float64)):
+        (slope,) = torch.autograd.grad(units.mean(x.clone()).sum(), units.bias)
+        assert slope.numpy() == pytest.approx(units.variance(x).detach().sum(0).numpy(), rel=1e-12)
+        (slope,) = torch.autograd.grad(units.cumulant(x.clone()).sum(), units.bias)
+        assert slope.numpy() == pytest.approx(units.mean(x.clone()).detach().sum(0).numpy(), rel=1e-12)
+
+
 def test_device(device: torch.device) -> None:
     """Portable code on any device agrees with the loops of the CPU."""
     for units in (Bernoulli(5), Gaussian(5)):

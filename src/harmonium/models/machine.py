@@ -243,7 +243,7 @@ class Machine(nn.Module):
             if line is None:
                 total = total + units.exponent(s)
                 continue
-            slope, start = units.exponent(s, line.slope), units.exponent(s, line.start)
+            slope, start = units.exponents(s, (line.slope, line.start)).unbind(-1)
             if line.t.dim() == s.dim():
                 slope, start = slope.unsqueeze(-1), start.unsqueeze(-1)
             total = total + start + line.t.double() * slope

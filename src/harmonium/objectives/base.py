@@ -150,4 +150,5 @@ def gradient(
     weight = None if sample_weight is None else as_matrix(sample_weight, "sample_weight", model.dtype, model.device)
     state = objective.begin(model, stream.child("begin"))
     with torch.no_grad():
-        return objective.phases(model, Batch(batch, weight), state, stream.child("objective"))
+        phases = objective.phases(model, Batch(batch, weight), state, stream.child("objective"))
+        return Gradient(phases.positive, phases.negative)  # now: the model and v may change later

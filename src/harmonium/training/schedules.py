@@ -36,8 +36,8 @@ class Linear(Schedule):
 
     Falling to zero lets persistent chains catch up with the model (Tieleman 2008).
 
-    >>> Linear(0.1)(0.25)
-    0.075
+    >>> Linear(0.1)(0.5)
+    0.05
     """
 
     start: float

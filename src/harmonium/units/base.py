@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -181,9 +182,16 @@ class Units(nn.Module, ABC):
 
     def exponent(self, s: Tensor, natural: Natural | None = None) -> Tensor:
         """sum_k eta_k . T_k(s), shape (..., batch), in float64: minus the energy, up to the base measure."""
-        natural = self.natural() if natural is None else natural
-        terms = zip(natural, self.statistics(s), strict=True)
-        return sum((statistic.double() @ eta.double().unsqueeze(-1)).squeeze(-1) for eta, statistic in terms)  # type: ignore[return-value]
+        return self.exponents(s, (self.natural() if natural is None else natural,))[..., 0]
+
+    def exponents(self, s: Tensor, naturals: Sequence[Natural]) -> Tensor:
+        """`exponent` for several sets of natural parameters at once, shape (..., batch, sets)."""
+        total: Tensor | None = None
+        for k, statistic in enumerate(self.statistics(s)):
+            term = statistic.double() @ torch.stack([natural[k].double() for natural in naturals], -1)
+            total = term if total is None else total + term
+        assert total is not None
+        return total
 
     def energy(self, s: Tensor) -> Tensor:
         """Energy of states from this layer alone, shape (..., batch), float64."""

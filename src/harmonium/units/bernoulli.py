@@ -41,8 +41,8 @@ class Bernoulli(Units):
         dtype: float32 or float64.
 
     >>> import torch, harmonium as hm
-    >>> hm.Bernoulli(3).mean(torch.zeros(1, 3))
-    tensor([[0.5000, 0.5000, 0.5000]])
+    >>> hm.Bernoulli(3).mean(torch.zeros(1, 3)).tolist()
+    [[0.5, 0.5, 0.5]]
     """
 
     finite = True

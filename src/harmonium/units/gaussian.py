@@ -48,8 +48,8 @@ class Gaussian(Units):
         dtype: float32 or float64.
 
     >>> import torch, harmonium as hm
-    >>> hm.Gaussian(2).mean(torch.tensor([[0.5, -1.0]]))
-    tensor([[ 0.5000, -1.0000]])
+    >>> hm.Gaussian(2).mean(torch.tensor([[0.5, -1.0]])).tolist()
+    [[0.5, -1.0]]
     """
 
     loops = Loops(sampler(_draw), mapper(_mean), summer(_split))
