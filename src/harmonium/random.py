@@ -9,6 +9,7 @@ threads, on chunks or on the device, and two consumers with different names can 
 from __future__ import annotations
 
 import hashlib
+import operator
 from typing import NamedTuple
 
 __all__ = ["Draw", "Stream", "as_stream"]
@@ -50,13 +51,14 @@ class Stream:
     __slots__ = ("first", "key", "path", "seed", "step")
 
     def __init__(self, seed: int, *path: str | int, step: int = 0, first: int = 0) -> None:
-        if isinstance(seed, bool) or not isinstance(seed, int):
-            raise TypeError(f"seed must be an int or a harmonium.Stream, found {type(seed).__name__}")
-        self.seed = seed
-        self.path = path
+        if isinstance(seed, bool) or not hasattr(seed, "__index__"):
+            raise TypeError(f"seed must be an int or a harmonium.Stream, found {seed!r}")
+        self.seed = operator.index(seed)
+        # A NumPy integer names the same stream as the int it equals.
+        self.path = tuple(name if isinstance(name, str) else operator.index(name) for name in path)
         self.step = step
         self.first = first
-        self.key = _hash(seed, path)
+        self.key = _hash(self.seed, self.path)
 
     def child(self, *names: str | int) -> Stream:
         """An independent stream named below this one.  Pure: it does not depend on where this cursor stands."""
@@ -75,7 +77,7 @@ class Stream:
 
 def as_stream(seed: int | Stream) -> Stream:
     """An int becomes the root stream of that seed; a `Stream` is passed through."""
-    return seed if isinstance(seed, Stream) else Stream(int(seed))
+    return seed if isinstance(seed, Stream) else Stream(seed)
 
 
 def _hash(seed: int, path: tuple[str | int, ...]) -> int:

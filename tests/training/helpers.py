@@ -8,17 +8,27 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import pytest
 import torch
 
 import harmonium as hm
 from harmonium.training.runs import Checkpoint, InterruptedRunError
 
 Tensors = dict[str, torch.Tensor]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Small products gain nothing by a second thread, and wait long for one whose core is taken."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def bars() -> np.ndarray:

@@ -12,6 +12,7 @@ import harmonium as hm
 from harmonium.training.runs import Checkpoint
 
 from .helpers import Tensors, clusters, patterns, same, tensors, trained
+from .helpers import one_thread as one_thread
 
 
 class Score(hm.Callback):

@@ -20,6 +20,7 @@ from harmonium.objectives import Batch, Gradient
 from harmonium.training.runs import Checkpoint
 
 from .helpers import Tensors, bars, clusters, patterns, same, tensors, trained
+from .helpers import one_thread as one_thread
 
 
 class Recorder(hm.CD):

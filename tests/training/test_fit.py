@@ -14,6 +14,7 @@ from scipy import sparse
 import harmonium as hm
 
 from .helpers import bars, clusters, patterns, same, tensors, trained
+from .helpers import one_thread as one_thread
 
 UNIFORM = -32 * 16 * np.log(2)  # -355 nats: what knowing nothing is worth on bars and stripes
 BOUND = -108.131  # the entropy of the 32 cases
@@ -313,24 +314,19 @@ def test_a_stream_may_be_the_seed() -> None:
 
 
 def test_four_threads_at_once_train_as_one_after_the_other() -> None:
-    threads_before = torch.get_num_threads()
-    torch.set_num_threads(1)  # which one of several BLAS threads sums what is not what is tested
-    try:
-        options = {"epochs": 8, "hidden": 7, "batch_size": 10}
-        expected = [trained(patterns(seed=seed), seed=seed, **options) for seed in range(4)]
-        found: list[Any] = [None] * 4
+    options = {"epochs": 8, "hidden": 7, "batch_size": 10}
+    expected = [trained(patterns(seed=seed), seed=seed, **options) for seed in range(4)]
+    found: list[Any] = [None] * 4
 
-        def work(seed: int) -> None:
-            found[seed] = trained(patterns(seed=seed), seed=seed, **options)
+    def work(seed: int) -> None:
+        found[seed] = trained(patterns(seed=seed), seed=seed, **options)
 
-        threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(60)
-        assert [same(a, b) for a, b in zip(found, expected, strict=True)] == [True] * 4
-    finally:
-        torch.set_num_threads(threads_before)
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert [same(a, b) for a, b in zip(found, expected, strict=True)] == [True] * 4
 
 
 # ------------------------------------------------------------------------------------------------------------- refusals

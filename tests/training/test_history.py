@@ -7,6 +7,7 @@ import pytest
 import harmonium as hm
 
 from .helpers import patterns
+from .helpers import one_thread as one_thread
 
 
 def test_columns() -> None:

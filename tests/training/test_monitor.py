@@ -11,6 +11,7 @@ import torch
 import harmonium as hm
 
 from .helpers import Drift, clusters, patterns, same, tensors, trained
+from .helpers import one_thread as one_thread
 
 
 @pytest.mark.parametrize("objective", [hm.CD(), hm.PCD(chains=25)], ids=["CD", "PCD"])

@@ -16,8 +16,10 @@ The body of each row is a function of its own because LLVM then proves that its 
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,8 +36,22 @@ OPTIONS: dict[str, Any] = {"nogil": True, "cache": True, "fastmath": {"contract"
 Scalar = Callable[..., Any]
 
 
+def _stamp(function: Scalar) -> int:
+    """Hash of the source of a scalar function and of this floor.
+
+    Numba's cache looks only at the file of the loop itself, and must not serve machine code of an older formula.  A loop
+    mentions its stamp, which makes it part of the cache's key.
+    """
+    digest = hashlib.blake2b(digest_size=7)
+    own = function.__code__.co_filename
+    for path in (own, *(str(Path(__file__).parent / name) for name in ("fused.py", "philox.py", "scalar.py"))):
+        digest.update(Path(path).read_bytes())
+    return int.from_bytes(digest.digest(), "little")
+
+
 def sampler(draw: Scalar) -> Scalar:
     """A loop that overwrites x with ``draw(field, curvature, u)``, u uniform in (0, 1), one word per unit."""
+    stamp = _stamp(draw)
 
     @register_jitable(**OPTIONS)
     def row(x, t, slope, start, curve_slope, curve_start, words):
@@ -45,6 +61,7 @@ def sampler(draw: Scalar) -> Scalar:
 
     @njit(**OPTIONS)
     def sample(x, t, slope, start, curve_slope, curve_start, first, k0, k1, c2, c3):
+        _ = stamp
         rows, units = x.shape
         words = np.empty(4 * ((units + 3) // 4), np.uint32)
         per = rows // slope.shape[0]
@@ -58,6 +75,7 @@ def sampler(draw: Scalar) -> Scalar:
 
 def mapper(function: Scalar) -> Scalar:
     """A loop that overwrites x with ``function(field, curvature)``: a conditional mean, variance or mode."""
+    stamp = _stamp(function)
 
     @register_jitable(**OPTIONS)
     def row(x, t, slope, start, curve_slope, curve_start):
@@ -66,6 +84,7 @@ def mapper(function: Scalar) -> Scalar:
 
     @njit(**OPTIONS)
     def apply(x, t, slope, start, curve_slope, curve_start):
+        _ = stamp
         per = x.shape[0] // slope.shape[0]
         for r in range(x.shape[0]):
             g = r // per
@@ -83,6 +102,7 @@ def summer(split: Scalar) -> Scalar:
     ``split(field, curvature)`` returns (summand, factor) with cumulant = summand + log(factor) and the factor within
     2^-9 ... 2^9: logarithms are taken of products of factors, which is what makes this cheap.
     """
+    stamp = _stamp(split)
 
     @register_jitable(**OPTIONS)
     def row(x, t, slope, start, curve_slope, curve_start, summands, factors):
@@ -94,6 +114,7 @@ def summer(split: Scalar) -> Scalar:
 
     @njit(**OPTIONS)
     def cumulants(x, t, slope, start, curve_slope, curve_start, out):
+        _ = stamp
         summands = np.empty(x.shape[1], x.dtype)
         factors = np.empty(x.shape[1], x.dtype)
         per = x.shape[0] // slope.shape[0]

@@ -39,7 +39,7 @@ def _like(x, value):
 
 
 def exp(x: float) -> float:
-    """e^x for x <= 88 (float32) or 709 (float64), flushing below -87 and -708; straight-line, so loops vectorise."""
+    """e^x for x <= 88 (float32) or 709 (float64), never below e^-87 or e^-708; straight-line, so loops vectorise."""
     raise NotImplementedError
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from harmonium.models.machine import Machine
 
-__all__ = ["Array", "as_batch", "as_matrix"]
+__all__ = ["Array", "as_batch", "as_clamp", "as_matrix", "as_weights"]
 
 Array = Any
 """NumPy array (bool, integer or float), SciPy sparse matrix, torch tensor, `Cases` or nested list."""
@@ -50,9 +50,45 @@ def as_batch(data: Array, model: Machine, name: str, layer: int = 0, domain: boo
         )
     if x.dim() < 2 or x.shape[-1] != units.size:
         raise ValueError(f"{name} has shape {tuple(x.shape)}; expected (batch, {units.size}), one column per unit")
+    if x.shape[-2] == 0:
+        raise ValueError(f"{name} is empty: give at least one row")
     if not bool(torch.isfinite(x.sum())) and not bool(torch.isfinite(x).all()):  # the sum may overflow by itself
         row, column = (int(i) for i in (~torch.isfinite(x)).nonzero()[0][-2:])
         raise ValueError(f"{name} is not finite in row {row}, column {column}: remove or impute such values first")
     if domain:
         units.check(x, name)
     return x
+
+
+def as_clamp(clamp: tuple[Array, Array], v: Tensor, model: Machine) -> tuple[Tensor, Tensor]:
+    """(mask, values) over visible units, each (n_visible,) or (batch, n_visible), as a bool and a float tensor.
+
+    Values where the mask is false are not looked at (they may be NaN); they are taken from v.
+
+    Raises:
+        ValueError: for another shape, or values outside the domain.
+    """
+    mask = as_matrix(clamp[0], "the mask of clamp", model.dtype, model.device) != 0
+    values = as_matrix(clamp[1], "the values of clamp", model.dtype, model.device)
+    for what, given in (("mask", mask), ("values", values)):
+        if given.shape not in (v.shape[-1:], v.shape):
+            raise ValueError(
+                f"the {what} of clamp has shape {tuple(given.shape)}; expected ({v.shape[-1]},) or {tuple(v.shape)}"
+            )
+    values = torch.where(mask, values, v)
+    model.visible.check(values, "the values of clamp")
+    return mask, values
+
+
+def as_weights(sample_weight: Array, cases: int) -> Tensor:
+    """Weights of cases, (cases,), float64.
+
+    Raises:
+        ValueError: for another shape, negative or infinite weights, or none above zero.
+    """
+    weight = torch.as_tensor(sample_weight, dtype=torch.float64).detach().cpu()
+    if weight.shape != (cases,):
+        raise ValueError(f"sample_weight has shape {tuple(weight.shape)}; expected ({cases},), one weight per case")
+    if not bool(torch.isfinite(weight).all()) or bool((weight < 0).any()) or not bool((weight > 0).any()):
+        raise ValueError("sample_weight must be finite and non-negative, with at least one positive weight")
+    return weight

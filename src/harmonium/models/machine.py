@@ -33,6 +33,10 @@ Clamp = tuple[Tensor, Tensor]
 """(mask, values) over the visible units: where the mask is true the value is held."""
 
 
+BUFFERS = ("data_mean", "data_variance", "data_cases", "chains")
+"""What training leaves in a model besides parameters; None before."""
+
+
 class Phase(NamedTuple):
     """What a batch contributes to a gradient: (expected) states and sufficient statistics of every layer."""
 
@@ -73,8 +77,15 @@ class Machine(nn.Module):
         )
         self.colours = [[self.names.index(name) for name in colour] for colour in colours]
         self.fresh = True  # parameters are still those of the constructor, and training may initialise them
-        for buffer in ("data_mean", "data_variance", "data_cases", "chains"):
+        for buffer in BUFFERS:
             self.register_buffer(buffer, None)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        # A fresh model has no room for what training left in another: make some, so that load_state_dict works.
+        for name in BUFFERS:
+            if getattr(self, name) is None and prefix + name in state_dict:
+                setattr(self, name, torch.empty_like(state_dict[prefix + name]))
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def units(self, layer: int) -> Units:
         """The units of a layer."""
@@ -249,6 +260,16 @@ class Machine(nn.Module):
             total = total + start + line.t.double() * slope
         assert isinstance(total, Tensor)
         return total
+
+    @property
+    def stacked(self) -> bool:
+        """Whether parameters have leading dimensions: a stack of models."""
+        return self.visible.natural()[0].dim() > 1
+
+    def refuse_stack(self, function: str) -> None:
+        """Raise ValueError for a stack of models, where ``function`` takes one."""
+        if self.stacked:
+            raise ValueError(f"{function} takes one model at a time, found a stack: build each with RBM.from_arrays")
 
     # Base rate ---------------------------------------------------------------------------------------------------
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from harmonium import kernels
-from harmonium.models.batch import Array, as_batch
-from harmonium.models.machine import Clamp, Machine
+from harmonium.models.batch import Array, as_batch, as_clamp
+from harmonium.models.machine import Machine
 from harmonium.random import Stream, as_stream
 from harmonium.units import Bernoulli, Gaussian, Units, as_units
 
@@ -78,10 +78,13 @@ class RBM(Machine):
                 f"weights {tuple(W.shape)}, visible_bias {tuple(b.shape)} and hidden_bias {tuple(c.shape)} do not fit: "
                 "expected (n_visible, n_hidden), (n_visible,), (n_hidden,)"
             )
+        if W.dtype not in (torch.float32, torch.float64):
+            raise ValueError(f"weights are {W.dtype}: pass float32 or float64")
+        b, c = (_parameter(bias.to(W.dtype), name) for bias, name in ((b, "visible_bias"), (c, "hidden_bias")))
         rbm = cls(W.shape[-2], W.shape[-1], dtype=W.dtype)
         rbm.couplings["weights"] = nn.Parameter(W)
-        rbm.visible.bias = nn.Parameter(b.to(W.dtype))
-        rbm.hidden.bias = nn.Parameter(c.to(W.dtype))
+        rbm.visible.bias = nn.Parameter(b)
+        rbm.hidden.bias = nn.Parameter(c)
         rbm.fresh = False
         return rbm
 
@@ -114,7 +117,10 @@ class RBM(Machine):
 
     def energy(self, v: Array, h: Array) -> Tensor:
         """E(v, h) in nats, (batch,)."""
-        return self.joint_energy((as_batch(v, self, "v"), as_batch(h, self, "h", layer=1))).to(self.dtype)
+        v, h = as_batch(v, self, "v"), as_batch(h, self, "h", layer=1)
+        if v.shape[-2] != h.shape[-2]:
+            raise ValueError(f"v has {v.shape[-2]} rows and h has {h.shape[-2]}: energy takes pairs of states")
+        return self.joint_energy((v, h)).to(self.dtype)
 
     def free_energy(self, v: Array) -> Tensor:
         """F(v) = -log sum_h exp(-E(v, h)) in nats, (batch,): p(v) = exp(-F(v)) / Z.  Differentiable."""
@@ -153,18 +159,28 @@ class RBM(Machine):
 
     @torch.no_grad()
     def gibbs(
-        self, v: Array, steps: int, stream: int | Stream, beta: float | Tensor = 1.0, clamp: Clamp | None = None
+        self,
+        v: Array,
+        steps: int,
+        stream: int | Stream,
+        beta: float | Array = 1.0,
+        clamp: tuple[Array, Array] | None = None,
     ) -> Tensor:
         """v after ``steps`` full sweeps (h given v, then v given h) at exp(-beta E), (batch, n_visible).
 
         ``beta`` is one inverse temperature or one per row, (batch,).
         """
         v = as_batch(v, self, "v")
+        t = torch.as_tensor(beta, dtype=self.dtype, device=self.device)
+        if not bool(torch.isfinite(t).all()) or bool((t < 0).any()):
+            raise ValueError(f"beta must be finite and not negative, found {beta!r}")
+        if any(isinstance(units, Gaussian) for units in self._units()) and bool((t == 0).any()):
+            raise ValueError("beta must be positive with Gaussian units: at 0 they have no distribution")
         lines = None
-        if isinstance(beta, Tensor) or beta != 1:
-            t = torch.as_tensor(beta, dtype=self.dtype, device=self.device).expand(v.shape[:-1])
-            lines = [units.line(t) for units in self._units()]
-        out = self.sweep((v, None), as_stream(stream), steps, lines, clamp)[0]
+        if not bool((t == 1).all()):
+            lines = [units.line(t.expand(v.shape[:-1])) for units in self._units()]
+        held = None if clamp is None else as_clamp(clamp, v, self)
+        out = self.sweep((v, None), as_stream(stream), steps, lines, held)[0]
         assert out is not None
         return out
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from harmonium.files import DamagedFileError, read_tensors, write_tensors
-from harmonium.models.machine import Machine
+from harmonium.models.machine import BUFFERS, Machine
 from harmonium.models.rbm import RBM
 from harmonium.units import Bernoulli, Gaussian, Units
 
@@ -66,7 +66,7 @@ def restore(model: Machine, tensors: dict[str, Tensor], source: str) -> None:
     """
     known = {name for name, _ in model.named_parameters()}
     missing = known - tensors.keys()
-    optional = {"data_mean", "data_variance", "data_cases", "chains"}
+    optional = set(BUFFERS)
     if missing or tensors.keys() - known - optional:
         odd = sorted(missing or tensors.keys() - known - optional)
         raise DamagedFileError(
@@ -89,7 +89,7 @@ def restore(model: Machine, tensors: dict[str, Tensor], source: str) -> None:
                 module[leaf] = nn.Parameter(stored)
             else:
                 setattr(module, leaf, nn.Parameter(stored))
-    for name in optional:
+    for name in BUFFERS:
         buffer = tensors.get(name)
         setattr(model, name, None if buffer is None else buffer.to(model.device).clone())
     model.fresh = False

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from harmonium.described import Described
-from harmonium.models.batch import Array, as_batch, as_matrix
+from harmonium.models.batch import Array, as_batch, as_weights
 from harmonium.models.machine import Machine, Moments, Phase
 from harmonium.random import Stream, as_stream
 
@@ -49,12 +49,16 @@ class Gradient:
     @cached_property
     def positive(self) -> Moments:
         """Moments under the data, by parameter name."""
-        return _moments(self._phases[0])
+        return _moments(self._phases[0]) | self.layers
 
     @cached_property
     def negative(self) -> Moments:
         """Moments under the model, by parameter name."""
-        return _moments(self._phases[1])
+        return _moments(self._phases[1]) | self._layers_below
+
+    @cached_property
+    def _layers_below(self) -> Moments:
+        return _layer_moments(self._phases[1])
 
     @property
     def difference(self) -> Moments:
@@ -68,13 +72,12 @@ class Gradient:
 
     def fill(self, model: Machine) -> None:
         """Write minus the difference into ``.grad`` of every parameter, reusing its memory."""
-        below = _layer_moments(self._phases[1])
         for name, parameter in model.parameters_by_name().items():
             if parameter.grad is None:
                 parameter.grad = torch.empty_like(parameter)
             grad = parameter.grad
             if name not in model.edges:
-                torch.sub(below[name], self.layers[name], out=grad)
+                torch.sub(self._layers_below[name], self.layers[name], out=grad)
                 continue
             for phase, scale, keep in zip(self._phases, (-1.0, 1.0), (0.0, 1.0), strict=True):
                 if isinstance(phase, Expectation):
@@ -147,7 +150,7 @@ def gradient(
         objective = CD()
     stream = as_stream(seed)
     batch = as_batch(v, model, "v", domain=True)
-    weight = None if sample_weight is None else as_matrix(sample_weight, "sample_weight", model.dtype, model.device)
+    weight = None if sample_weight is None else as_weights(sample_weight, len(batch)).to(model.device, model.dtype)
     state = objective.begin(model, stream.child("begin"))
     with torch.no_grad():
         phases = objective.phases(model, Batch(batch, weight), state, stream.child("objective"))

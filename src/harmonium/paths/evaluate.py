@@ -75,6 +75,7 @@ def evaluate(
     >>> print(hm.evaluate(hm.RBM.from_arrays([[0.0]], [0.0], [0.0]), [[0], [1]]))
     log-likelihood -0.69 nats per case (+- 0.00 over 2 cases), exact
     """
+    machine.refuse_stack("evaluate")
     cases = as_cases(data)
     if cases.shape[1] != machine.visible.size:
         raise ValueError(f"data has {cases.shape[1]} columns; the model has {machine.visible.size} visible units")

@@ -93,8 +93,9 @@ def log_partition(
     bits, _ = enumerable(machine)
     if method not in ("auto", "exact", "ais"):
         raise ValueError(f"method must be 'auto', 'exact' or 'ais', found {method!r}")
-    if machine.couplings[next(iter(machine.edges))].dim() > 2 and method != "exact":
-        raise ValueError("log_partition of a stack of models: use method='exact', or ask for one model at a time")
+    machine.refuse_stack("log_partition")
+    if isinstance(chains, bool) or not isinstance(chains, int) or chains < 2:
+        raise ValueError(f"chains must be an integer of at least 2, found {chains!r}")
     if method == "exact" or (method == "auto" and bits <= EXACT_BITS):
         value = float(exact_log_partition(machine))
         return LogPartition(value, value, value, math.inf, "exact", True, "all states were summed")

@@ -31,6 +31,11 @@ class Path:
     def __init__(self, machine: Machine, base: Sequence[Natural] | None = None) -> None:
         self.machine = machine
         base = machine.base_rate() if base is None else base
+        for layer, eta in enumerate(base):
+            if not machine.units(layer).normalisable(eta):
+                raise ValueError(
+                    f"base of layer {machine.names[layer]!r} is no distribution: its curvature must be negative"
+                )
         nothing = torch.zeros((), dtype=machine.dtype, device=machine.device)
         with torch.no_grad():
             self._lines = [machine.units(layer).line(nothing, eta) for layer, eta in enumerate(base)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harmonium.models.batch import Array, as_batch, as_matrix
-from harmonium.models.machine import Clamp, Machine
+from harmonium.models.batch import Array, as_batch, as_clamp
+from harmonium.models.machine import Machine
 from harmonium.paths.path import independent_sample
 from harmonium.random import Stream, as_stream
 
@@ -45,6 +45,7 @@ def sample(
         raise ValueError(f"n must be a positive integer, found {n!r}")
     if not isinstance(steps, int) or steps < 0:
         raise ValueError(f"steps must be a non-negative integer, found {steps!r}")
+    machine.refuse_stack("sample")
     stream = as_stream(seed)
     if init is None:
         v = independent_sample(machine, n, stream.child("start"))
@@ -52,18 +53,9 @@ def sample(
         v = as_batch(init, machine, "init", domain=True)
         if len(v) != n:
             raise ValueError(f"init has {len(v)} rows; expected n = {n}")
-    held: Clamp | None = None
-    if clamp is not None:
-        mask = as_matrix(clamp[0], "the mask of clamp", machine.dtype, machine.device) != 0
-        values = as_matrix(clamp[1], "the values of clamp", machine.dtype, machine.device)
-        for what, given in (("mask", mask), ("values", values)):
-            if given.shape not in ((v.shape[1],), tuple(v.shape)):
-                raise ValueError(
-                    f"the {what} of clamp has shape {tuple(given.shape)}; expected ({v.shape[1]},) or {tuple(v.shape)}"
-                )
-        values = torch.where(mask, values, v)  # free positions may hold anything, NaN too
-        machine.visible.check(values, "the values of clamp")
-        v, held = values, (mask, values)
+    held = None if clamp is None else as_clamp(clamp, v, machine)
+    if held is not None:
+        v = held[1]
     out = machine.sweep((v, *[None] * (len(machine.names) - 1)), stream.child("sweeps"), steps, clamp=held)[0]
     assert out is not None
     return out

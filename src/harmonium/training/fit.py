@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from harmonium.data import Cases, as_cases
-from harmonium.models.batch import Array
+from harmonium.models.batch import Array, as_weights
 from harmonium.models.machine import Machine
 from harmonium.objectives import PCD, Objective
 from harmonium.random import Stream, as_stream
@@ -123,7 +123,7 @@ def prepare(
     for name, split in (("data", cases), ("validation", validation)):
         if split is not None and split.shape[1] != model.visible.size:
             raise ValueError(f"{name} has {split.shape[1]} columns; the model has {model.visible.size} visible units")
-    weight = None if sample_weight is None else _weights(sample_weight, len(cases))
+    weight = None if sample_weight is None else as_weights(sample_weight, len(cases))
     if weight is not None and bool((weight == 0).any()):
         keep = (weight > 0).nonzero().squeeze(-1)
         cases, weight = as_cases(cases[keep.numpy()]), weight[keep]
@@ -159,12 +159,3 @@ def _moments(model: Machine, cases: Cases, weight: Tensor | None, name: str) -> 
     assert shift is not None
     mean = total / mass
     return mean + shift, (square / mass - mean * mean).clamp(min=0.0)
-
-
-def _weights(sample_weight: Array, cases: int) -> Tensor:
-    weight = torch.as_tensor(sample_weight, dtype=torch.float64).detach().cpu()
-    if weight.shape != (cases,):
-        raise ValueError(f"sample_weight has shape {tuple(weight.shape)}; expected ({cases},), one weight per case")
-    if not bool(torch.isfinite(weight).all()) or bool((weight < 0).any()) or not bool((weight > 0).any()):
-        raise ValueError("sample_weight must be finite and non-negative, with at least one positive weight")
-    return weight

@@ -123,6 +123,10 @@ class Units(nn.Module, ABC):
     @abstractmethod
     def _draw(self, field: Tensor, curvature: Tensor, u: Tensor) -> Tensor: ...
 
+    def normalisable(self, natural: Natural) -> bool:
+        """Whether the layer alone is a distribution with these natural parameters."""
+        return all(bool(torch.isfinite(eta).all()) for eta in natural)
+
     def constrain(self) -> None:
         """Bring parameters back into their bounds after an update."""
 

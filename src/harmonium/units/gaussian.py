@@ -92,6 +92,9 @@ class Gaussian(Units):
         self.bias.copy_(natural[0])
         self.log_variance.copy_(-torch.log(-2 * natural[1]))
 
+    def normalisable(self, natural: Natural) -> bool:
+        return super().normalisable(natural) and bool((natural[1] < 0).all())
+
     @torch.no_grad()
     def constrain(self) -> None:
         self.log_variance.clamp_(*self.log_variance_bounds)
