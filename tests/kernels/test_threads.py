@@ -48,9 +48,12 @@ def test_after_a_fork(make_rbm: Callable[..., RBM]) -> None:
     """A child that was forked after torch and the loops have run draws the same bits, and does not hang."""
     rbm = make_rbm(50, 30, scale=0.3, dtype="float32")
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # a pool of OpenMP threads does not survive a fork; the loops have none
+    torch.set_num_threads(1)
     try:
         expected = sweep(rbm, 0)
+        torch.set_num_threads(2)
+        large = torch.ones(500, 500)
+        large @ large  # now there is a pool of OpenMP threads, which the child will miss
         read, write = os.pipe()
         sys.stdout.flush()
         with warnings.catch_warnings():

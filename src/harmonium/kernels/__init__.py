@@ -6,6 +6,8 @@ random bits.
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,6 +16,10 @@ from harmonium.kernels import fused as loops
 from harmonium.kernels import portable
 from harmonium.kernels.philox import split
 from harmonium.random import Draw
+
+# After a fork, products in torch wait for OpenMP threads that the child does not have; with one thread they never do.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 __all__ = ["bernoulli_rows", "is_fused", "permutation", "uniforms"]
 

@@ -39,8 +39,8 @@ Scalar = Callable[..., Any]
 def _stamp(function: Scalar) -> int:
     """Hash of the source of a scalar function and of this floor.
 
-    Numba's cache looks only at the file of the loop itself, and must not serve machine code of an older formula.  A loop
-    mentions its stamp, which makes it part of the cache's key.
+    Numba's cache looks only at the file of the loop itself, and must not serve machine code of an older formula.  A
+    loop mentions its stamp, which makes it part of the cache's key.
     """
     digest = hashlib.blake2b(digest_size=7)
     own = function.__code__.co_filename
