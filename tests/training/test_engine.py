@@ -453,7 +453,6 @@ FORK = """
 """
 
 
-@pytest.mark.xfail(strict=True, reason="torch's OpenMP threads do not survive a fork")
 def test_a_trained_model_works_in_a_forked_child() -> None:
     environment = {key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS")}
     program = subprocess.run(

@@ -6,8 +6,8 @@ import pytest
 
 import harmonium as hm
 
-from .helpers import patterns
 from .helpers import one_thread as one_thread
+from .helpers import patterns
 
 
 def test_columns() -> None:
