@@ -31,7 +31,7 @@ def write_atomically(path: str | Path, content: bytes) -> None:
     temporary = None
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.chmod(temporary, 0o666 & ~_umask())
+        os.chmod(temporary, 0o666 & ~_UMASK)
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
@@ -46,11 +46,15 @@ def write_atomically(path: str | Path, content: bytes) -> None:
         ) from error
 
 
-def _umask() -> int:
-    # Temporary files are private; the file that replaces them should be what open() would have made.
+def _read_umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+# Temporary files are private; the file that replaces one should be what open() would have made.  Read once, because
+# reading it means changing it for a moment.
+_UMASK = _read_umask()
 
 
 def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:

@@ -185,7 +185,6 @@ def test_any_optimizer_by_name() -> None:
     assert same(found["adam"], trained(patterns(), optimizer="Adam", learning_rate=0.01))
 
 
-@pytest.mark.xfail(strict=True, reason="names are offered of optimizers that cannot train a machine")
 @pytest.mark.parametrize("name", ["muon", "sparseadam"])
 def test_optimizers_that_cannot_serve_are_not_offered(name: str) -> None:
     with pytest.raises(ValueError, match="optimizer must be one of"):
@@ -214,7 +213,6 @@ def test_penalties_do_not_touch_biases() -> None:
     np.testing.assert_array_equal(c, -np.arange(4.0))
 
 
-@pytest.mark.xfail(strict=True, reason="the metric comes before the optimizer, which rescales its directions apart")
 def test_adam_climbs_with_the_exact_gradient_and_the_default_metric() -> None:
     assert adam_on_bars("centered") > -8.5
 

@@ -195,7 +195,6 @@ def test_cases_of_weight_zero_are_dropped() -> None:
     assert same(trained(spoilt, sample_weight=weight), trained(data, sample_weight=weight))
 
 
-@pytest.mark.xfail(strict=True, reason="dropping cases freezes the binarisation of epoch 0")
 def test_cases_of_weight_zero_are_dropped_and_the_rest_drawn_anew_every_epoch() -> None:
     drawn: list[torch.Tensor] = []
 
@@ -393,7 +392,6 @@ def test_options_refused(options: dict[str, Any], error: type[Exception], messag
         hm.fit(hm.RBM(12, 4), patterns(), **options)
 
 
-@pytest.mark.xfail(strict=True, reason="the model is initialised before the optimizer's name is looked up")
 def test_a_mistyped_option_does_not_use_up_a_fresh_model() -> None:
     model = hm.RBM(12, 5)
     with pytest.raises(ValueError, match="optimizer"):

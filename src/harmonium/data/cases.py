@@ -106,6 +106,10 @@ class Cases:
         }
         return Cases(changes.pop("values", self._values), **(kept | changes))
 
+    def select(self, index: Index) -> Cases:
+        """The cases of these numbers as cases of their own, without copying; drawn binarisations are drawn anew."""
+        return self.derive(order=index if self._order is None else self._order[index], source=None)
+
     # ---------------------------------------------------------------- as an array
 
     @property

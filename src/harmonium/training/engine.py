@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,10 @@ from harmonium.training.metrics import Metric
 from harmonium.training.penalties import Penalty
 from harmonium.training.schedules import Schedule
 
-__all__ = ["DivergedError", "OptimizerFactory", "Plan", "Training"]
+__all__ = ["DivergedError", "OptimizerFactory", "Plan", "Training", "check_optimizer"]
+
+Transaction = tuple[dict[str, Tensor], dict[int, dict[str, Any]], dict[str, Tensor]]
+"""What an undone update restores: parameters, optimizer state, objective state."""
 
 OptimizerFactory = Callable[[list[Tensor]], torch.optim.Optimizer]
 
@@ -129,11 +133,12 @@ class Training:
         gradient = plan.objective.gradient(model, batch, self.objective_state, self.stream)
         for penalty, state in zip(plan.penalties, self.penalty_states, strict=True):
             penalty.apply(model, gradient, state)
-        plan.metric.apply(model, gradient, self.metric_state)
+        plan.metric.before(model, gradient, self.metric_state)
         rate = self.learning_rate
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()
+        plan.metric.after(model, self.metric_state)
         model.constrain()
         if not plan.objective.settle(model, self.objective_state) and before is not None:
             self._roll_back(before)
@@ -150,7 +155,7 @@ class Training:
             "epoch": position.epoch + 1,
             "update": position.update,
             "seconds": round(position.seconds, 3),
-            "learning_rate": self.learning_rate,
+            "learning_rate": self.plan.learning_rate((position.update - 1) / max(1, self.updates)),
         }
         position.epoch, position.batch = position.epoch + 1, 0
         self.guard()
@@ -224,7 +229,7 @@ class Training:
             for key, value in entries.items():
                 index, _, name = key.partition(".")
                 state.setdefault(int(index), {})[name] = value
-        self.optimizer.load_state_dict({"state": state, "param_groups": self.optimizer.state_dict()["param_groups"]})
+        self._set_optimizer(state)
         self.position = Position(**meta["position"])
         self.stream.step = meta["stream"]
         self.history = History(**meta["history"])
@@ -247,37 +252,56 @@ class Training:
     def _parameters(self) -> dict[str, Tensor]:
         return {name: parameter.detach().clone() for name, parameter in self.model.named_parameters()}
 
-    def _transaction(self) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, Tensor]]:
+    def _transaction(self) -> Transaction:
         objective = {key: tensor.clone() for key, tensor in self.objective_state.items()}
-        optimizer = self.optimizer.state_dict()
-        optimizer["state"] = {
+        optimizer = {
             index: {key: value.clone() if isinstance(value, Tensor) else value for key, value in state.items()}
-            for index, state in optimizer["state"].items()
+            for index, state in self.optimizer.state_dict()["state"].items()
         }
         return self._parameters(), optimizer, objective
 
-    def _roll_back(self, before: tuple[dict[str, Tensor], dict[str, Any], dict[str, Tensor]]) -> None:
+    def _roll_back(self, before: Transaction) -> None:
         parameters, optimizer, objective = before
         with torch.no_grad():
             for name, parameter in self.model.named_parameters():
                 parameter.copy_(parameters[name])
-        self.optimizer.load_state_dict(optimizer)
+        self._set_optimizer(optimizer)
         self.objective_state = objective
+
+    def _set_optimizer(self, state: dict[int, dict[str, Any]]) -> None:
+        # Not by load_state_dict, which casts what some optimizers keep in another precision.
+        parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        self.optimizer.state.clear()
+        for index, entries in state.items():
+            self.optimizer.state[parameters[index]] = entries
 
     def _call(self, event: str, *arguments: Any) -> None:
         for callback in self.callbacks:
             getattr(callback, event)(self, *arguments)
 
 
+def check_optimizer(optimizer: str | OptimizerFactory) -> None:
+    """Raise ValueError for a name that torch.optim does not have."""
+    if not callable(optimizer) and str(optimizer).lower() not in _optimizers():
+        raise ValueError(
+            f"optimizer must be one of {', '.join(sorted(_optimizers()))} or a factory, found {optimizer!r}"
+        )
+
+
+def _optimizers() -> dict[str, Any]:
+    unfit = ("Optimizer", "LBFGS", "Muon", "SparseAdam")  # closures, matrices only, sparse gradients only
+    return {
+        name.lower(): kind
+        for name, kind in vars(torch.optim).items()
+        if isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer) and name not in unfit
+    }
+
+
 def _optimizer(optimizer: str | OptimizerFactory, parameters: list[Tensor], rate: float) -> torch.optim.Optimizer:
     if callable(optimizer):
         return optimizer(parameters)
-    known: dict[str, Any] = {
-        name.lower(): kind
-        for name, kind in vars(torch.optim).items()
-        if isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer) and name not in ("Optimizer", "LBFGS")
-    }
-    if str(optimizer).lower() not in known:
-        raise ValueError(f"optimizer must be one of {', '.join(sorted(known))} or a factory, found {optimizer!r}")
-    made: torch.optim.Optimizer = known[optimizer.lower()](parameters, lr=rate)
+    kind = _optimizers()[optimizer.lower()]
+    # Decay is the business of penalties, which spare the biases.
+    no_decay = {"weight_decay": 0.0} if "weight_decay" in inspect.signature(kind).parameters else {}
+    made: torch.optim.Optimizer = kind(parameters, lr=rate, **no_decay)
     return made

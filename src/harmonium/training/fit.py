@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from harmonium.models.machine import Machine
 from harmonium.objectives import PCD, Objective
 from harmonium.random import Stream, as_stream
 from harmonium.training.callbacks import Callback, Progress
-from harmonium.training.engine import OptimizerFactory, Plan, Training
+from harmonium.training.engine import OptimizerFactory, Plan, Training, check_optimizer
 from harmonium.training.history import History
 from harmonium.training.metrics import Metric, as_metric
 from harmonium.training.monitor import Monitor
@@ -79,8 +80,9 @@ def fit(
     [1, 2]
     """
     for name, value in (("epochs", epochs), ("batch_size", batch_size)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
             raise ValueError(f"{name} must be a positive integer, found {value!r}")
+    check_optimizer(optimizer)
     if not isinstance(objective or PCD(), Objective):
         raise TypeError(f"objective must be an objective such as harmonium.PCD(k=1), found {objective!r}")
     plan = Plan(
@@ -89,8 +91,8 @@ def fit(
         as_schedule(learning_rate),
         optimizer,
         tuple(penalties),
-        epochs,
-        batch_size,
+        operator.index(epochs),
+        operator.index(batch_size),
         as_stream(seed),
     )
     if device is not None:
@@ -126,7 +128,7 @@ def prepare(
     weight = None if sample_weight is None else as_weights(sample_weight, len(cases))
     if weight is not None and bool((weight == 0).any()):
         keep = (weight > 0).nonzero().squeeze(-1)
-        cases, weight = as_cases(cases[keep.numpy()]), weight[keep]
+        cases, weight = cases.select(keep.numpy()), weight[keep]
     mean, variance = _moments(model, cases, weight, "data")
     if validation is not None:
         for start, v in validation.chunks(1024, dtype=model.dtype):

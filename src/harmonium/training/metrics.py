@@ -1,4 +1,4 @@
-"""Metrics: the stage that turns the gradient of a plain model into an update.
+"""Metrics: the coordinates in which a plain model is updated.
 
 The model stores plain parameters; what other libraries keep as centered or standardised models is here a change of
 the direction of descent (Melchior, Fischer & Wiskott 2016; Montavon & Mueller 2012).
@@ -22,22 +22,29 @@ MetricState = dict[str, Tensor]
 
 
 class Metric(Described, ABC):
-    """A linear map applied to ``.grad`` before the optimizer sees it."""
+    """Coordinates in which the optimizer steps.
+
+    `before` turns ``.grad`` into the gradient in these coordinates, `after` turns the step that the optimizer then took
+    into one of the plain parameters.  So momentum and adaptive rates live in the metric's coordinates too.
+    """
 
     def begin(self, model: Machine, mean: Tensor, variance: Tensor) -> MetricState:
         """The state before the first update, from the mean and variance of the training data (n_visible,)."""
         return {}
 
     @abstractmethod
-    def apply(self, model: Machine, gradient: Gradient, state: MetricState) -> None:
+    def before(self, model: Machine, gradient: Gradient, state: MetricState) -> None:
         """Change ``.grad`` in place; ``gradient`` holds both phases."""
+
+    def after(self, model: Machine, state: MetricState) -> None:
+        """Correct the parameters in place, after the optimizer's step."""
 
 
 @dataclass(frozen=True)
 class Plain(Metric):
     """The gradient as it is."""
 
-    def apply(self, model: Machine, gradient: Gradient, state: MetricState) -> None:
+    def before(self, model: Machine, gradient: Gradient, state: MetricState) -> None:
         pass
 
 
@@ -63,7 +70,7 @@ class Centered(Metric):
         means = model.infer(v.unsqueeze(-2)).means
         return {f"offset.{name}": m.squeeze(-2).clone() for name, m in zip(model.names, means, strict=True)}
 
-    def apply(self, model: Machine, gradient: Gradient, state: MetricState) -> None:
+    def before(self, model: Machine, gradient: Gradient, state: MetricState) -> None:
         parameters = model.parameters_by_name()
         offsets = [state[f"offset.{name}"] for name in model.names]
         slopes = [_grad(parameters[f"{name}_bias"]) for name in model.names]
@@ -78,12 +85,17 @@ class Centered(Metric):
                 dW.addmm_(left, right, alpha=-1)
             else:
                 dW.sub_(left @ right)
+            state[f"sent.{name}.{a}"], state[f"sent.{name}.{b}"] = _sent(parameters[name], offsets[a], offsets[b])
         self._scale(model, parameters, state)
-        # Only now the biases: every coupling was centered with the plain slopes, and scaled.
+
+    @torch.no_grad()
+    def after(self, model: Machine, state: MetricState) -> None:
+        # The step left the centered biases b + W l and c + W' m where the optimizer put them: take out dW l and dW' m.
+        parameters = model.parameters_by_name()
+        offsets = [state[f"offset.{name}"] for name in model.names]
         for name, (a, b) in model.edges.items():
-            dW = _grad(parameters[name])
-            slopes[a].sub_((dW @ offsets[b].unsqueeze(-1)).squeeze(-1))
-            slopes[b].sub_((dW.mT @ offsets[a].unsqueeze(-1)).squeeze(-1))
+            for layer, now in zip((a, b), _sent(parameters[name], offsets[a], offsets[b]), strict=True):
+                parameters[f"{model.names[layer]}_bias"].sub_(now - state.pop(f"sent.{name}.{layer}"))
 
     def _scale(self, model: Machine, parameters: dict[str, nn.Parameter], state: MetricState) -> None:
         pass
@@ -124,6 +136,12 @@ class Diagonal(Centered):
             scales.append(scale)
         for name, (a, b) in model.edges.items():
             _grad(parameters[name]).div_(scales[a].unsqueeze(-1) * scales[b].unsqueeze(-2))
+
+
+def _sent(weights: Tensor, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+    """What offsets send through a coupling: (W l, W' m)."""
+    weights = weights.detach()
+    return (weights @ right.unsqueeze(-1)).squeeze(-1), (weights.mT @ left.unsqueeze(-1)).squeeze(-1)
 
 
 def _grad(parameter: nn.Parameter) -> Tensor:

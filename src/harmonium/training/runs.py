@@ -6,8 +6,10 @@ epoch), ``checkpoint.safetensors`` (the whole state) and, in the end, ``model.sa
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
+import shutil
 import signal
 import sys
 import threading
@@ -78,6 +80,7 @@ class Checkpoint(Callback):
     def __init__(self, seconds: float = 60.0) -> None:
         self.seconds = seconds
         self.folder: Path | None = None
+        self.run: str | None = None
         self.signal: int | None = None
         self._next = 0.0
 
@@ -120,7 +123,7 @@ class Checkpoint(Callback):
         """Write a checkpoint now."""
         training.guard()
         tensors, meta = training.dump()
-        write_tensors(self._folder / CHECKPOINT, tensors, {"format": 1, "checkpoint": meta})
+        write_tensors(self._folder / CHECKPOINT, tensors, {"format": 1, "run": self.run, "checkpoint": meta})
         self._next = time.monotonic() + self.seconds
 
     @property
@@ -146,8 +149,7 @@ def start(
     """Train in a new run folder (see `harmonium.fit`)."""
     from harmonium.training.fit import prepare
 
-    _make_folder(out)
-    with _locked(out):
+    with _new_folder(out), _locked(out):
         if (out / CONFIG).exists():
             raise RunInUseError(
                 f"{out} already holds a run: go on with harmonium.resume({str(out)!r}), or choose another folder"
@@ -156,12 +158,14 @@ def start(
         fresh = model.fresh if initialise is None else initialise
         training = prepare(model, cases, validation, sample_weight, plan, callbacks, initialise)
         writer = _writer(out, training, progress)
+        config = _config(training, cases, validation, fresh)
+        writer.run = _identity(config)
         if sample_weight is not None:
             write_tensors(out / WEIGHTS, {"sample_weight": torch.as_tensor(sample_weight)}, {"format": 1})
         if not fresh:  # what cannot be drawn again from the seed must be on disk before there is a run to resume
             writer.write(training)
         _write_json(out / RUN, _environment())
-        _write_json(out / CONFIG, _config(training, cases, validation, fresh))
+        _write_json(out / CONFIG, config)
         with _signals(writer):
             return training.run()
 
@@ -223,10 +227,15 @@ def resume(
             model.to(device)
         training = prepare(model, cases, valid, weight, plan, listeners, True)
         writer = _writer(out, training, progress)
+        writer.run = _identity(config)
         if (out / CHECKPOINT).exists():
             tensors, meta = read_tensors(out / CHECKPOINT)
             if "checkpoint" not in meta:
                 raise DamagedFileError(f"{out / CHECKPOINT} is a model, not a checkpoint")
+            if meta.get("run") != writer.run:
+                raise DamagedFileError(
+                    f"{out / CHECKPOINT} belongs to another run (another model, plan or data): put its own back"
+                )
             try:
                 training.restore(tensors, meta["checkpoint"])
             except DamagedFileError as error:
@@ -258,6 +267,12 @@ def _callback(entry: dict[str, Any]) -> Callback:
         return Checkpoint(entry["seconds"])
     callback: Callback = from_config(entry)
     return callback
+
+
+def _identity(config: dict[str, Any]) -> str:
+    """A hash of what is trained on what and how: the checkpoints of a run carry it."""
+    parts = {name: config[name] for name in ("model", "plan", "data", "validation", "fresh")}
+    return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
 def _writer(out: Path, training: Training, progress: bool) -> Checkpoint:
@@ -387,11 +402,20 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
     write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
-def _make_folder(out: Path) -> None:
+@contextmanager
+def _new_folder(out: Path) -> Iterator[None]:
+    """Make the folder, and take it away again where nothing was trained in it."""
+    created = not out.exists()
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OSError(error.errno, f"cannot make the folder {out}: {error.strerror}. Choose another") from error
+    try:
+        yield
+    except BaseException:
+        if created and not (out / CONFIG).exists():
+            shutil.rmtree(out, ignore_errors=True)
+        raise
 
 
 @contextmanager

@@ -77,6 +77,10 @@ class Bernoulli(Units):
         if bool(wrong.any()):
             row, unit = (int(i) for i in wrong.nonzero()[0][-2:])
             value = float(s[..., row, unit].flatten()[0])
+            if value != value:
+                raise ValueError(
+                    f"{name} is not finite (NaN) in row {row}, column {unit}: remove or impute such values first"
+                )
             grey = 0 <= value <= 1
             raise ValueError(
                 f"{name} has the value {value:g} in row {row}, column {unit}, but Bernoulli units take 0 and 1: "
