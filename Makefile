@@ -12,7 +12,6 @@
 PYTHON ?= python3
 VENV   ?= .venv
 TORCH  ?= -c constraints.txt torch
-OUT    ?= runs/digits
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -20,8 +19,7 @@ STAMP := $(VENV)/.installed
 .PHONY: train test test-all lint bench reproduce clean
 
 train: $(STAMP)
-	@rm -rf $(OUT)
-	$(BIN)/harmonium train digits --out $(OUT) --progress
+	$(BIN)/harmonium train digits --progress
 
 test: lint
 	$(BIN)/python -m pytest
@@ -36,16 +34,19 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/suite.py
 
 reproduce: $(STAMP)
 	$(BIN)/python reproduce/bars_and_stripes.py
 	$(BIN)/python reproduce/mnist_16_hidden.py
+	$(BIN)/python reproduce/mnist_rbm.py --minutes 6 --out runs/mnist-fixed-6
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet $(TORCH)
-	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	@touch $(STAMP)
 
 clean:

@@ -37,13 +37,26 @@ def write_atomically(path: str | Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except OSError as error:
+        _flush_folder(path.parent)
+    except BaseException as error:  # an interrupt leaves nothing behind either
         if temporary is not None and os.path.exists(temporary):
             os.unlink(temporary)
+        if not isinstance(error, OSError):
+            raise
         kept = "the earlier file is unchanged" if path.exists() else "nothing was written"
         raise OSError(
             error.errno, f"cannot write {path}: {error.strerror or error}; {kept}. Free space or choose another folder"
         ) from error
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make a renaming survive a loss of power, where the system can."""
+    if hasattr(os, "O_DIRECTORY"):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _read_umask() -> int:

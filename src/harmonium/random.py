@@ -12,7 +12,7 @@ import hashlib
 import operator
 from typing import NamedTuple
 
-__all__ = ["Draw", "Stream", "as_stream"]
+__all__ = ["Draw", "Stream", "as_cursor", "as_stream", "stream_of"]
 
 
 class Draw(NamedTuple):
@@ -78,6 +78,23 @@ class Stream:
 def as_stream(seed: int | Stream) -> Stream:
     """An int becomes the root stream of that seed; a `Stream` is passed through."""
     return seed if isinstance(seed, Stream) else Stream(seed)
+
+
+def stream_of(seed: int | Stream, name: str) -> Stream:
+    """The stream of one call of a function called ``name``: of the seed, or of the next step of a stream.
+
+    So two functions with the same seed draw independently, and two calls with one stream do too.
+    """
+    return seed.child(name, seed.advance().step) if isinstance(seed, Stream) else Stream(seed).child(name)
+
+
+def as_cursor(stream: Stream) -> Stream:
+    """Low-level draws need a cursor: with an int, every call of a loop would repeat the same words."""
+    if not isinstance(stream, Stream):
+        raise TypeError(
+            f"stream must be a harmonium.Stream, found {stream!r}: make one, stream = Stream(0), and pass it on"
+        )
+    return stream
 
 
 def _hash(seed: int, path: tuple[str | int, ...]) -> int:

@@ -64,7 +64,7 @@ def test_fused_draws_differ_only_within_rounding(dtype: torch.dtype) -> None:
     rows, units = 1000, 300
     x = 6 * torch.special.ndtri(kernels.uniforms(Draw(1, 0), rows, units, dtype, torch.device("cpu")))
     layer, draw = Bernoulli(units, dtype=dtype), Draw(2, 0)
-    fused, slow = layer.sample(x.clone(), draw), layer.sample(x.clone().requires_grad_(), draw).detach()
+    fused, slow = layer.sample_(x.clone(), draw), layer.sample_(x.clone().requires_grad_(), draw).detach()
     u = (portable.words(draw, torch.arange(rows), units).double() + 0.5) / 2**32
     p = torch.sigmoid(-x.double().abs())
     truth = (u < p) ^ (x > 0)

@@ -86,11 +86,11 @@ def test_conditional_means(make_rbm: Make) -> None:
     rows = 20_000
     once = torch.as_tensor(v[5]).expand(rows, -1)
     mean = rbm.hidden_mean(v[5:6])[0].detach()
-    drawn = rbm.sample_hidden(once, 3)
+    drawn = rbm.sample_hidden(once, Stream(3))
     error = (mean * (1 - mean) / rows).sqrt()
     assert bool(((drawn.mean(0) - mean).abs() < 5 * error).all())
     mean = rbm.visible_mean(h[2:3])[0].detach()
-    drawn = rbm.sample_visible(torch.as_tensor(h[2]).expand(rows, -1), 3)
+    drawn = rbm.sample_visible(torch.as_tensor(h[2]).expand(rows, -1), Stream(3))
     assert bool(((drawn.mean(0) - mean).abs() < 5 * (mean * (1 - mean) / rows).sqrt()).all())
 
 
@@ -216,7 +216,12 @@ BAD: list[tuple[Any, type[Exception], str]] = [
 @pytest.mark.parametrize(("v", "error", "message"), BAD)
 def test_bad_inputs(make_rbm: Make, v: Any, error: type[Exception], message: str) -> None:
     rbm = make_rbm(4, 3)
-    for call in (rbm.free_energy, rbm.hidden_mean, lambda v: rbm.log_prob(v, 0.0), lambda v: rbm.gibbs(v, 1, 0)):
+    for call in (
+        rbm.free_energy,
+        rbm.hidden_mean,
+        lambda v: rbm.log_prob(v, 0.0),
+        lambda v: rbm.gibbs(v, 1, Stream(0)),
+    ):
         with pytest.raises(error, match=message):
             call(v)
 
@@ -248,7 +253,7 @@ def test_inputs_of_every_kind_give_equal_results(make_rbm: Make) -> None:
     ]  # fmt: skip
     for kind in kinds:
         assert torch.equal(rbm.free_energy(kind), expected)
-        assert torch.equal(rbm.gibbs(kind, 2, 5), rbm.gibbs(v, 2, 5))
+        assert torch.equal(rbm.gibbs(kind, 2, Stream(5)), rbm.gibbs(v, 2, Stream(5)))
 
 
 def test_inputs_are_left_alone(make_rbm: Make) -> None:
@@ -256,7 +261,13 @@ def test_inputs_are_left_alone(make_rbm: Make) -> None:
     v = torch.as_tensor(all_states(4), dtype=torch.float32)
     before = v.clone()
     with torch.no_grad():
-        rbm.hidden_mean(v), rbm.free_energy(v), rbm.gibbs(v, 3, 0), rbm.sample_hidden(v, 0), rbm.log_prob(v, 0.0)
+        (
+            rbm.hidden_mean(v),
+            rbm.free_energy(v),
+            rbm.gibbs(v, 3, Stream(0)),
+            rbm.sample_hidden(v, Stream(0)),
+            rbm.log_prob(v, 0.0),
+        )
         hm.gradient(rbm, v), hm.sample(rbm, 16, steps=2, init=v), hm.evaluate(rbm, v)
     assert torch.equal(v, before)
 
@@ -312,13 +323,13 @@ def test_gibbs_at_inverse_temperatures(make_rbm: Make) -> None:
     v = np.repeat(all_states(3), 50, axis=0)
     beta = torch.linspace(0.1, 2.0, len(v), dtype=torch.float64)
     half = RBM.from_arrays(0.5 * W, 0.5 * b, 0.5 * c)
-    assert torch.equal(rbm.gibbs(v, 4, 1, beta=0.5), half.gibbs(v, 4, 1))  # halves are exact
-    assert torch.equal(rbm.gibbs(v, 4, 1), rbm.gibbs(v, 4, 1, beta=torch.ones(len(v))))
-    mixed = rbm.gibbs(v, 4, 1, beta=beta)
+    assert torch.equal(rbm.gibbs(v, 4, Stream(1), beta=0.5), half.gibbs(v, 4, Stream(1)))  # halves are exact
+    assert torch.equal(rbm.gibbs(v, 4, Stream(1)), rbm.gibbs(v, 4, Stream(1), beta=torch.ones(len(v))))
+    mixed = rbm.gibbs(v, 4, Stream(1), beta=beta)
     for row in (0, 123, 399):
         single = RBM.from_arrays(*[float(beta[row]) * a for a in (W, b, c)])
         assert torch.equal(mixed[row], single.gibbs(v[row : row + 1], 4, Stream(1, first=row))[0])
-    coins = rbm.gibbs(np.repeat(v, 20, axis=0), 1, 1, beta=0.0)
+    coins = rbm.gibbs(np.repeat(v, 20, axis=0), 1, Stream(1), beta=0.0)
     assert bool(((coins.mean(0) - 0.5).abs() < 5 * 0.5 / len(coins) ** 0.5).all())
 
 
@@ -330,7 +341,7 @@ def test_gibbs_takes_one_step_of_its_stream_each(make_rbm: Make) -> None:
     assert stream.step == 3
     assert torch.equal(rbm.gibbs(first, 4, stream), rbm.gibbs(v, 7, Stream(9)))
     assert torch.equal(rbm.gibbs(v[4:], 7, Stream(9, first=4)), rbm.gibbs(v, 7, Stream(9))[4:])
-    assert torch.equal(rbm.gibbs(v, 0, 0), torch.zeros(10, 5, dtype=torch.float64))
+    assert torch.equal(rbm.gibbs(v, 0, Stream(0)), torch.zeros(10, 5, dtype=torch.float64))
     h = rbm.sample_hidden(v, Stream(9))
     assert torch.equal(rbm.gibbs(v, 1, Stream(9)), rbm.sample_visible(h, Stream(9)))  # one step, two sites
 
@@ -343,7 +354,7 @@ def test_gibbs_with_clamped_units_keeps_the_conditional(make_rbm: Make) -> None:
     values = torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64)
     v = start_at(joint, rows, Stream(2))[0]
     assert v is not None
-    out = rbm.gibbs(torch.where(mask, values, v), 30, 3, clamp=(mask, values))
+    out = rbm.gibbs(torch.where(mask, values, v), 30, Stream(3), clamp=(mask, values))
     assert bool((out[:, 0] == 1).all())
     log_p = rbm.log_weight((torch.as_tensor(all_states(3)), None)).detach().view(2, 2, 2)[1]
     p = torch.softmax(log_p.reshape(-1), 0)
@@ -376,5 +387,5 @@ def test_device(make_rbm: Make, device: torch.device) -> None:
     assert there.free_energy(v).detach().cpu().numpy() == pytest.approx(
         rbm.free_energy(v).detach().numpy(), rel=1e-5, abs=1e-5
     )
-    different = (there.gibbs(v, 1, 0).cpu() != rbm.gibbs(v, 1, 0)).sum()
+    different = (there.gibbs(v, 1, Stream(0)).cpu() != rbm.gibbs(v, 1, Stream(0))).sum()
     assert int(different) <= 1  # where a comparison falls within rounding

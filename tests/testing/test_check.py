@@ -50,13 +50,13 @@ class WrongPortable(Gaussian):
 
 
 class WrongDraw(Bernoulli):
-    def sample(self, x: Tensor, draw: Any, line: Any = None) -> Tensor:
-        return super().sample(x * 0.9, draw, line)
+    def sample_(self, x: Tensor, draw: Any, line: Any = None) -> Tensor:
+        return super().sample_(x * 0.9, draw, line)
 
 
 class ForgetsFirst(Bernoulli):
-    def sample(self, x: Tensor, draw: Any, line: Any = None) -> Tensor:
-        return super().sample(x, draw._replace(first=0), line)
+    def sample_(self, x: Tensor, draw: Any, line: Any = None) -> Tensor:
+        return super().sample_(x, draw._replace(first=0), line)
 
 
 class WrongLine(Bernoulli):

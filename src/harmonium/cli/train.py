@@ -122,7 +122,10 @@ Examples:
     "--likelihood-every", type=NATURAL, metavar="N",
     help=f"Epochs between estimates of the validation log-likelihood, 0: none.  [default: {MEASUREMENTS} in all]",
 )  # fmt: skip
-@click.option("--seed", type=int, metavar="N", default=0, show_default=True, help="Of everything random.")
+@click.option("--seed", type=int, metavar="N", default=0, show_default=True, help="Of everything random in training.")
+@click.option(
+    "--data-seed", type=int, metavar="N", default=0, show_default=True, help="Of splits and of --binarize fixed."
+)
 @click.option(
     "--threads", type=POSITIVE, metavar="N", help="Threads of matrix products.  [default: what torch chooses]"
 )
@@ -162,7 +165,7 @@ def _start(name: str, options: dict[str, Any]) -> None:
     _set_threads(options["threads"])
     device = _device(options["device"])
     data = hm.data.load(
-        name, binarize=options["binarize"], standardize=options["standardize"], seed=options["seed"],
+        name, binarize=options["binarize"], standardize=options["standardize"], seed=options["data_seed"],
         valid=options["valid"], test=options["test"], download=options["download"],
     )  # fmt: skip
     talk = _quiet if options["quiet"] else say
@@ -267,6 +270,7 @@ def _named(objective: Objective) -> str:
 def _callbacks(data: Dataset, finite: bool, epochs: int, options: dict[str, Any]) -> list[Any]:
     """Monitors, and the keeper of the best model: by likelihood where it is estimated, else by pseudo-likelihood."""
     import harmonium as hm
+    from harmonium.paths.partition import EXACT_BITS
     from harmonium.training.runs import Checkpoint
 
     callbacks: list[Any] = [Checkpoint(options["checkpoint_seconds"])]
@@ -284,11 +288,17 @@ def _callbacks(data: Dataset, finite: bool, epochs: int, options: dict[str, Any]
     callbacks.append(hm.Monitor(every=max(1, epochs // 100)))
     if every:
         callbacks.append(hm.Likelihood(every=every))
-    if every or finite:
-        measure = "log_likelihood" if every else "pseudo_log_likelihood"
-        callbacks.append(hm.EarlyStopping(measure, options["patience"]))
+    # An estimate without a lower bound is too good where chains mix badly: no model is chosen by it.
+    small = options["hidden"] <= EXACT_BITS or (finite and data.train.shape[1] <= EXACT_BITS)
+    if every and (small or options["objective"] == "pcd"):
+        callbacks.append(hm.EarlyStopping("log_likelihood_lower", options["patience"]))
+    elif finite:
+        callbacks.append(hm.EarlyStopping("pseudo_log_likelihood", options["patience"]))
     elif options["patience"]:
-        raise ValueError("--patience for gaussian units goes by the log-likelihood: leave --likelihood-every above 0")
+        raise ValueError(
+            "--patience for gaussian units goes by the lower bound of the log-likelihood: use --objective pcd, "
+            "and leave --likelihood-every above 0"
+        )
     return callbacks
 
 

@@ -31,9 +31,20 @@ from harmonium.kernels.scalar import uniform
 
 __all__ = ["binarise", "fill_row", "mapper", "sampler", "summer"]
 
-OPTIONS: dict[str, Any] = {"nogil": True, "cache": True, "fastmath": {"contract"}, "error_model": "numpy"}
+OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
 
 Scalar = Callable[..., Any]
+
+
+def compiled(function: Scalar) -> Scalar:
+    """Compile a loop, keeping the machine code on disk where a folder for it can be found.
+
+    Only whole loops are kept, never the pieces that they inline: see `_stamp`.
+    """
+    try:
+        return njit(**OPTIONS, cache=True)(function)
+    except RuntimeError:  # a read-only installation without a writable home
+        return njit(**OPTIONS)(function)
 
 
 def _stamp(function: Scalar) -> int:
@@ -50,16 +61,16 @@ def _stamp(function: Scalar) -> int:
 
 
 def sampler(draw: Scalar) -> Scalar:
-    """A loop that overwrites x with ``draw(field, curvature, u)``, u uniform in (0, 1), one word per unit."""
+    """A loop that overwrites x with ``draw(field, curvature, word)``, one random 32-bit word per unit."""
     stamp = _stamp(draw)
 
     @register_jitable(**OPTIONS)
     def row(x, t, slope, start, curve_slope, curve_start, words):
         for j in range(x.shape[0]):
             field = t * (x[j] + slope[j]) + start[j]
-            x[j] = draw(field, t * curve_slope[j] + curve_start[j], uniform(field, words[j]))
+            x[j] = draw(field, t * curve_slope[j] + curve_start[j], words[j])
 
-    @njit(**OPTIONS)
+    @compiled
     def sample(x, t, slope, start, curve_slope, curve_start, first, k0, k1, c2, c3):
         _ = stamp
         rows, units = x.shape
@@ -82,7 +93,7 @@ def mapper(function: Scalar) -> Scalar:
         for j in range(x.shape[0]):
             x[j] = function(t * (x[j] + slope[j]) + start[j], t * curve_slope[j] + curve_start[j])
 
-    @njit(**OPTIONS)
+    @compiled
     def apply(x, t, slope, start, curve_slope, curve_start):
         _ = stamp
         per = x.shape[0] // slope.shape[0]
@@ -112,7 +123,7 @@ def summer(split: Scalar) -> Scalar:
             summands[j] = summand
             factors[j] = factor
 
-    @njit(**OPTIONS)
+    @compiled
     def cumulants(x, t, slope, start, curve_slope, curve_start, out):
         _ = stamp
         summands = np.empty(x.shape[1], x.dtype)
@@ -134,7 +145,11 @@ def _chunk(summands, factors):
     for j in range(summands.shape[0]):  # from 0 over a whole slice: only then does LLVM vectorise the reductions
         total += np.float64(summands[j])
         product *= np.float64(factors[j])
-    return total + math.log(product)
+    if 1e-290 < product < 1e290:
+        return total + math.log(product)
+    for j in range(summands.shape[0]):  # factors beyond their promise: the slow way, never a wrong one
+        total += math.log(np.float64(factors[j]))
+    return total
 
 
 @register_jitable(**OPTIONS)
@@ -145,7 +160,7 @@ def _sum_and_log(summands, factors):
     return result
 
 
-@njit(**OPTIONS)
+@compiled
 def binarise(p, rows, k0, k1, c2, c3):
     """Overwrite probabilities p (rows, units) with draws; row r uses the words of global row ``rows[r]``."""
     words = np.empty(4 * ((p.shape[1] + 3) // 4), np.uint32)
@@ -160,7 +175,7 @@ def _binarise_row(p, words):
         p[j] = uniform(p[j], words[j]) < p[j]
 
 
-@njit(**OPTIONS)
+@compiled
 def fill_row(words, row, k0, k1, c2, c3):
     """The words of one whole row (see `fill_words`)."""
     fill_words(words, row, c2, c3, k0, k1)

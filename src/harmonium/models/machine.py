@@ -76,7 +76,6 @@ class Machine(nn.Module):
             }
         )
         self.colours = [[self.names.index(name) for name in colour] for colour in colours]
-        self.fresh = True  # parameters are still those of the constructor, and training may initialise them
         for buffer in BUFFERS:
             self.register_buffer(buffer, None)
 
@@ -92,6 +91,19 @@ class Machine(nn.Module):
         units = self.layers[layer]
         assert isinstance(units, Units)
         return units
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the parameters are still those of the constructor, so that training may initialise them."""
+        return self._untouched == self._versions()
+
+    def mark_fresh(self) -> None:
+        """Call the present parameters those of the constructor."""
+        self._untouched = self._versions()
+
+    def _versions(self) -> list[tuple[int, int]]:
+        # torch counts every change in place; a replaced parameter is another object.
+        return [(id(parameter), parameter._version) for parameter in self.parameters()]
 
     @property
     def visible(self) -> Units:
@@ -152,7 +164,7 @@ class Machine(nn.Module):
                 for layer in colour:
                     line = None if lines is None else lines[layer]
                     x = self.inputs(layer, tuple(current))
-                    s = self.units(layer).sample(x, draw.at(layer), line)
+                    s = self.units(layer).sample_(x, draw.at(layer), line)
                     current[layer] = s if layer or clamp is None else torch.where(clamp[0], clamp[1], s)
         return tuple(current)
 
@@ -173,9 +185,13 @@ class Machine(nn.Module):
             statistics.append(expected)
         return Phase(tuple(means), tuple(statistics))
 
+    def clamped(self, v: Tensor) -> State:
+        """The state in which only the visible layer is set."""
+        return (v, *[None] * (len(self.names) - 1))
+
     def infer(self, v: Tensor) -> Phase:
         """The clamped phase: expectations under p(hidden | v).  Exact where the hidden layers share no coupling."""
-        return self.average((v, *[None] * (len(self.names) - 1)))
+        return self.average(self.clamped(v))
 
     # Gradients ---------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from harmonium import kernels
 from harmonium.models.batch import Array, as_batch, as_clamp
 from harmonium.models.machine import Machine
-from harmonium.random import Stream, as_stream
+from harmonium.random import Stream, as_cursor, as_stream
 from harmonium.units import Bernoulli, Gaussian, Units, as_units
 
 __all__ = ["RBM"]
@@ -49,6 +49,7 @@ class RBM(Machine):
                              "make one side Bernoulli")  # fmt: skip
         super().__init__(layers, {"weights": ("visible", "hidden")}, [["hidden"], ["visible"]], dtype)
         self.initialise(as_stream(seed))
+        self.mark_fresh()
 
     @torch.no_grad()
     def initialise(self, stream: Stream) -> None:
@@ -85,7 +86,6 @@ class RBM(Machine):
         rbm.couplings["weights"] = nn.Parameter(W)
         rbm.visible.bias = nn.Parameter(b)
         rbm.hidden.bias = nn.Parameter(c)
-        rbm.fresh = False
         return rbm
 
     def to_arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -146,23 +146,23 @@ class RBM(Machine):
         return self.visible.mean(self.inputs(0, (None, as_batch(h, self, "h", layer=1))))
 
     @torch.no_grad()
-    def sample_hidden(self, v: Array, stream: int | Stream) -> Tensor:
+    def sample_hidden(self, v: Array, stream: Stream) -> Tensor:
         """A draw of h given v, (batch, n_hidden).  Takes one step of the stream."""
         x = self.inputs(1, (as_batch(v, self, "v"), None))
-        return self.hidden.sample(x, as_stream(stream).advance().at(1))
+        return self.hidden.sample(x, as_cursor(stream).advance().at(1))
 
     @torch.no_grad()
-    def sample_visible(self, h: Array, stream: int | Stream) -> Tensor:
+    def sample_visible(self, h: Array, stream: Stream) -> Tensor:
         """A draw of v given h, (batch, n_visible).  Takes one step of the stream."""
         x = self.inputs(0, (None, as_batch(h, self, "h", layer=1)))
-        return self.visible.sample(x, as_stream(stream).advance().at(0))
+        return self.visible.sample(x, as_cursor(stream).advance().at(0))
 
     @torch.no_grad()
     def gibbs(
         self,
         v: Array,
         steps: int,
-        stream: int | Stream,
+        stream: Stream,
         beta: float | Array = 1.0,
         clamp: tuple[Array, Array] | None = None,
     ) -> Tensor:
@@ -171,6 +171,8 @@ class RBM(Machine):
         ``beta`` is one inverse temperature or one per row, (batch,).
         """
         v = as_batch(v, self, "v")
+        if isinstance(steps, bool) or not hasattr(steps, "__index__") or steps < 0:
+            raise ValueError(f"steps must be a non-negative integer, found {steps!r}")
         t = torch.as_tensor(beta, dtype=self.dtype, device=self.device)
         if not bool(torch.isfinite(t).all()) or bool((t < 0).any()):
             raise ValueError(f"beta must be finite and not negative, found {beta!r}")
@@ -180,7 +182,7 @@ class RBM(Machine):
         if not bool((t == 1).all()):
             lines = [units.line(t.expand(v.shape[:-1])) for units in self._units()]
         held = None if clamp is None else as_clamp(clamp, v, self)
-        out = self.sweep((v, None), as_stream(stream), steps, lines, held)[0]
+        out = self.sweep((v, None), as_cursor(stream), steps, lines, held)[0]
         assert out is not None
         return out
 

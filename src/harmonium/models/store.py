@@ -92,7 +92,6 @@ def restore(model: Machine, tensors: dict[str, Tensor], source: str) -> None:
     for name in BUFFERS:
         buffer = tensors.get(name)
         setattr(model, name, None if buffer is None else buffer.to(model.device).clone())
-    model.fresh = False
 
 
 def _build_units(config: dict[str, Any]) -> Units:

@@ -12,7 +12,7 @@ from torch import Tensor
 from harmonium.described import Described
 from harmonium.models.batch import Array, as_batch, as_weights
 from harmonium.models.machine import Machine, Moments, Phase
-from harmonium.random import Stream, as_stream
+from harmonium.random import Stream, stream_of
 
 __all__ = ["Batch", "Expectation", "Gradient", "Objective", "ObjectiveState", "gradient"]
 
@@ -148,7 +148,7 @@ def gradient(
         from harmonium.objectives.contrastive import CD
 
         objective = CD()
-    stream = as_stream(seed)
+    stream = stream_of(seed, "gradient")
     batch = as_batch(v, model, "v", domain=True)
     weight = None if sample_weight is None else as_weights(sample_weight, len(batch)).to(model.device, model.dtype)
     state = objective.begin(model, stream.child("begin"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
+
 from harmonium.models.machine import Machine
 from harmonium.objectives.base import Batch, Expectation, Gradient, Objective, ObjectiveState
 from harmonium.paths.path import independent_sample
@@ -28,7 +30,7 @@ class CD(Objective):
         _positive("CD", "k", self.k)
 
     def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
-        v = model.sweep((batch.v, *[None] * (len(model.names) - 1)), stream, self.k)[0]
+        v = model.sweep(model.clamped(batch.v), stream, self.k)[0]
         assert v is not None
         return Gradient(
             Expectation(model, model.infer(batch.v), batch.weight), Expectation(model, model.infer(v), batch.weight)
@@ -52,10 +54,14 @@ class PCD(Objective):
         _positive("PCD", "chains", self.chains)
 
     def begin(self, model: Machine, stream: Stream) -> ObjectiveState:
-        return {"chains": independent_sample(model, self.chains, stream)}
+        if model.chains is None:
+            return {"chains": independent_sample(model, self.chains, stream)}
+        # A trained model is trained further: its chains are nearer to it than any fresh ones.
+        index = torch.linspace(0, len(model.chains) - 1, self.chains, device=model.device).round().long()
+        return {"chains": model.chains[index].to(model.dtype)}
 
     def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
-        v = model.sweep((state["chains"], *[None] * (len(model.names) - 1)), stream, self.k)[0]
+        v = model.sweep(model.clamped(state["chains"]), stream, self.k)[0]
         assert v is not None
         state["chains"] = v
         return Gradient(Expectation(model, model.infer(batch.v), batch.weight), Expectation(model, model.infer(v)))

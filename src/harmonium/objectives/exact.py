@@ -6,15 +6,27 @@ from dataclasses import dataclass
 
 from harmonium.models.machine import Machine
 from harmonium.objectives.base import Batch, Expectation, Gradient, Objective, ObjectiveState
-from harmonium.paths.exact import exact_moments
+from harmonium.paths.exact import enumerable, exact_moments
 from harmonium.random import Stream
 
 __all__ = ["Exact"]
 
 
+_MOST_BITS = 22
+
+
 @dataclass(frozen=True)
 class Exact(Objective):
     """Both phases exactly, the negative one by enumerating the smaller side (Fischer & Igel 2014, section 4)."""
+
+    def begin(self, model: Machine, stream: Stream) -> ObjectiveState:
+        bits, _ = enumerable(model)
+        if bits > _MOST_BITS:
+            raise ValueError(
+                f"Exact would enumerate 2^{bits:g} states for every update: use PCD, "
+                f"or a side of up to {_MOST_BITS} units"
+            )
+        return {}
 
     def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
         return Gradient(Expectation(model, model.infer(batch.v), batch.weight), exact_moments(model))

@@ -37,6 +37,8 @@ def anneal(path: Path, t: Tensor, state: State, stream: Stream) -> Annealing:
         stream: of the transitions.
     """
     machine = path.machine
+    if len(machine.colours) != 2:
+        raise NotImplementedError("with more than two colours the reverse direction must take them in reverse order")
     kept = state[path.kept[0]]
     assert kept is not None
     rows = kept.shape[0]

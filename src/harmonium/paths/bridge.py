@@ -20,12 +20,18 @@ class Mean(NamedTuple):
     ess: float
 
 
-def log_mean_weight(log_weights: Tensor) -> Mean:
-    """log of the mean of exp(log_weights) (chains,), in nats."""
+def log_mean_weight(log_weights: Tensor, copies: int = 1) -> Mean:
+    """log of the mean of exp(log_weights), in nats.
+
+    Args:
+        log_weights: (copies * chains,), all chains of the first copy first.
+        copies: how many weights belong to each independent chain; the standard error is that of the chains' means.
+    """
     count = len(log_weights)
     value = float(torch.logsumexp(log_weights, 0)) - math.log(count)
     relative = torch.exp(log_weights - value)
-    stderr = float(relative.std()) / math.sqrt(count) if count > 1 else math.inf
+    means = relative.view(copies, -1).mean(0)
+    stderr = float(means.std()) / math.sqrt(len(means)) if len(means) > 1 else math.inf
     return Mean(value, stderr, float(relative.sum() ** 2 / (relative**2).sum()))
 
 

@@ -12,7 +12,7 @@ from harmonium.data import as_cases
 from harmonium.models.batch import Array
 from harmonium.models.machine import Machine
 from harmonium.paths.partition import LogPartition, log_partition
-from harmonium.random import Stream, as_stream
+from harmonium.random import Stream
 
 __all__ = ["Evaluation", "evaluate"]
 
@@ -79,12 +79,13 @@ def evaluate(
     cases = as_cases(data)
     if cases.shape[1] != machine.visible.size:
         raise ValueError(f"data has {cases.shape[1]} columns; the model has {machine.visible.size} visible units")
-    z = log_partition if log_partition is not None else _log_partition(machine, seed=as_stream(seed), **options)
-    blank = [None] * (len(machine.names) - 1)
+    if log_partition is not None and options:
+        raise ValueError(f"log_partition is given, so {', '.join(options)} would do nothing: leave one of them out")
+    z = log_partition if log_partition is not None else _log_partition(machine, seed=seed, **options)
     total = square = 0.0
     for start, v in cases.chunks(1024, dtype=machine.dtype, device=machine.device):
         machine.visible.check(v, f"data (rows from {start})")
-        log_p = machine.log_weight((v, *blank)) - z.value + cases.log_jacobian
+        log_p = machine.log_weight(machine.clamped(v)) - z.value + cases.log_jacobian
         total += float(log_p.sum())
         square += float((log_p**2).sum())
     n = len(cases)

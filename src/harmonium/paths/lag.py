@@ -24,27 +24,29 @@ class LagTest(NamedTuple):
 
 
 @torch.no_grad()
-def lag_test(machine: Machine, chains: Tensor, stream: Stream, sweeps: int = 200) -> LagTest:
+def lag_test(machine: Machine, chains: Tensor, stream: Stream, sweeps: int = 200, copies: int = 1) -> LagTest:
     """Run chains (chains, n_visible) for some sweeps and compare where they were with where they are.
 
     At equilibrium the mean of any function of the state stays where it was.  Tested, as paired differences in units of
     their standard error, are the free energy and the projections on the principal directions of the chains.  Passing
-    shows that nothing drifts within the lag; it cannot show a mode that no chain has ever seen.
+    shows that nothing drifts within the lag; it cannot show a mode that no chain has ever seen.  ``copies`` rows belong
+    to each independent chain (all chains of the first copy first), and their mean counts once.
     """
-    blank = [None] * (len(machine.names) - 1)
-    moved = machine.sweep((chains, *blank), stream, sweeps)[0]
+    moved = machine.sweep(machine.clamped(chains), stream, sweeps)[0]
     assert moved is not None
     before, after = (_statistics(machine, v, chains) for v in (chains, moved))
-    difference = after - before
-    error = difference.std(0) / len(chains) ** 0.5
+    steps = after - before
+    difference = steps.view(copies, -1, steps.shape[-1]).mean(0)
+    independent = len(difference)
+    error = difference.std(0) / independent**0.5
     # A statistic that never moves (a constant unit, a frozen chain) has no error to compare with; one that moves by the
     # same step in every chain has none either, but drifts.
     z = torch.where(difference.mean(0) != 0, difference.mean(0) / error, 0.0)
-    frozen = bool((difference == 0).all())
+    frozen = bool((steps == 0).all())
     worst = float(z.abs().max())
-    passed = len(chains) >= 20 and worst < _LIMIT and not frozen
-    if len(chains) < 20:
-        why = f"only {len(chains)} chains: at least 20 are needed to see a drift"
+    passed = independent >= 20 and worst < _LIMIT and not frozen
+    if independent < 20:
+        why = f"only {independent} chains: at least 20 are needed to see a drift"
     elif frozen:
         why = f"the chains did not move at all in {sweeps} sweeps"
     elif passed:
@@ -62,7 +64,7 @@ def lag_test(machine: Machine, chains: Tensor, stream: Stream, sweeps: int = 200
 
 def _statistics(machine: Machine, v: Tensor, reference: Tensor) -> Tensor:
     """Free energy and principal projections of each chain, (chains, statistics), float64."""
-    free_energy = -machine.log_weight((v, *[None] * (len(machine.names) - 1)))
+    free_energy = -machine.log_weight(machine.clamped(v))
     centre = reference.double().mean(0)
     directions = torch.linalg.svd(reference.double() - centre, full_matrices=False).Vh[:9]
     return torch.cat((free_energy.unsqueeze(-1), (v.double() - centre) @ directions.T), -1)

@@ -16,7 +16,7 @@ from harmonium.paths.bridge import bennett, log_mean_weight
 from harmonium.paths.exact import enumerable, exact_log_partition
 from harmonium.paths.lag import lag_test
 from harmonium.paths.path import Path
-from harmonium.random import Stream, as_stream
+from harmonium.random import Stream, stream_of
 from harmonium.units import Natural
 
 __all__ = ["LogPartition", "log_partition"]
@@ -79,8 +79,9 @@ def log_partition(
         temperatures: number of temperatures from 0 to 1, or the temperatures themselves, rising from 0 to 1.
         base: natural parameters of the base-rate model (default: means of the training data stored in the model).
         chains_from: visible states (n, n_visible) that represent the model, from which the reverse direction starts
-            after a lag test.  Default: the persistent chains that training left in the model.  Without any, ``upper``
-            is infinite.
+            after a lag test.  With shape (copies, n, n_visible), several states of the same n chains at different
+            times: errors are then those of n chains.  Default: the persistent chains that training left in the model.
+            Without any, ``upper`` is infinite.
         seed: an int or a stream.
 
     Returns:
@@ -94,12 +95,12 @@ def log_partition(
     if method not in ("auto", "exact", "ais"):
         raise ValueError(f"method must be 'auto', 'exact' or 'ais', found {method!r}")
     machine.refuse_stack("log_partition")
-    if isinstance(chains, bool) or not isinstance(chains, int) or chains < 2:
-        raise ValueError(f"chains must be an integer of at least 2, found {chains!r}")
+    if isinstance(chains, bool) or not isinstance(chains, int) or chains < 1:
+        raise ValueError(f"chains must be a positive integer, found {chains!r}")
     if method == "exact" or (method == "auto" and bits <= EXACT_BITS):
         value = float(exact_log_partition(machine))
         return LogPartition(value, value, value, math.inf, "exact", True, "all states were summed")
-    stream = as_stream(seed)
+    stream = stream_of(seed, "log_partition")
     t = _temperatures(temperatures)
     path = Path(machine, base)
     origin = path.log_partition_at_start()
@@ -114,9 +115,8 @@ def log_partition(
         )
         value = origin + up.value
         return LogPartition(value, value - 3 * up.stderr, math.inf, up.ess, "ais", False, why)
-    start = as_batch(chains_from, machine, "chains_from", domain=True)
-    start = start[torch.linspace(0, len(start) - 1, min(chains, len(start)), device=start.device).round().long()]
-    lag = lag_test(machine, start, stream.child("lag"))
+    start, copies = _starts(chains_from, machine, chains)
+    lag = lag_test(machine, start, stream.child("lag"), copies=copies)
     # Both directions walk in one batch, each row on its own schedule: one larger product is faster than two.
     rising, falling = t.unsqueeze(-1).expand(-1, chains), t.flip(0).unsqueeze(-1).expand(-1, len(start))
     walk = torch.cat((rising, falling), -1)
@@ -126,7 +126,7 @@ def log_partition(
     )
     log_weights = anneal(path, walk, both, stream.child("anneal")).log_weights
     forward, reverse = log_weights[:chains], log_weights[chains:]
-    up, down = log_mean_weight(forward), log_mean_weight(reverse)
+    up, down = log_mean_weight(forward), log_mean_weight(reverse, copies)
     lower = origin + up.value - 3 * up.stderr
     upper = origin - down.value + 3 * down.stderr
     value = origin + bennett(forward, reverse)
@@ -135,9 +135,19 @@ def log_partition(
     return LogPartition(value, lower, upper, min(up.ess, down.ess), "ais", lag.passed and not doubts, why)
 
 
+def _starts(chains_from: Array, machine: Machine, chains: int) -> tuple[Tensor, int]:
+    """Starting states (rows, n_visible) of the reverse direction, and how many rows each independent chain gave."""
+    if getattr(chains_from, "ndim", 2) == 3:
+        copies = len(chains_from)
+        return as_batch(torch.as_tensor(chains_from).flatten(0, 1), machine, "chains_from", domain=True), copies
+    start = as_batch(chains_from, machine, "chains_from", domain=True)
+    index = torch.linspace(0, len(start) - 1, min(chains, len(start)), device=start.device).round().long()
+    return start[index], 1
+
+
 def _kept(path: Path, v: Tensor) -> State:
     """The kept layers of chains given by their visible units."""
-    return (v, *[None] * (len(path.machine.names) - 1))
+    return path.machine.clamped(v)
 
 
 def _doubts(machine: Machine, base: Any, passed: bool, ess: float, lower: float, upper: float) -> list[str]:

@@ -31,6 +31,12 @@ class Path:
     def __init__(self, machine: Machine, base: Sequence[Natural] | None = None) -> None:
         self.machine = machine
         base = machine.base_rate() if base is None else base
+        if len(base) != len(machine.names):
+            raise ValueError(
+                f"base has {len(base)} entries; expected natural parameters for {', '.join(machine.names)}"
+            )
+        # Rounded once: what is summed exactly must be what is drawn from.
+        base = [tuple(eta.to(machine.device, machine.dtype) for eta in natural) for natural in base]
         for layer, eta in enumerate(base):
             if not machine.units(layer).normalisable(eta):
                 raise ValueError(
@@ -55,7 +61,7 @@ class Path:
         for layer in self.kept:
             units = machine.units(layer)
             x = units.natural()[0].new_zeros((chains, units.size))
-            state[layer] = units.sample(x, draw.at(layer), self._lines[layer]._replace(t=zero))
+            state[layer] = units.sample_(x, draw.at(layer), self._lines[layer]._replace(t=zero))
         return tuple(state)
 
     @torch.no_grad()
@@ -86,11 +92,11 @@ class Path:
         lines = self.lines(t)
         current: list[Tensor | None] = [None] * len(state)
         for layer, x in inputs.items():
-            current[layer] = machine.units(layer).sample(x, draw.at(layer), lines[layer])
+            current[layer] = machine.units(layer).sample_(x, draw.at(layer), lines[layer])
         for colour in machine.colours[1:]:
             for layer in colour:
                 x = machine.inputs(layer, tuple(current))
-                current[layer] = machine.units(layer).sample(x, draw.at(layer), lines[layer])
+                current[layer] = machine.units(layer).sample_(x, draw.at(layer), lines[layer])
         return tuple(current)
 
 

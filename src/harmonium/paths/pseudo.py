@@ -29,7 +29,7 @@ def pseudo_log_likelihood(machine: Machine, v: Array) -> Tensor:
         raise ValueError(f"the pseudo-likelihood needs visible units with finitely many states, found {units!r}")
     v = as_batch(v, machine, "v", domain=True)
     values = units.unit_states()
-    state = (v, *[None] * (len(machine.names) - 1))
+    state = machine.clamped(v)
     summed = machine.colours[0]
     inputs = {layer: machine.inputs(layer, state) for layer in summed}
     rows = {b: machine.couplings[name] for name, (a, b) in machine.edges.items() if a == 0}

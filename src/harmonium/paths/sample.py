@@ -8,7 +8,7 @@ from torch import Tensor
 from harmonium.models.batch import Array, as_batch, as_clamp
 from harmonium.models.machine import Machine
 from harmonium.paths.path import independent_sample
-from harmonium.random import Stream, as_stream
+from harmonium.random import Stream, stream_of
 
 __all__ = ["sample"]
 
@@ -46,7 +46,7 @@ def sample(
     if not isinstance(steps, int) or steps < 0:
         raise ValueError(f"steps must be a non-negative integer, found {steps!r}")
     machine.refuse_stack("sample")
-    stream = as_stream(seed)
+    stream = stream_of(seed, "sample")
     if init is None:
         v = independent_sample(machine, n, stream.child("start"))
     else:
@@ -56,6 +56,6 @@ def sample(
     held = None if clamp is None else as_clamp(clamp, v, machine)
     if held is not None:
         v = held[1]
-    out = machine.sweep((v, *[None] * (len(machine.names) - 1)), stream.child("sweeps"), steps, clamp=held)[0]
+    out = machine.sweep(machine.clamped(v), stream.child("sweeps"), steps, clamp=held)[0]
     assert out is not None
     return out

@@ -113,7 +113,7 @@ def _check_gradients(joint: Joint, stream: Stream) -> None:
         share = torch.full_like(weight, 1 / 7) if w is None else w / w.sum()
 
         def mean(v: Tensor = v, share: Tensor = share) -> Tensor:
-            log_p = machine.log_weight((v, *[None] * (len(machine.names) - 1)))
+            log_p = machine.log_weight(machine.clamped(v))
             return (share * log_p).sum() - exact_log_partition(machine)
 
         Exact().gradient(machine, Batch(v, w), {}, stream.child("exact"))

@@ -213,13 +213,13 @@ def _check_domain(layer: Units, x: Tensor, what: str) -> None:
 def _check_portable(layer: Units, x: Tensor, what: str) -> None:
     tolerance = _tolerance(x)
     portable = x.clone().requires_grad_()  # inputs that need a gradient are not fused
-    found, expected = layer.mean(x.clone()), layer.mean(portable)
+    found, expected = layer.mean_(x.clone()), layer.mean_(portable)
     assert_close(f"fused mean = portable mean ({what})", found, expected, tolerance, tolerance)
     found, expected = layer.cumulant(x.clone()), layer.cumulant(portable)
     assert_close(f"fused cumulant = portable cumulant ({what})", found, expected, tolerance, layer.size * tolerance)
     many = x.repeat(200, 1)
     draw = _draw(8, first=3)
-    found, expected = layer.sample(many.clone(), draw), layer.sample(many.clone().requires_grad_(), draw)
+    found, expected = layer.sample_(many.clone(), draw), layer.sample_(many.clone().requires_grad_(), draw)
     _assert_draws(f"fused draws = portable draws ({what})", layer, found, expected)
 
 
@@ -254,7 +254,7 @@ def _check_line(layer: Units, x: Tensor, base: Natural, what: str) -> None:
             assert_close(f"{name} {identity}", found, expected, tolerance, layer.size * tolerance)
         found, expected = layer.sample(x.clone(), _draw(9), line), middle.sample(t * x, _draw(9))
         _assert_draws(f"draws {identity}", layer, found, expected)
-        portable = layer.sample(x.clone().requires_grad_(), _draw(9), line)
+        portable = layer.sample_(x.clone().requires_grad_(), _draw(9), line)
         _assert_draws(f"portable draws {identity}", layer, portable, expected)
         columns.append(pairs[3][1])
     # Rows at different t, and several t for each row.

@@ -116,12 +116,14 @@ class Training:
         self.guard()
         if self.best is not None:
             self._load(self.best)
-        elif "chains" in self.objective_state:  # they represent the model when it is judged
-            self.model.chains = self.objective_state["chains"].clone()
+        else:
+            chains = self.objective_state.get("chains")  # they represent the model when it is judged
+            self.model.chains = None if chains is None else chains.clone()
         self.history.stopped = self.stop
         self._call("on_end")
         return self.history
 
+    @torch.no_grad()
     def update(self, order: Tensor) -> None:
         """One transaction: gradient, penalties, metric, optimizer, constraints, settle."""
         model, plan, position = self.model, self.plan, self.position
@@ -131,6 +133,12 @@ class Training:
         before = self._transaction() if self._may_undo else None
 
         gradient = plan.objective.gradient(model, batch, self.objective_state, self.stream)
+        if batch.weight is not None:
+            # Each phase is a mean over its batch; a batch that weighs more than another moves the model further.
+            heavy = float(batch.weight.mean())
+            for parameter in model.parameters():
+                if parameter.grad is not None:
+                    parameter.grad.mul_(heavy)
         for penalty, state in zip(plan.penalties, self.penalty_states, strict=True):
             penalty.apply(model, gradient, state)
         plan.metric.before(model, gradient, self.metric_state)
@@ -160,6 +168,8 @@ class Training:
         position.epoch, position.batch = position.epoch + 1, 0
         self.guard()
         self._call("on_measure", row)
+        for column, value in row.items():  # what a callback measured may be a NumPy or torch scalar
+            row[column] = value.item() if hasattr(value, "item") else value
         self.history.rows.append(row)
         self._call("on_epoch", row)
 
@@ -240,8 +250,11 @@ class Training:
 
     def keep_best(self, row: Row) -> None:
         """Remember the present parameters as the best, for `run` to return to."""
-        chains = {"chains": self.objective_state["chains"]} if "chains" in self.objective_state else {}
-        self.best = {name: tensor.clone() for name, tensor in (self.model.state_dict() | chains).items()}
+        state = self.model.state_dict()
+        state.pop("chains", None)  # of an earlier training; those of this one go with the best model
+        if "chains" in self.objective_state:
+            state["chains"] = self.objective_state["chains"]
+        self.best = {name: tensor.clone() for name, tensor in state.items()}
         self.history.best = dict(row)
 
     def _load(self, state: dict[str, Tensor]) -> None:

@@ -83,6 +83,9 @@ def fit(
         if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
             raise ValueError(f"{name} must be a positive integer, found {value!r}")
     check_optimizer(optimizer)
+    for name, given in (("penalties", penalties), ("callbacks", callbacks)):
+        if not isinstance(given, (list, tuple)):
+            raise TypeError(f"{name} must be a list, found {given!r}: write {name}=[...]")
     if not isinstance(objective or PCD(), Objective):
         raise TypeError(f"objective must be an objective such as harmonium.PCD(k=1), found {objective!r}")
     plan = Plan(
@@ -103,6 +106,7 @@ def fit(
     if valid is not None and not any(isinstance(callback, Monitor) for callback in listeners):
         listeners.insert(0, Monitor())
     if out is not None:
+        model.refuse_stack("fit(out=...)")
         from harmonium.training.runs import start
 
         return start(Path(out), model, cases, valid, sample_weight, plan, listeners, progress, initialise)
@@ -134,14 +138,14 @@ def prepare(
         for start, v in validation.chunks(1024, dtype=model.dtype):
             model.visible.check(v, f"validation (rows from {start})")
     model.data_mean, model.data_variance = mean.to(model.device), variance.to(model.device)
-    model.data_cases = torch.tensor(float(len(cases)), dtype=torch.float64)
-    model.chains = None
+    counted = len(cases) if weight is None else float(weight.sum() ** 2 / (weight**2).sum())
+    model.data_cases = torch.tensor(float(counted), dtype=torch.float64)
     if initialise or (initialise is None and model.fresh):
+        model.chains = None
         model.initialise(plan.seed.child("fit", "initialise"))  # type: ignore[operator]
         model.visible.set_natural(model.base_rate()[0])
-    model.fresh = False
-    if weight is not None:
-        weight = weight.to(model.device, model.dtype)
+    if weight is not None:  # relative to their mean, before float32 could lose them
+        weight = (weight / weight.mean()).clamp(min=1e-30).to(model.device, model.dtype)
     return Training(model, cases, weight, plan, list(callbacks), validation)
 
 

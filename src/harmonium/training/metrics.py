@@ -65,6 +65,10 @@ class Centered(Metric):
 
     rate: float = 0.01
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.rate <= 1:
+            raise ValueError(f"{type(self).__name__}(rate=...) must be between 0 and 1, found {self.rate!r}")
+
     def begin(self, model: Machine, mean: Tensor, variance: Tensor) -> MetricState:
         v = mean.to(model.device, model.dtype)
         means = model.infer(v.unsqueeze(-2)).means

@@ -42,11 +42,11 @@ class Monitor(Callback):
     def on_measure(self, training: Training, row: Row) -> None:
         if row["epoch"] % self.every and row["epoch"] != training.plan.epochs:
             return
-        model, blank = training.model, [None] * (len(training.model.names) - 1)
+        model = training.model
         if training.validation is None:
             return
         valid, train = (_subset(split, self.cases, training) for split in (training.validation, training.cases))
-        gap = model.log_weight((train, *blank)).mean() - model.log_weight((valid, *blank)).mean()
+        gap = model.log_weight(model.clamped(train)).mean() - model.log_weight(model.clamped(valid)).mean()
         row["free_energy_gap"] = float(gap)
         if model.visible.finite:
             row["pseudo_log_likelihood"] = float(pseudo_log_likelihood(model, valid).mean())
@@ -98,9 +98,8 @@ class Likelihood(Callback):
             chains_from=training.objective_state.get("chains"),
             seed=training.root.child("likelihood", row["epoch"]),
         )
-        blank = [None] * (len(model.names) - 1)
         chunks = training.validation.chunks(1000, dtype=model.dtype, device=model.device)
-        total = sum(float(model.log_weight((v, *blank)).sum()) for _, v in chunks)
+        total = sum(float(model.log_weight(model.clamped(v)).sum()) for _, v in chunks)
         mean = total / len(training.validation) + training.validation.log_jacobian
         row["log_likelihood"] = mean - z.value
         row["log_likelihood_lower"] = mean - z.upper if z.upper < float("inf") else None

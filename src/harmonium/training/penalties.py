@@ -65,6 +65,10 @@ class Sparsity(Penalty):
     cost: float = 0.01
     decay: float = 0.9
 
+    def __post_init__(self) -> None:
+        if not 0 < self.target < 1 or self.cost < 0 or not 0 <= self.decay < 1:
+            raise ValueError(f"Sparsity needs 0 < target < 1, cost >= 0 and 0 <= decay < 1, found {self}")
+
     def begin(self, model: Machine) -> dict[str, Tensor]:
         return {
             name: torch.full_like(model.units(layer).natural()[0], self.target)

@@ -9,14 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-import shutil
 import signal
 import sys
 import threading
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -116,8 +115,8 @@ class Checkpoint(Callback):
             ) from error
 
     def on_end(self, training: Training) -> None:
+        self.write(training)  # first: a run whose checkpoint is complete writes its model again when resumed
         save(training.model, self._folder / MODEL)
-        self.write(training)
 
     def write(self, training: Training) -> None:
         """Write a checkpoint now."""
@@ -154,6 +153,8 @@ def start(
             raise RunInUseError(
                 f"{out} already holds a run: go on with harmonium.resume({str(out)!r}), or choose another folder"
             )
+        if (out / MODEL).exists():
+            raise RunInUseError(f"{out} holds a {MODEL} that is not of this run: choose another folder")
         _sweep(out, CHECKPOINT, WEIGHTS)  # of a run that was killed before it had a config
         fresh = model.fresh if initialise is None else initialise
         training = prepare(model, cases, validation, sample_weight, plan, callbacks, initialise)
@@ -164,7 +165,7 @@ def start(
             write_tensors(out / WEIGHTS, {"sample_weight": torch.as_tensor(sample_weight)}, {"format": 1})
         if not fresh:  # what cannot be drawn again from the seed must be on disk before there is a run to resume
             writer.write(training)
-        _write_json(out / RUN, _environment())
+        _write_json(out / RUN, _environment(training.model))
         _write_json(out / CONFIG, config)
         with _signals(writer):
             return training.run()
@@ -215,7 +216,6 @@ def resume(
         raise FileNotFoundError(f"{out} holds no run to resume (there is no {CONFIG})")
     with _locked(out):
         config = _read_config(out)
-        _warn_of_changes(out)
         cases = _same_cases(config["data"], data, "data")
         assert cases is not None
         valid = _same_cases(config["validation"], validation, "validation")
@@ -225,6 +225,7 @@ def resume(
         model = build(config["model"])
         if device is not None:
             model.to(device)
+        _warn_of_changes(out, _environment(model))
         training = prepare(model, cases, valid, weight, plan, listeners, True)
         writer = _writer(out, training, progress)
         writer.run = _identity(config)
@@ -363,7 +364,7 @@ def _read_config(out: Path) -> dict[str, Any]:
     return config
 
 
-def _environment() -> dict[str, Any]:
+def _environment(model: Machine) -> dict[str, Any]:
     return {
         "harmonium": harmonium.__version__,
         "python": platform.python_version(),
@@ -372,6 +373,7 @@ def _environment() -> dict[str, Any]:
         "numba": numba.__version__,
         "processor": _processor(),
         "threads": torch.get_num_threads(),
+        "device": str(model.device),
         "command": sys.argv,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
@@ -383,13 +385,12 @@ def _processor() -> str:
     return f"{platform.machine()} {llvm.get_host_cpu_name()}"
 
 
-def _warn_of_changes(out: Path) -> None:
+def _warn_of_changes(out: Path, now: dict[str, Any]) -> None:
     try:
         before = json.loads((out / RUN).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return
-    now = _environment()
-    names = ("harmonium", "torch", "numpy", "numba", "processor", "threads")
+    names = ("harmonium", "torch", "numpy", "numba", "processor", "threads", "device")
     changes = [f"{name} {before.get(name)} -> {now[name]}" for name in names if before.get(name) != now[name]]
     if changes:
         warnings.warn(
@@ -405,16 +406,24 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
 @contextmanager
 def _new_folder(out: Path) -> Iterator[None]:
     """Make the folder, and take it away again where nothing was trained in it."""
-    created = not out.exists()
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            out.mkdir()
+            created = True
+        except FileExistsError:
+            if not out.is_dir():
+                raise
+            created = False
     except OSError as error:
         raise OSError(error.errno, f"cannot make the folder {out}: {error.strerror}. Choose another") from error
     try:
         yield
     except BaseException:
         if created and not (out / CONFIG).exists():
-            shutil.rmtree(out, ignore_errors=True)
+            _sweep(out, ".lock")
+            with suppress(OSError):  # whoever else has put something there keeps it
+                out.rmdir()
         raise
 
 

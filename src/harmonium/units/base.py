@@ -64,6 +64,8 @@ class Units(nn.Module, ABC):
     """
 
     loops: ClassVar[Loops]
+    uniforms_in: ClassVar[torch.dtype | None] = None
+    """Precision of the uniforms that `_draw` inverts, where it is not that of the states."""
     finite: ClassVar[bool] = False
     """Whether the states of one unit can be listed (see `unit_states`)."""
 
@@ -137,16 +139,24 @@ class Units(nn.Module, ABC):
     # What follows from it ----------------------------------------------------------------------------------------
 
     def mean(self, x: Tensor, line: Line | None = None) -> Tensor:
-        """Conditional mean of the states given inputs x.  May reuse the memory of x."""
+        """Conditional mean of the states given inputs x."""
+        return self.mean_(x.clone(), line)
+
+    def mean_(self, x: Tensor, line: Line | None = None) -> Tensor:
+        """`mean` that may write into the memory of x."""
         if kernels.is_fused(x) and not self._wants_graph():
             return self._fused(self.loops.mean, x, line)
         return self._mean(*self._fields(x, line))
 
     def sample(self, x: Tensor, draw: Draw, line: Line | None = None) -> Tensor:
-        """A draw from the conditional distribution given inputs x.  May reuse the memory of x."""
+        """A draw from the conditional distribution given inputs x."""
+        return self.sample_(x.clone(), draw, line)
+
+    def sample_(self, x: Tensor, draw: Draw, line: Line | None = None) -> Tensor:
+        """`sample` that may write into the memory of x."""
         if kernels.is_fused(x):
             return self._fused(self.loops.sample, x, line, draw.first, *split(draw.key, draw.step, draw.site))
-        u = kernels.uniforms(draw, x.numel() // self.size, self.size, x.dtype, x.device)
+        u = kernels.uniforms(draw, x.numel() // self.size, self.size, self.uniforms_in or x.dtype, x.device)
         return self._draw(*self._fields(x, line), u.view(x.shape))
 
     def variance(self, x: Tensor, line: Line | None = None) -> Tensor:
@@ -177,11 +187,11 @@ class Units(nn.Module, ABC):
         return self._cumulant(*self._fields(x, line)).sum(-1, dtype=torch.float64)
 
     def expected_statistics(self, x: Tensor, line: Line | None = None) -> Natural:
-        """Conditional expectations of T_k given inputs x.  The first is the mean.  May reuse the memory of x."""
+        """Conditional expectations of T_k given inputs x.  The first is the mean.  May write into the memory of x."""
         if len(self.natural()) == 1:
-            return (self.mean(x, line),)
+            return (self.mean_(x, line),)
         variance = self.variance(x, line)
-        mean = self.mean(x, line)
+        mean = self.mean_(x, line)
         return mean, variance + mean * mean
 
     def exponent(self, s: Tensor, natural: Natural | None = None) -> Tensor:

@@ -15,7 +15,8 @@ __all__ = ["Bernoulli"]
 
 
 @register_jitable
-def _draw(field, curvature, u):  # type: ignore[no-untyped-def]
+def _draw(field, curvature, word):  # type: ignore[no-untyped-def]
+    u = scalar.uniform(field, word)
     # u < sigmoid(-|x|) multiplied out: no division, and full relative precision however small the probability.
     t = scalar.exp(-abs(field))
     return (u * (scalar.like(field, 1.0) + t) < t) != (field > 0)

@@ -19,9 +19,11 @@ _SQRT_PI = math.sqrt(math.pi)
 
 
 @register_jitable
-def _draw(field, curvature, u):  # type: ignore[no-untyped-def]
+def _draw(field, curvature, word):  # type: ignore[no-untyped-def]
+    # The quantile needs all 32 bits: in float32 the upper tail would be coarser than the lower.
+    u = scalar.uniform(0.0, word)
     precision = -2.0 * curvature
-    return field / precision + scalar.ndtri(float(u)) / math.sqrt(precision)
+    return field / precision + scalar.ndtri(u) / math.sqrt(precision)
 
 
 @register_jitable
@@ -52,6 +54,7 @@ class Gaussian(Units):
     [[0.5, -1.0]]
     """
 
+    uniforms_in = torch.float64
     loops = Loops(sampler(_draw), mapper(_mean), summer(_split))
 
     def __init__(
@@ -121,7 +124,7 @@ class Gaussian(Units):
         return field * field / (-4 * curvature) + 0.5 * torch.log(-math.pi / curvature)
 
     def _draw(self, field: Tensor, curvature: Tensor, u: Tensor) -> Tensor:
-        noise: Tensor = torch.special.ndtri(u.double()).to(field.dtype)
+        noise: Tensor = torch.special.ndtri(u).to(field.dtype)
         return field / (-2 * curvature) + noise * torch.rsqrt(-2 * curvature)
 
     def config(self) -> dict[str, Any]:
