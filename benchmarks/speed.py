@@ -139,7 +139,7 @@ NOTES = {
     "learnergy update": "The update inside its `fit` alone, batches ready in memory, no monitoring, against our whole "
     "`fit`: no target, for orientation.",
     "ais": "On one model for all ({prepare}). log Z in the last round: harmonium {forward}, rbms {rbms}.",
-    "bracket": "`log_partition` with the persistent chains that training left: forward run, lag test (500 sweeps), "
+    "bracket": "`log_partition` with the persistent chains that training left: forward run, lag test (200 sweeps), "
     "reverse run, Bennett's value; against one forward run of rbms, which has no bracket. Last round: {bracket}.",
     "exact": "Peak memory of the process {peak}, of which {before} before the call (Python, torch, Numba).",
 }

@@ -466,12 +466,12 @@ def test_batches_weigh_what_their_cases_weigh() -> None:
     for size in (1, 2, 8):
         model = hm.RBM.from_arrays(np.zeros((1, 1)), np.zeros(1), np.zeros(1))
         hm.fit(
-            model, data, sample_weight=weight, objective=hm.Exact(), metric="plain", batch_size=size, epochs=3000,
-            learning_rate=hm.Linear(0.1),
+            model, data, sample_weight=weight, objective=hm.Exact(), metric="plain", batch_size=size, epochs=400,
+            learning_rate=hm.Linear(0.3),
         )  # fmt: skip
         p = float(hm.gradient(model, data, objective=hm.Exact()).negative["visible_bias"])
-        # Single cases leave a standard deviation of about 0.004 where the rate becomes too small to move: five of them.
-        assert p == pytest.approx(0.9, abs=0.02), size
+        # Single cases leave a standard deviation of about 0.008 where the rate becomes too small to move.
+        assert p == pytest.approx(0.9, abs=0.03), size  # forgetting the weights would give 0.5 and 0.69
 
 
 def test_weights_of_any_size_are_relative() -> None:
