@@ -60,7 +60,7 @@ class ForgetsFirst(Bernoulli):
 
 
 class WrongLine(Bernoulli):
-    def line(self, t: Tensor, base: Any = None) -> Any:
+    def line(self, t: Any = None, base: Any = None) -> Any:
         return super().line(t, base)._replace(start=self.natural())
 
 

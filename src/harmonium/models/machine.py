@@ -122,23 +122,35 @@ class Machine(nn.Module):
 
     def parameters_by_name(self) -> dict[str, nn.Parameter]:
         """All parameters under the names that gradients use: "weights", "visible_bias", ..."""
-        named = dict(self.couplings.items())
+        named: dict[str, nn.Parameter] = {name: self.couplings[name] for name in self.edges}
         for name, layer in zip(self.names, self.layers, strict=True):
-            named |= {f"{name}_{key}": parameter for key, parameter in layer.named_parameters()}
+            for key, parameter in layer._parameters.items():  # asked for in every update: the generators are slow
+                assert parameter is not None
+                named[f"{name}_{key}"] = parameter
         return named
 
     # Conditionals ------------------------------------------------------------------------------------------------
 
     def inputs(self, layer: int, state: State) -> Tensor:
         """What the other layers send to ``layer``: the sum of s_i . W over its couplings, (..., batch, n)."""
-        total: Tensor | None = None
+        return self._gather(layer, self._senders(layer), state)
+
+    def _senders(self, layer: int) -> list[tuple[int, Tensor]]:
+        """Neighbours of a layer, each with the matrix that turns its states into inputs."""
+        senders: list[tuple[int, Tensor]] = []
         for name, (a, b) in self.edges.items():
-            other = {a: b, b: a}.get(layer)
-            if other is None or (s := state[other]) is None:
-                continue
-            weights = self.couplings[name]
-            x = s @ (weights if layer == b else weights.mT)
-            total = x if total is None else total.add_(x)
+            if layer == b:
+                senders.append((a, self.couplings[name]))
+            elif layer == a:
+                senders.append((b, self.couplings[name].mT))
+        return senders
+
+    def _gather(self, layer: int, senders: list[tuple[int, Tensor]], state: Sequence[Tensor | None]) -> Tensor:
+        total: Tensor | None = None
+        for other, weights in senders:
+            s = state[other]
+            if s is not None:
+                total = s @ weights if total is None else total.add_(s @ weights)
         if total is None:
             raise ValueError(f"no neighbour of layer {self.names[layer]!r} is set")
         return total
@@ -157,15 +169,16 @@ class Machine(nn.Module):
         Each step takes one step of the stream; a layer's index is the site of its draws.  ``lines`` places every row
         of the batch on a line between models, one line per layer.
         """
+        order = [layer for colour in self.colours for layer in colour]
+        lines = lines or [units.line() for units in self._units()]
+        # Looked up once: a small machine's sweep would otherwise be look-ups more than products.
+        plan = [(layer, self.units(layer), self._senders(layer), lines[layer]) for layer in order]
         current = list(state)
         for _ in range(steps):
             draw = stream.advance()
-            for colour in self.colours:
-                for layer in colour:
-                    line = None if lines is None else lines[layer]
-                    x = self.inputs(layer, tuple(current))
-                    s = self.units(layer).sample_(x, draw.at(layer), line)
-                    current[layer] = s if layer or clamp is None else torch.where(clamp[0], clamp[1], s)
+            for layer, units, senders, line in plan:
+                s = units.sample_(self._gather(layer, senders, current), draw.at(layer), line)
+                current[layer] = s if layer or clamp is None else torch.where(clamp[0], clamp[1], s)
         return tuple(current)
 
     @torch.no_grad()
@@ -210,13 +223,11 @@ class Machine(nn.Module):
     @torch.no_grad()
     def layer_moments(self, phase: Phase, weight: Tensor | None = None) -> Moments:
         """The part of `moments` that belongs to the layers: "visible_bias", "hidden_bias", ..."""
-        rows = phase.means[0]
-        count = rows.shape[-2]
-        share = rows.new_full((count,), 1.0 / count) if weight is None else _share(weight)
+        share = None if weight is None else _share(weight).unsqueeze(-2)
         moments: Moments = {}
         for name, layer, statistics in zip(self.names, self.layers, phase.statistics, strict=True):
             assert isinstance(layer, Units)
-            means = tuple((share.unsqueeze(-2) @ statistic).squeeze(-2) for statistic in statistics)
+            means = tuple(T.mean(-2) if share is None else (share @ T).squeeze(-2) for T in statistics)
             moments |= {f"{name}_{key}": value for key, value in layer.pull(means).items()}
         return moments
 
@@ -270,6 +281,7 @@ class Machine(nn.Module):
             if line is None:
                 total = total + units.exponent(s)
                 continue
+            assert line.t is not None
             slope, start = units.exponents(s, (line.slope, line.start)).unbind(-1)
             if line.t.dim() == s.dim():
                 slope, start = slope.unsqueeze(-1), start.unsqueeze(-1)

@@ -37,12 +37,14 @@ class Line(NamedTuple):
     """Where each row of a batch stands on a line of natural parameters: ``start + t * slope`` (see `Units.line`).
 
     ``t`` has shape (..., batch), or (..., batch, points) where a method says so.  The input from the couplings is
-    scaled by t as well.
+    scaled by t as well.  ``t`` None is t = 1 for all.
     """
 
-    t: Tensor
+    t: Tensor | None
     slope: Natural
     start: Natural
+    arrays: dict[Any, Any] | None = None
+    """What the fused loops take for slope and start, kept from call to call; shared by lines that differ in t only."""
 
 
 class Loops(NamedTuple):
@@ -217,23 +219,23 @@ class Units(nn.Module, ABC):
         radix = len(values) ** torch.arange(self.size, device=values.device)
         return values[index.to(values.device).unsqueeze(-1) // radix % len(values)]
 
-    def line(self, t: Tensor, base: Natural | None = None) -> Line:
+    def line(self, t: Tensor | None = None, base: Natural | None = None) -> Line:
         """The line from ``base`` at t = 0 to this layer at t = 1.
 
         ``base`` None means zero: then t multiplies the whole energy, as an inverse temperature.
         """
         natural = self.natural()
         if base is None:
-            return Line(t, natural, tuple(torch.zeros_like(eta) for eta in natural))
-        return Line(t, tuple(eta - at_rest for eta, at_rest in zip(natural, base, strict=True)), base)
+            return Line(t, natural, tuple(torch.zeros_like(eta) for eta in natural), {})
+        return Line(t, tuple(eta - at_rest for eta, at_rest in zip(natural, base, strict=True)), base, {})
 
     def _wants_graph(self) -> bool:
         return torch.is_grad_enabled() and any(parameter.requires_grad for parameter in self.parameters())
 
     def _fields(self, x: Tensor, line: Line | None) -> tuple[Tensor, Tensor]:
         """(field, curvature) as tensors broadcast to x."""
-        if line is None:
-            natural = self.natural()
+        if line is None or line.t is None:
+            natural = self.natural() if line is None else line.slope
             return x + natural[0].unsqueeze(-2), natural[-1].unsqueeze(-2)
         t, slope, start = line.t.unsqueeze(-1), line.slope, line.start
         field = t * (x + slope[0].unsqueeze(-2)) + start[0].unsqueeze(-2)
@@ -241,16 +243,19 @@ class Units(nn.Module, ABC):
 
     def _line_arrays(self, x: Tensor, line: Line | None, points: int = 0) -> tuple[Any, ...]:
         """t, slope, start, curve slope, curve start as the fused loops want them."""
-        shape = (x.numel() // self.size, points) if points else (x.numel() // self.size,)
-        if line is None:
-            slope = [self._array(eta, x) for eta in self.natural()]
-            zero = np.zeros_like(slope[0])
-            return np.ones(shape, slope[0].dtype), slope[0], zero, slope[-1], zero
-        t = line.t if line.t.dtype == x.dtype else line.t.to(x.dtype)
-        t = t.expand((*x.shape[:-1], points) if points and line.t.dim() == x.dim() else x.shape[:-1])
-        slope = [self._array(eta, x) for eta in line.slope]
-        start = [self._array(eta, x) for eta in line.start]
-        return t.reshape(shape).numpy(), slope[0], start[0], slope[-1], start[-1]
+        line = self.line() if line is None else line
+        known = {} if line.arrays is None else line.arrays
+        if x.dtype not in known:
+            known[x.dtype] = [(self._array(part[0], x), self._array(part[-1], x)) for part in (line.slope, line.start)]
+        (slope, curve_slope), (start, curve_start) = known[x.dtype]
+        rows = x.numel() // self.size
+        if line.t is None:
+            t = np.ones((rows, points) if points else rows, slope.dtype)
+        else:
+            at = line.t if line.t.dtype == x.dtype else line.t.to(x.dtype)
+            at = at.expand((*x.shape[:-1], points) if points and at.dim() == x.dim() else x.shape[:-1])
+            t = at.reshape((rows, points) if points else (rows,)).numpy()
+        return t, slope, start, curve_slope, curve_start
 
     def _array(self, eta: Tensor, like: Tensor) -> Any:
         eta = eta.detach()
@@ -266,7 +271,7 @@ class Units(nn.Module, ABC):
 
 
 def _rows(x: Tensor) -> Any:
-    return x.detach().reshape(-1, x.shape[-1]).numpy()
+    return (x.detach() if x.dim() == 2 else x.detach().reshape(-1, x.shape[-1])).numpy()
 
 
 def as_units(units: Units | int | tuple[int, ...], default: type[Units]) -> Units:
