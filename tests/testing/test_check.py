@@ -61,7 +61,8 @@ class ForgetsFirst(Bernoulli):
 
 class WrongLine(Bernoulli):
     def line(self, t: Any = None, base: Any = None) -> Any:
-        return super().line(t, base)._replace(start=self.natural())
+        line = super().line(t, base)
+        return line if base is None else line._replace(start=self.natural())
 
 
 class AcceptsAll(Bernoulli):

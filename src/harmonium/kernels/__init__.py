@@ -21,7 +21,7 @@ from harmonium.random import Draw
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
-__all__ = ["bernoulli_rows", "is_fused", "permutation", "send", "uniforms"]
+__all__ = ["bernoulli_rows", "is_fused", "permutation", "uniforms"]
 
 
 def is_fused(x: Tensor) -> bool:
@@ -46,15 +46,6 @@ def bernoulli_rows(probability: Tensor, rows: Tensor, draw: Draw) -> Tensor:
         return out
     bits = portable.words(draw, rows.to(probability.device), probability.shape[1])
     return (portable.uniform(bits, probability.dtype) < probability).to(probability.dtype)
-
-
-def send(weights: Tensor, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
-    """(W right, W' left) for W (..., rows, columns): what a layer at ``right``, and one at ``left``, send through W."""
-    if weights.dim() == left.dim() + 1 == 2 and is_fused(weights) and weights.is_contiguous():
-        to_left, to_right = torch.zeros_like(left), torch.zeros_like(right)
-        loops.send(weights.numpy(), left.numpy(), right.numpy(), to_left.numpy(), to_right.numpy())
-        return to_left, to_right
-    return (weights @ right.unsqueeze(-1)).squeeze(-1), (weights.mT @ left.unsqueeze(-1)).squeeze(-1)
 
 
 def permutation(draw: Draw, cases: int) -> Tensor:

@@ -160,22 +160,6 @@ def _sum_and_log(summands, factors):
     return result
 
 
-@register_jitable(**(OPTIONS | {"fastmath": {"contract", "reassoc"}}))
-def _send_row(weights, right, left, to_right):
-    total = weights[0] * 0
-    for j in range(weights.shape[0]):
-        total += weights[j] * right[j]
-        to_right[j] += left * weights[j]
-    return total
-
-
-@compiled
-def send(weights, left, right, to_left, to_right):
-    """(W right, W' left) in one pass over W (rows, columns), added to to_left and to_right."""
-    for i in range(weights.shape[0]):
-        to_left[i] += _send_row(weights[i], right, left[i], to_right)
-
-
 @compiled
 def binarise(p, rows, k0, k1, c2, c3):
     """Overwrite probabilities p (rows, units) with draws; row r uses the words of global row ``rows[r]``."""

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from harmonium import kernels
 from harmonium.described import Described
 from harmonium.models.machine import Machine
 from harmonium.objectives import Gradient
@@ -101,7 +100,7 @@ class Centered(Metric):
         parameters = model.parameters_by_name()
         offsets = [state[f"offset.{name}"] for name in model.names]
         for name, (a, b) in model.edges.items():
-            for layer, now in zip((a, b), kernels.send(parameters[name].detach(), offsets[a], offsets[b]), strict=True):
+            for layer, now in zip((a, b), _sent(parameters[name], offsets[a], offsets[b]), strict=True):
                 parameters[f"{model.names[layer]}_bias"].sub_(now - state.pop(f"sent.{name}.{layer}"))
 
     def _scale(self, model: Machine, parameters: dict[str, nn.Parameter], state: MetricState) -> None:
@@ -143,6 +142,12 @@ class Diagonal(Centered):
             scales.append(scale)
         for name, (a, b) in model.edges.items():
             _grad(parameters[name]).div_(scales[a].unsqueeze(-1) * scales[b].unsqueeze(-2))
+
+
+def _sent(weights: Tensor, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+    """What offsets send through a coupling: (W right, W' left)."""
+    weights = weights.detach()
+    return (weights @ right.unsqueeze(-1)).squeeze(-1), (weights.mT @ left.unsqueeze(-1)).squeeze(-1)
 
 
 def _grad(parameter: nn.Parameter) -> Tensor:
