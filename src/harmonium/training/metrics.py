@@ -89,9 +89,7 @@ class Centered(Metric):
                 dW.addmm_(left, right, alpha=-1)
             else:
                 dW.sub_(left @ right)
-            state[f"sent.{name}.{a}"], state[f"sent.{name}.{b}"] = kernels.send(
-                parameters[name].detach(), offsets[a], offsets[b]
-            )
+            state[f"sent.{name}.{a}"], state[f"sent.{name}.{b}"] = _sent(parameters[name], offsets[a], offsets[b])
         self._scale(model, parameters, state)
 
     @torch.no_grad()
