@@ -67,7 +67,8 @@ class Machine(nn.Module):
     ) -> None:
         super().__init__()
         self.names = list(layers)
-        self.layers = nn.ModuleList(layer.to(dtype) for layer in layers.values())
+        self._units_of = tuple(layer.to(dtype) for layer in layers.values())  # module lists are slow to look into
+        self.layers = nn.ModuleList(self._units_of)
         self.edges = {name: (self.names.index(a), self.names.index(b)) for name, (a, b) in couplings.items()}
         self.couplings = nn.ParameterDict(
             {
@@ -88,9 +89,7 @@ class Machine(nn.Module):
 
     def units(self, layer: int) -> Units:
         """The units of a layer."""
-        units = self.layers[layer]
-        assert isinstance(units, Units)
-        return units
+        return self._units_of[layer]
 
     @property
     def fresh(self) -> bool:
@@ -123,7 +122,7 @@ class Machine(nn.Module):
     def parameters_by_name(self) -> dict[str, nn.Parameter]:
         """All parameters under the names that gradients use: "weights", "visible_bias", ..."""
         named: dict[str, nn.Parameter] = {name: self.couplings[name] for name in self.edges}
-        for name, layer in zip(self.names, self.layers, strict=True):
+        for name, layer in zip(self.names, self._units_of, strict=True):
             for key, parameter in layer._parameters.items():  # asked for in every update: the generators are slow
                 assert parameter is not None
                 named[f"{name}_{key}"] = parameter
@@ -225,8 +224,7 @@ class Machine(nn.Module):
         """The part of `moments` that belongs to the layers: "visible_bias", "hidden_bias", ..."""
         share = None if weight is None else _share(weight).unsqueeze(-2)
         moments: Moments = {}
-        for name, layer, statistics in zip(self.names, self.layers, phase.statistics, strict=True):
-            assert isinstance(layer, Units)
+        for name, layer, statistics in zip(self.names, self._units_of, phase.statistics, strict=True):
             means = tuple(T.mean(-2) if share is None else (share @ T).squeeze(-2) for T in statistics)
             moments |= {f"{name}_{key}": value for key, value in layer.pull(means).items()}
         return moments
@@ -329,7 +327,7 @@ class Machine(nn.Module):
         return self.visible.base_rate(mean.squeeze(-2).double(), variance.squeeze(-2).double(), 1e4)
 
     def _units(self) -> Iterator[Units]:
-        return (self.units(layer) for layer in range(len(self.names)))
+        return iter(self._units_of)
 
     def constrain(self) -> None:
         """Bring all parameters back into their bounds after an update."""

@@ -47,8 +47,7 @@ def anneal(path: Path, t: Tensor, state: State, stream: Stream) -> Annealing:
     total = torch.zeros(rows, dtype=torch.float64, device=machine.device)
     for k in range(len(walk) - 1):
         inputs = path.inputs(state)
-        pair = path.log_weights(state, inputs, walk[k : k + 2].T)
-        total += pair[:, 1] - pair[:, 0]
+        total += path.log_ratio(state, inputs, walk[k : k + 2].T)
         if k < len(walk) - 2:  # the last state is not moved: its weight is complete
             state = path.step(state, inputs, walk[k + 1], stream.advance())
     return Annealing(total, state)

@@ -86,17 +86,36 @@ class Path:
         return self.machine.log_weight(state, 0, self.lines(t), inputs)
 
     @torch.no_grad()
+    def log_ratio(self, state: State, inputs: dict[int, Tensor], t: Tensor) -> Tensor:
+        """log p*(state; t[:, 1]) - log p*(state; t[:, 0]) of the kept layers, for t (batch, 2): (batch,), float64.
+
+        The difference of two `log_weights`: what does not change with t cancels before it is ever computed.
+        """
+        linear: Tensor | None = None
+        for layer in self.kept:
+            s, slope = state[layer], self._lines[layer].slope
+            assert s is not None
+            for statistic, eta in zip(self.machine.units(layer).statistics(s), slope, strict=True):
+                term = statistic @ eta.detach()
+                linear = term if linear is None else linear + term
+        assert linear is not None
+        total = linear.double() * (t[:, 1].double() - t[:, 0].double())
+        for layer, x in inputs.items():
+            pair = self.machine.units(layer).cumulant(x, self._lines[layer]._replace(t=t))
+            total += pair[:, 1] - pair[:, 0]
+        return total
+
+    @torch.no_grad()
     def step(self, state: State, inputs: dict[int, Tensor], t: Tensor, draw: Draw) -> State:
         """One Gibbs sweep at t (batch,): the summed-out layers from their inputs (consumed), then the kept ones."""
         machine = self.machine
-        lines = self.lines(t)
         current: list[Tensor | None] = [None] * len(state)
         for layer, x in inputs.items():
-            current[layer] = machine.units(layer).sample_(x, draw.at(layer), lines[layer])
+            current[layer] = machine.units(layer).sample_(x, draw.at(layer), self._lines[layer]._replace(t=t))
         for colour in machine.colours[1:]:
             for layer in colour:
                 x = machine.inputs(layer, tuple(current))
-                current[layer] = machine.units(layer).sample_(x, draw.at(layer), lines[layer])
+                current[layer] = machine.units(layer).sample_(x, draw.at(layer), self._lines[layer]._replace(t=t))
         return tuple(current)
 
 
