@@ -24,6 +24,7 @@ UPDATES = 20_000  # of a training whose --epochs nobody named
 LEAST_EPOCHS = 10
 MEASUREMENTS = 10  # of the likelihood, likewise
 
+WORTH_SHARING = 1 << 23  # multiplications of a product below which a second thread costs more than it gives
 RATE = click.FloatRange(min=0, min_open=True)
 
 
@@ -127,7 +128,10 @@ Examples:
     "--data-seed", type=int, metavar="N", default=0, show_default=True, help="Of splits and of --binarize fixed."
 )
 @click.option(
-    "--threads", type=POSITIVE, metavar="N", help="Threads of matrix products.  [default: what torch chooses]"
+    "--threads",
+    type=POSITIVE,
+    metavar="N",
+    help="Threads of matrix products.  [default: one where they are small, else what torch chooses]",
 )
 @click.option("--device", metavar="NAME", help="Where to train, such as cpu or cuda.")
 @click.option(
@@ -162,7 +166,6 @@ def _start(name: str, options: dict[str, Any]) -> None:
     folder = _folder(options["out"])
     import harmonium as hm
 
-    _set_threads(options["threads"])
     device = _device(options["device"])
     data = hm.data.load(
         name, binarize=options["binarize"], standardize=options["standardize"], seed=options["data_seed"],
@@ -171,6 +174,8 @@ def _start(name: str, options: dict[str, Any]) -> None:
     talk = _quiet if options["quiet"] else say
     talk(describe(data))
     visible = _visible(data, options)
+    small = options["batch_size"] * visible.size * options["hidden"] < WORTH_SHARING
+    _set_threads(options["threads"] or (1 if small else None))
     model = hm.RBM(visible, options["hidden"])
     objective = _objective(options)
     batches = -(-len(data.train) // options["batch_size"])
