@@ -334,6 +334,10 @@ class Machine(nn.Module):
         for units in self._units():
             units.constrain()
 
+    def initialise(self, stream: Stream) -> None:
+        """Draw the parameters that training starts from."""
+        raise NotImplementedError
+
     def config(self) -> dict[str, Any]:
         """JSON-able arguments that build this machine again (see `harmonium.models.store`)."""
         raise NotImplementedError

@@ -142,7 +142,7 @@ def prepare(
     model.data_cases = torch.tensor(float(counted), dtype=torch.float64)
     if initialise or (initialise is None and model.fresh):
         model.chains = None
-        model.initialise(plan.seed.child("fit", "initialise"))  # type: ignore[operator]
+        model.initialise(plan.seed.child("fit", "initialise"))
         model.visible.set_natural(model.base_rate()[0])
     if weight is not None:  # relative to their mean, before float32 could lose them
         weight = (weight / weight.mean()).clamp(min=1e-30).to(model.device, model.dtype)
