@@ -15,13 +15,14 @@ from torch import Tensor
 from harmonium.kernels import fused as loops
 from harmonium.kernels import portable
 from harmonium.kernels.philox import split
+from harmonium.kernels.sparse import difference_of_outers, product
 from harmonium.random import Draw
 
 # After a fork, products in torch wait for OpenMP threads that the child does not have; with one thread they never do.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
-__all__ = ["bernoulli_rows", "is_fused", "permutation", "uniforms"]
+__all__ = ["bernoulli_rows", "difference_of_outers", "is_fused", "permutation", "product", "uniforms"]
 
 
 def is_fused(x: Tensor) -> bool:

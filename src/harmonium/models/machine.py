@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from harmonium import kernels
 from harmonium.random import Stream
 from harmonium.units import Line, Natural, Units
 
@@ -132,24 +133,31 @@ class Machine(nn.Module):
 
     def inputs(self, layer: int, state: State) -> Tensor:
         """What the other layers send to ``layer``: the sum of s_i . W over its couplings, (..., batch, n)."""
-        return self._gather(layer, self._senders(layer), state)
+        return self.gather(layer, self.senders(layer), state)
 
-    def _senders(self, layer: int) -> list[tuple[int, Tensor]]:
-        """Neighbours of a layer, each with the matrix that turns its states into inputs."""
+    def senders(self, layer: int, lasting: bool = False) -> list[tuple[int, Tensor]]:
+        """Neighbours of a layer, each with the matrix that turns its states into inputs.
+
+        ``lasting`` says that the matrices serve many products before the couplings change, so that one worth turning
+        over in memory is: they are then copies.
+        """
         senders: list[tuple[int, Tensor]] = []
         for name, (a, b) in self.edges.items():
             if layer == b:
                 senders.append((a, self.couplings[name]))
             elif layer == a:
-                senders.append((b, self.couplings[name].mT))
+                turned = self.couplings[name].mT
+                senders.append((b, turned.detach().contiguous() if lasting else turned))
         return senders
 
-    def _gather(self, layer: int, senders: list[tuple[int, Tensor]], state: Sequence[Tensor | None]) -> Tensor:
+    def gather(self, layer: int, senders: list[tuple[int, Tensor]], state: Sequence[Tensor | None]) -> Tensor:
+        """`inputs`, with the neighbours already looked up (see `senders`)."""
         total: Tensor | None = None
         for other, weights in senders:
             s = state[other]
             if s is not None:
-                total = s @ weights if total is None else total.add_(s @ weights)
+                sent = kernels.product(s, weights)
+                total = sent if total is None else total.add_(sent)
         if total is None:
             raise ValueError(f"no neighbour of layer {self.names[layer]!r} is set")
         return total
@@ -171,12 +179,13 @@ class Machine(nn.Module):
         order = [layer for colour in self.colours for layer in colour]
         lines = lines or [units.line() for units in self._units()]
         # Looked up once: a small machine's sweep would otherwise be look-ups more than products.
-        plan = [(layer, self.units(layer), self._senders(layer), lines[layer]) for layer in order]
+        lasting = steps >= 4
+        plan = [(layer, self.units(layer), self.senders(layer, lasting), lines[layer]) for layer in order]
         current = list(state)
         for _ in range(steps):
             draw = stream.advance()
             for layer, units, senders, line in plan:
-                s = units.sample_(self._gather(layer, senders, current), draw.at(layer), line)
+                s = units.sample_(self.gather(layer, senders, current), draw.at(layer), line)
                 current[layer] = s if layer or clamp is None else torch.where(clamp[0], clamp[1], s)
         return tuple(current)
 
@@ -244,6 +253,30 @@ class Machine(nn.Module):
             return out.addmm_(left.mT, right, beta=keep, alpha=scale)
         product = (left.mT @ right).mul_(scale)
         return out.copy_(product) if keep == 0 else out.mul_(keep).add_(product)
+
+    @torch.no_grad()
+    def coupling_difference(
+        self,
+        out: Tensor,
+        name: str,
+        plus: tuple[Phase, Tensor | None],
+        minus: tuple[Phase, Tensor | None],
+    ) -> Tensor:
+        """The moment of the coupling ``name`` under ``plus`` less that under ``minus``, each a phase with its weights.
+
+        In ``out``, or in memory of its own.
+        """
+        a, b = self.edges[name]
+        if not self.stacked:
+            pairs = [
+                (phase.means[a], phase.means[b] * (1 / len(phase.means[b]) if w is None else _share(w).unsqueeze(-1)))
+                for phase, w in (plus, minus)
+            ]
+            difference = kernels.difference_of_outers(*pairs)
+            if difference is not None:
+                return difference
+        self.add_coupling_moment(out, name, *plus, keep=0.0)
+        return self.add_coupling_moment(out, name, *minus, scale=-1.0)
 
     # Energies and weights ----------------------------------------------------------------------------------------
 

@@ -79,13 +79,11 @@ class Gradient:
             if name not in model.edges:
                 torch.sub(self._layers_below[name], self.layers[name], out=grad)
                 continue
-            for phase, scale, keep in zip(self._phases, (-1.0, 1.0), (0.0, 1.0), strict=True):
-                if isinstance(phase, Expectation):
-                    model.add_coupling_moment(grad, name, phase.phase, phase.weight, scale, keep)
-                elif keep:
-                    grad.add_(phase[name], alpha=scale)
-                else:
-                    torch.mul(phase[name], scale, out=grad)
+            data, dream = self._phases
+            if isinstance(data, Expectation) and isinstance(dream, Expectation):
+                parameter.grad = model.coupling_difference(grad, name, dream[1:], data[1:])
+            else:
+                torch.sub(self.negative[name], self.positive[name], out=grad)
 
 
 def _moments(phase: Moments | Expectation) -> Moments:

@@ -25,7 +25,8 @@ class Path:
         machine: the model at t = 1.
         base: natural parameters at t = 0, one entry per layer (default: `Machine.base_rate`).
 
-    The layers of colour 0 are summed out of all weights; the others are *kept* and make up a chain's state.
+    The layers of colour 0 are summed out of all weights; the others are *kept* and make up a chain's state.  A path
+    takes the parameters as they are when it is made: make another after they change.
     """
 
     def __init__(self, machine: Machine, base: Sequence[Natural] | None = None) -> None:
@@ -45,6 +46,7 @@ class Path:
         nothing = torch.zeros((), dtype=machine.dtype, device=machine.device)
         with torch.no_grad():
             self._lines = [machine.units(layer).line(nothing, eta) for layer, eta in enumerate(base)]
+        self._senders = [machine.senders(layer, lasting=True) for layer in range(len(base))]
         self.summed = machine.colours[0]
         self.kept = [layer for layer in range(len(base)) if layer not in self.summed]
 
@@ -78,7 +80,10 @@ class Path:
     @torch.no_grad()
     def inputs(self, state: State) -> dict[int, Tensor]:
         """Inputs of the summed-out layers at t = 1: they serve both the weights and the next draw."""
-        return {layer: self.machine.inputs(layer, state) for layer in self.summed}
+        return {layer: self._inputs(layer, state) for layer in self.summed}
+
+    def _inputs(self, layer: int, state: Sequence[Tensor | None]) -> Tensor:
+        return self.machine.gather(layer, self._senders[layer], state)
 
     @torch.no_grad()
     def log_weights(self, state: State, inputs: dict[int, Tensor], t: Tensor) -> Tensor:
@@ -114,7 +119,7 @@ class Path:
             current[layer] = machine.units(layer).sample_(x, draw.at(layer), self._lines[layer]._replace(t=t))
         for colour in machine.colours[1:]:
             for layer in colour:
-                x = machine.inputs(layer, tuple(current))
+                x = self._inputs(layer, current)
                 current[layer] = machine.units(layer).sample_(x, draw.at(layer), self._lines[layer]._replace(t=t))
         return tuple(current)
 
