@@ -10,6 +10,8 @@ __version__ = "0.1.0"
 # Names are imported when first used: `harmonium --help` must not wait for torch.
 _HOMES = {
     "RBM": "models.rbm",
+    "BoltzmannMachine": "models.boltzmann",
+    "DBM": "models.dbm",
     "Bernoulli": "units.bernoulli",
     "Gaussian": "units.gaussian",
     "Units": "units.base",

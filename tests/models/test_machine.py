@@ -89,7 +89,7 @@ def test_log_weight_of_both_colours_and_a_missing_neighbour(make_rbm: Make) -> N
     assert rbm.log_weight((v, None)).detach().numpy() == pytest.approx(expected.numpy(), rel=1e-13)
     expected = h @ c + torch.nn.functional.softplus(h @ W.T + b).sum(1)
     assert rbm.log_weight((None, h), colour=1).detach().numpy() == pytest.approx(expected.numpy(), rel=1e-13)
-    with pytest.raises(ValueError, match="no neighbour of layer 'hidden' is set"):
+    with pytest.raises(ValueError, match="layer 'visible' is not set, and 'hidden' needs it"):
         rbm.inputs(1, (None, h))
 
 

@@ -29,7 +29,7 @@ from numba.extending import register_jitable
 from harmonium.kernels.philox import fill_words
 from harmonium.kernels.scalar import uniform
 
-__all__ = ["binarise", "fill_row", "mapper", "sampler", "summer"]
+__all__ = ["binarise", "fill_row", "mapper", "sampler", "summer", "walker"]
 
 OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
 
@@ -82,6 +82,42 @@ def sampler(draw: Scalar) -> Scalar:
             row(x[r], t[r], slope[g], start[g], curve_slope[g], curve_start[g], words)
 
     return sample
+
+
+def walker(draw: Scalar) -> Scalar:
+    """A loop that draws units one after the other, each given the new states of those before it.
+
+    s (rows, units) are their states, x what they receive, their own lateral couplings W (units, units) included.
+    A unit that changes by d sends d W[j] to all others; one that stays as it is costs nothing.  ``held`` (rows or 1,
+    units) marks units that are left alone.
+    """
+    stamp = _stamp(draw)
+
+    @register_jitable(**OPTIONS)
+    def send(x, weights, change):
+        for j in range(x.shape[0]):
+            x[j] += change * weights[j]
+
+    @compiled
+    def walk(x, s, weights, order, held, t, slope, start, curve_slope, curve_start, first, k0, k1, c2, c3):
+        _ = stamp
+        rows, units = x.shape
+        words = np.empty(4 * ((units + 3) // 4), np.uint32)
+        per = rows // slope.shape[0]
+        for r in range(rows):
+            g = r // per
+            fill_words(words, first + r, c2, c3, k0, k1)
+            for k in range(order.shape[0]):
+                j = order[k]
+                if held[r % held.shape[0], j]:
+                    continue
+                field = t[r] * (x[r, j] + slope[g, j]) + start[g, j]
+                old = s[r, j]
+                s[r, j] = draw(field, t[r] * curve_slope[g, j] + curve_start[g, j], words[j])
+                if s[r, j] != old:
+                    send(x[r], weights[j], s[r, j] - old)
+
+    return walk
 
 
 def mapper(function: Scalar) -> Scalar:

@@ -11,7 +11,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from harmonium.models.machine import Machine
 
-__all__ = ["Array", "as_batch", "as_clamp", "as_matrix", "as_weights"]
+__all__ = ["Array", "as_batch", "as_clamp", "as_matrix", "as_packed", "as_weights"]
 
 Array = Any
 """NumPy array (bool, integer or float), SciPy sparse matrix, torch tensor, `Cases` or nested list."""
@@ -58,6 +58,25 @@ def as_batch(data: Array, model: Machine, name: str, layer: int = 0, domain: boo
     if domain:
         units.check(x, name)
     return x
+
+
+def as_packed(chains: Array, model: Machine, name: str) -> Tensor:
+    """States of all kept layers side by side (see `Machine.pack`), checked layer by layer.
+
+    Raises:
+        ValueError: as `as_batch`.
+    """
+    if model.kept == [0]:
+        return as_batch(chains, model, name, domain=True)
+    packed = as_matrix(chains, name, model.dtype, model.device)
+    if packed.dim() != 2 or packed.shape[1] != model.packed_size:
+        layers = " and ".join(f"{model.names[layer]!r} ({model.units(layer).size})" for layer in model.kept)
+        raise ValueError(
+            f"{name} has shape {tuple(packed.shape)}; expected (chains, {model.packed_size}): the states of the layers "
+            f"{layers} side by side, such as the chains that training leaves in the model"
+        )
+    parts = model.unpack(packed)
+    return torch.cat([as_batch(parts[layer], model, name, layer, domain=True) for layer in model.kept], -1)
 
 
 def as_clamp(clamp: tuple[Array, Array], v: Tensor, model: Machine) -> tuple[Tensor, Tensor]:

@@ -5,9 +5,13 @@ The energy of a joint state s = (s_0, s_1, ...) is
     E(s) = sum_i U_i(s_i) - sum_(i,j) s_i . W_ij . s_j,
 
 U_i being the energy of layer i alone.  W_ij has shape (n_i, n_j): its row index belongs to the first layer named, and
-this is the only orientation in the library.  Layers of one *colour* share no coupling, so that they are independent
-given the rest and are updated together; a *sweep* updates every colour once.  A restricted Boltzmann machine is two
-layers of two colours.
+this is the only orientation in the library.  A layer may be coupled to itself, by a symmetric W_ii without a diagonal,
+with the energy -s_i . W_ii . s_i / 2: a *lateral* coupling.
+
+Layers of one *colour* share no coupling, so that they are independent given the rest and are updated together; a
+*sweep* updates every colour once, the units of a lateral layer one after the other.  The layers of colour 0 have no
+lateral coupling: they are *summed out* of all weights, and the others are *kept*.  A restricted Boltzmann machine is
+two layers of two colours.
 """
 
 from __future__ import annotations
@@ -19,7 +23,8 @@ import torch
 from torch import Tensor, nn
 
 from harmonium import kernels
-from harmonium.random import Stream
+from harmonium.models.colouring import colour_classes
+from harmonium.random import Draw, Stream
 from harmonium.units import Line, Natural, Units
 
 __all__ = ["Clamp", "Machine", "Moments", "Phase", "State"]
@@ -51,7 +56,9 @@ class Machine(nn.Module):
     Args:
         layers: unit layers by name; the first ``visible`` of them are visible.
         couplings: pairs of layer names by coupling name; W has shape (n_first, n_second).
-        colours: layer names updated together, in the order of a sweep.  Colour 0 is the one summed out of weights.
+        colours: layer names updated together, in the order of a sweep.  Colour 0 is the one summed out of weights; it
+            may be empty.
+        masks: for couplings that are not full, which entries of W exist, by coupling name.
     """
 
     data_mean: Tensor | None
@@ -65,6 +72,7 @@ class Machine(nn.Module):
         couplings: dict[str, tuple[str, str]],
         colours: Sequence[Sequence[str]],
         dtype: torch.dtype,
+        masks: dict[str, Tensor] | None = None,
     ) -> None:
         super().__init__()
         self.names = list(layers)
@@ -78,8 +86,22 @@ class Machine(nn.Module):
             }
         )
         self.colours = [[self.names.index(name) for name in colour] for colour in colours]
+        self.summed = self.colours[0]
+        self.kept = [layer for layer in range(len(self.names)) if layer not in self.summed]
+        self.lateral = {a: name for name, (a, b) in self.edges.items() if a == b}
+        self.hidden_couplings = [name for name, (a, b) in self.edges.items() if a and b]
+        self.kept_couplings = [name for name, ends in self.edges.items() if not set(ends) & set(self.summed)]
         for buffer in BUFFERS:
             self.register_buffer(buffer, None)
+        masks = dict(masks or {})
+        for layer, name in self.lateral.items():
+            masks[name] = _off_diagonal(self.units(layer)) & masks.get(name, torch.tensor(True))
+        self.masked = sorted(masks)
+        for name, mask in masks.items():
+            self.register_buffer(f"mask_{name}", mask, persistent=False)
+        self.classes = {
+            layer: colour_classes(self.mask(name), self.units(layer).size) for layer, name in self.lateral.items()
+        }
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         # A fresh model has no room for what training left in another: make some, so that load_state_dict works.
@@ -87,6 +109,16 @@ class Machine(nn.Module):
             if getattr(self, name) is None and prefix + name in state_dict:
                 setattr(self, name, torch.empty_like(state_dict[prefix + name]))
         super()._load_from_state_dict(state_dict, prefix, *rest)
+
+    def mask(self, coupling: str) -> Tensor:
+        """Which entries of a coupling exist, bool, the shape of W."""
+        mask: Tensor = getattr(self, f"mask_{coupling}")
+        return mask
+
+    @property
+    def bipartite(self) -> bool:
+        """Whether two colours without lateral couplings make up the machine, so that a block sweep is reversible."""
+        return len(self.colours) == 2 and not self.lateral
 
     def units(self, layer: int) -> Units:
         """The units of a layer."""
@@ -150,17 +182,49 @@ class Machine(nn.Module):
                 senders.append((b, turned.detach().contiguous() if lasting else turned))
         return senders
 
-    def gather(self, layer: int, senders: list[tuple[int, Tensor]], state: Sequence[Tensor | None]) -> Tensor:
-        """`inputs`, with the neighbours already looked up (see `senders`)."""
+    def gather(
+        self, layer: int, senders: list[tuple[int, Tensor]], state: Sequence[Tensor | None], partial: bool = False
+    ) -> Tensor:
+        """`inputs`, with the neighbours already looked up (see `senders`).
+
+        Neighbours that are not set raise ValueError; with ``partial`` they send nothing.
+        """
         total: Tensor | None = None
         for other, weights in senders:
             s = state[other]
             if s is not None:
                 sent = kernels.product(s, weights)
                 total = sent if total is None else total.add_(sent)
+            elif not partial:
+                raise ValueError(f"layer {self.names[other]!r} is not set, and {self.names[layer]!r} needs it")
         if total is None:
             raise ValueError(f"no neighbour of layer {self.names[layer]!r} is set")
         return total
+
+    def draw_layer(
+        self,
+        layer: int,
+        x: Tensor,
+        s: Tensor | None,
+        draw: Draw,
+        line: Line,
+        *,
+        held: Tensor | None = None,
+        reverse: bool = False,
+    ) -> Tensor:
+        """New states of one layer given its inputs x (consumed), and its own states s where it is lateral.
+
+        Lateral units are drawn one after the other, each given the new states of those before it; ``reverse`` takes
+        them in the opposite order.  ``held`` marks units that stay as they are in s.
+        """
+        units, name = self.units(layer), self.lateral.get(layer)
+        draw = draw.at(draw.site + layer)
+        if name is None:
+            new = units.sample_(x, draw, line)
+            return new if held is None or s is None else torch.where(held, s, new)
+        assert s is not None
+        classes = self.classes[layer][::-1] if reverse else self.classes[layer]
+        return units.walk_(x, s.clone(), self.couplings[name], classes, draw, line, held)
 
     @torch.no_grad()
     def sweep(
@@ -174,20 +238,65 @@ class Machine(nn.Module):
         """Block Gibbs sampling: every colour in turn, ``steps`` times (Fischer & Igel 2014, section 3.3 and 4.1).
 
         Each step takes one step of the stream; a layer's index is the site of its draws.  ``lines`` places every row
-        of the batch on a line between models, one line per layer.
+        of the batch on a line between models, one line per layer.  Layers of colour 0 need not be set.
         """
         order = [layer for colour in self.colours for layer in colour]
         lines = lines or [units.line() for units in self._units()]
         # Looked up once: a small machine's sweep would otherwise be look-ups more than products.
         lasting = steps >= 4
-        plan = [(layer, self.units(layer), self.senders(layer, lasting), lines[layer]) for layer in order]
+        plan = [(layer, self.senders(layer, lasting), lines[layer]) for layer in order]
         current = list(state)
+        if clamp is not None and current[0] is not None:
+            current[0] = torch.where(clamp[0], clamp[1], current[0])
         for _ in range(steps):
             draw = stream.advance()
-            for layer, units, senders, line in plan:
-                s = units.sample_(self.gather(layer, senders, current), draw.at(layer), line)
-                current[layer] = s if layer or clamp is None else torch.where(clamp[0], clamp[1], s)
+            for layer, senders, line in plan:
+                x = self.gather(layer, senders, current)
+                held = None if layer or clamp is None else clamp[0]
+                current[layer] = self.draw_layer(layer, x, current[layer], draw, line, held=held)
         return tuple(current)
+
+    @torch.no_grad()
+    def complete(self, v: Tensor, stream: Stream) -> State:
+        """A state of all kept layers around given visible states: where a chain may begin.
+
+        Kept hidden layers are drawn upwards, each given the layers below it alone; machines that keep nothing but the
+        visible layer draw nothing.
+        """
+        if self.kept == [0]:
+            return self.clamped(v)
+        draw = stream.advance()
+        current = list(self.clamped(v))
+        last = max(self.kept)
+        for layer in range(1, last + 1):
+            senders = [(other, weights) for other, weights in self.senders(layer) if other < layer]
+            x = (
+                self.gather(layer, senders, current)
+                if senders
+                else v.new_zeros((*v.shape[:-1], self.units(layer).size))
+            )
+            current[layer] = self.units(layer).sample_(x, draw.at(layer))
+        return tuple(s if layer in self.kept else None for layer, s in enumerate(current))
+
+    def pack(self, state: State) -> Tensor:
+        """The kept layers of a state side by side, (..., batch, sum of their sizes): a chain as one tensor."""
+        kept = [state[layer] for layer in self.kept]
+        if any(s is None for s in kept):
+            raise ValueError("only a state whose kept layers are all set can be packed")
+        return kept[0] if len(kept) == 1 else torch.cat([s for s in kept if s is not None], -1)  # type: ignore[return-value]
+
+    def unpack(self, packed: Tensor) -> State:
+        """The state that was packed."""
+        state: list[Tensor | None] = [None] * len(self.names)
+        parts = torch.split(packed, [self.units(layer).size for layer in self.kept], -1)
+        for layer, part in zip(self.kept, parts, strict=True):
+            state[layer] = part
+        return tuple(state)
+
+    @property
+    def packed_size(self) -> int:
+        """Columns of a packed state."""
+        return sum(self.units(layer).size for layer in self.kept)
 
     @torch.no_grad()
     def average(self, state: State, colour: int = 0) -> Phase:
@@ -211,7 +320,14 @@ class Machine(nn.Module):
         return (v, *[None] * (len(self.names) - 1))
 
     def infer(self, v: Tensor) -> Phase:
-        """The clamped phase: expectations under p(hidden | v).  Exact where the hidden layers share no coupling."""
+        """The clamped phase: expectations under p(hidden | v), or under its mean field.
+
+        Exact where the hidden layers share no coupling.
+        """
+        if self.hidden_couplings:
+            from harmonium.models.meanfield import mean_field
+
+            return mean_field(self, v).phase(self, v)
         return self.average(self.clamped(v))
 
     # Gradients ---------------------------------------------------------------------------------------------------
@@ -250,9 +366,13 @@ class Machine(nn.Module):
         else:
             left = left * _share(weight).unsqueeze(-1)
         if out.dim() == left.dim() == right.dim() == 2:
-            return out.addmm_(left.mT, right, beta=keep, alpha=scale)
+            return self.mask_(name, out.addmm_(left.mT, right, beta=keep, alpha=scale))
         product = (left.mT @ right).mul_(scale)
-        return out.copy_(product) if keep == 0 else out.mul_(keep).add_(product)
+        return self.mask_(name, out.copy_(product) if keep == 0 else out.mul_(keep).add_(product))
+
+    def mask_(self, name: str, W: Tensor) -> Tensor:
+        """Set the entries that a coupling does not have to zero, in place."""
+        return W.mul_(self.mask(name)) if name in self.masked else W
 
     @torch.no_grad()
     def coupling_difference(
@@ -274,7 +394,7 @@ class Machine(nn.Module):
             ]
             difference = kernels.difference_of_outers(*pairs)
             if difference is not None:
-                return difference
+                return self.mask_(name, difference)
         self.add_coupling_moment(out, name, *plus, keep=0.0)
         return self.add_coupling_moment(out, name, *minus, scale=-1.0)
 
@@ -283,10 +403,18 @@ class Machine(nn.Module):
     def joint_energy(self, state: Sequence[Tensor]) -> Tensor:
         """E(s) of joint states, (..., batch), float64."""
         energy = sum(self.units(i).energy(s) for i, s in enumerate(state))
-        for name, (a, b) in self.edges.items():
-            energy = energy - ((state[a].double() @ self.couplings[name].double()) * state[b]).sum(-1)
+        for name in self.edges:
+            energy = energy - self.pair_exponent(name, state)
         assert isinstance(energy, Tensor)
         return energy
+
+    def pair_exponent(self, name: str, state: Sequence[Tensor | None]) -> Tensor:
+        """s_a . W . s_b of one coupling, halved where it is lateral, (..., batch), float64."""
+        a, b = self.edges[name]
+        left, right = state[a], state[b]
+        assert left is not None and right is not None
+        exponent: Tensor = ((left.double() @ self.couplings[name].double()) * right).sum(-1)
+        return exponent / 2 if a == b else exponent
 
     def log_weight(
         self,
@@ -317,6 +445,14 @@ class Machine(nn.Module):
             if line.t.dim() == s.dim():
                 slope, start = slope.unsqueeze(-1), start.unsqueeze(-1)
             total = total + start + line.t.double() * slope
+        for name in self.edges:
+            if set(self.edges[name]) & set(summed):
+                continue
+            exponent = self.pair_exponent(name, state)
+            t = None if lines is None else lines[self.edges[name][0]].t
+            if t is not None:
+                exponent = t.double() * (exponent.unsqueeze(-1) if t.dim() > exponent.dim() else exponent)
+            total = total + exponent
         assert isinstance(total, Tensor)
         return total
 
@@ -362,18 +498,38 @@ class Machine(nn.Module):
     def _units(self) -> Iterator[Units]:
         return iter(self._units_of)
 
+    @torch.no_grad()
     def constrain(self) -> None:
         """Bring all parameters back into their bounds after an update."""
         for units in self._units():
             units.constrain()
+        for name in self.masked:
+            self.mask_(name, self.couplings[name])
+        for name in self.lateral.values():  # rounding alone would let the halves drift apart
+            W = self.couplings[name]
+            W.copy_(0.5 * (W + W.mT))
 
+    @torch.no_grad()
     def initialise(self, stream: Stream) -> None:
-        """Draw the parameters that training starts from."""
-        raise NotImplementedError
+        """Draw small normal weights (standard deviation 0.01) and put every layer at rest."""
+        for name in self.edges:
+            W = self.couplings[name]
+            rows, columns = W.shape
+            u = kernels.uniforms(stream.child(name).advance(), rows, columns, torch.float64, torch.device("cpu"))
+            W.copy_(0.01 * torch.special.ndtri(u))
+        for units in self._units():
+            units.set_natural(units.rest())
+        self.constrain()
 
     def config(self) -> dict[str, Any]:
         """JSON-able arguments that build this machine again (see `harmonium.models.store`)."""
         raise NotImplementedError
+
+
+def _off_diagonal(units: Units) -> Tensor:
+    """Pairs of columns of a layer that belong to different units."""
+    unit = torch.arange(units.size) * units.columns // units.size
+    return unit.unsqueeze(-1) != unit
 
 
 def _share(weight: Tensor) -> Tensor:

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from harmonium import kernels
 from harmonium.models.batch import Array, as_batch, as_clamp
 from harmonium.models.machine import Machine
 from harmonium.random import Stream, as_cursor, as_stream
@@ -50,16 +49,6 @@ class RBM(Machine):
         super().__init__(layers, {"weights": ("visible", "hidden")}, [["hidden"], ["visible"]], dtype)
         self.initialise(as_stream(seed))
         self.mark_fresh()
-
-    @torch.no_grad()
-    def initialise(self, stream: Stream) -> None:
-        """Draw small normal weights (standard deviation 0.01) and put every layer at rest."""
-        u = kernels.uniforms(
-            stream.child("weights").advance(), self.visible.size, self.hidden.size, torch.float64, torch.device("cpu")
-        )
-        self.weights.copy_(0.01 * torch.special.ndtri(u))
-        for units in self._units():
-            units.set_natural(units.rest())
 
     @classmethod
     def from_arrays(cls, weights: Array, visible_bias: Array, hidden_bias: Array) -> Self:

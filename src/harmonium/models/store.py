@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from harmonium.files import DamagedFileError, read_tensors, write_tensors
+from harmonium.models.boltzmann import BoltzmannMachine
+from harmonium.models.dbm import DBM
 from harmonium.models.machine import BUFFERS, Machine
 from harmonium.models.rbm import RBM
 from harmonium.units import Bernoulli, Gaussian, Units
@@ -52,10 +54,17 @@ def load(path: str | Path) -> Machine:
 
 def build(config: dict[str, Any]) -> Machine:
     """A model with fresh parameters from its JSON description."""
-    if config["type"] != "RBM":
-        raise DamagedFileError(f"unknown model type {config['type']!r}: written by a newer harmonium?")
     dtype = getattr(torch, config.get("dtype", "float32"))
-    return RBM(_build_units(config["visible"]), _build_units(config["hidden"]), dtype=dtype)
+    match config["type"]:
+        case "RBM":
+            return RBM(_build_units(config["visible"]), _build_units(config["hidden"]), dtype=dtype)
+        case "BoltzmannMachine":
+            hidden = config["hidden"] and _build_units(config["hidden"])
+            return BoltzmannMachine(_build_units(config["visible"]), hidden, config["edges"], dtype=dtype)
+        case "DBM":
+            return DBM([_build_units(layer) for layer in config["layers"]], dtype=dtype)
+        case other:
+            raise DamagedFileError(f"unknown model type {other!r}: written by a newer harmonium?")
 
 
 def restore(model: Machine, tensors: dict[str, Tensor], source: str) -> None:

@@ -30,10 +30,10 @@ class CD(Objective):
         _positive("CD", "k", self.k)
 
     def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
-        v = model.sweep(model.clamped(batch.v), stream, self.k)[0]
-        assert v is not None
+        dream = model.sweep(model.complete(batch.v, stream), stream, self.k)
         return Gradient(
-            Expectation(model, model.infer(batch.v), batch.weight), Expectation(model, model.infer(v), batch.weight)
+            Expectation(model, model.infer(batch.v), batch.weight),
+            Expectation(model, model.average(dream), batch.weight),
         )
 
 
@@ -61,10 +61,11 @@ class PCD(Objective):
         return {"chains": model.chains[index].to(model.dtype)}
 
     def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
-        v = model.sweep(model.clamped(state["chains"]), stream, self.k)[0]
-        assert v is not None
-        state["chains"] = v
-        return Gradient(Expectation(model, model.infer(batch.v), batch.weight), Expectation(model, model.infer(v)))
+        chains = model.sweep(model.unpack(state["chains"]), stream, self.k)
+        state["chains"] = model.pack(chains)
+        return Gradient(
+            Expectation(model, model.infer(batch.v), batch.weight), Expectation(model, model.average(chains))
+        )
 
 
 def _positive(who: str, name: str, value: int) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from harmonium.models.machine import Machine
 from harmonium.objectives.base import Batch, Expectation, Gradient, Objective, ObjectiveState
-from harmonium.paths.exact import enumerable, exact_moments
+from harmonium.paths.exact import enumerable, exact_clamped_moments, exact_moments
 from harmonium.random import Stream
 
 __all__ = ["Exact"]
@@ -29,4 +29,6 @@ class Exact(Objective):
         return {}
 
     def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
+        if model.hidden_couplings:
+            return Gradient(exact_clamped_moments(model, batch.v, batch.weight), exact_moments(model))
         return Gradient(Expectation(model, model.infer(batch.v), batch.weight), exact_moments(model))

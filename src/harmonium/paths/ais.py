@@ -26,8 +26,8 @@ def anneal(path: Path, t: Tensor, state: State, stream: Stream) -> Annealing:
     """Walk chains along the temperatures t[0], t[1], ..., summing log p*_{t[k+1]}(s) - log p*_{t[k]}(s).
 
     With t rising from 0 and ``state`` drawn from the base-rate model, the mean of exp(log-weight) is Z(1) / Z(0).  With
-    t falling from 1 and ``state`` drawn from the model, it is Z(0) / Z(1): block Gibbs on the kept layers is
-    reversible, so the same transition serves both directions.
+    t falling from 1 and ``state`` drawn from the model, it is Z(0) / Z(1): the steps of a path are reversible, so the
+    same transition serves both directions.
 
     Args:
         path: the path.
@@ -37,8 +37,6 @@ def anneal(path: Path, t: Tensor, state: State, stream: Stream) -> Annealing:
         stream: of the transitions.
     """
     machine = path.machine
-    if len(machine.colours) != 2:
-        raise NotImplementedError("with more than two colours the reverse direction must take them in reverse order")
     kept = state[path.kept[0]]
     assert kept is not None
     rows = kept.shape[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from harmonium.models.machine import Machine, Moments, State
 from harmonium.units import Line
 
-__all__ = ["enumerable", "exact_log_partition", "exact_moments"]
+__all__ = ["enumerable", "exact_clamped_moments", "exact_log_marginal", "exact_log_partition", "exact_moments"]
 
 _BLOCK = 1 << 12
 _LOW = 1 << 11  # low parts: their inputs stay in the cache
@@ -21,17 +22,37 @@ _HIGH = 1 << 7  # high parts per task
 def enumerable(machine: Machine) -> tuple[float, int]:
     """(log2 of the number of joint states to enumerate, the colour to sum out), for the cheaper side.
 
-    The first is infinite where no side is finite.
+    The first is infinite where no side is finite.  Machines with lateral couplings or more than two colours keep all
+    but colour 0.
     """
-    best = (math.inf, 0)
-    for colour, summed in enumerate(machine.colours):
-        bits = 0.0
-        for layer in range(len(machine.names)):
-            units = machine.units(layer)
-            if layer not in summed:
-                bits += units.size * math.log2(len(units.unit_states())) if units.finite else math.inf
-        best = min(best, (bits, colour))
-    return best
+    colours = range(2) if machine.bipartite else range(1)
+    return min((_bits(machine, _rest(machine, machine.colours[colour])), colour) for colour in colours)
+
+
+def _rest(machine: Machine, layers: Sequence[int]) -> list[int]:
+    return [layer for layer in range(len(machine.names)) if layer not in layers]
+
+
+def _bits(machine: Machine, layers: Sequence[int]) -> float:
+    return sum(
+        machine.units(layer).size * math.log2(len(machine.units(layer).unit_states()))
+        if machine.units(layer).finite
+        else math.inf
+        for layer in layers
+    )
+
+
+def _counts(machine: Machine, layers: Sequence[int]) -> list[int]:
+    return [len(machine.units(layer).unit_states()) ** machine.units(layer).size for layer in layers]
+
+
+def _states(machine: Machine, layers: Sequence[int], index: Tensor) -> State:
+    """Joint states of some layers by number, the first layer fastest."""
+    state: list[Tensor | None] = [None] * len(machine.names)
+    for layer, count in zip(layers, _counts(machine, layers), strict=True):
+        state[layer] = machine.units(layer).states(index % count)
+        index = index // count
+    return tuple(state)
 
 
 @torch.no_grad()
@@ -44,17 +65,20 @@ def exact_log_partition(machine: Machine) -> Tensor:
     Raises:
         ValueError: where no side of the machine has finitely many states.
     """
-    layer, colour, count = _enumerated(machine)
-    units, summed = machine.units(layer), machine.colours[colour]
+    layers, colour, count = _enumerated(machine)
+    summed = machine.colours[colour]
+    if not machine.bipartite:
+        return _sum_by_blocks(machine, layers, colour, count)
+    fastest = machine.units(layers[0])
     low_count = 1
-    while low_count < min(count, _LOW):
-        low_count *= len(units.unit_states())
+    while low_count < min(_counts(machine, layers[:1])[0], _LOW):
+        low_count *= len(fastest.unit_states())
     natural = {j: machine.units(j).natural() for j in summed}
 
     def parts(index: Tensor) -> tuple[dict[int, Tensor], Tensor]:
-        states = units.states(index)
-        state = _state(machine, layer, states)
-        return {j: machine.inputs(j, state) for j in summed}, units.exponent(states)
+        state = _states(machine, layers, index)
+        exponents = [machine.units(layer).exponent(s) for layer, s in enumerate(state) if s is not None]
+        return {j: machine.inputs(j, state) for j in summed}, torch.stack(exponents).sum(0)
 
     zero_inputs, zero_exponent = parts(torch.zeros(1, dtype=torch.long))
     low_inputs, low_exponent = parts(torch.arange(low_count))
@@ -81,38 +105,93 @@ def exact_log_partition(machine: Machine) -> Tensor:
         return torch.logsumexp(torch.stack(list(pool.map(task, range(0, count, _HIGH * low_count)))), 0)
 
 
+def _sum_by_blocks(machine: Machine, layers: Sequence[int], colour: int, count: int) -> Tensor:
+    sums = []
+    for first in range(0, count, _BLOCK):
+        state = _states(machine, layers, torch.arange(first, min(first + _BLOCK, count)))
+        sums.append(torch.logsumexp(machine.log_weight(state, colour), -1))
+    return torch.logsumexp(torch.stack(sums), 0)
+
+
 @torch.no_grad()
 def exact_moments(machine: Machine, log_partition: Tensor | None = None) -> Moments:
     """Expectations under the model of everything the gradient is made of (the negative phase, exactly)."""
     log_z = exact_log_partition(machine) if log_partition is None else log_partition
-    layer, colour, count = _enumerated(machine)
+    layers, colour, count = _enumerated(machine)
     total: Moments = {}
     for first in range(0, count, _BLOCK):
-        states = machine.units(layer).states(torch.arange(first, min(first + _BLOCK, count)))
-        state = _state(machine, layer, states)
+        state = _states(machine, layers, torch.arange(first, min(first + _BLOCK, count)))
         weight = torch.exp(machine.log_weight(state, colour) - log_z.unsqueeze(-1))
-        mass = weight.sum(-1)
-        # A block of no weight has no mean, and no part in the sum.
-        weight = torch.where(mass.unsqueeze(-1) > 0, weight / mass.unsqueeze(-1), 1.0)  # float32 holds shares only
-        for name, moment in machine.moments(machine.average(state, colour), weight.to(machine.dtype)).items():
-            part = moment * mass.reshape(mass.shape + (1,) * (moment.dim() - mass.dim())).to(moment.dtype)
-            total[name] = total[name] + part if name in total else part
+        _add_moments(machine, total, state, colour, weight)
     return total
 
 
-def _enumerated(machine: Machine) -> tuple[int, int, int]:
-    """(layer to enumerate, colour to sum out, number of joint states)."""
+@torch.no_grad()
+def exact_log_marginal(machine: Machine, v: Tensor) -> Tensor:
+    """log sum_h exp(-E(v, h)) of visible states (batch, n_visible), (batch,), float64: -F(v).
+
+    Hidden layers that are coupled are enumerated, but for those of colour 0.
+
+    Raises:
+        ValueError: where such layers have too many states.
+    """
+    hidden, colour, count = _hidden_states(machine)
+    sums = []
+    for first in range(0, count, _BLOCK):
+        states = _states(machine, hidden, torch.arange(first, min(first + _BLOCK, count)))
+        sums.append(torch.logsumexp(_clamped_log_weights(machine, v, states, colour), -1))
+    return torch.logsumexp(torch.stack(sums, -1), -1)
+
+
+@torch.no_grad()
+def exact_clamped_moments(machine: Machine, v: Tensor, weight: Tensor | None = None) -> Moments:
+    """The positive phase by enumeration: expectations under p(h | v), averaged over cases (batch, n_visible)."""
+    hidden, colour, count = _hidden_states(machine)
+    log_sum = exact_log_marginal(machine, v)
+    share = torch.full_like(log_sum, 1 / len(v)) if weight is None else (weight / weight.sum()).double()
+    total: Moments = {}
+    for first in range(0, count, _BLOCK):
+        states = _states(machine, hidden, torch.arange(first, min(first + _BLOCK, count)))
+        posterior = torch.exp(_clamped_log_weights(machine, v, states, colour) - log_sum.unsqueeze(-1))
+        for row, p in enumerate(posterior):
+            clamped = [None if s is None else s for s in states]
+            clamped[0] = v[row].expand(len(p), -1)
+            _add_moments(machine, total, tuple(clamped), colour, p * share[row])
+    return total
+
+
+def _hidden_states(machine: Machine) -> tuple[list[int], int, int]:
+    """(hidden layers to enumerate, colour to sum out, number of their joint states)."""
+    hidden = [layer for layer in machine.kept if layer]
+    bits = _bits(machine, hidden)
+    if bits > 24:
+        raise ValueError(f"exact marginals would enumerate 2^{bits:.0f} hidden states for every case: use a bound")
+    return hidden, 0, math.prod(_counts(machine, hidden))
+
+
+def _clamped_log_weights(machine: Machine, v: Tensor, states: State, colour: int) -> Tensor:
+    """Log-weights of every case with every state of the enumerated layers, (batch, states)."""
+    rows = next((len(s) for s in states if s is not None), 1)
+    pairs = [None if s is None else s.to(v.dtype).repeat(len(v), 1) for s in states]
+    pairs[0] = v.repeat_interleave(rows, 0)
+    return machine.log_weight(tuple(pairs), colour).view(len(v), rows)
+
+
+def _add_moments(machine: Machine, total: Moments, state: State, colour: int, weight: Tensor) -> None:
+    mass = weight.sum(-1)
+    # A block of no weight has no mean, and no part in the sum.
+    weight = torch.where(mass.unsqueeze(-1) > 0, weight / mass.unsqueeze(-1), 1.0)  # float32 holds shares only
+    for name, moment in machine.moments(machine.average(state, colour), weight.to(machine.dtype)).items():
+        part = moment * mass.reshape(mass.shape + (1,) * (moment.dim() - mass.dim())).to(moment.dtype)
+        total[name] = total[name] + part if name in total else part
+
+
+def _enumerated(machine: Machine) -> tuple[list[int], int, int]:
+    """(layers to enumerate, colour to sum out, number of joint states)."""
     bits, colour = enumerable(machine)
     if math.isinf(bits):
         raise ValueError("exact enumeration needs a side with finitely many states: use method='ais'")
     if bits > 62:
         raise ValueError(f"exact enumeration of 2^{bits:.0f} states would not end: use method='ais'")
-    kept = [layer for layer in range(len(machine.names)) if layer not in machine.colours[colour]]
-    if len(kept) != 1:
-        raise NotImplementedError("enumeration over several layers at once")
-    units = machine.units(kept[0])
-    return kept[0], colour, len(units.unit_states()) ** units.size
-
-
-def _state(machine: Machine, layer: int, states: Tensor) -> State:
-    return tuple(states if index == layer else None for index in range(len(machine.names)))
+    layers = _rest(machine, machine.colours[colour])
+    return layers, colour, math.prod(_counts(machine, layers))

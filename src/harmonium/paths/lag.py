@@ -25,15 +25,14 @@ class LagTest(NamedTuple):
 
 @torch.no_grad()
 def lag_test(machine: Machine, chains: Tensor, stream: Stream, sweeps: int = 200, copies: int = 1) -> LagTest:
-    """Run chains (chains, n_visible) for some sweeps and compare where they were with where they are.
+    """Run packed chains (chains, columns) for some sweeps and compare where they were with where they are.
 
     At equilibrium the mean of any function of the state stays where it was.  Tested, as paired differences in units of
     their standard error, are the free energy and the projections on the principal directions of the chains.  Passing
     shows that nothing drifts within the lag; it cannot show a mode that no chain has ever seen.  ``copies`` rows belong
     to each independent chain (all chains of the first copy first), and their mean counts once.
     """
-    moved = machine.sweep(machine.clamped(chains), stream, sweeps)[0]
-    assert moved is not None
+    moved = machine.pack(machine.sweep(machine.unpack(chains), stream, sweeps))
     before, after = (_statistics(machine, v, chains) for v in (chains, moved))
     steps = after - before
     difference = steps.view(copies, -1, steps.shape[-1]).mean(0)
@@ -62,9 +61,9 @@ def lag_test(machine: Machine, chains: Tensor, stream: Stream, sweeps: int = 200
     return LagTest(moved, passed, why)
 
 
-def _statistics(machine: Machine, v: Tensor, reference: Tensor) -> Tensor:
+def _statistics(machine: Machine, chains: Tensor, reference: Tensor) -> Tensor:
     """Free energy and principal projections of each chain, (chains, statistics), float64."""
-    free_energy = -machine.log_weight(machine.clamped(v))
+    free_energy = -machine.log_weight(machine.unpack(chains))
     centre = reference.double().mean(0)
     directions = torch.linalg.svd(reference.double() - centre, full_matrices=False).Vh[:9]
-    return torch.cat((free_energy.unsqueeze(-1), (v.double() - centre) @ directions.T), -1)
+    return torch.cat((free_energy.unsqueeze(-1), (chains.double() - centre) @ directions.T), -1)

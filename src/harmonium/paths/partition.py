@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harmonium.models.batch import Array, as_batch
-from harmonium.models.machine import Machine, State
+from harmonium.models.batch import Array, as_packed
+from harmonium.models.machine import Machine
 from harmonium.paths.ais import anneal
 from harmonium.paths.bridge import bennett, log_mean_weight
 from harmonium.paths.exact import enumerable, exact_log_partition
@@ -78,10 +78,10 @@ def log_partition(
         chains: AIS chains in each direction.
         temperatures: number of temperatures from 0 to 1, or the temperatures themselves, rising from 0 to 1.
         base: natural parameters of the base-rate model (default: means of the training data stored in the model).
-        chains_from: visible states (n, n_visible) that represent the model, from which the reverse direction starts
-            after a lag test.  With shape (copies, n, n_visible), several states of the same n chains at different
-            times: errors are then those of n chains.  Default: the persistent chains that training left in the model.
-            Without any, ``upper`` is infinite.
+        chains_from: states (n, n_visible) that represent the model, from which the reverse direction starts after a lag
+            test; for machines that keep hidden layers, packed states (see `Machine.pack`).  With shape (copies, n,
+            n_visible), several states of the same n chains at different times: errors are then those of n chains.
+            Default: the persistent chains that training left in the model.  Without any, ``upper`` is infinite.
         seed: an int or a stream.
 
     Returns:
@@ -122,7 +122,7 @@ def log_partition(
     walk = torch.cat((rising, falling), -1)
     both = tuple(
         None if s is None or reached is None else torch.cat((s, reached))
-        for s, reached in zip(state, _kept(path, lag.chains), strict=True)
+        for s, reached in zip(state, machine.unpack(lag.chains), strict=True)
     )
     log_weights = anneal(path, walk, both, stream.child("anneal")).log_weights
     forward, reverse = log_weights[:chains], log_weights[chains:]
@@ -136,18 +136,13 @@ def log_partition(
 
 
 def _starts(chains_from: Array, machine: Machine, chains: int) -> tuple[Tensor, int]:
-    """Starting states (rows, n_visible) of the reverse direction, and how many rows each independent chain gave."""
+    """Packed states (rows, columns) to start the reverse direction from; how many rows each independent chain gave."""
     if getattr(chains_from, "ndim", 2) == 3:
         copies = len(chains_from)
-        return as_batch(torch.as_tensor(chains_from).flatten(0, 1), machine, "chains_from", domain=True), copies
-    start = as_batch(chains_from, machine, "chains_from", domain=True)
+        return as_packed(torch.as_tensor(chains_from).flatten(0, 1), machine, "chains_from"), copies
+    start = as_packed(chains_from, machine, "chains_from")
     index = torch.linspace(0, len(start) - 1, min(chains, len(start)), device=start.device).round().long()
     return start[index], 1
-
-
-def _kept(path: Path, v: Tensor) -> State:
-    """The kept layers of chains given by their visible units."""
-    return path.machine.clamped(v)
 
 
 def _doubts(machine: Machine, base: Any, passed: bool, ess: float, lower: float, upper: float) -> list[str]:

@@ -47,8 +47,7 @@ class Path:
         with torch.no_grad():
             self._lines = [machine.units(layer).line(nothing, eta) for layer, eta in enumerate(base)]
         self._senders = [machine.senders(layer, lasting=True) for layer in range(len(base))]
-        self.summed = machine.colours[0]
-        self.kept = [layer for layer in range(len(base)) if layer not in self.summed]
+        self.summed, self.kept = machine.summed, machine.kept
 
     def lines(self, t: Tensor) -> list[Line]:
         """Where rows at t (..., batch) or (..., batch, points) stand, for every layer."""
@@ -104,7 +103,10 @@ class Path:
                 term = statistic @ eta.detach()
                 linear = term if linear is None else linear + term
         assert linear is not None
-        total = linear.double() * (t[:, 1].double() - t[:, 0].double())
+        total = linear.double()
+        for name in self.machine.kept_couplings:
+            total = total + self.machine.pair_exponent(name, state)
+        total = total * (t[:, 1].double() - t[:, 0].double())
         for layer, x in inputs.items():
             pair = self.machine.units(layer).cumulant(x, self._lines[layer]._replace(t=t))
             total += pair[:, 1] - pair[:, 0]
@@ -112,20 +114,25 @@ class Path:
 
     @torch.no_grad()
     def step(self, state: State, inputs: dict[int, Tensor], t: Tensor, draw: Draw) -> State:
-        """One Gibbs sweep at t (batch,): the summed-out layers from their inputs (consumed), then the kept ones."""
+        """A reversible Gibbs sweep at t (batch,): summed-out layers from their inputs (consumed), then the kept ones.
+
+        Kept layers that depend on each other, and lateral ones, are drawn there and back again, in the opposite order:
+        so one transition serves both directions of annealing.
+        """
         machine = self.machine
-        current: list[Tensor | None] = [None] * len(state)
+        current = list(state)
+        lines = self.lines(t)
         for layer, x in inputs.items():
-            current[layer] = machine.units(layer).sample_(x, draw.at(layer), self._lines[layer]._replace(t=t))
-        for colour in machine.colours[1:]:
-            for layer in colour:
+            current[layer] = machine.draw_layer(layer, x, None, draw, lines[layer])
+        order = [layer for colour in machine.colours[1:] for layer in colour]
+        for back in (False,) if machine.bipartite else (False, True):
+            for layer in reversed(order) if back else order:
                 x = self._inputs(layer, current)
-                current[layer] = machine.units(layer).sample_(x, draw.at(layer), self._lines[layer]._replace(t=t))
+                at = draw._replace(site=draw.site + back * len(machine.names))  # words of their own on the way back
+                current[layer] = machine.draw_layer(layer, x, current[layer], at, lines[layer], reverse=back)
         return tuple(current)
 
 
 def independent_sample(machine: Machine, chains: int, stream: Stream) -> Tensor:
-    """Draws of the visible units from the base-rate model: where persistent chains begin, (chains, n_visible)."""
-    v = Path(machine).start(chains, stream.advance())[0]
-    assert v is not None
-    return v
+    """Packed draws of the kept layers from the base-rate model: where persistent chains begin (see `Machine.pack`)."""
+    return machine.pack(Path(machine).start(chains, stream.advance()))

@@ -48,14 +48,16 @@ def sample(
     machine.refuse_stack("sample")
     stream = stream_of(seed, "sample")
     if init is None:
-        v = independent_sample(machine, n, stream.child("start"))
+        state = machine.unpack(independent_sample(machine, n, stream.child("start")))
     else:
         v = as_batch(init, machine, "init", domain=True)
         if len(v) != n:
             raise ValueError(f"init has {len(v)} rows; expected n = {n}")
-    held = None if clamp is None else as_clamp(clamp, v, machine)
+        state = machine.complete(v, stream.child("start"))
+    assert state[0] is not None
+    held = None if clamp is None else as_clamp(clamp, state[0], machine)
     if held is not None:
-        v = held[1]
-    out = machine.sweep(machine.clamped(v), stream.child("sweeps"), steps, clamp=held)[0]
+        state = (held[1], *state[1:])
+    out = machine.sweep(state, stream.child("sweeps"), steps, clamp=held)[0]
     assert out is not None
     return out

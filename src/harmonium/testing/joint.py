@@ -34,7 +34,7 @@ class Joint:
         total = int(torch.tensor(self.counts).prod())
         if total > _MOST:
             raise ValueError(f"the model has {total} joint states (or grid points), at most {_MOST} are checked")
-        grid = torch.cartesian_prod(*[torch.arange(count) for count in self.counts])
+        grid = torch.cartesian_prod(*[torch.arange(count) for count in self.counts]).view(total, -1)
         self.index = [grid[:, layer] for layer in range(len(self.counts))]
         self.log_measure = sum(log_measure for _, log_measure in listed)
         state = [states[index] for states, index in zip(self.states, self.index, strict=True)]

@@ -31,8 +31,8 @@ def normals(stream: Stream, rows: int, columns: int) -> Tensor:
     return z
 
 
-def moved(function: Callable[[], Tensor], parameter: Tensor, j: int) -> Callable[[float], Tensor]:
-    """``function`` as a function of a step of entry ``j`` of ``parameter``, which is put back each time."""
+def moved(function: Callable[[], Tensor], parameter: Tensor, j: int | list[int]) -> Callable[[float], Tensor]:
+    """``function`` as a function of a common step of entries ``j`` of ``parameter``, which is put back each time."""
     flat = parameter.data.view(-1)
 
     def at(h: float) -> Tensor:

@@ -89,6 +89,7 @@ class Centered(Metric):
                 dW.addmm_(left, right, alpha=-1)
             else:
                 dW.sub_(left @ right)
+            model.mask_(name, dW)
             state[f"sent.{name}.{a}"], state[f"sent.{name}.{b}"] = _sent(parameters[name], offsets[a], offsets[b])
         self._scale(model, parameters, state)
 
@@ -98,7 +99,8 @@ class Centered(Metric):
         parameters = model.parameters_by_name()
         offsets = [state[f"offset.{name}"] for name in model.names]
         for name, (a, b) in model.edges.items():
-            for layer, now in zip((a, b), _sent(parameters[name], offsets[a], offsets[b]), strict=True):
+            # A lateral coupling sends the same both ways, and is to be taken out once.
+            for layer, now in dict(zip((a, b), _sent(parameters[name], offsets[a], offsets[b]), strict=True)).items():
                 parameters[f"{model.names[layer]}_bias"].sub_(now - state.pop(f"sent.{name}.{layer}"))
 
     def _scale(self, model: Machine, parameters: dict[str, nn.Parameter], state: MetricState) -> None:

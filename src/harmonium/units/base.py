@@ -53,6 +53,7 @@ class Loops(NamedTuple):
     sample: Any
     mean: Any
     cumulant: Any
+    walk: Any = None
 
 
 class Units(nn.Module, ABC):
@@ -77,6 +78,11 @@ class Units(nn.Module, ABC):
         if not self.shape or min(self.shape) < 1:
             raise ValueError(f"{type(self).__name__} needs at least one unit, found shape {self.shape}")
         self.size = math.prod(self.shape)
+
+    @property
+    def columns(self) -> int:
+        """Columns of a state as users see it."""
+        return self.size
 
     # What a family defines ---------------------------------------------------------------------------------------
 
@@ -160,6 +166,45 @@ class Units(nn.Module, ABC):
             return self._fused(self.loops.sample, x, line, draw.first, *split(draw.key, draw.step, draw.site))
         u = kernels.uniforms(draw, x.numel() // self.size, self.size, self.uniforms_in or x.dtype, x.device)
         return self._draw(*self._fields(x, line), u.view(x.shape))
+
+    def walk_(
+        self,
+        x: Tensor,
+        s: Tensor,
+        weights: Tensor,
+        classes: Sequence[Tensor],
+        draw: Draw,
+        line: Line | None = None,
+        held: Tensor | None = None,
+    ) -> Tensor:
+        """Draw units that are coupled among themselves, class after class, into the memory of s.
+
+        Args:
+            x: inputs (..., batch, n), the lateral ones at s included; consumed.
+            s: states (..., batch, n).
+            weights: the lateral coupling (n, n), symmetric, without a diagonal.
+            classes: columns without couplings among them, in the order in which they are drawn.
+            draw: one word per unit.
+            line: where the rows stand.
+            held: units that stay as they are, bool, broadcast to s.
+        """
+        if self.loops.walk is not None and kernels.is_fused(x) and weights.dim() == 2 and s.is_contiguous():
+            order = torch.cat(list(classes)).numpy()
+            mask = np.zeros((1, self.size), np.bool_) if held is None else held.reshape(-1, self.size).numpy()
+            x, W = x.contiguous(), weights.detach().contiguous().numpy()
+            words = draw.first, *split(draw.key, draw.step, draw.site)
+            self.loops.walk(_rows(x), _rows(s), W, order, mask, *self._line_arrays(x, line), *words)
+            return s
+        u = kernels.uniforms(draw, x.numel() // self.size, self.size, self.uniforms_in or x.dtype, x.device)
+        for columns in classes:
+            turn = torch.zeros(self.size, dtype=torch.bool, device=s.device)
+            turn[columns.to(s.device)] = True
+            if held is not None:
+                turn = turn & ~held
+            new = torch.where(turn, self._draw(*self._fields(x, line), u.view(x.shape)), s)
+            x = x + (new - s) @ weights
+            s.copy_(new)
+        return s
 
     def variance(self, x: Tensor, line: Line | None = None) -> Tensor:
         """Conditional variance given inputs x."""

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from harmonium.kernels import scalar
-from harmonium.kernels.fused import mapper, sampler, summer
+from harmonium.kernels.fused import mapper, sampler, summer, walker
 from harmonium.units.base import Loops, Natural, Units
 
 __all__ = ["Bernoulli"]
@@ -47,7 +47,7 @@ class Bernoulli(Units):
     """
 
     finite = True
-    loops = Loops(sampler(_draw), mapper(_mean), summer(_split))
+    loops = Loops(sampler(_draw), mapper(_mean), summer(_split), walker(_draw))
 
     def __init__(self, shape: int | tuple[int, ...], *, dtype: torch.dtype = torch.float32) -> None:
         super().__init__(shape)

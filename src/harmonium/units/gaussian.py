@@ -10,7 +10,7 @@ from numba.extending import register_jitable
 from torch import Tensor, nn
 
 from harmonium.kernels import scalar
-from harmonium.kernels.fused import mapper, sampler, summer
+from harmonium.kernels.fused import mapper, sampler, summer, walker
 from harmonium.units.base import Loops, Natural, Units
 
 __all__ = ["Gaussian"]
@@ -55,7 +55,7 @@ class Gaussian(Units):
     """
 
     uniforms_in = torch.float64
-    loops = Loops(sampler(_draw), mapper(_mean), summer(_split))
+    loops = Loops(sampler(_draw), mapper(_mean), summer(_split), walker(_draw))
 
     def __init__(
         self,
