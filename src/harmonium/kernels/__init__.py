@@ -22,7 +22,7 @@ from harmonium.random import Draw
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
-__all__ = ["bernoulli_rows", "difference_of_outers", "is_fused", "permutation", "product", "uniforms"]
+__all__ = ["bernoulli_rows", "difference_of_outers", "is_fused", "permutation", "product", "uniforms", "words"]
 
 
 def is_fused(x: Tensor) -> bool:
@@ -34,6 +34,13 @@ def uniforms(draw: Draw, rows: int, units: int, dtype: torch.dtype, device: torc
     """Uniforms in (0, 1), shape (rows, units), one word each, the rows counted from ``draw.first``."""
     index = torch.arange(draw.first, draw.first + rows, device=device)
     return portable.uniform(portable.words(draw, index, units), dtype)
+
+
+def words(draw: Draw, rows: int, units: int) -> np.ndarray:
+    """The 32-bit words of a draw, (rows, units rounded up to a multiple of 4), for the fused loops."""
+    out = np.empty((rows, 4 * ((units + 3) // 4)), np.uint32)
+    loops.fill_rows(out, draw.first, *split(draw.key, draw.step, draw.site))
+    return out
 
 
 def bernoulli_rows(probability: Tensor, rows: Tensor, draw: Draw) -> Tensor:

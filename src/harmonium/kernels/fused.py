@@ -29,7 +29,7 @@ from numba.extending import register_jitable
 from harmonium.kernels.philox import fill_words
 from harmonium.kernels.scalar import uniform
 
-__all__ = ["binarise", "fill_row", "mapper", "sampler", "summer", "walker"]
+__all__ = ["binarise", "fill_row", "fill_rows", "mapper", "sampler", "summer", "walker"]
 
 OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
 
@@ -85,37 +85,53 @@ def sampler(draw: Scalar) -> Scalar:
 
 
 def walker(draw: Scalar) -> Scalar:
-    """A loop that draws units one after the other, each given the new states of those before it.
+    """A loop that draws a block of units one after the other, each given the new states of those before it.
 
-    s (rows, units) are their states, x what they receive, their own lateral couplings W (units, units) included.
-    A unit that changes by d sends d W[j] to all others; one that stays as it is costs nothing.  ``held`` (rows or 1,
-    units) marks units that are left alone.
+    x (rows, units) is what they receive at the states s (rows, units), both only read outside the block's ``columns``.
+    It writes new states into s and their changes into ``changes`` (rows, columns), and brings the inputs up to date
+    within the block alone: the rest is a matrix product.  All rows are drawn at once, so a unit is a vector.  ``held``
+    (rows or 1, units) marks units that are left alone; ``words`` (rows, units) are random.
     """
     stamp = _stamp(draw)
 
     @register_jitable(**OPTIONS)
-    def send(x, weights, change):
-        for j in range(x.shape[0]):
-            x[j] += change * weights[j]
+    def unit(x, s, change, free, t, slope, start, curve_slope, curve_start, words):
+        for r in range(x.shape[0]):
+            field = t[r] * (x[r] + slope) + start
+            change[r] = draw(field, t[r] * curve_slope + curve_start, words[r])
+            change[r] = free[r] * (change[r] - s[r])
+
+    @register_jitable(**OPTIONS)
+    def send(x, change, weight):
+        for r in range(x.shape[0]):
+            x[r] += weight * change[r]
 
     @compiled
-    def walk(x, s, weights, order, held, t, slope, start, curve_slope, curve_start, first, k0, k1, c2, c3):
+    def walk(x, s, changes, weights, columns, held, words, t, slope, start, curve_slope, curve_start):
         _ = stamp
-        rows, units = x.shape
-        words = np.empty(4 * ((units + 3) // 4), np.uint32)
-        per = rows // slope.shape[0]
+        rows, block = x.shape[0], columns.shape[0]
+        inputs = np.empty((block, rows), x.dtype)
+        change = np.empty(rows, x.dtype)
+        old = np.empty(rows, x.dtype)
+        free = np.empty(rows, x.dtype)
+        word = np.empty(rows, np.uint32)
         for r in range(rows):
-            g = r // per
-            fill_words(words, first + r, c2, c3, k0, k1)
-            for k in range(order.shape[0]):
-                j = order[k]
-                if held[r % held.shape[0], j]:
-                    continue
-                field = t[r] * (x[r, j] + slope[g, j]) + start[g, j]
-                old = s[r, j]
-                s[r, j] = draw(field, t[r] * curve_slope[g, j] + curve_start[g, j], words[j])
-                if s[r, j] != old:
-                    send(x[r], weights[j], s[r, j] - old)
+            for k in range(block):
+                inputs[k, r] = x[r, columns[k]]
+        for k in range(block):
+            j = columns[k]
+            for r in range(rows):
+                old[r] = s[r, j]
+                word[r] = words[r, j]
+                free[r] = not held[r % held.shape[0], j]
+            unit(inputs[k], old, change, free, t, slope[0, j], start[0, j], curve_slope[0, j], curve_start[0, j], word)
+            for r in range(rows):
+                changes[r, k] = change[r]
+                s[r, j] = old[r] + change[r]
+            for i in range(k + 1, block):
+                weight = weights[j, columns[i]]
+                if weight != 0:
+                    send(inputs[i], change, weight)
 
     return walk
 
@@ -215,3 +231,10 @@ def _binarise_row(p, words):
 def fill_row(words, row, k0, k1, c2, c3):
     """The words of one whole row (see `fill_words`)."""
     fill_words(words, row, c2, c3, k0, k1)
+
+
+@compiled
+def fill_rows(words, first, k0, k1, c2, c3):
+    """The words of several rows, counted from ``first``."""
+    for r in range(words.shape[0]):
+        fill_words(words[r], first + r, c2, c3, k0, k1)

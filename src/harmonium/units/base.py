@@ -27,6 +27,8 @@ from harmonium import kernels
 from harmonium.kernels.philox import split
 from harmonium.random import Draw
 
+_BLOCK = 64  # units of a lateral layer walked through between two products
+
 __all__ = ["Line", "Loops", "Natural", "Units", "as_units"]
 
 Natural = tuple[Tensor, ...]
@@ -189,11 +191,15 @@ class Units(nn.Module, ABC):
             held: units that stay as they are, bool, broadcast to s.
         """
         if self.loops.walk is not None and kernels.is_fused(x) and weights.dim() == 2 and s.is_contiguous():
-            order = torch.cat(list(classes)).numpy()
+            x, W = x.contiguous().view(-1, self.size), weights.detach()
             mask = np.zeros((1, self.size), np.bool_) if held is None else held.reshape(-1, self.size).numpy()
-            x, W = x.contiguous(), weights.detach().contiguous().numpy()
-            words = draw.first, *split(draw.key, draw.step, draw.site)
-            self.loops.walk(_rows(x), _rows(s), W, order, mask, *self._line_arrays(x, line), *words)
+            arrays, words = self._line_arrays(x, line), kernels.words(draw, len(x), self.size)
+            for columns in torch.cat(list(classes)).split(_BLOCK):
+                changes = x.new_empty(len(x), len(columns))
+                self.loops.walk(
+                    x.numpy(), _rows(s), changes.numpy(), W.numpy(), columns.numpy(), mask, words, *arrays
+                )  # fmt: skip
+                x.addmm_(changes, W[columns])
             return s
         u = kernels.uniforms(draw, x.numel() // self.size, self.size, self.uniforms_in or x.dtype, x.device)
         for columns in classes:
