@@ -13,7 +13,9 @@ class Described:
 
     def config(self) -> dict[str, Any]:
         """JSON-able description."""
-        values: dict[str, Any] = (
-            {field.name: getattr(self, field.name) for field in fields(self)} if is_dataclass(self) else {}
-        )
+        values: dict[str, Any] = {}
+        if is_dataclass(self):
+            for field in fields(self):
+                value = getattr(self, field.name)
+                values[field.name] = value.config() if isinstance(value, Described) else value
         return {"type": type(self).__name__} | values

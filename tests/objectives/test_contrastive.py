@@ -183,6 +183,7 @@ def test_exact_needs_a_finite_side() -> None:
 
 
 def test_descriptions() -> None:
-    assert CD(k=3).config() == {"type": "CD", "k": 3}
-    assert PCD(k=2, chains=7).config() == {"type": "PCD", "k": 2, "chains": 7}
+    field = {"type": "MeanField", "iterations": 30, "tolerance": 1e-3}
+    assert CD(k=3).config() == {"type": "CD", "k": 3, "inference": field}
+    assert PCD(k=2, chains=7).config() == {"type": "PCD", "k": 2, "chains": 7, "inference": field}
     assert Exact().config() == {"type": "Exact"}

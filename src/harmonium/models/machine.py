@@ -16,7 +16,7 @@ two layers of two colours.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -234,13 +234,15 @@ class Machine(nn.Module):
         steps: int = 1,
         lines: Sequence[Line] | None = None,
         clamp: Clamp | None = None,
+        still: Collection[int] = (),
     ) -> State:
         """Block Gibbs sampling: every colour in turn, ``steps`` times (Fischer & Igel 2014, section 3.3 and 4.1).
 
         Each step takes one step of the stream; a layer's index is the site of its draws.  ``lines`` places every row
-        of the batch on a line between models, one line per layer.  Layers of colour 0 need not be set.
+        of the batch on a line between models, one line per layer.  Layers of colour 0 need not be set.  Layers in
+        ``still`` are left as they are.
         """
-        order = [layer for colour in self.colours for layer in colour]
+        order = [layer for colour in self.colours for layer in colour if layer not in still]
         lines = lines or [units.line() for units in self._units()]
         # Looked up once: a small machine's sweep would otherwise be look-ups more than products.
         lasting = steps >= 4

@@ -1,7 +1,20 @@
 """What training descends: each objective is exchanged for another by one word."""
 
 from harmonium.objectives.base import Batch, Gradient, Objective, ObjectiveState
+from harmonium.objectives.clamped import ClampedGibbs, MeanField
 from harmonium.objectives.contrastive import CD, PCD
 from harmonium.objectives.exact import Exact
+from harmonium.objectives.pseudo import PseudoLikelihood
 
-__all__ = ["CD", "PCD", "Batch", "Exact", "Gradient", "Objective", "ObjectiveState"]
+__all__ = [
+    "CD",
+    "PCD",
+    "Batch",
+    "ClampedGibbs",
+    "Exact",
+    "Gradient",
+    "MeanField",
+    "Objective",
+    "ObjectiveState",
+    "PseudoLikelihood",
+]

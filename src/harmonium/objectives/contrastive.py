@@ -8,10 +8,13 @@ import torch
 
 from harmonium.models.machine import Machine
 from harmonium.objectives.base import Batch, Expectation, Gradient, Objective, ObjectiveState
+from harmonium.objectives.clamped import Inference, MeanField
 from harmonium.paths.path import independent_sample
 from harmonium.random import Stream
 
 __all__ = ["CD", "PCD"]
+
+_MEAN_FIELD = MeanField()
 
 
 @dataclass(frozen=True)
@@ -22,9 +25,11 @@ class CD(Objective):
 
     Args:
         k: Gibbs sweeps per update.
+        inference: of coupled hidden layers given the data.
     """
 
     k: int = 1
+    inference: Inference = _MEAN_FIELD
 
     def __post_init__(self) -> None:
         _positive("CD", "k", self.k)
@@ -32,7 +37,7 @@ class CD(Objective):
     def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
         dream = model.sweep(model.complete(batch.v, stream), stream, self.k)
         return Gradient(
-            Expectation(model, model.infer(batch.v), batch.weight),
+            Expectation(model, self.inference(model, batch.v, stream), batch.weight),
             Expectation(model, model.average(dream), batch.weight),
         )
 
@@ -44,10 +49,12 @@ class PCD(Objective):
     Args:
         k: Gibbs sweeps per update.
         chains: number of persistent chains, independent of the batch size.
+        inference: of coupled hidden layers given the data.
     """
 
     k: int = 1
     chains: int = 256
+    inference: Inference = _MEAN_FIELD
 
     def __post_init__(self) -> None:
         _positive("PCD", "k", self.k)

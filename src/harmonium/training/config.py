@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harmonium.objectives import CD, PCD, Exact
+from harmonium.objectives import CD, PCD, ClampedGibbs, Exact, MeanField, PseudoLikelihood
 from harmonium.training.callbacks import Callback, EarlyStopping
 from harmonium.training.metrics import Centered, Diagonal, Plain
 from harmonium.training.monitor import Likelihood, Monitor
@@ -16,7 +16,8 @@ __all__ = ["callback_config", "from_config"]
 _KNOWN: dict[str, Any] = {
     kind.__name__: kind
     for kind in (
-        CD, PCD, Exact, Plain, Centered, Diagonal, Constant, Linear, Exponential, WeightDecay, Sparsity, Monitor,
+        CD, PCD, Exact, PseudoLikelihood, MeanField, ClampedGibbs,
+        Plain, Centered, Diagonal, Constant, Linear, Exponential, WeightDecay, Sparsity, Monitor,
         Likelihood, EarlyStopping,
     )
 }  # fmt: skip
@@ -29,7 +30,7 @@ def callback_config(callback: Callback) -> dict[str, Any] | None:
 
 def from_config(config: dict[str, Any]) -> Any:
     """The object that a ``config()`` describes."""
-    arguments = dict(config)
+    arguments = {name: from_config(value) if isinstance(value, dict) else value for name, value in config.items()}
     kind = arguments.pop("type")
     if kind not in _KNOWN:
         raise ValueError(f"a stored run names {kind!r}, which only you can build: pass it to harmonium.resume again")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from harmonium.models.meanfield import variational_bound
 from harmonium.paths.partition import log_partition
 from harmonium.paths.pseudo import pseudo_log_likelihood
 from harmonium.training.callbacks import Callback
@@ -24,8 +25,9 @@ class Monitor(Callback):
     """Free-energy gap and pseudo-likelihood at the end of epochs.
 
     Adds to the row, in nats per case: "free_energy_gap", the mean free energy of validation cases minus that of
-    training cases (log Z cancels; a growing gap is overfitting: Hinton 2010, section 6), and "pseudo_log_likelihood" of
-    validation cases where the units have finitely many states.  Always the same evenly spaced subsets.
+    training cases (log Z cancels; a growing gap is overfitting: Hinton 2010, section 6; by the variational bound where
+    hidden layers are coupled), and "pseudo_log_likelihood" of validation cases where the units have finitely many
+    states and hidden layers can be summed out.  Always the same evenly spaced subsets.
 
     Args:
         every: epochs between measurements.
@@ -46,9 +48,9 @@ class Monitor(Callback):
         if training.validation is None:
             return
         valid, train = (_subset(split, self.cases, training) for split in (training.validation, training.cases))
-        gap = model.log_weight(model.clamped(train)).mean() - model.log_weight(model.clamped(valid)).mean()
+        gap = variational_bound(model, train).mean() - variational_bound(model, valid).mean()
         row["free_energy_gap"] = float(gap)
-        if model.visible.finite:
+        if model.visible.finite and model.kept == [0]:
             row["pseudo_log_likelihood"] = float(pseudo_log_likelihood(model, valid).mean())
 
     def columns(self, training: Training) -> set[str] | None:
@@ -56,7 +58,9 @@ class Monitor(Callback):
             return None
         if training.validation is None:
             return set()
-        return {"free_energy_gap"} | ({"pseudo_log_likelihood"} if training.model.visible.finite else set())
+        return {"free_energy_gap"} | (
+            {"pseudo_log_likelihood"} if training.model.visible.finite and training.model.kept == [0] else set()
+        )
 
     def config(self) -> dict[str, Any]:
         return {"type": "Monitor", "every": self.every, "cases": self.cases}
@@ -66,8 +70,9 @@ class Monitor(Callback):
 class Likelihood(Callback):
     """Validation log-likelihood with its bracket, every few epochs.
 
-    Adds "log_likelihood" (nats per case, from the value of log Z), "log_likelihood_lower" (from the upper log Z; None
-    where there is none) and "log_likelihood_upper".  The reverse chains start from the objective's persistent chains.
+    Adds "log_likelihood" (nats per case, from the value of log Z; a variational bound where hidden layers are coupled),
+    "log_likelihood_lower" (from the upper log Z; None where there is none) and "log_likelihood_upper".  The reverse
+    chains start from the objective's persistent chains.
 
     Args:
         every: epochs between measurements; the last epoch is always measured.
@@ -99,7 +104,7 @@ class Likelihood(Callback):
             seed=training.root.child("likelihood", row["epoch"]),
         )
         chunks = training.validation.chunks(1000, dtype=model.dtype, device=model.device)
-        total = sum(float(model.log_weight(model.clamped(v)).sum()) for _, v in chunks)
+        total = sum(float(variational_bound(model, v).sum()) for _, v in chunks)
         mean = total / len(training.validation) + training.validation.log_jacobian
         row["log_likelihood"] = mean - z.value
         row["log_likelihood_lower"] = mean - z.upper if z.upper < float("inf") else None

@@ -1,0 +1,46 @@
+"""Pseudo-likelihood: training without a partition function or a chain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harmonium.models.machine import Machine, Phase
+from harmonium.objectives.base import Batch, Gradient, Objective, ObjectiveState
+from harmonium.random import Stream
+
+__all__ = ["PseudoLikelihood"]
+
+
+@dataclass(frozen=True)
+class PseudoLikelihood(Objective):
+    """Maximises sum_i log p(v_i | all other v) of machines without hidden units (Besag 1975; Hyvarinen 2006).
+
+    With m_i = E[v_i | all other v], a lateral coupling has the gradient
+
+        d / dW_ij = <v_i (v_j - m_j) + (v_i - m_i) v_j>,
+
+    so its negative phase is <v_i m_j + m_i v_j> and its positive one 2 <v_i v_j>; other parameters have the gradients
+    of their own conditionals.  Consistent: with enough data from the model, its maximum is the model.
+
+    >>> import harmonium as hm
+    >>> objective = PseudoLikelihood()
+    >>> history = hm.fit(hm.BoltzmannMachine(4), [[0, 1, 1, 0], [1, 0, 0, 1]], objective=objective, epochs=2)
+    """
+
+    def begin(self, model: Machine, stream: Stream) -> ObjectiveState:
+        if len(model.names) > 1:
+            raise ValueError(
+                f"PseudoLikelihood is for machines without hidden units, found the layers {', '.join(model.names)}: "
+                "use PCD or CD"
+            )
+        return {}
+
+    def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
+        units, (coupling,) = model.visible, model.edges
+        expected = units.expected_statistics(model.inputs(0, (batch.v,)))
+        data, dream = model.infer(batch.v), Phase((expected[0],), (expected,))
+        positive, negative = (model.moments(phase, batch.weight) for phase in (data, dream))
+        both = model.moments(Phase((data.means[0] + dream.means[0],), data.statistics), batch.weight)[coupling]
+        # <v m> + <m v> = <(v + m)(v + m)> - <v v> - <m m>, elementwise over pairs
+        cross = both - positive[coupling] - negative[coupling]
+        return Gradient(positive | {coupling: 2 * positive[coupling]}, negative | {coupling: cross})
