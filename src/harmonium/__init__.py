@@ -11,7 +11,10 @@ __version__ = "0.1.0"
 _HOMES = {
     "RBM": "models.rbm",
     "Bernoulli": "units.bernoulli",
+    "Binomial": "units.binomial",
+    "Categorical": "units.categorical",
     "Gaussian": "units.gaussian",
+    "Spin": "units.spin",
     "Units": "units.base",
     "Machine": "models.machine",
     "save": "models.store",

@@ -11,11 +11,9 @@ from torch import Tensor, nn
 from harmonium.files import DamagedFileError, read_tensors, write_tensors
 from harmonium.models.machine import BUFFERS, Machine
 from harmonium.models.rbm import RBM
-from harmonium.units import Bernoulli, Gaussian, Units
+from harmonium.units import build as build_units
 
 __all__ = ["build", "load", "save"]
-
-_UNITS: dict[str, type[Units]] = {"Bernoulli": Bernoulli, "Gaussian": Gaussian}
 
 
 def save(model: Machine, path: str | Path) -> None:
@@ -55,7 +53,7 @@ def build(config: dict[str, Any]) -> Machine:
     if config["type"] != "RBM":
         raise DamagedFileError(f"unknown model type {config['type']!r}: written by a newer harmonium?")
     dtype = getattr(torch, config.get("dtype", "float32"))
-    return RBM(_build_units(config["visible"]), _build_units(config["hidden"]), dtype=dtype)
+    return RBM(build_units(config["visible"]), build_units(config["hidden"]), dtype=dtype)
 
 
 def restore(model: Machine, tensors: dict[str, Tensor], source: str) -> None:
@@ -92,13 +90,3 @@ def restore(model: Machine, tensors: dict[str, Tensor], source: str) -> None:
     for name in BUFFERS:
         buffer = tensors.get(name)
         setattr(model, name, None if buffer is None else buffer.to(model.device).clone())
-
-
-def _build_units(config: dict[str, Any]) -> Units:
-    config = dict(config)
-    kind = config.pop("type")
-    if kind not in _UNITS:
-        raise DamagedFileError(f"unknown unit type {kind!r}: written by a newer harmonium?")
-    arguments = {key: tuple(value) if isinstance(value, list) else value for key, value in config.items()}
-    shape = arguments.pop("shape")
-    return _UNITS[kind](shape, **arguments)
