@@ -56,7 +56,7 @@ def test_a_word_of_zero_fires_down_to_its_own_probability() -> None:
         u = portable.uniform(words, dtype)
         for factor, fires in ((1.001, 1.0), (0.999, 0.0)):
             p = torch.tensor([[factor * 2.0**-33]], dtype=dtype)
-            assert float(Bernoulli(1, dtype=dtype)._draw(torch.logit(p.double()).to(dtype), p, u)) == fires
+            assert float(Bernoulli(1, dtype=dtype)._draw((torch.logit(p.double()).to(dtype),), u)) == fires
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

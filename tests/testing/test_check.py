@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,12 +17,12 @@ from harmonium.random import Stream
 from harmonium.testing import check_model, check_units
 from harmonium.testing.compare import assert_close, assert_counts, assert_mean
 from harmonium.testing.joint import Joint, start_at
-from harmonium.units import Bernoulli, Gaussian, Natural
+from harmonium.units import Bernoulli, Binomial, Categorical, Gaussian, Natural
 
 
 class WrongVariance(Bernoulli):
-    def _variance(self, field: Tensor, curvature: Tensor) -> Tensor:
-        return torch.sigmoid(field)
+    def _variance(self, eta: Natural) -> Tensor:
+        return torch.sigmoid(eta[0])
 
 
 class WrongMean(Gaussian):
@@ -40,13 +41,13 @@ class WrongPull(Gaussian):
 
 
 class WrongMode(Bernoulli):
-    def _mode(self, field: Tensor, curvature: Tensor) -> Tensor:
-        return (field < 0).to(field.dtype)
+    def _mode(self, eta: Natural) -> Tensor:
+        return (eta[0] < 0).to(eta[0].dtype)
 
 
 class WrongPortable(Gaussian):
-    def _draw(self, field: Tensor, curvature: Tensor, u: Tensor) -> Tensor:
-        return super()._draw(field, curvature, 1 - u)
+    def _draw(self, eta: Natural, u: Tensor) -> Tensor:
+        return super()._draw(eta, 1 - u)
 
 
 class WrongDraw(Bernoulli):
@@ -75,7 +76,24 @@ class WrongBase(Bernoulli):
         return (torch.logit(mean),)
 
 
+class ForgetsMeasure(Binomial):
+    def exponent(self, s: Tensor, natural: Natural | None = None) -> Tensor:
+        return self.exponents(s, (self.natural() if natural is None else natural,))[..., 0]
+
+
+class NeighboursCode(Categorical):
+    def decode(self, inside: Tensor) -> Tensor:
+        return super().decode(inside).flip(-1)
+
+
+class RareStates(Categorical):
+    def base_rate(self, mean: Tensor, variance: Tensor, cases: float) -> Natural:
+        return (mean.to(self.bias),)
+
+
 UNITS = [
+    (partial(ForgetsMeasure, trials=2), "energy = - log m"), (partial(NeighboursCode, states=3), "encode"),
+    (partial(RareStates, states=3), "base_rate has the mean"),
     (WrongVariance, r"variance = Var\[s \| x\]"), (WrongMean, r"mean = E\[s \| x\]"),
     (WrongCumulant, "cumulant = log sum"),
     (WrongPull, r"pull\(T\(s\) - E\[T\]\) = autograd .* in log_variance"), (WrongMode, "mode maximises"),

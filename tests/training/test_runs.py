@@ -122,7 +122,7 @@ def test_run_folder_contents(tmp_path: Path) -> None:
     )
     config = json.loads((out / "config.json").read_text())
     assert config["plan"] == {
-        "objective": {"type": "CD", "k": 2},
+        "objective": {"type": "CD", "k": 2, "inference": {"type": "MeanField", "iterations": 30, "tolerance": 1e-3}},
         "metric": {"type": "Centered", "rate": 0.01},
         "learning_rate": {"type": "Linear", "start": 0.1, "end": 0.0, "hold": 0.0},
         "optimizer": "sgd",

@@ -8,11 +8,17 @@ import numpy as np
 import pytest
 import torch
 
+from harmonium.files import DamagedFileError
 from harmonium.random import Draw
 from harmonium.testing import check_units
-from harmonium.units import Bernoulli, Gaussian, Units, as_units
+from harmonium.units import Bernoulli, Binomial, Categorical, Gaussian, Spin, Units, as_units, build
 
-LAYERS = [Bernoulli(4), Bernoulli((2, 3)), Bernoulli(1), Gaussian(3), Gaussian(1, dtype=torch.float64), Bernoulli(70)]
+LAYERS = [
+    Bernoulli(4), Bernoulli((2, 3)), Bernoulli(1), Bernoulli(70), Spin(3), Spin((2, 2)),
+    Binomial(2, 1), Binomial(3, 2), Binomial(2, 20), Binomial(2, 100),
+    Categorical(2, 3), Categorical(3, 21), Categorical((1, 2), 2),
+    Gaussian(3), Gaussian(1, dtype=torch.float64),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("units", LAYERS, ids=repr)
@@ -21,6 +27,18 @@ def test_the_contract(units: Units, seed: int) -> None:
     before = [parameter.detach().clone() for parameter in units.parameters()]
     check_units(units, seed)
     assert all(torch.equal(a, b) for a, b in zip(before, units.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("units", LAYERS, ids=repr)
+def test_a_description_builds_the_layer_again(units: Units) -> None:
+    again = build(units.config())
+    assert type(again) is type(units) and again.config() == units.config()
+    assert [p.shape for p in again.parameters()] == [p.shape for p in units.parameters()]
+
+
+def test_an_unknown_type_is_refused() -> None:
+    with pytest.raises(DamagedFileError, match="unknown unit type 'Quark'"):
+        build({"type": "Quark", "shape": [3]})
 
 
 def test_states_are_counted_with_unit_0_fastest() -> None:
@@ -99,7 +117,7 @@ def test_bernoulli_refuses(value: float, words: str) -> None:
 def test_gaussian_refuses(value: float) -> None:
     s = torch.zeros(3, 4)
     s[2, 1] = value
-    with pytest.raises(ValueError, match="x is not finite in row 2, column 1: remove or impute"):
+    with pytest.raises(ValueError, match=r"x is not finite \((NaN|infinite)\) in row 2, column 1: remove or impute"):
         Gaussian(4).check(s, "x")
     with pytest.raises(ValueError, match="no finite list of states"):
         Gaussian(4).unit_states()

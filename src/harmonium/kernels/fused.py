@@ -3,13 +3,14 @@
 A unit type hands over scalar functions of its natural parameters; the factories here own the loops.  Loops are
 single-threaded and release the GIL: matrix products keep the cores, Python threads and forks stay safe.
 
-Every loop sees a layer on a *line* of natural parameters: for row r standing at t[r], unit j of model r // per has
+Every loop sees a layer on a *line* of natural parameters: for row r standing at t[r], unit j of model g = r // per has
 
-    field     = t[r] * (x[r, j] + slope[g, j]) + start[g, j]
-    curvature = t[r] * curve_slope[g, j] + curve_start[g, j]
+    eta_1 = t[r] * (x[r, j] + slope[0][g, j]) + start[0][g, j]
+    eta_k = t[r] * slope[k - 1][g, j] + start[k - 1][g, j]
 
-x being the input from the couplings.  An ordinary model is t = 1, start = 0.  Families without a curvature pass the
-same arrays twice; the compiler drops what a unit does not read.
+x being the input from the couplings.  An ordinary model is t = 1, start = 0.  ``slope`` and ``start`` are tuples of as
+many arrays as the family has natural parameters.  ``known`` is the integer that a family is told besides them: the
+trials of a binomial unit, the states of a categorical one.
 
 The body of each row is a function of its own because LLVM then proves that its arrays do not overlap and vectorises.
 """
@@ -24,12 +25,23 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-from numba.extending import register_jitable
+from numba.extending import overload, register_jitable
 
 from harmonium.kernels.philox import fill_words
-from harmonium.kernels.scalar import uniform
+from harmonium.kernels.scalar import exp, uniform
 
-__all__ = ["binarise", "fill_row", "fill_rows", "mapper", "sampler", "summer", "walker"]
+__all__ = [
+    "binarise",
+    "cumulant_groups",
+    "fill_row",
+    "fill_rows",
+    "mapper",
+    "mean_groups",
+    "sample_groups",
+    "sampler",
+    "summer",
+    "walker",
+]
 
 OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
 
@@ -60,26 +72,54 @@ def _stamp(function: Scalar) -> int:
     return int.from_bytes(digest.digest(), "little")
 
 
+def _of_model(parts: Any, g: int) -> Any:
+    """Row g of each array of a tuple."""
+    raise NotImplementedError
+
+
+@overload(_of_model)
+def _of_model_of_tuple(parts, g):
+    if len(parts) == 1:
+        return lambda parts, g: (parts[0][g],)
+    return lambda parts, g: (parts[0][g], *_of_model(parts[1:], g))
+
+
+def _rest(t: float, slope: Any, start: Any, j: int) -> Any:
+    """eta_2, eta_3, ... of unit j."""
+    raise NotImplementedError
+
+
+@overload(_rest)
+def _rest_of_tuple(t, slope, start, j):
+    if len(slope) == 0:
+        return lambda t, slope, start, j: ()
+    return lambda t, slope, start, j: (t * slope[0][j] + start[0][j], *_rest(t, slope[1:], start[1:], j))
+
+
+@register_jitable(**OPTIONS)
+def _eta(x, t, slope, start, j):
+    return (t * (x[j] + slope[0][j]) + start[0][j], *_rest(t, slope[1:], start[1:], j))
+
+
 def sampler(draw: Scalar) -> Scalar:
-    """A loop that overwrites x with ``draw(field, curvature, word)``, one random 32-bit word per unit."""
+    """A loop that overwrites x with ``draw(eta, known, word)``, one random 32-bit word per unit."""
     stamp = _stamp(draw)
 
     @register_jitable(**OPTIONS)
-    def row(x, t, slope, start, curve_slope, curve_start, words):
+    def row(x, t, slope, start, known, words):
         for j in range(x.shape[0]):
-            field = t * (x[j] + slope[j]) + start[j]
-            x[j] = draw(field, t * curve_slope[j] + curve_start[j], words[j])
+            x[j] = draw(_eta(x, t, slope, start, j), known, words[j])
 
     @compiled
-    def sample(x, t, slope, start, curve_slope, curve_start, first, k0, k1, c2, c3):
+    def sample(x, t, slope, start, known, first, k0, k1, c2, c3):
         _ = stamp
         rows, units = x.shape
         words = np.empty(4 * ((units + 3) // 4), np.uint32)
-        per = rows // slope.shape[0]
+        per = rows // slope[0].shape[0]
         for r in range(rows):
             g = r // per
             fill_words(words, first + r, c2, c3, k0, k1)
-            row(x[r], t[r], slope[g], start[g], curve_slope[g], curve_start[g], words)
+            row(x[r], t[r], _of_model(slope, g), _of_model(start, g), known, words)
 
     return sample
 
@@ -95,10 +135,10 @@ def walker(draw: Scalar) -> Scalar:
     stamp = _stamp(draw)
 
     @register_jitable(**OPTIONS)
-    def unit(x, s, change, free, t, slope, start, curve_slope, curve_start, words):
+    def unit(x, s, change, free, t, slope, start, known, words, j):
         for r in range(x.shape[0]):
-            field = t[r] * (x[r] + slope) + start
-            change[r] = draw(field, t[r] * curve_slope + curve_start, words[r])
+            field = t[r] * (x[r] + slope[0][j]) + start[0][j]
+            change[r] = draw((field, *_rest(t[r], slope[1:], start[1:], j)), known, words[r])
             change[r] = free[r] * (change[r] - s[r])
 
     @register_jitable(**OPTIONS)
@@ -107,7 +147,7 @@ def walker(draw: Scalar) -> Scalar:
             x[r] += weight * change[r]
 
     @compiled
-    def walk(x, s, changes, weights, columns, held, words, t, slope, start, curve_slope, curve_start):
+    def walk(x, s, changes, weights, columns, held, words, t, slope, start, known):
         _ = stamp
         rows, block = x.shape[0], columns.shape[0]
         inputs = np.empty((block, rows), x.dtype)
@@ -124,7 +164,7 @@ def walker(draw: Scalar) -> Scalar:
                 old[r] = s[r, j]
                 word[r] = words[r, j]
                 free[r] = not held[r % held.shape[0], j]
-            unit(inputs[k], old, change, free, t, slope[0, j], start[0, j], curve_slope[0, j], curve_start[0, j], word)
+            unit(inputs[k], old, change, free, t, _of_model(slope, 0), _of_model(start, 0), known, word, j)
             for r in range(rows):
                 changes[r, k] = change[r]
                 s[r, j] = old[r] + change[r]
@@ -137,21 +177,21 @@ def walker(draw: Scalar) -> Scalar:
 
 
 def mapper(function: Scalar) -> Scalar:
-    """A loop that overwrites x with ``function(field, curvature)``: a conditional mean, variance or mode."""
+    """A loop that overwrites x with ``function(eta, known)``: a conditional mean, variance or mode."""
     stamp = _stamp(function)
 
     @register_jitable(**OPTIONS)
-    def row(x, t, slope, start, curve_slope, curve_start):
+    def row(x, t, slope, start, known):
         for j in range(x.shape[0]):
-            x[j] = function(t * (x[j] + slope[j]) + start[j], t * curve_slope[j] + curve_start[j])
+            x[j] = function(_eta(x, t, slope, start, j), known)
 
     @compiled
-    def apply(x, t, slope, start, curve_slope, curve_start):
+    def apply(x, t, slope, start, known):
         _ = stamp
-        per = x.shape[0] // slope.shape[0]
+        per = x.shape[0] // slope[0].shape[0]
         for r in range(x.shape[0]):
             g = r // per
-            row(x[r], t[r], slope[g], start[g], curve_slope[g], curve_start[g])
+            row(x[r], t[r], _of_model(slope, g), _of_model(start, g), known)
 
     return apply
 
@@ -162,32 +202,135 @@ _CHUNK = 112  # as many factors within 2^-9 ... 2^9 stay inside the exponents of
 def summer(split: Scalar) -> Scalar:
     """A loop that sums the cumulants of a layer's units at several t for each row.
 
-    ``split(field, curvature)`` returns (summand, factor) with cumulant = summand + log(factor) and the factor within
+    ``split(eta, known)`` returns (summand, factor) with cumulant = summand + log(factor) and the factor within
     2^-9 ... 2^9: logarithms are taken of products of factors, which is what makes this cheap.
     """
     stamp = _stamp(split)
 
     @register_jitable(**OPTIONS)
-    def row(x, t, slope, start, curve_slope, curve_start, summands, factors):
+    def row(x, t, slope, start, known, summands, factors):
         for j in range(x.shape[0]):
-            field = t * (x[j] + slope[j]) + start[j]
-            summand, factor = split(field, t * curve_slope[j] + curve_start[j])
+            summand, factor = split(_eta(x, t, slope, start, j), known)
             summands[j] = summand
             factors[j] = factor
 
     @compiled
-    def cumulants(x, t, slope, start, curve_slope, curve_start, out):
+    def cumulants(x, t, slope, start, known, out):
         _ = stamp
         summands = np.empty(x.shape[1], x.dtype)
         factors = np.empty(x.shape[1], x.dtype)
-        per = x.shape[0] // slope.shape[0]
+        per = x.shape[0] // slope[0].shape[0]
         for r in range(x.shape[0]):
             g = r // per
             for k in range(t.shape[1]):
-                row(x[r], t[r, k], slope[g], start[g], curve_slope[g], curve_start[g], summands, factors)
+                row(x[r], t[r, k], _of_model(slope, g), _of_model(start, g), known, summands, factors)
                 out[r, k] = _sum_and_log(summands, factors)
 
     return cumulants
+
+
+# Groups: variables of ``states`` columns, of which one is on.  Exponentials are taken of whole rows, so that they
+# vectorise whatever the number of states; running sums are float64, so that rare states keep their share.
+
+
+@register_jitable(**OPTIONS)
+def _field_row(x, t, slope, start, y):
+    for j in range(x.shape[0]):
+        y[j] = t * (x[j] + slope[j]) + start[j]
+
+
+@register_jitable(**(OPTIONS | {"fastmath": {"contract", "nnan", "nsz"}}))
+def _highest(y):
+    highest = y[0]
+    for k in range(y.shape[0]):
+        highest = max(highest, y[k])
+    return highest
+
+
+@register_jitable(**OPTIONS)
+def _exp_row(y):
+    for j in range(y.shape[0]):
+        y[j] = exp(y[j])
+
+
+@register_jitable(**OPTIONS)
+def _shift(y, highest):
+    for k in range(y.shape[0]):
+        y[k] -= highest
+
+
+@register_jitable(**OPTIONS)
+def _running_sum(y, sums):
+    total = 0.0
+    for k in range(y.shape[0]):
+        total += np.float64(y[k])
+        sums[k] = total
+    return total
+
+
+@register_jitable(**OPTIONS)
+def _count_below(sums, threshold):
+    count = 0
+    for k in range(sums.shape[0]):
+        count += sums[k] <= threshold
+    return min(count, sums.shape[0] - 1)
+
+
+@register_jitable(**OPTIONS)
+def _exponentials(x, t, slope, start, states, y, highest):
+    """y = exp(field - the group's highest field)."""
+    _field_row(x, t, slope, start, y)
+    for i in range(highest.shape[0]):
+        group = y[i * states : (i + 1) * states]
+        highest[i] = _highest(group)
+        _shift(group, highest[i])
+    _exp_row(y)
+
+
+@compiled
+def sample_groups(x, t, slope, start, states, first, k0, k1, c2, c3):
+    """Overwrite x with one-hot draws: one word per group, inverting its distribution function."""
+    rows, units = x.shape
+    groups = units // states
+    words = np.empty(4 * ((groups + 3) // 4), np.uint32)
+    y, highest, sums = np.empty(units, x.dtype), np.empty(groups, x.dtype), np.empty(states, np.float64)
+    per = rows // slope[0].shape[0]
+    for r in range(rows):
+        fill_words(words, first + r, c2, c3, k0, k1)
+        _exponentials(x[r], t[r], slope[0][r // per], start[0][r // per], states, y, highest)
+        x[r, :] = 0
+        for i in range(groups):
+            total = _running_sum(y[i * states : (i + 1) * states], sums)
+            x[r, i * states + _count_below(sums, uniform(0.0, words[i]) * total)] = 1
+
+
+@compiled
+def mean_groups(x, t, slope, start, states):
+    """Overwrite x with the softmax of each group."""
+    units = x.shape[1]
+    y, highest, sums = np.empty(units, x.dtype), np.empty(units // states, x.dtype), np.empty(states, np.float64)
+    per = x.shape[0] // slope[0].shape[0]
+    for r in range(x.shape[0]):
+        _exponentials(x[r], t[r], slope[0][r // per], start[0][r // per], states, y, highest)
+        for i in range(units // states):
+            total = _running_sum(y[i * states : (i + 1) * states], sums)
+            for j in range(i * states, (i + 1) * states):
+                x[r, j] = y[j] / total
+
+
+@compiled
+def cumulant_groups(x, t, slope, start, states, out):
+    """The sum over groups of log sum exp, at several t for each row."""
+    units = x.shape[1]
+    y, highest, sums = np.empty(units, x.dtype), np.empty(units // states, x.dtype), np.empty(states, np.float64)
+    per = x.shape[0] // slope[0].shape[0]
+    for r in range(x.shape[0]):
+        for k in range(t.shape[1]):
+            _exponentials(x[r], t[r, k], slope[0][r // per], start[0][r // per], states, y, highest)
+            total = 0.0
+            for i in range(units // states):
+                total += highest[i] + math.log(_running_sum(y[i * states : (i + 1) * states], sums))
+            out[r, k] = total
 
 
 @register_jitable(**(OPTIONS | {"fastmath": {"contract", "reassoc"}}))

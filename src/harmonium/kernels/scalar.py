@@ -1,4 +1,4 @@
-"""Scalar functions that fused loops inline: uniforms from words, exp, the inverse normal distribution function."""
+"""Scalar functions that fused loops inline: uniforms from words, exp, quantiles of normal numbers and of counts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload, register_jitable
 
-__all__ = ["exp", "like", "ndtri", "uniform"]
+__all__ = ["FEW_TRIALS", "binomial", "exp", "like", "ndtri", "uniform", "walk"]
 
 _F = np.float32
 
@@ -89,7 +89,6 @@ def _exp(x):
 
 
 # fmt: off
-# fmt: off
 _A = (3.3871328727963666080e0, 1.3314166789178437745e2, 1.9715909503065514427e3, 1.3731693765509461125e4,
       4.5921953931549871457e4, 6.7265770927008700853e4, 3.3430575583588128105e4, 2.5090809287301226727e3)
 _B = (1.0, 4.2313330701600911252e1, 6.8718700749205790830e2, 5.3941960214247511077e3,
@@ -123,3 +122,54 @@ def ndtri(u):
     r = math.sqrt(-math.log(min(u, 1.0 - u)))
     z = _ratio(r - 1.6, _C, _D) if r <= 5.0 else _ratio(r - 5.0, _E, _G)
     return z if q > 0 else -z
+
+
+@register_jitable
+def walk(u, k, p, scale, a, b):
+    """A count drawn by inverting its distribution function, its values taken in the order k, k + 1, k - 1, k + 2, ...
+
+    p is the probability of k and scale (a - b j) / (j + 1) the ratio of those of j + 1 and j, float64.  From the mode
+    this takes about as many steps as the count has standard deviations times its standard deviation.
+    """
+    above, below = k, k
+    up, down = p, p
+    u -= p
+    while u >= 0.0 and up + down > 1e-18:  # what rounding leaves goes to k
+        up *= scale * (a - b * above) / (above + 1.0)
+        above += 1.0
+        u -= up
+        if u < 0.0:
+            return above
+        down *= below / (scale * (a - b * (below - 1.0)))
+        below -= 1.0
+        u -= down
+        if u < 0.0:
+            return below
+    return k
+
+
+FEW_TRIALS = 32
+"""So few are counted up from the likelier end, whose probability needs no factorials."""
+
+
+@register_jitable
+def binomial(field, trials, u):
+    """A number of successes in ``trials`` with log-odds ``field``, float64, by inverting a distribution function."""
+    n = float(trials)
+    t = exp(-abs(field))
+    q = 1.0 / (1.0 + t)  # of the likelier outcome
+    if trials <= FEW_TRIALS:
+        k, p = 0.0, 1.0
+        for _ in range(trials):
+            p *= q
+        u -= p
+        while u >= 0.0 and k < n:
+            p *= t * (n - k) / (k + 1.0)
+            k += 1.0
+            u -= p
+    else:
+        mode = math.floor((n + 1.0) * t * q)
+        log_p = mode * math.log(t) + n * math.log(q)
+        log_p += math.lgamma(n + 1.0) - math.lgamma(mode + 1.0) - math.lgamma(n - mode + 1.0)
+        k = walk(u, mode, math.exp(log_p), t, n, 1.0)
+    return n - k if field > 0.0 else k

@@ -37,24 +37,31 @@ def as_matrix(data: Array, name: str, dtype: torch.dtype, device: torch.device |
 
 
 def as_batch(data: Array, model: Machine, name: str, layer: int = 0, domain: bool = False) -> Tensor:
-    """States of one layer of a model as (batch, n) in the model's precision and on its device.
+    """States of one layer of a model, inside, as (batch, size) in the model's precision and on its device.
+
+    ``data`` may be states outside, such as codes of categorical variables (batch, columns), or inside already.
 
     Raises:
-        ValueError: for another width, values that are not finite or, with ``domain``, outside the units' domain.
+        ValueError: for another width, values that are not finite or, with ``domain``, outside the units' domain; for
+            codes out of range always.
     """
     x = as_matrix(data, name, model.dtype, model.device)
     units = model.units(layer)
-    if x.dim() == 1 and len(x) == units.size:
-        raise ValueError(
-            f"{name} has shape {tuple(x.shape)}; expected (batch, {units.size}): pass {name}[None] for one case"
-        )
-    if x.dim() < 2 or x.shape[-1] != units.size:
-        raise ValueError(f"{name} has shape {tuple(x.shape)}; expected (batch, {units.size}), one column per unit")
+    widths = (units.columns, units.size)
+    expected = f"(batch, {units.columns})" + (
+        "" if units.columns == units.size else f", or (batch, {units.size}) inside"
+    )
+    if x.dim() == 1 and len(x) in widths:
+        raise ValueError(f"{name} has shape {tuple(x.shape)}; expected {expected}: pass {name}[None] for one case")
+    if x.dim() < 2 or x.shape[-1] not in widths:
+        raise ValueError(f"{name} has shape {tuple(x.shape)}; expected {expected}, one column per unit")
     if x.shape[-2] == 0:
         raise ValueError(f"{name} is empty: give at least one row")
     if not bool(torch.isfinite(x.sum())) and not bool(torch.isfinite(x).all()):  # the sum may overflow by itself
         row, column = (int(i) for i in (~torch.isfinite(x)).nonzero()[0][-2:])
         raise ValueError(f"{name} is not finite in row {row}, column {column}: remove or impute such values first")
+    if x.shape[-1] != units.size:
+        return units.encode(x, name)
     if domain:
         units.check(x, name)
     return x
@@ -80,22 +87,29 @@ def as_packed(chains: Array, model: Machine, name: str) -> Tensor:
 
 
 def as_clamp(clamp: tuple[Array, Array], v: Tensor, model: Machine) -> tuple[Tensor, Tensor]:
-    """(mask, values) over visible units, each (n_visible,) or (batch, n_visible), as a bool and a float tensor.
+    """(mask, values) over units, each (size,) or (batch, size), as a bool and a float tensor.
 
-    Values where the mask is false are not looked at (they may be NaN); they are taken from v.
+    ``clamp`` is a mask and values over the visible variables, (columns,) or (batch, columns), or both inside.
+    Values where the mask is false are not looked at (they may be NaN); they are taken from v (batch, size).
 
     Raises:
         ValueError: for another shape, or values outside the domain.
     """
+    units = model.visible
     mask = as_matrix(clamp[0], "the mask of clamp", model.dtype, model.device) != 0
     values = as_matrix(clamp[1], "the values of clamp", model.dtype, model.device)
+    width = units.size if values.shape[-1:] == v.shape[-1:] else units.columns
     for what, given in (("mask", mask), ("values", values)):
-        if given.shape not in (v.shape[-1:], v.shape):
+        if given.shape not in ((width,), (*v.shape[:-1], width)):
             raise ValueError(
-                f"the {what} of clamp has shape {tuple(given.shape)}; expected ({v.shape[-1]},) or {tuple(v.shape)}"
+                f"the {what} of clamp has shape {tuple(given.shape)}; expected ({units.columns},) or "
+                f"{(*v.shape[:-1], units.columns)}"
             )
+    if width != units.size:
+        values = units.encode(torch.where(mask, values, 0.0), "the values of clamp")
+        mask = units.spread(mask)
     values = torch.where(mask, values, v)
-    model.visible.check(values, "the values of clamp")
+    units.check(values, "the values of clamp")
     return mask, values
 
 

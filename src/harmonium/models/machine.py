@@ -439,14 +439,7 @@ class Machine(nn.Module):
                 total = total + units.cumulant(x, line)
                 continue
             assert s is not None
-            if line is None:
-                total = total + units.exponent(s)
-                continue
-            assert line.t is not None
-            slope, start = units.exponents(s, (line.slope, line.start)).unbind(-1)
-            if line.t.dim() == s.dim():
-                slope, start = slope.unsqueeze(-1), start.unsqueeze(-1)
-            total = total + start + line.t.double() * slope
+            total = total + (units.exponent(s) if line is None else units.exponent_along(s, line))
         for name in self.edges:
             if set(self.edges[name]) & set(summed):
                 continue

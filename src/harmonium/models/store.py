@@ -13,11 +13,9 @@ from harmonium.models.boltzmann import BoltzmannMachine
 from harmonium.models.dbm import DBM
 from harmonium.models.machine import BUFFERS, Machine
 from harmonium.models.rbm import RBM
-from harmonium.units import Bernoulli, Gaussian, Units
+from harmonium.units import build as build_units
 
 __all__ = ["build", "load", "save"]
-
-_UNITS: dict[str, type[Units]] = {"Bernoulli": Bernoulli, "Gaussian": Gaussian}
 
 
 def save(model: Machine, path: str | Path) -> None:
@@ -57,12 +55,12 @@ def build(config: dict[str, Any]) -> Machine:
     dtype = getattr(torch, config.get("dtype", "float32"))
     match config["type"]:
         case "RBM":
-            return RBM(_build_units(config["visible"]), _build_units(config["hidden"]), dtype=dtype)
+            return RBM(build_units(config["visible"]), build_units(config["hidden"]), dtype=dtype)
         case "BoltzmannMachine":
-            hidden = config["hidden"] and _build_units(config["hidden"])
-            return BoltzmannMachine(_build_units(config["visible"]), hidden, config["edges"], dtype=dtype)
+            hidden = config["hidden"] and build_units(config["hidden"])
+            return BoltzmannMachine(build_units(config["visible"]), hidden, config["edges"], dtype=dtype)
         case "DBM":
-            return DBM([_build_units(layer) for layer in config["layers"]], dtype=dtype)
+            return DBM([build_units(layer) for layer in config["layers"]], dtype=dtype)
         case other:
             raise DamagedFileError(f"unknown model type {other!r}: written by a newer harmonium?")
 
@@ -101,13 +99,3 @@ def restore(model: Machine, tensors: dict[str, Tensor], source: str) -> None:
     for name in BUFFERS:
         buffer = tensors.get(name)
         setattr(model, name, None if buffer is None else buffer.to(model.device).clone())
-
-
-def _build_units(config: dict[str, Any]) -> Units:
-    config = dict(config)
-    kind = config.pop("type")
-    if kind not in _UNITS:
-        raise DamagedFileError(f"unknown unit type {kind!r}: written by a newer harmonium?")
-    arguments = {key: tuple(value) if isinstance(value, list) else value for key, value in config.items()}
-    shape = arguments.pop("shape")
-    return _UNITS[kind](shape, **arguments)

@@ -77,13 +77,14 @@ def evaluate(
     """
     machine.refuse_stack("evaluate")
     cases = as_cases(data)
-    if cases.shape[1] != machine.visible.size:
-        raise ValueError(f"data has {cases.shape[1]} columns; the model has {machine.visible.size} visible units")
+    if cases.shape[1] != machine.visible.columns:
+        raise ValueError(f"data has {cases.shape[1]} columns; the model has {machine.visible.columns} visible units")
     if log_partition is not None and options:
         raise ValueError(f"log_partition is given, so {', '.join(options)} would do nothing: leave one of them out")
     z = log_partition if log_partition is not None else _log_partition(machine, seed=seed, **options)
     total = square = 0.0
     for start, v in cases.chunks(1024, dtype=machine.dtype, device=machine.device):
+        v = machine.visible.encode(v, f"data (rows from {start})")
         machine.visible.check(v, f"data (rows from {start})")
         log_p = machine.log_weight(machine.clamped(v)) - z.value + cases.log_jacobian
         total += float(log_p.sum())

@@ -34,16 +34,11 @@ def _rest(machine: Machine, layers: Sequence[int]) -> list[int]:
 
 
 def _bits(machine: Machine, layers: Sequence[int]) -> float:
-    return sum(
-        machine.units(layer).size * math.log2(len(machine.units(layer).unit_states()))
-        if machine.units(layer).finite
-        else math.inf
-        for layer in layers
-    )
+    return sum(machine.units(layer).log2_count for layer in layers)
 
 
 def _counts(machine: Machine, layers: Sequence[int]) -> list[int]:
-    return [len(machine.units(layer).unit_states()) ** machine.units(layer).size for layer in layers]
+    return [machine.units(layer).count for layer in layers]
 
 
 def _states(machine: Machine, layers: Sequence[int], index: Tensor) -> State:
@@ -69,10 +64,10 @@ def exact_log_partition(machine: Machine) -> Tensor:
     summed = machine.colours[colour]
     if not machine.bipartite:
         return _sum_by_blocks(machine, layers, colour, count)
-    fastest = machine.units(layers[0])
     low_count = 1
-    while low_count < min(_counts(machine, layers[:1])[0], _LOW):
-        low_count *= len(fastest.unit_states())
+    for radix in machine.units(layers[0]).radices():
+        if low_count < _LOW:
+            low_count *= radix
     natural = {j: machine.units(j).natural() for j in summed}
 
     def parts(index: Tensor) -> tuple[dict[int, Tensor], Tensor]:

@@ -23,7 +23,7 @@ def sample(
     init: Array | None = None,
     clamp: tuple[Array, Array] | None = None,
 ) -> Tensor:
-    """Visible states after Gibbs sampling, (n, n_visible): one independent chain each.
+    """Visible states after Gibbs sampling, (n, n_visible), as users see them: one independent chain each.
 
     Args:
         machine: the model.
@@ -60,4 +60,4 @@ def sample(
         state = (held[1], *state[1:])
     out = machine.sweep(state, stream.child("sweeps"), steps, clamp=held)[0]
     assert out is not None
-    return out
+    return machine.visible.decode(out)

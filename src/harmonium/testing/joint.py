@@ -40,19 +40,20 @@ class Joint:
         state = [states[index] for states, index in zip(self.states, self.index, strict=True)]
         self._state = state
         own = sum(machine.units(layer).energy(s) for layer, s in enumerate(state))
-        self._energy = machine.joint_energy(state)
-        self._coupling = self._energy - own
+        self._coupling = machine.joint_energy(state) - own
 
     @torch.no_grad()
     def log_weights(self, t: float = 1.0, base: Sequence[Natural] | None = None) -> Tensor:
-        """-t E(s), or with a base the log-weight at t on the path from it; plus the measure of a grid point, (N,)."""
-        if base is None:
-            return -t * self._energy + self.log_measure
+        """The log-weight at t on the path from ``base``, times the measure of a grid point, (N,).
+
+        Without a base the natural parameters and couplings are multiplied by t, the base measure is not.
+        """
         total = -t * self._coupling + self.log_measure
-        for layer, (s, start) in enumerate(zip(self._state, base, strict=True)):
+        for layer, s in enumerate(self._state):
             units = self.machine.units(layer)
-            pairs = zip(start, units.natural(), strict=True)
-            natural = tuple((1 - t) * eta0.double() + t * eta1 for eta0, eta1 in pairs)
+            natural = tuple(t * eta for eta in units.natural())
+            if base is not None:
+                natural = tuple((1 - t) * start.double() + eta for start, eta in zip(base[layer], natural, strict=True))
             total = total + units.exponent(s, natural)
         return total
 
@@ -86,9 +87,14 @@ class Joint:
 
 
 def _rank(units: Units, s: Tensor) -> Tensor:
-    values = units.unit_states()
-    digits = (s.double().unsqueeze(-1) == values.double()).long().argmax(-1)
-    return (digits * len(values) ** torch.arange(units.size - 1, -1, -1)).sum(-1)
+    """The number under which `Units.states` lists each row of s."""
+    rank, place = torch.zeros(len(s), dtype=torch.long), 1
+    for i in range(units.columns):
+        columns, values = units.variable(i)
+        match = (s[:, None, columns].double() == values.double()).all(-1)
+        rank += place * match.long().argmax(-1)
+        place *= len(values)
+    return rank
 
 
 _GRID_STEP = 0.3
@@ -98,7 +104,9 @@ _GRID_WIDTH = 21.0
 def _states(units: Units) -> tuple[Tensor, float]:
     """The states of a layer (m, n) and the log measure of each."""
     if units.finite:
-        return torch.cartesian_prod(*[units.unit_states().double()] * units.size).view(-1, units.size), 0.0
+        if units.count > _MOST:
+            raise ValueError(f"{units!r} has {units.count} states, at most {_MOST} are checked")
+        return units.states(torch.arange(units.count)).double(), 0.0
     if units.size > 2:
         raise ValueError(f"at most two continuous units are checked on a grid, found {units!r}")
     count = round(_GRID_WIDTH / _GRID_STEP)

@@ -13,7 +13,18 @@ from harmonium import kernels
 from harmonium.random import Stream
 from harmonium.units import Units
 
-__all__ = ["Conditional", "accepted", "conditional", "derivative", "domain", "moved", "normals", "pick", "scatter"]
+__all__ = [
+    "Conditional",
+    "accepted",
+    "conditional",
+    "derivative",
+    "discrete",
+    "domain",
+    "moved",
+    "normals",
+    "pick",
+    "scatter",
+]
 
 _STEP = 1e-3
 
@@ -61,15 +72,22 @@ def pick(count: int, most: int = 8) -> list[int]:
 
 
 def domain(layer: Units, width: float = 60.0, step: float = 0.005) -> tuple[Tensor, bool]:
-    """States of one unit (points,): all of them where finite, else a grid over those that `check` accepts."""
-    if layer.finite:
-        return layer.unit_states().double(), True
+    """States of one unit (points,): counts, or a grid over those that `check` accepts; and whether they are counts."""
+    if not accepted(layer, torch.tensor([0.5], dtype=torch.float64)):
+        counts = torch.arange(4096, dtype=torch.float64)
+        assert accepted(layer, counts), "units with infinitely many states hold reals or counts"
+        return counts, True
     count = round(width / step)
     grid = step * torch.arange(-count, count + 1, dtype=torch.float64)
     if not accepted(layer, grid):
         grid = grid[grid >= 0]
         assert accepted(layer, grid), "continuous units are real or non-negative"
     return grid, False
+
+
+def discrete(layer: Units) -> bool:
+    """Whether the states can be counted: draws then differ by whole steps."""
+    return layer.finite or domain(layer)[1]
 
 
 def accepted(layer: Units, values: Tensor) -> bool:
@@ -82,7 +100,7 @@ def accepted(layer: Units, values: Tensor) -> bool:
 
 
 class Conditional(NamedTuple):
-    """p(s | x) of single units by brute force: cumulant (batch,), the rest (batch, n)."""
+    """p(s | x) of a layer by brute force: cumulant (batch,), highest density (batch, variables), rest (batch, n)."""
 
     cumulant: Tensor
     mean: Tensor
@@ -93,32 +111,51 @@ class Conditional(NamedTuple):
 
 
 def conditional(layer: Units, x: Tensor) -> Conditional:
-    """The conditional distribution of a float64 layer from its states and `statistics` alone."""
-    points, finite = domain(layer)
+    """The conditional distribution of a float64 layer from its states, `statistics` and `log_measure` alone."""
     natural = layer.natural()
 
-    def exponent(s: Tensor) -> Tensor:
-        return torch.stack([eta * T for eta, T in zip(natural, layer.statistics(s), strict=True)]).sum(0)
+    def terms(s: Tensor) -> Tensor:
+        """What each unit contributes to the exponent."""
+        total = torch.stack([eta * T for eta, T in zip(natural, layer.statistics(s), strict=True)]).sum(0)
+        measure = layer.log_measure(s)
+        return total if measure is None else total + measure
 
-    def total(values: Tensor) -> Tensor:
-        if finite:
-            return values.sum(0)
+    variables = _listed(layer)
+    cumulants, highest = x.new_zeros(len(x)), x.new_zeros(len(x), len(variables))
+    means = [torch.zeros_like(x) for _ in natural]
+    variance = torch.zeros_like(x)
+    for i, (columns, values, total) in enumerate(variables):
+        states = x.new_zeros(len(values), layer.size)
+        states[:, columns] = values.double()
+        own, statistics = terms(states)[:, columns], [T[:, columns] for T in layer.statistics(states)]
+        for r, row in enumerate(x):
+            log_p = (own + values * row[columns]).sum(-1, keepdim=True)
+            highest[r, i] = log_p.max()
+            p = torch.exp(log_p - highest[r, i])
+            mass = total(p)
+            cumulants[r] += float(torch.log(mass) + highest[r, i])
+            for mean, T in zip(means, statistics, strict=True):
+                mean[r, columns] = total(p * T) / mass
+            variance[r, columns] = total(p * (values - means[0][r, columns]) ** 2) / mass
+
+    def log_density(s: Tensor) -> Tensor:
+        each = terms(s) + s * x
+        return torch.stack([each[:, columns].sum(-1) for columns, _, _ in variables], -1)
+
+    return Conditional(cumulants, means[0], variance, tuple(means), highest, log_density)
+
+
+def _listed(layer: Units) -> list[tuple[slice, Tensor, Callable[[Tensor], Tensor]]]:
+    """For each variable its units, its states (states, units) and how functions of them are summed up."""
+    if layer.finite:
+        return [(*layer.variable(i), _sum) for i in range(layer.columns)]
+    points, counts = domain(layer)
+
+    def integral(values: Tensor) -> Tensor:
         return torch.as_tensor(integrate.simpson(values.numpy(), x=points.numpy(), axis=0))
 
-    states = points.unsqueeze(-1).expand(-1, layer.size)
-    energy, statistics = exponent(states), layer.statistics(states)
-    cumulant, means, highest, moments = [], [], [], []
-    for row in x:
-        log_p = energy + states * row
-        highest.append(log_p.max(0).values)
-        p = torch.exp(log_p - highest[-1])
-        mass = total(p)
-        cumulant.append((torch.log(mass) + highest[-1]).sum())
-        means.append(torch.stack([total(p * T) / mass for T in statistics]))
-        mean = means[-1][0]
-        moments.append(total(p * (states - mean) ** 2) / mass)
-    stacked = torch.stack(means, 1)
-    return Conditional(
-        torch.stack(cumulant), stacked[0], torch.stack(moments), tuple(stacked), torch.stack(highest),
-        lambda s: exponent(s) + s * x,
-    )  # fmt: skip
+    return [(slice(j, j + 1), points.unsqueeze(-1), _sum if counts else integral) for j in range(layer.size)]
+
+
+def _sum(values: Tensor) -> Tensor:
+    return values.sum(0)

@@ -129,6 +129,7 @@ class Training:
         model, plan, position = self.model, self.plan, self.position
         index = order[position.batch * plan.batch_size : (position.batch + 1) * plan.batch_size]
         v = self.cases.rows(index, epoch=position.epoch, dtype=model.dtype, device=model.device)
+        v = model.visible.encode(v, "data")
         batch = Batch(v, None if self.weight is None else self.weight[index])
         before = self._transaction() if self._may_undo else None
 

@@ -127,8 +127,10 @@ def prepare(
 ) -> Training:
     """Check the data, store the base rate, initialise a fresh model, and set up the `Training`."""
     for name, split in (("data", cases), ("validation", validation)):
-        if split is not None and split.shape[1] != model.visible.size:
-            raise ValueError(f"{name} has {split.shape[1]} columns; the model has {model.visible.size} visible units")
+        if split is not None and split.shape[1] != model.visible.columns:
+            raise ValueError(
+                f"{name} has {split.shape[1]} columns; the model has {model.visible.columns} visible units"
+            )
     weight = None if sample_weight is None else as_weights(sample_weight, len(cases))
     if weight is not None and bool((weight == 0).any()):
         keep = (weight > 0).nonzero().squeeze(-1)
@@ -136,7 +138,7 @@ def prepare(
     mean, variance = _moments(model, cases, weight, "data")
     if validation is not None:
         for start, v in validation.chunks(1024, dtype=model.dtype):
-            model.visible.check(v, f"validation (rows from {start})")
+            model.visible.check(model.visible.encode(v, "validation"), f"validation (rows from {start})")
     model.data_mean, model.data_variance = mean.to(model.device), variance.to(model.device)
     counted = len(cases) if weight is None else float(weight.sum() ** 2 / (weight**2).sum())
     model.data_cases = torch.tensor(float(counted), dtype=torch.float64)
@@ -151,11 +153,13 @@ def prepare(
 
 def _moments(model: Machine, cases: Cases, weight: Tensor | None, name: str) -> tuple[Tensor, Tensor]:
     """Mean and variance of every column in one pass that also checks the domain, float64."""
-    total = torch.zeros(cases.shape[1], dtype=torch.float64)
+    total = torch.zeros(model.visible.size, dtype=torch.float64)
     square, mass = torch.zeros_like(total), 0.0
     shift: Tensor | None = None
     for start, v in cases.chunks(1024, dtype=torch.float64):
-        model.visible.check(v, f"{name} (rows from {start})" if start else name)
+        where = f"{name} (rows from {start})" if start else name
+        v = model.visible.encode(v, where).double()
+        model.visible.check(v, where)
         shift = v[0].clone() if shift is None else shift  # against cancellation where means are large
         centred = v - shift
         w = torch.ones(len(v), dtype=torch.float64) if weight is None else weight[start : start + len(v)].double()

@@ -104,7 +104,7 @@ class Likelihood(Callback):
             seed=training.root.child("likelihood", row["epoch"]),
         )
         chunks = training.validation.chunks(1000, dtype=model.dtype, device=model.device)
-        total = sum(float(variational_bound(model, v).sum()) for _, v in chunks)
+        total = sum(float(variational_bound(model, model.visible.encode(v)).sum()) for _, v in chunks)
         mean = total / len(training.validation) + training.validation.log_jacobian
         row["log_likelihood"] = mean - z.value
         row["log_likelihood_lower"] = mean - z.upper if z.upper < float("inf") else None
@@ -128,4 +128,5 @@ def _positive(monitor: Monitor | Likelihood) -> None:
 
 def _subset(cases: Cases, count: int, training: Training) -> torch.Tensor:
     index = torch.linspace(0, len(cases) - 1, min(count, len(cases))).round().long()
-    return cases.rows(index, dtype=training.model.dtype, device=training.model.device)
+    model = training.model
+    return model.visible.encode(cases.rows(index, dtype=model.dtype, device=model.device))

@@ -8,8 +8,12 @@ a layer that receives the input x from its couplings has the conditional distrib
 T_1(s) = s, so that x adds to eta_1 (the *field*); A is the cumulant.  eta_2, where a family has it, multiplies s^2 and
 is called the *curvature*.  Nothing above this floor knows the formulae of a unit type.
 
-Shapes: n units; states s are (..., batch, n); parameters (..., n) with the same leading dimensions, so that a stack of
-models is a batched product.  Energies and cumulants are summed over the units: (..., batch).
+A state has two forms.  *Inside* it has one column per unit, the columns that couplings multiply; *outside*, as users
+see it, one column per variable.  They differ for categorical variables only: one code outside, a group of units of
+which one is on inside.
+
+Shapes: n units (`Units.size`); states s are (..., batch, n); parameters (..., n) with the same leading dimensions, so
+that a stack of models is a batched product.  Energies and cumulants are summed over the units: (..., batch).
 """
 
 from __future__ import annotations
@@ -32,7 +36,7 @@ _BLOCK = 64  # units of a lateral layer walked through between two products
 __all__ = ["Line", "Loops", "Natural", "Units", "as_units"]
 
 Natural = tuple[Tensor, ...]
-"""Natural parameters of a layer: (eta_1,) or (eta_1, eta_2), each (..., n)."""
+"""Natural parameters of a layer: (eta_1,), (eta_1, eta_2), ..., each (..., n)."""
 
 
 class Line(NamedTuple):
@@ -71,20 +75,22 @@ class Units(nn.Module, ABC):
     loops: ClassVar[Loops]
     uniforms_in: ClassVar[torch.dtype | None] = None
     """Precision of the uniforms that `_draw` inverts, where it is not that of the states."""
-    finite: ClassVar[bool] = False
-    """Whether the states of one unit can be listed (see `unit_states`)."""
+    finite: bool = False
+    """Whether the states of one unit can be listed (see `unit_states`).
 
-    def __init__(self, shape: int | tuple[int, ...]) -> None:
+    A coupling between two layers has a normalisable distribution whatever its weights only where one of them is."""
+    known: int = 0
+    """What the fused loops are told besides the natural parameters."""
+
+    def __init__(self, shape: int | tuple[int, ...], width: int = 1) -> None:
         super().__init__()
         self.shape = (shape,) if isinstance(shape, int) else tuple(int(side) for side in shape)
         if not self.shape or min(self.shape) < 1:
             raise ValueError(f"{type(self).__name__} needs at least one unit, found shape {self.shape}")
-        self.size = math.prod(self.shape)
-
-    @property
-    def columns(self) -> int:
-        """Columns of a state as users see it."""
-        return self.size
+        self.columns = math.prod(self.shape)
+        """Columns of a state outside."""
+        self.size = self.columns * width
+        """Columns of a state inside."""
 
     # What a family defines ---------------------------------------------------------------------------------------
 
@@ -113,27 +119,68 @@ class Units(nn.Module, ABC):
         """Set the module's parameters to natural parameters, in place."""
 
     @abstractmethod
-    def check(self, s: Tensor, name: str) -> None:
-        """Raise ValueError unless the states lie in the domain; the message names ``name``, the value, the remedy."""
+    def wrong(self, s: Tensor) -> Tensor:
+        """Where states (..., n) lie outside the domain; NaN and infinities do."""
 
     @abstractmethod
+    def remedy(self, value: float) -> str:
+        """What units take, and what to do about a finite value that they do not: the end of an error message."""
+
     def unit_states(self) -> Tensor:
-        """The states of a single unit, shape (states,), for finite families."""
+        """The states of a single unit, shape (states,), for finite families.
+
+        Raises:
+            ValueError: where a unit has infinitely many.
+        """
+        raise ValueError(f"{type(self).__name__} units have no finite list of states")
+
+    # The natural parameters eta come with the input and the line already in them, each broadcast to (..., batch, n).
 
     @abstractmethod
-    def _mean(self, field: Tensor, curvature: Tensor) -> Tensor: ...
+    def _mean(self, eta: Natural) -> Tensor: ...
 
     @abstractmethod
-    def _variance(self, field: Tensor, curvature: Tensor) -> Tensor: ...
+    def _variance(self, eta: Natural) -> Tensor: ...
 
     @abstractmethod
-    def _mode(self, field: Tensor, curvature: Tensor) -> Tensor: ...
+    def _mode(self, eta: Natural) -> Tensor: ...
 
     @abstractmethod
-    def _cumulant(self, field: Tensor, curvature: Tensor) -> Tensor: ...
+    def _cumulant(self, eta: Natural) -> Tensor: ...
 
     @abstractmethod
-    def _draw(self, field: Tensor, curvature: Tensor, u: Tensor) -> Tensor: ...
+    def _draw(self, eta: Natural, u: Tensor) -> Tensor: ...
+
+    def log_measure(self, s: Tensor) -> Tensor | None:
+        """log m(s) of each unit, (..., batch, n); None where it is 0 for all states."""
+        return None
+
+    def encode(self, outside: Tensor, name: str = "states") -> Tensor:
+        """States inside, (..., batch, size), from states outside, (..., batch, columns).
+
+        Raises:
+            ValueError: where a value has no form inside.
+        """
+        return outside
+
+    def decode(self, inside: Tensor) -> Tensor:
+        """States outside, (..., batch, columns), from states inside, (..., batch, size)."""
+        return inside
+
+    def spread(self, outside: Tensor) -> Tensor:
+        """What is said of each variable, (..., columns), said of each of its units, (..., size)."""
+        return outside
+
+    def variable(self, i: int) -> tuple[slice, Tensor]:
+        """(units of the variable in column i outside, its states as they stand in these units), for finite families.
+
+        The states are (states, units).
+        """
+        return slice(i, i + 1), self.unit_states().unsqueeze(-1)
+
+    def advice(self, mean: Tensor, variance: Tensor) -> str | None:
+        """What to do first about training data with these moments (size,), where they promise ill; None where not."""
+        return None
 
     def normalisable(self, natural: Natural) -> bool:
         """Whether the layer alone is a distribution with these natural parameters."""
@@ -146,7 +193,46 @@ class Units(nn.Module, ABC):
         """JSON-able arguments that build this layer again."""
         return {"type": type(self).__name__, "shape": list(self.shape)}
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Units:
+        """A layer from the arguments in `config`, without its type."""
+        arguments: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in config.items()}
+        return cls(**arguments)
+
     # What follows from it ----------------------------------------------------------------------------------------
+
+    def check(self, s: Tensor, name: str) -> None:
+        """Refuse states inside, (..., n), that lie outside the domain.
+
+        Raises:
+            ValueError: naming ``name``, where, the value and the remedy.
+        """
+        wrong = self.wrong(s)
+        if not bool(wrong.any()):
+            return
+        where, value = first_wrong(wrong, s)
+        if not math.isfinite(value):
+            found = "NaN" if math.isnan(value) else "infinite"
+            raise ValueError(f"{name} is not finite ({found}) in {where}: remove or impute such values first")
+        raise ValueError(f"{name} has the value {value:g} in {where}, but {self.remedy(value)}")
+
+    @property
+    def count(self) -> int:
+        """Number of joint states of the layer.
+
+        Raises:
+            ValueError: where it is infinite.
+        """
+        return math.prod(self.radices())
+
+    @property
+    def log2_count(self) -> float:
+        """log2 of `count`; infinite where the layer is not finite."""
+        return sum(math.log2(radix) for radix in self.radices()) if self.finite else math.inf
+
+    def radices(self) -> list[int]:
+        """How many states each variable has, for finite families: the radices in which `states` counts."""
+        return [len(self.variable(i)[1]) for i in range(self.columns)]
 
     def mean(self, x: Tensor, line: Line | None = None) -> Tensor:
         """Conditional mean of the states given inputs x."""
@@ -156,7 +242,7 @@ class Units(nn.Module, ABC):
         """`mean` that may write into the memory of x."""
         if kernels.is_fused(x) and not self._wants_graph():
             return self._fused(self.loops.mean, x, line)
-        return self._mean(*self._fields(x, line))
+        return self._mean(self._eta(x, line))
 
     def sample(self, x: Tensor, draw: Draw, line: Line | None = None) -> Tensor:
         """A draw from the conditional distribution given inputs x."""
@@ -166,8 +252,8 @@ class Units(nn.Module, ABC):
         """`sample` that may write into the memory of x."""
         if kernels.is_fused(x):
             return self._fused(self.loops.sample, x, line, draw.first, *split(draw.key, draw.step, draw.site))
-        u = kernels.uniforms(draw, x.numel() // self.size, self.size, self.uniforms_in or x.dtype, x.device)
-        return self._draw(*self._fields(x, line), u.view(x.shape))
+        u = kernels.uniforms(draw, x.numel() // self.size, self.columns, self.uniforms_in or x.dtype, x.device)
+        return self._draw(self._eta(x, line), u.view(*x.shape[:-1], self.columns))
 
     def walk_(
         self,
@@ -201,24 +287,25 @@ class Units(nn.Module, ABC):
                 )  # fmt: skip
                 x.addmm_(changes, W[columns])
             return s
-        u = kernels.uniforms(draw, x.numel() // self.size, self.size, self.uniforms_in or x.dtype, x.device)
+        u = kernels.uniforms(draw, x.numel() // self.size, self.columns, self.uniforms_in or x.dtype, x.device)
+        u = u.view(*x.shape[:-1], self.columns)
         for columns in classes:
             turn = torch.zeros(self.size, dtype=torch.bool, device=s.device)
             turn[columns.to(s.device)] = True
             if held is not None:
                 turn = turn & ~held
-            new = torch.where(turn, self._draw(*self._fields(x, line), u.view(x.shape)), s)
+            new = torch.where(turn, self._draw(self._eta(x, line), u), s)
             x = x + (new - s) @ weights
             s.copy_(new)
         return s
 
     def variance(self, x: Tensor, line: Line | None = None) -> Tensor:
         """Conditional variance given inputs x."""
-        return self._variance(*self._fields(x, line))
+        return self._variance(self._eta(x, line))
 
     def mode(self, x: Tensor, line: Line | None = None) -> Tensor:
         """The most probable state given inputs x."""
-        return self._mode(*self._fields(x, line))
+        return self._mode(self._eta(x, line))
 
     def cumulant(self, x: Tensor, line: Line | None = None) -> Tensor:
         """log of the sum (or integral) over states of exp(x . s - energy(s)), shape (..., batch), float64.
@@ -237,7 +324,7 @@ class Units(nn.Module, ABC):
             assert line is not None and t is not None
             columns = [self.cumulant(x, line._replace(t=t[..., k])) for k in range(t.shape[-1])]
             return torch.stack(columns, -1)
-        return self._cumulant(*self._fields(x, line)).sum(-1, dtype=torch.float64)
+        return self._cumulant(self._eta(x, line)).sum(-1, dtype=torch.float64)
 
     def expected_statistics(self, x: Tensor, line: Line | None = None) -> Natural:
         """Conditional expectations of T_k given inputs x.  The first is the mean.  May write into the memory of x."""
@@ -248,11 +335,25 @@ class Units(nn.Module, ABC):
         return mean, variance + mean * mean
 
     def exponent(self, s: Tensor, natural: Natural | None = None) -> Tensor:
-        """sum_k eta_k . T_k(s), shape (..., batch), in float64: minus the energy, up to the base measure."""
-        return self.exponents(s, (self.natural() if natural is None else natural,))[..., 0]
+        """log m(s) + sum_k eta_k . T_k(s), shape (..., batch), in float64: minus the energy."""
+        linear = self.exponents(s, (self.natural() if natural is None else natural,))[..., 0]
+        return self._with_measure(linear, s)
+
+    def exponent_along(self, s: Tensor, line: Line) -> Tensor:
+        """`exponent` at the points of a line: (..., batch), or (..., batch, points) where its t has that shape."""
+        slope, start = self.exponents(s, (line.slope, line.start)).unbind(-1)
+        start = self._with_measure(start, s)
+        if line.t is None:
+            return start + slope
+        if line.t.dim() == s.dim():
+            slope, start = slope.unsqueeze(-1), start.unsqueeze(-1)
+        return start + line.t.double() * slope
 
     def exponents(self, s: Tensor, naturals: Sequence[Natural]) -> Tensor:
-        """`exponent` for several sets of natural parameters at once, shape (..., batch, sets)."""
+        """sum_k eta_k . T_k(s) for several sets of natural parameters, or differences of them: (..., batch, sets).
+
+        The base measure is left out: it is the same for all of them.
+        """
         total: Tensor | None = None
         for k, statistic in enumerate(self.statistics(s)):
             term = statistic.double() @ torch.stack([natural[k].double() for natural in naturals], -1)
@@ -260,20 +361,28 @@ class Units(nn.Module, ABC):
         assert total is not None
         return total
 
+    def _with_measure(self, exponent: Tensor, s: Tensor) -> Tensor:
+        measure = self.log_measure(s)
+        return exponent if measure is None else exponent + measure.sum(-1, dtype=torch.float64)
+
     def energy(self, s: Tensor) -> Tensor:
-        """Energy of states from this layer alone, shape (..., batch), float64."""
+        """Energy of states from this layer alone, -log m(s) - sum_k eta_k . T_k(s): (..., batch), float64."""
         return -self.exponent(s)
 
     def states(self, index: Tensor) -> Tensor:
-        """Joint states by number in mixed-radix order, unit 0 fastest: (len(index), n), for finite families."""
-        values = self.unit_states()
-        radix = len(values) ** torch.arange(self.size, device=values.device)
-        return values[index.to(values.device).unsqueeze(-1) // radix % len(values)]
+        """Joint states by number in mixed radix, variable 0 fastest: (len(index), n) inside, for finite families."""
+        digits, columns = index.to(self.natural()[0].device), []
+        for i in range(self.columns):
+            values = self.variable(i)[1]
+            columns.append(values[digits % len(values)])
+            digits = digits // len(values)
+        return torch.cat(columns, -1)
 
     def line(self, t: Tensor | None = None, base: Natural | None = None) -> Line:
         """The line from ``base`` at t = 0 to this layer at t = 1.
 
-        ``base`` None means zero: then t multiplies the whole energy, as an inverse temperature.
+        ``base`` None means zero: then t multiplies the natural parameters, as an inverse temperature.  The base measure
+        counts states and knows no temperature.
         """
         natural = self.natural()
         if base is None:
@@ -283,30 +392,31 @@ class Units(nn.Module, ABC):
     def _wants_graph(self) -> bool:
         return torch.is_grad_enabled() and any(parameter.requires_grad for parameter in self.parameters())
 
-    def _fields(self, x: Tensor, line: Line | None) -> tuple[Tensor, Tensor]:
-        """(field, curvature) as tensors broadcast to x."""
-        if line is None or line.t is None:
-            natural = self.natural() if line is None else line.slope
-            return x + natural[0].unsqueeze(-2), natural[-1].unsqueeze(-2)
-        t, slope, start = line.t.unsqueeze(-1), line.slope, line.start
-        field = t * (x + slope[0].unsqueeze(-2)) + start[0].unsqueeze(-2)
-        return field, t * slope[-1].unsqueeze(-2) + start[-1].unsqueeze(-2)
+    def _eta(self, x: Tensor, line: Line | None) -> Natural:
+        """Natural parameters with the input x added to the field."""
+        if line is None:
+            field, *rest = (eta.unsqueeze(-2) for eta in self.natural())
+            return x + field, *rest
+        t = x.new_ones(()) if line.t is None else line.t.unsqueeze(-1)
+        slope, *slopes = (eta.unsqueeze(-2) for eta in line.slope)
+        start, *starts = (eta.unsqueeze(-2) for eta in line.start)
+        return t * (x + slope) + start, *(t * up + at for up, at in zip(slopes, starts, strict=True))
 
     def _line_arrays(self, x: Tensor, line: Line | None, points: int = 0) -> tuple[Any, ...]:
-        """t, slope, start, curve slope, curve start as the fused loops want them."""
+        """t, slope, start and `known` as the fused loops want them."""
         line = self.line() if line is None else line
         known = {} if line.arrays is None else line.arrays
         if x.dtype not in known:
-            known[x.dtype] = [(self._array(part[0], x), self._array(part[-1], x)) for part in (line.slope, line.start)]
-        (slope, curve_slope), (start, curve_start) = known[x.dtype]
+            known[x.dtype] = [tuple(self._array(eta, x) for eta in part) for part in (line.slope, line.start)]
+        slope, start = known[x.dtype]
         rows = x.numel() // self.size
         if line.t is None:
-            t = np.ones((rows, points) if points else rows, slope.dtype)
+            t = np.ones((rows, points) if points else rows, slope[0].dtype)
         else:
             at = line.t if line.t.dtype == x.dtype else line.t.to(x.dtype)
             at = at.expand((*x.shape[:-1], points) if points and at.dim() == x.dim() else x.shape[:-1])
             t = at.reshape((rows, points) if points else (rows,)).numpy()
-        return t, slope, start, curve_slope, curve_start
+        return t, slope, start, self.known
 
     def _array(self, eta: Tensor, like: Tensor) -> Any:
         eta = eta.detach()
@@ -318,7 +428,14 @@ class Units(nn.Module, ABC):
         return x
 
     def extra_repr(self) -> str:
-        return f"{self.size}" if len(self.shape) == 1 else f"{self.shape}"
+        return f"{self.columns}" if len(self.shape) == 1 else f"{self.shape}"
+
+
+def first_wrong(wrong: Tensor, values: Tensor) -> tuple[str, float]:
+    """Where the first wrong value stands, in words, and the value."""
+    place = wrong.nonzero()[0]
+    words = [f"{what} {int(i)}" for what, i in zip(("row", "column")[-len(place) :], place[-2:], strict=True)]
+    return ", ".join(words), float(values[tuple(place)])
 
 
 def _rows(x: Tensor) -> Any:

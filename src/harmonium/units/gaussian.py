@@ -19,7 +19,8 @@ _SQRT_PI = math.sqrt(math.pi)
 
 
 @register_jitable
-def _draw(field, curvature, word):  # type: ignore[no-untyped-def]
+def _draw(eta, known, word):  # type: ignore[no-untyped-def]
+    field, curvature = eta
     # The quantile needs all 32 bits: in float32 the upper tail would be coarser than the lower.
     u = scalar.uniform(0.0, word)
     precision = -2.0 * curvature
@@ -27,12 +28,14 @@ def _draw(field, curvature, word):  # type: ignore[no-untyped-def]
 
 
 @register_jitable
-def _mean(field, curvature):  # type: ignore[no-untyped-def]
+def _mean(eta, known):  # type: ignore[no-untyped-def]
+    field, curvature = eta
     return field / (scalar.like(field, -2.0) * curvature)
 
 
 @register_jitable
-def _split(field, curvature):  # type: ignore[no-untyped-def]
+def _split(eta, known):  # type: ignore[no-untyped-def]
+    field, curvature = eta
     a = -float(curvature)
     return float(field) * field / (4.0 * a), _SQRT_PI / math.sqrt(a)
 
@@ -102,28 +105,29 @@ class Gaussian(Units):
     def constrain(self) -> None:
         self.log_variance.clamp_(*self.log_variance_bounds)
 
-    def check(self, s: Tensor, name: str) -> None:
-        wrong = ~torch.isfinite(s)
-        if bool(wrong.any()):
-            row, unit = (int(i) for i in wrong.nonzero()[0][-2:])
-            raise ValueError(f"{name} is not finite in row {row}, column {unit}: remove or impute such values first")
+    def wrong(self, s: Tensor) -> Tensor:
+        return ~torch.isfinite(s)
 
-    def unit_states(self) -> Tensor:
-        raise ValueError("Gaussian units have no finite list of states")
+    def remedy(self, value: float) -> str:
+        return "Gaussian units take any finite number"
 
-    def _mean(self, field: Tensor, curvature: Tensor) -> Tensor:
+    def _mean(self, eta: Natural) -> Tensor:
+        field, curvature = eta
         return field / (-2 * curvature)
 
-    def _variance(self, field: Tensor, curvature: Tensor) -> Tensor:
+    def _variance(self, eta: Natural) -> Tensor:
+        field, curvature = eta
         return (-0.5 / curvature).expand_as(field)
 
-    def _mode(self, field: Tensor, curvature: Tensor) -> Tensor:
-        return self._mean(field, curvature)
+    def _mode(self, eta: Natural) -> Tensor:
+        return self._mean(eta)
 
-    def _cumulant(self, field: Tensor, curvature: Tensor) -> Tensor:
+    def _cumulant(self, eta: Natural) -> Tensor:
+        field, curvature = eta
         return field * field / (-4 * curvature) + 0.5 * torch.log(-math.pi / curvature)
 
-    def _draw(self, field: Tensor, curvature: Tensor, u: Tensor) -> Tensor:
+    def _draw(self, eta: Natural, u: Tensor) -> Tensor:
+        field, curvature = eta
         noise: Tensor = torch.special.ndtri(u).to(field.dtype)
         return field / (-2 * curvature) + noise * torch.rsqrt(-2 * curvature)
 

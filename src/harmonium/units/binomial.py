@@ -1,0 +1,104 @@
+"""Counts of successes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from numba.extending import register_jitable
+from torch import Tensor
+
+from harmonium.kernels import portable, scalar
+from harmonium.kernels.fused import mapper, sampler, summer, walker
+from harmonium.units.base import Loops, Natural
+from harmonium.units.bernoulli import Bernoulli
+
+__all__ = ["Binomial"]
+
+
+@register_jitable
+def _draw(eta, trials, word):  # type: ignore[no-untyped-def]
+    return scalar.binomial(float(eta[0]), trials, scalar.uniform(0.0, word))
+
+
+@register_jitable
+def _mean(eta, trials):  # type: ignore[no-untyped-def]
+    field = eta[0]
+    t = scalar.exp(-abs(field))
+    one = scalar.like(field, 1.0)
+    return scalar.like(field, trials) * (t if field < 0 else one) / (one + t)
+
+
+@register_jitable
+def _split(eta, trials):  # type: ignore[no-untyped-def]
+    field = eta[0]
+    n = float(trials)
+    return n * max(float(field), 0.0) + n * math.log1p(math.exp(-abs(float(field)))), 1.0
+
+
+class Binomial(Bernoulli):
+    """Counts 0 ... N of successes in N trials: p(s | x) = C(N, s) exp(s (b + x)) / (1 + exp(b + x))^N.
+
+    A unit is the sum of N copies of a Bernoulli unit that share bias and weights (Teh & Hinton 2001): an RBM with a
+    layer of such copies, summed over them, is the RBM with `Binomial`.  N = 2 is the layer with two tied copies that
+    pretrains a deep Boltzmann machine (Salakhutdinov & Hinton 2009): its visible states are twice the data.
+
+    Args:
+        shape: number of units or a shape.
+        trials: N, at least 1.
+        dtype: float32 or float64.
+
+    Raises:
+        ValueError: where there are no trials, or more than 2^20.
+
+    >>> import torch, harmonium as hm
+    >>> hm.Binomial(2, trials=10).mean(torch.zeros(1, 2)).tolist()
+    [[5.0, 5.0]]
+    """
+
+    uniforms_in = torch.float64
+    loops = Loops(sampler(_draw), mapper(_mean), summer(_split), walker(_draw))
+
+    def __init__(self, shape: int | tuple[int, ...], trials: int, *, dtype: torch.dtype = torch.float32) -> None:
+        if isinstance(trials, bool) or not isinstance(trials, int) or not 1 <= trials <= 1 << 20:
+            raise ValueError(f"Binomial needs a number of trials from 1 to 2^20, found {trials!r}")
+        super().__init__(shape, dtype=dtype)
+        self.known = trials
+
+    def base_rate(self, mean: Tensor, variance: Tensor, cases: float) -> Natural:
+        return super().base_rate(mean / self.known, variance, cases * self.known)
+
+    def wrong(self, s: Tensor) -> Tensor:
+        return ~((s >= 0) & (s <= self.known) & (s == s.floor()))
+
+    def remedy(self, value: float) -> str:
+        return f"Binomial units take the counts 0 ... {self.known}: round it, or give the layer more trials"
+
+    def unit_states(self) -> Tensor:
+        return torch.arange(self.known + 1).to(self.bias)
+
+    def log_measure(self, s: Tensor) -> Tensor:
+        s, n = s.double(), float(self.known)
+        return math.lgamma(n + 1) - torch.lgamma(s + 1) - torch.lgamma(n - s + 1)
+
+    def _mean(self, eta: Natural) -> Tensor:
+        return self.known * super()._mean(eta)
+
+    def _variance(self, eta: Natural) -> Tensor:
+        return self.known * super()._variance(eta)
+
+    def _mode(self, eta: Natural) -> Tensor:
+        return torch.floor((self.known + 1) * super()._mean(eta)).clamp(max=self.known)
+
+    def _cumulant(self, eta: Natural) -> Tensor:
+        return self.known * super()._cumulant(eta)
+
+    def _draw(self, eta: Natural, u: Tensor) -> Tensor:
+        return portable.binomial(eta[0].detach().double(), self.known, u.double()).to(eta[0].dtype)
+
+    def config(self) -> dict[str, Any]:
+        return super().config() | {"trials": self.known}
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, trials={self.known}"

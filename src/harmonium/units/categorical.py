@@ -1,0 +1,121 @@
+"""Variables with several states, one-hot inside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from harmonium.kernels.fused import cumulant_groups, mean_groups, sample_groups
+from harmonium.units.base import Loops, Natural, first_wrong
+from harmonium.units.biased import Biased
+
+__all__ = ["Categorical"]
+
+
+class Categorical(Biased):
+    """Variables with states 0 ... q - 1: Potts variables, softmax units (Salakhutdinov, Mnih & Hinton 2007).
+
+    Outside, a state is one code per variable, (batch, n).  Inside it is one-hot, (batch, n q): variable i owns the
+    units i q ... (i + 1) q - 1, of which the one of its state is 1; the energy is -b . s.  Couplings, biases and means
+    have one entry per state, so that p(s_i = k | x) is the softmax of the group's fields.
+
+    A constant added to the biases of a group changes nothing: parameters are unique up to that.
+
+    Args:
+        shape: number of variables or a shape.
+        states: number of states q of each variable, at least 2.
+        dtype: float32 or float64.
+
+    Raises:
+        ValueError: where there are fewer than two states.
+
+    >>> import torch, harmonium as hm
+    >>> units = hm.Categorical(2, 3)
+    >>> units.encode(torch.tensor([[2.0, 0.0]])).tolist()
+    [[0.0, 0.0, 1.0, 1.0, 0.0, 0.0]]
+    """
+
+    finite = True
+    uniforms_in = torch.float64
+    loops = Loops(sample_groups, mean_groups, cumulant_groups)
+
+    def __init__(self, shape: int | tuple[int, ...], states: int, *, dtype: torch.dtype = torch.float32) -> None:
+        if isinstance(states, bool) or not isinstance(states, int) or states < 2:
+            raise ValueError(f"Categorical needs a number of states of at least 2, found {states!r}")
+        super().__init__(shape, width=states, dtype=dtype)
+        self.known = states
+
+    def base_rate(self, mean: Tensor, variance: Tensor, cases: float) -> Natural:
+        return (torch.log((mean * cases + 1 / self.known) / (cases + 1)).to(self.bias),)
+
+    def wrong(self, s: Tensor) -> Tensor:
+        wrong = (s != 0) & (s != 1)
+        return wrong | self.spread(self._groups(s).sum(-1) != 1)
+
+    def remedy(self, value: float) -> str:
+        return f"inside, Categorical units are one-hot in groups of {self.known}: pass codes 0 ... {self.known - 1}"
+
+    def encode(self, outside: Tensor, name: str = "states") -> Tensor:
+        """One-hot states from codes 0 ... q - 1; a NaN, a missing value, is NaN in all units of its group.
+
+        Raises:
+            ValueError: where a code is out of range.
+        """
+        missing = torch.isnan(outside)
+        wrong = ~missing & ((outside < 0) | (outside >= self.known) | (outside != outside.floor()))
+        if bool(wrong.any()):
+            where, value = first_wrong(wrong, outside)
+            raise ValueError(
+                f"{name} has the value {value:g} in {where}, but Categorical units take the codes "
+                f"0 ... {self.known - 1}: number the categories from 0, or give the layer more states"
+            )
+        inside = functional.one_hot(outside.nan_to_num(0).long(), self.known).to(self.bias)
+        if bool(missing.any()):
+            inside[missing] = torch.nan
+        return inside.flatten(-2)
+
+    def decode(self, inside: Tensor) -> Tensor:
+        """Codes from one-hot states, the most probable ones from means; NaN from NaN."""
+        groups = self._groups(inside)
+        codes = groups.argmax(-1).to(inside.dtype)
+        return torch.where(torch.isnan(groups).any(-1), torch.nan, codes)
+
+    def spread(self, outside: Tensor) -> Tensor:
+        return outside.repeat_interleave(self.known, -1)
+
+    def variable(self, i: int) -> tuple[slice, Tensor]:
+        return slice(i * self.known, (i + 1) * self.known), torch.eye(self.known).to(self.bias)
+
+    def _groups(self, s: Tensor) -> Tensor:
+        return s.view(*s.shape[:-1], self.columns, self.known)
+
+    def _mean(self, eta: Natural) -> Tensor:
+        return torch.softmax(self._groups(eta[0]), -1).flatten(-2)
+
+    def _variance(self, eta: Natural) -> Tensor:
+        p = self._mean(eta)
+        return p * (1 - p)
+
+    def _mode(self, eta: Natural) -> Tensor:
+        return self._one_hot(self._groups(eta[0]).argmax(-1), eta)
+
+    def _cumulant(self, eta: Natural) -> Tensor:
+        return torch.logsumexp(self._groups(eta[0]), -1)
+
+    def _draw(self, eta: Natural, u: Tensor) -> Tensor:
+        fields = self._groups(eta[0].detach())
+        sums = torch.exp(fields - fields.amax(-1, keepdim=True)).cumsum(-1, dtype=torch.float64)
+        below = (sums <= u.unsqueeze(-1) * sums[..., -1:]).sum(-1)
+        return self._one_hot(below.clamp(max=self.known - 1), eta)
+
+    def _one_hot(self, codes: Tensor, eta: Natural) -> Tensor:
+        return functional.one_hot(codes, self.known).to(eta[0].dtype).flatten(-2)
+
+    def config(self) -> dict[str, Any]:
+        return super().config() | {"states": self.known}
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, states={self.known}"
