@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 # Names are imported when first used: `harmonium --help` must not wait for torch.
 _HOMES = {
     "RBM": "models.rbm",
+    "DBN": "models.dbn",
     "Bernoulli": "units.bernoulli",
     "Gaussian": "units.gaussian",
     "Units": "units.base",
@@ -49,6 +50,11 @@ _HOMES = {
     "Evaluation": "paths.evaluate",
     "pseudo_log_likelihood": "paths.pseudo",
     "sample": "paths.sample",
+    "greedy": "recipes.greedy",
+    "up_down": "recipes.updown",
+    "finetune": "recipes.finetune",
+    "pretrain": "recipes.pretrain",
+    "Pretraining": "recipes.pretrain",
     "DamagedFileError": "files",
 }
 _MODULES = ("data", "plots", "testing", "units")
