@@ -12,6 +12,7 @@ model: the same machines until up-down training unties them.
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -70,7 +71,7 @@ class DBN(nn.Module):
         stream = as_stream(seed)
         self.rbms = nn.ModuleList(
             RBM(copy.deepcopy(below), copy.deepcopy(above), dtype=dtype, seed=stream.child("layer", k))
-            for k, (below, above) in enumerate(zip(units, units[1:], strict=False))
+            for k, (below, above) in enumerate(itertools.pairwise(units))
         )
         self.recognition = None
         _check_stack(self.machines)
@@ -156,7 +157,7 @@ class DBN(nn.Module):
     # Up and down -------------------------------------------------------------------------------------------------
 
     def hidden_means(self, v: Array) -> list[Tensor]:
-        """Mean field from the bottom up: m_k = E_q[h_k | h_{k-1} = m_{k-1}], one (batch, n_k) for every hidden layer."""
+        """Mean field from the bottom up: m_k = E_q[h_k | h_{k-1} = m_{k-1}], each (batch, n_k)."""
         mean, means = as_batch(v, self.machines[0], "v"), []
         for rbm in self.encoders:
             mean = rbm.hidden_mean(mean)
@@ -193,7 +194,8 @@ class DBN(nn.Module):
         E_q[log p*] + H(q) <= log p(v) + log Z.
         """
         v = as_batch(v, self.machines[0], "v")
-        rows = [min(samples - done, at_once) for at_once in [max(1, ROWS // len(v))] for done in range(0, samples, at_once)]
+        at_once = max(1, ROWS // len(v))
+        rows = [min(at_once, samples - done) for done in range(0, samples, at_once)]
         return torch.cat([self._log_weight(v.repeat(count, 1), stream).view(count, -1) for count in rows])
 
     def _log_weight(self, v: Tensor, stream: Stream) -> Tensor:
@@ -223,7 +225,9 @@ class DBN(nn.Module):
             raise ValueError(f"n_classes must be an integer of at least 2, found {n_classes!r}")
         self._need_bernoulli("to_classifier", self.top.hidden)
         n = self.top.hidden.size
-        u = kernels.uniforms(as_stream(seed).child("classes").advance(), n, n_classes, torch.float64, torch.device("cpu"))
+        u = kernels.uniforms(
+            as_stream(seed).child("classes").advance(), n, n_classes, torch.float64, torch.device("cpu")
+        )
         weights = (0.01 * torch.special.ndtri(u)).to(self.device, self.dtype)
         return nn.Sequential(*self._encoder(), _linear(weights, weights.new_zeros(n_classes)))
 
@@ -266,7 +270,7 @@ def _log_conditional(rbm: RBM, layer: int, given: tuple[Tensor | None, Tensor | 
 
 def _check_stack(rbms: Sequence[RBM]) -> None:
     """Raise ValueError unless every machine can stand on the one below."""
-    for k, (below, above) in enumerate(zip(rbms, rbms[1:], strict=False), start=1):
+    for k, (below, above) in enumerate(itertools.pairwise(rbms), start=1):
         for units in (below.hidden, above.visible):
             if type(units) is not Bernoulli:
                 raise ValueError(

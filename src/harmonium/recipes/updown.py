@@ -105,9 +105,7 @@ def up_down(
 
 
 @torch.no_grad()
-def gradients(
-    dbn: DBN, v: Tensor, stream: Stream, k: int, chains: Tensor | None = None
-) -> tuple[float, float, Tensor]:
+def gradients(dbn: DBN, v: Tensor, stream: Stream, k: int, chains: Tensor | None = None) -> tuple[float, float, Tensor]:
     """Fill ``.grad`` of every parameter that `up_down` trains with minus its direction of ascent.
 
     Returns:
@@ -117,8 +115,7 @@ def gradients(
     top = dbn.top
     states = [v, *dbn.sample_up(v, stream)]
     wake = sum(
-        _climb(rbm, 0, below, above)
-        for rbm, below, above in zip(dbn.machines[:-1], states, states[1:], strict=False)
+        _climb(rbm, 0, below, above) for rbm, below, above in zip(dbn.machines[:-1], states, states[1:], strict=False)
     )
     dream = top.sweep(top.clamped(states[-1] if chains is None else chains), stream, k)[0]
     assert dream is not None
