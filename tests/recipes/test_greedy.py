@@ -11,6 +11,7 @@ import torch
 import harmonium as hm
 from harmonium.data import as_cases
 from harmonium.recipes.greedy import hidden_cases
+from harmonium.training.engine import Training
 
 PATTERNS = hm.data.load("bars-and-stripes").train
 OPTIONS = {"epochs": 3, "objective": hm.PCD(chains=20), "batch_size": 8}
@@ -77,31 +78,30 @@ def test_a_second_machine_raises_the_likelihood() -> None:
     assert hm.evaluate(dbn, PATTERNS, samples=500).mean > alone + 0.06  # it is 0.12
 
 
-def test_a_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
+def test_a_run_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = OPTIONS | {"validation": PATTERNS}
     whole = hm.DBN([16, 6, 20])
-    hm.greedy(whole, PATTERNS, out=tmp_path / "whole", validation=PATTERNS, **OPTIONS)
+    hm.greedy(whole, PATTERNS, **options)
 
     class Killed(Exception):  # noqa: N818
         pass
 
-    class Kill(hm.Callback):
-        transient = True
+    update, left = Training.update, 12 + 7  # all of the first machine, then into the second
 
-        def on_update(self, training) -> None:  # type: ignore[no-untyped-def]
-            if training.position.update == 7:
-                raise Killed
+    def mortal(training: Training, order: torch.Tensor) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise Killed
+        update(training, order)
 
-    broken = hm.DBN([16, 6, 20])
+    monkeypatch.setattr(Training, "update", mortal)
     with pytest.raises(Killed):
-        hm.greedy(broken, PATTERNS, out=tmp_path / "broken", validation=PATTERNS,
-                  layers=[{}, {"callbacks": [Kill()]}], **OPTIONS)  # fmt: skip
-    # The first machine is finished, the second was broken off.  Its own callback is not needed to go on elsewhere:
-    (tmp_path / "broken" / "layer-2" / "config.json").unlink()
-    for name in ("checkpoint.safetensors", "metrics.jsonl", "run.json"):
-        (tmp_path / "broken" / "layer-2" / name).unlink(missing_ok=True)
-    before = (tmp_path / "broken" / "layer-1" / "model.safetensors").read_bytes()
-    hm.greedy(again := hm.DBN([16, 6, 20]), PATTERNS, out=tmp_path / "broken", validation=PATTERNS, **OPTIONS)
-    assert (tmp_path / "broken" / "layer-1" / "model.safetensors").read_bytes() == before
+        hm.greedy(hm.DBN([16, 6, 20]), PATTERNS, out=tmp_path / "run", **options)
+    left = 12  # enough for the second machine alone
+    again = hm.DBN([16, 6, 20])
+    histories = hm.greedy(again, PATTERNS, out=tmp_path / "run", **options)
+    assert left == 0 and [len(history.rows) for history in histories] == [3, 3]
     assert same(tensors(again), tensors(whole))
 
 

@@ -289,7 +289,9 @@ def _check_stack(rbms: Sequence[RBM]) -> None:
 @torch.no_grad()
 def _linear(weights: Tensor, bias: Tensor) -> nn.Linear:
     """x W + b as a `torch.nn.Linear`, which keeps the transpose of W."""
-    linear = nn.utils.skip_init(nn.Linear, *weights.shape, device=weights.device, dtype=weights.dtype)
+    linear: nn.Linear = nn.utils.skip_init(  # type: ignore[no-untyped-call]  # draws nothing from a global generator
+        nn.Linear, *weights.shape, device=weights.device, dtype=weights.dtype
+    )
     linear.weight.copy_(weights.mT)
     linear.bias.copy_(bias)
     return linear

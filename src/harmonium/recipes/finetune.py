@@ -84,7 +84,7 @@ def finetune(
         for epoch in range(epochs):
             total = 0.0
             order = kernels.permutation(root.child("shuffle", epoch).advance(), len(cases))
-            for batch, index in enumerate(order.split(batch_size)):
+            for batch, index in enumerate(torch.split(order, batch_size)):
                 done = (epoch * batches + batch) / (epochs * batches)
                 for group in optimizer.param_groups:
                     group["lr"] = learning_rate * 0.5 * (1 + math.cos(math.pi * done))

@@ -136,13 +136,15 @@ def pretrain(
     greedy(dbn, cases, **({"seed": root.child("greedy")} | defaults | dict(greedy_options or {})))
 
     batch = min(100, max(1, len(known) // 10))  # ten updates per epoch or more, however few the labels
-    error, baseline, first = [], [], None
+    error: list[float] = []
+    baseline: list[float] = []
+    first = None
     judged, x, number = judges[0]
     for repetition in range(repetitions):
         here = root.child("repetition", repetition)
         pretrained = dbn.to_classifier(len(classes), here)
         for network, errors_of in ((pretrained, error), (random_start(pretrained, here), baseline)):
-            options = {"seed": here, "progress": progress, "validation": valid, "batch_size": batch}
+            options: dict[str, Any] = {"seed": here, "progress": progress, "validation": valid, "batch_size": batch}
             finetune(network, judges[-1][1], judges[-1][2], **(options | dict(finetune_options or {})))
             errors_of.append(errors(network, *as_targets(network, x, number, f"{judged} labels"))[0])
         first = first or pretrained

@@ -84,7 +84,7 @@ def up_down(
         for epoch in range(epochs):
             order = kernels.permutation(root.child("shuffle", epoch).advance(), len(cases))
             wake = sleep = 0.0
-            for batch, index in enumerate(order.split(batch_size)):
+            for batch, index in enumerate(torch.split(order, batch_size)):
                 v = cases.rows(index, epoch=epoch, dtype=dbn.dtype, device=dbn.device)
                 dbn.visible.check(v, "data")
                 for group in optimizer.param_groups:
