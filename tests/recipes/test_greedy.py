@@ -105,8 +105,11 @@ def test_a_run_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.Monk
     assert same(tensors(again), tensors(whole))
 
 
-def test_refusals() -> None:
+def test_refusals(tmp_path: Path) -> None:
     dbn = hm.DBN([16, 6, 5])
+    hm.greedy(hm.DBN([16, 7]), PATTERNS, out=tmp_path, **OPTIONS)
+    with pytest.raises(ValueError, match="layer-1 holds the run of"):
+        hm.greedy(dbn, PATTERNS, out=tmp_path, **OPTIONS)
     with pytest.raises(ValueError, match="options for 3 machines"):
         hm.greedy(dbn, PATTERNS, layers=[{}, {}, {}])
     with pytest.raises(ValueError, match="skip"):

@@ -132,5 +132,7 @@ def test_refusals() -> None:
         hm.finetune(network, v, y * 0.5)
     with pytest.raises(ValueError, match="dropout"):
         hm.finetune(network, v, y, dropout=(0.5, 1.0))
+    with pytest.raises(hm.DivergedError, match="learning rate"):
+        hm.finetune(network, v, y % 9, learning_rate=float("inf"), epochs=2)
     with pytest.raises(ValueError, match="patience"):
         hm.finetune(network, v, y, patience=3)

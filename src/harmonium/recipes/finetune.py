@@ -15,6 +15,7 @@ from harmonium import kernels
 from harmonium.data import Cases, as_cases
 from harmonium.models.batch import Array
 from harmonium.random import Stream, as_stream
+from harmonium.training.engine import DivergedError
 
 __all__ = ["as_targets", "errors", "finetune", "random_start"]
 
@@ -58,6 +59,7 @@ def finetune(
 
     Raises:
         ValueError: for labels of another number or range than cases and classes; arguments out of range.
+        DivergedError: where the cross-entropy stops being finite.
 
     >>> import harmonium as hm
     >>> data = hm.data.load("digits")
@@ -97,7 +99,7 @@ def finetune(
                 bar.update()
             row = {"epoch": epoch + 1, "cross_entropy": total / len(cases)}
             if not math.isfinite(total):
-                raise ArithmeticError(f"the cross-entropy is {total} in epoch {epoch + 1}: lower the learning rate")
+                raise DivergedError(f"the cross-entropy is {total} in epoch {epoch + 1}: lower the learning rate")
             if valid is not None:
                 row["error"], row["valid_cross_entropy"] = errors(network, *valid)
                 score = row["error"], row["valid_cross_entropy"]

@@ -49,14 +49,15 @@ def greedy(
         transposed: whether machines above the first start from the one below turned over (see `transpose`).
         skip: so many machines at the bottom are trained already, and are left as they are.
         seed: an int or a stream.
-        out: a folder; machine k is a run in ``out/layer-k``.  Called again, it goes on where it stopped.
+        out: a folder; machine k is a run in ``out/layer-k``.  Called again, it goes on where it stopped, with the
+            options of the first call.
         **options: passed to `harmonium.fit` for every machine: objective, epochs, learning_rate, ...
 
     Returns:
         one `History` per trained machine.
 
     Raises:
-        ValueError: as `harmonium.fit`; for more ``layers`` than machines.
+        ValueError: as `harmonium.fit`; for more ``layers`` than machines; for an ``out`` of other machines or data.
 
     >>> import harmonium as hm
     >>> dbn, data = hm.DBN([16, 8, 16]), hm.data.load("bars-and-stripes")
@@ -83,6 +84,8 @@ def greedy(
                 shown = {key: own[key] for key in ("progress", "device") if key in own}
                 model, history = resume(folder, data=cases, validation=valid, **shown)
                 assert isinstance(model, RBM)
+                if model.config() != rbm.config():
+                    raise ValueError(f"{folder} holds the run of {model!r}, expected {rbm!r}: choose another out")
                 dbn.rbms[k] = rbm = model
             else:
                 if folder is not None:
