@@ -12,6 +12,7 @@ _HOMES = {
     "RBM": "models.rbm",
     "BoltzmannMachine": "models.boltzmann",
     "DBM": "models.dbm",
+    "DBN": "models.dbn",
     "Bernoulli": "units.bernoulli",
     "Binomial": "units.binomial",
     "Categorical": "units.categorical",
@@ -57,6 +58,11 @@ _HOMES = {
     "Evaluation": "paths.evaluate",
     "pseudo_log_likelihood": "paths.pseudo",
     "sample": "paths.sample",
+    "greedy": "recipes.greedy",
+    "up_down": "recipes.updown",
+    "finetune": "recipes.finetune",
+    "pretrain": "recipes.pretrain",
+    "Pretraining": "recipes.pretrain",
     "DamagedFileError": "files",
 }
 _MODULES = ("data", "plots", "testing", "units")

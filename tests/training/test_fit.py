@@ -368,7 +368,7 @@ def test_a_bad_value_far_down_is_found_with_its_row() -> None:
 def test_gaussian_units_refuse_what_is_not_finite() -> None:
     data = clusters()
     data[17, 2] = np.inf
-    with pytest.raises(ValueError, match="data is not finite .infinite. in row 17, column 2"):
+    with pytest.raises(ValueError, match=r"data is not finite \(infinite\) in row 17, column 2"):
         hm.fit(hm.RBM(hm.Gaussian(3), 2), data)
 
 

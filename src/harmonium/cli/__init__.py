@@ -8,7 +8,7 @@ from __future__ import annotations
 import click
 
 import harmonium
-from harmonium.cli import data, judge, train
+from harmonium.cli import data, judge, pretrain, train
 from harmonium.cli.shell import CONTEXT, Shell
 
 __all__ = ["main"]
@@ -39,5 +39,5 @@ def main(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for command in (train.train, judge.evaluate, judge.sample, data.data):
+for command in (train.train, pretrain.pretrain, judge.evaluate, judge.sample, data.data):
     main.add_command(command)

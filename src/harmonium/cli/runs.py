@@ -45,7 +45,8 @@ class Run:
     def machine(self) -> Machine:
         from harmonium.models.store import load
 
-        return load(self.model)
+        machine: Machine = load(self.model)
+        return machine
 
     @property
     def standardized(self) -> bool:

@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from harmonium.models.machine import Machine, Phase
+from harmonium.random import Stream
 
-__all__ = ["Fields", "mean_field", "variational_bound"]
+__all__ = ["Fields", "importance_weights", "mean_field", "variational_bound"]
 
 
 class Fields(NamedTuple):
@@ -103,3 +104,24 @@ def variational_bound(machine: Machine, v: Tensor, fields: Fields | None = None)
     for name in machine.edges:
         bound = bound + machine.pair_exponent(name, state)
     return bound
+
+
+@torch.no_grad()
+def importance_weights(machine: Machine, v: Tensor, fields: Fields, stream: Stream, samples: int) -> Tensor:
+    """log p*(v, h) - log q(h) for draws h from the mean field, (samples, batch), float64.
+
+    The mean of their exponentials is an unbiased estimate of sum_h exp(-E(v, h)).  Layers of colour 0 are summed out
+    rather than drawn.  Each draw takes one step of the stream.
+    """
+    log_w = []
+    for _ in range(samples):
+        draw = stream.advance()
+        state: list[Tensor | None] = list(machine.clamped(v))
+        log_q = torch.zeros(v.shape[:-1], dtype=torch.float64, device=v.device)
+        for layer in machine.kept[1:]:
+            units, x = machine.units(layer), fields.inputs[layer - 1]
+            h = units.sample(x, draw.at(layer))
+            log_q += units.exponent(h) + (x.double() * h).sum(-1) - units.cumulant(x)
+            state[layer] = h
+        log_w.append(machine.log_weight(tuple(state)) - log_q)
+    return torch.stack(log_w)

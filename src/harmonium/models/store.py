@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from harmonium.files import DamagedFileError, read_tensors, write_tensors
 from harmonium.models.boltzmann import BoltzmannMachine
 from harmonium.models.dbm import DBM
+from harmonium.models.dbn import DBN
 from harmonium.models.machine import BUFFERS, Machine
 from harmonium.models.rbm import RBM
 from harmonium.units import build as build_units
@@ -18,7 +19,7 @@ from harmonium.units import build as build_units
 __all__ = ["build", "load", "save"]
 
 
-def save(model: Machine, path: str | Path) -> None:
+def save(model: Machine | DBN, path: str | Path) -> None:
     """Write a model to one safetensors file: parameters, base rate, persistent chains and description.
 
     Raises:
@@ -33,7 +34,7 @@ def save(model: Machine, path: str | Path) -> None:
     write_tensors(path, model.state_dict(), {"format": 1, "model": model.config()})
 
 
-def load(path: str | Path) -> Machine:
+def load(path: str | Path) -> Any:
     """Read a model that `save` wrote.
 
     Raises:
@@ -50,7 +51,7 @@ def load(path: str | Path) -> Machine:
     return model
 
 
-def build(config: dict[str, Any]) -> Machine:
+def build(config: dict[str, Any]) -> Any:
     """A model with fresh parameters from its JSON description."""
     dtype = getattr(torch, config.get("dtype", "float32"))
     match config["type"]:
@@ -61,16 +62,27 @@ def build(config: dict[str, Any]) -> Machine:
             return BoltzmannMachine(build_units(config["visible"]), hidden, config["edges"], dtype=dtype)
         case "DBM":
             return DBM([build_units(layer) for layer in config["layers"]], dtype=dtype)
+        case "DBN":
+            recognition = config["recognition"]
+            return DBN.from_rbms(
+                [build(rbm) for rbm in config["rbms"]],
+                None if recognition is None else [build(rbm) for rbm in recognition],
+            )
         case other:
             raise DamagedFileError(f"unknown model type {other!r}: written by a newer harmonium?")
 
 
-def restore(model: Machine, tensors: dict[str, Tensor], source: str) -> None:
+def restore(model: Machine | DBN, tensors: dict[str, Tensor], source: str) -> None:
     """Put stored tensors into a model in place.
 
     Raises:
         DamagedFileError: where names or shapes are those of another model.
     """
+    if isinstance(model, DBN):
+        for name, part in model.parts().items():
+            own = {key.removeprefix(f"{name}."): t for key, t in tensors.items() if key.startswith(f"{name}.")}
+            restore(part, own, source)
+        return
     known = {name for name, _ in model.named_parameters()}
     missing = known - tensors.keys()
     optional = set(BUFFERS)

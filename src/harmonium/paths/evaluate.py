@@ -10,9 +10,11 @@ import torch
 
 from harmonium.data import as_cases
 from harmonium.models.batch import Array
+from harmonium.models.dbn import DBN
 from harmonium.models.machine import Machine
+from harmonium.models.meanfield import importance_weights, mean_field, variational_bound
 from harmonium.paths.partition import LogPartition, log_partition
-from harmonium.random import Stream
+from harmonium.random import Stream, stream_of
 
 __all__ = ["Evaluation", "evaluate"]
 
@@ -22,15 +24,17 @@ class Evaluation:
     """Mean log-likelihood of cases, in nats per case.
 
     Attributes:
-        mean: the estimate (exact where ``method`` is "exact").
+        mean: the estimate (exact where ``method`` is "exact"; of deep models by importance sampling, see `evaluate`).
         stderr: standard error of the mean over cases (not of log Z).
         lower: with the upper bound of log Z; minus infinity where there is none.
         upper: with the lower bound of log Z.
-        method: how log Z was found: "exact" or "ais".
+        method: how log Z was found: "exact" or "ais"; "importance, exact" or "importance, ais" of
+            deep models.
         trusted: whether the bracket may be believed.
         why: the reasons in words.
         cases: how many cases.
         log_partition: the log Z used.
+        bound: of deep models, the variational bound by the upper log Z; None where log p* is known in closed form.
     """
 
     mean: float
@@ -42,21 +46,25 @@ class Evaluation:
     why: str
     cases: int
     log_partition: LogPartition
+    bound: float | None = None
 
     def __str__(self) -> str:
         head = f"{self.mean:.2f} nats per case (+- {self.stderr:.2f} over {self.cases} cases)"
         if self.method == "exact":
             return f"log-likelihood {head}, exact"
         flag = "" if self.trusted else "; NOT trusted"
-        return f"log-likelihood {head}, bracket [{self.lower:.2f}, {self.upper:.2f}] by {self.method}{flag}: {self.why}"
+        bound = "" if self.bound is None else f"; variational bound {self.bound:.2f}"
+        bracket = f"[{self.lower:.2f}, {self.upper:.2f}] by {self.method}"
+        return f"log-likelihood {head}, bracket {bracket}{bound}{flag}: {self.why}"
 
 
 @torch.no_grad()
 def evaluate(
-    machine: Machine,
+    machine: Machine | DBN,
     data: Array,
     *,
     log_partition: LogPartition | None = None,
+    samples: int = 100,
     seed: int | Stream = 0,
     **options: Any,
 ) -> Evaluation:
@@ -65,9 +73,17 @@ def evaluate(
     Args:
         machine: the model.
         data: cases (n, n_visible) in the domain of the visible units; grey values under Bernoulli units are refused.
-        log_partition: a log Z found before; otherwise it is computed.
+        log_partition: a log Z found before (of a DBN: of its top machine); otherwise it is computed.
+        samples: draws of the hidden units per case, for deep models (see below); others have no use for it.
         seed: an int or a stream.
         **options: passed to `harmonium.log_partition`.
+
+    Where hidden layers depend on each other given v (DBN, DBM, hidden units coupled laterally), log p(v) is estimated
+    by importance sampling, log mean_k p*(v, h_k) / q(h_k | v) - log Z with h_k drawn from q, the recognition model or
+    the mean field (Salakhutdinov & Murray 2008, section 5).  With finitely many samples it is too low on average, so
+    that it is an estimate from below as far as log Z is right; ``lower`` and ``upper`` hold the uncertainty of log Z alone.
+    ``bound`` is the variational bound less the upper log Z (of a DBN the mean of the log weights: a bound in
+    expectation).
 
     Densities of standardised data carry the Jacobian of the standardisation: they are densities of the original values.
 
@@ -75,26 +91,45 @@ def evaluate(
     >>> print(hm.evaluate(hm.RBM.from_arrays([[0.0]], [0.0], [0.0]), [[0], [1]]))
     log-likelihood -0.69 nats per case (+- 0.00 over 2 cases), exact
     """
-    machine.refuse_stack("evaluate")
+    if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
+        raise ValueError(f"samples must be a positive integer, found {samples!r}")
+    top = machine.top if isinstance(machine, DBN) else machine
+    top.refuse_stack("evaluate")
     cases = as_cases(data)
     if cases.shape[1] != machine.visible.columns:
         raise ValueError(f"data has {cases.shape[1]} columns; the model has {machine.visible.columns} visible units")
     if log_partition is not None and options:
         raise ValueError(f"log_partition is given, so {', '.join(options)} would do nothing: leave one of them out")
-    z = log_partition if log_partition is not None else _log_partition(machine, seed=seed, **options)
-    total = square = 0.0
+    z = log_partition if log_partition is not None else _log_partition(top, seed=seed, **options)
+    stream = stream_of(seed, "evaluate")
+    deep = isinstance(machine, DBN) or bool(machine.hidden_couplings)
+    total = square = bound = 0.0
     for start, v in cases.chunks(1024, dtype=machine.dtype, device=machine.device):
         v = machine.visible.encode(v, f"data (rows from {start})")
         machine.visible.check(v, f"data (rows from {start})")
-        log_p = machine.log_weight(machine.clamped(v)) - z.value + cases.log_jacobian
+        if isinstance(machine, DBN):
+            log_w = machine.log_weights(v, stream.child(start), samples)
+            log_weight = torch.logsumexp(log_w, 0) - math.log(samples)
+            bound += float(log_w.mean(0).sum())
+        elif deep:
+            fields = mean_field(machine, v, iterations=100, tolerance=1e-5)
+            log_w = importance_weights(machine, v, fields, stream.child(start), samples)
+            log_weight = torch.logsumexp(log_w, 0) - math.log(samples)
+            bound += float(variational_bound(machine, v, fields).sum())
+        else:
+            log_weight = machine.log_weight(machine.clamped(v))
+        log_p = log_weight - z.value + cases.log_jacobian
         total += float(log_p.sum())
         square += float((log_p**2).sum())
     n = len(cases)
     mean = total / n
     stderr = math.sqrt(max(0.0, square / n - mean**2) / max(1, n - 1))
-    return Evaluation(
-        mean, stderr, mean + z.value - z.upper, mean + z.value - z.lower, z.method, z.trusted, z.why, n, z
-    )
+    lower, upper = mean + z.value - z.upper, mean + z.value - z.lower
+    if deep:
+        least = bound / n - z.upper + cases.log_jacobian
+        method = f"importance, {z.method}"
+        return Evaluation(mean, stderr, lower, upper, method, z.trusted, z.why, n, z, least)
+    return Evaluation(mean, stderr, lower, upper, z.method, z.trusted, z.why, n, z)
 
 
 _log_partition = log_partition

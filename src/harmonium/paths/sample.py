@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from harmonium.models.batch import Array, as_batch, as_clamp
+from harmonium.models.dbn import DBN
 from harmonium.models.machine import Machine
 from harmonium.paths.path import independent_sample
 from harmonium.random import Stream, stream_of
@@ -15,7 +16,7 @@ __all__ = ["sample"]
 
 @torch.no_grad()
 def sample(
-    machine: Machine,
+    machine: Machine | DBN,
     n: int = 1,
     *,
     steps: int = 1000,
@@ -26,13 +27,13 @@ def sample(
     """Visible states after Gibbs sampling, (n, n_visible), as users see them: one independent chain each.
 
     Args:
-        machine: the model.
+        machine: the model.  Of a DBN the top machine is sampled, and one pass goes down from there.
         n: number of samples.
         steps: sweeps of each chain.
         seed: an int or a stream.
         init: where the chains start, (n, n_visible).  Default: draws of the base-rate model.
         clamp: (mask, values) over the visible units, each (n_visible,) or (n, n_visible): where the mask is true the
-            value is held, and the rest is drawn given it.
+            value is held, and the rest is drawn given it.  A DBN takes none: its layers below the top are directed.
 
     Chains of a model with far modes do not reach equilibrium in any practical number of steps; the returned states are
     then samples near where they started.
@@ -45,8 +46,17 @@ def sample(
         raise ValueError(f"n must be a positive integer, found {n!r}")
     if not isinstance(steps, int) or steps < 0:
         raise ValueError(f"steps must be a non-negative integer, found {steps!r}")
-    machine.refuse_stack("sample")
     stream = stream_of(seed, "sample")
+    if isinstance(machine, DBN):
+        if clamp is not None:
+            raise ValueError("a DBN cannot be sampled with clamp: given some visible units, its layers are no chain "
+                             "that Gibbs sampling could walk; clamp an RBM or a DBM")  # fmt: skip
+        if init is not None:
+            init = [as_batch(init, machine.machines[0], "init", domain=True),
+                    *machine.sample_up(init, stream.child("up"))][-1]  # fmt: skip
+        h = sample(machine.top, n, steps=steps, seed=stream.child("top"), init=init)
+        return [h, *machine.sample_down(h, stream.child("down"))][-1]
+    machine.refuse_stack("sample")
     if init is None:
         state = machine.unpack(independent_sample(machine, n, stream.child("start")))
     else:

@@ -79,6 +79,9 @@ def fit(
     >>> history["epoch"]
     [1, 2]
     """
+    if not isinstance(model, Machine):
+        raise TypeError(f"fit trains one machine, found {type(model).__name__}: a DBN is trained layer by layer, "
+                        "harmonium.greedy(dbn, data, ...)")  # fmt: skip
     for name, value in (("epochs", epochs), ("batch_size", batch_size)):
         if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
             raise ValueError(f"{name} must be a positive integer, found {value!r}")

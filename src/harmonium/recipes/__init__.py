@@ -1,0 +1,1 @@
+"""Whole procedures that call `fit`: greedy stacking, up-down training, fine-tuning, pretraining."""

@@ -1,0 +1,183 @@
+"""Training of feed-forward classifiers by backpropagation, in plain torch."""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from tqdm import tqdm
+
+from harmonium import kernels
+from harmonium.data import Cases, as_cases
+from harmonium.models.batch import Array
+from harmonium.random import Stream, as_stream
+from harmonium.training.engine import DivergedError
+
+__all__ = ["as_targets", "errors", "finetune", "random_start"]
+
+
+def finetune(
+    network: nn.Sequential,
+    data: Array,
+    labels: Array,
+    *,
+    validation: tuple[Array, Array] | None = None,
+    epochs: int = 30,
+    batch_size: int = 100,
+    learning_rate: float = 1e-3,
+    dropout: tuple[float, float] = (0.0, 0.0),
+    weight_decay: float = 0.0,
+    patience: int | None = None,
+    seed: int | Stream = 0,
+    progress: bool = False,
+) -> list[dict[str, float]]:
+    """Train a classifier in place: cross-entropy, Adam with decoupled weight decay, the rate falling to 0 as a cosine.
+
+    Args:
+        network: from cases (n, features) to logits (n, classes), such as `DBN.to_classifier` makes.
+        data: cases, (n, features).
+        labels: class numbers from 0, (n,).
+        validation: (cases, labels) by which the best epoch is kept: the fewest errors, then the least cross-entropy.
+            Without them the last epoch is.
+        epochs: passes over the data.
+        batch_size: cases per update.
+        learning_rate: of the first update.
+        dropout: probabilities of leaving out an input of the first Linear layer and of the later ones (Hinton et al.
+            2012); what is kept is scaled up, so that the network itself stays as it is.
+        weight_decay: of Adam with decoupled decay (Loshchilov & Hutter 2019); on biases too.
+        patience: epochs without a better one before training stops; None: never.
+        seed: an int or a stream.
+        progress: show a progress bar.
+
+    Returns:
+        one row per epoch: "cross_entropy" of the training batches (nats), and "error" (a fraction) and
+        "valid_cross_entropy" of the validation cases.
+
+    Raises:
+        ValueError: for labels of another number or range than cases and classes; arguments out of range.
+        DivergedError: where the cross-entropy stops being finite.
+
+    >>> import harmonium as hm
+    >>> data = hm.data.load("digits")
+    >>> network = hm.DBN([64, 30]).to_classifier(10)
+    >>> rows = hm.finetune(network, data.train, data.labels.train, epochs=2)
+    """
+    for name, value in (("epochs", epochs), ("batch_size", batch_size), ("patience", patience or 1)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name} must be a positive integer, found {value!r}")
+    if not all(0 <= p < 1 for p in dropout) or len(dropout) != 2:
+        raise ValueError(f"dropout must be two probabilities from 0 to below 1, found {dropout!r}")
+    if patience is not None and validation is None:
+        raise ValueError("patience goes by validation cases: pass validation=(cases, labels)")
+    cases, target = as_targets(network, data, labels, "labels")
+    valid = None if validation is None else as_targets(network, *validation, "validation labels")
+    root = as_stream(seed).child("finetune")
+    like = next(network.parameters())
+    generator = torch.Generator(like.device).manual_seed(root.child("dropout").key % 2**63)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=weight_decay)
+    batches = -(-len(cases) // batch_size)
+    best, kept, since = (math.inf, math.inf), None, 0
+    rows: list[dict[str, float]] = []
+    with tqdm(total=epochs * batches, unit="update", disable=not progress, dynamic_ncols=True) as bar:
+        for epoch in range(epochs):
+            total = 0.0
+            order = kernels.permutation(root.child("shuffle", epoch).advance(), len(cases))
+            for batch, index in enumerate(torch.split(order, batch_size)):
+                done = (epoch * batches + batch) / (epochs * batches)
+                for group in optimizer.param_groups:
+                    group["lr"] = learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+                x = cases.rows(index, epoch=epoch, dtype=like.dtype, device=like.device)
+                optimizer.zero_grad()
+                loss = functional.cross_entropy(_thinned(network, x, dropout, generator), target[index])
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+                total += float(loss.detach()) * len(index)
+                bar.update()
+            row = {"epoch": epoch + 1, "cross_entropy": total / len(cases)}
+            if not math.isfinite(total):
+                raise DivergedError(f"the cross-entropy is {total} in epoch {epoch + 1}: lower the learning rate")
+            if valid is not None:
+                row["error"], row["valid_cross_entropy"] = errors(network, *valid)
+                score = row["error"], row["valid_cross_entropy"]
+                since += 1
+                if score < best:
+                    best, kept, since = score, copy.deepcopy(network.state_dict()), 0
+                bar.set_postfix({"valid error": f"{100 * row['error']:.2f} %"})
+            rows.append(row)
+            if patience is not None and since >= patience:
+                break
+    if kept is not None:
+        network.load_state_dict(kept)
+    return rows
+
+
+@torch.no_grad()
+def errors(network: nn.Module, cases: Cases, target: Tensor) -> tuple[float, float]:
+    """(fraction of cases classified wrongly, mean cross-entropy in nats)."""
+    like = next(network.parameters())
+    wrong = entropy = 0.0
+    for start, x in cases.chunks(1024, dtype=like.dtype, device=like.device):
+        logits, y = network(x), target[start : start + len(x)]
+        wrong += float((logits.argmax(-1) != y).sum())
+        entropy += float(functional.cross_entropy(logits, y, reduction="sum"))
+    return wrong / len(cases), entropy / len(cases)
+
+
+@torch.no_grad()
+def random_start(network: nn.Sequential, seed: int | Stream = 0) -> nn.Sequential:
+    """A network of the same layers that knows nothing: uniform weights of variance 2 / (n_in + n_out), no biases.
+
+    Weights into a Sigmoid are four times as large, because its slope at 0 is 1/4 (Glorot & Bengio 2010).
+    """
+    fresh, stream = copy.deepcopy(network), as_stream(seed).child("random_start")
+    for place, layer in enumerate(fresh):
+        if isinstance(layer, nn.Linear):
+            n_out, n_in = layer.weight.shape
+            u = kernels.uniforms(stream.child(place).advance(), n_out, n_in, torch.float64, torch.device("cpu"))
+            scale = math.sqrt(6 / (n_in + n_out))
+            if place + 1 < len(fresh) and isinstance(fresh[place + 1], nn.Sigmoid):
+                scale *= 4
+            layer.weight.copy_(scale * (2 * u - 1))
+            layer.bias.zero_()
+    return fresh
+
+
+def as_targets(network: nn.Sequential, data: Array, labels: Array, name: str) -> tuple[Cases, Tensor]:
+    """Cases and their class numbers (n,), int64, checked against each other and the network."""
+    cases = as_cases(data)
+    linear = [layer for layer in network if isinstance(layer, nn.Linear)]
+    if not linear:
+        raise ValueError("network has no Linear layer: nothing to train")
+    if cases.shape[1] != linear[0].in_features:
+        raise ValueError(f"data has {cases.shape[1]} columns; the network takes {linear[0].in_features}")
+    array = labels.detach().cpu().numpy() if isinstance(labels, Tensor) else np.asarray(labels)
+    if array.shape != (len(cases),):
+        raise ValueError(f"{name} has shape {array.shape}; expected ({len(cases)},), one class number per case")
+    if array.dtype.kind not in "biu":
+        raise ValueError(f"{name} must be integers, found dtype {array.dtype}: number the classes from 0")
+    classes = linear[-1].out_features
+    if array.min() < 0 or array.max() >= classes:
+        bad = array.min() if array.min() < 0 else array.max()
+        raise ValueError(f"{name} holds the class {bad}; the network knows 0 to {classes - 1}")
+    return cases, torch.from_numpy(array.astype(np.int64)).to(linear[0].weight.device)
+
+
+def _thinned(network: nn.Sequential, x: Tensor, dropout: tuple[float, float], generator: torch.Generator) -> Tensor:
+    """The network with inputs of its Linear layers left out at random."""
+    if dropout == (0.0, 0.0):
+        logits: Tensor = network(x)
+        return logits
+    first = True
+    for layer in network:
+        if isinstance(layer, nn.Linear):
+            p = dropout[0] if first else dropout[1]
+            first = False
+            if p:
+                kept = torch.rand(x.shape, generator=generator, device=x.device, dtype=x.dtype) >= p
+                x = x * kept / (1 - p)
+        x = layer(x)
+    return x

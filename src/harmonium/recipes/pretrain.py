@@ -1,0 +1,182 @@
+"""Pretraining of a classifier by a deep belief network, beside the same classifier from a random start."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from harmonium.data import Cases, as_cases
+from harmonium.models.batch import Array
+from harmonium.models.dbn import DBN
+from harmonium.random import Stream, as_stream
+from harmonium.recipes.finetune import as_targets, errors, finetune, random_start
+from harmonium.recipes.greedy import greedy
+from harmonium.units import Bernoulli, Gaussian, Units
+
+__all__ = ["Pretraining", "expected", "pretrain"]
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """A pretrained classifier, and what pretraining bought.
+
+    Attributes:
+        network: the fine-tuned classifier of the first repetition, `torch.nn.Sequential`.
+        dbn: the deep belief network it started from.
+        classes: the labels that its outputs stand for, in order.
+        error: error of the pretrained networks, a fraction, one per repetition.
+        baseline: that of the same networks from a random start.
+        judged: what the errors are of: "test", "validation" or "training" cases.
+        cases: how many.
+        labelled: how many training cases had labels.
+    """
+
+    network: nn.Sequential = field(repr=False)
+    dbn: DBN
+    classes: list[Any]
+    error: list[float]
+    baseline: list[float]
+    judged: str
+    cases: int
+    labelled: int
+
+    @property
+    def gain(self) -> float:
+        """Mean error from a random start less mean error after pretraining; negative where pretraining did harm."""
+        return float(np.mean(self.baseline) - np.mean(self.error))
+
+    def __str__(self) -> str:
+        return (
+            f"{self.judged} error with {self.labelled} labels: pretrained {_spread(self.error)}, "
+            f"random start {_spread(self.baseline)}; pretraining bought {100 * self.gain:+.2f} points "
+            f"({self.cases} cases, {len(self.error)} repetition{'s' if len(self.error) > 1 else ''})"
+        )
+
+
+def pretrain(
+    data: Array,
+    labels: Array,
+    *,
+    layers: Sequence[Units | int] = (500, 500),
+    validation: tuple[Array, Array] | None = None,
+    test: tuple[Array, Array] | None = None,
+    greedy_options: Mapping[str, Any] | None = None,
+    finetune_options: Mapping[str, Any] | None = None,
+    repetitions: int = 1,
+    seed: int | Stream = 0,
+    out: str | Path | None = None,
+    progress: bool = False,
+) -> Pretraining:
+    """Train a DBN without labels, turn it into a classifier, fine-tune it, and do the same from a random start.
+
+    Both networks have the same layers, the same fine-tuning and the same order of cases; each keeps its best epoch on
+    the validation cases.  Where greys are drawn as binary values ("dynamic", "fixed"), the DBN learns from the draws,
+    and the networks see the greys.
+
+    Args:
+        data: training cases, (n, features): all of them train the DBN.
+        labels: of the training cases, (n,): integers, or -1 where unknown; cases with labels fine-tune the network.
+        layers: hidden layers from the bottom up.  The visible one is Bernoulli for values from 0 to 1, else Gaussian.
+        validation: (cases, labels) to choose the epoch by.
+        test: (cases, labels) to judge by; without them the validation cases are used, and said to be.
+        greedy_options: options of `harmonium.greedy`, over epochs=10, learning_rate=0.05 (Gaussian: 0.01).
+        finetune_options: options of `harmonium.finetune`; of few labels, batches are a tenth.
+        repetitions: how often to fine-tune each network, with other seeds (the DBN is trained once).
+        seed: an int or a stream.
+        out: a folder for the runs of the DBN's machines, from which an interrupted pretraining goes on.
+        progress: show progress bars.
+
+    Returns:
+        a `Pretraining`; ``print`` it for what pretraining bought.
+
+    Raises:
+        ValueError: for labels of another number than cases, none at all, fewer than two classes, or a label in
+            validation or test that training never saw.
+
+    >>> import harmonium as hm
+    >>> data = hm.data.load("digits")
+    >>> test = (data.test, data.labels.test)
+    >>> options = {"epochs": 2}
+    >>> found = hm.pretrain(data.train, data.labels.train, layers=[32], test=test, greedy_options=options)
+    >>> found.cases, len(found.error)
+    (300, 1)
+    """
+    if isinstance(repetitions, bool) or not isinstance(repetitions, int) or repetitions < 1:
+        raise ValueError(f"repetitions must be a positive integer, found {repetitions!r}")
+    if isinstance(layers, (int, str)) or not len(layers):
+        raise ValueError(f"layers must be a list of hidden layers, such as [500, 500], found {layers!r}")
+    cases, y = as_cases(data), _labels(labels, len(as_cases(data)), "labels")
+    known = np.flatnonzero(y != -1) if y.dtype.kind in "iu" else np.arange(len(y))
+    classes = np.unique(y[known])
+    if len(classes) < 2:
+        raise ValueError(f"labels name {len(classes)} class(es); a classifier needs at least two")
+    root = as_stream(seed).child("pretrain")
+    greys = expected(cases)
+    judges = [
+        (name, expected(as_cases(pair[0])), _numbers(pair[1], len(as_cases(pair[0])), classes, f"{name} labels"))
+        for name, pair in (("test", test), ("validation", validation))
+        if pair is not None
+    ]
+    judges.append(("training", greys.select(known), np.searchsorted(classes, y[known])))
+    valid = next(((x, number) for name, x, number in judges if name == "validation"), None)
+
+    statistics = cases.statistics()
+    binary = statistics.low >= 0 and statistics.high <= 1
+    visible = (Bernoulli if binary else Gaussian)(cases.shape[1])
+    dbn = DBN([visible, *layers], seed=root.child("dbn"))
+    dbn.to_classifier(len(classes))  # refuses what no network can be made of, before anything is trained
+    defaults = {"epochs": 10, "learning_rate": 0.05 if binary else 0.01, "progress": progress, "out": out}
+    greedy(dbn, cases, **({"seed": root.child("greedy")} | defaults | dict(greedy_options or {})))
+
+    batch = min(100, max(1, len(known) // 10))  # ten updates per epoch or more, however few the labels
+    error: list[float] = []
+    baseline: list[float] = []
+    first = None
+    judged, x, number = judges[0]
+    for repetition in range(repetitions):
+        here = root.child("repetition", repetition)
+        pretrained = dbn.to_classifier(len(classes), here)
+        for network, errors_of in ((pretrained, error), (random_start(pretrained, here), baseline)):
+            options: dict[str, Any] = {"seed": here, "progress": progress, "validation": valid, "batch_size": batch}
+            finetune(network, judges[-1][1], judges[-1][2], **(options | dict(finetune_options or {})))
+            errors_of.append(errors(network, *as_targets(network, x, number, f"{judged} labels"))[0])
+        first = first or pretrained
+    assert first is not None
+    return Pretraining(first, dbn, classes.tolist(), error, baseline, judged, len(x), len(known))
+
+
+def expected(cases: Cases) -> Cases:
+    """The greys that binary values are drawn from, where they are drawn; else the cases themselves."""
+    return cases.derive(sampler=None, binarization=None) if cases.binarization in ("dynamic", "fixed") else cases
+
+
+def _labels(labels: Array, count: int, name: str) -> np.ndarray[Any, Any]:
+    array = labels.detach().cpu().numpy() if isinstance(labels, Tensor) else np.asarray(labels)
+    if array.shape != (count,):
+        raise ValueError(f"{name} has shape {array.shape}; expected ({count},), one label per case")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ValueError(f"{name} holds values that are not finite: write -1 for an unknown label")
+    return array.astype(np.int64) if array.dtype.kind == "f" and (array == array.astype(np.int64)).all() else array
+
+
+def _numbers(labels: Array, count: int, classes: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, Any]:
+    array = _labels(labels, count, name)
+    unseen = np.setdiff1d(array, classes)
+    if len(unseen):
+        raise ValueError(f"{name} hold the label {unseen[0]!r}, which no training case has: {classes.tolist()}")
+    return np.searchsorted(classes, array)
+
+
+def _spread(error: Sequence[float]) -> str:
+    mean = f"{100 * float(np.mean(error)):.2f} %"
+    if len(error) == 1:
+        return mean
+    deviation = float(torch.tensor(error, dtype=torch.float64).std())
+    return f"{mean} +- {100 * deviation / math.sqrt(len(error)):.2f}"

@@ -1,0 +1,60 @@
+"""``harmonium pretrain``: what it prints and leaves, and how it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+import harmonium as hm
+from harmonium.cli import main
+from harmonium.cli.pretrain import hide
+
+QUICK = ("--layers", "20,15", "--epochs", "2", "--finetune-epochs", "2")
+
+
+def call(*arguments: Any) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_prints_what_pretraining_bought_and_keeps_both_models(tmp_path: Path) -> None:
+    result = call("pretrain", "digits", *QUICK, "--labels", 200, "--repetitions", 2, "--out", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    data = hm.data.load("digits")
+    found = hm.pretrain(
+        data.train, hide(data.labels.train, 200), layers=[20, 15], validation=(data.valid, data.labels.valid),
+        test=(data.test, data.labels.test), greedy_options={"epochs": 2}, finetune_options={"epochs": 2}, repetitions=2,
+    )  # fmt: skip
+    assert result.stdout.splitlines()[-1] == str(found)
+    dbn = hm.load(tmp_path / "run" / "dbn.safetensors")
+    assert torch.equal(dbn.top.weights, found.dbn.top.weights)
+    assert (tmp_path / "run" / "network.safetensors").exists()
+
+
+def test_hidden_labels_are_balanced() -> None:
+    y = np.array([0, 0, 0, 0, 0, 1, 2, 0, 1, 2])
+    hidden = hide(y, 6)
+    assert np.bincount(hidden[hidden >= 0]).tolist() == [2, 2, 2]
+    assert (hidden[hidden >= 0] == y[hidden >= 0]).all()
+    assert (hide(y, 10) == y).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("digits", "--layers", "20,x"), "no list of sizes"),
+        (("digits", "--layers", "0"), "no list of sizes"),
+        (("digits", "--labels", "5000"), "there are 1197 training cases"),
+        (("bars-and-stripes",), "has no labels"),
+        (("digits", "--dropout", "0.5", "1"), "1"),
+        (("no-such-data",), "no-such-data"),
+    ],
+)
+def test_what_the_user_can_mend_ends_with_2_and_one_line(arguments: tuple[str, ...], message: str) -> None:
+    result = call("pretrain", *arguments)
+    assert result.exit_code == 2 and message in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1

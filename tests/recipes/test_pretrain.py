@@ -1,0 +1,138 @@
+"""Pretraining: fine-tuning by the rules, the comparison it reports, and its refusals."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import harmonium as hm
+from harmonium.data import as_cases
+from harmonium.recipes.finetune import _thinned, errors, random_start
+from harmonium.recipes.pretrain import expected
+
+DIGITS = hm.data.load("digits")
+SMALL = {"epochs": 3}
+
+
+def linear(weights: torch.Tensor) -> nn.Sequential:
+    layer = nn.utils.skip_init(nn.Linear, weights.shape[1], weights.shape[0], bias=False)  # draws nothing
+    with torch.no_grad():
+        layer.weight.copy_(weights)
+    return nn.Sequential(layer)
+
+
+def test_one_update_is_adam_on_the_cross_entropy() -> None:
+    v, y = np.eye(4)[[0, 1, 2, 3, 0, 1]], np.array([0, 1, 2, 0, 0, 1])
+    network = hm.DBN([4, 3], dtype=torch.float64).to_classifier(3)
+    twin = hm.DBN([4, 3], dtype=torch.float64).to_classifier(3)
+    rows = hm.finetune(network, v, y, epochs=1, batch_size=6, learning_rate=0.01)
+    optimizer = torch.optim.AdamW(twin.parameters(), lr=0.01, weight_decay=0.0)
+    loss = nn.functional.cross_entropy(twin(torch.as_tensor(v)), torch.as_tensor(y))
+    loss.backward()
+    optimizer.step()
+    assert rows[0]["cross_entropy"] == pytest.approx(float(loss.detach()))
+    for a, b in zip(network.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_the_best_epoch_is_kept_and_patience_ends_training() -> None:
+    network = hm.DBN([64, 20]).to_classifier(10)
+    valid = (DIGITS.valid, DIGITS.labels.valid)
+    rows = hm.finetune(network, DIGITS.train, DIGITS.labels.train, validation=valid, epochs=60, learning_rate=0.02,
+                       patience=4)  # fmt: skip
+    best = min((row["error"], row["valid_cross_entropy"]) for row in rows)
+    assert errors(network, DIGITS.valid, torch.as_tensor(DIGITS.labels.valid).long()) == pytest.approx(best)
+    position = [(row["error"], row["valid_cross_entropy"]) for row in rows].index(best)
+    assert len(rows) == min(60, position + 5)
+
+
+def test_errors_are_counted() -> None:
+    network = linear(torch.eye(2))
+    wrong, entropy = errors(network, as_cases(np.array([[1.0, 0.0]] * 4)), torch.tensor([0, 0, 0, 1]))
+    assert wrong == 0.25
+    assert entropy == pytest.approx(math.log(1 + math.e) - 0.75, rel=1e-6)
+
+
+def test_dropout_leaves_the_mean_alone() -> None:
+    network = linear(torch.linspace(-1, 2, 6)[None]).double()
+    x, generator = torch.rand(1, 6, generator=torch.Generator().manual_seed(0)).double(), torch.Generator()
+    with torch.no_grad():
+        out = _thinned(network, x.repeat(40_000, 1), (0.3, 0.0), generator)
+        spread = float(out.std()) / 200
+        assert float(out.mean()) == pytest.approx(float(network(x)), abs=4 * spread) and spread > 0
+        assert float((_thinned(network, x, (0.0, 0.5), generator) - network(x)).abs()) == 0  # inputs only
+
+
+def test_a_random_start_has_the_variance_of_glorot_and_bengio() -> None:
+    network = hm.DBN([300, 200, 100]).to_classifier(10)
+    fresh = random_start(network, 3)
+    # Sample variances of 60,000, 20,000 and 1,000 uniforms: relative errors 0.4 %, 0.6 % and 3 %.
+    for place, (variance, tolerance) in {0: (16 * 2 / 500, 0.02), 2: (16 * 2 / 300, 0.03), 4: (2 / 110, 0.12)}.items():
+        assert float(fresh[place].weight.detach().var()) == pytest.approx(variance, rel=tolerance)
+        assert float(fresh[place].bias.detach().abs().max()) == 0
+    assert torch.equal(fresh[0].weight, random_start(network, 3)[0].weight)
+    assert not torch.equal(fresh[0].weight, network[0].weight)
+
+
+def test_networks_see_the_greys_that_are_drawn_from() -> None:
+    grey, drawn = (hm.data.load("digits", binarize=how).train for how in ("grey", "dynamic"))
+    np.testing.assert_array_equal(expected(drawn)[:20], grey[:20])
+    assert expected(grey) is grey
+
+
+def test_pretraining_reports_both_starts() -> None:
+    y = DIGITS.labels.train.copy()
+    y[100:] = -1
+    found = hm.pretrain(
+        DIGITS.train, y, layers=[100], validation=(DIGITS.valid, DIGITS.labels.valid),
+        test=(DIGITS.test, DIGITS.labels.test), greedy_options={"epochs": 20}, finetune_options={"epochs": 60},
+        repetitions=2,
+    )  # fmt: skip
+    assert (found.judged, found.cases, found.labelled, found.classes) == ("test", 300, 100, list(range(10)))
+    with torch.no_grad():
+        wrong = found.network(torch.as_tensor(DIGITS.test[:])).argmax(1).numpy() != DIGITS.labels.test
+    assert found.error[0] == pytest.approx(wrong.mean())
+    assert max(found.error + found.baseline) < 0.5  # chance is 0.9
+    assert found.gain == pytest.approx(np.mean(found.baseline) - np.mean(found.error))
+    assert (
+        "test error with 100 labels" in str(found) and "+-" in str(found) and f"{100 * found.gain:+.2f}" in str(found)
+    )
+
+
+def test_labels_need_not_be_numbered_from_zero() -> None:
+    names = np.array(["a", "b"])[DIGITS.labels.train % 2]
+    found = hm.pretrain(DIGITS.train, names, layers=[10], greedy_options=SMALL, finetune_options=SMALL)
+    assert found.classes == ["a", "b"] and found.judged == "training"
+    with pytest.raises(ValueError, match="which no training case has"):
+        hm.pretrain(DIGITS.train, names, layers=[10], test=(DIGITS.test, ["c"] * 300))
+
+
+def test_refusals() -> None:
+    v, y = DIGITS.train, DIGITS.labels.train
+    with pytest.raises(ValueError, match="one label per case"):
+        hm.pretrain(v, y[:-1])
+    with pytest.raises(ValueError, match="at least two"):
+        hm.pretrain(v, np.full(len(y), -1))
+    with pytest.raises(ValueError, match="layers must be a list"):
+        hm.pretrain(v, y, layers=500)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="repetitions"):
+        hm.pretrain(v, y, repetitions=0)
+    network = hm.DBN([64, 20]).to_classifier(9)
+    with pytest.raises(ValueError, match="holds the class 9"):
+        hm.finetune(network, v, y)
+    with pytest.raises(ValueError, match="one class number per case"):
+        hm.finetune(network, v, y[:5])
+    with pytest.raises(ValueError, match="columns"):
+        hm.finetune(network, np.zeros((3, 4)), [0, 1, 2])
+    with pytest.raises(ValueError, match="integers"):
+        hm.finetune(network, v, y * 0.5)
+    with pytest.raises(ValueError, match="dropout"):
+        hm.finetune(network, v, y, dropout=(0.5, 1.0))
+    with pytest.raises(hm.DivergedError, match="learning rate"):
+        hm.finetune(network, v, y % 9, learning_rate=float("inf"), epochs=2)
+    with pytest.raises(ValueError, match="patience"):
+        hm.finetune(network, v, y, patience=3)
