@@ -81,8 +81,8 @@ def evaluate(
     Where hidden layers depend on each other given v (DBN, DBM, hidden units coupled laterally), log p(v) is estimated
     by importance sampling, log mean_k p*(v, h_k) / q(h_k | v) - log Z with h_k drawn from q, the recognition model or
     the mean field (Salakhutdinov & Murray 2008, section 5).  With finitely many samples it is too low on average, so
-    that it is an estimate from below as far as log Z is right; ``lower`` and ``upper`` hold the uncertainty of log Z alone.
-    ``bound`` is the variational bound less the upper log Z (of a DBN the mean of the log weights: a bound in
+    that it is an estimate from below as far as log Z is right; ``lower`` and ``upper`` hold the uncertainty of log Z
+    alone.  ``bound`` is the variational bound less the upper log Z (of a DBN the mean of the log weights: a bound in
     expectation).
 
     Densities of standardised data carry the Jacobian of the standardisation: they are densities of the original values.
