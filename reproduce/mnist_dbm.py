@@ -3,11 +3,11 @@
     python reproduce/mnist_dbm.py --out runs/mnist-dbm                                # from nothing
     python reproduce/mnist_dbm.py --out runs/mnist-dbm --bottom runs/mnist-15/model.safetensors
 
-Needs HARMONIUM_DATA to point to a folder with binarized_mnist.npz (Larochelle & Murray 2011).  All layers learn jointly,
-centered (Melchior, Fischer & Wiskott 2016), with persistent chains and a mean field.  With ``--bottom`` the lower half
-starts as a trained RBM 784-500 and the upper couplings at almost nothing, so that the machine starts as good as the
-RBM.  A run that was broken off goes on when the command is given again.  The model is left in OUT/model.safetensors, the
-numbers in OUT/result.json and, with --write, in docs/benchmarks.md.
+Needs HARMONIUM_DATA to point to a folder with binarized_mnist.npz (Larochelle & Murray 2011).  All layers learn
+jointly, centered (Melchior, Fischer & Wiskott 2016), with persistent chains and a mean field.  With ``--bottom`` the
+lower half starts as a trained RBM 784-500 and the upper couplings at almost nothing, so that the machine starts as good
+as the RBM.  A run that was broken off goes on when the command is given again.  The model is left in
+OUT/model.safetensors, the numbers in OUT/result.json and, with --write, in docs/benchmarks.md.
 """
 
 from __future__ import annotations

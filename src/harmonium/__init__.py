@@ -58,6 +58,8 @@ _HOMES = {
     "Evaluation": "paths.evaluate",
     "pseudo_log_likelihood": "paths.pseudo",
     "sample": "paths.sample",
+    "impute": "paths.impute",
+    "conditional_log_prob": "paths.conditional",
     "greedy": "recipes.greedy",
     "up_down": "recipes.updown",
     "finetune": "recipes.finetune",

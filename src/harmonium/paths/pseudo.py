@@ -7,6 +7,7 @@ from torch import Tensor
 
 from harmonium.models.batch import Array, as_batch
 from harmonium.models.machine import Machine
+from harmonium.paths.conditional import refuse_kept_hidden, variable_log_probs
 
 __all__ = ["pseudo_log_likelihood"]
 
@@ -15,7 +16,7 @@ __all__ = ["pseudo_log_likelihood"]
 def pseudo_log_likelihood(machine: Machine, v: Array) -> Tensor:
     """sum_i log p(v_i | all other v) in nats per case, (batch,), float64 (Besag 1975).
 
-    Exact, at one rank-one change of the hidden inputs for each visible unit and each of its states.
+    Exact, at one change of rank one of the hidden inputs for each visible variable and each of its states.
 
     Args:
         machine: the model.
@@ -25,30 +26,14 @@ def pseudo_log_likelihood(machine: Machine, v: Array) -> Tensor:
         ValueError: where v is outside the domain, the visible units do not have finitely many states, or hidden layers
             are coupled.
     """
+    refuse_kept_hidden(machine, "the pseudo-likelihood")
     units = machine.visible
-    if machine.kept != [0]:
-        raise ValueError("the pseudo-likelihood needs hidden layers that can be summed out: these are coupled")
     if not units.finite:
         raise ValueError(f"the pseudo-likelihood needs visible units with finitely many states, found {units!r}")
     v = as_batch(v, machine, "v", domain=True)
-    values = units.unit_states()
-    state = machine.clamped(v)
-    summed = machine.summed
-    inputs = {layer: machine.inputs(layer, state) for layer in summed}
-    rows = {b: machine.couplings[name] for name, (a, b) in machine.edges.items() if a == 0 and b in summed}
-    field = units.natural()[0].unsqueeze(-2)
-    if 0 in machine.lateral:
-        field = field + v @ machine.couplings[machine.lateral[0]]
     total = torch.zeros(v.shape[:-1], dtype=torch.float64, device=v.device)
-    cumulants = sum(machine.units(layer).cumulant(x) for layer, x in inputs.items())
-    for i in range(units.size):
-        there = []
-        for value in values:
-            change = value - v[..., i]
-            moved = sum(
-                machine.units(layer).cumulant(torch.addcmul(x, change.unsqueeze(-1), rows[layer][..., i, None, :]))
-                for layer, x in inputs.items()
-            )
-            there.append(moved - cumulants + (change * field[..., i]).double())
-        total -= torch.logsumexp(torch.stack(there), 0)
+    for column in range(units.columns):
+        where, values = units.variable(column)
+        here = (v[..., where].unsqueeze(-2) == values).all(-1)
+        total += torch.where(here, variable_log_probs(machine, v, column), 0.0).sum(-1)
     return total

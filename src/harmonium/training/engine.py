@@ -15,6 +15,7 @@ from harmonium import kernels
 from harmonium.data import Cases
 from harmonium.models.machine import Machine
 from harmonium.objectives import Batch, Objective
+from harmonium.paths.impute import fill_missing
 from harmonium.random import Stream
 from harmonium.training.history import History, Row
 from harmonium.training.metrics import Metric
@@ -47,6 +48,7 @@ class Plan:
     epochs: int = 10
     batch_size: int = 100
     seed: Stream = field(default_factory=lambda: Stream(0))
+    missing: int = 0
 
 
 @dataclass
@@ -130,6 +132,8 @@ class Training:
         index = order[position.batch * plan.batch_size : (position.batch + 1) * plan.batch_size]
         v = self.cases.rows(index, epoch=position.epoch, dtype=model.dtype, device=model.device)
         v = model.visible.encode(v, "data")
+        if plan.missing:
+            v = fill_missing(model, v, self.root.child("missing", position.update), plan.missing)
         batch = Batch(v, None if self.weight is None else self.weight[index])
         before = self._transaction() if self._may_undo else None
 

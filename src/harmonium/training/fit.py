@@ -13,6 +13,7 @@ from harmonium.data import Cases, as_cases
 from harmonium.models.batch import Array, as_weights
 from harmonium.models.machine import Machine
 from harmonium.objectives import PCD, Objective
+from harmonium.paths.impute import check_observed
 from harmonium.random import Stream, as_stream
 from harmonium.training.callbacks import Callback, Progress
 from harmonium.training.engine import OptimizerFactory, Plan, Training, check_optimizer
@@ -38,6 +39,7 @@ def fit(
     penalties: Sequence[Penalty] = (),
     validation: Array | None = None,
     sample_weight: Array | None = None,
+    missing: int = 0,
     seed: int | Stream = 0,
     out: str | Path | None = None,
     callbacks: Sequence[Callback] = (),
@@ -59,6 +61,8 @@ def fit(
         penalties: `WeightDecay`, `Sparsity`.
         validation: cases for monitors and early stopping.
         sample_weight: weights of the training cases (n,), non-negative; cases of weight zero are dropped.
+        missing: Gibbs sweeps by which missing values (NaN) of every batch are drawn given the observed ones, from the
+            base rate; 0 refuses them.  They should be missing at random.
         seed: of everything random in training, an int or a stream.
         out: a folder to write the run into; ``hm.resume(out)`` goes on where it stopped.
         callbacks: monitors, `EarlyStopping`, your own.  With validation cases and no `Monitor` given, one is added.
@@ -85,6 +89,8 @@ def fit(
     for name, value in (("epochs", epochs), ("batch_size", batch_size)):
         if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
             raise ValueError(f"{name} must be a positive integer, found {value!r}")
+    if isinstance(missing, bool) or not isinstance(missing, int) or missing < 0:
+        raise ValueError(f"missing must be a number of Gibbs sweeps, or 0 to refuse missing values; found {missing!r}")
     check_optimizer(optimizer)
     for name, given in (("penalties", penalties), ("callbacks", callbacks)):
         if not isinstance(given, (list, tuple)):
@@ -100,6 +106,7 @@ def fit(
         operator.index(epochs),
         operator.index(batch_size),
         as_stream(seed),
+        missing,
     )
     if device is not None:
         model.to(device)
@@ -138,7 +145,7 @@ def prepare(
     if weight is not None and bool((weight == 0).any()):
         keep = (weight > 0).nonzero().squeeze(-1)
         cases, weight = cases.select(keep.numpy()), weight[keep]
-    mean, variance = _moments(model, cases, weight, "data")
+    mean, variance = _moments(model, cases, weight, "data", plan.missing > 0)
     if validation is not None:
         for start, v in validation.chunks(1024, dtype=model.dtype):
             model.visible.check(model.visible.encode(v, "validation"), f"validation (rows from {start})")
@@ -154,21 +161,34 @@ def prepare(
     return Training(model, cases, weight, plan, list(callbacks), validation)
 
 
-def _moments(model: Machine, cases: Cases, weight: Tensor | None, name: str) -> tuple[Tensor, Tensor]:
-    """Mean and variance of every column in one pass that also checks the domain, float64."""
+def _moments(
+    model: Machine, cases: Cases, weight: Tensor | None, name: str, missing: bool
+) -> tuple[Tensor, Tensor]:
+    """Mean and variance of the observed values of every column, in one pass that also checks the domain, float64."""
     total = torch.zeros(model.visible.size, dtype=torch.float64)
-    square, mass = torch.zeros_like(total), 0.0
+    square, mass = torch.zeros_like(total), torch.zeros_like(total)
     shift: Tensor | None = None
     for start, v in cases.chunks(1024, dtype=torch.float64):
         where = f"{name} (rows from {start})" if start else name
         v = model.visible.encode(v, where).double()
-        model.visible.check(v, where)
+        observed = ~torch.isnan(v) if missing else torch.ones((), dtype=torch.bool)
+        if missing:
+            check_observed(model, v, where)
+            if not bool(observed.any(-1).all()):
+                row = start + int((~observed.any(-1)).nonzero()[0])
+                raise ValueError(f"{name} has no observed value in row {row}: drop such rows")
+            v = torch.where(observed, v, 0.0)
+        else:
+            model.visible.check(v, where)
         shift = v[0].clone() if shift is None else shift  # against cancellation where means are large
-        centred = v - shift
+        centred = torch.where(observed, v - shift, 0.0) if missing else v - shift
         w = torch.ones(len(v), dtype=torch.float64) if weight is None else weight[start : start + len(v)].double()
         total += w @ centred
         square += w @ (centred * centred)
-        mass += float(w.sum())
+        mass += w @ observed.double() if missing else w.sum()
+    if bool((mass == 0).any()):
+        column = int((mass == 0).nonzero()[0]) * model.visible.columns // model.visible.size
+        raise ValueError(f"{name} has no observed value in column {column}: drop it")
     assert shift is not None
     mean = total / mass
     return mean + shift, (square / mass - mean * mean).clamp(min=0.0)

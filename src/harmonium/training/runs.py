@@ -300,6 +300,7 @@ def _config(training: Training, cases: Cases, validation: Cases | None, fresh: b
             "penalties": [penalty.config() for penalty in plan.penalties],
             "epochs": plan.epochs,
             "batch_size": plan.batch_size,
+            "missing": plan.missing,
             "seed": [plan.seed.seed, *plan.seed.path],
         },
         "data": _describe(cases),
