@@ -11,13 +11,28 @@ import torch
 from harmonium.files import DamagedFileError
 from harmonium.random import Draw
 from harmonium.testing import check_units
-from harmonium.units import Bernoulli, Binomial, Categorical, Gaussian, Spin, Units, as_units, build
+from harmonium.units import (
+    Bernoulli,
+    Binomial,
+    Categorical,
+    DReLU,
+    Gaussian,
+    Mixed,
+    Poisson,
+    ReLU,
+    Spin,
+    Units,
+    as_units,
+    build,
+)
 
 LAYERS = [
     Bernoulli(4), Bernoulli((2, 3)), Bernoulli(1), Bernoulli(70), Spin(3), Spin((2, 2)),
     Binomial(2, 1), Binomial(3, 2), Binomial(2, 20), Binomial(2, 100),
     Categorical(2, 3), Categorical(3, 21), Categorical((1, 2), 2),
-    Gaussian(3), Gaussian(1, dtype=torch.float64),
+    Gaussian(3), Gaussian(1, dtype=torch.float64), ReLU(3), DReLU(3), Poisson(3),
+    Mixed([Bernoulli(2), Gaussian(2)]), Mixed([DReLU(1), Categorical(2, 3), Poisson(1)]),
+    Mixed([Spin(2), Categorical(1, 3), Binomial(1, 2)]),
 ]  # fmt: skip
 
 

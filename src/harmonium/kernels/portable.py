@@ -7,11 +7,11 @@ import math
 import torch
 from torch import Tensor
 
+from harmonium.kernels.fused import FEW_TRIALS
 from harmonium.kernels.philox import split
-from harmonium.kernels.scalar import FEW_TRIALS
 from harmonium.random import Draw
 
-__all__ = ["binomial", "uniform", "walk", "words"]
+__all__ = ["beyond", "binomial", "poisson", "positive", "positive_quantile", "uniform", "walk", "words"]
 
 _LOW = 0xFFFFFFFF
 
@@ -66,20 +66,66 @@ def walk(u: Tensor, k: Tensor, p: Tensor, scale: Tensor, a: float, b: float) -> 
 
 
 def binomial(field: Tensor, trials: int, u: Tensor) -> Tensor:
-    """`harmonium.kernels.scalar.binomial` for float64 tensors of one shape."""
+    """`harmonium.kernels.fused.sample_binomial` for float64 tensors of one shape."""
     n = float(trials)
     t = torch.exp(-field.abs().clamp(max=708))
     q = 1 / (1 + t)
     if trials <= FEW_TRIALS:
         p = q**n
-        k, u = torch.zeros_like(u), u - p
+        k = torch.zeros_like(u)
         for j in range(trials):
-            p = p * (t * (n - j) / (j + 1))
+            u = u - p
             k = k + (u >= 0)
-            u = torch.where(u >= 0, u - p, u)
+            p = p * (t * ((n - j) / (j + 1)))
     else:
         mode = torch.floor((n + 1) * t * q)
         log_p = mode * torch.log(t) + n * torch.log(q)
         log_p = log_p + math.lgamma(n + 1) - torch.lgamma(mode + 1) - torch.lgamma(n - mode + 1)
         k = walk(u, mode, torch.exp(log_p), t, n, 1.0)
     return torch.where(field > 0, n - k, k)
+
+
+def poisson(field: Tensor, u: Tensor) -> Tensor:
+    """`harmonium.kernels.scalar.poisson` for float64 tensors of one shape."""
+    rate = torch.exp(field)
+    mode = torch.floor(rate)
+    return walk(u, mode, torch.exp(mode * field - rate - torch.lgamma(mode + 1)), rate, 1.0, 0.0)
+
+
+def beyond(alpha: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """`harmonium.kernels.scalar.beyond` for float64 tensors; differentiable."""
+    far, near = alpha.clamp(min=4), alpha.clamp(max=4)
+    fraction = torch.zeros_like(far)
+    for k in range(30, 1, -1):
+        fraction = k / (far + fraction)
+    far_mean = 1 / (far + fraction)
+    log_ratio = 0.5 * near * near + torch.special.log_ndtr(-near) + 0.5 * math.log(2 * math.pi)
+    hazard = torch.exp(-log_ratio)
+    near_mean = hazard - near
+    is_far = alpha > 4
+    return (
+        torch.where(is_far, -torch.log(far + far_mean), log_ratio),
+        torch.where(is_far, far_mean, near_mean),
+        torch.where(is_far, (fraction - far_mean) * far_mean, 1 - hazard * near_mean),
+    )
+
+
+def positive(field: Tensor, precision: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """`harmonium.kernels.scalar.positive` for float64 tensors of one shape; differentiable."""
+    scale = torch.rsqrt(precision)
+    log_ratio, mean, variance = beyond(-field * scale)
+    return log_ratio + torch.log(scale), mean * scale, variance * scale * scale
+
+
+def positive_quantile(field: Tensor, precision: Tensor, u: Tensor) -> Tensor:
+    """`harmonium.kernels.scalar.positive_quantile` for float64 tensors of one shape."""
+    scale = torch.rsqrt(precision)
+    alpha = -field * scale
+    near = -torch.special.ndtri(u * 0.5 * torch.special.erfc(alpha.clamp(max=4) * math.sqrt(0.5))) - alpha
+    far, log_u = alpha.clamp(min=4), torch.log(u)
+    start = beyond(far)[0]
+    d = -2 * log_u / (far + torch.sqrt(far * far - 2 * log_u))
+    for _ in range(4):
+        log_ratio, mean, _ = beyond(far + d)
+        d = d + (log_ratio - start - (far + 0.5 * d) * d - log_u) / (far + d + mean)
+    return torch.where(alpha > 4, d, near).clamp(min=0) * scale

@@ -8,7 +8,18 @@ import numpy as np
 from numba import types
 from numba.extending import overload, register_jitable
 
-__all__ = ["FEW_TRIALS", "binomial", "exp", "like", "ndtri", "uniform", "walk"]
+__all__ = [
+    "beyond",
+    "binomial",
+    "exp",
+    "like",
+    "ndtri",
+    "poisson",
+    "positive",
+    "positive_quantile",
+    "uniform",
+    "walk",
+]
 
 _F = np.float32
 
@@ -148,28 +159,67 @@ def walk(u, k, p, scale, a, b):
     return k
 
 
-FEW_TRIALS = 32
-"""So few are counted up from the likelier end, whose probability needs no factorials."""
-
-
 @register_jitable
 def binomial(field, trials, u):
-    """A number of successes in ``trials`` with log-odds ``field``, float64, by inverting a distribution function."""
+    """A number of successes in ``trials`` with log-odds ``field``, float64 (see `walk`)."""
     n = float(trials)
     t = exp(-abs(field))
     q = 1.0 / (1.0 + t)  # of the likelier outcome
-    if trials <= FEW_TRIALS:
-        k, p = 0.0, 1.0
-        for _ in range(trials):
-            p *= q
-        u -= p
-        while u >= 0.0 and k < n:
-            p *= t * (n - k) / (k + 1.0)
-            k += 1.0
-            u -= p
-    else:
-        mode = math.floor((n + 1.0) * t * q)
-        log_p = mode * math.log(t) + n * math.log(q)
-        log_p += math.lgamma(n + 1.0) - math.lgamma(mode + 1.0) - math.lgamma(n - mode + 1.0)
-        k = walk(u, mode, math.exp(log_p), t, n, 1.0)
+    mode = math.floor((n + 1.0) * t * q)
+    log_p = mode * math.log(t) + n * math.log(q)
+    log_p += math.lgamma(n + 1.0) - math.lgamma(mode + 1.0) - math.lgamma(n - mode + 1.0)
+    k = walk(u, mode, math.exp(log_p), t, n, 1.0)
     return n - k if field > 0.0 else k
+
+
+@register_jitable
+def poisson(field, u):
+    """A count of rate e^field, float64 (see `walk`)."""
+    rate = math.exp(field)
+    mode = math.floor(rate)
+    return walk(u, mode, math.exp(mode * field - rate - math.lgamma(mode + 1.0)), rate, 1.0, 0.0)
+
+
+@register_jitable
+def beyond(alpha):
+    """log(P(Z > alpha) / density(alpha)) of a standard normal Z; mean and variance of Z - alpha given Z > alpha.
+
+    From 4 on by the continued fraction of Laplace, whose terms do not cancel: alpha + 1 / (alpha + 2 / (alpha + ...))
+    is the inverse of the ratio, and what follows the first alpha is the mean.
+    """
+    if alpha > 4.0:
+        fraction = 0.0
+        for k in range(30, 1, -1):
+            fraction = k / (alpha + fraction)
+        mean = 1.0 / (alpha + fraction)
+        return -math.log(alpha + mean), mean, (fraction - mean) * mean
+    log_ratio = 0.5 * alpha * alpha + math.log(math.sqrt(0.5 * math.pi) * math.erfc(alpha * math.sqrt(0.5)))
+    hazard = math.exp(-log_ratio)
+    mean = hazard - alpha
+    return log_ratio, mean, 1.0 - hazard * mean
+
+
+@register_jitable
+def positive(field, precision):
+    """(log integral, mean, variance) of the density exp(field s - precision s^2 / 2) on s >= 0, float64."""
+    scale = 1.0 / math.sqrt(precision)
+    log_ratio, mean, variance = beyond(-field * scale)
+    return log_ratio + math.log(scale), mean * scale, variance * scale * scale
+
+
+@register_jitable
+def positive_quantile(field, precision, u):
+    """The s that the density of `positive` exceeds with probability u, float64."""
+    scale = 1.0 / math.sqrt(precision)
+    alpha = -field * scale
+    if alpha <= 4.0:
+        q = u * 0.5 * math.erfc(alpha * math.sqrt(0.5))
+        return max(-ndtri(q) - alpha, 0.0) * scale
+    # Far out P(Z > alpha) underflows: Newton's method for log P(Z > alpha + d) - log P(Z > alpha) = log u.
+    log_u = math.log(u)
+    start = beyond(alpha)[0]
+    d = -2.0 * log_u / (alpha + math.sqrt(alpha * alpha - 2.0 * log_u))
+    for _ in range(4):
+        log_ratio, mean, _variance = beyond(alpha + d)
+        d += (log_ratio - start - (alpha + 0.5 * d) * d - log_u) / (alpha + d + mean)
+    return max(d, 0.0) * scale

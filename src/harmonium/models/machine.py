@@ -156,8 +156,7 @@ class Machine(nn.Module):
         """All parameters under the names that gradients use: "weights", "visible_bias", ..."""
         named: dict[str, nn.Parameter] = {name: self.couplings[name] for name in self.edges}
         for name, layer in zip(self.names, self._units_of, strict=True):
-            for key, parameter in layer._parameters.items():  # asked for in every update: the generators are slow
-                assert parameter is not None
+            for key, parameter in layer.parameters_by_name().items():
                 named[f"{name}_{key}"] = parameter
         return named
 

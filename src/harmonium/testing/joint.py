@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 from harmonium import kernels
 from harmonium.models.machine import Machine, State
 from harmonium.random import Stream
-from harmonium.testing.numeric import accepted
+from harmonium.testing.numeric import accepted, discrete, pieces
 from harmonium.units import Natural, Units
 
 __all__ = ["Joint", "start_at"]
@@ -99,25 +100,38 @@ def _rank(units: Units, s: Tensor) -> Tensor:
 
 _GRID_STEP = 0.3
 _GRID_WIDTH = 21.0
+_COUNTS = 300
 
 
 def _states(units: Units) -> tuple[Tensor, float]:
-    """The states of a layer (m, n) and the log measure of each."""
+    """The states of a layer (m, n) and the log measure of each; a grid for reals, the lowest ones for counts."""
     if units.finite:
         if units.count > _MOST:
             raise ValueError(f"{units!r} has {units.count} states, at most {_MOST} are checked")
         return units.states(torch.arange(units.count)).double(), 0.0
+    each = [_states_of_type(part) for part, _ in pieces(units)]
+    index = torch.cartesian_prod(*[torch.arange(len(states)) for states, _ in each]).view(-1, len(each))
+    joined = torch.cat([states[index[:, k]] for k, (states, _) in enumerate(each)], -1)
+    return joined, _log_step(units)
+
+
+def _states_of_type(units: Units) -> tuple[Tensor, float]:
+    if units.finite:
+        return _states(units)
     if units.size > 2:
         raise ValueError(f"at most two continuous units are checked on a grid, found {units!r}")
     count = round(_GRID_WIDTH / _GRID_STEP)
     grid = _GRID_STEP * torch.arange(-count, count + 1, dtype=torch.float64)
     if not accepted(units, grid):
-        raise ValueError(f"continuous units of a checked machine must be real, found {units!r}")
+        grid = torch.arange(_COUNTS, dtype=torch.float64)
+        if accepted(units, grid + 0.5):
+            raise ValueError(f"continuous units of a checked machine must be real, found {units!r}")
     return torch.cartesian_prod(*[grid] * units.size).view(-1, units.size), _log_step(units)
 
 
 def _log_step(units: Units) -> float:
-    return 0.0 if units.finite else units.size * float(torch.log(torch.tensor(_GRID_STEP, dtype=torch.float64)))
+    real = sum(part.size for part, _ in pieces(units) if not discrete(part))
+    return real * math.log(_GRID_STEP)
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from harmonium import kernels
 from harmonium.random import Stream
-from harmonium.units import Units
+from harmonium.units import Mixed, Units
 
 __all__ = [
     "Conditional",
@@ -85,6 +85,11 @@ def domain(layer: Units, width: float = 60.0, step: float = 0.005) -> tuple[Tens
     return grid, False
 
 
+def pieces(layer: Units) -> list[tuple[Units, slice]]:
+    """The layers of one type that a layer consists of, each with its units."""
+    return list(layer._each()) if isinstance(layer, Mixed) else [(layer, slice(0, layer.size))]
+
+
 def discrete(layer: Units) -> bool:
     """Whether the states can be counted: draws then differ by whole steps."""
     return layer.finite or domain(layer)[1]
@@ -149,6 +154,12 @@ def _listed(layer: Units) -> list[tuple[slice, Tensor, Callable[[Tensor], Tensor
     """For each variable its units, its states (states, units) and how functions of them are summed up."""
     if layer.finite:
         return [(*layer.variable(i), _sum) for i in range(layer.columns)]
+    if isinstance(layer, Mixed):
+        return [
+            (slice(units.start + own.start, units.start + own.stop), values, total)
+            for part, units in pieces(layer)
+            for own, values, total in _listed(part)
+        ]
     points, counts = domain(layer)
 
     def integral(values: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from harmonium.random import Draw, Stream
 from harmonium.testing.compare import assert_close, assert_mean, assert_that
-from harmonium.testing.numeric import conditional, derivative, discrete, moved, normals, pick, scatter
+from harmonium.testing.numeric import conditional, derivative, discrete, moved, normals, pick, pieces, scatter
 from harmonium.units import Natural, Units
 
 __all__ = ["check_units"]
@@ -232,6 +232,10 @@ def _check_portable(layer: Units, x: Tensor, what: str) -> None:
 
 
 def _assert_draws(identity: str, layer: Units, found: Tensor, expected: Tensor) -> None:
+    if len(pieces(layer)) > 1:
+        for part, units in pieces(layer):
+            _assert_draws(identity, part, found[..., units], expected[..., units])
+        return
     if not discrete(layer):
         tolerance = 10 * _tolerance(found)
         assert_close(identity, found, expected, tolerance, tolerance)

@@ -161,9 +161,7 @@ def prepare(
     return Training(model, cases, weight, plan, list(callbacks), validation)
 
 
-def _moments(
-    model: Machine, cases: Cases, weight: Tensor | None, name: str, missing: bool
-) -> tuple[Tensor, Tensor]:
+def _moments(model: Machine, cases: Cases, weight: Tensor | None, name: str, missing: bool) -> tuple[Tensor, Tensor]:
     """Mean and variance of the observed values of every column, in one pass that also checks the domain, float64."""
     total = torch.zeros(model.visible.size, dtype=torch.float64)
     square, mass = torch.zeros_like(total), torch.zeros_like(total)

@@ -336,6 +336,7 @@ def _plan(
         penalties=tuple(map(from_config, config["penalties"]) if penalties is None else penalties),
         epochs=config["epochs"],
         batch_size=config["batch_size"],
+        missing=config["missing"],
         seed=Stream(*config["seed"]),
     )
 

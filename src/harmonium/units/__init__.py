@@ -4,17 +4,25 @@ from harmonium.units.base import Line, Natural, Units, as_units
 from harmonium.units.bernoulli import Bernoulli
 from harmonium.units.binomial import Binomial
 from harmonium.units.categorical import Categorical
+from harmonium.units.drelu import DReLU
 from harmonium.units.gaussian import Gaussian
+from harmonium.units.mixed import Mixed
+from harmonium.units.poisson import Poisson
 from harmonium.units.registry import build
+from harmonium.units.relu import ReLU
 from harmonium.units.spin import Spin
 
 __all__ = [
     "Bernoulli",
     "Binomial",
     "Categorical",
+    "DReLU",
     "Gaussian",
     "Line",
+    "Mixed",
     "Natural",
+    "Poisson",
+    "ReLU",
     "Spin",
     "Units",
     "as_units",

@@ -134,33 +134,33 @@ class Units(nn.Module, ABC):
         """
         raise ValueError(f"{type(self).__name__} units have no finite list of states")
 
-    # The natural parameters eta come with the input and the line already in them, each broadcast to (..., batch, n).
+    # The five formulae.  eta comes with the input and the line already in it, each part broadcast to (..., batch, n);
+    # the draw inverts a distribution function at uniforms u (..., batch, columns).
 
-    @abstractmethod
-    def _mean(self, eta: Natural) -> Tensor: ...
+    def _mean(self, eta: Natural) -> Tensor:
+        raise NotImplementedError
 
-    @abstractmethod
-    def _variance(self, eta: Natural) -> Tensor: ...
+    def _variance(self, eta: Natural) -> Tensor:
+        raise NotImplementedError
 
-    @abstractmethod
-    def _mode(self, eta: Natural) -> Tensor: ...
+    def _mode(self, eta: Natural) -> Tensor:
+        raise NotImplementedError
 
-    @abstractmethod
-    def _cumulant(self, eta: Natural) -> Tensor: ...
+    def _cumulant(self, eta: Natural) -> Tensor:
+        raise NotImplementedError
 
-    @abstractmethod
-    def _draw(self, eta: Natural, u: Tensor) -> Tensor: ...
+    def _draw(self, eta: Natural, u: Tensor) -> Tensor:
+        raise NotImplementedError
 
     def log_measure(self, s: Tensor) -> Tensor | None:
         """log m(s) of each unit, (..., batch, n); None where it is 0 for all states."""
         return None
 
-    def encode(self, outside: Tensor, name: str = "states") -> Tensor:
-        """States inside, (..., batch, size), from states outside, (..., batch, columns).
+    def uncodable(self, outside: Tensor) -> Tensor | None:
+        """Where states outside, (..., columns), have no form inside; None where all have."""
+        return None
 
-        Raises:
-            ValueError: where a value has no form inside.
-        """
+    def _encode(self, outside: Tensor) -> Tensor:
         return outside
 
     def decode(self, inside: Tensor) -> Tensor:
@@ -207,14 +207,38 @@ class Units(nn.Module, ABC):
         Raises:
             ValueError: naming ``name``, where, the value and the remedy.
         """
-        wrong = self.wrong(s)
-        if not bool(wrong.any()):
+        self._refuse(self.wrong(s), s, name)
+
+    def encode(self, outside: Tensor, name: str = "states") -> Tensor:
+        """States inside, (..., batch, size), from states outside, (..., batch, columns).  NaN, a missing value, stays.
+
+        Raises:
+            ValueError: where a value has no form inside, such as a code out of range.
+        """
+        self._refuse(self.uncodable(outside), outside, name)
+        return self._encode(outside)
+
+    def _refuse(self, wrong: Tensor | None, values: Tensor, name: str) -> None:
+        if wrong is None or not bool(wrong.any()):
             return
-        where, value = first_wrong(wrong, s)
+        place = wrong.nonzero()[0]
+        where = ", ".join(
+            f"{what} {int(i)}" for what, i in zip(("row", "column")[-len(place) :], place[-2:], strict=True)
+        )
+        value = float(values[tuple(place)])
         if not math.isfinite(value):
             found = "NaN" if math.isnan(value) else "infinite"
             raise ValueError(f"{name} is not finite ({found}) in {where}: remove or impute such values first")
-        raise ValueError(f"{name} has the value {value:g} in {where}, but {self.remedy(value)}")
+        remedy = self.owner(int(place[-1]), values.shape[-1] == self.size).remedy(value)
+        raise ValueError(f"{name} has the value {value:g} in {where}, but {remedy}")
+
+    def owner(self, column: int, inside: bool = True) -> Units:
+        """The layer of one type that a column belongs to."""
+        return self
+
+    def parameters_by_name(self) -> dict[str, nn.Parameter]:
+        """The parameters by the names that `pull` uses."""
+        return self._parameters  # type: ignore[return-value]  # asked for in every update: the generators are slow
 
     @property
     def count(self) -> int:
@@ -287,14 +311,12 @@ class Units(nn.Module, ABC):
                 )  # fmt: skip
                 x.addmm_(changes, W[columns])
             return s
-        u = kernels.uniforms(draw, x.numel() // self.size, self.columns, self.uniforms_in or x.dtype, x.device)
-        u = u.view(*x.shape[:-1], self.columns)
         for columns in classes:
             turn = torch.zeros(self.size, dtype=torch.bool, device=s.device)
             turn[columns.to(s.device)] = True
             if held is not None:
                 turn = turn & ~held
-            new = torch.where(turn, self._draw(self._eta(x, line), u), s)
+            new = torch.where(turn, self.sample(x, draw, line), s)  # always the same words: a draw is an address
             x = x + (new - s) @ weights
             s.copy_(new)
         return s
@@ -429,13 +451,6 @@ class Units(nn.Module, ABC):
 
     def extra_repr(self) -> str:
         return f"{self.columns}" if len(self.shape) == 1 else f"{self.shape}"
-
-
-def first_wrong(wrong: Tensor, values: Tensor) -> tuple[str, float]:
-    """Where the first wrong value stands, in words, and the value."""
-    place = wrong.nonzero()[0]
-    words = [f"{what} {int(i)}" for what, i in zip(("row", "column")[-len(place) :], place[-2:], strict=True)]
-    return ", ".join(words), float(values[tuple(place)])
 
 
 def _rows(x: Tensor) -> Any:

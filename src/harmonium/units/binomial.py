@@ -10,16 +10,11 @@ from numba.extending import register_jitable
 from torch import Tensor
 
 from harmonium.kernels import portable, scalar
-from harmonium.kernels.fused import mapper, sampler, summer, walker
+from harmonium.kernels.fused import mapper, sample_binomial, summer
 from harmonium.units.base import Loops, Natural
 from harmonium.units.bernoulli import Bernoulli
 
 __all__ = ["Binomial"]
-
-
-@register_jitable
-def _draw(eta, trials, word):  # type: ignore[no-untyped-def]
-    return scalar.binomial(float(eta[0]), trials, scalar.uniform(0.0, word))
 
 
 @register_jitable
@@ -58,7 +53,7 @@ class Binomial(Bernoulli):
     """
 
     uniforms_in = torch.float64
-    loops = Loops(sampler(_draw), mapper(_mean), summer(_split), walker(_draw))
+    loops = Loops(sample_binomial, mapper(_mean), summer(_split))
 
     def __init__(self, shape: int | tuple[int, ...], trials: int, *, dtype: torch.dtype = torch.float32) -> None:
         if isinstance(trials, bool) or not isinstance(trials, int) or not 1 <= trials <= 1 << 20:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from harmonium.kernels.fused import cumulant_groups, mean_groups, sample_groups
-from harmonium.units.base import Loops, Natural, first_wrong
+from harmonium.units.base import Loops, Natural
 from harmonium.units.biased import Biased
 
 __all__ = ["Categorical"]
@@ -56,22 +56,16 @@ class Categorical(Biased):
         return wrong | self.spread(self._groups(s).sum(-1) != 1)
 
     def remedy(self, value: float) -> str:
-        return f"inside, Categorical units are one-hot in groups of {self.known}: pass codes 0 ... {self.known - 1}"
+        return (
+            f"Categorical units take the codes 0 ... {self.known - 1} (inside, one-hot groups of {self.known}): "
+            "number the categories from 0, or give the layer more states"
+        )
 
-    def encode(self, outside: Tensor, name: str = "states") -> Tensor:
-        """One-hot states from codes 0 ... q - 1; a NaN, a missing value, is NaN in all units of its group.
+    def uncodable(self, outside: Tensor) -> Tensor:
+        return (outside < 0) | (outside >= self.known) | (outside != outside.floor()) & ~torch.isnan(outside)
 
-        Raises:
-            ValueError: where a code is out of range.
-        """
+    def _encode(self, outside: Tensor) -> Tensor:
         missing = torch.isnan(outside)
-        wrong = ~missing & ((outside < 0) | (outside >= self.known) | (outside != outside.floor()))
-        if bool(wrong.any()):
-            where, value = first_wrong(wrong, outside)
-            raise ValueError(
-                f"{name} has the value {value:g} in {where}, but Categorical units take the codes "
-                f"0 ... {self.known - 1}: number the categories from 0, or give the layer more states"
-            )
         inside = functional.one_hot(outside.nan_to_num(0).long(), self.known).to(self.bias)
         if bool(missing.any()):
             inside[missing] = torch.nan

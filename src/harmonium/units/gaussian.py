@@ -13,7 +13,7 @@ from harmonium.kernels import scalar
 from harmonium.kernels.fused import mapper, sampler, summer, walker
 from harmonium.units.base import Loops, Natural, Units
 
-__all__ = ["Gaussian"]
+__all__ = ["Gaussian", "check_bounds"]
 
 _SQRT_PI = math.sqrt(math.pi)
 
@@ -38,6 +38,18 @@ def _split(eta, known):  # type: ignore[no-untyped-def]
     field, curvature = eta
     a = -float(curvature)
     return float(field) * field / (4.0 * a), _SQRT_PI / math.sqrt(a)
+
+
+def check_bounds(bounds: tuple[float, float]) -> tuple[float, float]:
+    """Bounds of a log-variance.
+
+    Raises:
+        ValueError: unless they increase and lie within -10 ... 10, where float32 squares are safe.
+    """
+    low, high = bounds
+    if not -10 <= low < high <= 10:
+        raise ValueError(f"log_variance_bounds must be increasing and within -10 ... 10, found {(low, high)}")
+    return float(low), float(high)
 
 
 class Gaussian(Units):
@@ -68,10 +80,7 @@ class Gaussian(Units):
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__(shape)
-        low, high = log_variance_bounds
-        if not -10 <= low < high <= 10:
-            raise ValueError(f"log_variance_bounds must be increasing and within -10 ... 10, found {(low, high)}")
-        self.log_variance_bounds = (float(low), float(high))
+        self.log_variance_bounds = check_bounds(log_variance_bounds)
         self.bias = nn.Parameter(torch.zeros(self.size, dtype=dtype))
         self.log_variance = nn.Parameter(torch.zeros(self.size, dtype=dtype))
 
@@ -110,6 +119,20 @@ class Gaussian(Units):
 
     def remedy(self, value: float) -> str:
         return "Gaussian units take any finite number"
+
+    def advice(self, mean: Tensor, variance: Tensor) -> str | None:
+        deviation = variance.sqrt()
+        odd = (deviation < 0.1) | (deviation > 10) | (mean.abs() > 3 * deviation.clamp(min=1))
+        if not bool(odd.any()):
+            return None
+        j = int(odd.nonzero()[0])
+        found = f"column {j} has mean {float(mean[j]):.4g} and standard deviation {float(deviation[j]):.4g}"
+        if float(deviation[j]) == 0:
+            return f"{found}: drop constant columns, which hold nothing to learn"
+        return (
+            f"{found}: standardise what {type(self).__name__} units see to mean 0 and standard deviation 1, "
+            "or learning rates that suit one column ruin another"
+        )
 
     def _mean(self, eta: Natural) -> Tensor:
         field, curvature = eta

@@ -9,12 +9,18 @@ from harmonium.units.base import Units
 from harmonium.units.bernoulli import Bernoulli
 from harmonium.units.binomial import Binomial
 from harmonium.units.categorical import Categorical
+from harmonium.units.drelu import DReLU
 from harmonium.units.gaussian import Gaussian
+from harmonium.units.mixed import Mixed
+from harmonium.units.poisson import Poisson
+from harmonium.units.relu import ReLU
 from harmonium.units.spin import Spin
 
 __all__ = ["build"]
 
-_TYPES = {kind.__name__: kind for kind in (Bernoulli, Binomial, Categorical, Gaussian, Spin)}
+_TYPES: dict[str, type[Units]] = {
+    kind.__name__: kind for kind in (Bernoulli, Binomial, Categorical, DReLU, Gaussian, Mixed, Poisson, ReLU, Spin)
+}
 
 
 def build(config: dict[str, Any]) -> Units:

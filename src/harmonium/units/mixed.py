@@ -1,0 +1,210 @@
+"""A layer of several types side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from harmonium.random import Draw
+from harmonium.units.base import Line, Natural, Units
+
+__all__ = ["Mixed"]
+
+_ODD = 0x9E3779B97F4A7C15  # parts draw under keys of their own, this far apart
+
+
+class Mixed(Units):
+    """Layers of several types as one, in order: the columns of a table with binary, categorical and real ones.
+
+    Natural parameters and statistics are those of the parts side by side, with zeros where a part has fewer of them.
+
+    Args:
+        parts: the layers, at least one, none of them mixed.
+
+    Raises:
+        ValueError: where there is no part.
+        TypeError: where a part is no layer of one type.
+
+    >>> import harmonium as hm
+    >>> hm.Mixed([hm.Bernoulli(2), hm.Categorical(1, 3), hm.Gaussian(4)]).size
+    9
+    """
+
+    def __init__(self, parts: Sequence[Units]) -> None:
+        parts = list(parts)
+        if not parts:
+            raise ValueError("Mixed needs at least one layer")
+        for part in parts:
+            if not isinstance(part, Units) or isinstance(part, Mixed):
+                raise TypeError(f"Mixed takes layers of one type each, found {part!r}")
+        super().__init__(sum(part.columns for part in parts))
+        self.parts = nn.ModuleList(parts)
+        self.size = sum(part.size for part in parts)
+        self.finite = all(part.finite for part in parts)
+        self._inside = _slices([part.size for part in parts])
+        self._outside = _slices([part.columns for part in parts])
+
+    def _each(self) -> Iterator[tuple[Units, slice]]:
+        """Every part and its units."""
+        return zip(self.parts, self._inside, strict=True)  # type: ignore[arg-type]
+
+    def _each_outside(self) -> Iterator[tuple[Units, slice]]:
+        """Every part and its columns outside."""
+        return zip(self.parts, self._outside, strict=True)  # type: ignore[arg-type]
+
+    def _joined(self, of: Callable[[Units, slice], Tensor]) -> Tensor:
+        return torch.cat([of(part, units) for part, units in self._each()], -1)
+
+    def _padded(self, of: Callable[[Units, slice], Natural]) -> Natural:
+        """Natural parameters or statistics of all parts side by side."""
+        each = [of(part, units) for part, units in self._each()]
+        most = max(len(natural) for natural in each)
+        full = [(*natural, *[torch.zeros_like(natural[0])] * (most - len(natural))) for natural in each]
+        return tuple(torch.cat(row, -1) for row in zip(*full, strict=True))
+
+    def _of(self, natural: Natural, part: Units, units: slice) -> Natural:
+        """What belongs to one part."""
+        return tuple(eta[..., units].contiguous() for eta in natural[: len(part.natural())])
+
+    def _line(self, line: Line | None, part: Units, units: slice) -> Line | None:
+        if line is None:
+            return None
+        kept = None if line.arrays is None else line.arrays.setdefault(units.start, {})
+        return Line(line.t, self._of(line.slope, part, units), self._of(line.start, part, units), kept)
+
+    # The contract ------------------------------------------------------------------------------------------------
+
+    def natural(self) -> Natural:
+        return self._padded(lambda part, units: part.natural())
+
+    def statistics(self, s: Tensor) -> Natural:
+        return self._padded(lambda part, units: part.statistics(s[..., units]))
+
+    def pull(self, moments: Natural) -> dict[str, Tensor]:
+        pulled: dict[str, Tensor] = {}
+        for i, (part, units) in enumerate(self._each()):
+            own = part.pull(self._of(moments, part, units))
+            pulled |= {f"parts.{i}.{name}": gradient for name, gradient in own.items()}
+        return pulled
+
+    def parameters_by_name(self) -> dict[str, nn.Parameter]:
+        return dict(self.named_parameters())
+
+    def rest(self) -> Natural:
+        return self._padded(lambda part, units: part.rest())
+
+    def base_rate(self, mean: Tensor, variance: Tensor, cases: float) -> Natural:
+        return self._padded(lambda part, units: part.base_rate(mean[..., units], variance[..., units], cases))
+
+    def set_natural(self, natural: Natural) -> None:
+        for part, units in self._each():
+            part.set_natural(self._of(natural, part, units))
+
+    def normalisable(self, natural: Natural) -> bool:
+        return all(part.normalisable(self._of(natural, part, units)) for part, units in self._each())
+
+    def constrain(self) -> None:
+        for part, _ in self._each():
+            part.constrain()
+
+    def wrong(self, s: Tensor) -> Tensor:
+        return self._joined(lambda part, units: part.wrong(s[..., units]))
+
+    def remedy(self, value: float) -> str:
+        raise NotImplementedError("each part has its own")
+
+    def owner(self, column: int, inside: bool = True) -> Units:
+        each = self._each() if inside else self._each_outside()
+        return next(part for part, columns in each if column < columns.stop)
+
+    def uncodable(self, outside: Tensor) -> Tensor:
+        wrong = torch.zeros_like(outside, dtype=torch.bool)
+        for part, columns in self._each_outside():
+            own = part.uncodable(outside[..., columns])
+            if own is not None:
+                wrong[..., columns] = own
+        return wrong
+
+    def _encode(self, outside: Tensor) -> Tensor:
+        return torch.cat([part._encode(outside[..., columns]) for part, columns in self._each_outside()], -1)
+
+    def decode(self, inside: Tensor) -> Tensor:
+        return self._joined(lambda part, units: part.decode(inside[..., units]))
+
+    def spread(self, outside: Tensor) -> Tensor:
+        return torch.cat([part.spread(outside[..., columns]) for part, columns in self._each_outside()], -1)
+
+    def variable(self, i: int) -> tuple[slice, Tensor]:
+        for (part, units), columns in zip(self._each(), self._outside, strict=True):
+            if i < columns.stop:
+                own, states = part.variable(i - columns.start)
+                return slice(own.start + units.start, own.stop + units.start), states
+        raise IndexError(f"variable {i} of {self.columns}")
+
+    def advice(self, mean: Tensor, variance: Tensor) -> str | None:
+        found = (part.advice(mean[units], variance[units]) for part, units in self._each())
+        named = [f"{part!r}: {words}" for (part, _), words in zip(self._each(), found, strict=True) if words]
+        return "; ".join(named) or None
+
+    def log_measure(self, s: Tensor) -> Tensor | None:
+        if all(part.log_measure(s[..., units]) is None for part, units in self._each()):
+            return None
+
+        def of(part: Units, units: slice) -> Tensor:
+            own = part.log_measure(s[..., units])
+            return torch.zeros_like(s[..., units], dtype=torch.float64) if own is None else own
+
+        return self._joined(of)
+
+    # Conditionals: every part answers for its own units --------------------------------------------------------------
+
+    def mean_(self, x: Tensor, line: Line | None = None) -> Tensor:
+        return self._joined(lambda part, units: part.mean(x[..., units], self._line(line, part, units)))
+
+    def sample_(self, x: Tensor, draw: Draw, line: Line | None = None) -> Tensor:
+        return torch.cat(
+            [
+                part.sample(
+                    x[..., units], draw._replace(key=(draw.key + i * _ODD) % 2**64), self._line(line, part, units)
+                )
+                for i, (part, units) in enumerate(self._each())
+            ],
+            -1,
+        )
+
+    def variance(self, x: Tensor, line: Line | None = None) -> Tensor:
+        return self._joined(lambda part, units: part.variance(x[..., units], self._line(line, part, units)))
+
+    def mode(self, x: Tensor, line: Line | None = None) -> Tensor:
+        return self._joined(lambda part, units: part.mode(x[..., units], self._line(line, part, units)))
+
+    def cumulant(self, x: Tensor, line: Line | None = None) -> Tensor:
+        each = [
+            part.cumulant(x[..., units].contiguous(), self._line(line, part, units)) for part, units in self._each()
+        ]
+        return torch.stack(each).sum(0)
+
+    def expected_statistics(self, x: Tensor, line: Line | None = None) -> Natural:
+        return self._padded(
+            lambda part, units: part.expected_statistics(x[..., units].clone(), self._line(line, part, units))
+        )
+
+    def config(self) -> dict[str, Any]:
+        return {"type": "Mixed", "parts": [part.config() for part, _ in self._each()]}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Units:
+        from harmonium.units.registry import build  # which knows this type too
+
+        return cls([build(part) for part in config["parts"]])
+
+    def __repr__(self) -> str:
+        return f"Mixed([{', '.join(repr(part) for part, _ in self._each())}])"
+
+
+def _slices(widths: list[int]) -> list[slice]:
+    stops = [sum(widths[: i + 1]) for i in range(len(widths))]
+    return [slice(stop - width, stop) for stop, width in zip(stops, widths, strict=True)]

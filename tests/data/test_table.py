@@ -1,0 +1,88 @@
+"""DataFrames to units and back."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from harmonium.data.table import from_frame
+from harmonium.units import Bernoulli, Categorical, Gaussian, Mixed
+
+pandas = pytest.importorskip("pandas")
+
+
+def frame() -> Any:
+    return pandas.DataFrame(
+        {
+            "smokes": [True, False, True, False],
+            "dose": [5, 10, 5, 10],
+            "group": ["A", None, "O", "B"],
+            "stage": pandas.Categorical(["II", "I", "II", None], categories=["I", "II", "III", "IV"]),
+            "age": [31, 45, 62, 20],
+            "weight": [60.5, math.nan, 80.0, 71.0],
+        }
+    )
+
+
+def test_each_column_finds_its_units() -> None:
+    units, array, _ = from_frame(frame())
+    assert isinstance(units, Mixed)
+    assert [type(part) for part in units.parts] == [Bernoulli, Categorical, Categorical, Gaussian]
+    assert [part.columns for part in units.parts] == [2, 1, 1, 2] and units.size == 2 + 3 + 4 + 2
+    assert array[:, :4].tolist()[0] == [1, 0, 0, 1] and array[:, 1].tolist() == [0, 1, 0, 1]
+    assert np.isnan(array).nonzero()[0].tolist() == [1, 1, 3]
+    assert array[:, 4] == pytest.approx((np.array([31, 45, 62, 20]) - 39.5) / np.std([31, 45, 62, 20]))
+    assert np.nanstd(array[:, 5]) == pytest.approx(1)
+    inside = units.encode(torch.from_numpy(array[:1]))
+    units.check(inside, "v")
+
+
+def test_there_and_back() -> None:
+    before = frame()
+    _, array, table = from_frame(before)
+    after = table.to_frame(array)
+    pandas.testing.assert_frame_equal(after[["smokes", "dose", "stage", "age", "weight"]], before[
+        ["smokes", "dose", "stage", "age", "weight"]
+    ])  # fmt: skip
+    assert after["group"].tolist() == ["A", None, "O", "B"]
+    assert table.to_array(before.iloc[[2]]) == pytest.approx(array[[2]])
+    assert table.log_jacobian() == pytest.approx(
+        math.log(np.std([31, 45, 62, 20])) + math.log(np.std([60.5, 80, 71])), rel=1e-12
+    )
+
+
+def test_one_kind_needs_no_mixture() -> None:
+    units, _, _ = from_frame(frame()[["age", "weight"]])
+    assert repr(units) == "Gaussian(2)"
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        ([1, 1, 1, 1], "is constant"), ([None] * 4, "no value at all"), ([1.0, 2, math.inf, 3], "infinities"),
+        (["x", "x", None, "x"], "is constant"),
+    ],
+)  # fmt: skip
+def test_columns_that_say_nothing_are_refused(column: list[Any], words: str) -> None:
+    with pytest.raises(ValueError, match=f"'odd' .*{words}"):
+        from_frame(frame().assign(odd=column))
+
+
+def test_other_refusals() -> None:
+    with pytest.raises(TypeError, match="'day' is datetime"):
+        from_frame(frame().assign(day=pandas.date_range("2000-01-01", periods=4)))
+    with pytest.raises(ValueError, match="empty"):
+        from_frame(frame().iloc[:0])
+    _, array, table = from_frame(frame())
+    with pytest.raises(ValueError, match=r"'group' has the label 'AB' in row 1"):
+        table.to_array(frame().assign(group=["A", "AB", "O", "B"]))
+    with pytest.raises(ValueError, match="in this order"):
+        table.to_array(frame()[["age", "smokes"]])
+    with pytest.raises(ValueError, match=r"expected \(cases, 6\)"):
+        table.to_frame(array[:, :3])
+    with pytest.raises(ValueError, match=r"'group' takes the codes 0 \.\.\. 2"):
+        table.to_frame(np.where(np.arange(6) == 2, 7.0, array))
