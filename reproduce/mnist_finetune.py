@@ -60,7 +60,8 @@ def main() -> None:
     # Not from the transpose of the first machine: its hidden units would start as copies of the pixels.
     hm.greedy(
         dbn, data.train, transposed=False, out=options.out, objective=hm.PCD(k=1, chains=100),
-        epochs=options.pretrain_epochs, learning_rate=hm.Linear(0.05), penalties=[hm.WeightDecay(2e-4)], batch_size=100, progress=True,
+        epochs=options.pretrain_epochs, learning_rate=hm.Linear(0.05), penalties=[hm.WeightDecay(2e-4)],
+        batch_size=100, progress=True,
     )  # fmt: skip
     grey = hm.data.load("mnist", binarize="grey", valid=10_000)
     for labels in options.labels:
