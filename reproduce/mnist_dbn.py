@@ -104,7 +104,7 @@ def judge(dbn: hm.DBN, history: hm.History, data: hm.data.Dataset, options: argp
         "updates": last["update"],
         "rate": options.rate,
         "weight_decay": options.weight_decay,
-        "bottom": "trained here" if options.bottom is None else "given",
+        "bottom": "trained here" if options.bottom is None else "taken from reproduce/mnist_rbm.py",
         "threads": options.threads,
         "best_epoch": history.best["epoch"] if history.best else last["epoch"],
         "samples": options.samples,

@@ -57,9 +57,11 @@ def main() -> None:
         return
     data = hm.data.load("mnist", binarize="dynamic", valid=10_000)
     dbn = hm.DBN(LAYERS)
+    # Not from the transpose of the first machine: its hidden units would start as copies of the pixels.
     hm.greedy(
-        dbn, data.train, out=options.out, objective=hm.PCD(k=1, chains=100), epochs=options.pretrain_epochs,
-        learning_rate=hm.Linear(0.05), penalties=[hm.WeightDecay(2e-4)], batch_size=100, progress=True,
+        dbn, data.train, transposed=False, out=options.out, objective=hm.PCD(k=1, chains=100),
+        epochs=options.pretrain_epochs, learning_rate=hm.Linear(0.05), penalties=[hm.WeightDecay(2e-4)],
+        batch_size=100, progress=True,
     )  # fmt: skip
     grey = hm.data.load("mnist", binarize="grey", valid=10_000)
     for labels in options.labels:
