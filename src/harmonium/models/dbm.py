@@ -10,7 +10,7 @@ import torch
 
 from harmonium.models.machine import Machine
 from harmonium.random import Stream, as_stream
-from harmonium.units import Bernoulli, Gaussian, Units, as_units
+from harmonium.units import Bernoulli, Units, as_units
 
 __all__ = ["DBM"]
 
@@ -47,12 +47,6 @@ class DBM(Machine):
         names = ["visible", *(f"hidden{depth}" for depth in range(1, len(layers)))]
         units = dict(zip(names, (as_units(layer, Bernoulli) for layer in layers), strict=True))
         pairs = list(pairwise(names))
-        for below, above in pairs:
-            if isinstance(units[below], Gaussian) and isinstance(units[above], Gaussian):
-                raise ValueError(
-                    f"layers {below!r} and {above!r} are both Gaussian: such a stack may have no normalisable "
-                    "distribution; make one of them Bernoulli"
-                )
         couplings = {f"weights{depth}": pair for depth, pair in enumerate(pairs, 1)}
         super().__init__(units, couplings, [names[1::2], names[0::2]], dtype)
         self.initialise(as_stream(seed))

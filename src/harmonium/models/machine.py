@@ -79,6 +79,13 @@ class Machine(nn.Module):
         self._units_of = tuple(layer.to(dtype) for layer in layers.values())  # module lists are slow to look into
         self.layers = nn.ModuleList(self._units_of)
         self.edges = {name: (self.names.index(a), self.names.index(b)) for name, (a, b) in couplings.items()}
+        for a, b in couplings.values():
+            if not (layers[a].finite or layers[b].finite):
+                raise ValueError(
+                    f"the layers {a!r} ({layers[a]!r}) and {b!r} ({layers[b]!r}) are coupled and neither has finitely "
+                    "many states: for some weights there is no normalisable distribution (log Z is infinite). Make one "
+                    "of them Bernoulli, or another type with finitely many states"
+                )
         self.couplings = nn.ParameterDict(
             {
                 name: torch.zeros(self.units(a).size, self.units(b).size, dtype=dtype)

@@ -43,9 +43,6 @@ class RBM(Machine):
         seed: int | Stream = 0,
     ) -> None:
         layers = {"visible": as_units(visible, Bernoulli), "hidden": as_units(hidden, Bernoulli)}
-        if all(isinstance(units, Gaussian) for units in layers.values()):
-            raise ValueError("an RBM with Gaussian units on both sides may have no normalisable distribution: "
-                             "make one side Bernoulli")  # fmt: skip
         super().__init__(layers, {"weights": ("visible", "hidden")}, [["hidden"], ["visible"]], dtype)
         self.initialise(as_stream(seed))
         self.mark_fresh()
@@ -144,7 +141,7 @@ class RBM(Machine):
     def sample_visible(self, h: Array, stream: Stream) -> Tensor:
         """A draw of v given h, (batch, n_visible).  Takes one step of the stream."""
         x = self.inputs(0, (None, as_batch(h, self, "h", layer=1)))
-        return self.visible.sample(x, as_cursor(stream).advance().at(0))
+        return self.visible.decode(self.visible.sample(x, as_cursor(stream).advance().at(0)))
 
     @torch.no_grad()
     def gibbs(
@@ -173,7 +170,7 @@ class RBM(Machine):
         held = None if clamp is None else as_clamp(clamp, v, self)
         out = self.sweep((v, None), as_cursor(stream), steps, lines, held)[0]
         assert out is not None
-        return out
+        return self.visible.decode(out)
 
     def config(self) -> dict[str, Any]:
         dtype = str(self.dtype).removeprefix("torch.")

@@ -90,7 +90,7 @@ def conditional_log_prob(machine: Machine, v: Array, given: Array) -> Tensor:
         )
     count = math.prod(len(values) for _, values in variables)
     found = []
-    for row in states.split(max(1, _ROWS // count)):
+    for row in torch.split(states, max(1, _ROWS // count)):
         filled = row.repeat_interleave(count, 0)
         index = torch.arange(count).repeat(len(row))
         for where, values in variables:
