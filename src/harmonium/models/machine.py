@@ -16,7 +16,7 @@ two layers of two colours.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -166,6 +166,10 @@ class Machine(nn.Module):
             for key, parameter in layer.parameters_by_name().items():
                 named[f"{name}_{key}"] = parameter
         return named
+
+    def fields(self, layer: int, named: Mapping[str, Tensor]) -> list[Tensor]:
+        """Of what has an entry per parameter, those parts that add up to the field of a layer, one entry per unit."""
+        return [named[f"{self.names[layer]}_{name}"] for name in self.units(layer).fields]
 
     # Conditionals ------------------------------------------------------------------------------------------------
 
