@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from harmonium.random import Draw
-from harmonium.units.base import Line, Natural, Units
+from harmonium.units.base import Line, Loops, Natural, Units
 
 __all__ = ["Mixed"]
 
@@ -32,6 +32,8 @@ class Mixed(Units):
     >>> hm.Mixed([hm.Bernoulli(2), hm.Categorical(1, 3), hm.Gaussian(4)]).size
     9
     """
+
+    loops = Loops(None, None, None)  # every part has its own
 
     def __init__(self, parts: Sequence[Units]) -> None:
         parts = list(parts)
