@@ -63,7 +63,7 @@ def filters(model: RBM, count: int = 100) -> Figure:
     which = f"all {total}" if len(shown) == total else f"{len(shown)} of {total}"
     title = f"Weights of {which} hidden units, largest norm first"
     shape = model.visible.shape
-    if len(shape) == 2:
+    if len(shape) == 2 and shown.shape[1] == shape[0] * shape[1]:
         figure, (axes,) = _figure(7.2, 6.6)
         image = _mosaic(axes, shown.reshape(-1, *shape), colours)
         axes.set_xlabel(f"each image: the {shape[0]} x {shape[1]} weights of one hidden unit")

@@ -12,6 +12,7 @@ import harmonium as hm
 from harmonium import kernels
 from harmonium.models.colouring import colour_classes
 from harmonium.paths.exact import exact_log_marginal, exact_log_partition
+from harmonium.paths.path import Path
 from harmonium.testing import check_model
 
 RING = [[0, 1], [1, 2], [2, 3], [3, 4], [4, 0]]
@@ -102,6 +103,40 @@ def test_fused_and_portable_walks_draw_the_same(monkeypatch: pytest.MonkeyPatch)
     assert torch.equal(fused, portable)
     assert torch.equal(fused[:, :7], v[:, :7])
     assert not torch.equal(fused[:, 7:], v[:, 7:])
+
+
+def test_walks_over_several_blocks_of_units_follow_the_portable_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """150 units are three blocks, between which the inputs follow by products."""
+    machine = hm.BoltzmannMachine(150, seed=1)
+    with torch.no_grad():
+        machine.couplings["visible_visible"].mul_(20)
+        machine.visible.bias.fill_(0.1)
+    v = (torch.rand(40, 150, generator=torch.Generator().manual_seed(0)) < 0.5).float()
+    fused = machine.sweep((v,), hm.Stream(3), 1)[0]
+    monkeypatch.setattr(kernels, "is_fused", lambda x: False)
+    portable = machine.sweep((v,), hm.Stream(3), 1)[0]
+    assert fused is not None and portable is not None
+    assert int((fused != portable).sum()) <= 2  # of 6,000 draws; a comparison may fall within rounding
+
+
+def test_a_step_of_a_path_is_reversible() -> None:
+    """At equilibrium as many chains go from i to j as from j to i: 400,000 chains, 5 standard errors.  There and there
+    again, instead of there and back, is off by more than 20."""
+    machine = hm.BoltzmannMachine(3)
+    with torch.no_grad():
+        machine.couplings["visible_visible"].copy_(torch.tensor([[0.0, 3, -2], [3, 0, 2.5], [-2, 2.5, 0]]))
+        machine.visible.bias.copy_(torch.tensor([-1.0, -2.0, 0.5]))
+        states = machine.visible.states(torch.arange(8))
+        p = torch.softmax(machine.log_weight((states,)), 0)
+    start = torch.multinomial(p, 400_000, True, generator=torch.Generator().manual_seed(0))
+    path = Path(machine)
+    one = torch.ones(len(start))
+    after = path.step((states[start],), {}, one, hm.Stream(1).advance())[0]
+    assert after is not None
+    end = (after.long() * torch.tensor([1, 2, 4])).sum(-1)
+    flow = torch.bincount(8 * start + end, minlength=64).view(8, 8).double()
+    z = (flow - flow.T) / (flow + flow.T).clamp(min=1).sqrt()
+    assert float(z.abs().max()) < 5
 
 
 def test_clamped_units_condition_the_others() -> None:
@@ -218,3 +253,23 @@ def test_colour_classes_have_no_couplings_and_cover_all() -> None:
 def test_impossible_edges(edges: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         hm.BoltzmannMachine(3, 1, edges)
+
+
+def test_layers_given_twice_are_not_tied() -> None:
+    units = hm.Bernoulli(4)
+    dbm = hm.DBM([units, units, units])
+    assert len(list(dbm.parameters())) == 5
+    assert dbm.visible is not units
+
+
+def test_sparsity_reaches_its_target_with_lateral_couplings() -> None:
+    """The penalty alone pulls the mean activity of coupled hidden units down; it excites none of them."""
+    machine = hm.BoltzmannMachine(6, 4, seed=2)
+    data = (torch.rand(200, 6, generator=torch.Generator().manual_seed(0)) < 0.5).float()
+    hm.fit(
+        machine, data, objective=hm.PCD(k=2, chains=50), penalties=[hm.Sparsity(target=0.05, cost=1.0)], epochs=60,
+        batch_size=50, learning_rate=0.2,
+    )  # fmt: skip
+    assert float(machine.infer(data).means[1].detach().mean(0).max()) < 0.15
+    W = machine.couplings["hidden_hidden"].detach()
+    assert float(W.max()) < 0.3

@@ -45,7 +45,9 @@ class ClassificationRBM(RBM):
         seed: int | Stream = 0,
     ) -> None:
         self._inputs = as_units(inputs, Bernoulli).config()
-        super().__init__(Mixed([as_units(inputs, Bernoulli), Categorical(1, classes)]), hidden, dtype=dtype, seed=seed)
+        units = as_units(inputs, Bernoulli)
+        parts = list(units.parts) if isinstance(units, Mixed) else [units]
+        super().__init__(Mixed([*parts, Categorical(1, classes)]), hidden, dtype=dtype, seed=seed)
         self.classes_count = classes
 
     @property
@@ -76,6 +78,9 @@ class ClassificationRBM(RBM):
     def predict(self, x: Array) -> Tensor:
         """The most probable class, (batch,), int64."""
         return self.class_log_prob(x).argmax(-1)
+
+    def __repr__(self) -> str:
+        return f"Classification{super().__repr__()}"
 
     def config(self) -> dict[str, Any]:
         dtype = str(self.dtype).removeprefix("torch.")

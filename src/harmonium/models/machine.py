@@ -16,6 +16,7 @@ two layers of two colours.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -76,7 +77,8 @@ class Machine(nn.Module):
     ) -> None:
         super().__init__()
         self.names = list(layers)
-        self._units_of = tuple(layer.to(dtype) for layer in layers.values())  # module lists are slow to look into
+        # Copies: layers given twice, or to two machines, are not tied.  Module lists are slow to look into.
+        self._units_of = tuple(copy.deepcopy(layer).to(dtype) for layer in layers.values())
         self.layers = nn.ModuleList(self._units_of)
         self.edges = {name: (self.names.index(a), self.names.index(b)) for name, (a, b) in couplings.items()}
         for a, b in couplings.values():

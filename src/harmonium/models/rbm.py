@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from harmonium.models.batch import Array, as_batch, as_clamp
 from harmonium.models.machine import Machine
 from harmonium.random import Stream, as_cursor, as_stream
-from harmonium.units import Bernoulli, Gaussian, Units, as_units
+from harmonium.units import Bernoulli, Units, as_units
 
 __all__ = ["RBM"]
 
@@ -162,8 +162,9 @@ class RBM(Machine):
         t = torch.as_tensor(beta, dtype=self.dtype, device=self.device)
         if not bool(torch.isfinite(t).all()) or bool((t < 0).any()):
             raise ValueError(f"beta must be finite and not negative, found {beta!r}")
-        if any(isinstance(units, Gaussian) for units in self._units()) and bool((t == 0).any()):
-            raise ValueError("beta must be positive with Gaussian units: at 0 they have no distribution")
+        flat = [units for units in self._units() if not units.normalisable(tuple(0 * eta for eta in units.natural()))]
+        if flat and bool((t == 0).any()):
+            raise ValueError(f"beta must be positive with {flat[0]!r}: at 0 such units have no distribution")
         lines = None
         if not bool((t == 1).all()):
             lines = [units.line(t.expand(v.shape[:-1])) for units in self._units()]

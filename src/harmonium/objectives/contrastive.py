@@ -64,14 +64,15 @@ class PCD(Objective):
         if model.chains is None:
             return {"chains": independent_sample(model, self.chains, stream)}
         # A trained model is trained further: its chains are nearer to it than any fresh ones.
-        index = torch.linspace(0, len(model.chains) - 1, self.chains, device=model.device).round().long()
-        return {"chains": model.chains[index].to(model.dtype)}
+        index = torch.linspace(0, model.chains.shape[-2] - 1, self.chains, device=model.device).round().long()
+        return {"chains": model.chains[..., index, :].to(model.dtype)}
 
     def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
         chains = model.sweep(model.unpack(state["chains"]), stream, self.k)
         state["chains"] = model.pack(chains)
         return Gradient(
-            Expectation(model, model.infer(batch.v), batch.weight), Expectation(model, model.average(chains))
+            Expectation(model, self.inference(model, batch.v, stream), batch.weight),
+            Expectation(model, model.average(chains)),
         )
 
 

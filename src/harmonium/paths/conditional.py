@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -10,7 +11,7 @@ from torch import Tensor
 from harmonium.models.batch import Array, as_batch, as_matrix
 from harmonium.models.machine import Machine
 
-__all__ = ["conditional_log_prob", "refuse_kept_hidden", "variable_log_probs"]
+__all__ = ["Received", "conditional_log_prob", "received", "refuse_kept_hidden", "variable_log_probs"]
 
 _MOST_BITS = 16
 _ROWS = 1 << 14
@@ -22,7 +23,23 @@ def refuse_kept_hidden(machine: Machine, what: str) -> None:
         raise ValueError(f"{what} needs hidden layers that can be summed out: these are coupled")
 
 
-def variable_log_probs(machine: Machine, v: Tensor, column: int) -> Tensor:
+class Received(NamedTuple):
+    """What visible states send and receive: the same for every variable, so that it is found once."""
+
+    inputs: dict[int, Tensor]
+    field: Tensor
+
+
+def received(machine: Machine, v: Tensor) -> Received:
+    """Inputs of the summed-out layers from v (batch, size), and the fields of the visible units without them."""
+    state = machine.clamped(v)
+    field = machine.visible.natural()[0].unsqueeze(-2)
+    if 0 in machine.lateral:
+        field = field + v @ machine.couplings[machine.lateral[0]]
+    return Received({layer: machine.inputs(layer, state) for layer in machine.summed}, field)
+
+
+def variable_log_probs(machine: Machine, v: Tensor, column: int, known: Received | None = None) -> Tensor:
     """log p(v_i = k | all other variables) for every state k of the variable in one column outside: (batch, states).
 
     Exact, at one change of rank one of the hidden inputs for each state.  float64, differentiable.
@@ -31,24 +48,24 @@ def variable_log_probs(machine: Machine, v: Tensor, column: int) -> Tensor:
         machine: the machine, with hidden layers that can be summed out.
         v: states inside (batch, size); those of the variable itself are not looked at, but must be finite.
         column: of the variable outside.
+        known: what `received` gives, where several variables are asked for.
     """
     units = machine.visible
     where, values = units.variable(column)
-    state = machine.clamped(v)
-    inputs = {layer: machine.inputs(layer, state) for layer in machine.summed}
+    inputs, fields = received(machine, v) if known is None else known
     rows = {b: machine.couplings[name][..., where, :] for name, (a, b) in machine.edges.items() if b in machine.summed}
-    field = units.natural()[0][..., where].unsqueeze(-2)
-    if 0 in machine.lateral:
-        field = field + v @ machine.couplings[machine.lateral[0]][..., where]
+    field, one = fields[..., where], v[..., :1, :]
     log_weights = []
     for value in values:
         change = value - v[..., where]
         moved = (change * field).sum(-1).double()
         for layer, x in inputs.items():
             moved = moved + machine.units(layer).cumulant(x + change @ rows[layer])
-        there = torch.cat((v[..., : where.start], value.expand_as(change), v[..., where.stop :]), -1)
+        there = torch.cat((one[..., : where.start], value.expand_as(one[..., where]), one[..., where.stop :]), -1)
         measure = units.log_measure(there)
-        log_weights.append(moved if measure is None else moved + measure.sum(-1, dtype=torch.float64))
+        if measure is not None:  # of the variable alone: the others' is the same for all its states
+            moved = moved + measure[..., where].sum(-1, dtype=torch.float64)
+        log_weights.append(moved)
     return torch.log_softmax(torch.stack(log_weights, -1), -1)
 
 
@@ -79,8 +96,6 @@ def conditional_log_prob(machine: Machine, v: Array, given: Array) -> Tensor:
     if mask.shape != (units.columns,):
         raise ValueError(f"given has shape {tuple(mask.shape)}; expected ({units.columns},), one entry per variable")
     free = [column for column in range(units.columns) if not bool(mask[column])]
-    if not units.finite:
-        raise ValueError(f"conditional_log_prob enumerates the variables that are not given: {units!r} are not finite")
     variables = [units.variable(column) for column in free]
     bits = sum(math.log2(len(values)) for _, values in variables)
     if bits > _MOST_BITS:

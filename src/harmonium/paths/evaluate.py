@@ -26,7 +26,7 @@ class Evaluation:
     Attributes:
         mean: the estimate (exact where ``method`` is "exact"; of deep models by importance sampling, see `evaluate`).
         stderr: standard error of the mean over cases (not of log Z).
-        lower: with the upper bound of log Z; minus infinity where there is none.
+        lower: with the upper bound of log Z; minus infinity where there is none, or where the bounds cross.
         upper: with the lower bound of log Z.
         method: how log Z was found: "exact" or "ais"; "importance, exact" or "importance, ais" of
             deep models.
@@ -54,8 +54,9 @@ class Evaluation:
             return f"log-likelihood {head}, exact"
         flag = "" if self.trusted else "; NOT trusted"
         bound = "" if self.bound is None else f"; variational bound {self.bound:.2f}"
+        of = "bracket" if self.bound is None else "bracket of log Z"
         bracket = f"[{self.lower:.2f}, {self.upper:.2f}] by {self.method}"
-        return f"log-likelihood {head}, bracket {bracket}{bound}{flag}: {self.why}"
+        return f"log-likelihood {head}, {of} {bracket}{bound}{flag}: {self.why}"
 
 
 @torch.no_grad()
@@ -124,9 +125,8 @@ def evaluate(
     n = len(cases)
     mean = total / n
     stderr = math.sqrt(max(0.0, square / n - mean**2) / max(1, n - 1))
-    # Bounds of log Z that cross are not to be trusted; the worse end stays the cautious one.
-    highest, lowest = max(z.lower, z.upper), min(z.lower, z.upper)
-    lower, upper = mean + z.value - highest, mean + z.value - lowest
+    highest = z.upper if z.lower <= z.upper else math.inf  # bounds that cross bound nothing
+    lower, upper = mean + z.value - highest, mean + z.value - z.lower
     if deep:
         least = bound / n - highest + cases.log_jacobian
         method = f"importance, {z.method}"

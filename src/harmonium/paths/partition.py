@@ -32,7 +32,7 @@ class LogPartition:
     Attributes:
         value: the estimate (exact where ``method`` is "exact"; Bennett's from both directions; else the forward one).
         lower: forward log-mean-weight minus 3 standard errors.
-        upper: reverse log-mean-weight plus 3 standard errors, infinite without equilibrated chains.
+        upper: reverse log-mean-weight plus 3 standard errors; infinite without chains that pass the lag test.
         ess: effective number of annealed chains, the smaller of both directions.
         method: "exact" or "ais".
         trusted: whether the bracket may be believed.
@@ -111,7 +111,7 @@ def log_partition(
         up = log_mean_weight(anneal(path, t, state, stream.child("anneal")).log_weights)
         why = (
             "no equilibrated chains to start the reverse direction from, so there is no upper bound: train with PCD, "
-            "or pass chains_from=harmonium.sample(...)"
+            + ("or pass chains_from=harmonium.sample(...)" if machine.kept == [0] else "which leaves its chains behind")
         )
         value = origin + up.value
         return LogPartition(value, value - 3 * up.stderr, math.inf, up.ess, "ais", False, why)
@@ -131,6 +131,8 @@ def log_partition(
     upper = origin - down.value + 3 * down.stderr
     value = origin + bennett(forward, reverse)
     doubts = _doubts(machine, base, lag.passed, min(up.ess, down.ess), lower, upper)
+    if not lag.passed:
+        upper = math.inf  # chains that are not the model's bound nothing
     why = "; ".join([lag.why, *doubts])
     return LogPartition(value, lower, upper, min(up.ess, down.ess), "ais", lag.passed and not doubts, why)
 

@@ -37,7 +37,13 @@ class Path:
                 f"base has {len(base)} entries; expected natural parameters for {', '.join(machine.names)}"
             )
         # Rounded once: what is summed exactly must be what is drawn from.
-        base = [tuple(eta.to(machine.device, machine.dtype) for eta in natural) for natural in base]
+        base = [
+            tuple(
+                eta.to(machine.device, machine.dtype).expand_as(own)
+                for eta, own in zip(natural, machine.units(layer).natural(), strict=True)
+            )
+            for layer, natural in enumerate(base)
+        ]
         for layer, eta in enumerate(base):
             if not machine.units(layer).normalisable(eta):
                 raise ValueError(
@@ -61,7 +67,8 @@ class Path:
         state: list[Tensor | None] = [None] * len(self._lines)
         for layer in self.kept:
             units = machine.units(layer)
-            x = units.natural()[0].new_zeros((chains, units.size))
+            own = units.natural()[0]
+            x = own.new_zeros((*own.shape[:-1], chains, units.size))
             state[layer] = units.sample_(x, draw.at(layer), self._lines[layer]._replace(t=zero))
         return tuple(state)
 

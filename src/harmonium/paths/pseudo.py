@@ -7,7 +7,7 @@ from torch import Tensor
 
 from harmonium.models.batch import Array, as_batch
 from harmonium.models.machine import Machine
-from harmonium.paths.conditional import refuse_kept_hidden, variable_log_probs
+from harmonium.paths.conditional import received, refuse_kept_hidden, variable_log_probs
 
 __all__ = ["pseudo_log_likelihood"]
 
@@ -32,8 +32,9 @@ def pseudo_log_likelihood(machine: Machine, v: Array) -> Tensor:
         raise ValueError(f"the pseudo-likelihood needs visible units with finitely many states, found {units!r}")
     v = as_batch(v, machine, "v", domain=True)
     total = torch.zeros(v.shape[:-1], dtype=torch.float64, device=v.device)
+    known = received(machine, v)
     for column in range(units.columns):
         where, values = units.variable(column)
         here = (v[..., where].unsqueeze(-2) == values).all(-1)
-        total += torch.where(here, variable_log_probs(machine, v, column), 0.0).sum(-1)
+        total += torch.where(here, variable_log_probs(machine, v, column, known), 0.0).sum(-1)
     return total

@@ -71,8 +71,8 @@ def up_down(
     if not 0 <= momentum < 1:
         raise ValueError(f"momentum must be from 0 to below 1, found {momentum!r}")
     cases, schedule = as_cases(data), as_schedule(learning_rate)
-    if cases.shape[1] != dbn.visible.size:
-        raise ValueError(f"data has {cases.shape[1]} columns; the model has {dbn.visible.size} visible units")
+    if cases.shape[1] != dbn.visible.columns:
+        raise ValueError(f"data has {cases.shape[1]} columns; the model has {dbn.visible.columns} visible units")
     root = as_stream(seed).child("up_down")
     stream = root.child("states")
     dbn.untie()
@@ -86,6 +86,7 @@ def up_down(
             wake = sleep = 0.0
             for batch, index in enumerate(torch.split(order, batch_size)):
                 v = cases.rows(index, epoch=epoch, dtype=dbn.dtype, device=dbn.device)
+                v = dbn.visible.encode(v, "data")
                 dbn.visible.check(v, "data")
                 for group in optimizer.param_groups:
                     group["lr"] = schedule((epoch * batches + batch) / (epochs * batches))

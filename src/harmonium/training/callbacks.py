@@ -71,6 +71,7 @@ class EarlyStopping(Callback):
     patience: int | None = 10
     best: float = field(default=-math.inf, repr=False)
     best_epoch: int = field(default=0, repr=False)
+    tried: bool = field(default=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.patience is not None and (isinstance(self.patience, bool) or self.patience < 1):
@@ -78,7 +79,7 @@ class EarlyStopping(Callback):
 
     def on_begin(self, training: Training) -> None:
         if training.position.update == 0:  # an object that has served an earlier training starts anew
-            self.best, self.best_epoch = -math.inf, 0
+            self.best, self.best_epoch, self.tried = -math.inf, 0, False
         known = {"epoch", "update", "seconds", "learning_rate"}
         for callback in training.callbacks:
             columns = callback.columns(training)
@@ -93,24 +94,25 @@ class EarlyStopping(Callback):
             )
 
     def on_epoch(self, training: Training, row: Row) -> None:
-        value = row.get(self.metric)
-        if value is None:
-            if training.position.epoch == training.plan.epochs and math.isinf(self.best):
+        if self.metric not in row:
+            if training.position.epoch == training.plan.epochs and math.isinf(self.best) and not self.tried:
                 raise ValueError(
                     f"EarlyStopping(metric={self.metric!r}): no epoch measured it; the last row has {', '.join(row)}"
                 )
             return
-        if value > self.best:
+        self.tried = True
+        value = row[self.metric]  # None: measured, and found to have no value, such as a bound of chains that drift
+        if value is not None and value > self.best:
             self.best, self.best_epoch = value, row["epoch"]
             training.keep_best(row)
         elif self.patience is not None and row["epoch"] - self.best_epoch >= self.patience:
             training.stop = f"no better {self.metric} since epoch {self.best_epoch}"
 
     def state(self) -> dict[str, Any]:
-        return {"best": self.best, "best_epoch": self.best_epoch}
+        return {"best": self.best, "best_epoch": self.best_epoch, "tried": self.tried}
 
     def restore(self, state: dict[str, Any]) -> None:
-        self.best, self.best_epoch = state["best"], state["best_epoch"]
+        self.best, self.best_epoch, self.tried = state["best"], state["best_epoch"], state["tried"]
 
     def config(self) -> dict[str, Any]:
         return {"type": "EarlyStopping", "metric": self.metric, "patience": self.patience}

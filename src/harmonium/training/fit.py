@@ -11,7 +11,7 @@ from torch import Tensor
 
 from harmonium.data import Cases, as_cases
 from harmonium.models.batch import Array, as_weights
-from harmonium.models.machine import Machine
+from harmonium.models.machine import Machine, owners
 from harmonium.objectives import PCD, Objective
 from harmonium.paths.impute import check_observed
 from harmonium.random import Stream, as_stream
@@ -185,7 +185,7 @@ def _moments(model: Machine, cases: Cases, weight: Tensor | None, name: str, mis
         square += w @ (centred * centred)
         mass += w @ observed.double() if missing else w.sum()
     if bool((mass == 0).any()):
-        column = int((mass == 0).nonzero()[0]) * model.visible.columns // model.visible.size
+        column = int(owners(model.visible)[(mass == 0).nonzero()[0]])
         raise ValueError(f"{name} has no observed value in column {column}: drop it")
     assert shift is not None
     mean = total / mass

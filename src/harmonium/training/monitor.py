@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from harmonium.models.machine import Machine
 from harmonium.models.meanfield import variational_bound
 from harmonium.paths.partition import log_partition
 from harmonium.paths.pseudo import pseudo_log_likelihood
@@ -48,9 +49,11 @@ class Monitor(Callback):
         if training.validation is None:
             return
         valid, train = (_subset(split, self.cases, training) for split in (training.validation, training.cases))
-        gap = variational_bound(model, train).mean() - variational_bound(model, valid).mean()
-        row["free_energy_gap"] = float(gap)
-        if model.visible.finite and model.kept == [0]:
+        train = train[~torch.isnan(train).any(-1)]
+        if len(train):
+            gap = variational_bound(model, train).mean() - variational_bound(model, valid).mean()
+            row["free_energy_gap"] = float(gap)
+        if _pseudo(model):
             row["pseudo_log_likelihood"] = float(pseudo_log_likelihood(model, valid).mean())
 
     def columns(self, training: Training) -> set[str] | None:
@@ -58,9 +61,7 @@ class Monitor(Callback):
             return None
         if training.validation is None:
             return set()
-        return {"free_energy_gap"} | (
-            {"pseudo_log_likelihood"} if training.model.visible.finite and training.model.kept == [0] else set()
-        )
+        return {"free_energy_gap"} | ({"pseudo_log_likelihood"} if _pseudo(training.model) else set())
 
     def config(self) -> dict[str, Any]:
         return {"type": "Monitor", "every": self.every, "cases": self.cases}
@@ -107,9 +108,10 @@ class Likelihood(Callback):
         total = sum(float(variational_bound(model, model.visible.encode(v)).sum()) for _, v in chunks)
         mean = total / len(training.validation) + training.validation.log_jacobian
         row["log_likelihood"] = mean - z.value
-        # Bounds of log Z that cross say that chains mix badly: the worse end stays the cautious one.
-        row["log_likelihood_lower"] = mean - max(z.lower, z.upper) if z.upper < float("inf") else None
-        row["log_likelihood_upper"] = mean - min(z.lower, z.upper)
+        # Bounds of log Z that cross bound nothing: by them, the model whose chains mix worst would be the best.
+        row["log_likelihood_lower"] = mean - z.upper if z.lower <= z.upper < float("inf") else None
+        # What is a bound already has no upper end.
+        row["log_likelihood_upper"] = None if model.hidden_couplings else mean - z.lower
 
     def columns(self, training: Training) -> set[str] | None:
         if type(self).on_measure is not Likelihood.on_measure:
@@ -125,6 +127,11 @@ def _positive(monitor: Monitor | Likelihood) -> None:
     for name, value in vars(monitor).items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(f"{type(monitor).__name__}({name}=...) must be a positive integer, found {value!r}")
+
+
+def _pseudo(model: Machine) -> bool:
+    """Whether the pseudo-likelihood exists and is cheap enough to be measured often."""
+    return model.visible.finite and model.kept == [0] and sum(model.visible.radices()) <= 5000
 
 
 def _subset(cases: Cases, count: int, training: Training) -> torch.Tensor:

@@ -95,7 +95,7 @@ class Sparsity(Penalty):
             assert grad is not None
             # The derivative of a hidden unit's input is the state at the coupling's other end.
             for here, other, flip in ((b, a, False), (a, b, True)):
-                if here and (here != other or not flip):
+                if here:
                     outer = means[other].unsqueeze(-1) * force[here].unsqueeze(-2)
                     grad.add_(outer.mT if flip else outer)
             model.mask_(name, grad)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -36,7 +37,7 @@ class Mixed(Units):
     loops = Loops(None, None, None)  # every part has its own
 
     def __init__(self, parts: Sequence[Units]) -> None:
-        parts = list(parts)
+        parts = copy.deepcopy(list(parts))
         if not parts:
             raise ValueError("Mixed needs at least one layer")
         for part in parts:
