@@ -11,6 +11,7 @@ import torch
 import harmonium as hm
 from harmonium import kernels
 from harmonium.models.colouring import colour_classes
+from harmonium.objectives import Gradient
 from harmonium.paths.exact import exact_log_marginal, exact_log_partition
 from harmonium.paths.path import Path
 from harmonium.testing import check_model
@@ -262,14 +263,18 @@ def test_layers_given_twice_are_not_tied() -> None:
     assert dbm.visible is not units
 
 
-def test_sparsity_reaches_its_target_with_lateral_couplings() -> None:
-    """The penalty alone pulls the mean activity of coupled hidden units down; it excites none of them."""
-    machine = hm.BoltzmannMachine(6, 4, seed=2)
-    data = (torch.rand(200, 6, generator=torch.Generator().manual_seed(0)) < 0.5).float()
-    hm.fit(
-        machine, data, objective=hm.PCD(k=2, chains=50), penalties=[hm.Sparsity(target=0.05, cost=1.0)], epochs=60,
-        batch_size=50, learning_rate=0.2,
-    )  # fmt: skip
-    assert float(machine.infer(data).means[1].detach().mean(0).max()) < 0.15
-    W = machine.couplings["hidden_hidden"].detach()
-    assert float(W.max()) < 0.3
+def test_sparsity_pushes_both_ends_of_a_lateral_coupling() -> None:
+    """A coupling feeds m_j into unit i and m_i into unit j: its force is f_i m_j + m_i f_j, f = q - target."""
+    machine = hm.BoltzmannMachine(2, 3)
+    penalty = hm.Sparsity(target=0.1, cost=1.0, decay=0.0)
+    m = {"visible_bias": torch.tensor([0.4, 0.7]), "hidden_bias": torch.tensor([0.2, 0.5, 0.9])}
+    for parameter in machine.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    with torch.no_grad():
+        penalty.apply(machine, Gradient(m, m), penalty.begin(machine))
+    f = m["hidden_bias"] - 0.1
+    lateral = f.unsqueeze(-1) * m["hidden_bias"] + m["hidden_bias"].unsqueeze(-1) * f
+    grads = {name: parameter.grad for name, parameter in machine.parameters_by_name().items()}
+    torch.testing.assert_close(grads["hidden_hidden"], lateral.fill_diagonal_(0))
+    torch.testing.assert_close(grads["weights"], m["visible_bias"].unsqueeze(-1) * f)
+    torch.testing.assert_close(grads["hidden_bias"], f)

@@ -8,6 +8,18 @@ from .dataset import Dataset, Labels
 from .download import download
 from .load import load
 from .named import names
+from .similarity import neighbours
 from .summary import Summary
 
-__all__ = ["Cases", "Dataset", "Labels", "Summary", "as_cases", "download", "from_source", "load", "names"]
+__all__ = [
+    "Cases",
+    "Dataset",
+    "Labels",
+    "Summary",
+    "as_cases",
+    "download",
+    "from_source",
+    "load",
+    "names",
+    "neighbours",
+]

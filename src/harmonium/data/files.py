@@ -1,4 +1,4 @@
-"""Reading files: .npz, .npy, .csv, IDX, and folders of IDX files."""
+"""Reading files: .npz, .npy, .csv, .fasta, IDX, and folders of IDX files."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import numpy as np
 from scipy import sparse
 
 from .csvfile import read_csv
+from .fasta import read_fasta
 from .idx import is_idx, read_idx_file, read_idx_folder
 from .raw import Array, Raw
 
 __all__ = ["FORMATS", "read_path"]
 
-FORMATS = ".npz, .npy, .csv, .tsv, an IDX file (gzipped or not), or a folder with MNIST's four IDX files"
+FORMATS = ".npz, .npy, .csv, .tsv, .fasta, an IDX file (gzipped or not), or a folder with MNIST's four IDX files"
 
 _SPLITS = ("train", "valid", "test")
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError, NotImplementedError)
@@ -42,6 +43,8 @@ def read_path(path: Path) -> Raw:
             return _read_npy(path)
         case ".csv" | ".tsv":
             return read_csv(path)
+        case ".fasta" | ".fa" | ".a2m" | ".a3m":
+            return read_fasta(path)
     if is_idx(path):
         return read_idx_file(path)
     raise ValueError(f"{path} is of no format that can be read: give {FORMATS}")

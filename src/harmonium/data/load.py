@@ -48,7 +48,8 @@ def load(
     shifter are complete sets: they have no valid and no test split unless you ask for one.
 
     Paths: .npz with ``train`` and as you like ``valid``, ``test``, ``y_train``, ``y_valid``, ``y_test`` (or one array,
-    or what SciPy's ``save_npz`` writes); .npy (memory-mapped); .csv (numbers); IDX, gzipped or not; a folder with
+    or what SciPy's ``save_npz`` writes); .npy (memory-mapped); .csv (numbers); .fasta
+    (aligned proteins, as codes for `harmonium.Categorical` with 21 states); IDX, gzipped or not; a folder with
     MNIST's four files.
 
     Args:

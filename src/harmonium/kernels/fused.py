@@ -128,10 +128,10 @@ def sampler(draw: Scalar) -> Scalar:
 def walker(draw: Scalar) -> Scalar:
     """A loop that draws a block of units one after the other, each given the new states of those before it.
 
-    x (rows, units) is what they receive at the states s (rows, units), both only read outside the block's ``columns``.
-    It writes new states into s and their changes into ``changes`` (rows, columns), and brings the inputs up to date
-    within the block alone: the rest is a matrix product.  All rows are drawn at once, so a unit is a vector.  ``held``
-    (rows or 1, units) marks units that are left alone; ``words`` (rows, units) are random.
+    A unit is a row here, so that all chains are drawn at once and every access is to neighbours in memory: x
+    (block, chains) is what the block's ``columns`` receive at the present states, and is consumed; s (units, chains)
+    are the states, of which those of the block are drawn anew.  ``held`` (chains or 1, units) marks units that are
+    left alone; ``words`` (chains, units) are random.
     """
     stamp = _stamp(draw)
 
@@ -141,6 +141,7 @@ def walker(draw: Scalar) -> Scalar:
             field = t[r] * (x[r] + slope[0][j]) + start[0][j]
             change[r] = draw((field, *_rest(t[r], slope[1:], start[1:], j)), known, words[r])
             change[r] = free[r] * (change[r] - s[r])
+            s[r] += change[r]
 
     @register_jitable(**OPTIONS)
     def send(x, change, weight):
@@ -148,31 +149,25 @@ def walker(draw: Scalar) -> Scalar:
             x[r] += weight * change[r]
 
     @compiled
-    def walk(x, s, changes, weights, columns, held, words, t, slope, start, known):
+    def walk(x, s, weights, columns, held, words, t, slope, start, known):
         _ = stamp
-        rows, block = x.shape[0], columns.shape[0]
-        inputs = np.empty((block, rows), x.dtype)
-        change = np.empty(rows, x.dtype)
-        old = np.empty(rows, x.dtype)
-        free = np.empty(rows, x.dtype)
-        word = np.empty(rows, np.uint32)
-        for r in range(rows):
+        block, chains = x.shape
+        change = np.empty(chains, x.dtype)
+        free = np.empty(chains, x.dtype)
+        word = np.empty((block, chains), np.uint32)
+        for r in range(chains):
             for k in range(block):
-                inputs[k, r] = x[r, columns[k]]
+                word[k, r] = words[r, columns[k]]
+        each = held.shape[0] > 1
         for k in range(block):
             j = columns[k]
-            for r in range(rows):
-                old[r] = s[r, j]
-                word[r] = words[r, j]
-                free[r] = not held[r % held.shape[0], j]
-            unit(inputs[k], old, change, free, t, _of_model(slope, 0), _of_model(start, 0), known, word, j)
-            for r in range(rows):
-                changes[r, k] = change[r]
-                s[r, j] = old[r] + change[r]
+            for r in range(chains):
+                free[r] = not held[r * each, j]
+            unit(x[k], s[j], change, free, t, _of_model(slope, 0), _of_model(start, 0), known, word[k], j)
             for i in range(k + 1, block):
                 weight = weights[j, columns[i]]
                 if weight != 0:
-                    send(inputs[i], change, weight)
+                    send(x[i], change, weight)
 
     return walk
 

@@ -179,14 +179,17 @@ class Machine(nn.Module):
         """What the other layers send to ``layer``: the sum of s_i . W over its couplings, (..., batch, n)."""
         return self.gather(layer, self.senders(layer), state)
 
-    def senders(self, layer: int, lasting: bool = False) -> list[tuple[int, Tensor]]:
+    def senders(self, layer: int, lasting: bool = False, lateral: bool = True) -> list[tuple[int, Tensor]]:
         """Neighbours of a layer, each with the matrix that turns its states into inputs.
 
+        A layer coupled to itself is among its neighbours; without ``lateral`` it is left out, as `draw_layer` wants it.
         ``lasting`` says that the matrices serve many products before the couplings change, so that one worth turning
         over in memory is: they are then copies.
         """
         senders: list[tuple[int, Tensor]] = []
         for name, (a, b) in self.edges.items():
+            if a == b and not lateral:
+                continue
             if layer == b:
                 senders.append((a, self.couplings[name]))
             elif layer == a:
@@ -209,9 +212,12 @@ class Machine(nn.Module):
                 total = sent if total is None else total.add_(sent)
             elif not partial:
                 raise ValueError(f"layer {self.names[other]!r} is not set, and {self.names[layer]!r} needs it")
-        if total is None:
+        if total is not None:
+            return total
+        own = state[layer]
+        if senders or own is None:
             raise ValueError(f"no neighbour of layer {self.names[layer]!r} is set")
-        return total
+        return torch.zeros_like(own)  # a layer that is coupled to itself alone
 
     def draw_layer(
         self,
@@ -224,7 +230,7 @@ class Machine(nn.Module):
         held: Tensor | None = None,
         reverse: bool = False,
     ) -> Tensor:
-        """New states of one layer given its inputs x (consumed), and its own states s where it is lateral.
+        """New states of one layer given what the others send, x (consumed), and its own states s where it is lateral.
 
         Lateral units are drawn one after the other, each given the new states of those before it; ``reverse`` takes
         them in the opposite order.  ``held`` marks units that stay as they are in s.
@@ -258,7 +264,7 @@ class Machine(nn.Module):
         lines = lines or [units.line() for units in self._units()]
         # Looked up once: a small machine's sweep would otherwise be look-ups more than products.
         lasting = steps >= 4
-        plan = [(layer, self.senders(layer, lasting), lines[layer]) for layer in order]
+        plan = [(layer, self.senders(layer, lasting, lateral=False), lines[layer]) for layer in order]
         current = list(state)
         if clamp is not None and current[0] is not None:
             current[0] = torch.where(clamp[0], clamp[1], current[0])

@@ -52,7 +52,7 @@ class Path:
         nothing = torch.zeros((), dtype=machine.dtype, device=machine.device)
         with torch.no_grad():
             self._lines = [machine.units(layer).line(nothing, eta) for layer, eta in enumerate(base)]
-        self._senders = [machine.senders(layer, lasting=True) for layer in range(len(base))]
+        self._senders = [machine.senders(layer, lasting=True, lateral=False) for layer in range(len(base))]
         self.summed, self.kept = machine.summed, machine.kept
 
     def lines(self, t: Tensor) -> list[Line]:

@@ -294,7 +294,7 @@ class Units(nn.Module, ABC):
         """Draw units that are coupled among themselves, class after class, into the memory of s.
 
         Args:
-            x: inputs (..., batch, n), the lateral ones at s included; consumed.
+            x: inputs from other layers, (..., batch, n).
             s: states (..., batch, n).
             weights: the lateral coupling (n, n), symmetric, without a diagonal.
             classes: columns without couplings among them, in the order in which they are drawn.
@@ -302,17 +302,17 @@ class Units(nn.Module, ABC):
             line: where the rows stand.
             held: units that stay as they are, bool, broadcast to s.
         """
-        if self.loops.walk is not None and kernels.is_fused(x) and weights.dim() == 2 and s.is_contiguous():
-            x, W = x.contiguous().view(-1, self.size), weights.detach()
+        if self.loops.walk is not None and kernels.is_fused(x) and weights.dim() == 2:
+            W, own = weights.detach(), s.reshape(-1, self.size).T.contiguous()
+            received, chains = x.reshape(-1, self.size).T.contiguous(), own.shape[1]
             mask = np.zeros((1, self.size), np.bool_) if held is None else held.reshape(-1, self.size).numpy()
-            arrays, words = self._line_arrays(x, line), kernels.words(draw, len(x), self.size)
+            arrays, words = self._line_arrays(x, line), kernels.words(draw, chains, self.size)
             for columns in torch.cat(list(classes)).split(_BLOCK):
-                changes = x.new_empty(len(x), len(columns))
-                self.loops.walk(
-                    x.numpy(), _rows(s), changes.numpy(), W.numpy(), columns.numpy(), mask, words, *arrays
-                )  # fmt: skip
-                x.addmm_(changes, W[columns])
-            return s
+                # What a block receives is multiplied out when its turn comes: one product per sweep in all.
+                inputs = torch.addmm(_rows_at(received, columns), _rows_at(W, columns), own)
+                self.loops.walk(inputs.numpy(), own.numpy(), W.numpy(), columns.numpy(), mask, words, *arrays)
+            return s.copy_(own.T.reshape(s.shape))
+        x = x + s @ weights
         for columns in classes:
             turn = torch.zeros(self.size, dtype=torch.bool, device=s.device)
             turn[columns.to(s.device)] = True
@@ -457,6 +457,13 @@ class Units(nn.Module, ABC):
 
 def _rows(x: Tensor) -> Any:
     return (x.detach() if x.dim() == 2 else x.detach().reshape(-1, x.shape[-1])).numpy()
+
+
+def _rows_at(W: Tensor, columns: Tensor) -> Tensor:
+    """W[columns], as a view where they follow each other."""
+    first, last = int(columns[0]), int(columns[-1])
+    run = last - first == len(columns) - 1 and bool((columns.diff() == 1).all())
+    return W[first : last + 1] if run else W[columns]
 
 
 def as_units(units: Units | int | tuple[int, ...], default: type[Units]) -> Units:

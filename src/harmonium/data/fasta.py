@@ -1,0 +1,60 @@
+"""Reading protein alignments: FASTA, also as A2M and A3M write it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from .raw import Array, Raw
+
+__all__ = ["AMINO_ACIDS", "read_fasta"]
+
+AMINO_ACIDS = "-ACDEFGHIKLMNPQRSTVWY"
+"""What the codes 0 ... 20 stand for; 0 is the gap."""
+
+_UNKNOWN, _INSERTED, _REFUSED = 0, 254, 255
+
+
+def _table() -> Array:
+    """Code of every byte: letters that name no single amino acid (B, J, O, U, X, Z) are as unknown as a gap."""
+    table = np.full(256, _REFUSED, np.uint8)
+    table[ord("A") : ord("Z") + 1] = _UNKNOWN
+    table[ord("a") : ord("z") + 1] = table[ord(".")] = _INSERTED
+    for code, letter in enumerate(AMINO_ACIDS):
+        table[ord(letter)] = code
+    return table
+
+
+def read_fasta(path: Path) -> Raw:
+    """The aligned sequences of a FASTA file as codes, (sequences, sites) uint8 in 0 ... 20 (see `AMINO_ACIDS`).
+
+    Each sequence follows a line that starts with ">".  Capital letters and "-" are the columns of the alignment; lower
+    case letters and "." are insertions, which are dropped (so that A2M and A3M files give their match columns).
+    Capital letters that name no single amino acid become gaps.
+
+    Raises:
+        ValueError: sequences of different length, none at all, or other characters.
+    """
+    text = path.read_bytes()
+    if not text.lstrip().startswith(b">"):
+        raise ValueError(f'{path} does not start with ">", as FASTA does: give an alignment in FASTA')
+    table = _table()
+    rows: list[Array] = []
+    for number, record in enumerate(text.lstrip()[1:].split(b"\n>"), start=1):
+        header, _, body = record.partition(b"\n")
+        letters = np.frombuffer(b"".join(body.split()), np.uint8)
+        codes = table[letters]
+        where = f"{path}, sequence {number} ({header.decode('utf-8', 'replace').strip()})"
+        if (codes == _REFUSED).any():
+            found = chr(letters[codes == _REFUSED][0])
+            raise ValueError(f"{where} holds {found!r}: sequences are letters, '-' for a gap, '.' for an insertion's")
+        codes = codes[codes != _INSERTED]
+        if rows and len(codes) != len(rows[0]):
+            raise ValueError(
+                f"{where} has {len(codes)} aligned sites, the first has {len(rows[0])}: align the sequences first"
+            )
+        rows.append(codes)
+    if not len(rows[0]):
+        raise ValueError(f"{path}, sequence 1 has no aligned sites: capital letters and '-' are its columns")
+    return Raw({"train": np.stack(rows)})
