@@ -120,7 +120,7 @@ def test_evaluation_by_importance_sampling(model: hm.DBM) -> None:
     [
         ([4, 3], "at least three layers"),
         (4, "at least three layers"),
-        ([hm.Gaussian(4), hm.Gaussian(3), 2], "both Gaussian"),
+        ([hm.Gaussian(4), hm.Gaussian(3), 2], "finitely many states"),
     ],
 )
 def test_impossible_stacks(layers: object, message: str) -> None:
