@@ -30,6 +30,7 @@ HIDDEN, BATCH, CHAINS, RATE = 500, 100, 100, 0.05
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=6.0, help="training time, measured and kept")
+    parser.add_argument("--epochs", type=int, help="train that long instead, on a machine too busy for a clock")
     parser.add_argument("--out", type=Path, required=True, help="run folder")
     parser.add_argument("--dynamic", action="store_true", help="train on the grey images, binarised anew every epoch")
     parser.add_argument("--weight-decay", type=float, default=None, help="default: 1e-3 fixed, 5e-4 dynamic")
@@ -54,7 +55,7 @@ def main() -> None:
     else:
         model = hm.RBM(hm.Bernoulli((28, 28)), HIDDEN)
         seconds = seconds_per_update(train)
-        epochs = max(4, int(0.95 * options.minutes * 60 / (seconds * -(-len(train) // BATCH))))
+        epochs = options.epochs or max(4, int(0.95 * options.minutes * 60 / (seconds * -(-len(train) // BATCH))))
         print(f"{seconds * 1e3:.2f} ms per update: {epochs} epochs in {options.minutes:g} minutes", flush=True)
         history = hm.fit(
             model,

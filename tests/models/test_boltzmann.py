@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -23,11 +25,22 @@ MACHINES = {
     "semi-restricted": lambda dtype=torch.float32: hm.BoltzmannMachine(4, 2, edges=SEMI, dtype=dtype),
     "coupled hidden units": lambda dtype=torch.float32: hm.BoltzmannMachine(4, 2, edges=FULL, dtype=dtype),
 }
+OTHER_UNITS = [
+    lambda: hm.BoltzmannMachine(hm.Spin(5)),
+    lambda: hm.BoltzmannMachine(hm.Categorical(3, 3)),
+    lambda: hm.BoltzmannMachine(hm.Binomial(3, 2), hm.Spin(2)),
+    lambda: hm.BoltzmannMachine(hm.Mixed([hm.Bernoulli(2), hm.Categorical(1, 3)]), 2),
+]
 
 
 @pytest.mark.parametrize("name", MACHINES)
 def test_enumeration_gradients_and_stationarity(name: str) -> None:
     check_model(MACHINES[name]())
+
+
+@pytest.mark.parametrize("make", OTHER_UNITS, ids=lambda make: repr(make()))
+def test_every_finite_unit_type_with_lateral_couplings(make: Callable[[], hm.BoltzmannMachine]) -> None:
+    check_model(make())
 
 
 def by_hand(machine: hm.BoltzmannMachine) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -20,7 +20,20 @@ def deep(sizes: list[int], scale: float = 0.7, seed: int = 0) -> hm.DBM:
     return dbm
 
 
-@pytest.mark.parametrize("sizes", [[3, 3, 2], [3, 2, 3, 2], [hm.Gaussian(2), 3, 2]], ids=str)
+STACKS = [
+    [3, 3, 2],
+    [3, 2, 3, 2],
+    [hm.Gaussian(2), 3, 2],
+    [2, hm.Gaussian(1), 2],
+    [2, 2, hm.Gaussian(1)],
+    [hm.Categorical(2, 3), hm.Spin(2), hm.Binomial(2, 2)],
+    [hm.Spin(3), hm.Categorical(1, 3), 2],
+    [hm.Mixed([hm.Bernoulli(1), hm.Categorical(1, 3)]), hm.Binomial(2, 3), hm.Spin(2)],
+    [hm.Poisson(1), 2, 2],
+]
+
+
+@pytest.mark.parametrize("sizes", STACKS, ids=str)
 def test_enumeration_gradients_and_stationarity(sizes: list) -> None:  # type: ignore[type-arg]
     check_model(hm.DBM(sizes))
 
@@ -120,7 +133,7 @@ def test_evaluation_by_importance_sampling(model: hm.DBM) -> None:
     [
         ([4, 3], "at least three layers"),
         (4, "at least three layers"),
-        ([hm.Gaussian(4), hm.Gaussian(3), 2], "finitely many states"),
+        ([hm.Gaussian(4), hm.Gaussian(3), 2], "neither has finitely many states"),
     ],
 )
 def test_impossible_stacks(layers: object, message: str) -> None:

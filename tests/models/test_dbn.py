@@ -205,7 +205,7 @@ def test_impossible_stacks(make_rbm: Make) -> None:
         DBN.from_rbms([make_rbm(4, 3), make_rbm(3, 2, dtype=np.float32)])
     with pytest.raises(ValueError, match="empty"):
         DBN.from_rbms([])
-    with pytest.raises(ValueError, match="finitely many states"):
+    with pytest.raises(ValueError, match="neither has finitely many states"):
         DBN([hm.Gaussian(3), hm.Gaussian(2)])
     with pytest.raises(ValueError, match="n_classes"):
         DBN([3, 2]).to_classifier(1)

@@ -178,7 +178,7 @@ def test_exact_needs_a_finite_side() -> None:
     class Endless(hm.Bernoulli):
         finite = False
 
-    with pytest.raises(ValueError, match="needs a side with finitely many states"):
+    with pytest.raises(ValueError, match="neither has finitely many states"):
         exact_log_partition(hm.RBM(Endless(2), Endless(2)))
 
 

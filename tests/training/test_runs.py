@@ -129,6 +129,7 @@ def test_run_folder_contents(tmp_path: Path) -> None:
         "penalties": [{"type": "WeightDecay", "l2": 0.01, "l1": 0.0}],
         "epochs": 2,
         "batch_size": 400,
+        "missing": 0,
         "seed": [9],
     }
     assert config["fresh"] is True

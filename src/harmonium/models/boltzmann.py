@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from harmonium.models.batch import Array
-from harmonium.models.machine import Machine
+from harmonium.models.machine import Machine, owners
 from harmonium.random import Stream, as_stream
 from harmonium.units import Bernoulli, Units, as_units
 
@@ -118,7 +118,6 @@ def _blocks(layers: dict[str, Units], pairs: Tensor | None) -> dict[str, tuple[t
         rows, columns = layers[a], layers[b]
         part = mask[starts[a] : starts[a] + rows.columns, starts[b] : starts[b] + columns.columns]
         if bool(part.any()):
-            wide = part.repeat_interleave(rows.size // rows.columns, 0)
-            wide = wide.repeat_interleave(columns.size // columns.columns, 1)
+            wide = part[owners(rows)][:, owners(columns)]
             blocks["weights" if a != b else f"{a}_{a}"] = ((a, b), wide)
     return blocks

@@ -16,7 +16,7 @@ two layers of two colours.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -167,6 +167,10 @@ class Machine(nn.Module):
                 named[f"{name}_{key}"] = parameter
         return named
 
+    def fields(self, layer: int, named: Mapping[str, Tensor]) -> list[Tensor]:
+        """Of what has an entry per parameter, those parts that add up to the field of a layer, one entry per unit."""
+        return [named[f"{self.names[layer]}_{name}"] for name in self.units(layer).fields]
+
     # Conditionals ------------------------------------------------------------------------------------------------
 
     def inputs(self, layer: int, state: State) -> Tensor:
@@ -306,15 +310,20 @@ class Machine(nn.Module):
         """Columns of a packed state."""
         return sum(self.units(layer).size for layer in self.kept)
 
+    def _layers_of(self, colour: int | Sequence[int]) -> Sequence[int]:
+        return self.colours[colour] if isinstance(colour, int) else colour
+
     @torch.no_grad()
-    def average(self, state: State, colour: int = 0) -> Phase:
-        """Replace the layers of one colour by their conditional expectations given the others: exact, and with less
-        noise than a draw (Rao-Blackwell)."""
+    def average(self, state: State, colour: int | Sequence[int] = 0) -> Phase:
+        """Replace the layers of one colour, or some of them, by their conditional expectations given the others.
+
+        Exact, and with less noise than a draw (Rao-Blackwell).
+        """
         means: list[Tensor] = []
         statistics: list[Natural] = []
         for layer, s in enumerate(state):
             units = self.units(layer)
-            if layer in self.colours[colour]:
+            if layer in self._layers_of(colour):
                 expected = units.expected_statistics(self.inputs(layer, state))
             else:
                 assert s is not None
@@ -427,16 +436,17 @@ class Machine(nn.Module):
     def log_weight(
         self,
         state: State,
-        colour: int = 0,
+        colour: int | Sequence[int] = 0,
         lines: Sequence[Line] | None = None,
         inputs: dict[int, Tensor] | None = None,
     ) -> Tensor:
-        """log of the unnormalised probability of the other layers' states with one colour summed out.
+        """log of the unnormalised probability of the other layers' states with one colour, or some layers of
+        one, summed out.
 
         Shape (..., batch), float64; with ``lines`` whose t is (..., batch, points): (..., batch, points).  The inputs
         of the summed-out layers may be passed where they are known.
         """
-        summed = self.colours[colour]
+        summed = self._layers_of(colour)
         total: Tensor | float = 0.0
         for layer, s in enumerate(state):
             units, line = self.units(layer), None if lines is None else lines[layer]
@@ -529,8 +539,13 @@ class Machine(nn.Module):
 
 def _off_diagonal(units: Units) -> Tensor:
     """Pairs of columns of a layer that belong to different units."""
-    unit = torch.arange(units.size) * units.columns // units.size
+    unit = owners(units)
     return unit.unsqueeze(-1) != unit
+
+
+def owners(units: Units) -> Tensor:
+    """Which variable every unit of a layer belongs to, int64 (size,)."""
+    return units.spread(torch.arange(units.columns))
 
 
 def _share(weight: Tensor) -> Tensor:

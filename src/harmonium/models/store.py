@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from harmonium.files import DamagedFileError, read_tensors, write_tensors
 from harmonium.models.boltzmann import BoltzmannMachine
+from harmonium.models.classification import ClassificationRBM
 from harmonium.models.dbm import DBM
 from harmonium.models.dbn import DBN
 from harmonium.models.machine import BUFFERS, Machine
@@ -62,6 +63,9 @@ def build(config: dict[str, Any]) -> Any:
             return BoltzmannMachine(build_units(config["visible"]), hidden, config["edges"], dtype=dtype)
         case "DBM":
             return DBM([build_units(layer) for layer in config["layers"]], dtype=dtype)
+        case "ClassificationRBM":
+            inputs, hidden = build_units(config["inputs"]), build_units(config["hidden"])
+            return ClassificationRBM(inputs, hidden, config["classes"], dtype=dtype)
         case "DBN":
             recognition = config["recognition"]
             return DBN.from_rbms(

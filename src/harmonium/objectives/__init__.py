@@ -3,6 +3,7 @@
 from harmonium.objectives.base import Batch, Gradient, Objective, ObjectiveState
 from harmonium.objectives.clamped import ClampedGibbs, MeanField
 from harmonium.objectives.contrastive import CD, PCD
+from harmonium.objectives.discriminative import Discriminative, Hybrid
 from harmonium.objectives.exact import Exact
 from harmonium.objectives.pseudo import PseudoLikelihood
 
@@ -11,8 +12,10 @@ __all__ = [
     "PCD",
     "Batch",
     "ClampedGibbs",
+    "Discriminative",
     "Exact",
     "Gradient",
+    "Hybrid",
     "MeanField",
     "Objective",
     "ObjectiveState",

@@ -124,9 +124,11 @@ def evaluate(
     n = len(cases)
     mean = total / n
     stderr = math.sqrt(max(0.0, square / n - mean**2) / max(1, n - 1))
-    lower, upper = mean + z.value - z.upper, mean + z.value - z.lower
+    # Bounds of log Z that cross are not to be trusted; the worse end stays the cautious one.
+    highest, lowest = max(z.lower, z.upper), min(z.lower, z.upper)
+    lower, upper = mean + z.value - highest, mean + z.value - lowest
     if deep:
-        least = bound / n - z.upper + cases.log_jacobian
+        least = bound / n - highest + cases.log_jacobian
         method = f"importance, {z.method}"
         return Evaluation(mean, stderr, lower, upper, method, z.trusted, z.why, n, z, least)
     return Evaluation(mean, stderr, lower, upper, z.method, z.trusted, z.why, n, z)

@@ -125,54 +125,58 @@ def exact_moments(machine: Machine, log_partition: Tensor | None = None) -> Mome
 def exact_log_marginal(machine: Machine, v: Tensor) -> Tensor:
     """log sum_h exp(-E(v, h)) of visible states (batch, n_visible), (batch,), float64: -F(v).
 
-    Hidden layers that are coupled are enumerated, but for those of colour 0.
+    Hidden layers that are coupled are enumerated, but for those of one colour.
 
     Raises:
         ValueError: where such layers have too many states.
     """
-    hidden, colour, count = _hidden_states(machine)
+    hidden, summed, count = _hidden_states(machine)
     sums = []
     for first in range(0, count, _BLOCK):
         states = _states(machine, hidden, torch.arange(first, min(first + _BLOCK, count)))
-        sums.append(torch.logsumexp(_clamped_log_weights(machine, v, states, colour), -1))
+        sums.append(torch.logsumexp(_clamped_log_weights(machine, v, states, summed), -1))
     return torch.logsumexp(torch.stack(sums, -1), -1)
 
 
 @torch.no_grad()
 def exact_clamped_moments(machine: Machine, v: Tensor, weight: Tensor | None = None) -> Moments:
     """The positive phase by enumeration: expectations under p(h | v), averaged over cases (batch, n_visible)."""
-    hidden, colour, count = _hidden_states(machine)
+    hidden, summed, count = _hidden_states(machine)
     log_sum = exact_log_marginal(machine, v)
     share = torch.full_like(log_sum, 1 / len(v)) if weight is None else (weight / weight.sum()).double()
     total: Moments = {}
     for first in range(0, count, _BLOCK):
         states = _states(machine, hidden, torch.arange(first, min(first + _BLOCK, count)))
-        posterior = torch.exp(_clamped_log_weights(machine, v, states, colour) - log_sum.unsqueeze(-1))
+        posterior = torch.exp(_clamped_log_weights(machine, v, states, summed) - log_sum.unsqueeze(-1))
         for row, p in enumerate(posterior):
             clamped = [None if s is None else s for s in states]
             clamped[0] = v[row].expand(len(p), -1)
-            _add_moments(machine, total, tuple(clamped), colour, p * share[row])
+            _add_moments(machine, total, tuple(clamped), summed, p * share[row])
     return total
 
 
-def _hidden_states(machine: Machine) -> tuple[list[int], int, int]:
-    """(hidden layers to enumerate, colour to sum out, number of their joint states)."""
-    hidden = [layer for layer in machine.kept if layer]
-    bits = _bits(machine, hidden)
+def _hidden_states(machine: Machine) -> tuple[list[int], list[int], int]:
+    """(hidden layers to enumerate, hidden layers to sum out, number of joint states of the former)."""
+    hidden = range(1, len(machine.names))
+    choices = [[layer for layer in colour if layer] for colour in machine.colours[: 2 if machine.bipartite else 1]]
+    bits, summed = min(
+        (_bits(machine, [layer for layer in hidden if layer not in choice]), choice) for choice in choices
+    )
     if bits > 24:
         raise ValueError(f"exact marginals would enumerate 2^{bits:.0f} hidden states for every case: use a bound")
-    return hidden, 0, math.prod(_counts(machine, hidden))
+    listed = [layer for layer in hidden if layer not in summed]
+    return listed, summed, math.prod(_counts(machine, listed))
 
 
-def _clamped_log_weights(machine: Machine, v: Tensor, states: State, colour: int) -> Tensor:
+def _clamped_log_weights(machine: Machine, v: Tensor, states: State, summed: list[int]) -> Tensor:
     """Log-weights of every case with every state of the enumerated layers, (batch, states)."""
     rows = next((len(s) for s in states if s is not None), 1)
     pairs = [None if s is None else s.to(v.dtype).repeat(len(v), 1) for s in states]
     pairs[0] = v.repeat_interleave(rows, 0)
-    return machine.log_weight(tuple(pairs), colour).view(len(v), rows)
+    return machine.log_weight(tuple(pairs), summed).view(len(v), rows)
 
 
-def _add_moments(machine: Machine, total: Moments, state: State, colour: int, weight: Tensor) -> None:
+def _add_moments(machine: Machine, total: Moments, state: State, colour: int | list[int], weight: Tensor) -> None:
     mass = weight.sum(-1)
     # A block of no weight has no mean, and no part in the sum.
     weight = torch.where(mass.unsqueeze(-1) > 0, weight / mass.unsqueeze(-1), 1.0)  # float32 holds shares only

@@ -77,10 +77,10 @@ class Centered(Metric):
     def before(self, model: Machine, gradient: Gradient, state: MetricState) -> None:
         parameters = model.parameters_by_name()
         offsets = [state[f"offset.{name}"] for name in model.names]
-        slopes = [_grad(parameters[f"{name}_bias"]) for name in model.names]
-        for name, offset in zip(model.names, offsets, strict=True):
-            if self.rate:
-                offset.lerp_(gradient.layers[f"{name}_bias"], self.rate)
+        slopes = [_joined([_grad(p) for p in _fields(model, layer, parameters)]) for layer in range(len(offsets))]
+        if self.rate:
+            for layer, offset in enumerate(offsets):
+                offset.lerp_(_joined(model.fields(layer, gradient.layers)), self.rate)
         for name, (a, b) in model.edges.items():
             left = torch.stack((offsets[a].expand_as(slopes[a]), slopes[a]), -1)
             right = torch.stack((slopes[b], offsets[b].expand_as(slopes[b])), -2)
@@ -101,7 +101,10 @@ class Centered(Metric):
         for name, (a, b) in model.edges.items():
             # A lateral coupling sends the same both ways, and is to be taken out once.
             for layer, now in dict(zip((a, b), _sent(parameters[name], offsets[a], offsets[b]), strict=True)).items():
-                parameters[f"{model.names[layer]}_bias"].sub_(now - state.pop(f"sent.{name}.{layer}"))
+                change = now - state.pop(f"sent.{name}.{layer}")
+                fields = _fields(model, layer, parameters)
+                for field, part in zip(fields, torch.split(change, [f.shape[-1] for f in fields], -1), strict=True):
+                    field.sub_(part)
 
     def _scale(self, model: Machine, parameters: dict[str, nn.Parameter], state: MetricState) -> None:
         pass
@@ -138,7 +141,9 @@ class Diagonal(Centered):
                 variance = state[f"variance.{name}"]
             relative = variance / variance.mean(-1, keepdim=True)
             scale = torch.where(variance > 0, relative.clamp(min=self.floor), 1.0)
-            _grad(parameters[f"{name}_bias"]).div_(scale)
+            fields = _fields(model, layer, parameters)
+            for field, part in zip(fields, torch.split(scale, [f.shape[-1] for f in fields], -1), strict=True):
+                _grad(field).div_(part)
             scales.append(scale)
         for name, (a, b) in model.edges.items():
             _grad(parameters[name]).div_(scales[a].unsqueeze(-1) * scales[b].unsqueeze(-2))
@@ -148,6 +153,14 @@ def _sent(weights: Tensor, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]
     """What offsets send through a coupling: (W right, W' left)."""
     weights = weights.detach()
     return (weights @ right.unsqueeze(-1)).squeeze(-1), (weights.mT @ left.unsqueeze(-1)).squeeze(-1)
+
+
+def _fields(model: Machine, layer: int, parameters: dict[str, nn.Parameter]) -> list[nn.Parameter]:
+    return model.fields(layer, parameters)  # type: ignore[return-value]
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts, -1)
 
 
 def _grad(parameter: nn.Parameter) -> Tensor:

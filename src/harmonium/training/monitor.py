@@ -107,8 +107,9 @@ class Likelihood(Callback):
         total = sum(float(variational_bound(model, model.visible.encode(v)).sum()) for _, v in chunks)
         mean = total / len(training.validation) + training.validation.log_jacobian
         row["log_likelihood"] = mean - z.value
-        row["log_likelihood_lower"] = mean - z.upper if z.upper < float("inf") else None
-        row["log_likelihood_upper"] = mean - z.lower
+        # Bounds of log Z that cross say that chains mix badly: the worse end stays the cautious one.
+        row["log_likelihood_lower"] = mean - max(z.lower, z.upper) if z.upper < float("inf") else None
+        row["log_likelihood_upper"] = mean - min(z.lower, z.upper)
 
     def columns(self, training: Training) -> set[str] | None:
         if type(self).on_measure is not Likelihood.on_measure:

@@ -78,16 +78,24 @@ class Sparsity(Penalty):
 
     def apply(self, model: Machine, gradient: Gradient, state: dict[str, Tensor]) -> None:
         parameters = model.parameters_by_name()
-        means = [gradient.layers[f"{name}_bias"] for name in model.names]
+        means = [torch.cat(model.fields(layer, gradient.layers), -1) for layer in range(len(model.names))]
         force: dict[int, Tensor] = {}
         for layer, name in enumerate(model.names):
             if layer:
                 state[name].lerp_(means[layer], 1 - self.decay)
                 force[layer] = self.cost * (state[name] - self.target)
-                grad = parameters[f"{name}_bias"].grad
-                assert grad is not None
-                grad.add_(force[layer])
+                fields = model.fields(layer, parameters)
+                for field, part in zip(
+                    fields, torch.split(force[layer], [f.shape[-1] for f in fields], -1), strict=True
+                ):
+                    assert field.grad is not None
+                    field.grad.add_(part)
         for name, (a, b) in model.edges.items():
             grad = parameters[name].grad
             assert grad is not None
-            grad.add_(means[a].unsqueeze(-1) * force[b].unsqueeze(-2))
+            # The derivative of a hidden unit's input is the state at the coupling's other end.
+            for here, other, flip in ((b, a, False), (a, b, True)):
+                if here and (here != other or not flip):
+                    outer = means[other].unsqueeze(-1) * force[here].unsqueeze(-2)
+                    grad.add_(outer.mT if flip else outer)
+            model.mask_(name, grad)

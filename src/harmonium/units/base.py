@@ -79,6 +79,8 @@ class Units(nn.Module, ABC):
     """Whether the states of one unit can be listed (see `unit_states`).
 
     A coupling between two layers has a normalisable distribution whatever its weights only where one of them is."""
+    fields: tuple[str, ...] = ("bias",)
+    """Names of the parameters that add up, side by side, to the field eta_1: one entry per unit."""
     known: int = 0
     """What the fused loops are told besides the natural parameters."""
 

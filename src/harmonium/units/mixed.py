@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from harmonium.random import Draw
-from harmonium.units.base import Line, Natural, Units
+from harmonium.units.base import Line, Loops, Natural, Units
 
 __all__ = ["Mixed"]
 
@@ -33,6 +33,8 @@ class Mixed(Units):
     9
     """
 
+    loops = Loops(None, None, None)  # every part has its own
+
     def __init__(self, parts: Sequence[Units]) -> None:
         parts = list(parts)
         if not parts:
@@ -44,6 +46,7 @@ class Mixed(Units):
         self.parts = nn.ModuleList(parts)
         self.size = sum(part.size for part in parts)
         self.finite = all(part.finite for part in parts)
+        self.fields = tuple(f"parts.{i}.{name}" for i, part in enumerate(parts) for name in part.fields)
         self._inside = _slices([part.size for part in parts])
         self._outside = _slices([part.columns for part in parts])
 

@@ -1,0 +1,82 @@
+"""Learning a conditional distribution, alone or together with the joint one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from harmonium.models.machine import Machine
+from harmonium.objectives.base import Batch, Expectation, Gradient, Objective, ObjectiveState
+from harmonium.objectives.contrastive import PCD
+from harmonium.paths.conditional import refuse_kept_hidden, variable_log_probs
+from harmonium.random import Stream
+
+__all__ = ["Discriminative", "Hybrid"]
+
+
+@dataclass(frozen=True)
+class Discriminative(Objective):
+    """Maximises log p(v_y | all other v) of one visible variable, such as a label (Larochelle & Bengio 2008, sec. 3.2).
+
+    The gradient is exact: expectations with the true label, less expectations with every label weighed by its
+    probability given the rest.
+
+    Args:
+        column: of the variable outside; -1 is the last.
+    """
+
+    column: int = -1
+
+    def begin(self, model: Machine, stream: Stream) -> ObjectiveState:
+        refuse_kept_hidden(model, "Discriminative")
+        if not -model.visible.columns <= self.column < model.visible.columns:
+            raise ValueError(
+                f"Discriminative(column={self.column}): there are {model.visible.columns} visible variables"
+            )
+        return {}
+
+    def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
+        v, column = batch.v, self.column % model.visible.columns
+        where, values = model.visible.variable(column)
+        p = variable_log_probs(model, v, column).exp().to(v.dtype)
+        every = v.repeat(len(values), 1)
+        every[:, where] = values.to(v.dtype).repeat_interleave(len(v), 0)
+        weight = p.T.flatten() if batch.weight is None else (p * batch.weight.unsqueeze(-1)).T.flatten()
+        return Gradient(
+            Expectation(model, model.infer(v), batch.weight), Expectation(model, model.infer(every), weight)
+        )
+
+
+@dataclass(frozen=True)
+class Hybrid(Objective):
+    """(1 - share) of `Discriminative` and ``share`` of a generative objective (Larochelle & Bengio 2008, section 3.3).
+
+    Their alpha is share / (1 - share): the generative part regularises the discriminative one.
+
+    Args:
+        share: of the generative objective, between 0 and 1.
+        generative: its objective.
+        column: of the label, as in `Discriminative`.
+    """
+
+    share: float = 0.01
+    generative: Objective = PCD(k=1, chains=100)  # noqa: RUF009 - frozen
+    column: int = -1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.share <= 1:
+            raise ValueError(f"Hybrid(share=...) must be between 0 and 1, found {self.share!r}")
+
+    def begin(self, model: Machine, stream: Stream) -> ObjectiveState:
+        Discriminative(self.column).begin(model, stream)
+        return self.generative.begin(model, stream)
+
+    def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
+        label = Discriminative(self.column).phases(model, batch, state, stream)
+        joint = self.generative.phases(model, batch, state, stream)
+        mixed = [
+            {name: torch.lerp(a[name], b[name], self.share) for name in a}
+            for a, b in ((label.positive, joint.positive), (label.negative, joint.negative))
+        ]
+        return Gradient(*mixed)

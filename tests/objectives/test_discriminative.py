@@ -1,0 +1,94 @@
+"""The classification RBM and its objectives: exact p(y | x), gradients by finite differences."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import harmonium as hm
+from harmonium.testing.numeric import derivative, moved
+from harmonium.training.config import from_config
+
+
+def model(dtype: torch.dtype = torch.float64) -> hm.ClassificationRBM:
+    m = hm.ClassificationRBM(4, 3, classes=3, dtype=dtype)
+    with torch.no_grad():
+        for parameter in m.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)))
+    return m
+
+
+X = torch.tensor([[0, 1, 1, 0], [1, 1, 0, 1], [0, 0, 0, 1], [1, 0, 1, 1]], dtype=torch.float64)
+Y = torch.tensor([0, 2, 1, 1])
+
+
+def test_class_probabilities_by_enumeration() -> None:
+    m = model()
+    log_joint = torch.stack(
+        [
+            m.log_weight((m.visible.encode(torch.cat((X, torch.full((4, 1), float(y)).double()), 1)), None))
+            for y in range(3)
+        ],
+        1,
+    )
+    torch.testing.assert_close(m.class_log_prob(X), torch.log_softmax(log_joint, 1))
+    assert m.predict(X).tolist() == log_joint.argmax(1).tolist()
+
+
+@pytest.mark.parametrize("weight", [None, torch.tensor([1.0, 2.0, 0.5, 3.0], dtype=torch.float64)])
+def test_discriminative_gradient_by_finite_differences(weight: torch.Tensor | None) -> None:
+    m = model()
+    w = torch.ones(4).double() if weight is None else weight
+
+    def value() -> torch.Tensor:
+        return (w * m.class_log_prob(X).detach()[torch.arange(4), Y]).sum() / w.sum()
+
+    found = hm.gradient(m, hm.with_labels(X, Y), objective=hm.Discriminative(), sample_weight=weight).difference
+    for name, parameter in m.parameters_by_name().items():
+        for j in range(0, parameter.numel(), 2):
+            slope = derivative(moved(value, parameter, j))
+            assert float(found[name].reshape(-1)[j]) == pytest.approx(float(slope), abs=1e-8), f"{name}[{j}]"
+
+
+def test_a_hybrid_is_a_mixture_of_gradients() -> None:
+    m, v = model(), hm.with_labels(X, Y)
+    label = hm.gradient(m, v, objective=hm.Discriminative()).difference
+    joint = hm.gradient(m, v, objective=hm.Exact()).difference
+    both = hm.gradient(m, v, objective=hm.Hybrid(share=0.3, generative=hm.Exact())).difference
+    for name in label:
+        torch.testing.assert_close(both[name], 0.7 * label[name] + 0.3 * joint[name])
+    objective = hm.Hybrid(share=0.3, generative=hm.CD(k=2))
+    assert from_config(objective.config()) == objective
+
+
+@pytest.mark.parametrize(
+    ("objective", "rate"), [(hm.Discriminative(), 0.5), (hm.Hybrid(0.05), 0.3), (hm.PCD(k=1, chains=100), 0.1)], ids=str
+)
+def test_learning_digits(objective: hm.Objective, rate: float) -> None:
+    """Thresholded 8x8 digits: 100 hidden units classify 87 to 92 % of the test cases after 40 epochs, chance 10 %;
+    three standard errors of 300 cases are 5 %."""
+    data = hm.data.load("digits")
+    assert data.test is not None
+    m = hm.ClassificationRBM(64, 100, classes=10)
+    train = hm.with_labels(data.train[:], data.labels.train)
+    hm.fit(m, train, objective=objective, epochs=40, batch_size=20, learning_rate=hm.Linear(rate))
+    right = (m.predict(data.test[:]).numpy() == data.labels.test).mean()
+    assert right > 0.82
+
+
+def test_files_and_refusals(tmp_path: object) -> None:
+    m = model(torch.float32)
+    hm.save(m, f"{tmp_path}/m.safetensors")
+    other = hm.load(f"{tmp_path}/m.safetensors")
+    assert isinstance(other, hm.ClassificationRBM)
+    assert torch.equal(other.class_log_prob(X), m.class_log_prob(X))
+    with pytest.raises(ValueError, match=r"expected \(batch, 4\), without the label"):
+        m.class_log_prob(torch.zeros(2, 5))
+    with pytest.raises(ValueError, match=r"take the codes 0 \.\.\. 2"):
+        hm.fit(m, hm.with_labels(X, torch.tensor([0, 1, 2, 3])), objective=hm.Discriminative(), epochs=1)
+    with pytest.raises(ValueError, match="expected"):
+        hm.with_labels(X, Y[:3])
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        hm.Hybrid(share=2)
+    with pytest.raises(ValueError, match="there are 5 visible variables"):
+        hm.fit(m, hm.with_labels(X, Y), objective=hm.Discriminative(column=7), epochs=1)
