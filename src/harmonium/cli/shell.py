@@ -27,6 +27,7 @@ NATURAL = click.IntRange(min=0)
 _HINTS = {
     "binarisation (": "--binarize threshold (or fixed, dynamic)",
     "standardize=True": "--standardize, --learning-rate 0.01",
+    "standardise what": "--standardize",
 }
 
 
@@ -101,7 +102,7 @@ def _notes() -> Iterator[None]:
 
     def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
         if issubclass(category, UserWarning):
-            note(str(message))
+            note(_hinted(str(message)))
 
     with warnings.catch_warnings():
         warnings.showwarning = show
@@ -132,6 +133,10 @@ def _explain(error: Exception) -> str | None:
         return "there is not enough memory for this: use fewer hidden units, chains or cases"
     if not isinstance(error, (ValueError, TypeError, OSError)) and not type(error).__module__.startswith("harmonium."):
         return None
+    return _hinted(text)
+
+
+def _hinted(text: str) -> str:
     hints = [hint for phrase, hint in _HINTS.items() if phrase in text]
     return f"{text} (here: {'; '.join(hints)})" if hints else text
 

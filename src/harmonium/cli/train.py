@@ -244,11 +244,6 @@ def _visible(data: Dataset, options: dict[str, Any]) -> Any:
                 f"{data.name} has values between 0 and 1 (greys): say what they mean with --binarize threshold, fixed "
                 "or dynamic, or learn them as real values with --visible gaussian --standardize"
             )
-    if not options["standardize"]:
-        summary = data.train.statistics()
-        far = float(summary.mean.abs().max()) > 3 or not 0.1 < float(summary.variance.mean()) < 10
-        if summary.finite and far:
-            note("Gaussian units learn best from columns of mean 0 and variance 1: consider --standardize")
     return hm.Gaussian(shape)
 
 

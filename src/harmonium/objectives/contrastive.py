@@ -71,7 +71,8 @@ class PCD(Objective):
         chains = model.sweep(model.unpack(state["chains"]), stream, self.k)
         state["chains"] = model.pack(chains)
         return Gradient(
-            Expectation(model, model.infer(batch.v), batch.weight), Expectation(model, model.average(chains))
+            Expectation(model, self.inference(model, batch.v, stream), batch.weight),
+            Expectation(model, model.average(chains)),
         )
 
 
