@@ -8,16 +8,9 @@ from typing import Any
 import click
 
 from harmonium.cli.runs import describe
-from harmonium.cli.shell import CONTEXT, POSITIVE, fraction_or_count, say
+from harmonium.cli.shell import CONTEXT, POSITIVE, fraction_or_count, say, sizes
 
-__all__ = ["pretrain", "sizes"]
-
-
-def sizes(ctx: click.Context, param: click.Parameter, value: str) -> list[int]:
-    parts = value.split(",")
-    if not all(part.strip().isdecimal() and int(part) for part in parts):
-        raise click.BadParameter(f"{value!r} is no list of sizes such as 500,500,2000", ctx, param)
-    return [int(part) for part in parts]
+__all__ = ["pretrain"]
 
 
 @click.command(

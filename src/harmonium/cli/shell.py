@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-__all__ = ["CONTEXT", "NATURAL", "POSITIVE", "Shell", "fraction_or_count", "note", "say"]
+__all__ = ["CONTEXT", "NATURAL", "POSITIVE", "Shell", "fraction_or_count", "note", "say", "sizes"]
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 POSITIVE = click.IntRange(min=1)
@@ -76,6 +76,16 @@ def fraction_or_count(ctx: click.Context, param: click.Parameter, value: str | N
     raise click.BadParameter(
         f"{value!r} is neither a number of cases, such as 300, nor a fraction, such as 0.1", ctx, param
     )
+
+
+def sizes(ctx: click.Context, param: click.Parameter, value: str | None) -> list[int] | None:
+    """``500,500,2000`` is a list of layer sizes."""
+    if value is None:
+        return None
+    parts = value.split(",")
+    if not all(part.strip().isdecimal() and int(part) for part in parts):
+        raise click.BadParameter(f"{value!r} is no list of sizes such as 500,500,2000", ctx, param)
+    return [int(part) for part in parts]
 
 
 def say(text: str = "") -> None:
