@@ -89,7 +89,6 @@ def test_what_the_user_can_mend_ends_with_2_and_one_line(options: tuple[str, ...
     assert len(result.stderr.strip().splitlines()) == 1
 
 
-@pytest.mark.filterwarnings("always:data. column")
 def test_data_that_promise_ill_are_one_plain_note(tmp_path: Path) -> None:
     values = np.random.default_rng(0).normal(100, 50, (60, 2))
     np.savetxt(tmp_path / "far.csv", values, delimiter=",")

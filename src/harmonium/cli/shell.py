@@ -115,6 +115,7 @@ def _notes() -> Iterator[None]:
             note(_hinted(str(message)))
 
     with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
         warnings.showwarning = show
         yield
 
