@@ -19,7 +19,7 @@ import torch
 from harmonium.data import Cases, as_cases, from_source
 from harmonium.files import read_tensors, write_atomically
 from harmonium.models.batch import Array
-from harmonium.models.rbm import RBM
+from harmonium.models.machine import Machine
 from harmonium.models.store import load
 from harmonium.paths.sample import sample
 
@@ -39,21 +39,24 @@ Table = np.ndarray[Any, Any]
 Row = Mapping[str, Any]
 
 
-def filters(model: RBM, count: int = 100) -> Figure:
+def filters(model: Machine, count: int = 100) -> Figure:
     """The weights of the hidden units, each drawn in the shape of the visible units, largest norm first.
 
     Where the visible units have a shape of two dimensions, such as ``hm.Bernoulli((28, 28))``, every hidden unit is an
     image; otherwise the weights are one heat map.  The colours are symmetric about zero.
 
     Args:
-        model: an RBM.
+        model: any machine.  Of a DBM these are the first hidden layer's; without hidden units, each image is the
+            couplings of one visible unit.
         count: at most so many hidden units.
 
     >>> import harmonium as hm
     >>> filters(hm.RBM(hm.Bernoulli((4, 4)), 9)).axes[0].get_title()
     'Weights of all 9 hidden units, largest norm first'
     """
-    weights = model.weights.detach().cpu().double().numpy().T
+    name = next((name for name, (a, b) in model.edges.items() if a == 0 < b), next(iter(model.edges)))
+    kind = "visible" if name in model.lateral.values() else "hidden"
+    weights = model.couplings[name].detach().cpu().double().numpy().T
     total = len(weights)
     order = np.argsort(-np.linalg.norm(weights, axis=1), kind="stable")[:count]
     shown = weights[order]
@@ -61,16 +64,16 @@ def filters(model: RBM, count: int = 100) -> Figure:
     limit = float(np.percentile(np.abs(shown), 99.8)) or largest or 1.0  # a single weight should not pale the rest
     colours = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
     which = f"all {total}" if len(shown) == total else f"{len(shown)} of {total}"
-    title = f"Weights of {which} hidden units, largest norm first"
+    title = f"Weights of {which} {kind} units, largest norm first"
     shape = model.visible.shape
-    if len(shape) == 2 and shown.shape[1] == shape[0] * shape[1]:
+    if len(shape) == 2 and model.visible.size == model.visible.columns:
         figure, (axes,) = _figure(7.2, 6.6)
         image = _mosaic(axes, shown.reshape(-1, *shape), colours)
-        axes.set_xlabel(f"each image: the {shape[0]} x {shape[1]} weights of one hidden unit")
+        axes.set_xlabel(f"each image: the {shape[0]} x {shape[1]} weights of one {kind} unit")
     else:
         figure, (axes,) = _figure(9.0, _height(len(shown)))
         image = _heat_map(axes, shown, colours)
-        axes.set(xlabel="visible unit", ylabel="hidden unit (rank by norm)")
+        axes.set(xlabel="visible unit", ylabel=f"{kind} unit (rank by norm)")
     axes.set_title(title)
     figure.colorbar(
         image, ax=axes, label="weight", extend="both" if largest > limit else "neither", fraction=0.046, pad=0.03
@@ -194,8 +197,8 @@ def pictures(run: str | Path, data: Array | None = None, *, data_name: str | Non
     """
     run = Path(run)
     model = load(run / "model.safetensors")
-    if not isinstance(model, RBM):
-        raise TypeError(f"pictures are drawn of an RBM, {run} holds a {type(model).__name__}")
+    if not isinstance(model, Machine):
+        raise TypeError(f"pictures are drawn of one machine, {run} holds a {type(model).__name__}")
     if data is None:
         source = json.loads((run / "config.json").read_text(encoding="utf-8"))["data"]["source"]
         if source is not None:

@@ -31,8 +31,18 @@ def test_prints_what_pretraining_bought_and_keeps_both_models(tmp_path: Path) ->
     )  # fmt: skip
     assert result.stdout.splitlines()[-1] == str(found)
     dbn = hm.load(tmp_path / "run" / "dbn.safetensors")
-    assert torch.equal(dbn.top.weights, found.dbn.top.weights)
+    assert torch.equal(dbn.top.weights, found.model.top.weights)
     assert (tmp_path / "run" / "network.safetensors").exists()
+
+
+def test_a_deep_boltzmann_machine(tmp_path: Path) -> None:
+    arguments = ("--model", "dbm", "--joint-epochs", 1, "--labels", 200, "--out", tmp_path / "run")
+    result = call("pretrain", "digits", *QUICK, *arguments)
+    assert result.exit_code == 0, result.output
+    assert "pretraining bought" in result.stdout.splitlines()[-1]
+    dbm = hm.load(tmp_path / "run" / "dbm.safetensors")
+    assert isinstance(dbm, hm.DBM) and [units.size for units in dbm.hidden] == [20, 15]
+    assert (tmp_path / "run" / "joint" / "model.safetensors").exists()
 
 
 def test_hidden_labels_are_balanced() -> None:
@@ -52,6 +62,9 @@ def test_hidden_labels_are_balanced() -> None:
         (("bars-and-stripes",), "has no labels"),
         (("digits", "--dropout", "0.5", "1"), "1"),
         (("no-such-data",), "no-such-data"),
+        (("digits", "--joint-epochs", "5"), "--joint-epochs goes with --model dbm"),
+        (("digits", "--model", "dbm", "--layers", "20"), "at least three layers"),
+        (("digits", "--model", "dbm", "--binarize", "grey"), "Bernoulli units take"),
     ],
 )
 def test_what_the_user_can_mend_ends_with_2_and_one_line(arguments: tuple[str, ...], message: str) -> None:

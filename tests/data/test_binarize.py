@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from harmonium.data import Dataset, load
+from harmonium.data import Dataset, as_cases, load
+from harmonium.data.binarize import Sampler
+from harmonium.random import Stream
 
 LEVELS = np.arange(256, dtype=np.uint8)
 GREY = np.tile(LEVELS, (600, 1))  # every case has every grey
@@ -131,3 +133,18 @@ def test_values_that_are_no_grey_are_not_binarised(tmp_path: Path, value: float,
 def test_an_unknown_word_names_the_known_ones() -> None:
     with pytest.raises(ValueError, match=r"'dynamik' is not known.*'threshold'.*did you mean 'dynamic'\?"):
         load("digits", binarize="dynamik")
+
+
+def test_copies_are_the_drawn_values_so_often() -> None:
+    grey = as_cases(np.random.default_rng(0).random((6, 5)))
+    drawn = grey.derive(binarization="dynamic", sampler=Sampler(Stream(0), every_epoch=True))
+    for epoch in (0, 1):
+        once = drawn.rows(np.arange(6), epoch=epoch)
+        assert torch.equal(drawn.copies(2).rows(np.arange(6), epoch=epoch), 2 * once)
+    one, two = drawn.statistics(), drawn.copies(2).statistics()
+    torch.testing.assert_close(two.mean, 2 * one.mean)
+    torch.testing.assert_close(two.variance, 4 * one.variance)
+    assert (two.low, two.high, two.binary) == (0, 2, False)
+    assert drawn.copies(2).fingerprint() != drawn.fingerprint()
+    with pytest.raises(ValueError, match="copies already"):
+        drawn.copies(2).copies(2)

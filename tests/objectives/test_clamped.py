@@ -30,6 +30,21 @@ def test_an_rbm_is_exact_whatever_is_asked_for() -> None:
         assert torch.equal(inference(rbm, v, hm.Stream(0)).means[1], rbm.infer(v).means[1])
 
 
+@pytest.mark.parametrize("kind", [hm.CD, hm.PCD])
+def test_objectives_use_the_inference_they_are_given(kind: type[hm.CD] | type[hm.PCD]) -> None:
+    """A mean field of one iteration is another than that of a hundred, where couplings are of order 1."""
+    dbm, v = hm.DBM([4, 3, 3], dtype=torch.float64), torch.eye(4)
+    with torch.no_grad():
+        for parameter in dbm.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(2)))
+    short, long = (
+        hm.gradient(dbm, v, objective=kind(inference=hm.MeanField(n, 0.0))).positive["weights2"] for n in (1, 100)
+    )
+    expected = dbm.moments(hm.MeanField(100, 0.0)(dbm, v.double(), hm.Stream(0)))["weights2"]
+    torch.testing.assert_close(long, expected)
+    assert float((short - long).abs().max()) > 1e-4
+
+
 def test_objectives_come_back_from_their_description() -> None:
     for objective in (hm.PCD(k=2, chains=7, inference=hm.ClampedGibbs(3)), hm.CD(inference=hm.MeanField(5, 0.1))):
         assert from_config(objective.config()) == objective

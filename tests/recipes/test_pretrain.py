@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -103,6 +104,28 @@ def test_pretraining_reports_both_starts() -> None:
     )
 
 
+@pytest.mark.parametrize("layers", [[30, 20], [30, 20, 10]], ids=str)
+def test_a_deep_boltzmann_machine_is_pretrained_composed_and_trained_together(
+    layers: list[int], tmp_path: Path
+) -> None:
+    options = {"model": hm.DBM, "layers": layers, "greedy_options": SMALL, "finetune_options": SMALL, "seed": 2}
+    found = hm.pretrain(DIGITS.train, DIGITS.labels.train, joint_options=SMALL, out=tmp_path, **options)
+    root = hm.Stream(2).child("pretrain")
+    dbm = hm.DBM([64, *layers], seed=root.child("dbm"))
+    hm.greedy(dbm, DIGITS.train, transposed=False, learning_rate=0.05, seed=root.child("greedy"), **SMALL)
+    pcd = hm.PCD(k=5, chains=100)
+    hm.fit(dbm, DIGITS.train, objective=pcd, learning_rate=hm.Linear(0.01), seed=root.child("joint"), **SMALL)
+    for name, tensor in dbm.state_dict().items():
+        assert torch.equal(tensor, found.model.state_dict()[name]), name
+    network = dbm.to_classifier(10, root.child("repetition", 0), unroll=len(layers) > 2)
+    assert [type(layer) for layer in network] == [type(layer) for layer in found.network]
+    again = hm.pretrain(DIGITS.train, DIGITS.labels.train, joint_options=SMALL, out=tmp_path, **options)
+    assert again.error == found.error and again.baseline == found.baseline
+    with torch.no_grad():
+        wrong = found.network(torch.as_tensor(DIGITS.train[:])).argmax(1).numpy() != DIGITS.labels.train
+    assert found.error[0] == pytest.approx(wrong.mean())
+
+
 def test_labels_need_not_be_numbered_from_zero() -> None:
     names = np.array(["a", "b"])[DIGITS.labels.train % 2]
     found = hm.pretrain(DIGITS.train, names, layers=[10], greedy_options=SMALL, finetune_options=SMALL)
@@ -119,6 +142,12 @@ def test_refusals() -> None:
         hm.pretrain(v, np.full(len(y), -1))
     with pytest.raises(ValueError, match="layers must be a list"):
         hm.pretrain(v, y, layers=500)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"model must be harmonium\.DBN or harmonium\.DBM"):
+        hm.pretrain(v, y, model=hm.RBM)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="joint_options are for a DBM"):
+        hm.pretrain(v, y, joint_options={})
+    with pytest.raises(ValueError, match=r"copies of Bernoulli layers, found Gaussian"):
+        hm.pretrain(3 * np.asarray(v), y, model=hm.DBM)
     with pytest.raises(ValueError, match="repetitions"):
         hm.pretrain(v, y, repetitions=0)
     network = hm.DBN([64, 20]).to_classifier(9)

@@ -348,6 +348,7 @@ def test_an_objective_that_never_undoes_costs_no_snapshot() -> None:
 # --------------------------------------------------------------------------------------------------------------- guards
 
 
+@pytest.mark.filterwarnings("ignore:data. column")  # they are not standardised, on purpose
 @pytest.mark.parametrize("objective", [hm.CD(), hm.PCD(chains=10)], ids=["CD", "PCD"])
 @pytest.mark.parametrize("metric", ["plain", "centered"])
 def test_a_huge_rate_on_gaussian_units_is_caught_with_advice(objective: hm.Objective, metric: str) -> None:

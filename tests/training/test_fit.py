@@ -123,6 +123,7 @@ def test_persistent_chains_and_base_rate_stay_in_the_model() -> None:
     assert model.chains is None  # chains of an earlier training are not those of this model
 
 
+@pytest.mark.filterwarnings("ignore:data. column")  # they are not standardised, on purpose
 def test_moments_of_large_values_keep_their_digits() -> None:
     x = np.random.default_rng(0).normal(size=(500, 2)) * [1e-3, 2.0] + [1e5, -3.0]
     model = hm.RBM(hm.Gaussian(2), 2, dtype=torch.float64)
@@ -398,3 +399,28 @@ def test_a_mistyped_option_does_not_use_up_a_fresh_model() -> None:
         hm.fit(model, patterns(), optimizer="adamm", seed=8)
     hm.fit(model, patterns(), objective=hm.PCD(chains=8), epochs=3, batch_size=16, seed=3)
     assert same(tensors(model), trained(patterns()))
+
+
+# -------------------------------------------------------------------- data that promise ill
+
+
+def _real(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal([100.0, 0.0, 5.0], [50.0, 1.0, 1.0], (60, 3))
+
+
+@pytest.mark.parametrize("visible", [hm.Gaussian(3), hm.Mixed([hm.Gaussian(2), hm.ReLU(1)])], ids=repr)
+def test_real_columns_that_are_not_standardised_are_never_learned_in_silence(visible: hm.Units) -> None:
+    with pytest.warns(UserWarning, match=r"data: .*column 0 has mean .* standardise what Gaussian units see"):
+        hm.fit(hm.RBM(visible, 2), np.abs(_real()), epochs=1, learning_rate=1e-3)
+
+
+def test_the_warning_names_the_line_that_called_fit() -> None:
+    with pytest.warns(UserWarning, match="column 0") as caught:
+        hm.fit(hm.RBM(hm.Gaussian(3), 2), _real(), epochs=1, learning_rate=1e-3)
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_standardised_and_binary_columns_are_learned_without_a_word() -> None:
+    v = _real()  # warnings are errors here
+    hm.fit(hm.RBM(hm.Gaussian(3), 2), (v - v.mean(0)) / v.std(0), epochs=1)
+    hm.fit(hm.RBM(3, 2), v > 3, epochs=1)

@@ -673,6 +673,7 @@ def test_a_program_that_is_interrupted_says_how_to_go_on(tmp_path: Path) -> None
     assert read_tensors(out / "checkpoint.safetensors")[1]["checkpoint"]["position"]["update"] >= 1
 
 
+@pytest.mark.filterwarnings("ignore:data. column")  # they are not standardised, on purpose
 def test_a_diverging_run_keeps_its_last_good_checkpoint(tmp_path: Path) -> None:
     out = tmp_path / "run"
     data = np.random.default_rng(0).normal(size=(50, 6)) * 30

@@ -8,16 +8,9 @@ from typing import Any
 import click
 
 from harmonium.cli.runs import describe
-from harmonium.cli.shell import CONTEXT, POSITIVE, fraction_or_count, say
+from harmonium.cli.shell import CONTEXT, POSITIVE, fraction_or_count, say, sizes
 
 __all__ = ["pretrain"]
-
-
-def _sizes(ctx: click.Context, param: click.Parameter, value: str) -> list[int]:
-    sizes = value.split(",")
-    if not all(size.strip().isdecimal() and int(size) for size in sizes):
-        raise click.BadParameter(f"{value!r} is no list of sizes such as 500,500,2000", ctx, param)
-    return [int(size) for size in sizes]
 
 
 @click.command(
@@ -26,14 +19,18 @@ def _sizes(ctx: click.Context, param: click.Parameter, value: str) -> list[int]:
     epilog="""\b
 Examples:
   harmonium pretrain digits --layers 200,200
+  harmonium pretrain digits --model dbm --layers 200,200 --joint-epochs 20
   harmonium pretrain digits --layers 200 --labels 100 --repetitions 5
   harmonium pretrain mnist --binarize dynamic --valid 10000 --layers 500,500,2000 --out runs/pretrained""",
 )
 @click.argument("data")
-@click.option("--layers", metavar="N,N,...", default="500,500", show_default=True, callback=_sizes,
+@click.option("--model", type=click.Choice(["dbn", "dbm"]), default="dbn", show_default=True,
+              help="A deep belief network or a deep Boltzmann machine.")  # fmt: skip
+@click.option("--layers", metavar="N,N,...", default="500,500", show_default=True, callback=sizes,
               help="Hidden layers from the bottom up.")  # fmt: skip
 @click.option("--labels", type=POSITIVE, metavar="N", help="Use so many labels only, as many of each class as can be.")
 @click.option("--epochs", type=POSITIVE, metavar="N", default=10, show_default=True, help="Of every layer.")
+@click.option("--joint-epochs", type=POSITIVE, metavar="N", help="Of all layers of a dbm together.  [default: 10]")
 @click.option("--finetune-epochs", type=POSITIVE, metavar="N", default=30, show_default=True, help="Of the network.")
 @click.option("--dropout", type=(click.FloatRange(0, 1, max_open=True),) * 2, metavar="P P", default=(0.0, 0.0),
               show_default=True, help="Of inputs and of hidden units, in fine-tuning.")  # fmt: skip
@@ -50,7 +47,7 @@ Examples:
 @click.option("--download", is_flag=True, help="Fetch a named data set that is not on this machine.")
 @click.option("--seed", type=int, metavar="N", default=0, show_default=True, help="Of everything random in training.")
 @click.option(
-    "--out", metavar="FOLDER", help="Keep the runs of the layers, the DBN and the network; goes on when killed."
+    "--out", metavar="FOLDER", help="Keep the runs of the layers, the model and the network; goes on when killed."
 )
 @click.option("--progress/--no-progress", default=None, help="Progress bars.  [default: on a terminal]")
 def pretrain(data: str, layers: list[int], labels: int | None, out: str | None, **options: Any) -> None:
@@ -62,6 +59,9 @@ def pretrain(data: str, layers: list[int], labels: int | None, out: str | None, 
 
     import harmonium as hm
 
+    deep, joint = options["model"] == "dbm", options["joint_epochs"]
+    if joint and not deep:
+        raise click.UsageError("--joint-epochs goes with --model dbm: the layers of a dbn are not trained together")
     dataset = hm.data.load(
         data, binarize=options["binarize"], standardize=options["standardize"], valid=options["valid"],
         test=options["test"], download=options["download"],
@@ -79,7 +79,8 @@ def pretrain(data: str, layers: list[int], labels: int | None, out: str | None, 
     }
     progress = sys.stderr.isatty() if options["progress"] is None else options["progress"]
     found = hm.pretrain(
-        dataset.train, y, layers=layers, **pairs,
+        dataset.train, y, model=hm.DBM if deep else hm.DBN, layers=layers, **pairs,
+        joint_options={"epochs": joint} if joint else None,
         greedy_options={"epochs": options["epochs"]},
         finetune_options={"epochs": options["finetune_epochs"], "dropout": options["dropout"]},
         repetitions=options["repetitions"], seed=options["seed"], out=out, progress=progress,
@@ -87,7 +88,7 @@ def pretrain(data: str, layers: list[int], labels: int | None, out: str | None, 
     if out is not None:
         from harmonium.files import write_tensors
 
-        hm.save(found.dbn, Path(out) / "dbn.safetensors")
+        hm.save(found.model, Path(out) / f"{options['model']}.safetensors")
         write_tensors(Path(out) / "network.safetensors", dict(found.network.state_dict()), {"format": 1})
         say(f"network: {Path(out) / 'network.safetensors'}")
     say(str(found))

@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-__all__ = ["CONTEXT", "NATURAL", "POSITIVE", "Shell", "fraction_or_count", "note", "say"]
+__all__ = ["CONTEXT", "NATURAL", "POSITIVE", "Shell", "fraction_or_count", "note", "say", "sizes"]
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 POSITIVE = click.IntRange(min=1)
@@ -27,6 +27,7 @@ NATURAL = click.IntRange(min=0)
 _HINTS = {
     "binarisation (": "--binarize threshold (or fixed, dynamic)",
     "standardize=True": "--standardize, --learning-rate 0.01",
+    "standardise what": "--standardize",
 }
 
 
@@ -77,6 +78,16 @@ def fraction_or_count(ctx: click.Context, param: click.Parameter, value: str | N
     )
 
 
+def sizes(ctx: click.Context, param: click.Parameter, value: str | None) -> list[int] | None:
+    """``500,500,2000`` is a list of layer sizes."""
+    if value is None:
+        return None
+    parts = value.split(",")
+    if not all(part.strip().isdecimal() and int(part) for part in parts):
+        raise click.BadParameter(f"{value!r} is no list of sizes such as 500,500,2000", ctx, param)
+    return [int(part) for part in parts]
+
+
 def say(text: str = "") -> None:
     """A result, on standard output."""
     click.echo(text)
@@ -101,9 +112,10 @@ def _notes() -> Iterator[None]:
 
     def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
         if issubclass(category, UserWarning):
-            note(str(message))
+            note(_hinted(str(message)))
 
     with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
         warnings.showwarning = show
         yield
 
@@ -132,6 +144,10 @@ def _explain(error: Exception) -> str | None:
         return "there is not enough memory for this: use fewer hidden units, chains or cases"
     if not isinstance(error, (ValueError, TypeError, OSError)) and not type(error).__module__.startswith("harmonium."):
         return None
+    return _hinted(text)
+
+
+def _hinted(text: str) -> str:
     hints = [hint for phrase, hint in _HINTS.items() if phrase in text]
     return f"{text} (here: {'; '.join(hints)})" if hints else text
 

@@ -11,12 +11,14 @@ import click
 from click.core import ParameterSource
 
 from harmonium.cli.runs import CONFIG, MODEL, Run, choose_split, claim, describe, find
-from harmonium.cli.shell import CONTEXT, NATURAL, POSITIVE, fraction_or_count, note, say
+from harmonium.cli.shell import CONTEXT, NATURAL, POSITIVE, fraction_or_count, note, say, sizes
 
 if TYPE_CHECKING:
     from harmonium.data import Dataset
+    from harmonium.models.machine import Machine
     from harmonium.objectives import Objective
     from harmonium.training.history import History
+    from harmonium.units import Units
 
 __all__ = ["train"]
 
@@ -25,6 +27,7 @@ LEAST_EPOCHS = 10
 MEASUREMENTS = 10  # of the likelihood, likewise
 
 WORTH_SHARING = 1 << 23  # multiplications of a product below which a second thread costs more than it gives
+FEW_STATES = 32  # of a column of codes in a mixed table; more make it a real one
 RATE = click.FloatRange(min=0, min_open=True)
 
 
@@ -48,19 +51,29 @@ Examples:
   harmonium train mnist --download --binarize dynamic --valid 10000 --epochs 100
   harmonium train images.npy --binarize threshold --shape 28x28 --valid 0.1
   harmonium train table.csv --visible gaussian --standardize --valid 0.1 --test 0.1
+  harmonium train digits --model dbm --layers 100,50
+  harmonium train bars-and-stripes --model bm --hidden 4
+  harmonium train codes.csv --visible categorical --valid 0.1
   harmonium train --resume runs/small""",
 )
 @click.argument("data", required=False)
 @click.option("--resume", metavar="RUN", help="Go on with a run that was stopped or killed.")
-@click.option("--out", metavar="RUN", help="Folder of the run.  [default: runs/DATA-rbm-1, or the first free number]")
-@click.option("--model", type=click.Choice(["rbm"]), default="rbm", show_default=True)
-@click.option("--hidden", type=POSITIVE, metavar="N", default=200, show_default=True, help="Hidden units.")
+@click.option("--out", metavar="RUN", help="Folder of the run.  [default: runs/DATA-MODEL-1, or the first free number]")
+@click.option(
+    "--model", type=click.Choice(["rbm", "dbm", "bm"]), default="rbm", show_default=True,
+    help="Restricted, deep, or general (all units coupled) Boltzmann machine.",
+)  # fmt: skip
+@click.option("--hidden", type=NATURAL, metavar="N", help="Hidden units.  [default: 200 of an rbm, none of a bm]")
+@click.option(
+    "--layers", metavar="N,N,...", callback=sizes, help="Hidden layers of a dbm from the bottom up.  [default: 200,100]"
+)
 @click.option(
     "--visible",
-    type=click.Choice(["auto", "bernoulli", "gaussian"]),
+    type=click.Choice(["auto", "bernoulli", "gaussian", "categorical", "mixed"]),
     default="auto",
     show_default=True,
-    help="Visible units; auto: bernoulli for binary data, gaussian for real values.",
+    help="Visible units; auto: bernoulli for binary data, gaussian for real values.  categorical: codes 0, 1, ...; "
+    "mixed: every column by its values, 0 and 1, a few codes, or real.",
 )
 @click.option(
     "--shape", metavar="HxW", callback=_shape_of, help="Draw cases as images of this shape.  [default: that of DATA]"
@@ -92,10 +105,11 @@ Examples:
 )
 @click.option(
     "--objective",
-    type=click.Choice(["pcd", "cd", "exact"]),
+    type=click.Choice(["pcd", "cd", "exact", "pl"]),
     default="pcd",
     show_default=True,
-    help="Persistent chains; contrastive divergence (biased); enumeration (of a side of up to 20 units).",
+    help="Persistent chains; contrastive divergence (biased); enumeration (of a side of up to 20 units); "
+    "pseudo-likelihood (of a bm without hidden units).",
 )
 @click.option(
     "--k", type=POSITIVE, metavar="N", default=1, show_default=True, help="Gibbs sweeps per update (pcd, cd)."
@@ -146,7 +160,7 @@ Examples:
 @click.option("-q", "--quiet", is_flag=True, help="Print the final log-likelihood only.")
 @click.pass_context
 def train(ctx: click.Context, /, data: str | None, resume: str | None, **options: Any) -> None:
-    """Train a restricted Boltzmann machine on DATA into a run folder.
+    """Train a Boltzmann machine on DATA into a run folder.
 
     DATA is a name (see `harmonium data`) or a file: .npz, .npy, .csv, IDX.  Ctrl-C writes a checkpoint and stops.
     """
@@ -164,6 +178,7 @@ def train(ctx: click.Context, /, data: str | None, resume: str | None, **options
 
 def _start(name: str, options: dict[str, Any]) -> None:
     folder = _folder(options["out"])
+    hidden = _hidden(options)
     import harmonium as hm
 
     device = _device(options["device"])
@@ -174,21 +189,22 @@ def _start(name: str, options: dict[str, Any]) -> None:
     talk = _quiet if options["quiet"] else say
     talk(describe(data))
     visible = _visible(data, options)
-    small = options["batch_size"] * visible.size * options["hidden"] < WORTH_SHARING
-    _set_threads(options["threads"] or (1 if small else None))
-    model = hm.RBM(visible, options["hidden"])
+    model = _machine(visible, hidden, options["model"])
+    largest = max(W.numel() for W in model.couplings.values())
+    _set_threads(options["threads"] or (1 if options["batch_size"] * largest < WORTH_SHARING else None))
     objective = _objective(options)
     batches = -(-len(data.train) // options["batch_size"])
     epochs = options["epochs"] or max(LEAST_EPOCHS, round(UPDATES / batches))
     schedule = hm.Linear if options["schedule"] == "linear" else hm.Constant
-    talk(f"model: {visible.size} {type(visible).__name__} visible, {options['hidden']} Bernoulli hidden units")
+    above = f"{' and '.join(map(str, hidden))} Bernoulli hidden units" if hidden else "no hidden units"
+    talk(f"model: {options['model']}, {visible.columns} {type(visible).__name__} visible, {above}")
     talk(
         f"training: {_named(objective)}, {options['metric']}, {options['optimizer']}, learning rate "
         f"{options['learning_rate']:g} {'falling to 0' if options['schedule'] == 'linear' else 'throughout'}, "
         f"{_count(epochs, 'epoch')} of {_count(batches, 'update')}"
     )
-    callbacks = _callbacks(data, visible.finite, epochs, options)
-    with claim(folder, f"{Path(name).name.split('.')[0] or 'data'}-rbm") as out:
+    callbacks = _callbacks(data, model, epochs, options)
+    with claim(folder, f"{Path(name).name.split('.')[0] or 'data'}-{options['model']}") as out:
         talk(f"run folder: {out}")
         began = time.monotonic()
         history = hm.fit(
@@ -226,8 +242,39 @@ def _folder(out: str | None) -> Path | None:
     return path
 
 
-def _visible(data: Dataset, options: dict[str, Any]) -> Any:
-    import harmonium as hm
+def _hidden(options: dict[str, Any]) -> list[int]:
+    """Sizes of the hidden layers, as --hidden or --layers say."""
+    kind, hidden, layers = options["model"], options["hidden"], options["layers"]
+    if kind == "dbm":
+        if hidden is not None:
+            raise click.UsageError(
+                "--hidden is for one hidden layer: name those of a dbm with --layers, such as 200,100"
+            )
+        if layers is not None and len(layers) < 2:
+            raise click.UsageError("--layers of a dbm are two or more: with one hidden layer it is an rbm")
+        return layers or [200, 100]
+    if layers is not None:
+        raise click.UsageError(f"--layers goes with --model dbm: name the hidden units of --model {kind} with --hidden")
+    if kind == "rbm" and hidden == 0:
+        raise click.UsageError("--hidden 0: an rbm needs hidden units; a machine without any is --model bm")
+    hidden = (200 if kind == "rbm" else 0) if hidden is None else hidden
+    if options["objective"] == "pl" and (kind != "bm" or hidden):
+        raise click.UsageError("--objective pl goes with --model bm without hidden units")
+    return [hidden] if hidden else []
+
+
+def _machine(visible: Units, hidden: list[int], kind: str) -> Machine:
+    from harmonium.models.boltzmann import BoltzmannMachine
+    from harmonium.models.dbm import DBM
+    from harmonium.models.rbm import RBM
+
+    if kind == "dbm":
+        return DBM([visible, *hidden])
+    return RBM(visible, hidden[0]) if kind == "rbm" else BoltzmannMachine(visible, sum(hidden))
+
+
+def _visible(data: Dataset, options: dict[str, Any]) -> Units:
+    from harmonium.units import Bernoulli, Gaussian
 
     kind, shape = options["visible"], options["shape"] or data.shape
     if math.prod(shape) != data.train.shape[1]:
@@ -235,8 +282,12 @@ def _visible(data: Dataset, options: dict[str, Any]) -> Any:
     side = math.isqrt(math.prod(shape))
     if len(shape) == 1 and side >= 16 and side * side == shape[0]:
         note(f"if the {shape[0]} features are pixels, --shape {side}x{side} draws them as images")
+    if kind in ("categorical", "mixed"):
+        if options["standardize"]:
+            raise click.UsageError(f"--standardize would move the codes of --visible {kind}: standardise in the file")
+        return _coded(data, kind, shape)
     if kind == "bernoulli" or (kind == "auto" and data.binarization is not None):
-        return hm.Bernoulli(shape)
+        return Bernoulli(shape)
     if kind == "auto" and not options["standardize"] and options["binarize"] is None:
         summary = data.train.statistics()
         if summary.finite and summary.low >= 0 and _is_grey(data, summary.high):
@@ -244,12 +295,30 @@ def _visible(data: Dataset, options: dict[str, Any]) -> Any:
                 f"{data.name} has values between 0 and 1 (greys): say what they mean with --binarize threshold, fixed "
                 "or dynamic, or learn them as real values with --visible gaussian --standardize"
             )
-    if not options["standardize"]:
-        summary = data.train.statistics()
-        far = float(summary.mean.abs().max()) > 3 or not 0.1 < float(summary.variance.mean()) < 10
-        if summary.finite and far:
-            note("Gaussian units learn best from columns of mean 0 and variance 1: consider --standardize")
-    return hm.Gaussian(shape)
+    return Gaussian(shape)
+
+
+def _coded(data: Dataset, kind: str, shape: tuple[int, ...]) -> Units:
+    """Categorical units for codes, or for every column what its values are: 0 and 1, a few codes, or real."""
+    import torch
+
+    from harmonium.data.table import Column, Table
+    from harmonium.units import Categorical
+
+    splits = [cases for cases in (data.train, data.valid, data.test) if cases is not None]
+    chunks = [chunk for cases in splits for _, chunk in cases.chunks(1024, dtype=torch.float64)]
+    code = torch.stack([((v >= 0) & (v == v.floor()) & (v < 1 << 16)).all(0) for v in chunks]).all(0)
+    states = torch.stack([v.amax(0) for v in chunks]).amax(0) + 1
+    if kind == "categorical":
+        if not bool(code.all()):
+            column = int((~code).nonzero()[0])
+            raise ValueError(
+                f"--visible categorical takes codes 0, 1, 2, ...: column {column} of {data.name} has others"
+            )
+        return Categorical(shape, max(2, int(states.max())))
+    few = code & (states <= FEW_STATES)
+    counts = [max(2, int(n)) if coded else 0 for n, coded in zip(states.tolist(), few.tolist(), strict=True)]
+    return Table(tuple(Column(j, None, tuple(range(count))) for j, count in enumerate(counts))).units()
 
 
 def _is_grey(data: Dataset, high: float) -> bool:
@@ -257,8 +326,10 @@ def _is_grey(data: Dataset, high: float) -> bool:
 
 
 def _objective(options: dict[str, Any]) -> Objective:
-    from harmonium.objectives import CD, PCD, Exact
+    from harmonium.objectives import CD, PCD, Exact, PseudoLikelihood
 
+    if options["objective"] == "pl":
+        return PseudoLikelihood()
     if options["objective"] == "exact":
         return Exact()
     if options["objective"] == "cd":
@@ -272,9 +343,10 @@ def _named(objective: Objective) -> str:
     return kind + (f"-{k}" if k else "") + (f" with {chains} chains" if chains else "")
 
 
-def _callbacks(data: Dataset, finite: bool, epochs: int, options: dict[str, Any]) -> list[Any]:
+def _callbacks(data: Dataset, model: Machine, epochs: int, options: dict[str, Any]) -> list[Any]:
     """Monitors, and the keeper of the best model: by likelihood where it is estimated, else by pseudo-likelihood."""
     import harmonium as hm
+    from harmonium.paths.exact import enumerable
     from harmonium.paths.partition import EXACT_BITS
     from harmonium.training.runs import Checkpoint
 
@@ -294,15 +366,14 @@ def _callbacks(data: Dataset, finite: bool, epochs: int, options: dict[str, Any]
     if every:
         callbacks.append(hm.Likelihood(every=every))
     # An estimate without a lower bound is too good where chains mix badly: no model is chosen by it.
-    small = options["hidden"] <= EXACT_BITS or (finite and data.train.shape[1] <= EXACT_BITS)
-    if every and (small or options["objective"] == "pcd"):
+    if every and (enumerable(model)[0] <= EXACT_BITS or options["objective"] == "pcd"):
         callbacks.append(hm.EarlyStopping("log_likelihood_lower", options["patience"]))
-    elif finite:
+    elif model.visible.finite and model.kept == [0]:
         callbacks.append(hm.EarlyStopping("pseudo_log_likelihood", options["patience"]))
     elif options["patience"]:
         raise ValueError(
-            "--patience for gaussian units goes by the lower bound of the log-likelihood: use --objective pcd, "
-            "and leave --likelihood-every above 0"
+            "--patience for gaussian units and coupled hidden layers goes by the lower bound of the log-likelihood: "
+            "use --objective pcd, and leave --likelihood-every above 0"
         )
     return callbacks
 

@@ -21,7 +21,9 @@ from torch import Tensor
 from harmonium import kernels
 from harmonium.random import Draw, Stream
 
-__all__ = ["CHOICES", "THRESHOLD", "Binarization", "Sampler", "check_choice"]
+from .summary import Summary
+
+__all__ = ["CHOICES", "THRESHOLD", "Binarization", "Copies", "Sampler", "check_choice"]
 
 Binarization = Literal["threshold", "fixed", "dynamic", "binary"]
 CHOICES = ("threshold", "fixed", "dynamic", "grey")
@@ -44,9 +46,35 @@ class Sampler:
         drawn: Tensor = kernels.bernoulli_rows(probability, cases, self._address(epoch))
         return drawn
 
+    def summary(self, grey: Summary) -> Summary:
+        """What is drawn, given what the greys m are: means m and variances m (1 - m)."""
+        mean = grey.mean
+        return Summary(mean, mean * (1.0 - mean), 0.0, 1.0, grey.finite, grey.finite, grey.first_bad)
+
     def _address(self, epoch: int) -> Draw:
         stream = self.stream.child(epoch) if self.every_epoch else self.stream.child()
         return stream.advance()
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Every value, or what is drawn from it, times a number: the sum of so many copies of a case.
+
+    They are the cases of a layer of `Binomial` units, whose trials are tied copies of a unit.
+    """
+
+    count: int
+    sampler: Sampler | None
+
+    def draw(self, table: Tensor, cases: Tensor, epoch: int) -> Tensor:
+        """The sums, of the shape and dtype of ``table`` (rows, features); ``cases`` (rows,) are case numbers."""
+        return self.count * (table if self.sampler is None else self.sampler.draw(table, cases, epoch))
+
+    def summary(self, one: Summary) -> Summary:
+        """What the sums are, given what is stored."""
+        one = one if self.sampler is None else self.sampler.summary(one)
+        n = self.count
+        return Summary(n * one.mean, n**2 * one.variance, n * one.low, n * one.high, one.finite, False, one.first_bad)
 
 
 def check_choice(binarize: str | None) -> None:

@@ -13,7 +13,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from .binarize import THRESHOLD, Binarization, Sampler
+from .binarize import THRESHOLD, Binarization, Copies, Sampler
 from .gather import gather_rows, gather_sparse, gather_standard, gather_threshold
 from .mapped import Pages, find_mapping
 from .summary import Summary, summarise
@@ -77,7 +77,7 @@ class Cases:
         order: Index | None = None,
         divisor: float = 1.0,
         binarization: Binarization | None = None,
-        sampler: Sampler | None = None,
+        sampler: Sampler | Copies | None = None,
         standard: Standard | None = None,
         source: Mapping[str, Any] | None = None,
     ) -> None:
@@ -109,6 +109,16 @@ class Cases:
     def select(self, index: Index) -> Cases:
         """The cases of these numbers as cases of their own, without copying; drawn binarisations are drawn anew."""
         return self.derive(order=index if self._order is None else self._order[index], source=None)
+
+    def copies(self, count: int) -> Cases:
+        """Every case times ``count``: the sum of so many copies of it, as `Binomial` units with tied copies take it.
+
+        >>> as_cases([[0, 1], [1, 1]]).copies(2).rows(torch.tensor([0])).tolist()
+        [[0.0, 2.0]]
+        """
+        if isinstance(self._sampler, Copies):
+            raise ValueError("these cases are copies already: take copies of the cases they were made from")
+        return self.derive(sampler=Copies(count, self._sampler), source=None)
 
     # ---------------------------------------------------------------- as an array
 
@@ -210,7 +220,7 @@ class Cases:
         if self._summary is None:
             grey = self if self._sampler is None else self.derive(sampler=None)
             summary = summarise(grey.chunks(max(1, CHUNK_BYTES // (8 * self.shape[1])), dtype=torch.float64))
-            self._summary = summary if self._sampler is None else _of_draws(summary)
+            self._summary = summary if self._sampler is None else self._sampler.summary(summary)
         return self._summary
 
     def fingerprint(self) -> str:
@@ -402,8 +412,3 @@ def _is_foreign(dtype: np.dtype[Any]) -> bool:
 def _plain(table: Array) -> Array:
     """Bools as the bytes they are, which spares the loops one more compiled form."""
     return table.view(np.uint8) if table.dtype == np.bool_ else table
-
-
-def _of_draws(grey: Summary) -> Summary:
-    mean = grey.mean
-    return Summary(mean, mean * (1.0 - mean), 0.0, 1.0, grey.finite, grey.finite, grey.first_bad)

@@ -19,9 +19,9 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from harmonium import kernels
 from harmonium.models.batch import Array, as_batch
 from harmonium.models.machine import Machine
+from harmonium.models.network import linear, need_bernoulli, to_classes
 from harmonium.models.rbm import RBM
 from harmonium.random import Stream, as_stream
 from harmonium.units import Bernoulli, Units, as_units
@@ -221,15 +221,8 @@ class DBN(nn.Module):
         >>> hm.DBN([6, 4, 3]).to_classifier(10)(torch.zeros(1, 6)).shape
         torch.Size([1, 10])
         """
-        if isinstance(n_classes, bool) or not isinstance(n_classes, int) or n_classes < 2:
-            raise ValueError(f"n_classes must be an integer of at least 2, found {n_classes!r}")
-        self._need_bernoulli("to_classifier", self.top.hidden)
-        n = self.top.hidden.size
-        u = kernels.uniforms(
-            as_stream(seed).child("classes").advance(), n, n_classes, torch.float64, torch.device("cpu")
-        )
-        weights = (0.01 * torch.special.ndtri(u)).to(self.device, self.dtype)
-        return nn.Sequential(*self._encoder(), _linear(weights, weights.new_zeros(n_classes)))
+        need_bernoulli("to_classifier", self.top.hidden)
+        return nn.Sequential(*self._encoder(), to_classes(self.top.hidden_bias, n_classes, seed))
 
     def to_autoencoder(self) -> nn.Sequential:
         """The network unrolled: up by q, down by the transposed generative weights (Hinton & Salakhutdinov 2006).
@@ -240,22 +233,17 @@ class DBN(nn.Module):
         Raises:
             ValueError: where a layer, the visible one included, is not Bernoulli.
         """
-        self._need_bernoulli("to_autoencoder", self.visible, self.top.hidden)
+        need_bernoulli("to_autoencoder", self.visible, self.top.hidden)
         decoder: list[nn.Module] = []
         for rbm in reversed(self.machines):
-            decoder += [_linear(rbm.weights.mT, rbm.visible_bias), nn.Sigmoid()]
+            decoder += [linear(rbm.weights.mT, rbm.visible_bias), nn.Sigmoid()]
         return nn.Sequential(*self._encoder(), *decoder)
 
     def _encoder(self) -> list[nn.Module]:
         encoder: list[nn.Module] = []
         for rbm in self.encoders:
-            encoder += [_linear(rbm.weights, rbm.hidden_bias), nn.Sigmoid()]
+            encoder += [linear(rbm.weights, rbm.hidden_bias), nn.Sigmoid()]
         return encoder
-
-    def _need_bernoulli(self, method: str, *layers: Units) -> None:
-        for units in layers:
-            if type(units) is not Bernoulli:
-                raise ValueError(f"{method} makes sigmoid layers, whose units are Bernoulli, found {units!r}")
 
     def __repr__(self) -> str:
         units = [self.visible, *(rbm.hidden for rbm in self.machines)]
@@ -284,14 +272,3 @@ def _check_stack(rbms: Sequence[RBM]) -> None:
             )
         if below.dtype != above.dtype:
             raise ValueError(f"machine {k} is {below.dtype}, machine {k + 1} {above.dtype}: give all one dtype")
-
-
-@torch.no_grad()
-def _linear(weights: Tensor, bias: Tensor) -> nn.Linear:
-    """x W + b as a `torch.nn.Linear`, which keeps the transpose of W."""
-    linear: nn.Linear = nn.utils.skip_init(  # type: ignore[no-untyped-call]  # draws nothing from a global generator
-        nn.Linear, *weights.shape, device=weights.device, dtype=weights.dtype
-    )
-    linear.weight.copy_(weights.mT)
-    linear.bias.copy_(bias)
-    return linear

@@ -152,8 +152,9 @@ def as_targets(network: nn.Sequential, data: Array, labels: Array, name: str) ->
     linear = [layer for layer in network if isinstance(layer, nn.Linear)]
     if not linear:
         raise ValueError("network has no Linear layer: nothing to train")
-    if cases.shape[1] != linear[0].in_features:
-        raise ValueError(f"data has {cases.shape[1]} columns; the network takes {linear[0].in_features}")
+    width = next(layer.in_features for layer in network if hasattr(layer, "in_features"))
+    if cases.shape[1] != width:
+        raise ValueError(f"data has {cases.shape[1]} columns; the network takes {width}")
     array = labels.detach().cpu().numpy() if isinstance(labels, Tensor) else np.asarray(labels)
     if array.shape != (len(cases),):
         raise ValueError(f"{name} has shape {array.shape}; expected ({len(cases)},), one class number per case")

@@ -1,4 +1,4 @@
-"""Pretraining of a classifier by a deep belief network, beside the same classifier from a random start."""
+"""Pretraining of a classifier by a deep model, beside the same classifier from a random start."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ from torch import Tensor, nn
 
 from harmonium.data import Cases, as_cases
 from harmonium.models.batch import Array
+from harmonium.models.dbm import DBM
 from harmonium.models.dbn import DBN
+from harmonium.objectives import PCD
 from harmonium.random import Stream, as_stream
 from harmonium.recipes.finetune import as_targets, errors, finetune, random_start
-from harmonium.recipes.greedy import greedy
+from harmonium.recipes.greedy import fit_or_resume, greedy
+from harmonium.training.schedules import Linear
 from harmonium.units import Bernoulli, Gaussian, Units
 
 __all__ = ["Pretraining", "expected", "pretrain"]
@@ -29,7 +32,7 @@ class Pretraining:
 
     Attributes:
         network: the fine-tuned classifier of the first repetition, `torch.nn.Sequential`.
-        dbn: the deep belief network it started from.
+        model: the deep model it started from.
         classes: the labels that its outputs stand for, in order.
         error: error of the pretrained networks, a fraction, one per repetition.
         baseline: that of the same networks from a random start.
@@ -39,7 +42,7 @@ class Pretraining:
     """
 
     network: nn.Sequential = field(repr=False)
-    dbn: DBN
+    model: DBN | DBM
     classes: list[Any]
     error: list[float]
     baseline: list[float]
@@ -64,33 +67,43 @@ def pretrain(
     data: Array,
     labels: Array,
     *,
+    model: type[DBN] | type[DBM] = DBN,
     layers: Sequence[Units | int] = (500, 500),
     validation: tuple[Array, Array] | None = None,
     test: tuple[Array, Array] | None = None,
     greedy_options: Mapping[str, Any] | None = None,
+    joint_options: Mapping[str, Any] | None = None,
     finetune_options: Mapping[str, Any] | None = None,
     repetitions: int = 1,
     seed: int | Stream = 0,
     out: str | Path | None = None,
     progress: bool = False,
 ) -> Pretraining:
-    """Train a DBN without labels, turn it into a classifier, fine-tune it, and do the same from a random start.
+    """Train a deep model without labels, turn it into a classifier, fine-tune it, and do the same from a random start.
 
-    Both networks have the same layers, the same fine-tuning and the same order of cases; each keeps its best epoch on
-    the validation cases.  Where greys are drawn as binary values ("dynamic", "fixed"), the DBN learns from the draws,
-    and the networks see the greys.
+    Both networks have the same hidden layers, the same fine-tuning and the same order of cases; each keeps its best
+    epoch on the validation cases.  Where greys are drawn as binary values ("dynamic", "fixed"), the model learns from
+    the draws, and the networks see the greys.
+
+    A DBN is trained layer by layer, each from small weights.  A DBM is, too, and then all of its layers together; its
+    network also takes the mean field of the second layer, or with more than two hidden layers is the unrolled mean
+    field (see `DBM.to_classifier`), while the random start takes the cases alone.
 
     Args:
-        data: training cases, (n, features): all of them train the DBN.
+        data: training cases, (n, features): all of them train the model.
         labels: of the training cases, (n,): integers, or -1 where unknown; cases with labels fine-tune the network.
+        model: `DBN` or `DBM`.
         layers: hidden layers from the bottom up.  The visible one is Bernoulli for values from 0 to 1, else Gaussian.
         validation: (cases, labels) to choose the epoch by.
         test: (cases, labels) to judge by; without them the validation cases are used, and said to be.
-        greedy_options: options of `harmonium.greedy`, over epochs=10, learning_rate=0.05 (Gaussian: 0.01).
+        greedy_options: options of `harmonium.greedy`, over epochs=10, learning_rate=0.05 (Gaussian: 0.01),
+            transposed=False (a second layer that starts as the first turned over copies the data into its units).
+        joint_options: options of `harmonium.fit` for all layers of a DBM together, over epochs=10, PCD of 5 sweeps and
+            100 chains, learning_rate=Linear(0.01).
         finetune_options: options of `harmonium.finetune`; of few labels, batches are a tenth.
-        repetitions: how often to fine-tune each network, with other seeds (the DBN is trained once).
+        repetitions: how often to fine-tune each network, with other seeds (the model is trained once).
         seed: an int or a stream.
-        out: a folder for the runs of the DBN's machines, from which an interrupted pretraining goes on.
+        out: a folder for the runs of the machines, from which an interrupted pretraining goes on.
         progress: show progress bars.
 
     Returns:
@@ -98,7 +111,7 @@ def pretrain(
 
     Raises:
         ValueError: for labels of another number than cases, none at all, fewer than two classes, or a label in
-            validation or test that training never saw.
+            validation or test that training never saw; for layers that the model or its network cannot have.
 
     >>> import harmonium as hm
     >>> data = hm.data.load("digits")
@@ -112,6 +125,10 @@ def pretrain(
         raise ValueError(f"repetitions must be a positive integer, found {repetitions!r}")
     if isinstance(layers, (int, str)) or not len(layers):
         raise ValueError(f"layers must be a list of hidden layers, such as [500, 500], found {layers!r}")
+    if model not in (DBN, DBM):
+        raise ValueError(f"model must be harmonium.DBN or harmonium.DBM, found {model!r}")
+    if joint_options is not None and model is DBN:
+        raise ValueError("joint_options are for a DBM: the layers of a DBN are not trained together")
     cases, y = as_cases(data), _labels(labels, len(as_cases(data)), "labels")
     known = np.flatnonzero(y != -1) if y.dtype.kind in "iu" else np.arange(len(y))
     classes = np.unique(y[known])
@@ -130,10 +147,16 @@ def pretrain(
     statistics = cases.statistics()
     binary = statistics.low >= 0 and statistics.high <= 1
     visible = (Bernoulli if binary else Gaussian)(cases.shape[1])
-    dbn = DBN([visible, *layers], seed=root.child("dbn"))
-    dbn.to_classifier(len(classes))  # refuses what no network can be made of, before anything is trained
-    defaults = {"epochs": 10, "learning_rate": 0.05 if binary else 0.01, "progress": progress, "out": out}
-    greedy(dbn, cases, **({"seed": root.child("greedy")} | defaults | dict(greedy_options or {})))
+    deep = model([visible, *layers], seed=root.child(model.__name__.lower()))
+    template = _network(DBN([visible, *layers]), len(classes), root)  # refuses early what no network can be made of
+    defaults = {"epochs": 10, "learning_rate": 0.05 if binary else 0.01, "progress": progress, "out": out,
+                "transposed": False, "seed": root.child("greedy")}  # fmt: skip
+    greedy(deep, cases, **(defaults | dict(greedy_options or {})))
+    if isinstance(deep, DBM):
+        together: dict[str, Any] = {"epochs": 10, "learning_rate": Linear(0.01), "objective": PCD(k=5, chains=100),
+                    "progress": progress, "validation": None, "seed": root.child("joint")}  # fmt: skip
+        folder = None if out is None else Path(out) / "joint"
+        deep, _ = fit_or_resume(deep, cases, folder, **(together | dict(joint_options or {})))
 
     batch = min(100, max(1, len(known) // 10))  # ten updates per epoch or more, however few the labels
     error: list[float] = []
@@ -142,14 +165,20 @@ def pretrain(
     judged, x, number = judges[0]
     for repetition in range(repetitions):
         here = root.child("repetition", repetition)
-        pretrained = dbn.to_classifier(len(classes), here)
-        for network, errors_of in ((pretrained, error), (random_start(pretrained, here), baseline)):
+        pretrained = _network(deep, len(classes), here)
+        for network, errors_of in ((pretrained, error), (random_start(template, here), baseline)):
             options: dict[str, Any] = {"seed": here, "progress": progress, "validation": valid, "batch_size": batch}
             finetune(network, judges[-1][1], judges[-1][2], **(options | dict(finetune_options or {})))
             errors_of.append(errors(network, *as_targets(network, x, number, f"{judged} labels"))[0])
         first = first or pretrained
     assert first is not None
-    return Pretraining(first, dbn, classes.tolist(), error, baseline, judged, len(x), len(known))
+    return Pretraining(first, deep, classes.tolist(), error, baseline, judged, len(x), len(known))
+
+
+def _network(model: DBN | DBM, n_classes: int, seed: Stream) -> nn.Sequential:
+    if isinstance(model, DBN):
+        return model.to_classifier(n_classes, seed)
+    return model.to_classifier(n_classes, seed, unroll=len(model.hidden) > 2)
 
 
 def expected(cases: Cases) -> Cases:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -78,6 +79,10 @@ def fit(
         ValueError: for data of another width, empty, not finite or outside the domain; unknown names.
         DivergedError: where parameters stop being finite; the model then holds the last good ones.
 
+    Warns:
+        UserWarning: where the visible units say that the data, such as real columns that are not standardised, promise
+            ill.
+
     >>> import harmonium as hm
     >>> history = hm.fit(hm.RBM(16, 4), hm.data.load("bars-and-stripes").train, epochs=2)
     >>> history["epoch"]
@@ -149,6 +154,9 @@ def prepare(
     if validation is not None:
         for start, v in validation.chunks(1024, dtype=model.dtype):
             model.visible.check(model.visible.encode(v, "validation"), f"validation (rows from {start})")
+    advice = model.visible.advice(mean, variance)
+    if advice is not None:
+        warnings.warn(f"data: {advice}", UserWarning, stacklevel=3)
     model.data_mean, model.data_variance = mean.to(model.device), variance.to(model.device)
     counted = len(cases) if weight is None else float(weight.sum() ** 2 / (weight**2).sum())
     model.data_cases = torch.tensor(float(counted), dtype=torch.float64)
