@@ -21,11 +21,12 @@ STAMP := $(VENV)/.installed
 train: $(STAMP)
 	$(BIN)/harmonium train digits --progress
 
+# A process per core, each with one thread: two thread pools on the same cores would wait for each other.
 test: lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 test-all: lint
-	$(BIN)/python -m pytest -m ""
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m ""
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -5,6 +5,7 @@ python benchmarks/suite.py
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -15,8 +16,9 @@ import report
 def main() -> None:
     begun = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-m", "pytest"], cwd=report.ROOT, capture_output=True, text=True, check=False
-    )
+        [sys.executable, "-m", "pytest", "-n", "auto"], cwd=report.ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
     seconds = time.perf_counter() - begun
     closing = done.stdout.strip().splitlines()[-1]
     if done.returncode:
