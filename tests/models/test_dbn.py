@@ -219,3 +219,18 @@ def test_real_values_below() -> None:
     v = torch.linspace(-12, 12, 1201, dtype=torch.float64).unsqueeze(1)
     weights = (model.log_weights(v, hm.Stream(0), 50) - hm.log_partition(model.top).value).exp().mean(0)
     assert float(weights.sum()) * 0.02 == pytest.approx(1, abs=0.01)  # small weights: hardly any variance
+
+
+def test_functions_of_machines_refuse_a_network() -> None:
+    dbn = DBN([4, 3, 2])
+    v = torch.zeros(2, 4)
+    calls = [
+        lambda: hm.impute(dbn, v),  # type: ignore[arg-type]
+        lambda: hm.conditional_log_prob(dbn, v, [1, 0, 0, 0]),  # type: ignore[arg-type]
+        lambda: hm.pseudo_log_likelihood(dbn, v),  # type: ignore[arg-type]
+        lambda: hm.log_partition(dbn),  # type: ignore[arg-type]
+        lambda: hm.gradient(dbn, v),  # type: ignore[arg-type]
+    ]
+    for call in calls:
+        with pytest.raises(TypeError, match="takes a machine such as an RBM or a DBM, found DBN"):
+            call()

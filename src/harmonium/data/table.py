@@ -60,8 +60,10 @@ class Column:
         missing = np.isnan(numbers)
         if not self.labels:
             values = numbers * self.scale + self.mean
-            whole = np.issubdtype(getattr(self.dtype, "numpy_dtype", self.dtype), np.integer)
-            return pandas.Series(np.round(values) if whole else values, dtype=None if missing.any() else self.dtype)
+            kind = getattr(self.dtype, "numpy_dtype", self.dtype)
+            if np.issubdtype(kind, np.integer):  # a draw may lie beyond what the column's type holds
+                values = np.clip(np.round(values), np.iinfo(kind).min, np.iinfo(kind).max)
+            return pandas.Series(values, dtype=None if missing.any() else self.dtype)
         codes = np.where(missing, 0, numbers)
         if not bool(np.isin(codes, np.arange(len(self.labels))).all()):
             raise ValueError(f"column {self.name!r} takes the codes 0 ... {len(self.labels) - 1}: decode states first")

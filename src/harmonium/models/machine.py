@@ -545,6 +545,20 @@ class Machine(nn.Module):
         raise NotImplementedError
 
 
+def as_machine(model: Any, function: str) -> Machine:
+    """The model as it is.
+
+    Raises:
+        TypeError: where it is no machine, such as a deep belief network, which ``function`` does not take.
+    """
+    if not isinstance(model, Machine):
+        raise TypeError(
+            f"{function} takes a machine such as an RBM or a DBM, found {type(model).__name__}"
+            + (": its top machine is dbn.top" if hasattr(model, "top") else "")
+        )
+    return model
+
+
 def _off_diagonal(units: Units) -> Tensor:
     """Pairs of columns of a layer that belong to different units."""
     unit = owners(units)

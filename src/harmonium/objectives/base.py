@@ -11,7 +11,7 @@ from torch import Tensor
 
 from harmonium.described import Described
 from harmonium.models.batch import Array, as_batch, as_weights
-from harmonium.models.machine import Machine, Moments, Phase
+from harmonium.models.machine import Machine, Moments, Phase, as_machine
 from harmonium.random import Stream, stream_of
 
 __all__ = ["Batch", "Expectation", "Gradient", "Objective", "ObjectiveState", "gradient"]
@@ -146,6 +146,7 @@ def gradient(
         from harmonium.objectives.contrastive import CD
 
         objective = CD()
+    as_machine(model, "gradient")
     stream = stream_of(seed, "gradient")
     batch = as_batch(v, model, "v", domain=True)
     weight = None if sample_weight is None else as_weights(sample_weight, len(batch)).to(model.device, model.dtype)

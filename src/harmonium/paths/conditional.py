@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from harmonium.models.batch import Array, as_batch, as_matrix
-from harmonium.models.machine import Machine
+from harmonium.models.machine import Machine, as_machine
 
 __all__ = ["Received", "conditional_log_prob", "received", "refuse_kept_hidden", "variable_log_probs"]
 
@@ -88,6 +88,7 @@ def conditional_log_prob(machine: Machine, v: Array, given: Array) -> Tensor:
     >>> conditional_log_prob(rbm, [[0, 1]], [True, False]).exp().tolist()
     [0.5]
     """
+    as_machine(machine, "conditional_log_prob")
     machine.refuse_stack("conditional_log_prob")
     refuse_kept_hidden(machine, "conditional_log_prob")
     units = machine.visible

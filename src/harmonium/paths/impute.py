@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from harmonium.models.batch import Array, as_matrix
-from harmonium.models.machine import Machine
+from harmonium.models.machine import Machine, as_machine
 from harmonium.paths.path import Path
 from harmonium.random import Stream, stream_of
 
@@ -56,6 +56,7 @@ def impute(
     >>> impute(hm.RBM(3, 2), [[0, float("nan"), 1]]).shape
     torch.Size([1, 3])
     """
+    as_machine(machine, "impute")
     machine.refuse_stack("impute")
     units = machine.visible
     x = as_matrix(v, "v", machine.dtype, machine.device)

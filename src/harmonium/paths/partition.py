@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from harmonium.models.batch import Array, as_packed
-from harmonium.models.machine import Machine
+from harmonium.models.machine import Machine, as_machine
 from harmonium.paths.ais import anneal
 from harmonium.paths.bridge import bennett, log_mean_weight
 from harmonium.paths.exact import enumerable, exact_log_partition
@@ -91,6 +91,7 @@ def log_partition(
     >>> print(hm.log_partition(hm.RBM.from_arrays([[0.0]], [0.0], [0.0])))
     log Z = 1.3863 nats (exact)
     """
+    as_machine(machine, "log_partition")
     bits, _ = enumerable(machine)
     if method not in ("auto", "exact", "ais"):
         raise ValueError(f"method must be 'auto', 'exact' or 'ais', found {method!r}")

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from harmonium.models.batch import Array, as_batch
-from harmonium.models.machine import Machine
+from harmonium.models.machine import Machine, as_machine
 from harmonium.paths.conditional import received, refuse_kept_hidden, variable_log_probs
 
 __all__ = ["pseudo_log_likelihood"]
@@ -26,6 +26,7 @@ def pseudo_log_likelihood(machine: Machine, v: Array) -> Tensor:
         ValueError: where v is outside the domain, the visible units do not have finitely many states, or hidden layers
             are coupled.
     """
+    as_machine(machine, "pseudo_log_likelihood")
     refuse_kept_hidden(machine, "the pseudo-likelihood")
     units = machine.visible
     if not units.finite:

@@ -195,7 +195,7 @@ class Training:
         kinds = sorted({type(units).__name__ for units in self.model._units()})
         advice = (
             "standardise the data (data.load(..., standardize=True)) or lower the learning rate"
-            if "Gaussian" in kinds
+            if {"Gaussian", "Mixed", "ReLU", "DReLU"} & set(kinds)
             else "lower the learning rate or the weight of the penalties"
         )
         raise DivergedError(
