@@ -116,11 +116,15 @@ def _bars() -> torch.Tensor:
 
 
 @pytest.mark.parametrize("model", [deep([4, 3, 3]), deep([3, 2, 3, 2])], ids=str)
-def test_evaluation_by_importance_sampling(model: hm.DBM) -> None:
+def test_evaluation_by_importance_sampling(model: hm.DBM, monkeypatch: pytest.MonkeyPatch) -> None:
     """Unbiased weights: 4,000 samples of 8 cases, ten times their own standard error of 0.4 % is 0.03 nats."""
     v = model.visible.states(torch.arange(8))
     z = hm.log_partition(model, method="exact")
     exact = float(exact_log_marginal(model, v).mean()) - z.value
+    summed = hm.evaluate(model, v, log_partition=z)
+    assert summed.method == "exact" and summed.bound is None
+    assert summed.mean == pytest.approx(exact, abs=1e-9)
+    monkeypatch.setattr("harmonium.paths.evaluate.EXACT_HIDDEN_BITS", -1)
     found = hm.evaluate(model, v, log_partition=z, samples=4000)
     assert found.method == "importance, exact"
     assert found.mean == pytest.approx(exact, abs=0.03)

@@ -13,10 +13,13 @@ from harmonium.models.batch import Array
 from harmonium.models.dbn import DBN
 from harmonium.models.machine import Machine
 from harmonium.models.meanfield import importance_weights, mean_field, variational_bound
+from harmonium.paths.exact import exact_log_marginal, hidden_bits
 from harmonium.paths.partition import LogPartition, log_partition
 from harmonium.random import Stream, stream_of
 
 __all__ = ["Evaluation", "evaluate"]
+
+EXACT_HIDDEN_BITS = 10.0  # of hidden states that are enumerated for every case rather than sampled
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def evaluate(
     the mean field (Salakhutdinov & Murray 2008, section 5).  With finitely many samples it is too low on average, so
     that it is an estimate from below as far as log Z is right; ``lower`` and ``upper`` hold the uncertainty of log Z
     alone.  ``bound`` is the variational bound less the upper log Z (of a DBN the mean of the log weights: a bound in
-    expectation).
+    expectation).  Up to 2^10 hidden states are summed instead: then nothing but log Z can be an estimate.
 
     Densities of standardised data carry the Jacobian of the standardisation: they are densities of the original values.
 
@@ -103,7 +106,7 @@ def evaluate(
         raise ValueError(f"log_partition is given, so {', '.join(options)} would do nothing: leave one of them out")
     z = log_partition if log_partition is not None else _log_partition(top, seed=seed, **options)
     stream = stream_of(seed, "evaluate")
-    deep = isinstance(machine, DBN) or bool(machine.hidden_couplings)
+    deep = isinstance(machine, DBN) or (bool(machine.hidden_couplings) and hidden_bits(machine) > EXACT_HIDDEN_BITS)
     total = square = bound = 0.0
     for start, v in cases.chunks(1024, dtype=machine.dtype, device=machine.device):
         v = machine.visible.encode(v, f"data (rows from {start})")
@@ -117,6 +120,8 @@ def evaluate(
             log_w = importance_weights(machine, v, fields, stream.child(start), samples)
             log_weight = torch.logsumexp(log_w, 0) - math.log(samples)
             bound += float(variational_bound(machine, v, fields).sum())
+        elif machine.hidden_couplings:
+            log_weight = exact_log_marginal(machine, v)
         else:
             log_weight = machine.log_weight(machine.clamped(v))
         log_p = log_weight - z.value + cases.log_jacobian

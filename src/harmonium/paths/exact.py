@@ -12,7 +12,14 @@ from torch import Tensor
 from harmonium.models.machine import Machine, Moments, State
 from harmonium.units import Line
 
-__all__ = ["enumerable", "exact_clamped_moments", "exact_log_marginal", "exact_log_partition", "exact_moments"]
+__all__ = [
+    "enumerable",
+    "exact_clamped_moments",
+    "exact_log_marginal",
+    "exact_log_partition",
+    "exact_moments",
+    "hidden_bits",
+]
 
 _BLOCK = 1 << 12
 _LOW = 1 << 11  # low parts: their inputs stay in the cache
@@ -131,11 +138,21 @@ def exact_log_marginal(machine: Machine, v: Tensor) -> Tensor:
         ValueError: where such layers have too many states.
     """
     hidden, summed, count = _hidden_states(machine)
-    sums = []
-    for first in range(0, count, _BLOCK):
-        states = _states(machine, hidden, torch.arange(first, min(first + _BLOCK, count)))
-        sums.append(torch.logsumexp(_clamped_log_weights(machine, v, states, summed), -1))
-    return torch.logsumexp(torch.stack(sums, -1), -1)
+    found = []
+    for rows in torch.split(v, max(1, 4 * _BLOCK // min(count, _BLOCK))):
+        sums = []
+        for first in range(0, count, _BLOCK):
+            states = _states(machine, hidden, torch.arange(first, min(first + _BLOCK, count)))
+            sums.append(torch.logsumexp(_clamped_log_weights(machine, rows, states, summed), -1))
+        found.append(torch.logsumexp(torch.stack(sums, -1), -1))
+    return torch.cat(found)
+
+
+def hidden_bits(machine: Machine) -> float:
+    """log2 of the number of hidden states that `exact_log_marginal` enumerates; infinite where it cannot."""
+    hidden = range(1, len(machine.names))
+    choices = machine.colours[: 2 if machine.bipartite else 1]
+    return min(_bits(machine, [layer for layer in hidden if layer not in choice]) for choice in choices)
 
 
 @torch.no_grad()
