@@ -33,8 +33,8 @@ def table(tmp_path: Path) -> Path:
     [
         (("--visible", "mixed", "--hidden", 3), "RBM(visible=Mixed([Bernoulli(1), Categorical(1, states=4), "
          "Gaussian(1)]), hidden=Bernoulli(3))"),
-        (("--visible", "mixed", "--model", "dbm", "--layers", "3,2"), "DBM([Mixed([Bernoulli(1), Categorical(1, "
-         "states=4), Gaussian(1)]), Bernoulli(3), Bernoulli(2)])"),
+        (("--visible", "mixed", "--model", "dbm", "--layers", "12,11"), "DBM([Mixed([Bernoulli(1), Categorical(1, "
+         "states=4), Gaussian(1)]), Bernoulli(12), Bernoulli(11)])"),
     ],
     ids=["rbm", "dbm"],
 )  # fmt: skip
