@@ -166,3 +166,11 @@ def test_refusals(tmp_path: Path) -> None:
         hm.greedy(deep, PATTERNS, skip=1)
     with pytest.raises(ValueError, match="columns"):
         hm.greedy(deep, np.zeros((4, 5)))
+
+
+def test_missing_values_are_refused_before_anything_is_trained() -> None:
+    dbn = hm.DBN([16, 4, 3])
+    before = tensors(dbn)
+    with pytest.raises(ValueError, match="greedy takes complete cases"):
+        hm.greedy(dbn, PATTERNS, missing=2, **OPTIONS)
+    assert same(before, tensors(dbn))

@@ -86,6 +86,11 @@ def greedy(
         machines = model.machines
     if len(layers) > len(machines):
         raise ValueError(f"layers has options for {len(layers)} machines, the model has {len(machines)}")
+    if any(chosen.get("missing") for chosen in (options, *layers)):
+        raise ValueError(
+            "greedy takes complete cases: what is missing would have to be drawn anew for every layer; fill the gaps "
+            "with harmonium.impute of a trained machine first"
+        )
     if isinstance(skip, bool) or not isinstance(skip, int) or not 0 <= skip <= len(machines):
         raise ValueError(f"skip must be a number of machines from 0 to {len(machines)}, found {skip!r}")
     if isinstance(model, DBM) and skip:
