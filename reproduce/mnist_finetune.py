@@ -116,7 +116,8 @@ def balanced(cases: hm.data.Cases, y: Any, labels: int, seed: int) -> tuple[hm.d
 
 def best_dropout(results: dict[str, Any], labels: int, start: str) -> str:
     """The better setting by the validation cases of seed 0."""
-    tried = {name: results[f"{labels}/{start}/{name}/0"] for name in DROPOUT}
+    keys = {name: f"{labels}/{start}/{name}/0" for name in DROPOUT}
+    tried = {name: results[key] for name, key in keys.items() if key in results}
     return min(tried, key=lambda name: (tried[name]["valid"], tried[name]["valid_cross_entropy"]))
 
 
@@ -126,7 +127,7 @@ def rows_of(results: dict[str, Any]) -> list[list[str]]:
     for labels in EPOCHS:
         found, cells = {}, []
         for start in STARTS:
-            if not all(f"{labels}/{start}/{name}/0" in results for name in DROPOUT):
+            if not any(f"{labels}/{start}/{name}/0" in results for name in DROPOUT):
                 break
             dropout = best_dropout(results, labels, start)
             own = [results.get(f"{labels}/{start}/{dropout}/{seed}") for seed in range(SEEDS[labels])]

@@ -197,21 +197,15 @@ class Machine(nn.Module):
                 senders.append((b, turned.detach().contiguous() if lasting else turned))
         return senders
 
-    def gather(
-        self, layer: int, senders: list[tuple[int, Tensor]], state: Sequence[Tensor | None], partial: bool = False
-    ) -> Tensor:
-        """`inputs`, with the neighbours already looked up (see `senders`).
-
-        Neighbours that are not set raise ValueError; with ``partial`` they send nothing.
-        """
+    def gather(self, layer: int, senders: list[tuple[int, Tensor]], state: Sequence[Tensor | None]) -> Tensor:
+        """`inputs`, with the neighbours already looked up (see `senders`).  One that is not set raises ValueError."""
         total: Tensor | None = None
         for other, weights in senders:
             s = state[other]
-            if s is not None:
-                sent = kernels.product(s, weights)
-                total = sent if total is None else total.add_(sent)
-            elif not partial:
+            if s is None:
                 raise ValueError(f"layer {self.names[other]!r} is not set, and {self.names[layer]!r} needs it")
+            sent = kernels.product(s, weights)
+            total = sent if total is None else total.add_(sent)
         if total is not None:
             return total
         own = state[layer]

@@ -47,7 +47,7 @@ def mean_field(machine: Machine, v: Tensor, iterations: int = 30, tolerance: flo
     senders: dict[int, list[tuple[int, Tensor]]] = {}
     for layer in hidden:
         split: tuple[list[tuple[int, Tensor]], list[tuple[int, Tensor]]] = ([], [])
-        for other, weights in machine.senders(layer, lasting=True):
+        for other, weights in machine.senders(layer):
             split[other > 0].append((other, weights))
         if split[0]:
             from_v[layer] = machine.gather(layer, split[0], machine.clamped(v))
