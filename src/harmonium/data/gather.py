@@ -9,12 +9,12 @@ read foreign memory in silence, so the caller turns it into an `IndexError`.
 
 from __future__ import annotations
 
-from numba import njit
+from harmonium.kernels.cache import compiled
 
 __all__ = ["gather_rows", "gather_sparse", "gather_standard", "gather_threshold"]
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def gather_rows(table, index, divisor, out):  # type: ignore[no-untyped-def]
     """``out[r] = table[index[r]] / divisor``; the division is exact, so that the top grey level is 1 and not above."""
     scale = out.dtype.type(divisor)
@@ -31,7 +31,7 @@ def gather_rows(table, index, divisor, out):  # type: ignore[no-untyped-def]
     return -1
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def gather_threshold(table, index, level, out):  # type: ignore[no-untyped-def]
     """``out[r] = table[index[r]] > level``, as 0 or 1."""
     for r in range(index.shape[0]):
@@ -43,7 +43,7 @@ def gather_threshold(table, index, level, out):  # type: ignore[no-untyped-def]
     return -1
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def gather_standard(table, index, shift, factor, out):  # type: ignore[no-untyped-def]
     """``out[r] = (table[index[r]] - shift) * factor`` by column, computed in float64 before it is rounded.
 
@@ -58,7 +58,7 @@ def gather_standard(table, index, shift, factor, out):  # type: ignore[no-untype
     return -1
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def gather_sparse(pointers, columns, values, index, out):  # type: ignore[no-untyped-def]
     """Rows of a CSR table, written out densely."""
     for r in range(index.shape[0]):

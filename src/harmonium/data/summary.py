@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor
+
+from harmonium.kernels.cache import compiled
 
 __all__ = ["Summary", "summarise"]
 
@@ -70,7 +71,7 @@ def summarise(chunks: Iterable[tuple[int, Tensor]]) -> Summary:
     )
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _moments(block, mean, square):  # type: ignore[no-untyped-def]
     """Fill the column means and sums of squared deviations of a block; return (low, high, finite, binary)."""
     rows, width = block.shape

@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numba.extending import overload, register_jitable
 
+from harmonium.kernels import cache
 from harmonium.kernels.philox import fill_words
 from harmonium.kernels.scalar import binomial, exp, uniform
 
@@ -48,16 +48,7 @@ OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": {"contract"}, "error_model
 
 Scalar = Callable[..., Any]
 
-
-def compiled(function: Scalar) -> Scalar:
-    """Compile a loop, keeping the machine code on disk where a folder for it can be found.
-
-    Only whole loops are kept, never the pieces that they inline: see `_stamp`.
-    """
-    try:
-        return njit(**OPTIONS, cache=True)(function)
-    except RuntimeError:  # a read-only installation without a writable home
-        return njit(**OPTIONS)(function)
+compiled = cache.compiled(**OPTIONS)  # whole loops only, never the pieces that they inline: see `_stamp`
 
 
 def _stamp(function: Scalar) -> int:
