@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -25,6 +26,7 @@ from torch import Tensor, nn
 
 from harmonium import kernels
 from harmonium.models.colouring import colour_classes
+from harmonium.models.kept import KeptInput, Receive, Senders
 from harmonium.random import Draw, Stream
 from harmonium.units import Line, Natural, Units
 
@@ -197,7 +199,13 @@ class Machine(nn.Module):
                 senders.append((b, turned.detach().contiguous() if lasting else turned))
         return senders
 
-    def gather(self, layer: int, senders: list[tuple[int, Tensor]], state: Sequence[Tensor | None]) -> Tensor:
+    def receiver(self, layer: int, senders: Senders) -> Receive:
+        """`gather` for a run at fixed weights: it keeps inputs from call to call where that pays."""
+        gather = partial(self.gather, layer, senders)
+        pays = bool(senders) and all(kernels.flips_pay(weights) for _, weights in senders)
+        return KeptInput(senders, gather) if pays else gather
+
+    def gather(self, layer: int, senders: Senders, state: Sequence[Tensor | None]) -> Tensor:
         """`inputs`, with the neighbours already looked up (see `senders`).  One that is not set raises ValueError."""
         total: Tensor | None = None
         for other, weights in senders:
@@ -258,14 +266,18 @@ class Machine(nn.Module):
         lines = lines or [units.line() for units in self._units()]
         # Looked up once: a small machine's sweep would otherwise be look-ups more than products.
         lasting = steps >= 4
-        plan = [(layer, self.senders(layer, lasting, lateral=False), lines[layer]) for layer in order]
+        plan: list[tuple[int, Receive, Line]] = []
+        for layer in order:
+            senders = self.senders(layer, lasting, lateral=False)
+            receive = self.receiver(layer, senders) if lasting else partial(self.gather, layer, senders)
+            plan.append((layer, receive, lines[layer]))
         current = list(state)
         if clamp is not None and current[0] is not None:
             current[0] = torch.where(clamp[0], clamp[1], current[0])
         for _ in range(steps):
             draw = stream.advance()
-            for layer, senders, line in plan:
-                x = self.gather(layer, senders, current)
+            for layer, receive, line in plan:
+                x = receive(current)
                 held = None if layer or clamp is None else clamp[0]
                 current[layer] = self.draw_layer(layer, x, current[layer], draw, line, held=held)
         return tuple(current)
