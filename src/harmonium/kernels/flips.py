@@ -19,7 +19,7 @@ import torch
 from numba.extending import register_jitable
 from torch import Tensor
 
-from harmonium.kernels.fused import OPTIONS, compiled
+from harmonium.kernels.fused import OPTIONS, add_rows, compiled
 from harmonium.kernels.sparse import BAGS, NARROWEST, bags
 
 __all__ = ["REFRESH", "Flips", "add_flips_", "flips_pay", "list_flips"]
@@ -71,11 +71,11 @@ def list_flips(old: Tensor, new: Tensor) -> Flips | None:
 def add_flips_(x: Tensor, changed: Flips, weights: Tensor) -> Tensor:
     """x (batch, width) += (new - old) @ weights (n, width), in place, but for the rows left to a product."""
     W = weights.detach()
+    change = np.empty(len(changed.index), changed.new.numpy().dtype)
+    _changes(changed.old.numpy(), changed.new.numpy(), changed.index, changed.starts, change)
     if torch.get_num_threads() > 1 and BAGS and x.dtype == torch.float32:  # which share the rows among the threads
-        change = np.empty(len(changed.index), np.float32)
-        _changes(changed.old.numpy(), changed.new.numpy(), changed.index, changed.starts, change)
         return x.add_(bags(W, changed.index, changed.starts, torch.from_numpy(change)))
-    _add_rows(x.numpy(), W.numpy(), changed.old.numpy(), changed.new.numpy(), changed.index, changed.starts)
+    _add_rows(x.numpy(), W.numpy(), changed.index, changed.starts, change)
     return x
 
 
@@ -132,35 +132,8 @@ def _changes(old, new, index, starts, change):
             change[k] = new[r, index[k]] - old[r, index[k]]
 
 
-@register_jitable(**OPTIONS)
-def _add_row(x, row, change):
-    for i in range(x.shape[0]):
-        x[i] += change * row[i]
-
-
-@register_jitable(**OPTIONS)
-def _add_four_rows(x, row0, row1, row2, row3, change0, change1, change2, change3):
-    # So that x is loaded and stored once for four rows.
-    for i in range(x.shape[0]):
-        x[i] += change0 * row0[i] + change1 * row1[i] + change2 * row2[i] + change3 * row3[i]
-
-
-@register_jitable(**OPTIONS)
-def _add_changes(x, weights, old, new, index):
-    """x += sum over the units in ``index`` of (new - old) times their row of weights."""
-    four = index.shape[0] // 4 * 4
-    for k in range(0, four, 4):
-        a, b, c, d = index[k], index[k + 1], index[k + 2], index[k + 3]
-        _add_four_rows(
-            x, weights[a], weights[b], weights[c], weights[d],
-            new[a] - old[a], new[b] - old[b], new[c] - old[c], new[d] - old[d],
-        )  # fmt: skip
-    for k in range(four, index.shape[0]):
-        a = index[k]
-        _add_row(x, weights[a], new[a] - old[a])
-
-
 @compiled
-def _add_rows(x, weights, old, new, index, starts):
+def _add_rows(x, weights, index, starts, change):
     for r in range(x.shape[0]):
-        _add_changes(x[r], weights, old[r], new[r], index[starts[r] : starts[r + 1]])
+        row = slice(starts[r], starts[r + 1])
+        add_rows(x[r], weights, index[row], change[row])

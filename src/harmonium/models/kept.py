@@ -1,4 +1,4 @@
-"""The input of a layer, kept through a run at fixed weights."""
+"""Inputs kept through a run at fixed weights."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from harmonium import kernels
 
-__all__ = ["KeptInput", "Receive", "Senders"]
+__all__ = ["KeptInput", "KeptLateral", "Receive", "Senders"]
 
 Senders = Sequence[tuple[int, Tensor]]
 """Neighbours of a layer, each with the matrix that turns its states into inputs (see `Machine.senders`)."""
@@ -64,3 +64,24 @@ class KeptInput:
             rows: Tensor = torch.cat(others).unique()  # type: ignore[no-untyped-call]
             x[rows] = self._gather([None if s is None else s[rows] for s in state])
         return True
+
+
+class KeptLateral:
+    """What the units of a layer send to each other: s . W, which a walk through the units brings up to date itself."""
+
+    def __init__(self, weights: Tensor) -> None:
+        self._weights = weights.detach()
+        self._sent: Tensor | None = None
+        self._state: Tensor | None = None
+        self._age = 0
+
+    def at(self, s: Tensor) -> Tensor:
+        """s . W, to be brought up to date in place: then say so by `moved`."""
+        self._age += 1
+        if self._sent is None or self._state is not s or self._age == kernels.REFRESH:
+            self._sent, self._age = s @ self._weights, 0
+        return self._sent
+
+    def moved(self, s: Tensor) -> None:
+        """The states are now s, and what `at` returned is s . W."""
+        self._state = s

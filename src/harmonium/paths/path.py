@@ -14,7 +14,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from harmonium.models.kept import Receive
+from harmonium.models.kept import KeptLateral, Receive
 from harmonium.models.machine import Machine, State
 from harmonium.random import Draw, Stream
 from harmonium.units import Line, Natural
@@ -60,6 +60,7 @@ class Path:
         self._receive: list[Receive] = []
         for layer, senders in enumerate(self._senders):
             self._receive.append(partial(machine.gather, layer, senders))
+        self._lateral: dict[int, KeptLateral] = {}
         self.summed, self.kept = machine.summed, machine.kept
 
     def run(self) -> Self:
@@ -69,6 +70,7 @@ class Path:
         """
         running = copy.copy(self)
         running._receive = [self.machine.receiver(layer, senders) for layer, senders in enumerate(self._senders)]
+        running._lateral = self.machine.kept_lateral()
         return running
 
     def lines(self, t: Tensor) -> list[Line]:
@@ -149,7 +151,9 @@ class Path:
             for layer in reversed(order) if back else order:
                 x = self._receive[layer](current)
                 at = draw._replace(site=draw.site + back * len(machine.names))  # words of their own on the way back
-                current[layer] = machine.draw_layer(layer, x, current[layer], at, lines[layer], reverse=back)
+                current[layer] = machine.draw_layer(
+                    layer, x, current[layer], at, lines[layer], reverse=back, lateral=self._lateral.get(layer)
+                )
         return tuple(current)
 
 
