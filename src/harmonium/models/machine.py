@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -25,8 +26,10 @@ from torch import Tensor, nn
 
 from harmonium import kernels
 from harmonium.models.colouring import colour_classes
+from harmonium.models.kept import KeptInput, KeptLateral, Receive, Senders
 from harmonium.random import Draw, Stream
 from harmonium.units import Line, Natural, Units
+from harmonium.units.base import Turns
 
 __all__ = ["Clamp", "Machine", "Moments", "Phase", "State"]
 
@@ -111,6 +114,8 @@ class Machine(nn.Module):
         self.classes = {
             layer: colour_classes(self.mask(name), self.units(layer).size) for layer, name in self.lateral.items()
         }
+
+        self._turns = {layer: (Turns.of(turns), Turns.of(turns[::-1])) for layer, turns in self.classes.items()}
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         # A fresh model has no room for what training left in another: make some, so that load_state_dict works.
@@ -197,7 +202,17 @@ class Machine(nn.Module):
                 senders.append((b, turned.detach().contiguous() if lasting else turned))
         return senders
 
-    def gather(self, layer: int, senders: list[tuple[int, Tensor]], state: Sequence[Tensor | None]) -> Tensor:
+    def receiver(self, layer: int, senders: Senders) -> Receive:
+        """`gather` for a run at fixed weights: it keeps inputs from call to call where that pays."""
+        gather = partial(self.gather, layer, senders)
+        pays = bool(senders) and all(kernels.flips_pay(weights) for _, weights in senders)
+        return KeptInput(senders, gather) if pays else gather
+
+    def kept_lateral(self) -> dict[int, KeptLateral]:
+        """For a run at fixed weights: what `draw_layer` keeps of each lateral layer."""
+        return {layer: KeptLateral(self.couplings[name]) for layer, name in self.lateral.items()}
+
+    def gather(self, layer: int, senders: Senders, state: Sequence[Tensor | None]) -> Tensor:
         """`inputs`, with the neighbours already looked up (see `senders`).  One that is not set raises ValueError."""
         total: Tensor | None = None
         for other, weights in senders:
@@ -223,11 +238,13 @@ class Machine(nn.Module):
         *,
         held: Tensor | None = None,
         reverse: bool = False,
+        lateral: KeptLateral | None = None,
     ) -> Tensor:
         """New states of one layer given what the others send, x (consumed), and its own states s where it is lateral.
 
         Lateral units are drawn one after the other, each given the new states of those before it; ``reverse`` takes
-        them in the opposite order.  ``held`` marks units that stay as they are in s.
+        them in the opposite order.  ``held`` marks units that stay as they are in s; ``lateral`` is what a run keeps of
+        a lateral layer.
         """
         units, name = self.units(layer), self.lateral.get(layer)
         draw = draw.at(draw.site + layer)
@@ -235,8 +252,12 @@ class Machine(nn.Module):
             new = units.sample_(x, draw, line)
             return new if held is None or s is None else torch.where(held, s, new)
         assert s is not None
-        classes = self.classes[layer][::-1] if reverse else self.classes[layer]
-        return units.walk_(x, s.clone(), self.couplings[name], classes, draw, line, held)
+        sent = None if lateral is None else lateral.at(s)
+        own = s.clone(memory_format=torch.contiguous_format)
+        new = units.walk_(x, own, self.couplings[name], self._turns[layer][reverse], draw, line, held, sent)
+        if lateral is not None:
+            lateral.moved(new)
+        return new
 
     @torch.no_grad()
     def sweep(
@@ -258,16 +279,23 @@ class Machine(nn.Module):
         lines = lines or [units.line() for units in self._units()]
         # Looked up once: a small machine's sweep would otherwise be look-ups more than products.
         lasting = steps >= 4
-        plan = [(layer, self.senders(layer, lasting, lateral=False), lines[layer]) for layer in order]
+        plan: list[tuple[int, Receive, Line]] = []
+        for layer in order:
+            senders = self.senders(layer, lasting, lateral=False)
+            receive = self.receiver(layer, senders) if lasting else partial(self.gather, layer, senders)
+            plan.append((layer, receive, lines[layer]))
+        lateral = self.kept_lateral()
         current = list(state)
         if clamp is not None and current[0] is not None:
             current[0] = torch.where(clamp[0], clamp[1], current[0])
         for _ in range(steps):
             draw = stream.advance()
-            for layer, senders, line in plan:
-                x = self.gather(layer, senders, current)
+            for layer, receive, line in plan:
+                x = receive(current)
                 held = None if layer or clamp is None else clamp[0]
-                current[layer] = self.draw_layer(layer, x, current[layer], draw, line, held=held)
+                current[layer] = self.draw_layer(
+                    layer, x, current[layer], draw, line, held=held, lateral=lateral.get(layer)
+                )
         return tuple(current)
 
     @torch.no_grad()
