@@ -23,6 +23,7 @@ from harmonium.training.metrics import Metric, as_metric
 from harmonium.training.monitor import Monitor
 from harmonium.training.penalties import Penalty
 from harmonium.training.schedules import Schedule, as_schedule
+from harmonium.units import ReplicatedSoftmax
 
 __all__ = ["fit"]
 
@@ -150,6 +151,9 @@ def prepare(
     if weight is not None and bool((weight == 0).any()):
         keep = (weight > 0).nonzero().squeeze(-1)
         cases, weight = cases.select(keep.numpy()), weight[keep]
+    if plan.missing:
+        model.refuse_stack("fit(missing=...)")
+        model.visible.need_columns("fit(missing=...)")
     mean, variance = _moments(model, cases, weight, "data", plan.missing > 0)
     if validation is not None:
         for start, v in validation.chunks(1024, dtype=model.dtype):
@@ -157,6 +161,8 @@ def prepare(
     advice = model.visible.advice(mean, variance)
     if advice is not None:
         warnings.warn(f"data: {advice}", UserWarning, stacklevel=3)
+    if isinstance(model.visible, ReplicatedSoftmax):
+        model.visible.set_lengths(torch.cat([v.sum(-1) for _, v in cases.chunks(1024, dtype=torch.float64)]), weight)
     model.data_mean, model.data_variance = mean.to(model.device), variance.to(model.device)
     counted = len(cases) if weight is None else float(weight.sum() ** 2 / (weight**2).sum())
     model.data_cases = torch.tensor(float(counted), dtype=torch.float64)
