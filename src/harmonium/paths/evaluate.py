@@ -76,7 +76,7 @@ def _over_lengths(machine: Machine, cases: Cases, seed: int | Stream, options: d
     each = [_log_partition(at_length(machine, length), seed=seed, **options) for length in lengths.tolist()]
     if len(each) == 1:
         return each[0]
-    share = counts / counts.sum()
+    share = counts.double() / counts.sum()
 
     def mean(values: list[float]) -> float:
         return float(share @ torch.tensor(values, dtype=torch.float64))

@@ -83,7 +83,8 @@ def log_partition(
         chains_from: states (n, n_visible) that represent the model, from which the reverse direction starts after a lag
             test.  For machines that keep hidden layers, packed states (see `Machine.pack`), or visible states, whose
             hidden ones are then drawn by 100 sweeps given them.  With shape (copies, n, n_visible), several states of
-            the same n chains at different times: errors are then those of n chains.  Default: the persistent chains that training left in the model.  Without any, ``upper`` is infinite.
+            the same n chains at different times: errors are then those of n chains.  Default: the persistent chains
+            that training left in the model.  Without any, ``upper`` is infinite.
         seed: an int or a stream.
 
     Returns:
