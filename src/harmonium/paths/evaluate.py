@@ -40,6 +40,8 @@ class Evaluation:
         cases: how many cases.
         log_partition: the log Z used.
         bound: of deep models, the variational bound by the upper log Z; None where log p* is known in closed form.
+        log_jacobian: of data that were standardised, what was added to all of these to make them log-densities of the
+            values before, in nats per case; 0 of others.
     """
 
     mean: float
@@ -52,9 +54,12 @@ class Evaluation:
     cases: int
     log_partition: LogPartition
     bound: float | None = None
+    log_jacobian: float = 0.0
 
     def __str__(self) -> str:
         head = f"{self.mean:.2f} nats per case (+- {self.stderr:.2f} over {self.cases} cases)"
+        if self.log_jacobian:
+            head += f" of the original values ({self.mean - self.log_jacobian:.2f} of the standardised ones)"
         if self.method == "exact":
             return f"log-likelihood {head}, exact"
         flag = "" if self.trusted else "; NOT trusted"
@@ -119,7 +124,9 @@ def evaluate(
     alone.  ``bound`` is the variational bound less the upper log Z (of a DBN the mean of the log weights: a bound in
     expectation).  Up to 2^10 hidden states are summed instead: then nothing but log Z can be an estimate.
 
-    Densities of standardised data carry the Jacobian of the standardisation: they are densities of the original values.
+    Densities of data that were standardised by ``harmonium.data`` (`load`, `from_frame`) carry the Jacobian of the
+    standardisation: they are densities of the original values.  Arrays that you standardised yourself know nothing of
+    it: then add -sum of log scale.
 
     >>> import harmonium as hm
     >>> print(hm.evaluate(hm.RBM.from_arrays([[0.0]], [0.0], [0.0]), [[0], [1]]))
@@ -170,8 +177,8 @@ def evaluate(
     if deep:
         least = bound / n - highest + cases.log_jacobian
         method = f"importance, {z.method}"
-        return Evaluation(mean, stderr, lower, upper, method, z.trusted, z.why, n, z, least)
-    return Evaluation(mean, stderr, lower, upper, z.method, z.trusted, z.why, n, z)
+        return Evaluation(mean, stderr, lower, upper, method, z.trusted, z.why, n, z, least, cases.log_jacobian)
+    return Evaluation(mean, stderr, lower, upper, z.method, z.trusted, z.why, n, z, log_jacobian=cases.log_jacobian)
 
 
 _log_partition = log_partition
