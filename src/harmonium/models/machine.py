@@ -522,6 +522,10 @@ class Machine(nn.Module):
         variance = self.visible.variance(self.inputs(0, tuple(means)))
         return self.visible.base_rate(mean.squeeze(-2).double(), variance.squeeze(-2).double(), 1e4)
 
+    def advice(self, mean: Tensor, variance: Tensor) -> str | None:
+        """What to do first about training data with these moments (size,), where they promise ill; None where not."""
+        return self.visible.advice(mean, variance)
+
     def _units(self) -> Iterator[Units]:
         return iter(self._units_of)
 

@@ -82,7 +82,7 @@ def fit(
 
     Warns:
         UserWarning: where the visible units say that the data, such as real columns that are not standardised, promise
-            ill.
+            ill; where a class of a `ClassificationRBM` has no case.
 
     >>> import harmonium as hm
     >>> history = hm.fit(hm.RBM(16, 4), hm.data.load("bars-and-stripes").train, epochs=2)
@@ -158,7 +158,7 @@ def prepare(
     if validation is not None:
         for start, v in validation.chunks(1024, dtype=model.dtype):
             model.visible.check(model.visible.encode(v, "validation"), f"validation (rows from {start})")
-    advice = model.visible.advice(mean, variance)
+    advice = model.advice(mean, variance)
     if advice is not None:
         warnings.warn(f"data: {advice}", UserWarning, stacklevel=3)
     if isinstance(model.visible, ReplicatedSoftmax):
