@@ -159,7 +159,8 @@ def pretrain(
     if isinstance(deep, DBM):
         chosen = dict(joint_options or {})
         together: dict[str, Any] = {"epochs": _epochs(len(cases), chosen), "learning_rate": Linear(0.01),
-                    "objective": PCD(k=5, chains=100), "progress": progress, "validation": None, "seed": root.child("joint")}  # fmt: skip
+                    "objective": PCD(k=5, chains=100), "progress": progress, "validation": None,
+                    "seed": root.child("joint")}  # fmt: skip
         folder = None if out is None else Path(out) / "joint"
         deep, _ = fit_or_resume(deep, cases, folder, **(together | chosen))
 
@@ -182,7 +183,8 @@ def pretrain(
 
 def _epochs(cases: int, options: Mapping[str, Any]) -> int:
     """Ten, or as many as make `UPDATES`: a layer that few updates have left half trained is worse than a random one."""
-    per_epoch = math.ceil(cases / options.get("batch_size", 100))
+    batch_size: int = options.get("batch_size", 100)
+    per_epoch = math.ceil(cases / batch_size)
     return max(10, math.ceil(UPDATES / per_epoch))
 
 
