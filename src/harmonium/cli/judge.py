@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["evaluate", "sample"]
 
 SHOWN = 400  # samples in a picture
-_REPORTED = ("mean", "stderr", "lower", "upper", "method", "trusted", "why", "cases")
+_REPORTED = ("mean", "stderr", "lower", "upper", "method", "trusted", "why", "cases", "log_jacobian")
 
 
 @click.command(

@@ -40,6 +40,7 @@ __all__ = [
     "mean_groups",
     "sample_binomial",
     "sample_groups",
+    "sample_words",
     "sampler",
     "summer",
     "walker",
@@ -442,6 +443,23 @@ def sample_groups(x, t, slope, start, states, first, k0, k1, c2, c3):
         for i in range(groups):
             total = _running_sum(y[i * states : (i + 1) * states], sums)
             x[r, i * states + _count_below(sums, uniform(0.0, words[i]) * total)] = 1
+
+
+@compiled
+def sample_words(x, t, slope, start, known, totals, first, k0, k1, c2, c3):
+    """Overwrite row r of x with counts of ``totals[r]`` draws from the softmax of its fields, a word for each."""
+    rows, units = x.shape
+    y, highest, sums = np.empty(units, x.dtype), np.empty(1, x.dtype), np.empty(units, np.float64)
+    words = np.empty(4 * ((np.max(totals) + 3) // 4), np.uint32)
+    per = rows // slope[0].shape[0]
+    for r in range(rows):
+        fill_words(words[: 4 * ((totals[r] + 3) // 4)], first + r, c2, c3, k0, k1)
+        _exponentials(x[r], t[r], slope[0][r // per], start[0][r // per], units, y, highest)
+        total = _running_sum(y, sums)
+        x[r, :] = 0
+        for i in range(totals[r]):
+            drawn = np.searchsorted(sums, uniform(0.0, words[i]) * total, side="right")
+            x[r, min(drawn, units - 1)] += 1
 
 
 @compiled

@@ -19,7 +19,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -84,6 +84,12 @@ class Machine(nn.Module):
         self._units_of = tuple(copy.deepcopy(layer).to(dtype) for layer in layers.values())
         self.layers = nn.ModuleList(self._units_of)
         self.edges = {name: (self.names.index(a), self.names.index(b)) for name, (a, b) in couplings.items()}
+        for name, units in layers.items():
+            if units.keeps_total and (name != self.names[0] or (name, name) in couplings.values()):
+                raise ValueError(
+                    f"the layer {name!r} ({units!r}) draws its columns together, given their sum: such units can only "
+                    "be the visible layer, and have no couplings among themselves"
+                )
         for a, b in couplings.values():
             if not (layers[a].finite or layers[b].finite):
                 raise ValueError(
@@ -155,6 +161,14 @@ class Machine(nn.Module):
     def visible(self) -> Units:
         """The visible layer."""
         return self.units(0)
+
+    def with_visible(self, units: Units) -> Self:
+        """The machine with another visible layer of the same size: the rest, tensors included, is shared."""
+        other = copy.copy(self)
+        other._modules, other._buffers = dict(self._modules), dict(self._buffers)
+        other._units_of = (units, *self._units_of[1:])
+        other.layers = nn.ModuleList(other._units_of)
+        return other
 
     @property
     def dtype(self) -> torch.dtype:
@@ -249,7 +263,7 @@ class Machine(nn.Module):
         units, name = self.units(layer), self.lateral.get(layer)
         draw = draw.at(draw.site + layer)
         if name is None:
-            new = units.sample_(x, draw, line)
+            new = (units if s is None else units.keeping(s)).sample_(x, draw, line)
             return new if held is None or s is None else torch.where(held, s, new)
         assert s is not None
         sent = None if lateral is None else lateral.at(s)
@@ -535,6 +549,10 @@ class Machine(nn.Module):
         assert mean is not None
         variance = self.visible.variance(self.inputs(0, tuple(means)))
         return self.visible.base_rate(mean.squeeze(-2).double(), variance.squeeze(-2).double(), 1e4)
+
+    def advice(self, mean: Tensor, variance: Tensor) -> str | None:
+        """What to do first about training data with these moments (size,), where they promise ill; None where not."""
+        return self.visible.advice(mean, variance)
 
     def _units(self) -> Iterator[Units]:
         return iter(self._units_of)

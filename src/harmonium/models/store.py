@@ -89,7 +89,8 @@ def restore(model: Machine | DBN, tensors: dict[str, Tensor], source: str) -> No
         return
     known = {name for name, _ in model.named_parameters()}
     missing = known - tensors.keys()
-    optional = set(BUFFERS)
+    layers = [name for name, _ in model.layers.named_buffers(prefix="layers")]
+    optional = {*BUFFERS, *layers}
     if missing or tensors.keys() - known - optional:
         odd = sorted(missing or tensors.keys() - known - optional)
         raise DamagedFileError(
@@ -112,6 +113,9 @@ def restore(model: Machine | DBN, tensors: dict[str, Tensor], source: str) -> No
                 module[leaf] = nn.Parameter(stored)
             else:
                 setattr(module, leaf, nn.Parameter(stored))
+    for name in layers:
+        owner, _, leaf = name.rpartition(".")
+        setattr(model.get_submodule(owner), leaf, tensors[name].to(model.device).clone())
     for name in BUFFERS:
         buffer = tensors.get(name)
         setattr(model, name, None if buffer is None else buffer.to(model.device).clone())

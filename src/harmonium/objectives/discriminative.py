@@ -30,6 +30,7 @@ class Discriminative(Objective):
 
     def begin(self, model: Machine, stream: Stream) -> ObjectiveState:
         refuse_kept_hidden(model, "Discriminative")
+        model.visible.need_columns("Discriminative")
         if not -model.visible.columns <= self.column < model.visible.columns:
             raise ValueError(
                 f"Discriminative(column={self.column}): there are {model.visible.columns} visible variables"

@@ -131,7 +131,8 @@ def _positive(monitor: Monitor | Likelihood) -> None:
 
 def _pseudo(model: Machine) -> bool:
     """Whether the pseudo-likelihood exists and is cheap enough to be measured often."""
-    return model.visible.finite and model.kept == [0] and sum(model.visible.radices()) <= 5000
+    units = model.visible
+    return units.finite and not units.keeps_total and model.kept == [0] and sum(units.radices()) <= 5000
 
 
 def _subset(cases: Cases, count: int, training: Training) -> torch.Tensor:

@@ -94,6 +94,8 @@ class Units(nn.Module, ABC):
     """Names of the parameters that add up, side by side, to the field eta_1: one entry per unit."""
     known: int = 0
     """What the fused loops are told besides the natural parameters."""
+    keeps_total: ClassVar[bool] = False
+    """Whether the columns of a row have a sum that no draw changes: they are then one variable (see `keeping`)."""
 
     def __init__(self, shape: int | tuple[int, ...], width: int = 1) -> None:
         super().__init__()
@@ -146,6 +148,18 @@ class Units(nn.Module, ABC):
             ValueError: where a unit has infinitely many.
         """
         raise ValueError(f"{type(self).__name__} units have no finite list of states")
+
+    def keeping(self, s: Tensor) -> Units:
+        """The layer as it stands for rows of states s (..., batch, n): with their sums, where draws keep them."""
+        return self
+
+    def need_columns(self, function: str) -> None:
+        """Raise ValueError where no column is a variable by itself, as ``function`` wants it."""
+        if self.keeps_total:
+            raise ValueError(
+                f"{function} looks at visible columns one by one, and those of {self!r} are drawn together, since "
+                "their sum is fixed: take whole rows"
+            )
 
     # The five formulae.  eta comes with the input and the line already in it, each part broadcast to (..., batch, n);
     # the draw inverts a distribution function at uniforms u (..., batch, columns).
@@ -254,6 +268,11 @@ class Units(nn.Module, ABC):
         return self._parameters  # type: ignore[return-value]  # asked for in every update: the generators are slow
 
     @property
+    def variables(self) -> int:
+        """How many variables the layer has that are drawn by themselves: as many as columns, or one (`keeps_total`)."""
+        return 1 if self.keeps_total else self.columns
+
+    @property
     def count(self) -> int:
         """Number of joint states of the layer.
 
@@ -269,7 +288,7 @@ class Units(nn.Module, ABC):
 
     def radices(self) -> list[int]:
         """How many states each variable has, for finite families: the radices in which `states` counts."""
-        return [len(self.variable(i)[1]) for i in range(self.columns)]
+        return [len(self.variable(i)[1]) for i in range(self.variables)]
 
     def mean(self, x: Tensor, line: Line | None = None) -> Tensor:
         """Conditional mean of the states given inputs x."""
@@ -406,7 +425,7 @@ class Units(nn.Module, ABC):
     def states(self, index: Tensor) -> Tensor:
         """Joint states by number in mixed radix, variable 0 fastest: (len(index), n) inside, for finite families."""
         digits, columns = index.to(self.natural()[0].device), []
-        for i in range(self.columns):
+        for i in range(self.variables):
             values = self.variable(i)[1]
             columns.append(values[digits % len(values)])
             digits = digits // len(values)
