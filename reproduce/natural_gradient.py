@@ -1,21 +1,25 @@
 """The natural gradient beside centering: equal updates and equal seconds, each metric with its own best learning rate.
 
-    python reproduce/natural_gradient.py [--updates 2000] [--write]
+    python reproduce/natural_gradient.py [--updates 1500] [--out FILE] [--write]
 
 Machines with 16 hidden units, so that all likelihoods are exact, on bars-and-stripes 4x4 (batches of all 32 patterns)
 and on the binary digits 8x8 (batches of 100): PCD-1 with 100 chains, a learning rate that falls linearly to zero, from
 one grid for all.  Six machines are trained side by side as one stack; three choose the rate, the other three are
 reported.  Seconds are those of a single machine: metrics take turns, and each gets as many updates as it makes in the
-time in which the natural gradient makes --updates.
+time in which the natural gradient makes --updates.  What stands in FILE, one JSON object per measurement, is not
+measured again.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -76,30 +80,50 @@ def clock(cases: np.ndarray, size: int) -> dict[str, float]:
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
+class Notes:
+    """Measurements by what was measured, kept in a file where one is named."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        lines = path.read_text().splitlines() if path is not None and path.exists() else []
+        self.known = {json.dumps(note["what"]): note["found"] for note in map(json.loads, lines)}
+
+    def __call__(self, what: list[Any], measure: Callable[[], Any]) -> Any:
+        key = json.dumps(what)
+        if key not in self.known:
+            self.known[key] = measure()
+            line = json.dumps({"what": what, "found": self.known[key]})
+            print(line, flush=True)
+            if self.path is not None:
+                with self.path.open("a") as file:
+                    file.write(line + "\n")
+        return self.known[key]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--updates", type=int, default=2000)
+    parser.add_argument("--updates", type=int, default=1500)
+    parser.add_argument("--out", type=Path, metavar="FILE", help="of measurements, to go on from")
     parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    loud, rows = quiet(), []
+    loud, rows, notes = quiet(), [], Notes(options.out)
     for name, size in SETS.items():
         cases = np.asarray(hm.data.load(name).train)[:].astype(np.float32)
-        seconds = clock(cases, size)
-        print(name, cases.shape, {key: f"{1000 * value:.2f} ms" for key, value in seconds.items()}, flush=True)
-        done: dict[tuple[str, float, int], list[float]] = {}
+        seconds: dict[str, float] = notes([name, "seconds"], lambda: clock(cases, size))  # noqa: B023
         for budget in ("equal updates", "equal seconds"):
             for key, metric in METRICS.items():
                 updates = options.updates
                 if budget == "equal seconds":
                     updates = round(updates * seconds["natural"] / seconds[key])
+                done: dict[float, list[float]] = {}
                 for rate in RATES:
-                    if (key, rate, updates) not in done:
-                        done[key, rate, updates] = likelihoods(cases, size, metric, rate, updates)
-                        found = [round(value, 3) for value in done[key, rate, updates]]
-                        print(name, budget, key, rate, updates, found, flush=True)
-                chosen = max(RATES, key=lambda rate: statistics.mean(done[key, rate, updates][:CHOOSE]))
-                reported = done[key, chosen, updates][CHOOSE:]
+                    done[rate] = notes(
+                        [name, key, rate, updates],
+                        lambda: likelihoods(cases, size, metric, rate, updates),  # noqa: B023
+                    )
+                chosen = max(RATES, key=lambda rate: statistics.mean(done[rate][:CHOOSE]))
+                reported = done[chosen][CHOOSE:]
                 rows.append(
                     [
                         name,
