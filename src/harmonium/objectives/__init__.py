@@ -5,17 +5,23 @@ from harmonium.objectives.clamped import ClampedGibbs, MeanField
 from harmonium.objectives.contrastive import CD, PCD
 from harmonium.objectives.discriminative import Discriminative, Hybrid
 from harmonium.objectives.exact import Exact
+from harmonium.objectives.fast import FPCD
+from harmonium.objectives.jarzynski import Jarzynski
 from harmonium.objectives.pseudo import PseudoLikelihood
+from harmonium.objectives.tap import TAP
 
 __all__ = [
     "CD",
+    "FPCD",
     "PCD",
+    "TAP",
     "Batch",
     "ClampedGibbs",
     "Discriminative",
     "Exact",
     "Gradient",
     "Hybrid",
+    "Jarzynski",
     "MeanField",
     "Objective",
     "ObjectiveState",

@@ -61,6 +61,12 @@ class Gradient:
         return _layer_moments(self._phases[1])
 
     @property
+    def dream(self) -> Expectation | None:
+        """The negative phase as the batch of states it is taken over, where it is one."""
+        negative = self._phases[1]
+        return negative if isinstance(negative, Expectation) else None
+
+    @property
     def difference(self) -> Moments:
         """Positive minus negative: the direction of ascent."""
         return {name: self.positive[name] - self.negative[name] for name in self.positive}
@@ -115,6 +121,15 @@ class Objective(Described, ABC):
     def settle(self, model: Machine, state: ObjectiveState) -> bool:
         """After the update: False asks the trainer to undo it."""
         return True
+
+    @property
+    def may_undo(self) -> bool:
+        """Whether `settle` may ask for that: the trainer then keeps a copy of all that an update changes."""
+        return type(self).settle is not Objective.settle
+
+    def model_chains(self, state: ObjectiveState) -> Tensor | None:
+        """Packed states that represent the model, all of one weight (see `Machine.pack`); None where there are none."""
+        return state.get("chains")
 
 
 def gradient(

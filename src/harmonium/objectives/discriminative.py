@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from harmonium.models.machine import Machine
 from harmonium.objectives.base import Batch, Expectation, Gradient, Objective, ObjectiveState
@@ -68,6 +69,11 @@ class Hybrid(Objective):
     def __post_init__(self) -> None:
         if not 0 <= self.share <= 1:
             raise ValueError(f"Hybrid(share=...) must be between 0 and 1, found {self.share!r}")
+        if type(self.generative).gradient is not Objective.gradient:
+            raise ValueError(
+                f"Hybrid(generative={self.generative!r}) learns from its own gradient, of which Hybrid takes a share: "
+                "use PCD"
+            )
 
     def begin(self, model: Machine, stream: Stream) -> ObjectiveState:
         Discriminative(self.column).begin(model, stream)
@@ -81,3 +87,13 @@ class Hybrid(Objective):
             for a, b in ((label.positive, joint.positive), (label.negative, joint.negative))
         ]
         return Gradient(*mixed)
+
+    def settle(self, model: Machine, state: ObjectiveState) -> bool:
+        return self.generative.settle(model, state)
+
+    @property
+    def may_undo(self) -> bool:
+        return self.generative.may_undo
+
+    def model_chains(self, state: ObjectiveState) -> Tensor | None:
+        return self.generative.model_chains(state)

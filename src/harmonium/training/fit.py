@@ -54,12 +54,12 @@ def fit(
     Args:
         model: any harmonium machine.
         data: training cases, (n, n_visible), in the domain of the visible units.
-        objective: what is descended: `PCD` (default), `CD`, `Exact`.
+        objective: what is descended: `PCD` (default), `CD`, `FPCD`, `Jarzynski`, `TAP`, `Exact`.
         epochs: passes over the data.
         batch_size: cases per update; both phases are divided by their own number of cases.
         learning_rate: a number or a schedule such as ``hm.Linear(0.05)``.
         optimizer: the name of an optimizer of torch.optim, or a function from parameters to one.
-        metric: "centered", "plain", "diagonal" or a metric object.
+        metric: "centered", "plain", "diagonal", "natural" or a metric object.
         penalties: `WeightDecay`, `Sparsity`.
         validation: cases for monitors and early stopping.
         sample_weight: weights of the training cases (n,), non-negative; cases of weight zero are dropped.
