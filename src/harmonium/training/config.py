@@ -6,6 +6,7 @@ from typing import Any
 
 from harmonium.objectives import CD, PCD, ClampedGibbs, Discriminative, Exact, Hybrid, MeanField, PseudoLikelihood
 from harmonium.training.callbacks import Callback, EarlyStopping
+from harmonium.training.equilibrium import Equilibrium
 from harmonium.training.metrics import Centered, Diagonal, Plain
 from harmonium.training.monitor import Likelihood, Monitor
 from harmonium.training.penalties import Sparsity, WeightDecay
@@ -18,7 +19,7 @@ _KNOWN: dict[str, Any] = {
     for kind in (
         CD, PCD, Exact, PseudoLikelihood, Discriminative, Hybrid, MeanField, ClampedGibbs,
         Plain, Centered, Diagonal, Constant, Linear, Exponential, WeightDecay, Sparsity, Monitor,
-        Likelihood, EarlyStopping,
+        Likelihood, Equilibrium, EarlyStopping,
     )
 }  # fmt: skip
 

@@ -1,0 +1,82 @@
+"""Annealed chains find what others miss, and raise no alarm where nothing is missed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from harmonium.models import RBM
+from harmonium.paths.lag import lag_test
+from harmonium.paths.unseen import unseen_test
+from harmonium.random import Stream
+from harmonium.testing.joint import Joint, start_at
+
+from .helpers import far_modes, in_modes
+
+Make = Callable[..., RBM]
+
+
+def test_passes_at_equilibrium(make_rbm: Make) -> None:
+    """30 tests at a false alarm rate of about 1 in 15,000 each, on weak and on strong weights."""
+    for seed in range(30):
+        rbm = make_rbm(6, 4, scale=(0.5, 1.0, 2.0)[seed % 3], seed=seed)
+        v = start_at(Joint(rbm), (30, 256)[seed % 2], Stream(seed))[0]
+        assert v is not None
+        found = unseen_test(rbm, v, Stream(seed, "unseen"), temperatures=200)
+        assert found.passed and found.ess > 100, found
+
+
+def test_finds_the_mode_that_no_chain_visits() -> None:
+    """The lag test passes, as it must: nothing drifts."""
+    rbm = far_modes()
+    trapped = in_modes(256, 0.0)
+    assert lag_test(rbm, trapped, Stream(0)).passed
+    found = unseen_test(rbm, trapped, Stream(1))
+    assert found.passed is False and found.difference > 8
+    # Half of the model is there; 5 standard errors of 150 effective draws are 20 %.
+    share = int(found.why.split("errors: ")[1].split("%")[0])
+    assert 30 <= share <= 70 and "lies where 0% of the chains are; the chains miss a part of the model" in found.why
+    assert unseen_test(rbm, in_modes(256, 0.5), Stream(1)).passed
+
+
+def test_wrong_shares_are_seen_too() -> None:
+    found = unseen_test(far_modes(), in_modes(256, 0.05), Stream(1))
+    assert found.passed is False and "the shares of the modes differ" in found.why
+
+
+def test_what_annealing_does_not_find_cannot_be_judged() -> None:
+    """From the means of the first mode the path leads there alone, and all weights look well."""
+    rbm = far_modes()
+    rbm.data_mean = torch.full((20,), 0.02, dtype=torch.float64)
+    found = unseen_test(rbm, in_modes(256, 0.5), Stream(1))
+    assert found.passed is None and found.ess > 100 and "annealing does not find" in found.why
+
+
+def test_the_weights_count(make_rbm: Make) -> None:
+    """Two temperatures: fair coins, which agree with the model by their weights alone."""
+    rbm = make_rbm(6, 3)
+    rbm.data_mean = torch.full((6,), 0.5, dtype=torch.float64)
+    rbm.data_variance, rbm.data_cases = rbm.data_mean / 2, torch.tensor(1e6)
+    v = start_at(Joint(rbm), 2000, Stream(0))[0]
+    assert v is not None
+    found = unseen_test(rbm, v, Stream(1), annealed=2000, temperatures=2)
+    assert found.passed and 200 < found.ess < 1800
+
+
+def test_too_few_cannot_be_judged(make_rbm: Make) -> None:
+    rbm = make_rbm(6, 4)
+    v = start_at(Joint(rbm), 256, Stream(0))[0]
+    assert v is not None
+    few = unseen_test(rbm, v[:19], Stream(1))
+    assert few.passed is None and few.why.startswith("only 19 chains")
+    light = unseen_test(rbm, v, Stream(1), annealed=25)
+    assert light.passed is None and light.ess == pytest.approx(25, abs=1) and "use more temperatures" in light.why
+
+
+def test_the_smallest_mode_that_would_be_seen() -> None:
+    """Chains miss a mode of probability p: sqrt(p ESS / (1 - p)) standard errors, 4.5 of them at `visible`."""
+    found = unseen_test(far_modes(), in_modes(256, 0.0), Stream(1))
+    p, k = found.visible, found.ess
+    assert (p * k / (1 - p)) ** 0.5 == pytest.approx(4.5)
