@@ -66,6 +66,8 @@ _HOMES = {
     "evaluate": "paths.evaluate",
     "Evaluation": "paths.evaluate",
     "pseudo_log_likelihood": "paths.pseudo",
+    "diagnose": "paths.diagnostics",
+    "Diagnosis": "paths.diagnostics",
     "mode_jumps": "paths.modes",
     "mode_jumps_along": "paths.modes",
     "sample": "paths.sample",
