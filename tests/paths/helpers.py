@@ -32,6 +32,13 @@ def in_modes(chains: int, second: float, seed: int = 0) -> Tensor:
     return torch.as_tensor((rng.random((chains, WIDTH)) < np.where(h, on, 1 - on)[:, None]).astype(float))
 
 
+def knowing(rbm: RBM, data: Tensor) -> RBM:
+    """The machine with the means and variances of these cases, as training leaves them in it."""
+    rbm.data_mean, rbm.data_variance = data.double().mean(0), data.double().var(0, correction=0)
+    rbm.data_cases = torch.tensor(float(len(data)))
+    return rbm
+
+
 def strong(seed: int = 0) -> RBM:
     """Strongly coupled, its mass far from the state of all ones."""
     rng = np.random.default_rng(seed)

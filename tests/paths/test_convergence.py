@@ -57,13 +57,18 @@ def test_chains_that_stay_apart_remember() -> None:
 
 
 def test_chains_that_never_move() -> None:
-    for frozen in (torch.zeros(5, 50), torch.arange(5.0).unsqueeze(-1).expand(5, 50)):
-        found = summarise("x", frozen)
-        assert (found.tau, found.ess, found.rhat) == (math.inf, 0.0, math.inf)
-        assert (autocorrelation(frozen) == 1).all()
+    frozen = torch.arange(5.0).unsqueeze(-1).expand(5, 50)
+    found = summarise("x", frozen)
+    assert (found.tau, found.ess, found.rhat) == (math.inf, 0.0, math.inf) and not found.mixed
+    assert (autocorrelation(frozen) == 1).all()
     some = torch.arange(5.0).unsqueeze(-1) + torch.zeros(5, 50)
     some[0] = autoregressive(0.0, 1, 50)[0]
     assert summarise("x", some).rhat > 1.5  # and no warning
+
+
+def test_a_constant_is_known() -> None:
+    found = summarise("x", torch.full((5, 50), 0.3))
+    assert found == ("x", pytest.approx(0.3), 1.0, 250.0, 1.0)
 
 
 def test_arviz_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

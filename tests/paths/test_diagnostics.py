@@ -23,7 +23,7 @@ def test_a_model_that_mixes(make_rbm: Make) -> None:
     exact = start_at(Joint(rbm), 1200, Stream(0))[0]
     assert exact is not None
     rbm.chains = exact[:200]
-    found = hm.diagnose(rbm, exact[200:].numpy(), sweeps=400)
+    found = hm.diagnose(rbm, exact[200:].numpy(), sweeps=400)  # whose means the model does not know
     assert found.passed is True and found.concerns == ()
     assert (found.chains, found.sweeps, found.start) == (100, 400, "that training left in the model")
     energy = found.observables[0]
@@ -102,6 +102,7 @@ def test_chains_on_their_way() -> None:
 def test_without_data_or_chains_the_base_rate_is_the_start(make_rbm: Make) -> None:
     found = hm.diagnose(make_rbm(6, 3), chains=30, sweeps=50)
     assert found.start == "from the base rate" and found.chains == 30
+    assert found.passed is None and "not everything could be judged" in str(found)
 
 
 def test_it_repeats_itself(make_rbm: Make) -> None:

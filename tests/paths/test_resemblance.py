@@ -27,7 +27,7 @@ def model(seed: int = 0) -> RBM:
 
 
 def test_draws_of_one_model_resemble_each_other() -> None:
-    """20 models; 8 means each at 4.5 standard errors.  Where hardly anything varies, pairs are noise: so their median."""
+    """20 models; 8 means each at 4.5 standard errors.  Where little varies pairs are noise: hence their median."""
     pairs = []
     for seed in range(20):
         rbm = model(seed)

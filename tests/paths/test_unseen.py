@@ -13,7 +13,7 @@ from harmonium.paths.unseen import unseen_test
 from harmonium.random import Stream
 from harmonium.testing.joint import Joint, start_at
 
-from .helpers import far_modes, in_modes
+from .helpers import far_modes, in_modes, knowing
 
 Make = Callable[..., RBM]
 
@@ -22,9 +22,10 @@ def test_passes_at_equilibrium(make_rbm: Make) -> None:
     """30 tests at a false alarm rate of about 1 in 15,000 each, on weak and on strong weights."""
     for seed in range(30):
         rbm = make_rbm(6, 4, scale=(0.5, 1.0, 2.0)[seed % 3], seed=seed)
-        v = start_at(Joint(rbm), (30, 256)[seed % 2], Stream(seed))[0]
+        v = start_at(Joint(rbm), 556, Stream(seed))[0]
         assert v is not None
-        found = unseen_test(rbm, v, Stream(seed, "unseen"), temperatures=200)
+        rbm = knowing(rbm, v[256:])
+        found = unseen_test(rbm, v[: (30, 256)[seed % 2]], Stream(seed, "unseen"), temperatures=200)
         assert found.passed and found.ess > 100, found
 
 
@@ -52,6 +53,17 @@ def test_what_annealing_does_not_find_cannot_be_judged() -> None:
     rbm.data_mean = torch.full((20,), 0.02, dtype=torch.float64)
     found = unseen_test(rbm, in_modes(256, 0.5), Stream(1))
     assert found.passed is None and found.ess > 100 and "annealing does not find" in found.why
+
+
+def test_a_mean_field_may_know_one_mode_alone() -> None:
+    """Without the means of the data annealing begins, and ends, in one mode, and all its weights are alike."""
+    rbm = far_modes()
+    base = rbm.base_rate()
+    rbm.data_mean = rbm.data_variance = rbm.data_cases = None
+    found = unseen_test(rbm, in_modes(256, 0.0), Stream(1))
+    assert found.passed is None and found.ess > 150 and "may know one mode alone" in found.why
+    assert unseen_test(rbm, in_modes(256, 0.0), Stream(1), base=base).passed is False
+    assert unseen_test(rbm, in_modes(256, 0.5), Stream(1), base=base).passed is True
 
 
 def test_the_weights_count(make_rbm: Make) -> None:

@@ -52,11 +52,13 @@ def summarise(name: str, trace: Tensor) -> Observable:
         rho_t = 1 - (W - mean over chains of their autocovariance at t) / var+,   tau = 1 + 2 sum_t rho_t = C T / ESS,
 
     summed over Geyer's initial monotone sequence (Vehtari et al. 2021, equations 7 to 13).  tau is that of the mean
-    itself, without rank normalisation.
+    itself, without rank normalisation.  What is the same in all chains at all times is known from any draw: tau is 1.
     """
     x = trace.double().cpu().numpy()
     mean = float(x.mean())
-    if not (x != x[:, :1]).any():  # no chain moved: there is no variance within chains to compare with
+    if (x == x[0, 0]).all():
+        return Observable(name, mean, 1.0, float(x.size), 1.0)
+    if (x == x[:, :1]).all():  # no chain moved: there is no variance within chains to compare with
         return Observable(name, mean, math.inf, 0.0, math.inf)
     stats, axes = _arviz(), {"chain_axis": 0, "draw_axis": 1}
     with np.errstate(all="ignore"):  # a chain that stands still has no variance of its own

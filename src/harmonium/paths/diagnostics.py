@@ -19,6 +19,7 @@ from harmonium.paths.modes import TwoModes, mode_jumps_along, two_modes
 from harmonium.paths.path import independent_sample
 from harmonium.paths.resemblance import LEAST_PAIRS, MOST_SHIFT, Resemblance, resemblance
 from harmonium.random import Stream, stream_of
+from harmonium.units import Natural
 
 __all__ = ["Diagnosis", "Jumps", "diagnose"]
 
@@ -169,7 +170,8 @@ def diagnose(
     Args:
         model: any machine.
         data: cases (n, n_visible); their principal directions are observed, and the chains compared with them.  The
-            training data are the ones that the model should resemble.  Without data the directions are the chains' own.
+            training data are the ones that the model should resemble.  Without data the directions are the chains' own,
+            and a model that was not trained by `fit` may hide a mode from the annealed chains, too.
         chains: at most so many, evenly spaced.
         sweeps: of every chain; they run twice as many, and three times without persistent ones.
         seed: an int or a stream.
@@ -196,7 +198,7 @@ def diagnose(
     stream = stream_of(seed, "diagnose")
     cases = None if data is None else _cases(machine, data)
     packed, start = _start(machine, cases, chains, sweeps, stream)
-    test = equilibrium_test(machine, packed, stream.child("test"), sweeps=sweeps)
+    test = equilibrium_test(machine, packed, stream.child("test"), sweeps=sweeps, base=_base(machine, cases))
     state = machine.unpack(test.lag.chains)
     reference = cases if cases is not None else state[0]
     assert reference is not None
@@ -236,6 +238,15 @@ def _cases(machine: Machine, data: Array) -> Tensor:
         raise ValueError(f"data has {len(v)} cases without missing values; at least 2 are needed")
     machine.visible.check(v, "data")
     return v
+
+
+def _base(machine: Machine, cases: Tensor | None) -> tuple[Natural, ...] | None:
+    """Where annealing begins: at the means of the data where the model does not know them; None: at its own."""
+    if cases is None or machine.data_mean is not None:
+        return None
+    x = cases.double()
+    rest = machine.base_rate()[1:]
+    return machine.visible.base_rate(x.mean(0), x.var(0, correction=0), float(len(x))), *rest
 
 
 def _start(machine: Machine, cases: Tensor | None, chains: int, sweeps: int, stream: Stream) -> tuple[Tensor, str]:

@@ -11,6 +11,7 @@ from harmonium.models.machine import Machine
 from harmonium.paths.lag import FEWEST, LIMIT, LagTest, lag_test
 from harmonium.paths.unseen import UnseenTest, unseen_test
 from harmonium.random import Stream
+from harmonium.units import Natural
 
 __all__ = ["EquilibriumTest", "Finding", "equilibrium_test"]
 
@@ -70,6 +71,7 @@ def equilibrium_test(
     sweeps: int = 200,
     annealed: int = 200,
     temperatures: int = 500,
+    base: tuple[Natural, ...] | None = None,
 ) -> EquilibriumTest:
     """Test packed chains (chains, columns) for drift, standstill, collapse and unseen modes; they are not changed.
 
@@ -80,9 +82,10 @@ def equilibrium_test(
         sweeps: for which copies of the chains run on.
         annealed: number of annealed chains they are compared with.
         temperatures: of the annealing.
+        base: natural parameters from which it begins (default: means of the training data stored in the model).
     """
     lag = lag_test(machine, chains, stream.child("lag"), sweeps)
-    unseen = unseen_test(machine, lag.chains, stream.child("unseen"), annealed, temperatures)
+    unseen = unseen_test(machine, lag.chains, stream.child("unseen"), annealed, temperatures, base)
     before, after = (-machine.log_weight(machine.unpack(c)).mean() for c in (chains, lag.chains))
     fell = float(after - before)
     moved = _moved(chains, lag.chains)

@@ -13,6 +13,7 @@ from harmonium.paths.ais import anneal
 from harmonium.paths.lag import FEWEST, LIMIT, statistics
 from harmonium.paths.path import Path
 from harmonium.random import Stream
+from harmonium.units import Natural
 
 __all__ = ["UnseenTest", "unseen_test"]
 
@@ -24,8 +25,9 @@ class UnseenTest(NamedTuple):
     """Whether chains and annealed chains agree.
 
     Attributes:
-        passed: False where they differ; None where that cannot be told: there are too few of either, or the chains are
-            where annealing does not come, so that one of the two is wrong and nobody knows which.
+        passed: False where they differ; None where that cannot be told: there are too few of either, annealing began
+            without the means of the data, or the chains are where it does not come, so that one of the two is wrong and
+            nobody knows which.
         difference: the largest, in standard errors.
         ess: effective number of annealed chains.
         visible: the probability that a mode must have for its absence from the chains to be noticed.
@@ -41,7 +43,12 @@ class UnseenTest(NamedTuple):
 
 @torch.no_grad()
 def unseen_test(
-    machine: Machine, chains: Tensor, stream: Stream, annealed: int = 200, temperatures: int = 500
+    machine: Machine,
+    chains: Tensor,
+    stream: Stream,
+    annealed: int = 200,
+    temperatures: int = 500,
+    base: tuple[Natural, ...] | None = None,
 ) -> UnseenTest:
     """Compare packed chains (chains, columns) with a batch annealed from the base rate (Neal 2001), by its weights w.
 
@@ -54,9 +61,10 @@ def unseen_test(
 
     A mode of probability p that no chain visits moves a mean by about sqrt(p ESS / (1 - p)) standard errors, so that
     modes below ``visible`` = LIMIT^2 / (ESS + LIMIT^2) stay unseen; and so does one that the annealed chains do not
-    find either.
+    find either.  Annealing finds one mode alone where it begins in one, as it may at a mean field: so a model that does
+    not know the means of its data, and has no ``base`` with them, passes no test.
     """
-    path = Path(machine)
+    path = Path(machine, base)
     t = torch.linspace(0, 1, temperatures, dtype=torch.float64)
     run = anneal(path, t, path.start(annealed, stream.child("start").advance()), stream.child("anneal"))
     w = torch.softmax(run.log_weights, 0)
@@ -79,6 +87,12 @@ def unseen_test(
     if n < FEWEST or ess < _ENOUGH:
         few = f"only {n} chains" if n < FEWEST else f"only {ess:.1f} of {annealed} annealed chains count"
         why = f"{few}: whether a mode is missed cannot be judged" + ("" if n < FEWEST else "; use more temperatures")
+        return UnseenTest(None, difference, ess, visible, why)
+    if difference < LIMIT and base is None and machine.data_mean is None:
+        why = (
+            "annealed chains find nothing that these do not know, but began at the mean field of the model, which may "
+            "know one mode alone: the means of its data would tell more (fit stores them; or pass data)"
+        )
         return UnseenTest(None, difference, ess, visible, why)
     if difference < LIMIT:
         why = (
