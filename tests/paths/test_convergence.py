@@ -33,6 +33,13 @@ def test_the_autocorrelation_time_is_that_of_theory(phi: float) -> None:
     assert found.rhat < 1.01 and found.mixed and found.name == "x"
 
 
+def test_tau_is_that_of_the_values_and_not_of_their_ranks() -> None:
+    """exp(1.5 x) forgets faster than x: rho_t = (exp(2.25 phi^t) - 1) / (exp(2.25) - 1)."""
+    rho = (np.exp(2.25 * 0.9 ** np.arange(1, 300)) - 1) / (np.exp(2.25) - 1)
+    x = torch.exp(1.5 * autoregressive(0.9, chains=400))
+    assert summarise("x", x).tau == pytest.approx(1 + 2 * rho.sum(), rel=0.15)  # 10.2, and 19 for x; heavy tails
+
+
 def test_the_variance_of_the_mean_is_that_of_so_many_draws() -> None:
     """tau as it is used: the mean over T sweeps of one chain has the variance tau / T."""
     x = autoregressive(0.8, chains=2000, sweeps=500)

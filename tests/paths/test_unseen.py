@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 
@@ -75,6 +76,34 @@ def test_the_weights_count(make_rbm: Make) -> None:
     assert v is not None
     found = unseen_test(rbm, v, Stream(1), annealed=2000, temperatures=2)
     assert found.passed and 200 < found.ess < 1800
+
+
+def one_unit(probability: float) -> RBM:
+    """A visible unit that is on with this probability, and a hidden one that does nothing."""
+    return RBM.from_arrays(np.zeros((1, 1)), np.array([np.log(probability / (1 - probability))]), np.zeros(1))
+
+
+def test_one_heavy_weight_is_no_evidence() -> None:
+    """One annealed chain of 200 is on, with a weight of 0.16, where 1 of 256 chains is: that is luck, and no alarm.
+
+    Both samples taken for draws of one distribution would differ by 6 standard errors.  Seed 119 has such a chain.
+    """
+    rbm, rare = one_unit(0.004), torch.logit(torch.tensor([0.0001], dtype=torch.float64))
+    base = ((rare,), (torch.zeros(1, dtype=torch.float64),))
+    chains = (torch.arange(256).unsqueeze(-1) == 0).double()
+    found = unseen_test(rbm, chains, Stream(119), temperatures=2, base=base)
+    assert found.ess == pytest.approx(240**2 / (199 + 40**2), rel=0.02)  # one weight of 40, 199 of 1
+    assert found.passed and found.difference < 2
+
+
+def test_few_chains_may_miss_something_by_luck() -> None:
+    """20 draws of a unit that is on once in ten are all off with probability 0.12.
+
+    By the spread of the annealed chains alone, the 20 having none, they would differ by 5 standard errors.
+    """
+    rbm = one_unit(0.1)
+    found = unseen_test(rbm, torch.zeros(20, 1, dtype=torch.float64), Stream(0), temperatures=2, base=rbm.base_rate())
+    assert found.passed and found.difference < 2.5
 
 
 def test_too_few_cannot_be_judged(make_rbm: Make) -> None:

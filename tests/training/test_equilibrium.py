@@ -150,12 +150,15 @@ def test_an_objective_without_chains() -> None:
     assert "lag" not in history.rows[0]
 
 
-def test_the_chains_of_the_highest_rung() -> None:
+def test_an_objective_may_say_which_chains_are_the_models() -> None:
+    class Ladder(hm.PCD):
+        def model_chains(self, state: dict[str, torch.Tensor]) -> torch.Tensor:
+            return state["chains"][-2:]
+
     chains = torch.arange(12.0).view(6, 2)
     assert model_chains(hm.CD(), {}) is None
     assert model_chains(hm.PCD(), {"chains": chains}) is chains
-    rung = torch.tensor([0, 2, 1, 2, 0, 1])
-    assert torch.equal(model_chains(hm.PCD(), {"chains": chains, "rung": rung}), chains[[1, 3]])
+    assert torch.equal(model_chains(Ladder(), {"chains": chains}), chains[4:])
 
 
 def test_a_resumed_run_does_not_repeat_itself(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -125,12 +126,10 @@ class Equilibrium(Callback):
 def model_chains(objective: Objective, state: ObjectiveState) -> Tensor | None:
     """The packed persistent chains of an objective that stand for the model, (chains, columns); None without any.
 
-    Objectives that keep a ladder say in "rung" where each row stands; the model's are those on the highest rung.
+    All of "chains", unless the objective has a method of this name, as one that keeps other models' chains beside them.
     """
-    chains, rung = state.get("chains"), state.get("rung")
-    if chains is None or rung is None:
-        return chains
-    return chains[rung == rung.max()]
+    own: Callable[[ObjectiveState], Tensor | None] | None = getattr(objective, "model_chains", None)
+    return state.get("chains") if own is None else own(state)
 
 
 def _finite(value: float) -> float | None:
