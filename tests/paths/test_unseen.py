@@ -113,7 +113,7 @@ def test_too_few_cannot_be_judged(make_rbm: Make) -> None:
     few = unseen_test(rbm, v[:19], Stream(1))
     assert few.passed is None and few.why.startswith("only 19 chains")
     light = unseen_test(rbm, v, Stream(1), annealed=25)
-    assert light.passed is None and light.ess == pytest.approx(25, abs=1) and "use more temperatures" in light.why
+    assert light.passed is None and light.ess == pytest.approx(25, abs=1) and "through more temperatures" in light.why
 
 
 def test_the_smallest_mode_that_would_be_seen() -> None:

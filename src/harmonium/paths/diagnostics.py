@@ -25,6 +25,7 @@ __all__ = ["Diagnosis", "Jumps", "diagnose"]
 
 _DIRECTIONS = 4  # principal ones; digits have 0.1, 0.07, 0.06 and 0.05 of their variance along theirs
 _CASES = 2000  # of the data, evenly spaced
+_TEMPERATURES = 500  # of the annealing, at least
 _SNAPSHOTS = 10  # of the chains, for comparison with the data
 
 
@@ -173,7 +174,8 @@ def diagnose(
             training data are the ones that the model should resemble.  Without data the directions are the chains' own,
             and a model that was not trained by `fit` may hide a mode from the annealed chains, too.
         chains: at most so many, evenly spaced.
-        sweeps: of every chain; they run twice as many, and three times without persistent ones.
+        sweeps: of every chain; they run twice as many, and three times without persistent ones.  Annealed chains walk
+            through 2 * sweeps temperatures, at least 500.
         seed: an int or a stream.
 
     Returns:
@@ -198,7 +200,14 @@ def diagnose(
     stream = stream_of(seed, "diagnose")
     cases = None if data is None else _cases(machine, data)
     packed, start = _start(machine, cases, chains, sweeps, stream)
-    test = equilibrium_test(machine, packed, stream.child("test"), sweeps=sweeps, base=_base(machine, cases))
+    test = equilibrium_test(
+        machine,
+        packed,
+        stream.child("test"),
+        sweeps=sweeps,
+        temperatures=max(_TEMPERATURES, 2 * sweeps),
+        base=_base(machine, cases),
+    )
     state = machine.unpack(test.lag.chains)
     reference = cases if cases is not None else state[0]
     assert reference is not None

@@ -86,7 +86,9 @@ def unseen_test(
     difference = float(z.abs()[worst])
     if n < FEWEST or ess < _ENOUGH:
         few = f"only {n} chains" if n < FEWEST else f"only {ess:.1f} of {annealed} annealed chains count"
-        why = f"{few}: whether a mode is missed cannot be judged" + ("" if n < FEWEST else "; use more temperatures")
+        why = f"{few}: whether a mode is missed cannot be judged" + (
+            "" if n < FEWEST else "; anneal through more temperatures"
+        )
         return UnseenTest(None, difference, ess, visible, why)
     if difference < LIMIT and base is None and machine.data_mean is None:
         why = (
