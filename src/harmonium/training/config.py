@@ -18,6 +18,7 @@ from harmonium.objectives import (
     PseudoLikelihood,
 )
 from harmonium.training.callbacks import Callback, EarlyStopping
+from harmonium.training.equilibrium import Equilibrium
 from harmonium.training.metrics import Centered, Diagonal, Plain
 from harmonium.training.monitor import Likelihood, Monitor
 from harmonium.training.natural import Natural
@@ -31,7 +32,7 @@ _KNOWN: dict[str, Any] = {
     for kind in (
         CD, PCD, FPCD, TAP, Jarzynski, Exact, PseudoLikelihood, Discriminative, Hybrid, MeanField, ClampedGibbs,
         Plain, Centered, Diagonal, Natural, Constant, Linear, Exponential, WeightDecay, Sparsity, Monitor,
-        Likelihood, EarlyStopping,
+        Likelihood, Equilibrium, EarlyStopping,
     )
 }  # fmt: skip
 
