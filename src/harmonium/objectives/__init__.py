@@ -6,10 +6,12 @@ from harmonium.objectives.contrastive import CD, PCD
 from harmonium.objectives.discriminative import Discriminative, Hybrid
 from harmonium.objectives.exact import Exact
 from harmonium.objectives.pseudo import PseudoLikelihood
+from harmonium.objectives.tempered import PT
 
 __all__ = [
     "CD",
     "PCD",
+    "PT",
     "Batch",
     "ClampedGibbs",
     "Discriminative",

@@ -112,6 +112,10 @@ class Objective(Described, ABC):
         phases.fill(model)
         return phases
 
+    def model_chains(self, state: ObjectiveState) -> Tensor | None:
+        """The packed states (..., chains, columns) that represent the model; None where the objective has none."""
+        return state.get("chains")
+
     def settle(self, model: Machine, state: ObjectiveState) -> bool:
         """After the update: False asks the trainer to undo it."""
         return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harmonium.objectives import CD, PCD, ClampedGibbs, Discriminative, Exact, Hybrid, MeanField, PseudoLikelihood
+from harmonium.objectives import CD, PCD, PT, ClampedGibbs, Discriminative, Exact, Hybrid, MeanField, PseudoLikelihood
 from harmonium.training.callbacks import Callback, EarlyStopping
 from harmonium.training.metrics import Centered, Diagonal, Plain
 from harmonium.training.monitor import Likelihood, Monitor
@@ -16,7 +16,7 @@ __all__ = ["callback_config", "from_config"]
 _KNOWN: dict[str, Any] = {
     kind.__name__: kind
     for kind in (
-        CD, PCD, Exact, PseudoLikelihood, Discriminative, Hybrid, MeanField, ClampedGibbs,
+        CD, PCD, PT, Exact, PseudoLikelihood, Discriminative, Hybrid, MeanField, ClampedGibbs,
         Plain, Centered, Diagonal, Constant, Linear, Exponential, WeightDecay, Sparsity, Monitor,
         Likelihood, EarlyStopping,
     )

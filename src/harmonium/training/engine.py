@@ -119,7 +119,9 @@ class Training:
         if self.best is not None:
             self._load(self.best)
         else:
-            chains = self.objective_state.get("chains")  # they represent the model when it is judged
+            chains = self.plan.objective.model_chains(
+                self.objective_state
+            )  # they represent the model when it is judged
             self.model.chains = None if chains is None else chains.clone()
         self.history.stopped = self.stop
         self._call("on_end")
@@ -257,8 +259,9 @@ class Training:
         """Remember the present parameters as the best, for `run` to return to."""
         state = self.model.state_dict()
         state.pop("chains", None)  # of an earlier training; those of this one go with the best model
-        if "chains" in self.objective_state:
-            state["chains"] = self.objective_state["chains"]
+        chains = self.plan.objective.model_chains(self.objective_state)
+        if chains is not None:
+            state["chains"] = chains
         self.best = {name: tensor.clone() for name, tensor in state.items()}
         self.history.best = dict(row)
 

@@ -101,7 +101,7 @@ class Likelihood(Callback):
             model,
             chains=self.chains,
             temperatures=self.temperatures,
-            chains_from=training.objective_state.get("chains"),
+            chains_from=training.plan.objective.model_chains(training.objective_state),
             seed=training.root.child("likelihood", row["epoch"]),
         )
         chunks = training.validation.chunks(1000, dtype=model.dtype, device=model.device)
