@@ -15,7 +15,7 @@ from harmonium.models.store import load, save
 from harmonium.objectives import Batch, Exact
 from harmonium.paths.ais import anneal
 from harmonium.paths.exact import enumerable, exact_log_marginal, exact_log_partition, exact_moments
-from harmonium.paths.ladder import tempering_round
+from harmonium.paths.ladder import exchange_round
 from harmonium.paths.path import Path
 from harmonium.paths.temperatures import Temperatures
 from harmonium.random import Stream
@@ -201,8 +201,13 @@ def _check_path_steps(machine: Machine, joint: Joint, base: Base, stream: Stream
 
 @torch.no_grad()
 def _check_ladder(machine: Machine, joint: Joint, base: Base, stream: Stream) -> None:
+    # From a base far from the model, so that many exchanges are rejected: a wrong rule would hardly show otherwise.
+    far = copy.deepcopy(joint.machine.visible)
+    scatter(far, stream.child("base"), 1.5)
+    far.constrain()
+    base = (far.natural(), *base[1:])
     path = Path(machine, [tuple(eta.to(machine.dtype) for eta in natural) for natural in base])
-    t, replicas = torch.tensor([0.0, 0.3, 0.7, 1.0], dtype=torch.float64), _CHAINS // 4
+    t, replicas = torch.tensor([0.0, 0.5, 1.0], dtype=torch.float64), _CHAINS // 2
     ladder = Temperatures(path, t)
     states = [start_at(joint, replicas, stream.child("rung", r), float(value), base) for r, value in enumerate(t)]
     walkers = ladder.start(replicas, stream.child("start"))
@@ -211,12 +216,14 @@ def _check_ladder(machine: Machine, joint: Joint, base: Base, stream: Stream) ->
         for layer in range(len(joint.counts))
     )
     cursor = stream.child("rounds")
-    for count in range(1, 7):
-        tempering_round(ladder, walkers, cursor)
-        if count in (1, 2, 6):
+    for count in range(1, 5):
+        exchange_round(ladder, walkers, cursor)
+        for moment in ("exchanges", "a sweep"):
             for r, value in enumerate(t.tolist()):
-                identity = f"stationarity of {count} rounds of tempering at t = {value}"
+                identity = f"stationarity of a ladder at t = {value}, after {moment} in round {count}"
                 _follow(identity, joint, ladder.on(walkers, r), joint.log_weights(value, base))
+            if moment == "exchanges":
+                ladder.step(walkers, cursor.advance())
 
 
 @torch.no_grad()
