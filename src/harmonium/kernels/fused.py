@@ -52,16 +52,31 @@ compiled = cache.compiled(**OPTIONS)  # whole loops only, never the pieces that 
 
 
 def _stamp(function: Scalar) -> int:
-    """Hash of the source of a scalar function and of this floor.
+    """Hash of a scalar function's name and source, and of this floor's.
 
     Numba's cache looks only at the file of the loop itself, and must not serve machine code of an older formula.  A
-    loop mentions its stamp, which makes it part of the cache's key.
+    loop bears its stamp in its name, which is part of the cache's key.
     """
-    digest = hashlib.blake2b(digest_size=7)
+    digest = hashlib.blake2b(f"{function.__module__}.{function.__qualname__}".encode(), digest_size=7)
     own = function.__code__.co_filename
     for path in (own, *(str(Path(__file__).parent / name) for name in ("fused.py", "philox.py", "scalar.py"))):
         digest.update(Path(path).read_bytes())
     return int.from_bytes(digest.digest(), "little")
+
+
+def _named(stamp: int) -> Callable[[Scalar], Scalar]:
+    """Give a function made in a factory a name of its own.
+
+    Numba names machine code by the function's name, its argument types and a number that counts the functions of one
+    process.  Code kept by processes that compiled in another order can then meet under one name, and the linker takes
+    the first for both.
+    """
+
+    def rename(function: Scalar) -> Scalar:
+        function.__qualname__ += f"_{stamp:x}"
+        return function
+
+    return rename
 
 
 def _of_model(parts: Any, g: int) -> Any:
@@ -98,13 +113,14 @@ def sampler(draw: Scalar) -> Scalar:
     stamp = _stamp(draw)
 
     @register_jitable(**OPTIONS)
+    @_named(stamp)
     def row(x, t, slope, start, known, words):
         for j in range(x.shape[0]):
             x[j] = draw(_eta(x, t, slope, start, j), known, words[j])
 
     @compiled
+    @_named(stamp)
     def sample(x, t, slope, start, known, first, k0, k1, c2, c3):
-        _ = stamp
         rows, units = x.shape
         words = np.empty(4 * ((units + 3) // 4), np.uint32)
         per = rows // slope[0].shape[0]
@@ -127,6 +143,7 @@ def walker(draw: Scalar) -> Scalar:
     stamp = _stamp(draw)
 
     @register_jitable(**OPTIONS)
+    @_named(stamp)
     def unit(x, s, change, free, t, slope, start, known, words, j):
         for r in range(x.shape[0]):
             field = t[r] * (x[r] + slope[0][j]) + start[0][j]
@@ -135,13 +152,14 @@ def walker(draw: Scalar) -> Scalar:
             s[r] += change[r]
 
     @register_jitable(**OPTIONS)
+    @_named(stamp)
     def send(x, change, weight):
         for r in range(x.shape[0]):
             x[r] += weight * change[r]
 
     @compiled
+    @_named(stamp)
     def walk(x, s, weights, columns, held, words, t, slope, start, known):
-        _ = stamp
         block, chains = x.shape
         change = np.empty(chains, x.dtype)
         free = np.empty(chains, x.dtype)
@@ -168,13 +186,14 @@ def mapper(function: Scalar) -> Scalar:
     stamp = _stamp(function)
 
     @register_jitable(**OPTIONS)
+    @_named(stamp)
     def row(x, t, slope, start, known):
         for j in range(x.shape[0]):
             x[j] = function(_eta(x, t, slope, start, j), known)
 
     @compiled
+    @_named(stamp)
     def apply(x, t, slope, start, known):
-        _ = stamp
         per = x.shape[0] // slope[0].shape[0]
         for r in range(x.shape[0]):
             g = r // per
@@ -195,6 +214,7 @@ def summer(split: Scalar) -> Scalar:
     stamp = _stamp(split)
 
     @register_jitable(**OPTIONS)
+    @_named(stamp)
     def row(x, t, slope, start, known, summands, factors):
         for j in range(x.shape[0]):
             summand, factor = split(_eta(x, t, slope, start, j), known)
@@ -202,8 +222,8 @@ def summer(split: Scalar) -> Scalar:
             factors[j] = factor
 
     @compiled
+    @_named(stamp)
     def cumulants(x, t, slope, start, known, out):
-        _ = stamp
         summands = np.empty(x.shape[1], x.dtype)
         factors = np.empty(x.shape[1], x.dtype)
         per = x.shape[0] // slope[0].shape[0]
