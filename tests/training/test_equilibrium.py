@@ -14,7 +14,6 @@ import torch
 
 import harmonium as hm
 from harmonium.testing.joint import Joint, start_at
-from harmonium.training.equilibrium import model_chains
 
 from .helpers import bars, patterns, rows, same, trained
 from .helpers import one_thread as one_thread
@@ -148,17 +147,6 @@ def test_an_objective_without_chains() -> None:
     with pytest.warns(UserWarning, match="CD keeps no persistent chains, so Equilibrium has nothing to watch: use PCD"):
         history = hm.fit(hm.RBM(12, 4), patterns(), objective=hm.CD(), epochs=1, callbacks=[hm.Equilibrium()])
     assert "lag" not in history.rows[0]
-
-
-def test_an_objective_may_say_which_chains_are_the_models() -> None:
-    class Ladder(hm.PCD):
-        def model_chains(self, state: dict[str, torch.Tensor]) -> torch.Tensor:
-            return state["chains"][-2:]
-
-    chains = torch.arange(12.0).view(6, 2)
-    assert model_chains(hm.CD(), {}) is None
-    assert model_chains(hm.PCD(), {"chains": chains}) is chains
-    assert torch.equal(model_chains(Ladder(), {"chains": chains}), chains[4:])
 
 
 def test_a_resumed_run_does_not_repeat_itself(tmp_path: Path) -> None:

@@ -36,6 +36,8 @@ def is_fused(x: Tensor) -> bool:
 
 def uniforms(draw: Draw, rows: int, units: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Uniforms in (0, 1), shape (rows, units), one word each, the rows counted from ``draw.first``."""
+    if device.type == "cpu":
+        return portable.uniform(torch.from_numpy(words(draw, rows, units)[:, :units].astype(np.int64)), dtype)
     index = torch.arange(draw.first, draw.first + rows, device=device)
     return portable.uniform(portable.words(draw, index, units), dtype)
 

@@ -9,12 +9,14 @@ from harmonium.objectives.fast import FPCD
 from harmonium.objectives.jarzynski import Jarzynski
 from harmonium.objectives.pseudo import PseudoLikelihood
 from harmonium.objectives.tap import TAP
+from harmonium.objectives.tempered import PT
 
 __all__ = [
     "CD",
     "FPCD",
     "PCD",
     "TAP",
+    "PT",
     "Batch",
     "ClampedGibbs",
     "Discriminative",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from scipy.optimize import brentq
 from torch import Tensor
 
-__all__ = ["Mean", "bennett", "log_mean_weight"]
+__all__ = ["Mean", "bennett", "bennett_ladder", "log_mean_weight"]
 
 
 class Mean(NamedTuple):
@@ -49,3 +50,26 @@ def bennett(forward: Tensor, reverse: Tensor) -> float:
     low = min(float(forward.min()), float(-reverse.max())) - abs(balance) - 50
     high = max(float(forward.max()), float(-reverse.min())) + abs(balance) + 50
     return float(brentq(excess, low, high, xtol=1e-10))
+
+
+def bennett_ladder(forward: Sequence[Tensor], reverse: Sequence[Tensor]) -> tuple[float, Tensor]:
+    """log (Z_top / Z_bottom), the sum of Bennett's ratios between neighbours, and what each replica adds to its error.
+
+    Args:
+        forward: for every pair of neighbours, log-weights of the upper model at states of the lower one, each (rounds,
+            replicas).
+        reverse: likewise of the lower model at states of the upper one.
+
+    Returns:
+        (value, influence): with independent replicas the variance of the value is about the sum of the squares of
+        ``influence`` (replicas,), which sums to zero: each pair's root D of G(D) = 0 moves by G_c(D) / |G'(D)| with the
+        terms of replica c.
+    """
+    value, influence = 0.0, torch.zeros(forward[0].shape[-1], dtype=torch.float64)
+    for up, down in zip(forward, reverse, strict=True):
+        d = bennett(up.flatten(), down.flatten())
+        to, fro = torch.sigmoid(up - d), torch.sigmoid(down + d)
+        slope = (to * (1 - to)).sum() + (fro * (1 - fro)).sum()
+        value += d
+        influence += (to.sum(0) - fro.sum(0)) / slope
+    return value, influence

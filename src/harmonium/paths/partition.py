@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,11 @@ from harmonium.models.machine import Machine, as_machine
 from harmonium.paths.ais import anneal
 from harmonium.paths.bridge import bennett, log_mean_weight
 from harmonium.paths.exact import enumerable, exact_log_partition
+from harmonium.paths.integration import by_integration
 from harmonium.paths.lag import lag_test
+from harmonium.paths.log_z import LogPartition
 from harmonium.paths.path import Path
+from harmonium.paths.tempering import ReplicaExchange, Tempering, by_tempering
 from harmonium.random import Stream, stream_of
 from harmonium.units import Natural, ReplicatedSoftmax
 
@@ -27,68 +29,42 @@ _COMPLETION = 100  # sweeps of hidden layers that chains come without
 _ENOUGH = 5.0  # effective samples below which the error bar itself is noise
 
 
-@dataclass(frozen=True)
-class LogPartition:
-    """log Z of a model in nats.
-
-    Attributes:
-        value: the estimate (exact where ``method`` is "exact"; Bennett's from both directions; else the forward one).
-        lower: forward log-mean-weight minus 3 standard errors.
-        upper: reverse log-mean-weight plus 3 standard errors; infinite without chains that pass the lag test.
-        ess: effective number of annealed chains, the smaller of both directions.
-        method: "exact" or "ais".
-        trusted: whether the bracket may be believed.
-        why: the reasons in words.
-    """
-
-    value: float
-    lower: float
-    upper: float
-    ess: float
-    method: str
-    trusted: bool
-    why: str
-
-    def __float__(self) -> float:
-        return self.value
-
-    def __str__(self) -> str:
-        if self.method == "exact":
-            return f"log Z = {self.value:.4f} nats (exact)"
-        flag = "" if self.trusted else ", NOT trusted"
-        bracket = f"[{self.lower:.3f}, {self.upper:.3f}]"
-        return f"log Z = {self.value:.3f} nats, bracket {bracket} ({self.method}{flag}: {self.why})"
-
-
 @torch.no_grad()
 def log_partition(
     machine: Machine,
     method: str = "auto",
     *,
-    chains: int = 100,
+    chains: int | None = None,
     temperatures: int | Tensor = 1000,
     base: tuple[Natural, ...] | None = None,
     chains_from: Array | None = None,
+    sampler: ReplicaExchange | None = None,
+    sweeps: int = 1000,
     seed: int | Stream = 0,
 ) -> LogPartition:
     """The logarithm of the partition function, exactly or bracketed.
 
     Args:
         machine: the model.
-        method: "exact" (enumerates the smaller side), "ais" (annealed importance sampling in both directions) or
-            "auto": exact up to 20 bits, then AIS.
-        chains: AIS chains in each direction.
-        temperatures: number of temperatures from 0 to 1, or the temperatures themselves, rising from 0 to 1.
+        method: "exact" (enumerates the smaller side), "ais" (annealed importance sampling in both directions),
+            "tempering" (Bennett's ratio along a ladder of models between which states are exchanged), "integration"
+            (thermodynamic integration along the same ladder) or "auto": exact up to 20 bits, then AIS where there are
+            chains to start its reverse direction from, else tempering.
+        chains: AIS chains in each direction (default 100), or independent replicas of the ladder (default 20).
+        temperatures: of AIS: their number from 0 to 1, or the temperatures themselves, rising from 0 to 1.
         base: natural parameters of the base-rate model (default: means of the training data stored in the model).
         chains_from: states (n, n_visible) that represent the model, from which the reverse direction starts after a lag
             test.  For machines that keep hidden layers, packed states (see `Machine.pack`), or visible states, whose
             hidden ones are then drawn by 100 sweeps given them.  With shape (copies, n, n_visible), several states of
             the same n chains at different times: errors are then those of n chains.  Default: the persistent chains
             that training left in the model.  Without any, ``upper`` is infinite.
+        sampler: the ladder, for "tempering" and "integration" (default: `Tempering`, its rungs spaced by a pilot).
+        sweeps: rounds of exchanges and Gibbs sweeps on the ladder, after a fifth as many that do not count.
         seed: an int or a stream.
 
     Returns:
-        a `LogPartition`; the bounds hold at three standard errors (Salakhutdinov & Murray 2008; Burda et al. 2015).
+        a `LogPartition`; the bounds of AIS hold at three standard errors (Salakhutdinov & Murray 2008; Burda et al.
+        2015), those along a ladder at 99 %, from the spread between replicas (Krause, Fischer & Igel 2020).
 
     >>> import harmonium as hm
     >>> print(hm.log_partition(hm.RBM.from_arrays([[0.0]], [0.0], [0.0])))
@@ -96,15 +72,26 @@ def log_partition(
     """
     as_machine(machine, "log_partition")
     bits, _ = enumerable(machine)
-    if method not in ("auto", "exact", "ais"):
-        raise ValueError(f"method must be 'auto', 'exact' or 'ais', found {method!r}")
+    methods = ("auto", "exact", "ais", "tempering", "integration")
+    if method not in methods:
+        raise ValueError(f"method must be one of {', '.join(map(repr, methods))}, found {method!r}")
     machine.refuse_stack("log_partition")
-    if isinstance(chains, bool) or not isinstance(chains, int) or chains < 1:
-        raise ValueError(f"chains must be a positive integer, found {chains!r}")
+    for name, count in (("chains", 1 if chains is None else chains), ("sweeps", sweeps)):
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise ValueError(f"{name} must be a positive integer, found {count!r}")
     if method == "exact" or (method == "auto" and bits <= EXACT_BITS):
         value = float(exact_log_partition(machine))
         return LogPartition(value, value, value, math.inf, "exact", True, "all states were summed")
     stream = stream_of(seed, "log_partition")
+    if method == "auto":
+        method = "tempering" if chains_from is None and machine.chains is None else "ais"
+    if method == "tempering":
+        return by_tempering(machine, sampler or Tempering(), base, 20 if chains is None else chains, sweeps, stream)
+    if method == "integration":
+        return by_integration(machine, sampler or Tempering(), base, 20 if chains is None else chains, sweeps, stream)
+    if sampler is not None:
+        raise ValueError("sampler is the ladder of method='tempering' and 'integration': 'ais' has none")
+    chains = 100 if chains is None else chains
     t = _temperatures(temperatures)
     path = Path(machine, base)
     origin = path.log_partition_at_start()
@@ -114,8 +101,8 @@ def log_partition(
     if chains_from is None:
         up = log_mean_weight(anneal(path, t, state, stream.child("anneal")).log_weights)
         why = (
-            "no equilibrated chains to start the reverse direction from, so there is no upper bound: train with PCD, "
-            "or pass chains_from=harmonium.sample(...)"
+            "no equilibrated chains to start the reverse direction from, so there is no upper bound: train with PCD "
+            "or pass method='tempering', which needs none"
         )
         value = origin + up.value
         return LogPartition(value, value - 3 * up.stderr, math.inf, up.ess, "ais", False, why)

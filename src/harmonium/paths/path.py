@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from harmonium.models.kept import KeptLateral, Receive
-from harmonium.models.machine import Machine, State
+from harmonium.models.machine import Clamp, Machine, State
 from harmonium.random import Draw, Stream
 from harmonium.units import Line, Natural
 
@@ -78,8 +78,8 @@ class Path:
         return [line._replace(t=t) for line in self._lines]
 
     @torch.no_grad()
-    def start(self, chains: int, draw: Draw) -> State:
-        """Independent draws of the kept layers at t = 0, each (chains, n)."""
+    def start(self, chains: int, draw: Draw, clamp: Clamp | None = None) -> State:
+        """Independent draws of the kept layers at t = 0, each (chains, n); but what ``clamp`` holds, stays."""
         machine = self.machine
         zero = torch.zeros(chains, dtype=machine.dtype, device=machine.device)
         state: list[Tensor | None] = [None] * len(self._lines)
@@ -88,6 +88,8 @@ class Path:
             own = units.natural()[0]
             x = own.new_zeros((*own.shape[:-1], chains, units.size))
             state[layer] = units.sample_(x, draw.at(layer), self._lines[layer]._replace(t=zero))
+        if clamp is not None and state[0] is not None:
+            state[0] = torch.where(clamp[0], clamp[1], state[0])
         return tuple(state)
 
     @torch.no_grad()
@@ -113,33 +115,50 @@ class Path:
 
     @torch.no_grad()
     def log_ratio(self, state: State, inputs: dict[int, Tensor], t: Tensor) -> Tensor:
-        """log p*(state; t[:, 1]) - log p*(state; t[:, 0]) of the kept layers, for t (batch, 2): (batch,), float64.
+        """log p*(state; t[..., 1]) - log p*(state; t[..., 0]) of the kept layers, for t (..., batch, 2): (..., batch).
 
         The difference of two `log_weights`: what does not change with t cancels before it is ever computed.
         """
+        total = self._linear(state)
+        total = total * (t[..., 1].double() - t[..., 0].double())
+        for layer, x in inputs.items():
+            pair = self.machine.units(layer).cumulant(x, self._lines[layer]._replace(t=t))
+            total = total + (pair[..., 1] - pair[..., 0])
+        return total
+
+    @torch.no_grad()
+    def log_slope(self, state: State, inputs: dict[int, Tensor], t: Tensor) -> Tensor:
+        """d log p*(state; t) / dt of the kept layers at t (..., batch): (..., batch), float64."""
+        total = self._linear(state)
+        lines = self.lines(t)
+        for layer, x in inputs.items():
+            expected = self.machine.units(layer).expected_statistics(x.clone(), lines[layer])
+            total = total + (expected[0].double() * x).sum(-1)
+            for statistic, eta in zip(expected, self._lines[layer].slope, strict=True):
+                total = total + (statistic.double() @ eta.detach().double().unsqueeze(-1)).squeeze(-1)
+        return total
+
+    def _linear(self, state: State) -> Tensor:
+        """What the log-weight gains per unit of t, the summed-out layers apart: (..., batch), float64."""
         linear: Tensor | None = None
         for layer in self.kept:
             s, slope = state[layer], self._lines[layer].slope
             assert s is not None
             for statistic, eta in zip(self.machine.units(layer).statistics(s), slope, strict=True):
-                term = statistic @ eta.detach()
+                term = (statistic @ eta.detach().unsqueeze(-1)).squeeze(-1)
                 linear = term if linear is None else linear + term
         assert linear is not None
         total = linear.double()
         for name in self.machine.kept_couplings:
             total = total + self.machine.pair_exponent(name, state)
-        total = total * (t[:, 1].double() - t[:, 0].double())
-        for layer, x in inputs.items():
-            pair = self.machine.units(layer).cumulant(x, self._lines[layer]._replace(t=t))
-            total += pair[:, 1] - pair[:, 0]
         return total
 
     @torch.no_grad()
-    def step(self, state: State, inputs: dict[int, Tensor], t: Tensor, draw: Draw) -> State:
+    def step(self, state: State, inputs: dict[int, Tensor], t: Tensor, draw: Draw, clamp: Clamp | None = None) -> State:
         """A reversible Gibbs sweep at t (batch,): summed-out layers from their inputs (consumed), then the kept ones.
 
         Kept layers that depend on each other, and lateral ones, are drawn there and back again, in the opposite order:
-        so one transition serves both directions of annealing.
+        so one transition serves both directions of annealing.  Visible units that ``clamp`` holds stay as they are.
         """
         machine = self.machine
         current = list(state)
@@ -151,8 +170,16 @@ class Path:
             for layer in reversed(order) if back else order:
                 x = self._receive[layer](current)
                 at = draw._replace(site=draw.site + back * len(machine.names))  # words of their own on the way back
+                held = None if layer or clamp is None else clamp[0]
                 current[layer] = machine.draw_layer(
-                    layer, x, current[layer], at, lines[layer], reverse=back, lateral=self._lateral.get(layer)
+                    layer,
+                    x,
+                    current[layer],
+                    at,
+                    lines[layer],
+                    held=held,
+                    reverse=back,
+                    lateral=self._lateral.get(layer),
                 )
         return tuple(current)
 

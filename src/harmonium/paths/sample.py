@@ -9,6 +9,7 @@ from harmonium.models.batch import Array, as_batch, as_clamp
 from harmonium.models.dbn import DBN
 from harmonium.models.machine import Machine
 from harmonium.paths.path import independent_sample
+from harmonium.paths.tempering import ReplicaExchange
 from harmonium.random import Stream, stream_of
 
 __all__ = ["sample"]
@@ -23,6 +24,7 @@ def sample(
     seed: int | Stream = 0,
     init: Array | None = None,
     clamp: tuple[Array, Array] | None = None,
+    sampler: ReplicaExchange | None = None,
 ) -> Tensor:
     """Visible states after Gibbs sampling, (n, n_visible), as users see them: one independent chain each.
 
@@ -36,9 +38,11 @@ def sample(
             value is held, and the rest is drawn given it.  A DBN takes none: given some visible units, its directed
             layers depend on each other in a way that no sweep of a machine draws from (only an approximation by its
             recognition model could be had).
+        sampler: a ladder such as `Tempering` for models with far modes; each sample then has a ladder of its own, of
+            which ``steps`` counts the rounds.  Default: Gibbs sampling alone.
 
-    Chains of a model with far modes do not reach equilibrium in any practical number of steps; the returned states are
-    then samples near where they started.
+    Gibbs chains of a model with far modes do not reach equilibrium in any practical number of steps; the returned
+    states are then samples near where they started.
 
     >>> import harmonium as hm
     >>> hm.sample(hm.RBM(4, 2), 3, steps=10).shape
@@ -56,9 +60,12 @@ def sample(
         if init is not None:
             init = [as_batch(init, machine.machines[0], "init", domain=True),
                     *machine.sample_up(init, stream.child("up"))][-1]  # fmt: skip
-        h = sample(machine.top, n, steps=steps, seed=stream.child("top"), init=init)
+        h = sample(machine.top, n, steps=steps, seed=stream.child("top"), init=init, sampler=sampler)
         return [h, *machine.sample_down(h, stream.child("down"))][-1]
     machine.refuse_stack("sample")
+    if sampler is not None and init is not None:
+        raise ValueError("init has no place on a ladder, whose chains begin at the base-rate model: leave out one of "
+                         "init and sampler")  # fmt: skip
     if init is None:
         state = machine.unpack(independent_sample(machine, n, stream.child("start")))
     else:
@@ -70,6 +77,10 @@ def sample(
     held = None if clamp is None else as_clamp(clamp, state[0], machine)
     if held is not None:
         state = (held[1], *state[1:])
+    if sampler is not None:
+        top = sampler.sample(machine, n, steps, stream.child("exchange"), held)[0]
+        assert top is not None
+        return machine.visible.decode(top)
     out = machine.sweep(state, stream.child("sweeps"), steps, clamp=held)[0]
     assert out is not None
     return machine.visible.decode(out)

@@ -8,6 +8,7 @@ from harmonium.objectives import (
     CD,
     FPCD,
     PCD,
+    PT,
     TAP,
     ClampedGibbs,
     Discriminative,
@@ -30,7 +31,7 @@ __all__ = ["callback_config", "from_config"]
 _KNOWN: dict[str, Any] = {
     kind.__name__: kind
     for kind in (
-        CD, PCD, FPCD, TAP, Jarzynski, Exact, PseudoLikelihood, Discriminative, Hybrid, MeanField, ClampedGibbs,
+        CD, PCD, PT, FPCD, TAP, Jarzynski, Exact, PseudoLikelihood, Discriminative, Hybrid, MeanField, ClampedGibbs,
         Plain, Centered, Diagonal, Natural, Constant, Linear, Exponential, WeightDecay, Sparsity, Monitor,
         Likelihood, Equilibrium, EarlyStopping,
     )

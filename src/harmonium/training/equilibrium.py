@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
 
-from harmonium.objectives import Objective, ObjectiveState
 from harmonium.paths.equilibrium import equilibrium_test
 from harmonium.training.callbacks import Callback
 
@@ -19,7 +16,7 @@ if TYPE_CHECKING:
     from harmonium.training.engine import Training
     from harmonium.training.history import Row
 
-__all__ = ["Equilibrium", "model_chains"]
+__all__ = ["Equilibrium"]
 
 _COLUMNS = {"equilibrium", "lag", "spread", "unseen"}
 
@@ -73,7 +70,7 @@ class Equilibrium(Callback):
         if training.position.update == 0:  # an object that has served an earlier training starts anew
             self.said = []
         objective = training.plan.objective
-        if model_chains(objective, training.objective_state) is None:
+        if objective.model_chains(training.objective_state) is None:
             name = type(objective).__name__
             self._say("none", f"{name} keeps no persistent chains, so Equilibrium has nothing to watch: use PCD")
 
@@ -81,7 +78,7 @@ class Equilibrium(Callback):
     def on_measure(self, training: Training, row: Row) -> None:
         if row["epoch"] % self.every and row["epoch"] != training.plan.epochs:
             return
-        chains = model_chains(training.plan.objective, training.objective_state)
+        chains = training.plan.objective.model_chains(training.objective_state)
         if chains is None:
             return
         index = torch.linspace(0, len(chains) - 1, min(self.chains, len(chains)), device=chains.device).round().long()
@@ -111,7 +108,7 @@ class Equilibrium(Callback):
     def columns(self, training: Training) -> set[str] | None:
         if type(self).on_measure is not Equilibrium.on_measure:
             return None
-        return _COLUMNS if model_chains(training.plan.objective, training.objective_state) is not None else set()
+        return _COLUMNS if training.plan.objective.model_chains(training.objective_state) is not None else set()
 
     def state(self) -> dict[str, Any]:
         return {"said": self.said}
@@ -121,15 +118,6 @@ class Equilibrium(Callback):
 
     def config(self) -> dict[str, Any]:
         return {"type": "Equilibrium"} | self._settings()
-
-
-def model_chains(objective: Objective, state: ObjectiveState) -> Tensor | None:
-    """The packed persistent chains of an objective that stand for the model, (chains, columns); None without any.
-
-    All of "chains", unless the objective has a method of this name, as one that keeps other models' chains beside them.
-    """
-    own: Callable[[ObjectiveState], Tensor | None] | None = getattr(objective, "model_chains", None)
-    return state.get("chains") if own is None else own(state)
 
 
 def _finite(value: float) -> float | None:

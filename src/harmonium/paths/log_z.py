@@ -1,0 +1,43 @@
+"""log Z with what can be said for and against it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["LogPartition"]
+
+
+@dataclass(frozen=True)
+class LogPartition:
+    """log Z of a model in nats.
+
+    Attributes:
+        value: the estimate (exact where ``method`` is "exact"; Bennett's from both directions; else the forward one).
+        lower: by annealing, the forward log-mean-weight minus 3 standard errors; by tempering, the lower end of a 99 %
+            confidence interval.
+        upper: the reverse log-mean-weight plus 3 standard errors, infinite without chains that pass the lag test; by
+            tempering, the upper end of the interval.
+        ess: effective number of annealed chains, the smaller of both directions; by tempering, how many round trips of
+            the ladder were completed, each of which brings an independent state to its top.
+        method: "exact", "ais", "tempering" or "integration".
+        trusted: whether the bracket may be believed.
+        why: the reasons in words.
+    """
+
+    value: float
+    lower: float
+    upper: float
+    ess: float
+    method: str
+    trusted: bool
+    why: str
+
+    def __float__(self) -> float:
+        return self.value
+
+    def __str__(self) -> str:
+        if self.method == "exact":
+            return f"log Z = {self.value:.4f} nats (exact)"
+        flag = "" if self.trusted else ", NOT trusted"
+        bracket = f"[{self.lower:.3f}, {self.upper:.3f}]"
+        return f"log Z = {self.value:.3f} nats, bracket {bracket} ({self.method}{flag}: {self.why})"
