@@ -85,10 +85,20 @@ def test_many_such_rows_are_left_to_it_with_all_others() -> None:
         assert (list_flips(old, new) is not None) == few
 
 
+def test_changes_of_more_than_a_quarter_of_the_units_are_left_to_it() -> None:
+    old, new = torch.ones(40, 100), torch.ones(40, 100)
+    new[:, :25] = -1
+    assert list_flips(old, new) is not None
+    new[3, 25] = -1
+    assert list_flips(old, new) is None
+    new[4, 1:25] = 1
+    assert list_flips(old, new) is not None
+
+
 def test_more_changes_than_units_that_are_on_are_left_to_the_product() -> None:
-    old, new = torch.zeros(1, 90), torch.zeros(1, 90)
+    old, new = torch.zeros(2, 90), torch.zeros(2, 90)
     old[:, :5], new[:, 5:9] = 1, 1
-    assert list_flips(old, new) is None  # nine changes, four units on
+    assert list_flips(old, new) is None  # nine changes of a row, four units on
     new[:, 10:15] = 1
     assert list_flips(old, new) is None  # 14 and 9
     new[:, :5] = 1

@@ -112,7 +112,7 @@ def test_kept_inputs_are_right_whatever_comes() -> None:
     moved = v.clone()
     moved[:, 3] = 1 - moved[:, 3]
     half = torch.where(torch.arange(9).unsqueeze(-1) < 5, 1 - moved, moved)
-    for state in (v, v, moved, moved.flip(0), half, 1 - moved, v[:5], v):
+    for state in (v, v, moved, half, moved, moved.flip(0), *[1 - moved, v] * 5, v[:5], v, moved):
         x = receive((state, None))
         torch.testing.assert_close(x, state @ W, rtol=0, atol=1e-6)
         x.fill_(torch.nan)
@@ -148,7 +148,7 @@ def test_annealing_follows_the_flips(counted: Counted, monkeypatch: pytest.Monke
     walk = torch.cat((t.unsqueeze(-1).expand(-1, 4), t.flip(0).unsqueeze(-1).expand(-1, 4)), -1)
     counted.products = 0
     kept = anneal(path, walk, state, hm.Stream(3))
-    assert counted.follows > 180  # of 98 steps of two layers
+    assert counted.follows > 150  # of 98 steps of two layers
     monkeypatch.setattr(kernels, "flips_pay", lambda weights: False)
     dense = anneal(path, walk, state, hm.Stream(3))
     torch.testing.assert_close(kept.log_weights, dense.log_weights, rtol=0, atol=1e-3)

@@ -27,7 +27,8 @@ __all__ = ["REFRESH", "Flips", "add_flips_", "flips_pay", "list_flips"]
 REFRESH = 64
 """Calls between two full products."""
 
-_SHARE = 0.25  # of the units may change: above it the product is as fast (784 x 500, one thread: 0.35; two: 0.28)
+_SHARE = 0.25  # of the units may change: above it a product of all rows is as fast (784 x 500, one thread)
+_ROW = 0.33  # of the units of one row may: above it the row is left to a product
 _FEW = 0.75  # of the rows may be left to the product: with more it takes them all
 
 
@@ -54,17 +55,18 @@ def flips_pay(weights: Tensor) -> bool:
 def list_flips(old: Tensor, new: Tensor) -> Flips | None:
     """The units whose states differ between old and new (batch, n); None where a product of all rows is better.
 
-    For a row it is where more than a quarter of its units changed, or more than are on.
+    For a row it is where more than a third of its units changed; for all where more than a quarter of the units in the
+    other rows changed, or more than are on in them.
     """
     if old.shape != new.shape or old.dtype != new.dtype or old.dim() != 2:
         return None
     rows, units = new.shape
-    most = int(_SHARE * units)
+    most = int(_ROW * units)
     starts = np.empty(rows + 1, np.int32)
     index = np.empty(rows * most + units + 8, np.int32)
     others = np.empty(rows, np.int64)
     old, new = old.contiguous(), new.contiguous()
-    left = _list_changes(old.numpy(), new.numpy(), most, _FEW * rows, index, starts, others)
+    left = _list_changes(old.numpy(), new.numpy(), most, _SHARE, _FEW * rows, index, starts, others)
     return None if left < 0 else Flips(index[: starts[-1]], starts, torch.from_numpy(others[:left]), old, new)
 
 
@@ -105,24 +107,25 @@ def _list_flagged(flags, index, n):
 
 
 @compiled
-def _list_changes(old, new, most, few, index, starts, others):
+def _list_changes(old, new, most, share, few, index, starts, others):
     """Write which units of each row differ, and the rows left to a product: how many these are, or -1 for all."""
     rows, units = new.shape
     flags = np.zeros(8 * ((units + 7) // 8), np.uint8)
-    n, left = 0, 0
+    n, left, on = 0, 0, 0
     starts[0] = 0
     for r in range(rows):
         _flag(old[r], new[r], flags)
         end = _list_flagged(flags, index, n)
-        if end - n > min(most, _count_on(new[r])):
+        if end - n > most:
             others[left] = r
             left += 1
             if left > few:
                 return -1
         else:
             n = end
+            on += _count_on(new[r])
         starts[r + 1] = n
-    return left
+    return left if n <= min(on, share * units * (rows - left)) else -1
 
 
 @compiled

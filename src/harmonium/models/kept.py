@@ -14,6 +14,8 @@ __all__ = ["KeptInput", "KeptLateral", "Receive", "Senders"]
 Senders = Sequence[tuple[int, Tensor]]
 """Neighbours of a layer, each with the matrix that turns its states into inputs (see `Machine.senders`)."""
 
+_WAIT = 7  # calls for which nothing is kept after one that found too many changes
+
 Receive = Callable[[Sequence[Tensor | None]], Tensor]
 """What turns a state into the input of a layer, (batch, n)."""
 
@@ -33,6 +35,7 @@ class KeptInput:
 
     def __init__(self, senders: Senders, gather: Receive) -> None:
         self._senders, self._gather = senders, gather
+        self._wait = 0
         self._x: Tensor | None = None
         self._seen: list[Tensor | None] = []
         self._age = 0
@@ -40,10 +43,16 @@ class KeptInput:
     @torch.no_grad()
     def __call__(self, state: Sequence[Tensor | None]) -> Tensor:
         """The input at a state, (batch, n), in memory of its own."""
+        if self._wait:  # looking for changes in vain costs some percent
+            self._wait -= 1
+            return self._gather(state)
         now = [state[other] for other, _ in self._senders]
         self._age += 1
-        if self._x is None or self._age == kernels.REFRESH or not self._follow(self._x, now, state):
+        if self._x is None or self._age == kernels.REFRESH:
             self._x, self._age = self._gather(state), 0
+        elif not self._follow(self._x, now, state):
+            self._x, self._wait = None, _WAIT
+            return self._gather(state)
         self._seen = now
         return self._x.clone()
 
