@@ -29,8 +29,8 @@ Examples:
 @click.option("--layers", metavar="N,N,...", default="500,500", show_default=True, callback=sizes,
               help="Hidden layers from the bottom up.")  # fmt: skip
 @click.option("--labels", type=POSITIVE, metavar="N", help="Use so many labels only, as many of each class as can be.")
-@click.option("--epochs", type=POSITIVE, metavar="N", help="Of every layer.  [default: 3,000 updates, at least 10]")
-@click.option("--joint-epochs", type=POSITIVE, metavar="N", help="Of all layers of a dbm together.  [default: as many]")
+@click.option("--epochs", type=POSITIVE, metavar="N", help="Of every layer.  [default: 6,000 updates, at least 10]")
+@click.option("--joint-epochs", type=POSITIVE, metavar="N", help="Of all layers of a dbm together.  [default: 10]")
 @click.option("--finetune-epochs", type=POSITIVE, metavar="N", default=30, show_default=True, help="Of the network.")
 @click.option("--dropout", type=(click.FloatRange(0, 1, max_open=True),) * 2, metavar="P P", default=(0.0, 0.0),
               show_default=True, help="Of inputs and of hidden units, in fine-tuning.")  # fmt: skip
