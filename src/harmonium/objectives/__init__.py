@@ -7,11 +7,13 @@ from harmonium.objectives.discriminative import Discriminative, Hybrid
 from harmonium.objectives.exact import Exact
 from harmonium.objectives.pseudo import PseudoLikelihood
 from harmonium.objectives.tempered import PT
+from harmonium.objectives.trajectory import PTT
 
 __all__ = [
     "CD",
     "PCD",
     "PT",
+    "PTT",
     "Batch",
     "ClampedGibbs",
     "Discriminative",

@@ -4,21 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
-from harmonium.objectives import CD, PCD, PT, ClampedGibbs, Discriminative, Exact, Hybrid, MeanField, PseudoLikelihood
+from harmonium.objectives import (
+    CD,
+    PCD,
+    PT,
+    PTT,
+    ClampedGibbs,
+    Discriminative,
+    Exact,
+    Hybrid,
+    MeanField,
+    PseudoLikelihood,
+)
 from harmonium.training.callbacks import Callback, EarlyStopping
 from harmonium.training.metrics import Centered, Diagonal, Plain
 from harmonium.training.monitor import Likelihood, Monitor
 from harmonium.training.penalties import Sparsity, WeightDecay
 from harmonium.training.schedules import Constant, Exponential, Linear
+from harmonium.training.trajectory import KeepTrajectory
 
 __all__ = ["callback_config", "from_config"]
 
 _KNOWN: dict[str, Any] = {
     kind.__name__: kind
     for kind in (
-        CD, PCD, PT, Exact, PseudoLikelihood, Discriminative, Hybrid, MeanField, ClampedGibbs,
+        CD, PCD, PT, PTT, Exact, PseudoLikelihood, Discriminative, Hybrid, MeanField, ClampedGibbs,
         Plain, Centered, Diagonal, Constant, Linear, Exponential, WeightDecay, Sparsity, Monitor,
-        Likelihood, EarlyStopping,
+        Likelihood, EarlyStopping, KeepTrajectory,
     )
 }  # fmt: skip
 
