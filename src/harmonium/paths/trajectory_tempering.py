@@ -81,7 +81,7 @@ class TrajectoryTempering(ReplicaExchange):
         if apart:
             warnings.warn(
                 f"neighbours on the trajectory are too far apart to exchange {100 * self.target:.0f} % of their "
-                f"states: {'; '.join(apart)}. States travel slowly there: keep more models, KeepTrajectory(growth=1.1) say",
+                f"states: {'; '.join(apart)}. Keep more models, KeepTrajectory(growth=1.1) say",
                 UserWarning,
                 stacklevel=3,
             )

@@ -37,7 +37,7 @@ class KeepTrajectory(Callback):
     5
     """
 
-    def __init__(self, growth: float = 1.2, every: int = 1) -> None:
+    def __init__(self, growth: float = 1.1, every: int = 1) -> None:
         if not growth >= 1:
             raise ValueError(f"KeepTrajectory(growth=...) must be at least 1, found {growth!r}")
         if isinstance(every, bool) or not isinstance(every, int) or every < 1:
