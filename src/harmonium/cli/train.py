@@ -105,16 +105,20 @@ Examples:
 )
 @click.option(
     "--objective",
-    type=click.Choice(["pcd", "cd", "exact", "pl"]),
+    type=click.Choice(["pcd", "pt", "ptt", "cd", "exact", "pl"]),
     default="pcd",
     show_default=True,
-    help="Persistent chains; contrastive divergence (biased); enumeration (of a side of up to 20 units); "
-    "pseudo-likelihood (of a bm without hidden units).",
+    help="Persistent chains; the same exchanging states with a ladder of temperatures, or of the models that training "
+    "has passed; contrastive divergence (biased); enumeration (of a side of up to 20 units); pseudo-likelihood (of a "
+    "bm without hidden units).",
 )
 @click.option(
-    "--k", type=POSITIVE, metavar="N", default=1, show_default=True, help="Gibbs sweeps per update (pcd, cd)."
+    "--k", type=POSITIVE, metavar="N", default=1, show_default=True, help="Gibbs sweeps per update (pcd, pt, ptt, cd)."
 )
-@click.option("--chains", type=POSITIVE, metavar="N", default=100, show_default=True, help="Persistent chains (pcd).")
+@click.option(
+    "--chains", type=POSITIVE, metavar="N", default=100, show_default=True,
+    help="Persistent chains (pcd), on every rung (pt, ptt).",
+)  # fmt: skip
 @click.option(
     "--metric", type=click.Choice(["centered", "plain", "diagonal"]), default="centered", show_default=True,
     help="What turns the gradient into an update.",
@@ -326,7 +330,7 @@ def _is_grey(data: Dataset, high: float) -> bool:
 
 
 def _objective(options: dict[str, Any]) -> Objective:
-    from harmonium.objectives import CD, PCD, Exact, PseudoLikelihood
+    from harmonium.objectives import CD, PCD, PT, PTT, Exact, PseudoLikelihood
 
     if options["objective"] == "pl":
         return PseudoLikelihood()
@@ -334,7 +338,8 @@ def _objective(options: dict[str, Any]) -> Objective:
         return Exact()
     if options["objective"] == "cd":
         return CD(k=options["k"])
-    return PCD(k=options["k"], chains=options["chains"])
+    kind = {"pcd": PCD, "pt": PT, "ptt": PTT}[options["objective"]]
+    return kind(k=options["k"], chains=options["chains"])
 
 
 def _named(objective: Objective) -> str:
@@ -366,7 +371,7 @@ def _callbacks(data: Dataset, model: Machine, epochs: int, options: dict[str, An
     if every:
         callbacks.append(hm.Likelihood(every=every))
     # An estimate without a lower bound is too good where chains mix badly: no model is chosen by it.
-    if every and (enumerable(model)[0] <= EXACT_BITS or options["objective"] == "pcd"):
+    if every and (enumerable(model)[0] <= EXACT_BITS or options["objective"] in ("pcd", "pt", "ptt")):
         callbacks.append(hm.EarlyStopping("log_likelihood_lower", options["patience"]))
     elif model.visible.finite and model.kept == [0]:
         callbacks.append(hm.EarlyStopping("pseudo_log_likelihood", options["patience"]))

@@ -2,7 +2,7 @@
 
 A model learns its modes one after the other, each by splitting a broader one.  Temperature melts them all together and
 may pass through a first-order transition, where neighbours on the ladder no longer share states; the models of a
-training share them by construction (Béreux, Decelle, Furtlehner & Seoane 2024, arXiv:2405.15376; 2026,
+training share them by construction (Béreux et al. 2024, arXiv:2405.15376; 2026,
 arXiv:2607.27077).
 """
 
