@@ -27,7 +27,7 @@ __all__ = ["train"]
 UPDATES = 20_000  # of a training whose --epochs nobody named
 LEAST_EPOCHS = 10
 MEASUREMENTS = 10  # of the likelihood, likewise
-CHAINS = ("pcd", "fpcd", "jarzynski")  # objectives that leave chains, from which a lower bound follows
+CHAINS = ("pcd", "pt", "ptt", "fpcd", "jarzynski")  # objectives that leave chains, from which a lower bound follows
 
 WORTH_SHARING = 1 << 23  # multiplications of a product below which a second thread costs more than it gives
 FEW_STATES = 32  # of a column of codes in a mixed table; more make it a real one
@@ -108,10 +108,11 @@ Examples:
 )
 @click.option(
     "--objective",
-    type=click.Choice(["pcd", "cd", "fpcd", "jarzynski", "tap", "exact", "pl"]),
+    type=click.Choice(["pcd", "pt", "ptt", "cd", "fpcd", "jarzynski", "tap", "exact", "pl"]),
     default="pcd",
     show_default=True,
-    help="Persistent chains; contrastive divergence (biased); persistent chains with fast weights; with weights of "
+    help="Persistent chains; the same exchanging states with a ladder of temperatures, or of the models that training "
+    "has passed; contrastive divergence (biased); persistent chains with fast weights; with weights of "
     "their own; mean field of second order; enumeration (of a side of up to 20 units); pseudo-likelihood (of a bm "
     "without hidden units).",
 )
@@ -121,11 +122,11 @@ Examples:
     metavar="N",
     default=1,
     show_default=True,
-    help="Gibbs sweeps per update (pcd, cd, fpcd, jarzynski).",
+    help="Gibbs sweeps per update (pcd, pt, ptt, cd, fpcd, jarzynski).",
 )
 @click.option(
     "--chains", type=POSITIVE, metavar="N", default=100, show_default=True,
-    help="Persistent chains (pcd, fpcd, jarzynski) or copies of the means (tap).",
+    help="Persistent chains (pcd, fpcd, jarzynski), on every rung (pt, ptt), or copies of the means (tap).",
 )  # fmt: skip
 @click.option(
     "--metric", type=click.Choice(["centered", "plain", "diagonal", "natural"]), default="centered", show_default=True,
@@ -338,11 +339,13 @@ def _is_grey(data: Dataset, high: float) -> bool:
 
 
 def _objective(options: dict[str, Any]) -> Objective:
-    from harmonium.objectives import CD, FPCD, PCD, TAP, Exact, Jarzynski, PseudoLikelihood
+    from harmonium.objectives import CD, FPCD, PCD, PT, PTT, TAP, Exact, Jarzynski, PseudoLikelihood
 
     k, chains = options["k"], options["chains"]
     known: dict[str, Callable[[], Objective]] = {
         "pcd": lambda: PCD(k=k, chains=chains),
+        "pt": lambda: PT(k=k, chains=chains),
+        "ptt": lambda: PTT(k=k, chains=chains),
         "cd": lambda: CD(k=k),
         "fpcd": lambda: FPCD(k=k, chains=chains),
         "jarzynski": lambda: Jarzynski(k=k, chains=chains),

@@ -10,6 +10,7 @@ from harmonium.objectives.jarzynski import Jarzynski
 from harmonium.objectives.pseudo import PseudoLikelihood
 from harmonium.objectives.tap import TAP
 from harmonium.objectives.tempered import PT
+from harmonium.objectives.trajectory import PTT
 
 __all__ = [
     "CD",
@@ -17,6 +18,7 @@ __all__ = [
     "PCD",
     "TAP",
     "PT",
+    "PTT",
     "Batch",
     "ClampedGibbs",
     "Discriminative",

@@ -26,7 +26,7 @@ from harmonium import kernels
 from harmonium.models.machine import State
 from harmonium.random import Draw, Stream
 
-__all__ = ["Ladder", "Replicas", "Traffic", "exchange_round", "exchanged", "pairs", "tempering_round"]
+__all__ = ["Ladder", "Replicas", "Traffic", "acceptance", "exchange_round", "exchanged", "pairs", "tempering_round"]
 
 
 @dataclass
@@ -90,6 +90,14 @@ def exchanged(values: Tensor, lower: Tensor, accepted: Tensor) -> Tensor:
     values[..., lower, :] = torch.where(accepted, above, below)
     values[..., lower + 1, :] = torch.where(accepted, below, above)
     return values
+
+
+def acceptance(up: Tensor, down: Tensor) -> Tensor:
+    """The mean probability of an exchange between two rungs, (...), float64, from `Ladder.log_ratios` (..., replicas).
+
+    Every state of one rung is put before every state of the other, as independent replicas allow.
+    """
+    return torch.exp((up.unsqueeze(-1) + down.unsqueeze(-2)).clamp(max=0)).mean((-2, -1))
 
 
 @torch.no_grad()

@@ -9,6 +9,7 @@ from harmonium.objectives import (
     FPCD,
     PCD,
     PT,
+    PTT,
     TAP,
     ClampedGibbs,
     Discriminative,
@@ -25,15 +26,16 @@ from harmonium.training.monitor import Likelihood, Monitor
 from harmonium.training.natural import Natural
 from harmonium.training.penalties import Sparsity, WeightDecay
 from harmonium.training.schedules import Constant, Exponential, Linear
+from harmonium.training.trajectory import KeepTrajectory
 
 __all__ = ["callback_config", "from_config"]
 
 _KNOWN: dict[str, Any] = {
     kind.__name__: kind
     for kind in (
-        CD, PCD, PT, FPCD, TAP, Jarzynski, Exact, PseudoLikelihood, Discriminative, Hybrid, MeanField, ClampedGibbs,
-        Plain, Centered, Diagonal, Natural, Constant, Linear, Exponential, WeightDecay, Sparsity, Monitor,
-        Likelihood, Equilibrium, EarlyStopping,
+        CD, PCD, PT, PTT, FPCD, TAP, Jarzynski, Exact, PseudoLikelihood, Discriminative, Hybrid, MeanField,
+        ClampedGibbs, Plain, Centered, Diagonal, Natural, Constant, Linear, Exponential, WeightDecay, Sparsity, Monitor,
+        Likelihood, Equilibrium, EarlyStopping, KeepTrajectory,
     )
 }  # fmt: skip
 
