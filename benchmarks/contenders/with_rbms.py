@@ -86,5 +86,24 @@ def ais(spec: Spec) -> Answer:
     return {"seconds": took, "note": f"{values[-1]:.2f}"}
 
 
+def log_z(spec: Spec) -> Answer:
+    """`compute_partition_function_ais` with seed after seed: what it says, and how long it took."""
+    import torch
+    from rbms.partition_function.ais import compute_partition_function_ais
+
+    params, _ = _load(spec)
+    values = []
+
+    def work(temperatures: int = spec["temperatures"]) -> None:
+        torch.manual_seed(len(values))
+        values.append(float(compute_partition_function_ais(spec["ais_chains"], temperatures, params)))
+
+    with torch.no_grad():
+        work(20)
+        values.clear()
+        took = repeat(work, spec["seeds"], warmup=0)
+    return {"seconds": took, "values": values}
+
+
 if __name__ == "__main__":
-    answer("rbms", {"gibbs": gibbs, "pcd": pcd, "ais": ais})
+    answer("rbms", {"gibbs": gibbs, "pcd": pcd, "ais": ais, "log_z": log_z})
