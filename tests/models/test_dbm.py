@@ -174,4 +174,4 @@ def test_impossible_stacks(layers: object, message: str) -> None:
 def test_packed_states_are_checked() -> None:
     dbm = hm.DBM([6, 4, 3])
     with pytest.raises(ValueError, match=r"expected \(chains, 9\)"):
-        hm.log_partition(dbm, method="ais", chains_from=torch.zeros(30, 6))
+        hm.log_partition(dbm, method="ais", chains_from=torch.zeros(30, 7))
