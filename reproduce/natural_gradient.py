@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 from report import machine, quiet, replace_section, table
 
 METRICS = {"plain": hm.Plain(), "centered": hm.Centered(), "natural": hm.Natural()}
-RATES = (0.01, 0.03, 0.05, 0.1, 0.2, 0.3, 1.0)
+RATES = (0.01, 0.03, 0.05, 0.1, 0.2, 0.3, 1.0, 2.0, 4.0)
 SETS = {"bars-and-stripes": 32, "digits": 100}  # cases per update
 HIDDEN, CHOOSE, REPORT = 16, 3, 3
 ROUNDS, TIMED = 5, 200  # of the clock: rounds, updates in each
