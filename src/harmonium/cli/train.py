@@ -338,8 +338,11 @@ def _objective(options: dict[str, Any]) -> Objective:
         return Exact()
     if options["objective"] == "cd":
         return CD(k=options["k"])
-    kind = {"pcd": PCD, "pt": PT, "ptt": PTT}[options["objective"]]
-    return kind(k=options["k"], chains=options["chains"])
+    if options["objective"] == "pt":
+        return PT(k=options["k"], chains=options["chains"])
+    if options["objective"] == "ptt":
+        return PTT(k=options["k"], chains=options["chains"])
+    return PCD(k=options["k"], chains=options["chains"])
 
 
 def _named(objective: Objective) -> str:
