@@ -209,7 +209,7 @@ def thinned(
         flat = tuple(None if s is None else s.flatten(0, 1) for s in walkers.state)
         table = torch.stack([model.log_weight(flat).view(rungs, replicas) for model in models]).cpu()
         gain = table - table.diagonal(dim1=0, dim2=1).mT  # [m, r]: log p*_m - log p*_r of the states on r
-        accepted += acceptance(gain.transpose(0, 1), gain) / looks
+        accepted += torch.stack([acceptance(gain[:, r], gain[r]) for r in range(rungs)]) / looks
     chosen = [0]
     while chosen[-1] < rungs - 1:
         near = chosen[-1] + 1
