@@ -54,6 +54,15 @@ def test_a_table_of_several_types(options: tuple[Any, ...], expected: str, table
     assert {row[0] for row in rows} <= {"0", "1"} and {row[1] for row in rows} <= set("0123")
 
 
+@pytest.mark.parametrize(("word", "told"), [("pt", "PT-2 with 10 chains"), ("ptt", "PTT-2 with 10 chains")])
+def test_chains_that_exchange_their_states(word: str, told: str, tmp_path: Path) -> None:
+    arguments = ("--hidden", 4, "--objective", word, "--k", 2, "--chains", 10, *QUICK, "--out", tmp_path / "run")
+    result = call("train", "bars-and-stripes", *arguments)
+    assert result.exit_code == 0, result.output
+    assert told in result.output
+    assert hm.load(tmp_path / "run" / "model.safetensors").chains.shape == (10, 16)
+
+
 @pytest.mark.parametrize("hidden", [0, 3])
 def test_a_general_boltzmann_machine(hidden: int, tmp_path: Path) -> None:
     codes = tmp_path / "codes.csv"

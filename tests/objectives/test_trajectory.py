@@ -142,13 +142,24 @@ def test_a_rung_that_the_model_has_come_back_from_is_dropped() -> None:
         rbm.weights.copy_(start)
     for _ in range(40):
         objective.phases(rbm, Batch(torch.zeros(5, 12)), state, stream)
-        objective.settle(rbm, state)
+        live = state["chains"][-1]
+        assert objective.settle(rbm, state)
+        assert torch.equal(state["chains"][-1], live)
         if len(state["chains"]) == 2:
             break
     assert len(state["chains"]) == 2
     assert state["to"].shape == (0, 30)
     assert float(state["live"]) > 0.5
     assert torch.equal(state["rungs.couplings.weights"][0], torch.zeros(12, 6))
+
+
+def test_the_best_model_may_be_chosen_by_what_is_tracked() -> None:
+    rbm, early = hm.RBM(12, 6), hm.EarlyStopping("log_likelihood_tracked", patience=None)
+    history = fit(
+        rbm, far_patterns(), early, objective=hm.PTT(chains=50), validation=far_patterns(), epochs=5, learning_rate=0.5
+    )
+    assert history.best["log_likelihood_tracked"] == max(row["log_likelihood_tracked"] for row in history.rows)
+    assert all(0 < row["log_likelihood_tracked_stderr"] < 1 for row in history.rows)
 
 
 class Break(hm.Callback):

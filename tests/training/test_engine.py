@@ -324,6 +324,36 @@ def test_the_first_update_may_be_undone() -> None:
     assert optimizers == [0] * 4
 
 
+class Halving(hm.CD):
+    """Undoes the second and the third update, and halves the rate each time."""
+
+    def begin(self, model: hm.Machine, stream: hm.Stream) -> Tensors:
+        return {"factor": torch.ones(()), "tried": torch.zeros(())}
+
+    def settle(self, model: hm.Machine, state: Tensors) -> bool:
+        state["tried"].add_(1)
+        return float(state["factor"]) == 0.25 or float(state["tried"]) != 2
+
+    def undone(self, state: Tensors) -> None:
+        assert float(state["tried"]) == 1  # the state is that from before the update
+        state["factor"] = state["factor"] / 2
+
+    def rate(self, state: Tensors) -> float:
+        return float(state["factor"])
+
+
+def test_an_objective_may_lower_the_learning_rate_when_an_update_is_undone() -> None:
+    rates: list[float] = []
+    updates = [OnUpdate(lambda training: rates.append(training.optimizer.param_groups[0]["lr"]))]
+    options = {"learning_rate": hm.Linear(0.4, 0.0), "epochs": 8, "batch_size": 60, "callbacks": updates}
+    history = hm.fit(hm.RBM(12, 4), patterns(), objective=Halving(), **options)
+    # The schedule falls by an eighth per update, whether or not it is undone.
+    factors = [1, 1, 0.5, 0.25, 0.25, 0.25, 0.25, 0.25]
+    assert rates == pytest.approx([0.4 * (1 - i / 8) * factor for i, factor in enumerate(factors)])
+    # A row tells the rate of its last update, by what the objective has made of it since.
+    assert history["learning_rate"][-1] == pytest.approx(rates[-1])
+
+
 class Counting(torch.optim.SGD):
     """How often its state was asked for."""
 

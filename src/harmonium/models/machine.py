@@ -469,12 +469,16 @@ class Machine(nn.Module):
         assert isinstance(energy, Tensor)
         return energy
 
-    def pair_exponent(self, name: str, state: Sequence[Tensor | None]) -> Tensor:
-        """s_a . W . s_b of one coupling, halved where it is lateral, (..., batch), float64."""
+    def pair_exponent(self, name: str, state: Sequence[Tensor | None], weights: Tensor | None = None) -> Tensor:
+        """s_a . W . s_b of one coupling, or of ``weights`` in its place, halved where it is lateral.
+
+        (..., batch), float64.
+        """
         a, b = self.edges[name]
+        W = self.couplings[name] if weights is None else weights
         left, right = state[a], state[b]
         assert left is not None and right is not None
-        exponent: Tensor = ((left.double() @ self.couplings[name].double()) * right).sum(-1)
+        exponent: Tensor = ((left.double() @ W.double()) * right).sum(-1)
         return exponent / 2 if a == b else exponent
 
     def log_weight(

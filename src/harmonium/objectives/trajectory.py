@@ -99,8 +99,8 @@ class PTT(Objective):
             _join(*weigh(lower, upper, ladder.on(walkers, r), ladder.on(walkers, r + 1)))
             for r, (lower, upper) in enumerate(pairwise(models[:-1]))
         ]
-        nothing = torch.zeros(0, dtype=torch.float64), *[torch.zeros(0, self.chains, dtype=torch.float64)] * 2
-        guess, to, fro = [torch.stack(part) for part in zip(*joins, strict=True)] if joins else nothing
+        none = torch.zeros(0, self.chains, dtype=torch.float64, device=machine.device)
+        guess, to, fro = [torch.stack(part) for part in zip(*joins, strict=True)] if joins else [none[:, 0], none, none]
         rungs = {f"rungs.{name}": parameter.detach() for name, parameter in machine.named_parameters()}
         return rungs | {
             "chains": machine.pack(walkers.state),
@@ -190,7 +190,7 @@ def _weights(model: Machine, state: ObjectiveState, rung: int) -> tuple[Tensor, 
 def _join(up: Tensor, down: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """A pair's first "guess", "to" and "fro", from one round."""
     guess = bennett(up, down)
-    return torch.tensor(guess, dtype=torch.float64), torch.sigmoid(up - guess), torch.sigmoid(down + guess)
+    return up.new_tensor(guess), torch.sigmoid(up - guess), torch.sigmoid(down + guess)
 
 
 def _freeze(model: Machine, state: ObjectiveState) -> None:

@@ -21,6 +21,9 @@ from harmonium.paths.ladder import Ladder, Replicas, acceptance, exchanged, temp
 from harmonium.random import Draw, Stream
 from harmonium.units import Line, Natural
 
+Inputs = dict[int, Tensor]
+"""What the summed-out layers receive, by layer, each (rungs, replicas, n)."""
+
 __all__ = ["Trajectory", "model_at", "thinned", "weigh"]
 
 
@@ -43,17 +46,17 @@ class Trajectory(Ladder):
             raise ValueError("the first model of a trajectory must have no couplings: put model_at(..., t=0) there")
         self.rungs = len(machine.visible.natural()[0])
         self._clamp = clamp
-        self._bottom = [tuple(eta[0] for eta in units.natural()) for units in machine._units()]
+        self._natural = [tuple(eta.detach() for eta in units.natural()) for units in machine._units()]
         self._order = [layer for colour in machine.colours[1:] for layer in colour]
-        self._inputs: dict[int, Tensor] | None = None
-        self._across: tuple[State, dict[int, Tensor]] | None = None
+        self._inputs: Inputs | None = None
+        self._crossed: tuple[Inputs, Inputs] | None = None
 
     def start(self, replicas: int, stream: Stream) -> Replicas:
         machine, draw = self.machine, stream.advance()
         state: list[Tensor | None] = [None] * len(machine.names)
         for layer in machine.kept:
-            x = self._bottom[layer][0].new_zeros((self.rungs * replicas, machine.units(layer).size))
-            drawn = machine.units(layer).sample_(x, draw.at(layer), _at(self._bottom[layer]))
+            x = self._natural[layer][0].new_zeros((self.rungs * replicas, machine.units(layer).size))
+            drawn = machine.units(layer).sample_(x, draw.at(layer), _at(self._natural[layer], 0))
             state[layer] = drawn.view(self.rungs, replicas, -1)
         if self._clamp is not None and state[0] is not None:
             state[0] = torch.where(self._clamp[0], self._clamp[1], state[0])
@@ -62,34 +65,60 @@ class Trajectory(Ladder):
 
     def log_ratios(self, replicas: Replicas, lower: Tensor) -> tuple[Tensor, Tensor]:
         machine, state = self.machine, replicas.state
-        partner = torch.arange(self.rungs, device=lower.device)
-        partner[lower], partner[lower + 1] = lower + 1, lower
-        across = tuple(None if s is None else s[partner] for s in state)
-        own = {layer: machine.inputs(layer, state) for layer in machine.summed}
-        other = {layer: machine.inputs(layer, across) for layer in machine.summed}
-        here = machine.log_weight(state, inputs=own)
-        there = machine.log_weight(across, inputs=other)  # of rung r at the state of its partner
+        self._inputs = {layer: machine.inputs(layer, state) for layer in machine.summed}
+        low, high = _neighbours(lower)
+        below, above = _rungs(state, low), _rungs(state, high)
         # Kept for what follows: states that are exchanged bring the inputs that they have on their new rung.
-        self._inputs, self._across = own, (across, other)
-        return there[lower + 1] - here[lower], there[lower] - here[lower + 1]
+        self._crossed = self._inputs_on(low, above), self._inputs_on(high, below)
+        own = [{layer: x[rungs] for layer, x in self._inputs.items()} for rungs in (low, high)]
+        return (
+            self._gain(low, high, below, own[0], self._crossed[1]),
+            self._gain(high, low, above, own[1], self._crossed[0]),
+        )
+
+    def _inputs_on(self, rungs: slice, state: State) -> Inputs:
+        """Inputs of the summed-out layers, from states that may stand elsewhere, under the models of these rungs."""
+        machine = self.machine
+        return {
+            layer: machine.gather(layer, [(other, W[rungs]) for other, W in machine.senders(layer)], state)
+            for layer in machine.summed
+        }
+
+    def _gain(self, here: slice, there: slice, state: State, x_here: Inputs, x_there: Inputs) -> Tensor:
+        """log p*_there - log p*_here of states: what both say alike cancels before it is ever summed."""
+        machine = self.machine
+        total = torch.zeros((), dtype=torch.float64, device=machine.device)
+        for layer in machine.kept:
+            s = state[layer]
+            assert s is not None
+            for statistic, eta in zip(machine.units(layer).statistics(s), self._natural[layer], strict=True):
+                total = total + (statistic @ (eta[there] - eta[here]).unsqueeze(-1)).squeeze(-1).double()
+        for layer, x in x_here.items():
+            units, natural = machine.units(layer), self._natural[layer]
+            total = total + units.cumulant(x_there[layer], _at(natural, there)) - units.cumulant(x, _at(natural, here))
+        for name in machine.kept_couplings:
+            W = machine.couplings[name]
+            total = total + machine.pair_exponent(name, state, W[there] - W[here])
+        return total
 
     def exchange(self, replicas: Replicas, lower: Tensor, accepted: Tensor) -> None:
-        assert self._across is not None and self._inputs is not None
-        across, inputs = self._across
-        moves = torch.zeros(replicas.who.shape, dtype=torch.bool, device=lower.device)
-        moves[lower] = moves[lower + 1] = accepted
-        here = moves.unsqueeze(-1)
-        replicas.state = tuple(
-            None if s is None or other is None else torch.where(here, other, s)
-            for s, other in zip(replicas.state, across, strict=True)
-        )
-        self._inputs = {layer: torch.where(here, inputs[layer], x) for layer, x in self._inputs.items()}
-        replicas.who = exchanged(replicas.who, lower, accepted)
+        assert self._inputs is not None and self._crossed is not None
+        low, high = _neighbours(lower)
+        moves = accepted.unsqueeze(-1)
+        state = tuple(None if s is None else s.clone() for s in replicas.state)
+        for new, old in zip(state, replicas.state, strict=True):
+            if new is not None and old is not None:
+                torch.where(moves, old[high], old[low], out=new[low])
+                torch.where(moves, old[low], old[high], out=new[high])
+        for rungs, crossed in zip((low, high), self._crossed, strict=True):
+            for layer, x in self._inputs.items():
+                x[rungs] = torch.where(moves, crossed[layer], x[rungs])
+        replicas.state, replicas.who = state, exchanged(replicas.who, lower, accepted)
 
     def step(self, replicas: Replicas, draw: Draw) -> None:
         machine, current = self.machine, list(replicas.state)
         inputs = self._inputs or {layer: machine.inputs(layer, replicas.state) for layer in machine.summed}
-        self._inputs = self._across = None
+        self._inputs = self._crossed = None
         for layer, x in inputs.items():
             current[layer] = machine.draw_layer(layer, x, None, draw, machine.units(layer).line())
         for layer in self._order:
@@ -104,15 +133,26 @@ class Trajectory(Ladder):
     @torch.no_grad()
     def log_partition_at_start(self) -> float:
         total = 0.0
-        for units, natural in zip(self.machine._units(), self._bottom, strict=True):
+        for units, natural in zip(self.machine._units(), self._natural, strict=True):
             eta = tuple(part.double() for part in natural)
-            total += float(units.cumulant(eta[0].new_zeros((1, units.size)), _at(eta)))
+            total += float(units.cumulant(eta[0].new_zeros((1, units.size)), _at(eta, 0)))
         return total
 
 
-def _at(natural: Natural) -> Line:
-    """A layer with these natural parameters, whatever its own."""
-    return Line(None, natural, tuple(torch.zeros_like(eta) for eta in natural), {})
+def _neighbours(lower: Tensor) -> tuple[slice, slice]:
+    """The rungs ``lower``, every other one, and those above them, as slices: views of what belongs to rungs."""
+    first, last = (int(lower[0]), int(lower[-1])) if len(lower) else (0, -1)
+    return slice(first, last + 1, 2), slice(first + 1, last + 2, 2)
+
+
+def _rungs(state: State, rungs: slice) -> State:
+    return tuple(None if s is None else s[rungs] for s in state)
+
+
+def _at(natural: Natural, rungs: slice | int) -> Line:
+    """A layer with the natural parameters of these rungs."""
+    own = tuple(eta[rungs] for eta in natural)
+    return Line(None, own, tuple(torch.zeros_like(eta) for eta in own), {})
 
 
 @torch.no_grad()
@@ -169,7 +209,7 @@ def thinned(
         flat = tuple(None if s is None else s.flatten(0, 1) for s in walkers.state)
         table = torch.stack([model.log_weight(flat).view(rungs, replicas) for model in models]).cpu()
         gain = table - table.diagonal(dim1=0, dim2=1).mT  # [m, r]: log p*_m - log p*_r of the states on r
-        accepted += acceptance(gain.transpose(0, 1), gain) / looks
+        accepted += torch.stack([acceptance(gain[:, r], gain[r]) for r in range(rungs)]) / looks
     chosen = [0]
     while chosen[-1] < rungs - 1:
         near = chosen[-1] + 1
