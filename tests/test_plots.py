@@ -121,3 +121,16 @@ def test_arrays_that_nobody_can_load_again(tmp_path: Path) -> None:
 def test_pyplot_stays_asleep() -> None:
     plots.curves(ROWS)
     assert "matplotlib.pyplot" not in sys.modules
+
+
+def test_the_picture_of_a_diagnosis() -> None:
+    data = np.random.default_rng(0).integers(0, 2, (50, 6))
+    found = hm.diagnose(hm.RBM(6, 2), data, chains=5, sweeps=30)
+    traces, first, memory, energies = plots.diagnosis(found).axes
+    assert traces.get_title() == "5 of 5 chains" and len(traces.lines) == 5
+    assert list(traces.lines[2].get_ydata()) == list(found.traces[0, 2])
+    assert first.get_ylabel() == "projection on direction 1"
+    assert len(memory.lines) == 6 and memory.lines[0].get_ydata()[0] == pytest.approx(1.0)
+    assert energies.get_legend_handles_labels()[1] == ["chains", "data"]
+    alone = plots.diagnosis(hm.diagnose(hm.RBM(6, 2), chains=5, sweeps=30)).axes[3]
+    assert alone.get_legend_handles_labels()[1] == ["chains"]

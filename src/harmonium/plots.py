@@ -28,11 +28,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-__all__ = ["curves", "filters", "pictures", "samples", "write"]
+    from harmonium.paths.diagnostics import Diagnosis
+
+__all__ = ["curves", "diagnosis", "filters", "pictures", "samples", "write"]
 
 _DPI = 130
 _SHOWN = 64  # samples, and cases beside them
 _STEPS = 1000  # of the sampler
+_CHAINS = 8  # whose traces can be told apart
 _LINE, _BAND, _MARK = "#1f4e8c", "#9db8d9", "#c0392b"
 
 Table = np.ndarray[Any, Any]
@@ -178,6 +181,56 @@ _PANELS = (
     ("free_energy_gap", "Free energy, validation minus training\n(growing: overfitting)", "nats per case"),
     ("learning_rate", "Learning rate", "learning rate"),
 )
+
+
+def diagnosis(found: Diagnosis) -> Figure:
+    """The chains of a `harmonium.diagnose`: traces, autocorrelations, free energies.
+
+    Panels: the free energy and the first principal direction along a few chains, with the thresholds of mode jumps
+    where there are two modes; the autocorrelation of every observable; the distribution of free energies, beside that
+    of the data where they were given.
+
+    >>> import harmonium as hm
+    >>> diagnosis(hm.diagnose(hm.RBM(4, 2), sweeps=50)).axes[0].get_ylabel()
+    'free energy (nats)'
+    """
+    from harmonium.paths.convergence import autocorrelation
+
+    traces, named = found.traces.numpy(), found.observables
+    figure, panels = _figure(10.4, 6.8, rows=2, columns=2)
+    sweeps = np.arange(1, found.sweeps + 1)
+    shown = np.linspace(0, found.chains - 1, min(_CHAINS, found.chains)).round().astype(np.int64)
+    for ax, trace, observable in zip(panels, traces[:2], named[:2], strict=False):
+        for chain in shown:
+            ax.plot(sweeps, trace[chain], linewidth=0.8, alpha=0.8)
+        label = "free energy (nats)" if observable is named[0] else f"projection on {observable.name}"
+        ax.set(xlabel="sweep", ylabel=label, title=f"{len(shown)} of {found.chains} chains")
+    if found.jumps is not None:
+        for threshold in (found.jumps.modes.low, found.jumps.modes.high):
+            panels[1].axhline(threshold, color=_MARK, linestyle="--", linewidth=1.2)
+        panels[1].set_title(f"{len(shown)} of {found.chains} chains; all made {found.jumps.total} jumps")
+    panels[1].set_visible(len(named) > 1)
+    slowest = max(observable.tau for observable in named)
+    lags = int(min(max(20.0, 5 * slowest), found.sweeps / 2))
+    for trace, observable in zip(found.traces, named, strict=True):
+        label = f"{observable.name} (tau {observable.tau:.3g})"
+        panels[2].plot(autocorrelation(trace)[: lags + 1], linewidth=1.4, label=label)
+    panels[2].axhline(0.0, color="0.6", linewidth=0.8)
+    panels[2].set(xlabel="lag (sweeps)", ylabel="autocorrelation", title="What chains remember")
+    panels[2].legend(loc="best", fontsize=8.5, frameon=False)
+    alike = found.resemblance
+    chains = traces[0].ravel() if alike is None else alike.free_energies[0].cpu().numpy()
+    drawn = [(chains, "chains", _LINE)]
+    if alike is not None:
+        drawn.append((alike.free_energies[1].cpu().numpy(), "data", _MARK))
+    edges = np.histogram_bin_edges(np.concatenate([values for values, *_ in drawn]), bins=40)
+    for values, label, colour in drawn:
+        panels[3].hist(values, list(edges), density=True, histtype="step", linewidth=1.6, color=colour, label=label)
+    panels[3].set(xlabel="free energy (nats)", ylabel="density", title="Free energies")
+    panels[3].legend(loc="best", fontsize=8.5, frameon=False)
+    for ax in panels:
+        ax.spines[["top", "right"]].set_visible(False)
+    return figure
 
 
 def pictures(run: str | Path, data: Array | None = None, *, data_name: str | None = None, seed: int = 0) -> list[Path]:

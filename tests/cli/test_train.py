@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,23 @@ def test_a_general_boltzmann_machine(hidden: int, tmp_path: Path) -> None:
     assert len(model.names) == 1 + (hidden > 0)
     data = hm.data.load(codes, valid=0.2)
     assert f"valid {hm.evaluate(model, data.valid)}" in result.stdout
+
+
+@pytest.mark.parametrize("objective", ["pcd", "cd", "fpcd", "jarzynski", "tap", "exact"])
+@pytest.mark.parametrize("metric", ["centered", "natural"])
+def test_objectives_and_metrics_by_one_word(objective: str, metric: str, tmp_path: Path) -> None:
+    """The run names what was asked for, and goes on from its folder; a metric without chains is refused in one line."""
+    np.save(tmp_path / "bits.npy", np.random.default_rng(0).integers(0, 2, (40, 5), np.uint8))
+    arguments = ("--hidden", 3, "--objective", objective, "--metric", metric, "--chains", 7, *QUICK)
+    result = call("train", tmp_path / "bits.npy", *arguments, "--out", tmp_path / "run")
+    if metric == "natural" and objective in ("tap", "exact"):
+        assert result.exit_code == 2 and "this objective has none" in result.stderr
+        return
+    assert result.exit_code == 0, result.output
+    plan = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert json.dumps(plan).lower().count(f'"type": "{objective}"') == 1
+    assert json.dumps(plan).lower().count(f'"type": "{metric}"') == 1
+    assert call("train", "--resume", tmp_path / "run").exit_code == 0
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+import harmonium as hm
 from harmonium.data.table import from_frame
 from harmonium.units import Bernoulli, Categorical, Gaussian, Mixed
 
@@ -29,7 +30,8 @@ def frame() -> Any:
 
 
 def test_each_column_finds_its_units() -> None:
-    units, array, _ = from_frame(frame())
+    units, _, table = from_frame(frame())
+    array = table.to_array(frame())
     assert isinstance(units, Mixed)
     assert [type(part) for part in units.parts] == [Bernoulli, Categorical, Categorical, Gaussian]
     assert [part.columns for part in units.parts] == [2, 1, 1, 2] and units.size == 2 + 3 + 4 + 2
@@ -43,7 +45,9 @@ def test_each_column_finds_its_units() -> None:
 
 def test_there_and_back() -> None:
     before = frame()
-    _, array, table = from_frame(before)
+    _, cases, table = from_frame(before)
+    array = table.to_array(before)
+    torch.testing.assert_close(cases.rows(np.arange(4), dtype=torch.float64), torch.from_numpy(array), equal_nan=True)
     after = table.to_frame(array)
     pandas.testing.assert_frame_equal(after[["smokes", "dose", "stage", "age", "weight"]], before[
         ["smokes", "dose", "stage", "age", "weight"]
@@ -53,6 +57,23 @@ def test_there_and_back() -> None:
     assert table.log_jacobian() == pytest.approx(
         math.log(np.std([31, 45, 62, 20])) + math.log(np.std([60.5, 80, 71])), rel=1e-12
     )
+
+
+def test_likelihoods_are_those_of_the_values_in_the_frame() -> None:
+    """A lone Gaussian layer at rest: the density of (age, weight) is normal with the columns' moments."""
+    rows = frame()[["age", "weight"]].iloc[[0, 2, 3]]
+    units, cases, _ = from_frame(rows)
+    rbm = hm.RBM(units, 1, dtype=torch.float64)
+    with torch.no_grad():
+        rbm.weights.zero_()
+    found = hm.evaluate(rbm, cases)
+    values = rows.to_numpy(dtype=float)
+    density = torch.distributions.Normal(torch.tensor(values.mean(0)), torch.tensor(values.std(0)))
+    expected = float(density.log_prob(torch.tensor(values)).sum(1).mean())
+    assert found.mean == pytest.approx(expected, rel=1e-9)
+    scales = np.log(values.std(0)).sum()
+    assert found.log_jacobian == pytest.approx(-scales)
+    assert f"{expected:.2f} nats" in str(found) and f"({expected + scales:.2f} of the standardised ones)" in str(found)
 
 
 def test_one_kind_needs_no_mixture() -> None:
@@ -77,7 +98,8 @@ def test_other_refusals() -> None:
         from_frame(frame().assign(day=pandas.date_range("2000-01-01", periods=4)))
     with pytest.raises(ValueError, match="empty"):
         from_frame(frame().iloc[:0])
-    _, array, table = from_frame(frame())
+    _, _, table = from_frame(frame())
+    array = table.to_array(frame())
     with pytest.raises(ValueError, match=r"'group' has the label 'AB' in row 1"):
         table.to_array(frame().assign(group=["A", "AB", "O", "B"]))
     with pytest.raises(ValueError, match="in this order"):

@@ -1,5 +1,6 @@
 """Two processes that compile at once must not be served each other's machine code."""
 
+import os
 import subprocess
 import sys
 import time
@@ -64,6 +65,28 @@ def test_loops_of_one_factory_compiled_at_once_keep_their_own_code(tmp_path: Pat
     for by in (3, 2):
         found, _ = _process(tmp_path, by).communicate("go\n" * 3, timeout=120)
         assert found == f"{float(by)}\n"  # its own, and kept: nothing is written again
+
+
+ONE_FAMILY = """
+import sys
+import torch, harmonium as hm
+for name in sys.argv[1:]:
+    s = getattr(hm, name)(3).sample(torch.zeros(100, 3), hm.Stream(0).advance())
+    print(name, sorted(set(s.flatten().tolist())))
+"""
+
+
+def test_loops_kept_by_processes_that_compiled_in_another_order_do_not_meet(tmp_path: Path) -> None:
+    # Each family compiled first of all in a process of its own: Numba then gives both the same number.
+    def run(*names: str) -> str:
+        return subprocess.run(
+            [sys.executable, "-c", ONE_FAMILY, *names],
+            env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}, capture_output=True, text=True, check=True,
+        ).stdout  # fmt: skip
+
+    run("Bernoulli")
+    run("Spin")
+    assert run("Bernoulli", "Spin") == "Bernoulli [0.0, 1.0]\nSpin [-1.0, 1.0]\n"
 
 
 def test_a_loop_without_a_place_for_its_code_is_compiled_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

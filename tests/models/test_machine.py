@@ -81,6 +81,19 @@ def test_a_gaussian_base_rate_has_mean_and_variance() -> None:
     assert (b * (-0.5 / curvature)).tolist() == pytest.approx([1.0, -2.0])
 
 
+@pytest.mark.parametrize("value", [0, 1])
+def test_a_constant_column_has_the_other_value_in_half_a_case(value: int) -> None:
+    """A binary column that is always the same starts at p = (n mean + 1/2) / (n + 1), and nothing in it is learned."""
+    v = np.column_stack((np.arange(20) % 2, np.full(20, value)))
+    rbm = hm.RBM(2, 2, dtype=torch.float64)
+    hm.fit(rbm, v, objective=hm.Exact(), epochs=1, learning_rate=1e-12)
+    p = torch.sigmoid(rbm.visible_bias.detach()).tolist()
+    assert p == pytest.approx([0.5, (20 * value + 0.5) / 21], rel=1e-9)
+    hm.fit(rbm, v, objective=hm.Exact(), epochs=300, learning_rate=0.5)
+    ends = torch.tensor([[0.0, value], [1.0, value]]).double()
+    assert rbm.log_prob(ends, hm.log_partition(rbm)).exp().tolist() == pytest.approx([0.5, 0.5], abs=0.01)
+
+
 def test_log_weight_of_both_colours_and_a_missing_neighbour(make_rbm: Make) -> None:
     rbm = make_rbm(3, 2)
     v, h = batch(6, 3), batch(6, 2, 1)

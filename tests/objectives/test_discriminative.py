@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -92,3 +93,36 @@ def test_files_and_refusals(tmp_path: object) -> None:
         hm.Hybrid(share=2)
     with pytest.raises(ValueError, match="there are 5 visible variables"):
         hm.fit(m, hm.with_labels(X, Y), objective=hm.Discriminative(column=7), epochs=1)
+
+
+def test_arrays_there_and_back() -> None:
+    """Energies by hand, E = -x.W.h - b.x - c.h - U_y.h - d_y, and p(y | x) of Larochelle & Bengio 2008, equation 5."""
+    rng = np.random.default_rng(0)
+    W, b, c, U, d = (rng.standard_normal(shape) for shape in ((4, 3), 4, 3, (2, 3), 2))
+    m = hm.ClassificationRBM.from_arrays(W, b, c, U, d)
+    assert m.dtype == torch.float64 and not m.fresh
+    x, y, h = X.numpy(), np.array([0, 1, 1, 0]), rng.integers(0, 2, (4, 3))
+    energy = -((x @ W) * h).sum(1) - x @ b - h @ c - (U[y] * h).sum(1) - d[y]
+    np.testing.assert_allclose(m.energy(hm.with_labels(x, y), h).detach(), energy, rtol=1e-12)
+    log_p = d + np.logaddexp(0, c + (x @ W)[:, None] + U).sum(2)
+    found = m.class_log_prob(x).detach().numpy()
+    np.testing.assert_allclose(found, log_p - np.logaddexp.reduce(log_p, 1, keepdims=True), rtol=1e-10)
+    for back, array in zip(m.to_arrays(), (W, b, c, U, d), strict=True):
+        np.testing.assert_array_equal(back, array)
+    with pytest.raises(ValueError, match="do not fit"):
+        hm.ClassificationRBM.from_arrays(W, b, c, U[:, :2], d)
+    with pytest.raises(ValueError, match="a stack"):
+        hm.ClassificationRBM.from_arrays(*(np.stack([array] * 2) for array in (W, b, c, U, d)))
+    with pytest.raises(ValueError, match="Bernoulli units only"):
+        hm.ClassificationRBM(hm.Gaussian(2), 2, 2).to_arrays()
+
+
+def test_a_class_without_a_case_starts_at_a_share_of_one_case_and_falls() -> None:
+    """p(y) = (n_y + 1/3) / (n + 1) at first, weights being small; maximum likelihood leaves nothing for it."""
+    m = hm.ClassificationRBM(4, 3, classes=3, dtype=torch.float64)
+    with pytest.warns(UserWarning, match="no training case has the class 2: .* add cases"):
+        hm.fit(m, hm.with_labels(X, [0, 1, 1, 0]), objective=hm.Exact(), epochs=1, learning_rate=1e-12)
+    assert m.class_log_prob(X).exp()[:, 2].tolist() == pytest.approx([1 / 15] * 4, abs=0.005)
+    with pytest.warns(UserWarning, match="the class 2"):
+        hm.fit(m, hm.with_labels(X, [0, 1, 1, 0]), objective=hm.Exact(), epochs=200, learning_rate=0.5)
+    assert float(m.class_log_prob(X).detach().exp()[:, 2].max()) < 0.01

@@ -13,7 +13,7 @@ from torch import nn
 import harmonium as hm
 from harmonium.data import as_cases
 from harmonium.recipes.finetune import _thinned, errors, random_start
-from harmonium.recipes.pretrain import expected
+from harmonium.recipes.pretrain import _epochs, expected
 
 DIGITS = hm.data.load("digits")
 SMALL = {"epochs": 3}
@@ -124,6 +124,21 @@ def test_a_deep_boltzmann_machine_is_pretrained_composed_and_trained_together(
     with torch.no_grad():
         wrong = found.network(torch.as_tensor(DIGITS.train[:])).argmax(1).numpy() != DIGITS.labels.train
     assert found.error[0] == pytest.approx(wrong.mean())
+
+
+@pytest.mark.slow
+def test_defaults_do_no_harm_on_small_data() -> None:
+    """1,197 digits make twelve updates per epoch: ten epochs of each layer left the network at 50 % error.
+
+    Measured over three repetitions: 11.6 % against 16.6 % from a random start, each +- 0.2 (standard error)."""
+    found = hm.pretrain(DIGITS.train, DIGITS.labels.train, layers=[100, 100], test=(DIGITS.test, DIGITS.labels.test),
+                        validation=(DIGITS.valid, DIGITS.labels.valid))  # fmt: skip
+    assert found.gain > 0.02 and found.error[0] < 0.14
+
+
+def test_small_data_get_more_epochs_than_large() -> None:
+    assert [_epochs(cases, {}) for cases in (1197, 60_000, 10)] == [500, 10, 6000]
+    assert _epochs(1197, {"batch_size": 10}) == 50
 
 
 def test_labels_need_not_be_numbered_from_zero() -> None:

@@ -339,7 +339,7 @@ def test_an_objective_that_never_undoes_costs_no_snapshot() -> None:
         def settle(self, model: hm.Machine, state: Tensors) -> bool:
             return True
 
-    for objective, asked in ((hm.CD(), 0), (hm.PCD(chains=4), 0), (Keeps(), 4)):
+    for objective, asked in ((hm.CD(), 0), (hm.PCD(chains=4), 0), (hm.Jarzynski(chains=4), 0), (Keeps(), 4)):
         Counting.asked = 0
         trained(patterns(), objective=objective, optimizer=lambda p: Counting(p, lr=0.1), epochs=1, batch_size=15)
         assert Counting.asked == asked, objective

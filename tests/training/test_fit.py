@@ -376,7 +376,11 @@ def test_gaussian_units_refuse_what_is_not_finite() -> None:
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"metric": "fisher"}, ValueError, "metric must be one of plain, centered, diagonal or .* found 'fisher'"),
+        (
+            {"metric": "fisher"},
+            ValueError,
+            "metric must be one of plain, .*natural or .* found 'fisher'",
+        ),
         ({"optimizer": "adamm"}, ValueError, "optimizer must be one of .*adam, .*sgd.* or a factory, found 'adamm'"),
         ({"objective": "pcd"}, TypeError, r"objective must be an objective such as harmonium\.PCD\(k=1\), found 'pcd'"),
         ({"learning_rate": -0.1}, ValueError, "learning_rate must be a non-negative number or a schedule, found -0.1"),

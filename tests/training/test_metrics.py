@@ -13,6 +13,7 @@ from harmonium.models import RBM
 from harmonium.objectives import Batch, Exact
 from harmonium.random import Stream
 from harmonium.training.metrics import Centered, Diagonal, Metric, Plain, as_metric
+from harmonium.training.natural import Natural
 
 Make = Callable[..., RBM]
 Grads = dict[str, torch.Tensor]
@@ -230,6 +231,7 @@ def test_a_stack_is_its_members(make_rbm: Make) -> None:
 def test_names() -> None:
     assert as_metric("plain") == Plain() and as_metric("centered") == Centered() and as_metric("diagonal") == Diagonal()
     assert as_metric(Centered(0.5)) == Centered(0.5)
-    with pytest.raises(ValueError, match="metric must be one of plain, centered, diagonal"):
-        as_metric("natural")
+    assert as_metric("natural") == Natural()
+    with pytest.raises(ValueError, match="metric must be one of plain, centered, diagonal, natural"):
+        as_metric("steepest")
     assert Diagonal(0.2, floor=0.3).config() == {"type": "Diagonal", "rate": 0.2, "floor": 0.3}

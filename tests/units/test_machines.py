@@ -7,23 +7,30 @@ import torch
 from scipy.integrate import simpson
 
 from harmonium.models import RBM
+from harmonium.models.dbm import DBM
 from harmonium.paths.exact import exact_log_partition
 from harmonium.random import Stream
 from harmonium.testing import check_model
 from harmonium.testing.compare import assert_mean
 from harmonium.testing.numeric import scatter
-from harmonium.units import Binomial, Categorical, DReLU, Gaussian, Mixed, Poisson, ReLU, Spin, Units
+from harmonium.units import Binomial, Categorical, DReLU, Gaussian, Mixed, Poisson, ReLU, ReplicatedSoftmax, Spin, Units
 
 MACHINES = [
     (Spin(4), Spin(3)), (Categorical(2, 3), 3), (3, Categorical(2, 3)), (Categorical(2, 3), Categorical(2, 2)),
     (Binomial(2, 2), Spin(2)), (3, Binomial(2, 3)), (Poisson(1), 2), (2, Poisson(1)),
     (Mixed([Spin(2), Categorical(1, 3)]), 2), (Mixed([Spin(2), Gaussian(1)]), 2),
+    (ReplicatedSoftmax(3, lengths=[4]), 2), (ReplicatedSoftmax(2, lengths=[5]), Categorical(1, 3)),
+    (ReplicatedSoftmax(3, lengths=[2]), Gaussian(1)),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("visible", "hidden"), MACHINES, ids=repr)
 def test_machines(visible: Units | int, hidden: Units | int) -> None:
     check_model(RBM(visible, hidden), spread=0.4)
+
+
+def test_documents_under_two_hidden_layers() -> None:
+    check_model(DBM([ReplicatedSoftmax(3, lengths=[3]), 2, 2]), spread=0.4)
 
 
 @pytest.mark.parametrize("kind", [ReLU, DReLU])

@@ -20,6 +20,7 @@ from harmonium.units import (
     Mixed,
     Poisson,
     ReLU,
+    ReplicatedSoftmax,
     Spin,
     Units,
     as_units,
@@ -33,6 +34,7 @@ LAYERS = [
     Gaussian(3), Gaussian(1, dtype=torch.float64), ReLU(3), DReLU(3), Poisson(3),
     Mixed([Bernoulli(2), Gaussian(2)]), Mixed([DReLU(1), Categorical(2, 3), Poisson(1)]),
     Mixed([Spin(2), Categorical(1, 3), Binomial(1, 2)]),
+    ReplicatedSoftmax(3, lengths=[4]), ReplicatedSoftmax((2, 3), lengths=[2]), ReplicatedSoftmax(1, lengths=[3]),
 ]  # fmt: skip
 
 

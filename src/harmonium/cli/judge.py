@@ -18,10 +18,10 @@ from harmonium.cli.shell import CONTEXT, NATURAL, POSITIVE, say
 if TYPE_CHECKING:
     from harmonium.data import Dataset
 
-__all__ = ["evaluate", "sample"]
+__all__ = ["chosen_data", "evaluate", "sample"]
 
 SHOWN = 400  # samples in a picture
-_REPORTED = ("mean", "stderr", "lower", "upper", "method", "trusted", "why", "cases")
+_REPORTED = ("mean", "stderr", "lower", "upper", "method", "trusted", "why", "cases", "log_jacobian")
 
 
 @click.command(
@@ -72,7 +72,7 @@ def evaluate(
     import harmonium as hm
 
     model = place.machine()
-    dataset = _data(place, data, binarize)
+    dataset = chosen_data(place, data, binarize)
     name, cases = choose_split(dataset, split)
     result = hm.evaluate(model, cases, method=method, chains=chains, temperatures=temperatures, seed=seed)
     if not as_json:
@@ -144,7 +144,7 @@ def sample(run: str, count: int, steps: int, seed: int, out: str | None) -> None
     say(f"{count} samples of {table.shape[1]} values: {path}")
 
 
-def _data(run: Run, name: str | None, binarize: str | None) -> Dataset:
+def chosen_data(run: Run, name: str | None, binarize: str | None) -> Dataset:
     """The data to judge by: those of the run, or others treated in the same way."""
     if name is None:
         if binarize is not None:

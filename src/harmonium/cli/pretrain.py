@@ -29,7 +29,7 @@ Examples:
 @click.option("--layers", metavar="N,N,...", default="500,500", show_default=True, callback=sizes,
               help="Hidden layers from the bottom up.")  # fmt: skip
 @click.option("--labels", type=POSITIVE, metavar="N", help="Use so many labels only, as many of each class as can be.")
-@click.option("--epochs", type=POSITIVE, metavar="N", default=10, show_default=True, help="Of every layer.")
+@click.option("--epochs", type=POSITIVE, metavar="N", help="Of every layer.  [default: 6,000 updates, at least 10]")
 @click.option("--joint-epochs", type=POSITIVE, metavar="N", help="Of all layers of a dbm together.  [default: 10]")
 @click.option("--finetune-epochs", type=POSITIVE, metavar="N", default=30, show_default=True, help="Of the network.")
 @click.option("--dropout", type=(click.FloatRange(0, 1, max_open=True),) * 2, metavar="P P", default=(0.0, 0.0),
@@ -81,7 +81,7 @@ def pretrain(data: str, layers: list[int], labels: int | None, out: str | None, 
     found = hm.pretrain(
         dataset.train, y, model=hm.DBM if deep else hm.DBN, layers=layers, **pairs,
         joint_options={"epochs": joint} if joint else None,
-        greedy_options={"epochs": options["epochs"]},
+        greedy_options={"epochs": options["epochs"]} if options["epochs"] else None,
         finetune_options={"epochs": options["finetune_epochs"], "dropout": options["dropout"]},
         repetitions=options["repetitions"], seed=options["seed"], out=out, progress=progress,
     )  # fmt: skip

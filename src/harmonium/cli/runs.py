@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Run", "choose_split", "claim", "describe", "find"]
 
-CONFIG, MODEL, CHECKPOINT = "config.json", "model.safetensors", "checkpoint.safetensors"
+CONFIG, MODEL, CHECKPOINT, LOCK = "config.json", "model.safetensors", "checkpoint.safetensors", ".lock"
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,8 @@ def find(name: str) -> Run:
         if not (path / CONFIG).is_file() and not (path / MODEL).is_file():
             raise FileNotFoundError(f"{name} is no run folder: it has neither {CONFIG} nor {MODEL}{_known(path)}")
         if not (path / MODEL).is_file():
+            if _locked(path):
+                raise FileNotFoundError(f"{name} is still being trained, there is no {MODEL} yet: wait for it")
             raise FileNotFoundError(
                 f"{name} is unfinished, there is no {MODEL} yet: go on with `harmonium train --resume {name}`"
             )
@@ -114,7 +116,7 @@ def claim(out: Path | None, stem: str) -> Iterator[Path]:
     except BaseException:
         if made and not (out / CONFIG).exists():
             with suppress(OSError):
-                (out / ".lock").unlink(missing_ok=True)
+                (out / LOCK).unlink(missing_ok=True)
                 out.rmdir()
         raise
 
@@ -156,6 +158,19 @@ def _config(folder: Path) -> dict[str, Any] | None:
     if not known:
         raise ValueError(f"{path} does not say what the run was trained on: was it written by harmonium?")
     return config
+
+
+def _locked(folder: Path) -> bool:
+    """Whether a process is training there."""
+    from filelock import FileLock, Timeout
+
+    if not (folder / LOCK).exists():
+        return False
+    try:
+        with FileLock(folder / LOCK, timeout=0):
+            return False
+    except Timeout:
+        return True
 
 
 def _known(path: Path) -> str:

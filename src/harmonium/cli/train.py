@@ -14,6 +14,8 @@ from harmonium.cli.runs import CONFIG, MODEL, Run, choose_split, claim, describe
 from harmonium.cli.shell import CONTEXT, NATURAL, POSITIVE, fraction_or_count, note, say, sizes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from harmonium.data import Dataset
     from harmonium.models.machine import Machine
     from harmonium.objectives import Objective
@@ -25,6 +27,7 @@ __all__ = ["train"]
 UPDATES = 20_000  # of a training whose --epochs nobody named
 LEAST_EPOCHS = 10
 MEASUREMENTS = 10  # of the likelihood, likewise
+CHAINS = ("pcd", "pt", "ptt", "fpcd", "jarzynski")  # objectives that leave chains, from which a lower bound follows
 
 WORTH_SHARING = 1 << 23  # multiplications of a product below which a second thread costs more than it gives
 FEW_STATES = 32  # of a column of codes in a mixed table; more make it a real one
@@ -105,18 +108,28 @@ Examples:
 )
 @click.option(
     "--objective",
-    type=click.Choice(["pcd", "cd", "exact", "pl"]),
+    type=click.Choice(["pcd", "pt", "ptt", "cd", "fpcd", "jarzynski", "tap", "exact", "pl"]),
     default="pcd",
     show_default=True,
-    help="Persistent chains; contrastive divergence (biased); enumeration (of a side of up to 20 units); "
-    "pseudo-likelihood (of a bm without hidden units).",
+    help="Persistent chains; the same exchanging states with a ladder of temperatures, or of the models that training "
+    "has passed; contrastive divergence (biased); persistent chains with fast weights; with weights of "
+    "their own; mean field of second order; enumeration (of a side of up to 20 units); pseudo-likelihood (of a bm "
+    "without hidden units).",
 )
 @click.option(
-    "--k", type=POSITIVE, metavar="N", default=1, show_default=True, help="Gibbs sweeps per update (pcd, cd)."
+    "--k",
+    type=POSITIVE,
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="Gibbs sweeps per update (pcd, pt, ptt, cd, fpcd, jarzynski).",
 )
-@click.option("--chains", type=POSITIVE, metavar="N", default=100, show_default=True, help="Persistent chains (pcd).")
 @click.option(
-    "--metric", type=click.Choice(["centered", "plain", "diagonal"]), default="centered", show_default=True,
+    "--chains", type=POSITIVE, metavar="N", default=100, show_default=True,
+    help="Persistent chains (pcd, fpcd, jarzynski), on every rung (pt, ptt), or copies of the means (tap).",
+)  # fmt: skip
+@click.option(
+    "--metric", type=click.Choice(["centered", "plain", "diagonal", "natural"]), default="centered", show_default=True,
     help="What turns the gradient into an update.",
 )  # fmt: skip
 @click.option(
@@ -326,15 +339,21 @@ def _is_grey(data: Dataset, high: float) -> bool:
 
 
 def _objective(options: dict[str, Any]) -> Objective:
-    from harmonium.objectives import CD, PCD, Exact, PseudoLikelihood
+    from harmonium.objectives import CD, FPCD, PCD, PT, PTT, TAP, Exact, Jarzynski, PseudoLikelihood
 
-    if options["objective"] == "pl":
-        return PseudoLikelihood()
-    if options["objective"] == "exact":
-        return Exact()
-    if options["objective"] == "cd":
-        return CD(k=options["k"])
-    return PCD(k=options["k"], chains=options["chains"])
+    k, chains = options["k"], options["chains"]
+    known: dict[str, Callable[[], Objective]] = {
+        "pcd": lambda: PCD(k=k, chains=chains),
+        "pt": lambda: PT(k=k, chains=chains),
+        "ptt": lambda: PTT(k=k, chains=chains),
+        "cd": lambda: CD(k=k),
+        "fpcd": lambda: FPCD(k=k, chains=chains),
+        "jarzynski": lambda: Jarzynski(k=k, chains=chains),
+        "tap": lambda: TAP(chains=chains),
+        "exact": Exact,
+        "pl": PseudoLikelihood,
+    }
+    return known[options["objective"]]()
 
 
 def _named(objective: Objective) -> str:
@@ -366,14 +385,14 @@ def _callbacks(data: Dataset, model: Machine, epochs: int, options: dict[str, An
     if every:
         callbacks.append(hm.Likelihood(every=every))
     # An estimate without a lower bound is too good where chains mix badly: no model is chosen by it.
-    if every and (enumerable(model)[0] <= EXACT_BITS or options["objective"] == "pcd"):
+    if every and (enumerable(model)[0] <= EXACT_BITS or options["objective"] in CHAINS):
         callbacks.append(hm.EarlyStopping("log_likelihood_lower", options["patience"]))
     elif model.visible.finite and model.kept == [0]:
         callbacks.append(hm.EarlyStopping("pseudo_log_likelihood", options["patience"]))
     elif options["patience"]:
         raise ValueError(
             "--patience for gaussian units and coupled hidden layers goes by the lower bound of the log-likelihood: "
-            "use --objective pcd, and leave --likelihood-every above 0"
+            f"use --objective {' or '.join(CHAINS)}, and leave --likelihood-every above 0"
         )
     return callbacks
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from harmonium.data.cases import Cases, Standard
 from harmonium.units import Bernoulli, Categorical, Gaussian, Mixed, Units
 
 __all__ = ["Column", "Table", "from_frame"]
@@ -23,7 +24,10 @@ Frame = Any
 
 @dataclass(frozen=True)
 class Column:
-    """How one column of a table stands in an array: the place of its value in ``labels``, or (value - mean) / scale."""
+    """How one column of a table stands in an array: the place of its value in ``labels``, or (value - mean) / scale.
+
+    Columns with labels have mean 0 and scale 1.
+    """
 
     name: Any
     dtype: Any
@@ -32,15 +36,14 @@ class Column:
     scale: float = 1.0
 
     def to_numbers(self, values: Any) -> np.ndarray:
-        """A column of numbers, NaN where a value is missing.
+        """A column of numbers, not yet standardised: NaN where a value is missing.
 
         Raises:
             ValueError: for a label that the column did not have when the table was made.
         """
         missing = values.isna().to_numpy()
         if not self.labels:
-            numbers = (values.to_numpy(dtype=np.float64, na_value=np.nan) - self.mean) / self.scale
-            return np.where(missing, np.nan, numbers)
+            return np.where(missing, np.nan, values.to_numpy(dtype=np.float64, na_value=np.nan))
         place = {label: float(k) for k, label in enumerate(self.labels)}
         numbers = np.full(len(values), np.nan)
         for row, (value, gone) in enumerate(zip(values, missing, strict=True)):
@@ -92,6 +95,25 @@ class Table:
         Raises:
             ValueError: for other columns, or labels that the table does not know.
         """
+        standard = self._standard
+        numbers: np.ndarray = (self._numbers(frame) - standard.mean) / standard.scale
+        return numbers
+
+    def to_cases(self, frame: Frame) -> Cases:
+        """The same as `Cases`, which know the scales: log-densities of `harmonium.evaluate` are then of the frame.
+
+        Raises:
+            ValueError: as `to_array`.
+        """
+        return Cases(self._numbers(frame), standard=self._standard)
+
+    @property
+    def _standard(self) -> Standard:
+        pairs = [(column.mean, column.scale) for column in self.columns]
+        mean, scale = np.array(pairs, dtype=np.float64).T
+        return Standard(mean, scale)
+
+    def _numbers(self, frame: Frame) -> np.ndarray:
         names = [column.name for column in self.columns]
         if list(frame.columns) != names:
             raise ValueError(f"the frame has the columns {list(frame.columns)}; expected {names}, in this order")
@@ -110,16 +132,20 @@ class Table:
         return _pandas().DataFrame(columns)
 
     def log_jacobian(self) -> float:
-        """Sum of log scale over real columns, in nats: what log-densities of the array exceed those of the frame by."""
+        """Sum of log scale over real columns, in nats: what log-densities of the array exceed those of the frame by.
+
+        `Cases` of `to_cases` subtract it themselves (their ``log_jacobian`` is minus this).
+        """
         return sum(math.log(column.scale) for column in self.columns if not column.labels)
 
 
-def from_frame(frame: Frame) -> tuple[Units, np.ndarray, Table]:
-    """(units, array, table): the visible layer that suits a DataFrame, its states outside, and the way back.
+def from_frame(frame: Frame) -> tuple[Units, Cases, Table]:
+    """(units, cases, table): the visible layer that suits a DataFrame, its states outside, and the way back.
 
     Columns of booleans, and columns with two different values, become `Bernoulli` units; categories and text become
     `Categorical` variables, with all categories of a categorical dtype and the sorted values of text; other numbers
-    become `Gaussian` units, standardised.  Missing values stay NaN.
+    become `Gaussian` units, standardised.  Missing values stay NaN.  The cases know of the standardisation, so that
+    `harmonium.evaluate` reports log-densities of the values in the frame.
 
     Args:
         frame: a pandas DataFrame, one case per row.
@@ -131,10 +157,10 @@ def from_frame(frame: Frame) -> tuple[Units, np.ndarray, Table]:
 
     >>> import pandas, harmonium.data.table
     >>> frame = pandas.DataFrame({"smokes": [True, False, True], "group": ["A", "B", "O"], "age": [31.0, 40.0, 49.0]})
-    >>> units, array, table = harmonium.data.table.from_frame(frame)
+    >>> units, cases, table = harmonium.data.table.from_frame(frame)
     >>> units
     Mixed([Bernoulli(1), Categorical(1, states=3), Gaussian(1)])
-    >>> array.round(2).tolist()
+    >>> table.to_array(frame).round(2).tolist()
     [[1.0, 0.0, -1.22], [0.0, 1.0, 0.0], [1.0, 2.0, 1.22]]
     """
     _pandas()
@@ -143,7 +169,7 @@ def from_frame(frame: Frame) -> tuple[Units, np.ndarray, Table]:
     if not frame.columns.is_unique:
         raise ValueError("names of columns repeat: rename them")
     table = Table(tuple(_column(name, frame[name]) for name in frame.columns))
-    return table.units(), table.to_array(frame), table
+    return table.units(), table.to_cases(frame), table
 
 
 def _column(name: Any, values: Any) -> Column:

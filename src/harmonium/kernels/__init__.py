@@ -14,6 +14,7 @@ from torch import Tensor
 
 from harmonium.kernels import fused as loops
 from harmonium.kernels import portable
+from harmonium.kernels.flips import REFRESH, add_flips_, flips_pay, list_flips
 from harmonium.kernels.philox import split
 from harmonium.kernels.sparse import difference_of_outers, product
 from harmonium.random import Draw
@@ -22,7 +23,10 @@ from harmonium.random import Draw
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
-__all__ = ["bernoulli_rows", "difference_of_outers", "is_fused", "permutation", "product", "uniforms", "words"]
+__all__ = [
+    "REFRESH", "add_flips_", "bernoulli_rows", "difference_of_outers", "flips_pay", "is_fused", "list_flips",
+    "permutation", "product", "uniforms", "words",
+]  # fmt: skip
 
 
 def is_fused(x: Tensor) -> bool:

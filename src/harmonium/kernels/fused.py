@@ -31,6 +31,7 @@ from harmonium.kernels.philox import fill_words
 from harmonium.kernels.scalar import binomial, exp, uniform
 
 __all__ = [
+    "add_rows",
     "binarise",
     "cumulant_groups",
     "fill_row",
@@ -39,6 +40,7 @@ __all__ = [
     "mean_groups",
     "sample_binomial",
     "sample_groups",
+    "sample_words",
     "sampler",
     "summer",
     "walker",
@@ -52,45 +54,65 @@ compiled = cache.compiled(**OPTIONS)  # whole loops only, never the pieces that 
 
 
 def _stamp(function: Scalar) -> int:
-    """Hash of the source of a scalar function and of this floor.
+    """Hash of a scalar function's name and source, and of this floor's.
 
     Numba's cache looks only at the file of the loop itself, and must not serve machine code of an older formula.  A
-    loop mentions its stamp, which makes it part of the cache's key.
+    loop bears its stamp in its name, which is part of the cache's key.
     """
-    digest = hashlib.blake2b(digest_size=7)
+    digest = hashlib.blake2b(f"{function.__module__}.{function.__qualname__}".encode(), digest_size=7)
     own = function.__code__.co_filename
     for path in (own, *(str(Path(__file__).parent / name) for name in ("fused.py", "philox.py", "scalar.py"))):
         digest.update(Path(path).read_bytes())
     return int.from_bytes(digest.digest(), "little")
 
 
-def _of_model(parts: Any, g: int) -> Any:
-    """Row g of each array of a tuple."""
+def _named(stamp: int) -> Callable[[Scalar], Scalar]:
+    """Give a function made in a factory a name of its own.
+
+    Numba names machine code by the function's name, its argument types and a number that counts the functions of one
+    process.  Code kept by processes that compiled in another order can then meet under one name, and the linker takes
+    the first for both.
+    """
+
+    def rename(function: Scalar) -> Scalar:
+        function.__qualname__ += f"_{stamp:x}"
+        return function
+
+    return rename
+
+
+def _at(parts: Any, g: int) -> Any:
+    """Entry or row g of each array of a tuple."""
     raise NotImplementedError
 
 
-@overload(_of_model)
-def _of_model_of_tuple(parts, g):
-    if len(parts) == 1:
-        return lambda parts, g: (parts[0][g],)
-    return lambda parts, g: (parts[0][g], *_of_model(parts[1:], g))
+@overload(_at)
+def _at_of_tuple(parts, g):
+    if len(parts) == 0:
+        return lambda parts, g: ()
+    return lambda parts, g: (parts[0][g], *_at(parts[1:], g))
 
 
-def _rest(t: float, slope: Any, start: Any, j: int) -> Any:
-    """eta_2, eta_3, ... of unit j."""
+def _rest(t: float, slope: Any, start: Any) -> Any:
+    """eta_2, eta_3, ... of one unit."""
     raise NotImplementedError
 
 
 @overload(_rest)
-def _rest_of_tuple(t, slope, start, j):
+def _rest_of_tuple(t, slope, start):
     if len(slope) == 0:
-        return lambda t, slope, start, j: ()
-    return lambda t, slope, start, j: (t * slope[0][j] + start[0][j], *_rest(t, slope[1:], start[1:], j))
+        return lambda t, slope, start: ()
+    return lambda t, slope, start: (t * slope[0] + start[0], *_rest(t, slope[1:], start[1:]))
+
+
+@register_jitable(**OPTIONS)
+def _eta_of_unit(x, t, slope, start):
+    return (t * (x + slope[0]) + start[0], *_rest(t, slope[1:], start[1:]))
 
 
 @register_jitable(**OPTIONS)
 def _eta(x, t, slope, start, j):
-    return (t * (x[j] + slope[0][j]) + start[0][j], *_rest(t, slope[1:], start[1:], j))
+    return _eta_of_unit(x[j], t, _at(slope, j), _at(start, j))
 
 
 def sampler(draw: Scalar) -> Scalar:
@@ -98,67 +120,135 @@ def sampler(draw: Scalar) -> Scalar:
     stamp = _stamp(draw)
 
     @register_jitable(**OPTIONS)
+    @_named(stamp)
     def row(x, t, slope, start, known, words):
         for j in range(x.shape[0]):
             x[j] = draw(_eta(x, t, slope, start, j), known, words[j])
 
     @compiled
+    @_named(stamp)
     def sample(x, t, slope, start, known, first, k0, k1, c2, c3):
-        _ = stamp
         rows, units = x.shape
         words = np.empty(4 * ((units + 3) // 4), np.uint32)
         per = rows // slope[0].shape[0]
         for r in range(rows):
             g = r // per
             fill_words(words, first + r, c2, c3, k0, k1)
-            row(x[r], t[r], _of_model(slope, g), _of_model(start, g), known, words)
+            row(x[r], t[r], _at(slope, g), _at(start, g), known, words)
 
     return sample
 
 
-def walker(draw: Scalar) -> Scalar:
-    """A loop that draws a block of units one after the other, each given the new states of those before it.
+@register_jitable(**OPTIONS)
+def add_row(x, row, change):
+    """x += change * row."""
+    for i in range(x.shape[0]):
+        x[i] += change * row[i]
 
-    A unit is a row here, so that all chains are drawn at once and every access is to neighbours in memory: x
-    (block, chains) is what the block's ``columns`` receive at the present states, and is consumed; s (units, chains)
-    are the states, of which those of the block are drawn anew.  ``held`` (chains or 1, units) marks units that are
-    left alone; ``words`` (chains, units) are random.
+
+@register_jitable(**OPTIONS)
+def add_four_rows(x, row0, row1, row2, row3, change0, change1, change2, change3):
+    """x += the sum of four rows, each times its change: x is loaded and stored once."""
+    for i in range(x.shape[0]):
+        x[i] += change0 * row0[i] + change1 * row1[i] + change2 * row2[i] + change3 * row3[i]
+
+
+@register_jitable(**OPTIONS)
+def add_rows(x, weights, index, change):
+    """x += sum_k change_k times row index_k of weights."""
+    four = index.shape[0] // 4 * 4
+    for k in range(0, four, 4):
+        add_four_rows(
+            x, weights[index[k]], weights[index[k + 1]], weights[index[k + 2]], weights[index[k + 3]],
+            change[k], change[k + 1], change[k + 2], change[k + 3],
+        )  # fmt: skip
+    for k in range(four, index.shape[0]):
+        add_row(x, weights[index[k]], change[k])
+
+
+_BLOCK = 32  # units drawn before what changed is sent to all others
+_APART = 16  # entries between the rows of a block: rows a power of two apart would share few lines of the cache
+
+
+def walker(draw: Scalar) -> Scalar:
+    """A loop that draws units one after the other, each given the new states of those before it.
+
+    x (chains, units) is what other layers send, ``sent`` (chains, units) what the states s (chains, units) send to each
+    other through ``weights`` (units, units), symmetric.  The units ``columns`` are drawn in this order into s; ``sent``
+    is brought up to date by those that changed.  ``held`` (chains or 1, units) marks units that are left alone;
+    ``words`` (chains, units) are random.
+
+    In a block of units a unit is a row, so that all chains are drawn at once; between blocks a chain is, whose changes
+    it adds up.
     """
     stamp = _stamp(draw)
 
+    # Few arrays each, and numbers for what a unit's parameters are: LLVM gives up on loops that write to many.
+
     @register_jitable(**OPTIONS)
-    def unit(x, s, change, free, t, slope, start, known, words, j):
+    @_named(stamp)
+    def unit(x, t, slope, start, known, words):
         for r in range(x.shape[0]):
-            field = t[r] * (x[r] + slope[0][j]) + start[0][j]
-            change[r] = draw((field, *_rest(t[r], slope[1:], start[1:], j)), known, words[r])
-            change[r] = free[r] * (change[r] - s[r])
+            x[r] = draw(_eta_of_unit(x[r], t[r], slope, start), known, words[r])
+
+    @register_jitable(**OPTIONS)
+    @_named(stamp)
+    def move(s, new, change, free):
+        for r in range(s.shape[0]):
+            change[r] = free[r] * (new[r] - s[r])
             s[r] += change[r]
 
     @register_jitable(**OPTIONS)
-    def send(x, change, weight):
-        for r in range(x.shape[0]):
-            x[r] += weight * change[r]
+    @_named(stamp)
+    def through(x, s, change, weights, columns, held, words, t, slope, start, known):
+        chains = t.shape[0]
+        free = np.ones(chains, x.dtype)
+        index = np.empty(columns.shape[0], np.int64)
+        factors = np.empty(columns.shape[0], x.dtype)
+        for k in range(columns.shape[0]):
+            j = columns[k]
+            n = 0
+            for i in range(k):
+                index[n] = i
+                factors[n] = weights[j, columns[i]]
+                n += factors[n] != 0
+            add_rows(x[k][:chains], change, index[:n], factors[:n])
+            if held.shape[0] > 1:
+                for r in range(chains):
+                    free[r] = not held[r, j]
+            else:
+                free[:] = not held[0, j]
+            unit(x[k][:chains], t, _at(_at(slope, 0), j), _at(_at(start, 0), j), known, words[k][:chains])
+            move(s[k][:chains], x[k][:chains], change[k][:chains], free)
 
     @compiled
-    def walk(x, s, weights, columns, held, words, t, slope, start, known):
-        _ = stamp
-        block, chains = x.shape
-        change = np.empty(chains, x.dtype)
-        free = np.empty(chains, x.dtype)
-        word = np.empty((block, chains), np.uint32)
-        for r in range(chains):
-            for k in range(block):
-                word[k, r] = words[r, columns[k]]
-        each = held.shape[0] > 1
-        for k in range(block):
-            j = columns[k]
+    @_named(stamp)
+    def walk(x, sent, s, weights, columns, held, words, t, slope, start, known):
+        chains = x.shape[0]
+        # Not unpacked from one array: loops over the rows would not vectorise.
+        received = np.empty((_BLOCK, chains + _APART), x.dtype)
+        own = np.empty((_BLOCK, chains + _APART), x.dtype)
+        change = np.empty((_BLOCK, chains + _APART), x.dtype)
+        word = np.empty((_BLOCK, chains + _APART), np.uint32)
+        index = np.empty(_BLOCK + 1, np.int64)
+        moves = np.empty(_BLOCK + 1, x.dtype)
+        for first in range(0, columns.shape[0], _BLOCK):
+            here = columns[first : first + _BLOCK]
             for r in range(chains):
-                free[r] = not held[r * each, j]
-            unit(x[k], s[j], change, free, t, _of_model(slope, 0), _of_model(start, 0), known, word[k], j)
-            for i in range(k + 1, block):
-                weight = weights[j, columns[i]]
-                if weight != 0:
-                    send(x[i], change, weight)
+                for k in range(here.shape[0]):
+                    j = here[k]
+                    received[k, r] = x[r, j] + sent[r, j]
+                    own[k, r] = s[r, j]
+                    word[k, r] = words[r, j]
+            through(received, own, change, weights, here, held, word, t, slope, start, known)
+            for r in range(chains):
+                n = 0
+                for k in range(here.shape[0]):
+                    s[r, here[k]] = own[k, r]
+                    index[n] = here[k]
+                    moves[n] = change[k, r]
+                    n += change[k, r] != 0
+                add_rows(sent[r], weights, index[:n], moves[:n])
 
     return walk
 
@@ -168,17 +258,18 @@ def mapper(function: Scalar) -> Scalar:
     stamp = _stamp(function)
 
     @register_jitable(**OPTIONS)
+    @_named(stamp)
     def row(x, t, slope, start, known):
         for j in range(x.shape[0]):
             x[j] = function(_eta(x, t, slope, start, j), known)
 
     @compiled
+    @_named(stamp)
     def apply(x, t, slope, start, known):
-        _ = stamp
         per = x.shape[0] // slope[0].shape[0]
         for r in range(x.shape[0]):
             g = r // per
-            row(x[r], t[r], _of_model(slope, g), _of_model(start, g), known)
+            row(x[r], t[r], _at(slope, g), _at(start, g), known)
 
     return apply
 
@@ -195,6 +286,7 @@ def summer(split: Scalar) -> Scalar:
     stamp = _stamp(split)
 
     @register_jitable(**OPTIONS)
+    @_named(stamp)
     def row(x, t, slope, start, known, summands, factors):
         for j in range(x.shape[0]):
             summand, factor = split(_eta(x, t, slope, start, j), known)
@@ -202,15 +294,15 @@ def summer(split: Scalar) -> Scalar:
             factors[j] = factor
 
     @compiled
+    @_named(stamp)
     def cumulants(x, t, slope, start, known, out):
-        _ = stamp
         summands = np.empty(x.shape[1], x.dtype)
         factors = np.empty(x.shape[1], x.dtype)
         per = x.shape[0] // slope[0].shape[0]
         for r in range(x.shape[0]):
             g = r // per
             for k in range(t.shape[1]):
-                row(x[r], t[r, k], _of_model(slope, g), _of_model(start, g), known, summands, factors)
+                row(x[r], t[r, k], _at(slope, g), _at(start, g), known, summands, factors)
                 out[r, k] = _sum_and_log(summands, factors)
 
     return cumulants
@@ -351,6 +443,23 @@ def sample_groups(x, t, slope, start, states, first, k0, k1, c2, c3):
         for i in range(groups):
             total = _running_sum(y[i * states : (i + 1) * states], sums)
             x[r, i * states + _count_below(sums, uniform(0.0, words[i]) * total)] = 1
+
+
+@compiled
+def sample_words(x, t, slope, start, known, totals, first, k0, k1, c2, c3):
+    """Overwrite row r of x with counts of ``totals[r]`` draws from the softmax of its fields, a word for each."""
+    rows, units = x.shape
+    y, highest, sums = np.empty(units, x.dtype), np.empty(1, x.dtype), np.empty(units, np.float64)
+    words = np.empty(4 * ((np.max(totals) + 3) // 4), np.uint32)
+    per = rows // slope[0].shape[0]
+    for r in range(rows):
+        fill_words(words[: 4 * ((totals[r] + 3) // 4)], first + r, c2, c3, k0, k1)
+        _exponentials(x[r], t[r], slope[0][r // per], start[0][r // per], units, y, highest)
+        total = _running_sum(y, sums)
+        x[r, :] = 0
+        for i in range(totals[r]):
+            drawn = np.searchsorted(sums, uniform(0.0, words[i]) * total, side="right")
+            x[r, min(drawn, units - 1)] += 1
 
 
 @compiled

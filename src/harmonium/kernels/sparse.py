@@ -18,11 +18,11 @@ from torch import Tensor
 
 from harmonium.kernels.fused import OPTIONS, compiled
 
-__all__ = ["Active", "active", "difference_of_outers", "product"]
+__all__ = ["BAGS", "NARROWEST", "Active", "active", "bags", "difference_of_outers", "product"]
 
 _SHARE = 0.25  # of the units may be on: above it the dense product is as fast (784 x 500, one and two threads)
-_NARROWEST = 128  # columns of W for which a list of units is worth making
-_BAGS = platform.machine() in ("x86_64", "AMD64")  # elsewhere torch has no vectorised embedding bags
+NARROWEST = 128  # columns of W for which a list of units is worth making
+BAGS = platform.machine() in ("x86_64", "AMD64")  # elsewhere torch has no vectorised embedding bags
 
 
 class Active(NamedTuple):
@@ -36,7 +36,7 @@ class Active(NamedTuple):
 def active(s: Tensor, width: int) -> Active | None:
     """The units that are on in binary states s (batch, n); None where the dense product with (n, width) is better."""
     fits = s.dim() == 2 and s.device.type == "cpu" and s.dtype == torch.float32 and not s.requires_grad
-    if not (_BAGS and fits and width >= _NARROWEST):
+    if not (BAGS and fits and width >= NARROWEST):
         return None
     rows, units = s.shape
     starts = np.empty(rows + 1, np.int32)
@@ -50,7 +50,7 @@ def product(s: Tensor, weights: Tensor) -> Tensor:
     if weights.dim() == 2 and weights.is_contiguous() and not (torch.is_grad_enabled() and weights.requires_grad):
         on = active(s, weights.shape[1])
         if on is not None:
-            return _bags(weights.detach(), on.index, on.starts)
+            return bags(weights.detach(), on.index, on.starts)
     return s @ weights
 
 
@@ -71,12 +71,13 @@ def difference_of_outers(plus: tuple[Tensor, Tensor], minus: tuple[Tensor, Tenso
     index = np.empty(len(first.index) + len(second.index), np.int32)
     starts = np.zeros(units + 1, np.int32)
     _list_rows(first.index, first.starts, second.index, second.starts, index, starts)
-    return _bags(torch.cat((plus[1], -minus[1])), index, starts)
+    return bags(torch.cat((plus[1], -minus[1])), index, starts)
 
 
-def _bags(weights: Tensor, index: Any, starts: Any) -> Tensor:
+def bags(weights: Tensor, index: Any, starts: Any, factors: Tensor | None = None) -> Tensor:
+    """Sums of rows of ``weights``, each times its factor: sum r goes over ``index[starts[r] : starts[r + 1]]``."""
     out: Tensor = torch.embedding_bag(
-        weights, torch.from_numpy(index), torch.from_numpy(starts), False, 0, False, None, True
+        weights, torch.from_numpy(index), torch.from_numpy(starts), False, 0, False, factors, True
     )[0]
     return out
 

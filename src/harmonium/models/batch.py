@@ -80,7 +80,7 @@ def as_packed(chains: Array, model: Machine, name: str) -> Tensor:
         layers = " and ".join(f"{model.names[layer]!r} ({model.units(layer).size})" for layer in model.kept)
         raise ValueError(
             f"{name} has shape {tuple(packed.shape)}; expected (chains, {model.packed_size}): the states of the layers "
-            f"{layers} side by side, such as the chains that training leaves in the model"
+            f"{layers} side by side, such as the chains that training leaves in the model, or visible states alone"
         )
     parts = model.unpack(packed)
     return torch.cat([as_batch(parts[layer], model, name, layer, domain=True) for layer in model.kept], -1)
@@ -96,6 +96,7 @@ def as_clamp(clamp: tuple[Array, Array], v: Tensor, model: Machine) -> tuple[Ten
         ValueError: for another shape, or values outside the domain.
     """
     units = model.visible
+    units.need_columns("clamp")
     mask = as_matrix(clamp[0], "the mask of clamp", model.dtype, model.device) != 0
     values = as_matrix(clamp[1], "the values of clamp", model.dtype, model.device)
     width = units.size if values.shape[-1:] == v.shape[-1:] else units.columns

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -29,6 +29,9 @@ class ClassificationRBM(RBM):
     Cases are inputs with the class as the last column (see `with_labels`).  Train with `PCD` or `CD` for p(x, y), with
     `Discriminative` for p(y | x), or with `Hybrid` for both.
 
+    A class without a training case starts with the prior of 1/classes of one case, and training lowers it further;
+    `harmonium.fit` warns of it.
+
     >>> import harmonium as hm
     >>> model = hm.ClassificationRBM(4, 3, classes=2)
     >>> model.class_log_prob([[0, 1, 1, 0]]).exp().sum(1).round().tolist()
@@ -49,6 +52,67 @@ class ClassificationRBM(RBM):
         parts = list(units.parts) if isinstance(units, Mixed) else [units]
         super().__init__(Mixed([*parts, Categorical(1, classes)]), hidden, dtype=dtype, seed=seed)
         self.classes_count = classes
+
+    @classmethod
+    def from_arrays(  # type: ignore[override]  # a label has weights and biases of its own
+        cls, weights: Array, visible_bias: Array, hidden_bias: Array, label_weights: Array, label_bias: Array
+    ) -> Self:
+        """A machine of binary inputs from its arrays, copied: E = -x.W.h - b.x - c.h - U_y.h - d_y.
+
+        Args:
+            weights: W (inputs, hidden).
+            visible_bias: b (inputs,).
+            hidden_bias: c (hidden,).
+            label_weights: U (classes, hidden).
+            label_bias: d (classes,).
+
+        Raises:
+            ValueError: where the shapes do not fit together, a value is not finite, or there is one class only.
+
+        >>> import harmonium as hm
+        >>> model = hm.ClassificationRBM.from_arrays([[0.0]], [0.0], [0.0], [[0.0], [0.0]], [0.0, 1.0])
+        >>> model.predict([[1]]).tolist()
+        [1]
+        """
+        inputs, labels = (
+            RBM.from_arrays(*arrays)
+            for arrays in ((weights, visible_bias, hidden_bias), (label_weights, label_bias, hidden_bias))
+        )
+        inputs.refuse_stack("ClassificationRBM.from_arrays")
+        model = cls(inputs.visible.size, inputs.hidden.size, labels.visible.size, dtype=inputs.dtype)
+        with torch.no_grad():
+            model.weights.copy_(torch.cat((inputs.weights, labels.weights)))
+            model.visible.set_natural((torch.cat((inputs.visible_bias, labels.visible_bias)),))
+            model.hidden.set_natural((inputs.hidden_bias,))
+        return model
+
+    def to_arrays(self) -> tuple[np.ndarray, ...]:  # type: ignore[override]
+        """Copies of (weights, visible_bias, hidden_bias, label_weights, label_bias) as NumPy arrays, of binary units.
+
+        Raises:
+            ValueError: for other units.
+        """
+        kinds = [type(part) for part in self.visible.parts]  # type: ignore[union-attr]
+        if kinds != [Bernoulli, Categorical] or type(self.hidden) is not Bernoulli:
+            raise ValueError("to_arrays is for Bernoulli units only: use harmonium.save, or state_dict()")
+        W, field, c = (
+            p.detach().cpu().numpy().copy() for p in (self.weights, *self.visible.natural(), self.hidden_bias)
+        )
+        n = self.inputs_size
+        return W[:n], field[:n], c, W[n:], field[n:]
+
+    def advice(self, mean: Tensor, variance: Tensor) -> str | None:
+        """What to do first about training data with these moments (size,): about classes without a case, besides."""
+        share = mean[-self.classes_count :]
+        unseen = (share == 0).nonzero().squeeze(-1).tolist()
+        found = super().advice(mean, variance)
+        if not unseen:
+            return found
+        words = (
+            f"no training case has the class {', '.join(map(str, unseen))}: p(y | x) of such a class starts at the "
+            f"share of 1/{self.classes_count} of a case and only falls; add cases, or number the classes without it"
+        )
+        return words if found is None else f"{words}; {found}"
 
     @property
     def inputs_size(self) -> int:

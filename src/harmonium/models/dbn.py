@@ -252,7 +252,7 @@ class DBN(nn.Module):
 
 def _log_conditional(rbm: RBM, layer: int, given: tuple[Tensor | None, Tensor | None], s: Tensor) -> Tensor:
     """log p(s | the other layer) = x . s - U(s) - A(x), (batch,), float64."""
-    x, units = rbm.inputs(layer, given), rbm.units(layer)
+    x, units = rbm.inputs(layer, given), rbm.units(layer).keeping(s)
     return (x * s).sum(-1, dtype=torch.float64) + units.exponent(s) - units.cumulant(x)
 
 

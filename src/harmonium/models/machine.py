@@ -18,15 +18,18 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
 
 from harmonium import kernels
 from harmonium.models.colouring import colour_classes
+from harmonium.models.kept import KeptInput, KeptLateral, Receive, Senders
 from harmonium.random import Draw, Stream
 from harmonium.units import Line, Natural, Units
+from harmonium.units.base import Turns
 
 __all__ = ["Clamp", "Machine", "Moments", "Phase", "State"]
 
@@ -81,6 +84,12 @@ class Machine(nn.Module):
         self._units_of = tuple(copy.deepcopy(layer).to(dtype) for layer in layers.values())
         self.layers = nn.ModuleList(self._units_of)
         self.edges = {name: (self.names.index(a), self.names.index(b)) for name, (a, b) in couplings.items()}
+        for name, units in layers.items():
+            if units.keeps_total and (name != self.names[0] or (name, name) in couplings.values()):
+                raise ValueError(
+                    f"the layer {name!r} ({units!r}) draws its columns together, given their sum: such units can only "
+                    "be the visible layer, and have no couplings among themselves"
+                )
         for a, b in couplings.values():
             if not (layers[a].finite or layers[b].finite):
                 raise ValueError(
@@ -111,6 +120,8 @@ class Machine(nn.Module):
         self.classes = {
             layer: colour_classes(self.mask(name), self.units(layer).size) for layer, name in self.lateral.items()
         }
+
+        self._turns = {layer: (Turns.of(turns), Turns.of(turns[::-1])) for layer, turns in self.classes.items()}
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         # A fresh model has no room for what training left in another: make some, so that load_state_dict works.
@@ -150,6 +161,14 @@ class Machine(nn.Module):
     def visible(self) -> Units:
         """The visible layer."""
         return self.units(0)
+
+    def with_visible(self, units: Units) -> Self:
+        """The machine with another visible layer of the same size: the rest, tensors included, is shared."""
+        other = copy.copy(self)
+        other._modules, other._buffers = dict(self._modules), dict(self._buffers)
+        other._units_of = (units, *self._units_of[1:])
+        other.layers = nn.ModuleList(other._units_of)
+        return other
 
     @property
     def dtype(self) -> torch.dtype:
@@ -197,7 +216,17 @@ class Machine(nn.Module):
                 senders.append((b, turned.detach().contiguous() if lasting else turned))
         return senders
 
-    def gather(self, layer: int, senders: list[tuple[int, Tensor]], state: Sequence[Tensor | None]) -> Tensor:
+    def receiver(self, layer: int, senders: Senders) -> Receive:
+        """`gather` for a run at fixed weights: it keeps inputs from call to call where that pays."""
+        gather = partial(self.gather, layer, senders)
+        pays = bool(senders) and all(kernels.flips_pay(weights) for _, weights in senders)
+        return KeptInput(senders, gather) if pays else gather
+
+    def kept_lateral(self) -> dict[int, KeptLateral]:
+        """For a run at fixed weights: what `draw_layer` keeps of each lateral layer."""
+        return {layer: KeptLateral(self.couplings[name]) for layer, name in self.lateral.items()}
+
+    def gather(self, layer: int, senders: Senders, state: Sequence[Tensor | None]) -> Tensor:
         """`inputs`, with the neighbours already looked up (see `senders`).  One that is not set raises ValueError."""
         total: Tensor | None = None
         for other, weights in senders:
@@ -223,20 +252,26 @@ class Machine(nn.Module):
         *,
         held: Tensor | None = None,
         reverse: bool = False,
+        lateral: KeptLateral | None = None,
     ) -> Tensor:
         """New states of one layer given what the others send, x (consumed), and its own states s where it is lateral.
 
         Lateral units are drawn one after the other, each given the new states of those before it; ``reverse`` takes
-        them in the opposite order.  ``held`` marks units that stay as they are in s.
+        them in the opposite order.  ``held`` marks units that stay as they are in s; ``lateral`` is what a run keeps of
+        a lateral layer.
         """
         units, name = self.units(layer), self.lateral.get(layer)
         draw = draw.at(draw.site + layer)
         if name is None:
-            new = units.sample_(x, draw, line)
+            new = (units if s is None else units.keeping(s)).sample_(x, draw, line)
             return new if held is None or s is None else torch.where(held, s, new)
         assert s is not None
-        classes = self.classes[layer][::-1] if reverse else self.classes[layer]
-        return units.walk_(x, s.clone(), self.couplings[name], classes, draw, line, held)
+        sent = None if lateral is None else lateral.at(s)
+        own = s.clone(memory_format=torch.contiguous_format)
+        new = units.walk_(x, own, self.couplings[name], self._turns[layer][reverse], draw, line, held, sent)
+        if lateral is not None:
+            lateral.moved(new)
+        return new
 
     @torch.no_grad()
     def sweep(
@@ -258,16 +293,23 @@ class Machine(nn.Module):
         lines = lines or [units.line() for units in self._units()]
         # Looked up once: a small machine's sweep would otherwise be look-ups more than products.
         lasting = steps >= 4
-        plan = [(layer, self.senders(layer, lasting, lateral=False), lines[layer]) for layer in order]
+        plan: list[tuple[int, Receive, Line]] = []
+        for layer in order:
+            senders = self.senders(layer, lasting, lateral=False)
+            receive = self.receiver(layer, senders) if lasting else partial(self.gather, layer, senders)
+            plan.append((layer, receive, lines[layer]))
+        lateral = self.kept_lateral()
         current = list(state)
         if clamp is not None and current[0] is not None:
             current[0] = torch.where(clamp[0], clamp[1], current[0])
         for _ in range(steps):
             draw = stream.advance()
-            for layer, senders, line in plan:
-                x = self.gather(layer, senders, current)
+            for layer, receive, line in plan:
+                x = receive(current)
                 held = None if layer or clamp is None else clamp[0]
-                current[layer] = self.draw_layer(layer, x, current[layer], draw, line, held=held)
+                current[layer] = self.draw_layer(
+                    layer, x, current[layer], draw, line, held=held, lateral=lateral.get(layer)
+                )
         return tuple(current)
 
     @torch.no_grad()
@@ -507,6 +549,10 @@ class Machine(nn.Module):
         assert mean is not None
         variance = self.visible.variance(self.inputs(0, tuple(means)))
         return self.visible.base_rate(mean.squeeze(-2).double(), variance.squeeze(-2).double(), 1e4)
+
+    def advice(self, mean: Tensor, variance: Tensor) -> str | None:
+        """What to do first about training data with these moments (size,), where they promise ill; None where not."""
+        return self.visible.advice(mean, variance)
 
     def _units(self) -> Iterator[Units]:
         return iter(self._units_of)

@@ -17,7 +17,9 @@ from harmonium.models.machine import BUFFERS, Machine
 from harmonium.models.rbm import RBM
 from harmonium.units import build as build_units
 
-__all__ = ["build", "load", "save"]
+__all__ = ["build", "keep", "kept", "load", "load_trajectory", "save"]
+
+_TRAJECTORY = "trajectory"  # the folder of a run that holds models which the machine has been
 
 
 def save(model: Machine | DBN, path: str | Path) -> None:
@@ -50,6 +52,32 @@ def load(path: str | Path) -> Any:
     model = build(meta["model"])
     restore(model, tensors, str(path))
     return model
+
+
+def keep(model: Machine, run: Path, update: int) -> None:
+    """Write what a model is at this update among the kept ones of a run."""
+    (run / _TRAJECTORY).mkdir(exist_ok=True)
+    save(model, run / _TRAJECTORY / f"{update:012d}.safetensors")
+
+
+def kept(run: Path) -> dict[int, Path]:
+    """The files of the models that a run has kept, by update, from early to late."""
+    return {int(path.stem): path for path in sorted((run / _TRAJECTORY).glob("[0-9]*.safetensors"))}
+
+
+def load_trajectory(run: str | Path) -> list[Any]:
+    """The models that a run has kept on its way, from early to late.
+
+    Raises:
+        FileNotFoundError: where it has kept none.
+        DamagedFileError: where a file is cut short, changed, or holds something else.
+    """
+    paths = kept(Path(run))
+    if not paths:
+        raise FileNotFoundError(
+            f"{run} holds no trajectory: train with fit(..., out=..., callbacks=[KeepTrajectory()])"
+        )
+    return [load(path) for path in paths.values()]
 
 
 def build(config: dict[str, Any]) -> Any:
@@ -89,7 +117,8 @@ def restore(model: Machine | DBN, tensors: dict[str, Tensor], source: str) -> No
         return
     known = {name for name, _ in model.named_parameters()}
     missing = known - tensors.keys()
-    optional = set(BUFFERS)
+    layers = [name for name, _ in model.layers.named_buffers(prefix="layers")]
+    optional = {*BUFFERS, *layers}
     if missing or tensors.keys() - known - optional:
         odd = sorted(missing or tensors.keys() - known - optional)
         raise DamagedFileError(
@@ -112,6 +141,9 @@ def restore(model: Machine | DBN, tensors: dict[str, Tensor], source: str) -> No
                 module[leaf] = nn.Parameter(stored)
             else:
                 setattr(module, leaf, nn.Parameter(stored))
+    for name in layers:
+        owner, _, leaf = name.rpartition(".")
+        setattr(model.get_submodule(owner), leaf, tensors[name].to(model.device).clone())
     for name in BUFFERS:
         buffer = tensors.get(name)
         setattr(model, name, None if buffer is None else buffer.to(model.device).clone())

@@ -5,19 +5,27 @@ from harmonium.objectives.clamped import ClampedGibbs, MeanField
 from harmonium.objectives.contrastive import CD, PCD
 from harmonium.objectives.discriminative import Discriminative, Hybrid
 from harmonium.objectives.exact import Exact
+from harmonium.objectives.fast import FPCD
+from harmonium.objectives.jarzynski import Jarzynski
 from harmonium.objectives.pseudo import PseudoLikelihood
+from harmonium.objectives.tap import TAP
 from harmonium.objectives.tempered import PT
+from harmonium.objectives.trajectory import PTT
 
 __all__ = [
     "CD",
+    "FPCD",
     "PCD",
+    "TAP",
     "PT",
+    "PTT",
     "Batch",
     "ClampedGibbs",
     "Discriminative",
     "Exact",
     "Gradient",
     "Hybrid",
+    "Jarzynski",
     "MeanField",
     "Objective",
     "ObjectiveState",

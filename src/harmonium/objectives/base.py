@@ -14,7 +14,7 @@ from harmonium.models.batch import Array, as_batch, as_weights
 from harmonium.models.machine import Machine, Moments, Phase, as_machine
 from harmonium.random import Stream, stream_of
 
-__all__ = ["Batch", "Expectation", "Gradient", "Objective", "ObjectiveState", "gradient"]
+__all__ = ["Batch", "Expectation", "Gradient", "LogZ", "Objective", "ObjectiveState", "gradient"]
 
 ObjectiveState = dict[str, Tensor]
 """What an objective carries from update to update, as flat tensors, so that it can be checkpointed."""
@@ -25,6 +25,13 @@ class Batch(NamedTuple):
 
     v: Tensor
     weight: Tensor | None = None
+
+
+class LogZ(NamedTuple):
+    """log Z by an estimate, and its standard error, both in nats."""
+
+    value: float
+    stderr: float
 
 
 class Expectation(NamedTuple):
@@ -59,6 +66,12 @@ class Gradient:
     @cached_property
     def _layers_below(self) -> Moments:
         return _layer_moments(self._phases[1])
+
+    @property
+    def dream(self) -> Expectation | None:
+        """The negative phase as the batch of states it is taken over, where it is one."""
+        negative = self._phases[1]
+        return negative if isinstance(negative, Expectation) else None
 
     @property
     def difference(self) -> Moments:
@@ -112,13 +125,33 @@ class Objective(Described, ABC):
         phases.fill(model)
         return phases
 
-    def model_chains(self, state: ObjectiveState) -> Tensor | None:
-        """The packed states (..., chains, columns) that represent the model; None where the objective has none."""
-        return state.get("chains")
-
     def settle(self, model: Machine, state: ObjectiveState) -> bool:
         """After the update: False asks the trainer to undo it."""
         return True
+
+    @property
+    def may_undo(self) -> bool:
+        """Whether `settle` may ask for that: the trainer then keeps a copy of all that an update changes."""
+        return type(self).settle is not Objective.settle
+
+    def remember(self, state: ObjectiveState) -> ObjectiveState:
+        """What an undone update restores, asked for before every update of an objective that may undo."""
+        return {name: tensor.clone() for name, tensor in state.items()}
+
+    def undone(self, state: ObjectiveState) -> None:
+        """After an update was undone: change the restored state, so that the next one turns out otherwise."""
+
+    def rate(self, state: ObjectiveState) -> float:
+        """What the scheduled learning rate is multiplied by."""
+        return 1.0
+
+    def log_partition(self, model: Machine, state: ObjectiveState) -> LogZ | None:
+        """log Z of the model as it is, where training estimates it by the way."""
+        return None
+
+    def model_chains(self, state: ObjectiveState) -> Tensor | None:
+        """Packed states that represent the model, all of one weight (see `Machine.pack`); None where there are none."""
+        return state.get("chains")
 
 
 def gradient(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from harmonium.models.machine import Machine
 from harmonium.objectives.base import Batch, Expectation, Gradient, Objective, ObjectiveState
@@ -12,7 +13,7 @@ from harmonium.objectives.clamped import Inference, MeanField
 from harmonium.paths.path import independent_sample
 from harmonium.random import Stream
 
-__all__ = ["CD", "PCD"]
+__all__ = ["CD", "PCD", "positive", "starting_chains"]
 
 _MEAN_FIELD = MeanField()
 
@@ -32,7 +33,7 @@ class CD(Objective):
     inference: Inference = _MEAN_FIELD
 
     def __post_init__(self) -> None:
-        _positive("CD", "k", self.k)
+        positive("CD", "k", self.k)
 
     def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
         dream = model.sweep(model.complete(batch.v, stream), stream, self.k)
@@ -57,15 +58,11 @@ class PCD(Objective):
     inference: Inference = _MEAN_FIELD
 
     def __post_init__(self) -> None:
-        _positive("PCD", "k", self.k)
-        _positive("PCD", "chains", self.chains)
+        positive("PCD", "k", self.k)
+        positive("PCD", "chains", self.chains)
 
     def begin(self, model: Machine, stream: Stream) -> ObjectiveState:
-        if model.chains is None:
-            return {"chains": independent_sample(model, self.chains, stream)}
-        # A trained model is trained further: its chains are nearer to it than any fresh ones.
-        index = torch.linspace(0, model.chains.shape[-2] - 1, self.chains, device=model.device).round().long()
-        return {"chains": model.chains[..., index, :].to(model.dtype)}
+        return {"chains": starting_chains(model, self.chains, stream)}
 
     def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
         chains = model.sweep(model.unpack(state["chains"]), stream, self.k)
@@ -76,6 +73,16 @@ class PCD(Objective):
         )
 
 
-def _positive(who: str, name: str, value: int) -> None:
+def starting_chains(model: Machine, chains: int, stream: Stream) -> Tensor:
+    """Packed states where persistent chains begin, (..., chains, columns) (see `Machine.pack`)."""
+    if model.chains is None:
+        return independent_sample(model, chains, stream)
+    # A trained model is trained further: its chains are nearer to it than any fresh ones.
+    index = torch.linspace(0, model.chains.shape[-2] - 1, chains, device=model.device).round().long()
+    return model.chains[..., index, :].to(model.dtype)
+
+
+def positive(who: str, name: str, value: int) -> None:
+    """Raise ValueError for a setting that is no positive integer."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError(f"{who}({name}=...) must be a positive integer, found {value!r}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from harmonium.models.machine import Machine
 from harmonium.objectives.base import Batch, Expectation, Gradient, Objective, ObjectiveState
@@ -30,6 +31,7 @@ class Discriminative(Objective):
 
     def begin(self, model: Machine, stream: Stream) -> ObjectiveState:
         refuse_kept_hidden(model, "Discriminative")
+        model.visible.need_columns("Discriminative")
         if not -model.visible.columns <= self.column < model.visible.columns:
             raise ValueError(
                 f"Discriminative(column={self.column}): there are {model.visible.columns} visible variables"
@@ -67,6 +69,11 @@ class Hybrid(Objective):
     def __post_init__(self) -> None:
         if not 0 <= self.share <= 1:
             raise ValueError(f"Hybrid(share=...) must be between 0 and 1, found {self.share!r}")
+        if type(self.generative).gradient is not Objective.gradient:
+            raise ValueError(
+                f"Hybrid(generative={self.generative!r}) learns from its own gradient, of which Hybrid takes a share: "
+                "use PCD"
+            )
 
     def begin(self, model: Machine, stream: Stream) -> ObjectiveState:
         Discriminative(self.column).begin(model, stream)
@@ -80,3 +87,13 @@ class Hybrid(Objective):
             for a, b in ((label.positive, joint.positive), (label.negative, joint.negative))
         ]
         return Gradient(*mixed)
+
+    def settle(self, model: Machine, state: ObjectiveState) -> bool:
+        return self.generative.settle(model, state)
+
+    @property
+    def may_undo(self) -> bool:
+        return self.generative.may_undo
+
+    def model_chains(self, state: ObjectiveState) -> Tensor | None:
+        return self.generative.model_chains(state)

@@ -36,7 +36,7 @@ def anneal(path: Path, t: Tensor, state: State, stream: Stream) -> Annealing:
         state: where the chains stand, distributed as the model at t[0].
         stream: of the transitions.
     """
-    machine = path.machine
+    machine, path = path.machine, path.run()
     kept = state[path.kept[0]]
     assert kept is not None
     rows = kept.shape[0]

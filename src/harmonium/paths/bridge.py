@@ -10,7 +10,7 @@ import torch
 from scipy.optimize import brentq
 from torch import Tensor
 
-__all__ = ["Mean", "bennett", "bennett_ladder", "log_mean_weight"]
+__all__ = ["Mean", "bennett", "bennett_ladder", "bennett_means", "log_mean_weight", "stderr_of"]
 
 
 class Mean(NamedTuple):
@@ -73,3 +73,28 @@ def bennett_ladder(forward: Sequence[Tensor], reverse: Sequence[Tensor]) -> tupl
         value += d
         influence += (to.sum(0) - fro.sum(0)) / slope
     return value, influence
+
+
+def bennett_means(guess: Tensor, to: Tensor, fro: Tensor) -> tuple[float, Tensor]:
+    """`bennett_ladder` from running sums instead of all weights: log (Z_top / Z_bottom) and its influence.
+
+    For any constant D (Bennett 1976), with log-weights a of the upper model at states of the lower one, and r back,
+
+        Z_1 / Z_0 = exp(D) <sigmoid(a - D)>_0 / <sigmoid(r + D)>_1,
+
+    of least variance where D is the ratio itself: a guess of it will do, and sums of both sides are all that is kept.
+
+    Args:
+        guess: D of every pair, (pairs,).
+        to: sums of sigmoid(a - D) over rounds, (pairs, replicas).
+        fro: sums of sigmoid(r + D) over the same rounds, likewise.
+    """
+    value = guess.sum() + (to.sum(-1).log() - fro.sum(-1).log()).sum()
+    influence = to / to.sum(-1, keepdim=True) - fro / fro.sum(-1, keepdim=True)
+    return float(value), influence.sum(0)
+
+
+def stderr_of(influence: Tensor) -> float:
+    """Of an estimate to which independent replicas contribute these parts."""
+    n = len(influence)
+    return math.sqrt(float((influence - influence.mean()).square().sum()) * n / (n - 1)) if n > 1 else math.inf

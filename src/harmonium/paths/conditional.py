@@ -92,6 +92,7 @@ def conditional_log_prob(machine: Machine, v: Array, given: Array) -> Tensor:
     machine.refuse_stack("conditional_log_prob")
     refuse_kept_hidden(machine, "conditional_log_prob")
     units = machine.visible
+    units.need_columns("conditional_log_prob")
     states = as_batch(v, machine, "v", domain=True)
     mask = as_matrix(given, "given", torch.float64) != 0
     if mask.shape != (units.columns,):

@@ -8,9 +8,10 @@ from typing import Any
 
 import torch
 
-from harmonium.data import as_cases
+from harmonium.data import Cases, as_cases
 from harmonium.models.batch import Array
 from harmonium.models.dbn import DBN
+from harmonium.models.lengths import at_length
 from harmonium.models.machine import Machine
 from harmonium.models.meanfield import importance_weights, mean_field, variational_bound
 from harmonium.paths.exact import exact_log_marginal, hidden_bits
@@ -19,6 +20,7 @@ from harmonium.random import Stream, stream_of
 
 __all__ = ["Evaluation", "evaluate"]
 
+MOST_LENGTHS = 100  # of documents, each of which needs a log Z
 EXACT_HIDDEN_BITS = 10.0  # of hidden states that are enumerated for every case rather than sampled
 
 
@@ -38,6 +40,8 @@ class Evaluation:
         cases: how many cases.
         log_partition: the log Z used.
         bound: of deep models, the variational bound by the upper log Z; None where log p* is known in closed form.
+        log_jacobian: of data that were standardised, what was added to all of these to make them log-densities of the
+            values before, in nats per case; 0 of others.
     """
 
     mean: float
@@ -50,9 +54,12 @@ class Evaluation:
     cases: int
     log_partition: LogPartition
     bound: float | None = None
+    log_jacobian: float = 0.0
 
     def __str__(self) -> str:
         head = f"{self.mean:.2f} nats per case (+- {self.stderr:.2f} over {self.cases} cases)"
+        if self.log_jacobian:
+            head += f" of the original values ({self.mean - self.log_jacobian:.2f} of the standardised ones)"
         if self.method == "exact":
             return f"log-likelihood {head}, exact"
         flag = "" if self.trusted else "; NOT trusted"
@@ -60,6 +67,33 @@ class Evaluation:
         of = "bracket" if self.bound is None else "bracket of log Z"
         bracket = f"[{self.lower:.2f}, {self.upper:.2f}] by {self.method}"
         return f"log-likelihood {head}, {of} {bracket}{bound}{flag}: {self.why}"
+
+
+def _over_lengths(machine: Machine, cases: Cases, seed: int | Stream, options: dict[str, Any]) -> LogPartition:
+    """The mean of log Z over documents, each by its own length."""
+    totals = torch.cat([v.sum(-1) for _, v in cases.chunks(1024, dtype=torch.float64)])
+    lengths, counts = torch.unique(totals, return_counts=True)
+    if len(lengths) > MOST_LENGTHS:
+        raise ValueError(
+            f"data has documents of {len(lengths)} lengths, each with a log Z of its own, and at most {MOST_LENGTHS} "
+            "are computed: judge a sample of the documents, or documents of chosen lengths"
+        )
+    each = [_log_partition(at_length(machine, length), seed=seed, **options) for length in lengths.tolist()]
+    if len(each) == 1:
+        return each[0]
+    share = counts.double() / counts.sum()
+
+    def mean(values: list[float]) -> float:
+        return float(share @ torch.tensor(values, dtype=torch.float64))
+
+    upper = [z.upper if z.lower <= z.upper else math.inf for z in each]  # bounds that cross bound nothing
+    sampled = [z for z in each if z.method != "exact"]
+    weakest = min(each, key=lambda z: (z.trusted, z.ess))
+    return LogPartition(
+        mean([z.value for z in each]), mean([z.lower for z in each]), mean(upper), weakest.ess,
+        sampled[0].method if sampled else "exact", weakest.trusted,
+        f"mean over documents of {len(each)} lengths, the least certain: {weakest.why}",
+    )  # fmt: skip
 
 
 @torch.no_grad()
@@ -77,7 +111,8 @@ def evaluate(
     Args:
         machine: the model.
         data: cases (n, n_visible) in the domain of the visible units; grey values under Bernoulli units are refused.
-        log_partition: a log Z found before (of a DBN: of its top machine); otherwise it is computed.
+        log_partition: a log Z found before (of a DBN: of its top machine); otherwise it is computed.  For documents it
+            is computed at each of their lengths, at most 100, and the mean over cases is reported.
         samples: draws of the hidden units per case, for deep models (see below); others have no use for it.
         seed: an int or a stream.
         **options: passed to `harmonium.log_partition`.
@@ -89,7 +124,9 @@ def evaluate(
     alone.  ``bound`` is the variational bound less the upper log Z (of a DBN the mean of the log weights: a bound in
     expectation).  Up to 2^10 hidden states are summed instead: then nothing but log Z can be an estimate.
 
-    Densities of standardised data carry the Jacobian of the standardisation: they are densities of the original values.
+    Densities of data that were standardised by ``harmonium.data`` (`load`, `from_frame`) carry the Jacobian of the
+    standardisation: they are densities of the original values.  Arrays that you standardised yourself know nothing of
+    it: then add -sum of log scale.
 
     >>> import harmonium as hm
     >>> print(hm.evaluate(hm.RBM.from_arrays([[0.0]], [0.0], [0.0]), [[0], [1]]))
@@ -104,7 +141,12 @@ def evaluate(
         raise ValueError(f"data has {cases.shape[1]} columns; the model has {machine.visible.columns} visible units")
     if log_partition is not None and options:
         raise ValueError(f"log_partition is given, so {', '.join(options)} would do nothing: leave one of them out")
-    z = log_partition if log_partition is not None else _log_partition(top, seed=seed, **options)
+    if log_partition is not None:
+        z = log_partition
+    elif top.visible.keeps_total:
+        z = _over_lengths(top, cases, seed, options)
+    else:
+        z = _log_partition(top, seed=seed, **options)
     stream = stream_of(seed, "evaluate")
     deep = isinstance(machine, DBN) or (bool(machine.hidden_couplings) and hidden_bits(machine) > EXACT_HIDDEN_BITS)
     total = square = bound = 0.0
@@ -135,8 +177,8 @@ def evaluate(
     if deep:
         least = bound / n - highest + cases.log_jacobian
         method = f"importance, {z.method}"
-        return Evaluation(mean, stderr, lower, upper, method, z.trusted, z.why, n, z, least)
-    return Evaluation(mean, stderr, lower, upper, z.method, z.trusted, z.why, n, z)
+        return Evaluation(mean, stderr, lower, upper, method, z.trusted, z.why, n, z, least, cases.log_jacobian)
+    return Evaluation(mean, stderr, lower, upper, z.method, z.trusted, z.why, n, z, log_jacobian=cases.log_jacobian)
 
 
 _log_partition = log_partition

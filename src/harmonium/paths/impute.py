@@ -59,6 +59,7 @@ def impute(
     as_machine(machine, "impute")
     machine.refuse_stack("impute")
     units = machine.visible
+    units.need_columns("impute")
     x = as_matrix(v, "v", machine.dtype, machine.device)
     if x.dim() != 2 or x.shape[1] != units.columns or not len(x):
         raise ValueError(f"v has shape {tuple(x.shape)}; expected (batch, {units.columns}) with at least one row")

@@ -26,7 +26,7 @@ from harmonium import kernels
 from harmonium.models.machine import State
 from harmonium.random import Draw, Stream
 
-__all__ = ["Ladder", "Replicas", "Traffic", "exchanged", "pairs", "tempering_round"]
+__all__ = ["Ladder", "Replicas", "Traffic", "acceptance", "exchange_round", "exchanged", "pairs", "tempering_round"]
 
 
 @dataclass
@@ -92,12 +92,20 @@ def exchanged(values: Tensor, lower: Tensor, accepted: Tensor) -> Tensor:
     return values
 
 
+def acceptance(up: Tensor, down: Tensor) -> Tensor:
+    """The mean probability of an exchange between two rungs, (...), float64, from `Ladder.log_ratios` (..., replicas).
+
+    Every state of one rung is put before every state of the other, as independent replicas allow.
+    """
+    return torch.exp((up.unsqueeze(-1) + down.unsqueeze(-2)).clamp(max=0)).mean((-2, -1))
+
+
 @torch.no_grad()
-def tempering_round(ladder: Ladder, replicas: Replicas, stream: Stream) -> tuple[Tensor, Tensor, Tensor]:
-    """One round of all replicas, in place: exchanges, then a sweep.
+def exchange_round(ladder: Ladder, replicas: Replicas, stream: Stream) -> tuple[Tensor, Tensor, Tensor]:
+    """Exchanges between the pairs whose turn it is, in place.
 
     Returns:
-        (lower, up, down): the pairs whose turn it was and their `Ladder.log_ratios`, before the exchange.
+        (lower, up, down): the pairs and their `Ladder.log_ratios`, before the exchange.
     """
     lower = pairs(ladder.rungs, replicas.rounds).to(replicas.who.device)
     up, down = ladder.log_ratios(replicas, lower)
@@ -105,9 +113,16 @@ def tempering_round(ladder: Ladder, replicas: Replicas, stream: Stream) -> tuple
         shape = up.shape
         u = kernels.uniforms(stream.advance(), up.numel() // shape[-1], shape[-1], torch.float64, up.device)
         ladder.exchange(replicas, lower, u.view(shape) < torch.exp(up + down))
-    ladder.step(replicas, stream.advance())
     replicas.rounds += 1
     return lower, up, down
+
+
+@torch.no_grad()
+def tempering_round(ladder: Ladder, replicas: Replicas, stream: Stream) -> tuple[Tensor, Tensor, Tensor]:
+    """One round of all replicas, in place: exchanges (see `exchange_round` for what is returned), then a sweep."""
+    seen = exchange_round(ladder, replicas, stream)
+    ladder.step(replicas, stream.advance())
+    return seen
 
 
 class Traffic:

@@ -10,17 +10,19 @@ from torch import Tensor
 from harmonium.models.machine import Machine
 from harmonium.random import Stream
 
-__all__ = ["LagTest", "lag_test"]
+__all__ = ["FEWEST", "LIMIT", "LagTest", "lag_test", "statistics"]
 
-_LIMIT = 4.5  # standard errors; with ten statistics a chain at equilibrium fails once in 15,000 tests
+LIMIT = 4.5  # standard errors; with ten statistics a chain at equilibrium fails once in 15,000 tests
+FEWEST = 20  # chains: with fewer the standard error itself is noise
 
 
 class LagTest(NamedTuple):
-    """The chains after the lag, whether they passed, and a sentence about it."""
+    """The chains after the lag, whether they passed, a sentence about it, and the largest drift in standard errors."""
 
     chains: Tensor
     passed: bool
     why: str
+    drift: float
 
 
 @torch.no_grad()
@@ -33,7 +35,7 @@ def lag_test(machine: Machine, chains: Tensor, stream: Stream, sweeps: int = 200
     to each independent chain (all chains of the first copy first), and their mean counts once.
     """
     moved = machine.pack(machine.sweep(machine.unpack(chains), stream, sweeps))
-    before, after = (_statistics(machine, v, chains) for v in (chains, moved))
+    before, after = (statistics(machine, v, chains) for v in (chains, moved))
     steps = after - before
     difference = steps.view(copies, -1, steps.shape[-1]).mean(0)
     independent = len(difference)
@@ -43,9 +45,9 @@ def lag_test(machine: Machine, chains: Tensor, stream: Stream, sweeps: int = 200
     z = torch.where(difference.mean(0) != 0, difference.mean(0) / error, 0.0)
     frozen = bool((steps == 0).all())
     worst = float(z.abs().max())
-    passed = independent >= 20 and worst < _LIMIT and not frozen
-    if independent < 20:
-        why = f"only {independent} chains: at least 20 are needed to see a drift"
+    passed = independent >= FEWEST and worst < LIMIT and not frozen
+    if independent < FEWEST:
+        why = f"only {independent} chains: at least {FEWEST} are needed to see a drift"
     elif frozen:
         why = f"the chains did not move at all in {sweeps} sweeps"
     elif passed:
@@ -58,12 +60,19 @@ def lag_test(machine: Machine, chains: Tensor, stream: Stream, sweeps: int = 200
             f"the chains drift over {sweeps} sweeps ({'free energy' if int(z.abs().argmax()) == 0 else 'overlaps'} by "
             f"{worst:.1f} standard errors): they have not reached the model; run them longer"
         )
-    return LagTest(moved, passed, why)
+    return LagTest(moved, passed, why, worst)
 
 
-def _statistics(machine: Machine, chains: Tensor, reference: Tensor) -> Tensor:
-    """Free energy and principal projections of each chain, (chains, statistics), float64."""
+def statistics(machine: Machine, chains: Tensor, reference: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Free energy and nine principal projections of each packed chain, (chains, 10), float64.
+
+    The directions are those of the packed ``reference`` (cases, columns), whose cases may have weights (cases,).
+    """
+    reference = reference.double()
+    share = torch.ones(len(reference), dtype=torch.float64, device=reference.device) if weight is None else weight
+    share = share / share.sum()
+    centre = share @ reference
+    scaled = (reference - centre) * share.sqrt().unsqueeze(-1)
+    directions = torch.linalg.svd(scaled, full_matrices=False).Vh[:9]
     free_energy = -machine.log_weight(machine.unpack(chains))
-    centre = reference.double().mean(0)
-    directions = torch.linalg.svd(reference.double() - centre, full_matrices=False).Vh[:9]
     return torch.cat((free_energy.unsqueeze(-1), (chains.double() - centre) @ directions.T), -1)

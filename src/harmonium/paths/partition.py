@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from harmonium.models.batch import Array, as_packed
+from harmonium.models.batch import Array, as_batch, as_packed
 from harmonium.models.machine import Machine, as_machine
 from harmonium.paths.ais import anneal
 from harmonium.paths.bridge import bennett, log_mean_weight
@@ -19,11 +20,12 @@ from harmonium.paths.log_z import LogPartition
 from harmonium.paths.path import Path
 from harmonium.paths.tempering import ReplicaExchange, Tempering, by_tempering
 from harmonium.random import Stream, stream_of
-from harmonium.units import Natural
+from harmonium.units import Natural, ReplicatedSoftmax
 
 __all__ = ["LogPartition", "log_partition"]
 
 EXACT_BITS = 20  # enumerated by "auto"; a second or two at 784 units on the other side
+_COMPLETION = 100  # sweeps of hidden layers that chains come without
 _ENOUGH = 5.0  # effective samples below which the error bar itself is noise
 
 
@@ -52,9 +54,10 @@ def log_partition(
         temperatures: of AIS: their number from 0 to 1, or the temperatures themselves, rising from 0 to 1.
         base: natural parameters of the base-rate model (default: means of the training data stored in the model).
         chains_from: states (n, n_visible) that represent the model, from which the reverse direction starts after a lag
-            test; for machines that keep hidden layers, packed states (see `Machine.pack`).  With shape (copies, n,
-            n_visible), several states of the same n chains at different times: errors are then those of n chains.
-            Default: the persistent chains that training left in the model.  Without any, ``upper`` is infinite.
+            test.  For machines that keep hidden layers, packed states (see `Machine.pack`), or visible states, whose
+            hidden ones are then drawn by 100 sweeps given them.  With shape (copies, n, n_visible), several states of
+            the same n chains at different times: errors are then those of n chains.  Default: the persistent chains
+            that training left in the model.  Without any, ``upper`` is infinite.
         sampler: the ladder, for "tempering" and "integration" (default: `Tempering`, its rungs spaced by a pilot).
         sweeps: rounds of exchanges and Gibbs sweeps on the ladder, after a fifth as many that do not count.
         seed: an int or a stream.
@@ -103,7 +106,7 @@ def log_partition(
         )
         value = origin + up.value
         return LogPartition(value, value - 3 * up.stderr, math.inf, up.ess, "ais", False, why)
-    start, copies = _starts(chains_from, machine, chains)
+    start, copies = _starts(chains_from, machine, chains, stream.child("hidden"))
     lag = lag_test(machine, start, stream.child("lag"), copies=copies)
     # Both directions walk in one batch, each row on its own schedule: one larger product is faster than two.
     rising, falling = t.unsqueeze(-1).expand(-1, chains), t.flip(0).unsqueeze(-1).expand(-1, len(start))
@@ -125,14 +128,33 @@ def log_partition(
     return LogPartition(value, lower, upper, min(up.ess, down.ess), "ais", lag.passed and not doubts, why)
 
 
-def _starts(chains_from: Array, machine: Machine, chains: int) -> tuple[Tensor, int]:
+def _starts(chains_from: Array, machine: Machine, chains: int, stream: Stream) -> tuple[Tensor, int]:
     """Packed states (rows, columns) to start the reverse direction from; how many rows each independent chain gave."""
-    if getattr(chains_from, "ndim", 2) == 3:
-        copies = len(chains_from)
-        return as_packed(torch.as_tensor(chains_from).flatten(0, 1), machine, "chains_from"), copies
-    start = as_packed(chains_from, machine, "chains_from")
+    copies = len(chains_from) if getattr(chains_from, "ndim", 2) == 3 else None
+    rows = chains_from if copies is None else torch.as_tensor(chains_from).flatten(0, 1)
+    start = as_packed(_with_hidden(rows, machine, stream), machine, "chains_from")
+    if isinstance(machine.visible, ReplicatedSoftmax):
+        length, documents = machine.visible.length, machine.unpack(start)[0]
+        if documents is not None and bool((documents.sum(-1) != length).any()):
+            raise ValueError(f"chains_from holds documents of other lengths than {length}: log Z belongs to one length")
+    if copies is not None:
+        return start, copies
     index = torch.linspace(0, len(start) - 1, min(chains, len(start)), device=start.device).round().long()
     return start[index], 1
+
+
+def _with_hidden(chains_from: Array, machine: Machine, stream: Stream) -> Array:
+    """Packed states of chains that may be given by their visible states alone.
+
+    The other kept layers are then drawn with the visible ones held: where those have the model's distribution, the
+    whole state comes to have it too.
+    """
+    widths = (machine.visible.columns, machine.visible.size)
+    columns = np.shape(chains_from)[-1]
+    if machine.kept == [0] or columns == machine.packed_size or columns not in widths:
+        return chains_from
+    v = as_batch(chains_from, machine, "chains_from", domain=True)
+    return machine.pack(machine.sweep(machine.complete(v, stream), stream, _COMPLETION, still=(0,)))
 
 
 def _doubts(machine: Machine, base: Any, passed: bool, ess: float, lower: float, upper: float) -> list[str]:

@@ -6,11 +6,15 @@ t W.  A path does not build a model for each t: it answers for a batch whose row
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
+from functools import partial
+from typing import Self
 
 import torch
 from torch import Tensor
 
+from harmonium.models.kept import KeptLateral, Receive
 from harmonium.models.machine import Clamp, Machine, State
 from harmonium.random import Draw, Stream
 from harmonium.units import Line, Natural
@@ -53,7 +57,21 @@ class Path:
         with torch.no_grad():
             self._lines = [machine.units(layer).line(nothing, eta) for layer, eta in enumerate(base)]
         self._senders = [machine.senders(layer, lasting=True, lateral=False) for layer in range(len(base))]
+        self._receive: list[Receive] = []
+        for layer, senders in enumerate(self._senders):
+            self._receive.append(partial(machine.gather, layer, senders))
+        self._lateral: dict[int, KeptLateral] = {}
         self.summed, self.kept = machine.summed, machine.kept
+
+    def run(self) -> Self:
+        """The same path for one run of chains: its inputs are kept from step to step (see `Machine.receiver`).
+
+        What it answers depends on what it was asked before, within rounding.
+        """
+        running = copy.copy(self)
+        running._receive = [self.machine.receiver(layer, senders) for layer, senders in enumerate(self._senders)]
+        running._lateral = self.machine.kept_lateral()
+        return running
 
     def lines(self, t: Tensor) -> list[Line]:
         """Where rows at t (..., batch) or (..., batch, points) stand, for every layer."""
@@ -88,10 +106,7 @@ class Path:
     @torch.no_grad()
     def inputs(self, state: State) -> dict[int, Tensor]:
         """Inputs of the summed-out layers at t = 1: they serve both the weights and the next draw."""
-        return {layer: self._inputs(layer, state) for layer in self.summed}
-
-    def _inputs(self, layer: int, state: Sequence[Tensor | None]) -> Tensor:
-        return self.machine.gather(layer, self._senders[layer], state)
+        return {layer: self._receive[layer](state) for layer in self.summed}
 
     @torch.no_grad()
     def log_weights(self, state: State, inputs: dict[int, Tensor], t: Tensor) -> Tensor:
@@ -153,10 +168,19 @@ class Path:
         order = [layer for colour in machine.colours[1:] for layer in colour]
         for back in (False,) if machine.bipartite else (False, True):
             for layer in reversed(order) if back else order:
-                x = self._inputs(layer, current)
+                x = self._receive[layer](current)
                 at = draw._replace(site=draw.site + back * len(machine.names))  # words of their own on the way back
                 held = None if layer or clamp is None else clamp[0]
-                current[layer] = machine.draw_layer(layer, x, current[layer], at, lines[layer], held=held, reverse=back)
+                current[layer] = machine.draw_layer(
+                    layer,
+                    x,
+                    current[layer],
+                    at,
+                    lines[layer],
+                    held=held,
+                    reverse=back,
+                    lateral=self._lateral.get(layer),
+                )
         return tuple(current)
 
 

@@ -29,6 +29,7 @@ def pseudo_log_likelihood(machine: Machine, v: Array) -> Tensor:
     as_machine(machine, "pseudo_log_likelihood")
     refuse_kept_hidden(machine, "the pseudo-likelihood")
     units = machine.visible
+    units.need_columns("the pseudo-likelihood")
     if not units.finite:
         raise ValueError(f"the pseudo-likelihood needs visible units with finitely many states, found {units!r}")
     v = as_batch(v, machine, "v", domain=True)

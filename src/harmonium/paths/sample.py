@@ -35,7 +35,9 @@ def sample(
         seed: an int or a stream.
         init: where the chains start, (n, n_visible).  Default: draws of the base-rate model.
         clamp: (mask, values) over the visible units, each (n_visible,) or (n, n_visible): where the mask is true the
-            value is held, and the rest is drawn given it.  A DBN takes none: its layers below the top are directed.
+            value is held, and the rest is drawn given it.  A DBN takes none: given some visible units, its directed
+            layers depend on each other in a way that no sweep of a machine draws from (only an approximation by its
+            recognition model could be had).
         sampler: a ladder such as `Tempering` for models with far modes; each sample then has a ladder of its own, of
             which ``steps`` counts the rounds.  Default: Gibbs sampling alone.
 

@@ -28,7 +28,7 @@ class Temperatures(Ladder):
     """
 
     def __init__(self, path: Path, t: Tensor, clamp: Clamp | None = None) -> None:
-        self.path = path
+        self.path = path.run()
         # Every walker of a replica holds what the replica holds.
         self._clamp: Clamp | None = None
         if clamp is not None:
@@ -71,9 +71,12 @@ class Temperatures(Ladder):
 
     def on(self, replicas: Replicas, rung: int) -> State:
         at = self._places(replicas)[..., rung, :]
-        return tuple(
-            None if s is None else s.gather(-2, at.unsqueeze(-1).expand(*at.shape, s.shape[-1])) for s in replicas.state
-        )
+        state: list[Tensor | None] = [None] * len(replicas.state)
+        for layer in self.path.kept:  # what is summed out was drawn before the exchange, at another t
+            s = replicas.state[layer]
+            assert s is not None
+            state[layer] = s.gather(-2, at.unsqueeze(-1).expand(*at.shape, s.shape[-1]))
+        return tuple(state)
 
     def log_partition_at_start(self) -> float:
         return self.path.log_partition_at_start()

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from harmonium.described import Described
 from harmonium.models.machine import Clamp, Machine, State
-from harmonium.paths.bridge import bennett_ladder
+from harmonium.paths.bridge import bennett_ladder, stderr_of
 from harmonium.paths.ladder import Ladder, Traffic, tempering_round
 from harmonium.paths.log_z import LogPartition
 from harmonium.paths.path import Path
@@ -29,10 +29,12 @@ __all__ = [
     "Bridging",
     "ReplicaExchange",
     "Tempering",
+    "bottom_of",
     "bridge",
     "by_tempering",
     "confidence",
     "doubts_about",
+    "few_of",
     "ladder_of",
 ]
 
@@ -84,16 +86,18 @@ class Tempering(ReplicaExchange):
             raise ValueError(f"Tempering(rungs=...) must be at least 2, found {self.rungs!r}")
 
     def ladder(self, machine: Machine, stream: Stream, clamp: Clamp | None = None) -> Temperatures:
-        return self.along(Path(machine, _bottom(machine)), stream, clamp)
+        return self.along(Path(machine, bottom_of(machine)), stream, clamp)
 
     def along(self, path: Path, stream: Stream, clamp: Clamp | None = None) -> Temperatures:
         """The ladder along a path."""
         if self.adapt:
-            return Temperatures(path, adapted(path, self.rungs, stream, None if clamp is None else _few(clamp)), clamp)
+            return Temperatures(
+                path, adapted(path, self.rungs, stream, None if clamp is None else few_of(clamp)), clamp
+            )
         return Temperatures(path, torch.linspace(0, 1, self.rungs or 2, dtype=torch.float64), clamp)
 
 
-def _bottom(machine: Machine) -> tuple[Natural, ...] | None:
+def bottom_of(machine: Machine) -> tuple[Natural, ...] | None:
     """Where a ladder begins that is told nothing else: at the means of the data, else at rest.
 
     A model's own mean field, where annealing begins without data, sits in one of its modes: every rung would, and the
@@ -104,7 +108,7 @@ def _bottom(machine: Machine) -> tuple[Natural, ...] | None:
     return None
 
 
-def _few(clamp: Clamp) -> Clamp:
+def few_of(clamp: Clamp) -> Clamp:
     """One clamp for all replicas of the pilot: where every row has its own, that of the first row."""
     return tuple(part if part.dim() == 1 else part[0] for part in clamp)  # type: ignore[return-value]
 
@@ -156,17 +160,11 @@ def bridge(ladder: Ladder, replicas: int, rounds: int, stream: Stream, burn_in: 
         bennett_ladder([f[half(len(f))] for f in forward], [r[half(len(r))] for r in reverse])
         for half in (lambda n: slice(0, n // 2), lambda n: slice(n // 2, None))
     ]
-    apart = _stderr(parts[0][1] - parts[1][1])
+    apart = stderr_of(parts[0][1] - parts[1][1])
     halves = abs(parts[0][0] - parts[1][0]) / apart if apart else 0.0
     return Bridging(
-        ladder.log_partition_at_start() + value, _stderr(influence), halves, traffic, ladder.on(walkers, -1)
+        ladder.log_partition_at_start() + value, stderr_of(influence), halves, traffic, ladder.on(walkers, -1)
     )
-
-
-def _stderr(influence: Tensor) -> float:
-    """Of an estimate to which independent replicas contribute these parts."""
-    n = len(influence)
-    return math.sqrt(float((influence - influence.mean()).square().sum()) * n / (n - 1)) if n > 1 else math.inf
 
 
 def confidence(replicas: int, level: float = 0.99) -> float:

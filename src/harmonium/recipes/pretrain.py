@@ -25,6 +25,8 @@ from harmonium.units import Bernoulli, Gaussian, Units
 
 __all__ = ["Pretraining", "expected", "pretrain"]
 
+UPDATES = 6000  # of each layer, at least: weights that a tenth of them leave small make a worse start than random ones
+
 
 @dataclass(frozen=True)
 class Pretraining:
@@ -96,8 +98,9 @@ def pretrain(
         layers: hidden layers from the bottom up.  The visible one is Bernoulli for values from 0 to 1, else Gaussian.
         validation: (cases, labels) to choose the epoch by.
         test: (cases, labels) to judge by; without them the validation cases are used, and said to be.
-        greedy_options: options of `harmonium.greedy`, over epochs=10, learning_rate=0.05 (Gaussian: 0.01),
-            transposed=False (a second layer that starts as the first turned over copies the data into its units).
+        greedy_options: options of `harmonium.greedy`, over learning_rate=0.1 (DBM: 0.05, Gaussian: 0.01),
+            transposed=False (a second layer that starts as the first turned over copies the data into its units), and
+            ten epochs per layer, or more where those would be fewer than 6,000 updates.
         joint_options: options of `harmonium.fit` for all layers of a DBM together, over epochs=10, PCD of 5 sweeps and
             100 chains, learning_rate=Linear(0.01).
         finetune_options: options of `harmonium.finetune`; of few labels, batches are a tenth.
@@ -149,12 +152,15 @@ def pretrain(
     visible = (Bernoulli if binary else Gaussian)(cases.shape[1])
     deep = model([visible, *layers], seed=root.child(model.__name__.lower()))
     template = _network(DBN([visible, *layers]), len(classes), root)  # refuses early what no network can be made of
-    defaults = {"epochs": 10, "learning_rate": 0.05 if binary else 0.01, "progress": progress, "out": out,
-                "transposed": False, "seed": root.child("greedy")}  # fmt: skip
-    greedy(deep, cases, **(defaults | dict(greedy_options or {})))
+    chosen = dict(greedy_options or {})
+    rate = 0.01 if not binary else 0.1 if model is DBN else 0.05  # what a DBM is pretrained on is doubled
+    defaults = {"epochs": _epochs(len(cases), chosen), "learning_rate": rate,
+                "progress": progress, "out": out, "transposed": False, "seed": root.child("greedy")}  # fmt: skip
+    greedy(deep, cases, **(defaults | chosen))
     if isinstance(deep, DBM):
-        together: dict[str, Any] = {"epochs": 10, "learning_rate": Linear(0.01), "objective": PCD(k=5, chains=100),
-                    "progress": progress, "validation": None, "seed": root.child("joint")}  # fmt: skip
+        together: dict[str, Any] = {"epochs": 10, "learning_rate": Linear(0.01),
+                    "objective": PCD(k=5, chains=100), "progress": progress, "validation": None,
+                    "seed": root.child("joint")}  # fmt: skip
         folder = None if out is None else Path(out) / "joint"
         deep, _ = fit_or_resume(deep, cases, folder, **(together | dict(joint_options or {})))
 
@@ -173,6 +179,13 @@ def pretrain(
         first = first or pretrained
     assert first is not None
     return Pretraining(first, deep, classes.tolist(), error, baseline, judged, len(x), len(known))
+
+
+def _epochs(cases: int, options: Mapping[str, Any]) -> int:
+    """Ten, or as many as make `UPDATES`."""
+    batch_size: int = options.get("batch_size", 100)
+    per_epoch = math.ceil(cases / batch_size)
+    return max(10, math.ceil(UPDATES / per_epoch))
 
 
 def _network(model: DBN | DBM, n_classes: int, seed: Stream) -> nn.Sequential:

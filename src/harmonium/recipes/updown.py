@@ -135,7 +135,7 @@ def _climb(rbm: RBM, layer: int, s: Tensor, given: Tensor) -> float:
     With x = given . W (or W'), the gradient in W is the mean of (s - E[s | x]) given', and in the layer's own
     parameters the difference of its statistics, as in every exponential family.
     """
-    units = rbm.units(layer)
+    units = rbm.units(layer).keeping(s)
     x = rbm.inputs(layer, (None, given) if layer == 0 else (given, None))
     log_p = (x * s).sum(-1, dtype=torch.float64) + units.exponent(s) - units.cumulant(x)
     expected = units.expected_statistics(x)

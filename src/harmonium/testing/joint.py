@@ -90,7 +90,7 @@ class Joint:
 def _rank(units: Units, s: Tensor) -> Tensor:
     """The number under which `Units.states` lists each row of s."""
     rank, place = torch.zeros(len(s), dtype=torch.long), 1
-    for i in range(units.columns):
+    for i in range(units.variables):
         columns, values = units.variable(i)
         match = (s[:, None, columns].double() == values.double()).all(-1)
         rank += place * match.long().argmax(-1)

@@ -11,13 +11,15 @@ import torch
 from torch import Tensor
 
 from harmonium.models.machine import Machine, State
+from harmonium.models.stack import stack
 from harmonium.models.store import load, save
 from harmonium.objectives import Batch, Exact
 from harmonium.paths.ais import anneal
 from harmonium.paths.exact import enumerable, exact_log_marginal, exact_log_partition, exact_moments
-from harmonium.paths.ladder import tempering_round
+from harmonium.paths.ladder import Ladder, exchange_round
 from harmonium.paths.path import Path
 from harmonium.paths.temperatures import Temperatures
+from harmonium.paths.trajectory import Trajectory, model_at
 from harmonium.random import Stream
 from harmonium.testing.compare import assert_close, assert_counts, assert_mean, assert_that
 from harmonium.testing.joint import Joint, start_at
@@ -49,7 +51,7 @@ def check_model(model: Machine, seed: int = 0, spread: float = 0.5) -> None:
       and after five sweeps (chi-square over all joint states of the finite layers, alarm rate 1e-6; first and second
       moments of continuous units within 5 standard errors); the same at inverse temperatures, and on a path with rows
       at different t;
-    - the same for every rung of a ladder of temperatures, after rounds of exchanges and sweeps;
+    - the same for every rung of a ladder of temperatures and of one of models, after rounds of exchanges and sweeps;
     - annealed weights of both directions have mean one (5 standard errors);
     - a file holds the model as it was.
 
@@ -75,7 +77,7 @@ def check_model(model: Machine, seed: int = 0, spread: float = 0.5) -> None:
     _check_path_weights(joint, base)
     _check_sweeps(single, joint, stream.child("sweeps"))
     _check_path_steps(single, joint, base, stream.child("steps"))
-    _check_ladder(single, joint, base, stream.child("ladder"))
+    _check_ladders(single, joint, base, stream.child("ladder"))
     _check_annealing(single, joint, base, stream.child("annealing"))
     _check_file(single)
 
@@ -200,23 +202,40 @@ def _check_path_steps(machine: Machine, joint: Joint, base: Base, stream: Stream
 
 
 @torch.no_grad()
-def _check_ladder(machine: Machine, joint: Joint, base: Base, stream: Stream) -> None:
-    path = Path(machine, [tuple(eta.to(machine.dtype) for eta in natural) for natural in base])
-    t, replicas = torch.tensor([0.0, 0.3, 0.7, 1.0], dtype=torch.float64), _CHAINS // 4
-    ladder = Temperatures(path, t)
-    states = [start_at(joint, replicas, stream.child("rung", r), float(value), base) for r, value in enumerate(t)]
-    walkers = ladder.start(replicas, stream.child("start"))
-    walkers.state = tuple(
-        torch.cat([s[layer] for s in states]).to(machine.device, machine.dtype) if layer in path.kept else None  # type: ignore[misc]
+def _check_ladders(machine: Machine, joint: Joint, base: Base, stream: Stream) -> None:
+    # From a base far from the model, so that many exchanges are rejected: a wrong rule would hardly show otherwise.
+    far = copy.deepcopy(joint.machine.visible)
+    scatter(far, stream.child("base"), 1.5)
+    far.constrain()
+    base = [tuple(eta.to(machine.dtype) for eta in natural) for natural in (far.natural(), *base[1:])]
+    t, replicas = [0.0, 0.5, 1.0], _CHAINS // 2
+    path = Path(machine, base)
+    states = [start_at(joint, replicas, stream.child("rung", r), value, base) for r, value in enumerate(t)]
+    of_rungs = tuple(
+        torch.stack([s[layer] for s in states]).to(machine.device, machine.dtype) if layer in path.kept else None  # type: ignore[misc]
         for layer in range(len(joint.counts))
     )
-    cursor = stream.child("rounds")
-    for count in range(1, 7):
-        tempering_round(ladder, walkers, cursor)
-        if count in (1, 2, 6):
-            for r, value in enumerate(t.tolist()):
-                identity = f"stationarity of {count} rounds of tempering at t = {value}"
-                _follow(identity, joint, ladder.on(walkers, r), joint.log_weights(value, base))
+    temperatures = Temperatures(path, torch.tensor(t, dtype=torch.float64))
+    trajectory = Trajectory(stack([model_at(machine, base, value) for value in t]))
+    of_walkers = tuple(None if s is None else s.flatten(0, 1) for s in of_rungs)
+    ladders: list[tuple[Ladder, State, str]] = [
+        (temperatures, of_walkers, "temperatures"),
+        (trajectory, of_rungs, "a trajectory"),
+    ]
+    for ladder, state, name in ladders:
+        walkers = ladder.start(replicas, stream.child("start"))
+        walkers.state = state
+        cursor = stream.child("rounds")
+        for count in range(1, 5):
+            exchange_round(ladder, walkers, cursor)
+            for moment in ("exchanges", "a sweep"):
+                for r, value in enumerate(t):
+                    identity = f"stationarity of {name} at t = {value}, after {moment} in round {count}"
+                    _follow(identity, joint, ladder.on(walkers, r), joint.log_weights(value, base))
+                if moment == "exchanges":
+                    ladder.step(walkers, cursor.advance())
+    found, expected = trajectory.log_partition_at_start(), path.log_partition_at_start()
+    assert_that(abs(found - expected) < 1e-4, f"log Z at the bottom of a trajectory: {found}, of a path: {expected}")
 
 
 @torch.no_grad()

@@ -153,7 +153,7 @@ def conditional(layer: Units, x: Tensor) -> Conditional:
 def _listed(layer: Units) -> list[tuple[slice, Tensor, Callable[[Tensor], Tensor]]]:
     """For each variable its units, its states (states, units) and how functions of them are summed up."""
     if layer.finite:
-        return [(*layer.variable(i), _sum) for i in range(layer.columns)]
+        return [(*layer.variable(i), _sum) for i in range(layer.variables)]
     if isinstance(layer, Mixed):
         return [
             (slice(units.start + own.start, units.start + own.stop), values, total)

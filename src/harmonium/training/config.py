@@ -4,21 +4,38 @@ from __future__ import annotations
 
 from typing import Any
 
-from harmonium.objectives import CD, PCD, PT, ClampedGibbs, Discriminative, Exact, Hybrid, MeanField, PseudoLikelihood
+from harmonium.objectives import (
+    CD,
+    FPCD,
+    PCD,
+    PT,
+    PTT,
+    TAP,
+    ClampedGibbs,
+    Discriminative,
+    Exact,
+    Hybrid,
+    Jarzynski,
+    MeanField,
+    PseudoLikelihood,
+)
 from harmonium.training.callbacks import Callback, EarlyStopping
+from harmonium.training.equilibrium import Equilibrium
 from harmonium.training.metrics import Centered, Diagonal, Plain
 from harmonium.training.monitor import Likelihood, Monitor
+from harmonium.training.natural import Natural
 from harmonium.training.penalties import Sparsity, WeightDecay
 from harmonium.training.schedules import Constant, Exponential, Linear
+from harmonium.training.trajectory import KeepTrajectory
 
 __all__ = ["callback_config", "from_config"]
 
 _KNOWN: dict[str, Any] = {
     kind.__name__: kind
     for kind in (
-        CD, PCD, PT, Exact, PseudoLikelihood, Discriminative, Hybrid, MeanField, ClampedGibbs,
-        Plain, Centered, Diagonal, Constant, Linear, Exponential, WeightDecay, Sparsity, Monitor,
-        Likelihood, EarlyStopping,
+        CD, PCD, PT, PTT, FPCD, TAP, Jarzynski, Exact, PseudoLikelihood, Discriminative, Hybrid, MeanField,
+        ClampedGibbs, Plain, Centered, Diagonal, Natural, Constant, Linear, Exponential, WeightDecay, Sparsity, Monitor,
+        Likelihood, Equilibrium, EarlyStopping, KeepTrajectory,
     )
 }  # fmt: skip
 

@@ -6,6 +6,7 @@ import inspect
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -79,6 +80,8 @@ class Training:
     history: History = field(default_factory=History)
     best: dict[str, Tensor] | None = None
     stop: str | None = None
+    folder: Path | None = None
+    """That of the run, where there is one."""
 
     def __post_init__(self) -> None:
         plan, root = self.plan, self.plan.seed.child("fit")
@@ -92,7 +95,7 @@ class Training:
         self.batches = -(-len(self.cases) // plan.batch_size)
         self.updates = self.batches * plan.epochs
         self._good = self._parameters()
-        self._may_undo = type(plan.objective).settle is not Objective.settle
+        self._may_undo = plan.objective.may_undo
 
     # The loop ----------------------------------------------------------------------------------------------------
 
@@ -119,9 +122,8 @@ class Training:
         if self.best is not None:
             self._load(self.best)
         else:
-            chains = self.plan.objective.model_chains(
-                self.objective_state
-            )  # they represent the model when it is judged
+            # They represent the model when it is judged.
+            chains = self.plan.objective.model_chains(self.objective_state)
             self.model.chains = None if chains is None else chains.clone()
         self.history.stopped = self.stop
         self._call("on_end")
@@ -157,6 +159,7 @@ class Training:
         model.constrain()
         if not plan.objective.settle(model, self.objective_state) and before is not None:
             self._roll_back(before)
+            plan.objective.undone(self.objective_state)
 
         position.batch += 1
         position.update += 1
@@ -170,7 +173,7 @@ class Training:
             "epoch": position.epoch + 1,
             "update": position.update,
             "seconds": round(position.seconds, 3),
-            "learning_rate": self.plan.learning_rate((position.update - 1) / max(1, self.updates)),
+            "learning_rate": self._rate(position.update - 1),
         }
         position.epoch, position.batch = position.epoch + 1, 0
         self.guard()
@@ -183,7 +186,11 @@ class Training:
     @property
     def learning_rate(self) -> float:
         """The rate of the next update."""
-        return self.plan.learning_rate(min(1.0, self.position.update / max(1, self.updates)))
+        return self._rate(self.position.update)
+
+    def _rate(self, update: int) -> float:
+        scheduled = self.plan.learning_rate(min(1.0, update / max(1, self.updates)))
+        return scheduled * self.plan.objective.rate(self.objective_state)
 
     def guard(self) -> None:
         """Keep a copy of good parameters, or put the last good ones back and raise `DivergedError`."""
@@ -274,7 +281,7 @@ class Training:
         return {name: parameter.detach().clone() for name, parameter in self.model.named_parameters()}
 
     def _transaction(self) -> Transaction:
-        objective = {key: tensor.clone() for key, tensor in self.objective_state.items()}
+        objective = self.plan.objective.remember(self.objective_state)
         optimizer = {
             index: {key: value.clone() if isinstance(value, Tensor) else value for key, value in state.items()}
             for index, state in self.optimizer.state_dict()["state"].items()

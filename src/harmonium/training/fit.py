@@ -23,6 +23,7 @@ from harmonium.training.metrics import Metric, as_metric
 from harmonium.training.monitor import Monitor
 from harmonium.training.penalties import Penalty
 from harmonium.training.schedules import Schedule, as_schedule
+from harmonium.units import ReplicatedSoftmax
 
 __all__ = ["fit"]
 
@@ -53,12 +54,12 @@ def fit(
     Args:
         model: any harmonium machine.
         data: training cases, (n, n_visible), in the domain of the visible units.
-        objective: what is descended: `PCD` (default), `CD`, `Exact`.
+        objective: what is descended: `PCD` (default), `CD`, `FPCD`, `Jarzynski`, `TAP`, `Exact`.
         epochs: passes over the data.
         batch_size: cases per update; both phases are divided by their own number of cases.
         learning_rate: a number or a schedule such as ``hm.Linear(0.05)``.
         optimizer: the name of an optimizer of torch.optim, or a function from parameters to one.
-        metric: "centered", "plain", "diagonal" or a metric object.
+        metric: "centered", "plain", "diagonal", "natural" or a metric object.
         penalties: `WeightDecay`, `Sparsity`.
         validation: cases for monitors and early stopping.
         sample_weight: weights of the training cases (n,), non-negative; cases of weight zero are dropped.
@@ -81,7 +82,7 @@ def fit(
 
     Warns:
         UserWarning: where the visible units say that the data, such as real columns that are not standardised, promise
-            ill.
+            ill; where a class of a `ClassificationRBM` has no case.
 
     >>> import harmonium as hm
     >>> history = hm.fit(hm.RBM(16, 4), hm.data.load("bars-and-stripes").train, epochs=2)
@@ -150,13 +151,18 @@ def prepare(
     if weight is not None and bool((weight == 0).any()):
         keep = (weight > 0).nonzero().squeeze(-1)
         cases, weight = cases.select(keep.numpy()), weight[keep]
+    if plan.missing:
+        model.refuse_stack("fit(missing=...)")
+        model.visible.need_columns("fit(missing=...)")
     mean, variance = _moments(model, cases, weight, "data", plan.missing > 0)
     if validation is not None:
         for start, v in validation.chunks(1024, dtype=model.dtype):
             model.visible.check(model.visible.encode(v, "validation"), f"validation (rows from {start})")
-    advice = model.visible.advice(mean, variance)
+    advice = model.advice(mean, variance)
     if advice is not None:
         warnings.warn(f"data: {advice}", UserWarning, stacklevel=3)
+    if isinstance(model.visible, ReplicatedSoftmax):
+        model.visible.set_lengths(torch.cat([v.sum(-1) for _, v in cases.chunks(1024, dtype=torch.float64)]), weight)
     model.data_mean, model.data_variance = mean.to(model.device), variance.to(model.device)
     counted = len(cases) if weight is None else float(weight.sum() ** 2 / (weight**2).sum())
     model.data_cases = torch.tensor(float(counted), dtype=torch.float64)

@@ -169,10 +169,17 @@ def _grad(parameter: nn.Parameter) -> Tensor:
 
 
 def as_metric(metric: Metric | str) -> Metric:
-    """A metric by name ("plain", "centered", "diagonal") or as it is."""
+    """A metric by name ("plain", "centered", "diagonal", "natural") or as it is."""
+    from harmonium.training.natural import Natural
+
     if isinstance(metric, Metric):
         return metric
-    known: dict[str, type[Metric]] = {"plain": Plain, "centered": Centered, "diagonal": Diagonal}
+    known: dict[str, type[Metric]] = {
+        "plain": Plain,
+        "centered": Centered,
+        "diagonal": Diagonal,
+        "natural": Natural,
+    }
     if metric not in known:
         raise ValueError(f"metric must be one of {', '.join(known)} or a harmonium metric, found {metric!r}")
     return known[metric]()

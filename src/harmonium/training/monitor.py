@@ -53,6 +53,11 @@ class Monitor(Callback):
         if len(train):
             gap = variational_bound(model, train).mean() - variational_bound(model, valid).mean()
             row["free_energy_gap"] = float(gap)
+        z = training.plan.objective.log_partition(model, training.objective_state)
+        if z is not None:
+            log_jacobian = training.validation.log_jacobian
+            row["log_likelihood_tracked"] = float(variational_bound(model, valid).mean()) + log_jacobian - z.value
+            row["log_likelihood_tracked_stderr"] = z.stderr
         if _pseudo(model):
             row["pseudo_log_likelihood"] = float(pseudo_log_likelihood(model, valid).mean())
 
@@ -61,7 +66,12 @@ class Monitor(Callback):
             return None
         if training.validation is None:
             return set()
-        return {"free_energy_gap"} | ({"pseudo_log_likelihood"} if _pseudo(training.model) else set())
+        tracked = training.plan.objective.log_partition(training.model, training.objective_state) is not None
+        return (
+            {"free_energy_gap"}
+            | ({"pseudo_log_likelihood"} if _pseudo(training.model) else set())
+            | ({"log_likelihood_tracked", "log_likelihood_tracked_stderr"} if tracked else set())
+        )
 
     def config(self) -> dict[str, Any]:
         return {"type": "Monitor", "every": self.every, "cases": self.cases}
@@ -131,7 +141,8 @@ def _positive(monitor: Monitor | Likelihood) -> None:
 
 def _pseudo(model: Machine) -> bool:
     """Whether the pseudo-likelihood exists and is cheap enough to be measured often."""
-    return model.visible.finite and model.kept == [0] and sum(model.visible.radices()) <= 5000
+    units = model.visible
+    return units.finite and not units.keeps_total and model.kept == [0] and sum(units.radices()) <= 5000
 
 
 def _subset(cases: Cases, count: int, training: Training) -> torch.Tensor:

@@ -282,6 +282,7 @@ def _writer(out: Path, training: Training, progress: bool) -> Checkpoint:
     rest = [callback for callback in training.callbacks if callback is not writer]
     writer = writer or Checkpoint()
     writer.folder, writer.signal = out, None
+    training.folder = out
     training.callbacks = [*rest, *([Progress()] if progress else []), writer]
     return writer
 

@@ -10,6 +10,7 @@ from harmonium.units.mixed import Mixed
 from harmonium.units.poisson import Poisson
 from harmonium.units.registry import build
 from harmonium.units.relu import ReLU
+from harmonium.units.replicated_softmax import ReplicatedSoftmax
 from harmonium.units.spin import Spin
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Natural",
     "Poisson",
     "ReLU",
+    "ReplicatedSoftmax",
     "Spin",
     "Units",
     "as_units",

@@ -31,9 +31,7 @@ from harmonium import kernels
 from harmonium.kernels.philox import split
 from harmonium.random import Draw
 
-_BLOCK = 64  # units of a lateral layer walked through between two products
-
-__all__ = ["Line", "Loops", "Natural", "Units", "as_units"]
+__all__ = ["Line", "Loops", "Natural", "Turns", "Units", "as_units"]
 
 Natural = tuple[Tensor, ...]
 """Natural parameters of a layer: (eta_1,), (eta_1, eta_2), ..., each (..., n)."""
@@ -62,6 +60,19 @@ class Loops(NamedTuple):
     walk: Any = None
 
 
+class Turns(NamedTuple):
+    """Who is drawn when in a layer that is coupled to itself."""
+
+    classes: list[Tensor]
+    """Columns without couplings among them, one class after the other."""
+    order: Any
+    """The same columns, one after the other, int64 array (n,)."""
+
+    @classmethod
+    def of(cls, classes: list[Tensor]) -> Turns:
+        return cls(classes, torch.cat(classes).numpy())
+
+
 class Units(nn.Module, ABC):
     """A layer of units of one family.
 
@@ -83,6 +94,8 @@ class Units(nn.Module, ABC):
     """Names of the parameters that add up, side by side, to the field eta_1: one entry per unit."""
     known: int = 0
     """What the fused loops are told besides the natural parameters."""
+    keeps_total: ClassVar[bool] = False
+    """Whether the columns of a row have a sum that no draw changes: they are then one variable (see `keeping`)."""
 
     def __init__(self, shape: int | tuple[int, ...], width: int = 1) -> None:
         super().__init__()
@@ -135,6 +148,18 @@ class Units(nn.Module, ABC):
             ValueError: where a unit has infinitely many.
         """
         raise ValueError(f"{type(self).__name__} units have no finite list of states")
+
+    def keeping(self, s: Tensor) -> Units:
+        """The layer as it stands for rows of states s (..., batch, n): with their sums, where draws keep them."""
+        return self
+
+    def need_columns(self, function: str) -> None:
+        """Raise ValueError where no column is a variable by itself, as ``function`` wants it."""
+        if self.keeps_total:
+            raise ValueError(
+                f"{function} looks at visible columns one by one, and those of {self!r} are drawn together, since "
+                "their sum is fixed: take whole rows"
+            )
 
     # The five formulae.  eta comes with the input and the line already in it, each part broadcast to (..., batch, n);
     # the draw inverts a distribution function at uniforms u (..., batch, columns).
@@ -243,6 +268,11 @@ class Units(nn.Module, ABC):
         return self._parameters  # type: ignore[return-value]  # asked for in every update: the generators are slow
 
     @property
+    def variables(self) -> int:
+        """How many variables the layer has that are drawn by themselves: as many as columns, or one (`keeps_total`)."""
+        return 1 if self.keeps_total else self.columns
+
+    @property
     def count(self) -> int:
         """Number of joint states of the layer.
 
@@ -258,7 +288,7 @@ class Units(nn.Module, ABC):
 
     def radices(self) -> list[int]:
         """How many states each variable has, for finite families: the radices in which `states` counts."""
-        return [len(self.variable(i)[1]) for i in range(self.columns)]
+        return [len(self.variable(i)[1]) for i in range(self.variables)]
 
     def mean(self, x: Tensor, line: Line | None = None) -> Tensor:
         """Conditional mean of the states given inputs x."""
@@ -286,40 +316,39 @@ class Units(nn.Module, ABC):
         x: Tensor,
         s: Tensor,
         weights: Tensor,
-        classes: Sequence[Tensor],
+        turns: Turns,
         draw: Draw,
         line: Line | None = None,
         held: Tensor | None = None,
+        sent: Tensor | None = None,
     ) -> Tensor:
-        """Draw units that are coupled among themselves, class after class, into the memory of s.
+        """Draw units that are coupled among themselves, one after the other, into the memory of s.
 
         Args:
             x: inputs from other layers, (..., batch, n).
-            s: states (..., batch, n).
+            s: states (..., batch, n), contiguous.
             weights: the lateral coupling (n, n), symmetric, without a diagonal.
-            classes: columns without couplings among them, in the order in which they are drawn.
+            turns: who is drawn when.
             draw: one word per unit.
             line: where the rows stand.
             held: units that stay as they are, bool, broadcast to s.
+            sent: s @ weights, (..., batch, n), contiguous, where it is known; brought up to date, in place.
         """
+        sent = s @ weights if sent is None else sent
         if self.loops.walk is not None and kernels.is_fused(x) and weights.dim() == 2:
-            W, own = weights.detach(), s.reshape(-1, self.size).T.contiguous()
-            received, chains = x.reshape(-1, self.size).T.contiguous(), own.shape[1]
             mask = np.zeros((1, self.size), np.bool_) if held is None else held.reshape(-1, self.size).numpy()
-            arrays, words = self._line_arrays(x, line), kernels.words(draw, chains, self.size)
-            for columns in torch.cat(list(classes)).split(_BLOCK):
-                # What a block receives is multiplied out when its turn comes: one product per sweep in all.
-                inputs = torch.addmm(_rows_at(received, columns), _rows_at(W, columns), own)
-                self.loops.walk(inputs.numpy(), own.numpy(), W.numpy(), columns.numpy(), mask, words, *arrays)
-            return s.copy_(own.T.reshape(s.shape))
-        x = x + s @ weights
-        for columns in classes:
+            arrays, words = self._line_arrays(x, line), kernels.words(draw, x.numel() // self.size, self.size)
+            self.loops.walk(
+                _rows(x), _rows(sent), _rows(s), weights.detach().numpy(), turns.order, mask, words, *arrays
+            )
+            return s
+        for columns in turns.classes:
             turn = torch.zeros(self.size, dtype=torch.bool, device=s.device)
             turn[columns.to(s.device)] = True
             if held is not None:
                 turn = turn & ~held
-            new = torch.where(turn, self.sample(x, draw, line), s)  # always the same words: a draw is an address
-            x = x + (new - s) @ weights
+            new = torch.where(turn, self.sample(x + sent, draw, line), s)  # always the same words: a draw is an address
+            sent += (new - s) @ weights
             s.copy_(new)
         return s
 
@@ -396,7 +425,7 @@ class Units(nn.Module, ABC):
     def states(self, index: Tensor) -> Tensor:
         """Joint states by number in mixed radix, variable 0 fastest: (len(index), n) inside, for finite families."""
         digits, columns = index.to(self.natural()[0].device), []
-        for i in range(self.columns):
+        for i in range(self.variables):
             values = self.variable(i)[1]
             columns.append(values[digits % len(values)])
             digits = digits // len(values)
@@ -457,13 +486,6 @@ class Units(nn.Module, ABC):
 
 def _rows(x: Tensor) -> Any:
     return (x.detach() if x.dim() == 2 else x.detach().reshape(-1, x.shape[-1])).numpy()
-
-
-def _rows_at(W: Tensor, columns: Tensor) -> Tensor:
-    """W[columns], as a view where they follow each other."""
-    first, last = int(columns[0]), int(columns[-1])
-    run = last - first == len(columns) - 1 and bool((columns.diff() == 1).all())
-    return W[first : last + 1] if run else W[columns]
 
 
 def as_units(units: Units | int | tuple[int, ...], default: type[Units]) -> Units:

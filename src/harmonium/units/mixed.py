@@ -26,7 +26,7 @@ class Mixed(Units):
         parts: the layers, at least one, none of them mixed.
 
     Raises:
-        ValueError: where there is no part.
+        ValueError: where there is no part, or one whose columns have a fixed sum.
         TypeError: where a part is no layer of one type.
 
     >>> import harmonium as hm
@@ -43,6 +43,8 @@ class Mixed(Units):
         for part in parts:
             if not isinstance(part, Units) or isinstance(part, Mixed):
                 raise TypeError(f"Mixed takes layers of one type each, found {part!r}")
+            if part.keeps_total:
+                raise ValueError(f"Mixed takes columns that are drawn one by one; those of {part!r} are not")
         super().__init__(sum(part.columns for part in parts))
         self.parts = nn.ModuleList(parts)
         self.size = sum(part.size for part in parts)

@@ -14,12 +14,14 @@ from harmonium.units.gaussian import Gaussian
 from harmonium.units.mixed import Mixed
 from harmonium.units.poisson import Poisson
 from harmonium.units.relu import ReLU
+from harmonium.units.replicated_softmax import ReplicatedSoftmax
 from harmonium.units.spin import Spin
 
 __all__ = ["build"]
 
 _TYPES: dict[str, type[Units]] = {
-    kind.__name__: kind for kind in (Bernoulli, Binomial, Categorical, DReLU, Gaussian, Mixed, Poisson, ReLU, Spin)
+    kind.__name__: kind
+    for kind in (Bernoulli, Binomial, Categorical, DReLU, Gaussian, Mixed, Poisson, ReLU, ReplicatedSoftmax, Spin)
 }
 
 

@@ -1,0 +1,207 @@
+"""How often do chains of an RBM of the digits 0 and 1 jump between them: trajectory tempering against Gibbs sampling.
+
+    python reproduce/mnist01_mode_jumps.py --out runs/mnist01 --write
+
+Trains 200 hidden units on the zeros and ones of MNIST, binarised at one half, and keeps the models of the training.
+A state is a zero or a one once its projection on the first principal direction of the data lies beyond the median of
+that digit, and stays one until it lies beyond the median of the other: a jump.  Gibbs chains start from the states that
+the ladder has reached; a round on a ladder of R rungs counts as R sweeps.
+
+Needs HARMONIUM_DATA to point to a folder with mnist/*.gz.  A run that was broken off goes on when the command is given
+again; the numbers are left in OUT/result.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import harmonium as hm
+from harmonium.paths.ladder import Traffic, tempering_round
+from harmonium.paths.trajectory import Trajectory
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
+from report import machine, replace_section, table
+
+HIDDEN, BATCH, CHAINS, RATE = 200, 500, 200, 0.02
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="run folder")
+    parser.add_argument("--updates", type=int, default=10_000)
+    parser.add_argument("--k", type=int, default=10, help="Gibbs sweeps per update")
+    parser.add_argument("--chains", type=int, default=100, help="replicas of the ladder, and Gibbs chains")
+    parser.add_argument("--rounds", type=int, default=1000, help="on the ladder, after a fifth as many")
+    parser.add_argument("--sweeps", type=int, default=100_000, help="of Gibbs sampling at most")
+    parser.add_argument("--jumps", type=int, default=30, help="of the Gibbs chains that are enough")
+    parser.add_argument("--write", action="store_true", help="put the result into docs/benchmarks.md")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    result_file = options.out / "result.json"
+    if not result_file.exists():
+        data = hm.data.load("mnist", binarize="threshold")
+        labels = data.labels.train
+        digits = data.train.select(np.flatnonzero(labels <= 1))
+        model, seconds = trained(digits, options)
+        result = counted(model, digits, labels[labels <= 1], options) | {"seconds": seconds, "updates": options.updates}
+        result_file.write_text(json.dumps(result | {"k": options.k}))
+    text = page(json.loads(result_file.read_text()))
+    print(text)
+    if options.write:
+        replace_section("mnist01-mode-jumps", text)
+
+
+def trained(digits: hm.data.Cases, options: argparse.Namespace) -> tuple[Any, float]:
+    """The model, its trajectory in the run folder, and how long it took."""
+    if (options.out / "config.json").exists():
+        model, history = hm.resume(options.out, data=digits)
+    else:
+        model = hm.RBM(hm.Bernoulli((28, 28)), HIDDEN)
+        history = hm.fit(
+            model,
+            digits,
+            objective=hm.PCD(k=options.k, chains=CHAINS),
+            learning_rate=RATE,
+            batch_size=BATCH,
+            epochs=max(1, round(options.updates * BATCH / len(digits))),
+            callbacks=[hm.KeepTrajectory(growth=1.05)],
+            out=options.out,
+        )
+    return model, history.rows[-1]["seconds"]
+
+
+class Digit:
+    """Which digit each chain shows, and how often one has changed."""
+
+    def __init__(self, cases: torch.Tensor, labels: torch.Tensor) -> None:
+        self.mean = cases.mean(0)
+        direction = torch.linalg.svd(cases - self.mean, full_matrices=False)[2][0]
+        zeros, ones = (((cases[labels == digit] - self.mean) @ direction).median() for digit in (0, 1))
+        # Turned and scaled so that the medians are at -1 and 1.
+        self.direction = direction * 2 / (ones - zeros)
+        self.middle = (ones + zeros) / (ones - zeros)
+        self.shown: torch.Tensor | None = None
+        self.jumps = 0
+
+    def look(self, v: torch.Tensor) -> None:
+        """At the present states of all chains (chains, 784)."""
+        p = (v - self.mean) @ self.direction - self.middle
+        seen = (p >= 1).long() - (p <= -1).long()
+        if self.shown is not None:
+            self.jumps += int((seen * self.shown == -1).sum())
+            seen = torch.where(seen == 0, self.shown, seen)
+        self.shown = seen
+
+
+@torch.no_grad()
+def counted(model: Any, digits: hm.data.Cases, labels: np.ndarray, options: argparse.Namespace) -> dict[str, Any]:
+    """Jumps of both."""
+    cases, classes = digits.rows(torch.arange(len(digits))), torch.as_tensor(labels)
+    sampler, stream = hm.TrajectoryTempering.from_run(options.out), hm.Stream(0, "jumps")
+    begun = time.perf_counter()
+    ladder = sampler.ladder(model, stream.child("ladder"))
+    piloted = time.perf_counter() - begun
+    print(f"{ladder.rungs} of {len(sampler.models)} models, pilot {piloted:.0f} s", flush=True)
+    ladder_digit, traffic, states, seconds = along(ladder, Digit(cases, classes), stream, options)
+    print(f"{ladder_digit.jumps} jumps in {options.rounds} rounds, {seconds:.0f} s", flush=True)
+    digit, v, sweeps = Digit(cases, classes), states, 0
+    digit.look(v)
+    begun, moves = time.perf_counter(), stream.child("gibbs")
+    while sweeps < options.sweeps and digit.jumps < options.jumps:
+        v = model.gibbs(v, 1, moves)
+        digit.look(v)
+        sweeps += 1
+    print(f"{digit.jumps} jumps in {sweeps} Gibbs sweeps, {time.perf_counter() - begun:.0f} s", flush=True)
+    return {
+        "rungs": ladder.rungs,
+        "kept": len(sampler.models),
+        "chains": options.chains,
+        "rounds": options.rounds,
+        "ladder_jumps": ladder_digit.jumps,
+        "trips": int(traffic.trips.sum()),
+        "acceptance": [round(float(a), 3) for a in traffic.acceptance],
+        "ones": [float((d.shown == 1).double().mean()) for d in (ladder_digit, digit) if d.shown is not None],
+        "ones_data": float((classes == 1).double().mean()),
+        "sweeps": sweeps,
+        "gibbs_jumps": digit.jumps,
+        "pilot_seconds": piloted,
+        "ladder_seconds": seconds,
+        "gibbs_seconds": time.perf_counter() - begun,
+    }
+
+
+def along(
+    ladder: Trajectory, digit: Digit, stream: hm.Stream, options: argparse.Namespace
+) -> tuple[Digit, Traffic, torch.Tensor, float]:
+    """What the top of the ladder shows, and its last states."""
+    walkers, moves = ladder.start(options.chains, stream.child("start")), stream.child("moves")
+    for _ in range(options.rounds // 5):
+        tempering_round(ladder, walkers, moves)
+    traffic, begun = Traffic(walkers), time.perf_counter()
+    for _ in range(options.rounds):
+        traffic.count(walkers, *tempering_round(ladder, walkers, moves))
+        v = ladder.on(walkers, -1)[0]
+        assert v is not None
+        digit.look(v)
+    return digit, traffic, v, time.perf_counter() - begun
+
+
+def page(result: dict[str, Any]) -> str:
+    """The table and what it says."""
+    rungs, chains = result["rungs"], result["chains"]
+    per_round = result["ladder_jumps"] / (result["rounds"] * chains)
+    gibbs, stated = result["gibbs_jumps"], ""
+    if gibbs < 10:
+        # 99 % upper bound of a Poisson mean after so many events: what the chains can have had at most.
+        gibbs, stated = poisson_upper(gibbs), ", at most (99 %)"
+    per_sweep = gibbs / (result["sweeps"] * chains)
+    least = ">= " if stated else ""
+    header = ["sampler", "sweeps of each chain", "jumps seen", "jumps per 10,000 sweeps", "against Gibbs"]
+    rows = [
+        ["Gibbs", f"{result['sweeps']:,}", f"{result['gibbs_jumps']}", f"{1e4 * per_sweep:.3g}{stated}", "1"],
+        [
+            f"trajectory of {rungs} rungs, a round as one sweep",
+            f"{result['rounds']:,}",
+            f"{result['ladder_jumps']:,}",
+            f"{1e4 * per_round:.3g}",
+            f"{least}{per_round / per_sweep:.3g}x",
+        ],
+        [
+            f"a round as {rungs} sweeps",
+            f"{result['rounds'] * rungs:,}",
+            "",
+            f"{1e4 * per_round / rungs:.3g}",
+            f"{least}{per_round / rungs / per_sweep:.3g}x",
+        ],
+    ]
+    note = (
+        f"{HIDDEN} hidden units, PCD-{result['k']}, {CHAINS} chains, batches of {BATCH}, learning rate {RATE}, "
+        f"{result['updates']:,} updates in {result['seconds'] / 60:.0f} min. {chains} chains each. The pilot chose "
+        f"{rungs} rungs of {result['kept']} models kept, acceptance {min(result['acceptance']):.2f} to "
+        f"{max(result['acceptance']):.2f}, {result['trips']:,} round trips. Share of ones: {result['ones_data']:.3f} "
+        f"of the data, {result['ones'][0]:.3f} at the top of the ladder. {machine(1, {})}"
+    )
+    return f"{table(header, rows)}\n\n{note}"
+
+
+def poisson_upper(events: int, level: float = 0.99) -> float:
+    """The mean of which so few events have probability 1 - level."""
+    low, high = 0.0, 100.0
+    for _ in range(60):
+        mean = (low + high) / 2
+        below = sum(math.exp(-mean) * mean**n / math.factorial(n) for n in range(events + 1))
+        low, high = (mean, high) if below > 1 - level else (low, mean)
+    return high
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""``harmonium diagnose``."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import click
+
+from harmonium.cli.judge import chosen_data
+from harmonium.cli.runs import choose_split, find
+from harmonium.cli.shell import CONTEXT, note, say
+
+__all__ = ["diagnose"]
+
+_FORMATS = (".png", ".pdf", ".svg")
+
+
+@click.command(
+    context_settings=CONTEXT,
+    short_help="Say whether a model's chains have reached equilibrium.",
+    epilog="""\b
+Examples:
+  harmonium diagnose runs/digits-rbm-1
+  harmonium diagnose runs/digits-rbm-1 --sweeps 10000 --out chains.png
+  harmonium diagnose model.safetensors --data digits""",
+)
+@click.argument("run")
+@click.option("--data", metavar="DATA", help="Other data than those of the run: a name or a file.")
+@click.option("--binarize", type=click.Choice(["threshold", "fixed", "dynamic", "grey"]), help="Of --data.")
+@click.option(
+    "--split",
+    type=click.Choice(["train", "valid", "test"]),
+    default="train",
+    show_default=True,
+    help="The cases with which chains are compared; a model resembles those it was trained on.",
+)
+@click.option(
+    "--chains", type=click.IntRange(min=2), metavar="N", default=100, show_default=True, help="At most so many."
+)
+@click.option(
+    "--sweeps", type=click.IntRange(min=10), metavar="N", default=1000, show_default=True, help="Of every chain."
+)
+@click.option("--seed", type=int, metavar="N", default=0, show_default=True)
+@click.option("--out", type=click.Path(dir_okay=False), help="Draw traces, autocorrelations, free energies (.png).")
+def diagnose(
+    run: str, data: str | None, binarize: str | None, split: str, chains: int, sweeps: int, seed: int, out: str | None
+) -> None:
+    """Run the chains of RUN and say what they are worth: autocorrelation, drift, mode jumps, unseen modes.
+
+    RUN is a run folder or a model file.  The persistent chains that training left are used; without any, half of the
+    chains begin at the data and half at the base rate.  Every number stands with what it means and when to worry.
+    """
+    path = None if out is None else Path(out).expanduser()
+    if path is not None and path.suffix.lower() not in _FORMATS:
+        raise ValueError(f"--out {out}: name a {', '.join(_FORMATS[:-1])} or {_FORMATS[-1]} file")
+    if importlib.util.find_spec("arviz_stats") is None:  # before anything heavy is loaded
+        raise ValueError("diagnose needs arviz-stats: pip install 'harmonium[diagnostics]'")
+    place = find(run)
+    import harmonium as hm
+
+    model = place.machine()
+    if getattr(model, "chains", None) is None:
+        note(f"{run} holds no persistent chains (training with PCD leaves them): new ones begin far apart")
+    cases = None
+    if data is None and place.source is None:
+        note(f"{run} does not say what it was trained on, so its chains are compared with no data: name it with --data")
+    else:
+        dataset = chosen_data(place, data, binarize)
+        cases = choose_split(dataset, split)[1]
+    found = hm.diagnose(model, cases, chains=chains, sweeps=sweeps, seed=seed)
+    say(str(found))
+    if path is not None:
+        from harmonium import plots
+
+        plots.write(plots.diagnosis(found), path)
+        say(f"\npicture: {path}")

@@ -1,0 +1,142 @@
+"""Inputs brought up to date by the units that changed, instead of multiplied out again.
+
+Where states s became s', the inputs s . W became
+
+    s' . W = s . W + sum_j (s'_j - s_j) W_j,
+
+the sum going over the units that changed alone, W_j being row j of W.  Chains of a trained model at fixed weights
+change few of their units in a sweep (binary units flip, a categorical variable switches one unit off and another on),
+so that adding those rows up takes less time than a product.  The result differs by rounding, which a full product
+every `REFRESH` calls keeps from piling up.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numba.extending import register_jitable
+from torch import Tensor
+
+from harmonium.kernels.fused import OPTIONS, add_rows, compiled
+from harmonium.kernels.sparse import BAGS, NARROWEST, bags
+
+__all__ = ["REFRESH", "Flips", "add_flips_", "flips_pay", "list_flips"]
+
+REFRESH = 64
+"""Calls between two full products."""
+
+_SHARE = 0.25  # of the units may change: above it a product of all rows is as fast (784 x 500, one thread)
+_ROW = 0.33  # of the units of one row may: above it the row is left to a product
+_FEW = 0.75  # of the rows may be left to the product: with more it takes them all
+
+
+class Flips(NamedTuple):
+    """The units that changed, row after row: those of row r are ``index[starts[r] : starts[r + 1]]``.
+
+    Rows of which many units changed have none in the list and are named in ``others``, (rows,), int64: a product is
+    better for them.
+    """
+
+    index: Any
+    starts: Any
+    others: Tensor
+    old: Tensor
+    new: Tensor
+
+
+def flips_pay(weights: Tensor) -> bool:
+    """Whether inputs through these weights may be kept at all: matrices of some width on the CPU."""
+    plain = weights.dim() == 2 and weights.device.type == "cpu" and weights.dtype in (torch.float32, torch.float64)
+    return plain and weights.shape[1] >= NARROWEST
+
+
+def list_flips(old: Tensor, new: Tensor) -> Flips | None:
+    """The units whose states differ between old and new (batch, n); None where a product of all rows is better.
+
+    For a row it is where more than a third of its units changed; for all where more than a quarter of the units in the
+    other rows changed, or more than are on in them.
+    """
+    if old.shape != new.shape or old.dtype != new.dtype or old.dim() != 2:
+        return None
+    rows, units = new.shape
+    most = int(_ROW * units)
+    starts = np.empty(rows + 1, np.int32)
+    index = np.empty(rows * most + units + 8, np.int32)
+    others = np.empty(rows, np.int64)
+    old, new = old.contiguous(), new.contiguous()
+    left = _list_changes(old.numpy(), new.numpy(), most, _SHARE, _FEW * rows, index, starts, others)
+    return None if left < 0 else Flips(index[: starts[-1]], starts, torch.from_numpy(others[:left]), old, new)
+
+
+def add_flips_(x: Tensor, changed: Flips, weights: Tensor) -> Tensor:
+    """x (batch, width) += (new - old) @ weights (n, width), in place, but for the rows left to a product."""
+    W = weights.detach()
+    change = np.empty(len(changed.index), changed.new.numpy().dtype)
+    _changes(changed.old.numpy(), changed.new.numpy(), changed.index, changed.starts, change)
+    if torch.get_num_threads() > 1 and BAGS and x.dtype == torch.float32:  # which share the rows among the threads
+        return x.add_(bags(W, changed.index, changed.starts, torch.from_numpy(change)))
+    _add_rows(x.numpy(), W.numpy(), changed.index, changed.starts, change)
+    return x
+
+
+@register_jitable(**OPTIONS)
+def _flag(old, new, flags):
+    for j in range(old.shape[0]):
+        flags[j] = old[j] != new[j]
+
+
+@register_jitable(**OPTIONS)
+def _count_on(s):
+    on = 0
+    for j in range(s.shape[0]):
+        on += s[j] != 0
+    return on
+
+
+@register_jitable(**OPTIONS)
+def _list_flagged(flags, index, n):
+    eights = flags.view(np.uint64)
+    for b in range(eights.shape[0]):
+        if eights[b] != 0:
+            for j in range(8 * b, 8 * b + 8):  # without a branch: written always, kept where flagged
+                index[n] = j
+                n += flags[j]
+    return n
+
+
+@compiled
+def _list_changes(old, new, most, share, few, index, starts, others):
+    """Write which units of each row differ, and the rows left to a product: how many these are, or -1 for all."""
+    rows, units = new.shape
+    flags = np.zeros(8 * ((units + 7) // 8), np.uint8)
+    n, left, on = 0, 0, 0
+    starts[0] = 0
+    for r in range(rows):
+        _flag(old[r], new[r], flags)
+        end = _list_flagged(flags, index, n)
+        if end - n > most:
+            others[left] = r
+            left += 1
+            if left > few:
+                return -1
+        else:
+            n = end
+            on += _count_on(new[r])
+        starts[r + 1] = n
+    return left if n <= min(on, share * units * (rows - left)) else -1
+
+
+@compiled
+def _changes(old, new, index, starts, change):
+    for r in range(starts.shape[0] - 1):
+        for k in range(starts[r], starts[r + 1]):
+            change[k] = new[r, index[k]] - old[r, index[k]]
+
+
+@compiled
+def _add_rows(x, weights, index, starts, change):
+    for r in range(x.shape[0]):
+        row = slice(starts[r], starts[r + 1])
+        add_rows(x[r], weights, index[row], change[row])

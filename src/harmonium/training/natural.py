@@ -1,0 +1,128 @@
+"""The natural gradient, by a Fisher matrix of as low a rank as there are chains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from harmonium.models.machine import Machine
+from harmonium.objectives import Gradient
+from harmonium.objectives.base import Expectation
+from harmonium.training.metrics import Centered, MetricState
+
+__all__ = ["Natural"]
+
+
+@dataclass(frozen=True)
+class Natural(Centered):
+    """The direction (F + damping I)^-1 g in centered coordinates (Amari 1998).
+
+    F is the Fisher information of p(v), the covariance under the model of the statistics
+
+        phi(v) = ((v - m)(E[h|v] - l)', v, E[h|v]),
+
+    whose mean is the negative phase; m and l are the offsets of `Centered`.  It is estimated from the N chains of that
+    phase, and never built: with Psi (N, parameters) the centred and weighted phi of the chains, F = Psi' Psi and
+
+        (F + damping I)^-1 g = (g - Psi' (damping I + Psi Psi')^-1 Psi g) / damping,
+
+    where Psi Psi' (N, N) follows from the inner products (v_a.v_b)(h_a.h_b) + v_a.v_b + h_a.h_b of pairs of chains, and
+    Psi g, Psi' y from products of the size of a phase's own (compare Desjardins et al. 2013; Grosse & Salakhutdinov
+    2015).  Directions in which the chains do not vary are those of `Centered`, 1 / damping times as long; in the others
+    a learning rate of 1 is a full natural step.
+
+    Works with objectives whose negative phase is a batch of states (`PCD`, `CD`, `FPCD`, `Jarzynski`); more chains,
+    more directions.  Machines whose couplings are all full, without lateral ones.
+
+    Args:
+        rate: how fast the offsets follow the batch means.
+        damping: added to all eigenvalues of F, which are variances of statistics.
+
+    >>> import harmonium as hm
+    >>> bars = hm.data.load("bars-and-stripes").train
+    >>> history = hm.fit(hm.RBM(16, 4), bars, metric=hm.Natural(damping=0.1), epochs=2)
+    """
+
+    damping: float = 0.1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.damping > 0:
+            raise ValueError(f"Natural(damping=...) must be positive, found {self.damping!r}")
+
+    def begin(self, model: Machine, mean: Tensor, variance: Tensor) -> MetricState:
+        if model.masked:
+            raise ValueError(
+                f"Natural takes machines whose couplings are full; {', '.join(model.masked)} is lateral or has entries "
+                "that do not exist: use metric='centered'"
+            )
+        return super().begin(model, mean, variance)
+
+    @torch.no_grad()
+    def before(self, model: Machine, gradient: Gradient, state: MetricState) -> None:
+        if gradient.dream is None:
+            raise ValueError(
+                "metric Natural estimates the Fisher matrix from the states of the negative phase, and this objective "
+                "has none: use PCD, or metric='centered'"
+            )
+        super().before(model, gradient, state)
+        sample = _Sample(model, gradient.dream, [state[f"offset.{name}"] for name in model.names])
+        grads = {name: p.grad for name, p in model.parameters_by_name().items() if p.grad is not None}
+        gram = sample.gram()
+        gram.diagonal(dim1=-2, dim2=-1).add_(self.damping)
+        y = torch.linalg.solve(gram, sample.project(grads))
+        for name, fisher in sample.combine(y).items():
+            grads[name].sub_(fisher).div_(self.damping)
+
+
+class _Sample:
+    """Psi: statistics of the states of a phase, less their mean, times the roots of their weights (which sum to one).
+
+    Statistics of a coupling are kept as its two factors (..., N, n); other parameters' as they are.
+    """
+
+    def __init__(self, model: Machine, dream: Expectation, offsets: list[Tensor]) -> None:
+        _, phase, weight = dream
+        centred = [m - offset.unsqueeze(-2) for m, offset in zip(phase.means, offsets, strict=True)]
+        self.factors = {name: (centred[a], centred[b]) for name, (a, b) in model.edges.items()}
+        self.rows = {
+            f"{name}_{key}": row
+            for layer, name in enumerate(model.names)
+            for key, row in model.units(layer).pull(phase.statistics[layer]).items()
+        }
+        if weight is None:
+            weight = centred[0].new_ones(centred[0].shape[-2])
+        self.weight = weight.double() / weight.double().sum(-1, keepdim=True)
+        self.root = self.weight.sqrt()
+
+    def gram(self) -> Tensor:
+        """Psi Psi', (..., N, N), float64."""
+        gram: Tensor | float = 0.0
+        for left, right in self.factors.values():
+            gram = gram + ((left @ left.mT) * (right @ right.mT)).double()
+        for row in self.rows.values():
+            gram = gram + (row @ row.mT).double()
+        assert isinstance(gram, Tensor)
+        mean = (gram @ self.weight.unsqueeze(-1)).squeeze(-1)
+        total = (self.weight * mean).sum(-1, keepdim=True).unsqueeze(-1)
+        centred = gram - mean.unsqueeze(-1) - mean.unsqueeze(-2) + total
+        return self.root.unsqueeze(-1) * centred * self.root.unsqueeze(-2)
+
+    def project(self, grads: dict[str, Tensor]) -> Tensor:
+        """Psi g, (..., N), float64."""
+        products: Tensor | float = 0.0
+        for name, (left, right) in self.factors.items():
+            products = products + ((left @ grads[name]) * right).sum(-1, dtype=torch.float64)
+        for name, row in self.rows.items():
+            products = products + (row * grads[name].unsqueeze(-2)).sum(-1, dtype=torch.float64)
+        assert isinstance(products, Tensor)
+        return self.root * (products - (self.weight * products).sum(-1, keepdim=True))
+
+    def combine(self, y: Tensor) -> dict[str, Tensor]:
+        """Psi' y, by parameter name."""
+        share = self.root * y
+        share = (share - self.weight * share.sum(-1, keepdim=True)).unsqueeze(-1)
+        combined = {name: (left * share.to(left)).mT @ right for name, (left, right) in self.factors.items()}
+        return combined | {name: (row * share.to(row)).sum(-2) for name, row in self.rows.items()}
