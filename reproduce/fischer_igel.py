@@ -64,6 +64,9 @@ SETTINGS = {
         f"pcd-1-rate-{rate}": Setting(BARS, hm.PCD(1, chains=32), rate=rate)
         for rate in (0.1, 0.05, 0.01)
     },
+    **{
+        f"fpcd-1-rate-{rate}": Setting(BARS, hm.FPCD(1, chains=32, fast_rate=rate), rate=rate) for rate in (0.1, 0.05)
+    },
     "pcd-1-falling": Setting(BARS, hm.PCD(1, chains=32), rate=hm.Linear(0.05)),
     **{f"pt-{rungs}": Setting(BARS, hm.PT(rungs=rungs, chains=32)) for rungs in (4, 10)},
     **{f"cd-{k}-centered": Setting(BARS, hm.CD(k), metric="centered") for k in (1, 10)},
@@ -97,8 +100,12 @@ PICTURED = {
         {"none": "cd-1", **{f"{decay:g}": f"cd-1-decay-{decay}" for decay in (0.0003, 0.001, 0.003)}},
     ),
     "pcd": Picture(
-        "PCD-1, 32 chains",
-        {**{f"rate {rate}": f"pcd-1-rate-{rate}" for rate in (0.1, 0.05, 0.01)}, "rate 0.05 to 0": "pcd-1-falling"},
+        "PCD-1 and FPCD-1, 32 chains",
+        {
+            **{f"PCD, rate {rate}": f"pcd-1-rate-{rate}" for rate in (0.1, 0.05, 0.01)},
+            "PCD, 0.05 to 0": "pcd-1-falling",
+            **{f"FPCD, rate {rate}": f"fpcd-1-rate-{rate}" for rate in (0.1, 0.05)},
+        },
         lowest=None,
     ),
     "pt": Picture(
@@ -351,8 +358,8 @@ def described(objective: hm.Objective) -> str:
     if isinstance(objective, hm.PT):
         spacing = "" if objective.adapt else ", equally spaced"
         return f"PT-{objective.rungs}, {objective.chains} chains{spacing}"
-    assert isinstance(objective, hm.PCD)
-    return f"PCD-{objective.k}, {objective.chains} chains"
+    assert isinstance(objective, (hm.PCD, hm.FPCD))
+    return f"{type(objective).__name__}-{objective.k}, {objective.chains} chains"
 
 
 def write(curves: dict[str, Any]) -> None:
