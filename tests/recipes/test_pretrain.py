@@ -79,6 +79,20 @@ def test_what_a_case_leaves_out_depends_on_no_other_case() -> None:
     assert not torch.allclose(whole[0], whole[2], atol=1e-4)
 
 
+def test_dropout_is_the_same_under_autocast() -> None:
+    network = hm.DBN([50, 40]).to_classifier(3)
+    x, index, draw = torch.rand(4, 50, generator=torch.Generator().manual_seed(0)), torch.arange(4), hm.Stream(0)
+    with torch.no_grad():
+        network[2].weight.mul_(100)
+        plain = _thinned(network, x, (0.2, 0.5), index, draw.advance())
+        with torch.autocast("cpu", torch.bfloat16):
+            rounded = _thinned(network, x, (0.2, 0.5), index, hm.Stream(0).advance())
+            other = _thinned(network, x, (0.2, 0.5), index, draw.advance())
+    # Another unit left out moves a logit by about 1; bfloat16 rounds terms of that size at 0.4 %.
+    torch.testing.assert_close(rounded.float(), plain, atol=0.1, rtol=0.02)
+    assert float((other.float() - plain).abs().max()) > 1
+
+
 def test_a_random_start_has_the_variance_of_glorot_and_bengio() -> None:
     network = hm.DBN([300, 200, 100]).to_classifier(10)
     fresh = random_start(network, 3)

@@ -176,8 +176,8 @@ def _thinned(network: nn.Sequential, x: Tensor, dropout: tuple[float, float], in
         if isinstance(layer, nn.Linear):
             p = dropout[min(linear, 1)]
             if p:
-                kept = kernels.bernoulli_rows(torch.full_like(x, 1 - p, requires_grad=False), index, draw.at(linear))
-                x = x * kept.div_(1 - p)
+                kept = torch.full(x.shape, 1 - p, dtype=layer.weight.dtype, device=x.device)  # x: bfloat16 by autocast
+                x = x * kernels.bernoulli_rows(kept, index, draw.at(linear)).div_(1 - p)
             linear += 1
         x = layer(x)
     return x
