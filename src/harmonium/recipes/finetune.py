@@ -14,7 +14,7 @@ from tqdm import tqdm
 from harmonium import kernels
 from harmonium.data import Cases, as_cases
 from harmonium.models.batch import Array
-from harmonium.random import Stream, as_stream
+from harmonium.random import Draw, Stream, as_stream
 from harmonium.training.engine import DivergedError
 
 __all__ = ["as_targets", "errors", "finetune", "random_start"]
@@ -77,8 +77,9 @@ def finetune(
     valid = None if validation is None else as_targets(network, *validation, "validation labels")
     root = as_stream(seed).child("finetune")
     like = next(network.parameters())
-    generator = torch.Generator(like.device).manual_seed(root.child("dropout").key % 2**63)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=weight_decay)
+    leave_out = root.child("dropout")
+    # One pass over the parameters: a fourth of the time that AdamW takes by single operations.
+    optimizer = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=weight_decay, fused=True)
     batches = -(-len(cases) // batch_size)
     best, kept, since = (math.inf, math.inf), None, 0
     rows: list[dict[str, float]] = []
@@ -92,7 +93,8 @@ def finetune(
                     group["lr"] = learning_rate * 0.5 * (1 + math.cos(math.pi * done))
                 x = cases.rows(index, epoch=epoch, dtype=like.dtype, device=like.device)
                 optimizer.zero_grad()
-                loss = functional.cross_entropy(_thinned(network, x, dropout, generator), target[index])
+                logits = _thinned(network, x, dropout, index, leave_out.advance())
+                loss = functional.cross_entropy(logits, target[index])
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
                 total += float(loss.detach()) * len(index)
@@ -167,18 +169,15 @@ def as_targets(network: nn.Sequential, data: Array, labels: Array, name: str) ->
     return cases, torch.from_numpy(array.astype(np.int64)).to(linear[0].weight.device)
 
 
-def _thinned(network: nn.Sequential, x: Tensor, dropout: tuple[float, float], generator: torch.Generator) -> Tensor:
-    """The network with inputs of its Linear layers left out at random."""
-    if dropout == (0.0, 0.0):
-        logits: Tensor = network(x)
-        return logits
-    first = True
+def _thinned(network: nn.Sequential, x: Tensor, dropout: tuple[float, float], index: Tensor, draw: Draw) -> Tensor:
+    """The network with inputs of its Linear layers left out at random; ``index`` has the numbers of the cases."""
+    linear = 0
     for layer in network:
         if isinstance(layer, nn.Linear):
-            p = dropout[0] if first else dropout[1]
-            first = False
+            p = dropout[min(linear, 1)]
             if p:
-                kept = torch.rand(x.shape, generator=generator, device=x.device, dtype=x.dtype) >= p
-                x = x * kept / (1 - p)
+                kept = torch.full(x.shape, 1 - p, dtype=layer.weight.dtype, device=x.device)  # x: bfloat16 by autocast
+                x = x * kernels.bernoulli_rows(kept, index, draw.at(linear)).div_(1 - p)
+            linear += 1
         x = layer(x)
     return x
