@@ -182,7 +182,7 @@ def test_bennett_on_normal_work() -> None:
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"method": "magic"}, ValueError, "method must be 'auto', 'exact' or 'ais', found 'magic'"),
+        ({"method": "magic"}, ValueError, "method must be one of 'auto', 'exact', 'ais', 'tempering', 'integration', found 'magic'"),
         ({"method": "ais", "temperatures": 1}, ValueError, "temperatures must be at least 2"),
         ({"method": "ais", "temperatures": torch.tensor([0.0, 0.5])}, ValueError, "rise strictly from 0 to 1"),
         (
@@ -243,3 +243,21 @@ def test_brackets_hold_at_their_rate(make_rbm: Make) -> None:
         found = hm.log_partition(rbm, "ais", chains=400, temperatures=30, chains_from=chains, seed=seed)
         outside += (found.lower > truth) + (found.upper < truth)
     assert outside <= 3
+
+
+def test_wrong_shares_of_two_modes_are_noticed_though_both_directions_agree() -> None:
+    W = torch.full((8, 6), 3.0, dtype=torch.float64)
+    rbm = hm.RBM.from_arrays(W, -W.sum(1) / 2, -W.sum(0) / 2)  # all on or all off, equally likely
+    rbm.data_mean, rbm.data_variance = torch.full((8,), 0.5).double(), torch.full((8,), 0.25).double()
+    rbm.data_cases = torch.tensor(100.0).double()
+    exact = hm.log_partition(rbm, "exact").value
+    wrong = torch.zeros(200, 8)
+    wrong[:160] = 1.0  # within each mode these chains are at equilibrium, and never cross
+    right = torch.zeros(200, 8)
+    right[::2] = 1.0
+    seen = {}
+    for name, chains in (("wrong", wrong), ("right", right)):
+        seen[name] = hm.log_partition(rbm, "ais", chains=200, temperatures=500, chains_from=chains, seed=1)
+    assert not seen["wrong"].trusted and "shares of the modes differ" in seen["wrong"].why
+    assert seen["right"].trusted, seen["right"].why
+    assert seen["right"].lower < exact < seen["right"].upper

@@ -19,6 +19,7 @@ from harmonium.paths.lag import lag_test
 from harmonium.paths.log_z import LogPartition
 from harmonium.paths.path import Path
 from harmonium.paths.tempering import ReplicaExchange, Tempering, by_tempering
+from harmonium.paths.unseen import against_annealed
 from harmonium.random import Stream, stream_of
 from harmonium.units import Natural, ReplicatedSoftmax
 
@@ -115,13 +116,18 @@ def log_partition(
         None if s is None or reached is None else torch.cat((s, reached))
         for s, reached in zip(state, machine.unpack(lag.chains), strict=True)
     )
-    log_weights = anneal(path, walk, both, stream.child("anneal")).log_weights
+    log_weights, ends = anneal(path, walk, both, stream.child("anneal"))
     forward, reverse = log_weights[:chains], log_weights[chains:]
     up, down = log_mean_weight(forward), log_mean_weight(reverse, copies)
     lower = origin + up.value - 3 * up.stderr
     upper = origin - down.value + 3 * down.stderr
     value = origin + bennett(forward, reverse)
     doubts = _doubts(machine, base, lag.passed, min(up.ess, down.ess), lower, upper)
+    # Both directions agree where the chains hold the modes in wrong shares: the annealed states know the right ones.
+    once = lag.chains[: len(lag.chains) // copies]
+    unseen = against_annealed(machine, once, machine.pack(ends)[:chains], forward, own_base=base is not None)
+    if unseen.passed is False:
+        doubts.append(unseen.why)
     if not lag.passed:
         upper = math.inf  # chains that are not the model's bound nothing
     why = "; ".join([lag.why, *doubts])

@@ -15,7 +15,7 @@ from harmonium.paths.path import Path
 from harmonium.random import Stream
 from harmonium.units import Natural
 
-__all__ = ["UnseenTest", "unseen_test"]
+__all__ = ["UnseenTest", "against_annealed", "unseen_test"]
 
 _ENOUGH = 30.0  # effective annealed chains: below, their own error bar is noise and alarms would be false
 _NOBODY = 0.01  # a share of chains below which nobody is there
@@ -67,10 +67,21 @@ def unseen_test(
     path = Path(machine, base)
     t = torch.linspace(0, 1, temperatures, dtype=torch.float64)
     run = anneal(path, t, path.start(annealed, stream.child("start").advance()), stream.child("anneal"))
-    w = torch.softmax(run.log_weights, 0)
+    return against_annealed(machine, chains, machine.pack(run.state), run.log_weights, own_base=base is not None)
+
+
+@torch.no_grad()
+def against_annealed(
+    machine: Machine, chains: Tensor, fresh: Tensor, log_weights: Tensor, *, own_base: bool = False
+) -> UnseenTest:
+    """`unseen_test` with packed annealed states (annealed, columns) and their log-weights as they are.
+
+    ``own_base`` says that annealing began elsewhere than the model would have it begin.
+    """
+    w = torch.softmax(log_weights, 0)
     ess = float(1 / (w * w).sum())
     visible = LIMIT**2 / (ess + LIMIT**2)
-    n, fresh = len(chains), machine.pack(run.state)
+    n, annealed = len(chains), len(fresh)
     both = torch.cat((chains, fresh))
     share = torch.cat((torch.full((n,), 0.5 / n, dtype=torch.float64, device=w.device), 0.5 * w))
     here, there = (statistics(machine, states, both, share) for states in (chains, fresh))
@@ -90,7 +101,7 @@ def unseen_test(
             "" if n < FEWEST else "; anneal through more temperatures"
         )
         return UnseenTest(None, difference, ess, visible, why)
-    if difference < LIMIT and base is None and machine.data_mean is None:
+    if difference < LIMIT and not own_base and machine.data_mean is None:
         why = (
             "annealed chains find nothing that these do not know, but began at the mean field of the model, which may "
             "know one mode alone: the means of its data would tell more (fit stores them; or pass data)"
