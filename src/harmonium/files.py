@@ -114,5 +114,5 @@ def _digest(tensors: Mapping[str, Tensor], text: str) -> str:
         tensor = tensors[name]
         digest.update(f"\x1f{name}\x1f{tensor.dtype}\x1f{tuple(tensor.shape)}\x1f".encode())
         # Hashed through a byte view: NumPy has no bfloat16.
-        digest.update(np.ascontiguousarray(tensor.reshape(-1).view(torch.uint8).numpy()).data)
+        digest.update(np.ascontiguousarray(tensor.contiguous().reshape(-1).view(torch.uint8).numpy()).data)
     return digest.hexdigest()

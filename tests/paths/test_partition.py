@@ -182,7 +182,11 @@ def test_bennett_on_normal_work() -> None:
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"method": "magic"}, ValueError, "method must be one of 'auto', 'exact', 'ais', 'tempering', 'integration', found 'magic'"),
+        (
+            {"method": "magic"},
+            ValueError,
+            "method must be one of 'auto', 'exact', 'ais', 'tempering', 'integration', found 'magic'",
+        ),
         ({"method": "ais", "temperatures": 1}, ValueError, "temperatures must be at least 2"),
         ({"method": "ais", "temperatures": torch.tensor([0.0, 0.5])}, ValueError, "rise strictly from 0 to 1"),
         (

@@ -9,7 +9,8 @@ import torch
 
 from harmonium.models.machine import Machine
 from harmonium.models.meanfield import variational_bound
-from harmonium.paths.partition import log_partition
+from harmonium.paths.exact import enumerable
+from harmonium.paths.partition import EXACT_BITS, log_partition
 from harmonium.paths.pseudo import pseudo_log_likelihood
 from harmonium.training.callbacks import Callback
 
@@ -109,6 +110,7 @@ class Likelihood(Callback):
         model = training.model
         z = log_partition(
             model,
+            "exact" if enumerable(model)[0] <= EXACT_BITS else "ais",  # a ladder costs too much to be asked every time
             chains=self.chains,
             temperatures=self.temperatures,
             chains_from=training.plan.objective.model_chains(training.objective_state),
