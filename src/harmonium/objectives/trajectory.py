@@ -44,7 +44,8 @@ class PTT(Objective):
     the weights that decide about exchanges say what log Z is (`log_partition`).
 
     Args:
-        k: rounds of exchanges and Gibbs sweeps per update.
+        k: rounds of exchanges and Gibbs sweeps per update.  Acceptance is judged by the chains: those that lag behind a
+            model which moves fast show it too near to its past.  On images take 10, with a learning rate of 0.01.
         chains: states on every rung.
         freeze: acceptance of exchanges with the rung below, under which the model is frozen as a new rung.
         reject: acceptance under which an update is undone and the learning rate halved.
