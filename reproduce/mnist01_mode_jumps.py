@@ -183,12 +183,21 @@ def page(result: dict[str, Any]) -> str:
             f"{least}{per_round / rungs / per_sweep:.3g}x",
         ],
     ]
+    versions = {"torch": {torch.__version__}, "harmonium": {hm.__version__}}
+    if result["trips"] < result["chains"]:
+        travelled = (
+            " Few walkers went all the way from the base rate to the top and back: the digits change by exchanges with "
+            "the models below, and the share of ones is that of the states that came up at the start, not proven to be "
+            "the model's."
+        )
+    else:
+        travelled = ""
     note = (
         f"{HIDDEN} hidden units, PCD-{result['k']}, {CHAINS} chains, batches of {BATCH}, learning rate {RATE}, "
         f"{result['updates']:,} updates in {result['seconds'] / 60:.0f} min. {chains} chains each. The pilot chose "
         f"{rungs} rungs of {result['kept']} models kept, acceptance {min(result['acceptance']):.2f} to "
         f"{max(result['acceptance']):.2f}, {result['trips']:,} round trips. Share of ones: {result['ones_data']:.3f} "
-        f"of the data, {result['ones'][0]:.3f} at the top of the ladder. {machine(1, {})}"
+        f"of the data, {result['ones'][0]:.3f} at the top of the ladder.{travelled} {machine(1, versions)}"
     )
     return f"{table(header, rows)}\n\n{note}"
 

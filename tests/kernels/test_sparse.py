@@ -54,6 +54,17 @@ def test_everything_else_is_dense(s: torch.Tensor) -> None:
     assert torch.equal(sparse.product(s, W), s @ W)
 
 
+@bags
+@pytest.mark.parametrize("shares", [(0.05, 0.1, 0.2), (0.1, 0.9, 0.1), (0.9, 0.1, 0.1)])
+def test_a_stack_is_its_members(shares: tuple[float, ...]) -> None:
+    s = torch.stack([states(20, 90, share, seed) for seed, share in enumerate(shares)])
+    W = torch.stack([normal(90, 130, seed=seed) for seed in range(3)])
+    found = sparse.product(s, W)
+    torch.testing.assert_close(found, s @ W, rtol=1e-4, atol=1e-4)
+    if shares[0] < 0.25:  # by the first of them all are judged
+        assert torch.equal(found, torch.stack([sparse.product(s[r], W[r]) for r in range(3)]))
+
+
 def test_states_with_nan_are_dense_and_stay_visible() -> None:
     s = states(20, 90, 0.05)
     s[3, 4] = torch.nan

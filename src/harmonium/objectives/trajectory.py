@@ -44,7 +44,8 @@ class PTT(Objective):
     the weights that decide about exchanges say what log Z is (`log_partition`).
 
     Args:
-        k: rounds of exchanges and Gibbs sweeps per update.
+        k: rounds of exchanges and Gibbs sweeps per update.  Acceptance is judged by the chains: those that lag behind a
+            model which moves fast show it too near to its past.  On images take 10, with a learning rate of 0.01.
         chains: states on every rung.
         freeze: acceptance of exchanges with the rung below, under which the model is frozen as a new rung.
         reject: acceptance under which an update is undone and the learning rate halved.
@@ -76,7 +77,8 @@ class PTT(Objective):
 
     # The state: "rungs.NAME" (rungs, ...) the parameters of all rungs, of which the last is room for those of the
     # model; "chains" (rungs, chains, columns); "rounds"; of the pairs of frozen rungs "guess", "to" and "fro", what
-    # `bennett_means` takes; "live", the acceptance between the model and the rung below it; "rate".
+    # `bennett_means` takes, with "seen", how many rounds are in these means; "live", the acceptance between the model
+    # and the rung below it; "rate".
 
     def begin(self, model: Machine, stream: Stream) -> ObjectiveState:
         model.refuse_stack("PTT")
@@ -100,12 +102,15 @@ class PTT(Objective):
             for r, (lower, upper) in enumerate(pairwise(models[:-1]))
         ]
         none = torch.zeros(0, self.chains, dtype=torch.float64, device=machine.device)
-        guess, to, fro = [torch.stack(part) for part in zip(*joins, strict=True)] if joins else [none[:, 0], none, none]
+        guess, to, fro = (
+            [torch.stack(part) for part in zip(*joins, strict=True)] if joins else [none.new_zeros(0), none, none]
+        )
         rungs = {f"rungs.{name}": parameter.detach() for name, parameter in machine.named_parameters()}
         return rungs | {
             "chains": machine.pack(walkers.state),
             "rounds": torch.tensor(walkers.rounds),
             "guess": guess,
+            "seen": torch.ones_like(guess),
             "to": to,
             "fro": fro,
         }
@@ -114,15 +119,17 @@ class PTT(Objective):
         ladder = _ladder(model, state)
         who = torch.arange(ladder.rungs, device=model.device).unsqueeze(-1).expand(-1, self.chains)
         walkers = Replicas(model.unpack(state["chains"]), who, int(state["rounds"]))
-        guess, to, fro = state["guess"], state["to"].clone(), state["fro"].clone()
+        guess, seen, to, fro = (state[name].clone() for name in ("guess", "seen", "to", "fro"))
         for _ in range(self.k):
             lower, up, down = tempering_round(ladder, walkers, stream)
             fixed = lower < len(guess)  # pairs whose models no longer change
             pair = lower[fixed]
-            to[pair] += torch.sigmoid(up[fixed] - guess[pair].unsqueeze(-1))
-            fro[pair] += torch.sigmoid(down[fixed] + guess[pair].unsqueeze(-1))
+            seen[pair] += 1
+            newest, D = _newest(seen[pair]).unsqueeze(-1), guess[pair].unsqueeze(-1)
+            to[pair] += newest * (torch.sigmoid(up[fixed] - D) - to[pair])
+            fro[pair] += newest * (torch.sigmoid(down[fixed] + D) - fro[pair])
         rounds = torch.tensor(walkers.rounds)
-        state |= {"chains": model.pack(walkers.state), "rounds": rounds, "to": to, "fro": fro}
+        state |= {"chains": model.pack(walkers.state), "rounds": rounds, "seen": seen, "to": to, "fro": fro}
         if not float(state["live"]) >= self.freeze:
             _freeze(model, state)
         return Gradient(
@@ -155,8 +162,9 @@ class PTT(Objective):
     def log_partition(self, model: Machine, state: ObjectiveState) -> LogZ:
         """log Z of the model as it is, by Bennett's ratio along the rungs.
 
-        Between frozen rungs all weights of training count, between the last of them and the model those of the present
-        chains under its present parameters.
+        Between frozen rungs the weights of all rounds count, late ones most; between the last of them and the model
+        those of the present chains under its present parameters.  The error is that between chains: where all of them
+        lag behind a model that moves too fast for them (raise k, lower the learning rate), they err together.
         """
         start = _ladder(model, state).log_partition_at_start()
         frozen, influence = bennett_means(state["guess"], state["to"], state["fro"])
@@ -170,6 +178,14 @@ class PTT(Objective):
 
     def _live(self, model: Machine, state: ObjectiveState) -> Tensor:
         return acceptance(*_weights(model, state, -2))
+
+
+def _newest(seen: Tensor) -> Tensor:
+    """The weight of the newest of so many rounds in a mean where round t counts as about t^3 (Shamir & Zhang 2013).
+
+    A model is frozen with chains that lag behind it: what they said at first must not count for ever.
+    """
+    return 4 / (seen + 3)
 
 
 def _ladder(model: Machine, state: ObjectiveState) -> Trajectory:
@@ -198,6 +214,7 @@ def _freeze(model: Machine, state: ObjectiveState) -> None:
     joined = _join(*_weights(model, state, -2))
     for name, part in zip(("guess", "to", "fro"), joined, strict=True):
         state[name] = torch.cat((state[name], part.unsqueeze(0)))
+    state["seen"] = torch.cat((state["seen"], state["seen"].new_ones(1)))
     for name in (*(f"rungs.{name}" for name, _ in model.named_parameters()), "chains"):
         state[name] = torch.cat((state[name], state[name][-1:]))
     state["live"] = torch.ones_like(state["live"])
@@ -205,7 +222,7 @@ def _freeze(model: Machine, state: ObjectiveState) -> None:
 
 def _drop(state: ObjectiveState, passing: Tensor) -> None:
     """Take away the rung below the model."""
-    for name in ("guess", "to", "fro"):
+    for name in ("guess", "seen", "to", "fro"):
         state[name] = state[name][:-1]
     for name in [name for name in state if name.startswith("rungs.")] + ["chains"]:
         state[name] = torch.cat((state[name][:-2], state[name][-1:]))

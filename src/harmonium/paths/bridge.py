@@ -76,18 +76,18 @@ def bennett_ladder(forward: Sequence[Tensor], reverse: Sequence[Tensor]) -> tupl
 
 
 def bennett_means(guess: Tensor, to: Tensor, fro: Tensor) -> tuple[float, Tensor]:
-    """`bennett_ladder` from running sums instead of all weights: log (Z_top / Z_bottom) and its influence.
+    """`bennett_ladder` from running means instead of all weights: log (Z_top / Z_bottom) and its influence.
 
     For any constant D (Bennett 1976), with log-weights a of the upper model at states of the lower one, and r back,
 
         Z_1 / Z_0 = exp(D) <sigmoid(a - D)>_0 / <sigmoid(r + D)>_1,
 
-    of least variance where D is the ratio itself: a guess of it will do, and sums of both sides are all that is kept.
+    of least variance where D is the ratio itself: a guess of it will do, and means of both sides are all that is kept.
 
     Args:
         guess: D of every pair, (pairs,).
-        to: sums of sigmoid(a - D) over rounds, (pairs, replicas).
-        fro: sums of sigmoid(r + D) over the same rounds, likewise.
+        to: means (or sums) of sigmoid(a - D) over rounds, (pairs, replicas).
+        fro: those of sigmoid(r + D) over the same rounds, likewise.
     """
     value = guess.sum() + (to.sum(-1).log() - fro.sum(-1).log()).sum()
     influence = to / to.sum(-1, keepdim=True) - fro / fro.sum(-1, keepdim=True)
