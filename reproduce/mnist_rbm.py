@@ -36,6 +36,8 @@ def main() -> None:
     parser.add_argument("--weight-decay", type=float, default=None, help="default: 1e-3 fixed, 3e-4 dynamic")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--temperatures", type=int, default=20_000, help="of the final estimate of log Z")
+    parser.add_argument("--rungs", type=int, default=0, help="temper the chains: PT with so many rungs; 0: PCD")
+    parser.add_argument("--replicas", type=int, default=30, help="of the ladder")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--write", action="store_true", help="put the result into docs/benchmarks.md")
     options = parser.parse_args()
@@ -43,7 +45,7 @@ def main() -> None:
 
     if options.write and (options.out / "result.json").exists():  # judged before: only put it on the page
         result = json.loads((options.out / "result.json").read_text())
-        write(result, f"mnist-{result['binarisation']}-{options.minutes:g}", result["threads"])
+        write(result, section(result["binarisation"], options), result["threads"])
         return
     fixed = hm.data.load("binarized_mnist")
     assert fixed.valid is not None and fixed.test is not None
@@ -54,13 +56,13 @@ def main() -> None:
         model, history = hm.resume(options.out, progress=True)
     else:
         model = hm.RBM(hm.Bernoulli((28, 28)), HIDDEN)
-        seconds = seconds_per_update(train)
+        seconds = seconds_per_update(train, objective_of(options))
         epochs = options.epochs or max(4, int(0.95 * options.minutes * 60 / (seconds * -(-len(train) // BATCH))))
         print(f"{seconds * 1e3:.2f} ms per update: {epochs} epochs in {options.minutes:g} minutes", flush=True)
         history = hm.fit(
             model,
             train,
-            objective=hm.PCD(k=1, chains=CHAINS),
+            objective=objective_of(options),
             epochs=epochs,
             batch_size=BATCH,
             learning_rate=hm.Linear(RATE),
@@ -78,7 +80,16 @@ def main() -> None:
     judge(model, history, fixed, decay, options)
 
 
-def seconds_per_update(train: hm.data.Cases) -> float:
+def objective_of(options: argparse.Namespace) -> hm.Objective:
+    return hm.PT(rungs=options.rungs, chains=options.replicas) if options.rungs else hm.PCD(k=1, chains=CHAINS)
+
+
+def section(binarisation: str, options: argparse.Namespace) -> str:
+    """Where the result stands in docs/benchmarks.md."""
+    return f"mnist-{binarisation}-{options.minutes:g}" + ("-pt" if options.rungs else "")
+
+
+def seconds_per_update(train: hm.data.Cases, objective: hm.Objective) -> float:
     """Measured on a throw-away model: the plan must be fixed before training, or it could not be resumed exactly."""
     rows = hm.data.as_cases(train[: 400 * BATCH])
     times: list[float] = []
@@ -88,7 +99,7 @@ def seconds_per_update(train: hm.data.Cases) -> float:
             times.append(time.perf_counter())
 
     hm.fit(
-        hm.RBM(rows.shape[1], HIDDEN), rows, objective=hm.PCD(1, CHAINS), batch_size=BATCH, epochs=1,
+        hm.RBM(rows.shape[1], HIDDEN), rows, objective=objective, batch_size=BATCH, epochs=1,
         penalties=[hm.WeightDecay(1e-4)], callbacks=[Clock()],
     )  # fmt: skip
     return (times[-1] - times[50]) / (len(times) - 51)
@@ -101,7 +112,7 @@ def judge(model: hm.Machine, history: hm.History, fixed: hm.data.Dataset, decay:
     # A hundred chains give five hundred starts, at five times 1,000 sweeps apart; errors stay those of a hundred.
     states = [model.chains]
     for copy in range(5):
-        states.append(hm.sample(model, CHAINS, steps=1000, init=states[-1], seed=copy))
+        states.append(hm.sample(model, len(states[-1]), steps=1000, init=states[-1], seed=copy))
     z = hm.log_partition(
         model, chains=1000, temperatures=options.temperatures, chains_from=torch.stack(states[1:]), seed=1
     )
@@ -133,10 +144,10 @@ def judge(model: hm.Machine, history: hm.History, fixed: hm.data.Dataset, decay:
     (options.out / "result.json").write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result, indent=2))
     if options.write:
-        write(result, f"mnist-{result['binarisation']}-{options.minutes:g}", options.threads)
+        write(result, section(result["binarisation"], options), options.threads)
 
 
-def write(result: dict[str, Any], section: str, threads: int) -> None:
+def write(result: dict[str, Any], place: str, threads: int) -> None:
     """One small table in docs/benchmarks.md."""
     rows = [
         [
@@ -161,7 +172,7 @@ def write(result: dict[str, Any], section: str, threads: int) -> None:
         "trusted",
     ]
     note = machine(threads, {"torch": {torch.__version__}, "harmonium": {hm.__version__}})
-    replace_section(section, f"{table(header, rows)}\n\n{note} log Z: {result['why']}.")
+    replace_section(place, f"{table(header, rows)}\n\n{note} log Z: {result['why']}.")
 
 
 if __name__ == "__main__":
