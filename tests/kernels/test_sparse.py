@@ -65,6 +65,12 @@ def test_a_stack_is_its_members(shares: tuple[float, ...]) -> None:
         assert torch.equal(found, torch.stack([sparse.product(s[r], W[r]) for r in range(3)]))
 
 
+@pytest.mark.parametrize("models", [0, 3])
+def test_states_that_all_models_of_a_stack_share(models: int) -> None:
+    s, W = states(20, 90, 0.05).unsqueeze(0), torch.stack([normal(90, 130, seed=seed) for seed in range(3)])[:models]
+    assert torch.equal(sparse.product(s, W), s @ W)
+
+
 def test_states_with_nan_are_dense_and_stay_visible() -> None:
     s = states(20, 90, 0.05)
     s[3, 4] = torch.nan

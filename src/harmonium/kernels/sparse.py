@@ -47,7 +47,7 @@ def active(s: Tensor, width: int) -> Active | None:
 
 def product(s: Tensor, weights: Tensor) -> Tensor:
     """s @ weights for states s (..., batch, n) and weights (..., n, width)."""
-    stacked = s.dim() == weights.dim() == 3 and len(s) > 0
+    stacked = s.dim() == weights.dim() == 3 and len(s) == len(weights) > 0
     if stacked and weights[0].is_contiguous() and active(s[0], weights.shape[-1]) is not None:
         return torch.stack([product(*pair) for pair in zip(s, weights, strict=True)])  # models of a stack are alike
     if weights.dim() == 2 and weights.is_contiguous() and not (torch.is_grad_enabled() and weights.requires_grad):
