@@ -60,6 +60,7 @@ def main() -> None:
     parser.add_argument("--chains", type=int, default=200, help="persistent ones, and those annealed for log Z")
     parser.add_argument("--copies", type=int, default=2, help="states per persistent chain, for the final log Z")
     parser.add_argument("--temperatures", type=int, default=10_000, help="of the final log Z")
+    parser.add_argument("--judge", action="store_true", help="judge the model of a finished run again")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--write", type=Path, nargs="+", metavar="RUN", help="only put finished runs on the page")
@@ -71,6 +72,12 @@ def main() -> None:
         parser.error("--out RUN is needed, or --write RUN ...")
     torch.set_num_threads(options.threads)
     splits = silhouettes()
+    if options.judge:
+        result = json.loads((options.out / "result.json").read_text())
+        result |= judge(hm.load(options.out / "model.safetensors"), splits, options)
+        (options.out / "result.json").write_text(json.dumps(result, indent=2) + "\n")
+        print(json.dumps(result, indent=2))
+        return
     callbacks = [
         hm.Monitor(every=max(1, options.epochs // 20)),
         Conservative(every=max(1, options.epochs // 10), start=6 * options.epochs // 10),
