@@ -39,7 +39,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/suite.py
 
 reproduce: $(STAMP)
-	$(BIN)/python reproduce/fischer_igel.py --processes 2 --out runs/fischer-igel
+	$(BIN)/python reproduce/fischer_igel.py --processes 2
 	$(BIN)/python reproduce/mnist_16_hidden.py
 	$(BIN)/python reproduce/mnist_rbm.py --minutes 6 --out runs/mnist-fixed-6
 

@@ -116,7 +116,7 @@ PICTURED = {
     "centered": Picture(
         "Plain and centered gradient, rate 0.1",
         {
-            "CD-1": "cd-1", "CD-1, centered": "cd-1-centered", "CD-10": "cd-10", "CD-10, centered": "cd-10-centered",
+            "CD-1": "cd-1", "CD-1, centered": "cd-1-centered", "PT-10": "pt-10",
             "PT-10, centered": "pt-10-centered", "PT-10, centered, rate to 0": "pt-10-centered-falling",
         },
     ),
@@ -282,7 +282,7 @@ def reconstruction(curves: dict[str, Any]) -> Figure:
     finish(left, "What is wanted", xlabel="update", ylabel="log-likelihood (nats, 32 patterns)")
     finish(right, "What is easily measured", xlabel="update", ylabel="reconstruction error (bits per case)")
     left.axhline(bound(BARS)[0], color="0.25", linewidth=1.0, linestyle=(0, (1, 2)), label="bound \N{MINUS SIGN}108.13")
-    left.set_ylim(bottom=-220)
+    left.set_ylim(bottom=-260)
     right.set_yscale("log")
     for axes in (left, right):
         thousands(axes)
