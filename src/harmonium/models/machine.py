@@ -283,7 +283,7 @@ class Machine(nn.Module):
         clamp: Clamp | None = None,
         still: Collection[int] = (),
     ) -> State:
-        """Block Gibbs sampling: every colour in turn, ``steps`` times (Fischer & Igel 2014, section 3.3 and 4.1).
+        """Block Gibbs sampling: every colour in turn, ``steps`` times (Fischer & Igel 2014).
 
         Each step takes one step of the stream; a layer's index is the site of its draws.  ``lines`` places every row
         of the batch on a line between models, one line per layer.  Layers of colour 0 need not be set.  Layers in

@@ -17,7 +17,7 @@ _MOST_BITS = 22
 
 @dataclass(frozen=True)
 class Exact(Objective):
-    """Both phases exactly, the negative one by enumerating the smaller side (Fischer & Igel 2014, section 4)."""
+    """Both phases exactly, the negative one by enumerating the smaller side (Fischer & Igel 2014)."""
 
     def begin(self, model: Machine, stream: Stream) -> ObjectiveState:
         bits, _ = enumerable(model)

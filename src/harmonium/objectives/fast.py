@@ -23,7 +23,7 @@ _FAST = "fast."
 
 @dataclass(frozen=True)
 class FPCD(Objective):
-    """Persistent contrastive divergence with fast weights (Tieleman & Hinton 2009; Fischer & Igel 2014, section 4.4).
+    """Persistent contrastive divergence with fast weights (Tieleman & Hinton 2009; Fischer & Igel 2014).
 
     The chains take their sweeps at theta + theta_fast, theta being the regular parameters.  With g the estimate of the
     gradient at theta, all fast parameters follow it at a rate of their own and fade:

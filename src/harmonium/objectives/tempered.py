@@ -27,7 +27,7 @@ class PT(Objective):
     """Persistent chains that exchange states with those of a ladder of temperatures, from the base-rate model upwards.
 
     At the bottom units are independent and drawn afresh, so that states reach the model from anywhere: chains do not
-    get stuck as those of `PCD` do (Desjardins et al. 2010; Cho, Raiko & Ilin 2010; Fischer & Igel 2014, section 4.5).
+    get stuck as those of `PCD` do (Desjardins et al. 2010; Cho, Raiko & Ilin 2010; Fischer & Igel 2014).
 
     Args:
         rungs: temperatures t from 0 to 1.

@@ -39,7 +39,7 @@ def _split(eta, known):  # type: ignore[no-untyped-def]
 
 
 class Bernoulli(Biased):
-    """Units with states 0 and 1 and energy -b s (Smolensky 1986; Fischer & Igel 2014, section 4).
+    """Units with states 0 and 1 and energy -b s (Smolensky 1986; Fischer & Igel 2014).
 
     Args:
         shape: number of units or a shape.

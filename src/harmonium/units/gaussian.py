@@ -56,7 +56,7 @@ class Gaussian(Units):
     """Real units with energy s^2 / (2 sigma^2) - b s: s | x is normal, mean sigma^2 (b + x), variance sigma^2.
 
     The input x is the plain sum of weights times states: E = -v.W.h + ..., without a division by sigma (compare
-    Fischer & Igel 2014, section 4.3, where W is measured in units of sigma^2).  The learned parameter is the
+    Fischer & Igel 2014, where W is measured in units of sigma^2).  The learned parameter is the
     log-variance, kept within ``log_variance_bounds``; standardise the data.
 
     Args:
