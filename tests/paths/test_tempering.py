@@ -187,3 +187,42 @@ def test_auto_tempers_where_no_chains_are_left() -> None:
 def test_what_makes_no_sense_is_refused(call: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         call()
+
+
+def test_exchanges_never_decide_about_lengths_of_documents() -> None:
+    model = hm.RBM(hm.ReplicatedSoftmax(5, lengths=[4, 20]), 3)
+    with pytest.raises(ValueError, match="documents of one length"):
+        hm.sample(model, 4, steps=2, sampler=hm.Tempering(rungs=3))
+    for objective in (hm.PT(rungs=3, chains=4), hm.PTT(chains=4)):
+        with pytest.raises(ValueError, match="documents of one length"):
+            hm.fit(model, [[4, 0, 0, 0, 0], [0, 0, 0, 0, 20]] * 3, objective=objective, epochs=1)
+    one = hm.sample(hm.at_length(model, 4), 3, steps=2, sampler=hm.Tempering(rungs=3))
+    assert one.sum(-1).tolist() == [4, 4, 4]
+
+
+def test_a_ladder_for_clamped_rows_is_that_of_the_freest_row() -> None:
+    rbm = two_modes(strength=14.0)
+    mask, values = torch.zeros(400, 6, dtype=torch.bool), torch.zeros(400, 6)
+    mask[0] = True  # nothing is left to be drawn in the first row
+    found = hm.sample(rbm, 400, steps=30, clamp=(mask, values), sampler=hm.Tempering(), seed=1)
+    share = exact_share_on(rbm)
+    on = float((found[1:].mean(-1) > 0.5).double().mean())
+    assert abs(on - share) < 5 * (share * (1 - share) / 399) ** 0.5
+
+
+def test_two_rungs_cannot_show_the_error_of_integration() -> None:
+    with pytest.raises(ValueError, match="at least 3 rungs"):
+        hm.log_partition(two_modes(), "integration", sampler=hm.Tempering(rungs=2))
+
+
+@pytest.mark.parametrize("sampler", ["pt", hm.PT()])
+def test_what_is_no_ladder_is_refused(sampler: Any) -> None:
+    with pytest.raises(TypeError, match=r"such as harmonium\.Tempering"):
+        hm.sample(two_modes(), 2, sampler=sampler)
+    with pytest.raises(TypeError, match=r"such as harmonium\.Tempering"):
+        hm.log_partition(two_modes(), "tempering", sampler=sampler)
+
+
+def test_too_few_rounds_are_refused() -> None:
+    with pytest.raises(ValueError, match="sweeps of at least 4"):
+        hm.log_partition(two_modes(), "tempering", sweeps=3)

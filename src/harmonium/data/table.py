@@ -186,12 +186,16 @@ def _column(name: Any, values: Any) -> Column:
     if types.is_bool_dtype(values.dtype):
         return Column(name, values.dtype, (False, True))
     if types.is_numeric_dtype(values.dtype) and not types.is_complex_dtype(values.dtype):
-        if len(different) == 2:
-            return Column(name, values.dtype, tuple(sorted(different)))
         numbers = present.to_numpy(dtype=np.float64)
         if not bool(np.isfinite(numbers).all()):
             raise ValueError(f"column {name!r} holds infinities: mark them as missing, or remove their rows")
-        return Column(name, values.dtype, mean=float(numbers.mean()), scale=float(numbers.std()))
+        if len(different) == 2:
+            return Column(name, values.dtype, tuple(sorted(different)))
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean, scale = float(numbers.mean()), float(numbers.std())
+        if not np.isfinite(mean) or not np.isfinite(scale):
+            raise ValueError(f"column {name!r} holds numbers too large to be standardised: rescale it")
+        return Column(name, values.dtype, mean=mean, scale=scale)
     if types.is_object_dtype(values.dtype) or types.is_string_dtype(values.dtype):
         return Column(name, values.dtype, tuple(sorted(different, key=lambda label: (type(label).__name__, label))))
     raise TypeError(f"column {name!r} is {values.dtype}: turn it into numbers, text or categories first")

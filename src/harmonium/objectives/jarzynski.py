@@ -10,7 +10,7 @@ from torch import Tensor
 
 from harmonium import kernels
 from harmonium.models.machine import Machine
-from harmonium.objectives.base import Batch, Expectation, Gradient, LogZ, Objective, ObjectiveState
+from harmonium.objectives.base import Batch, Expectation, Gradient, Objective, ObjectiveState
 from harmonium.objectives.clamped import Inference, MeanField
 from harmonium.objectives.contrastive import positive, starting_chains
 from harmonium.paths.path import Path
@@ -84,14 +84,12 @@ class Jarzynski(Objective):
             "log_weight": log_weight,
             "log_density": model.log_weight(model.unpack(chains)),
             "log_partition": torch.tensor(log_partition, dtype=torch.float64, device=model.device),
-            "variance": torch.zeros((), dtype=torch.float64, device=model.device),
         }
 
     def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
         if effective_share(state["log_weight"]) < self.resample_below:
             # The mean weight goes into log Z, all chains then weigh one.
             state["log_partition"] = self.log_mean_weight(state)
-            state["variance"] = state["variance"] + _variance(state["log_weight"])
             offset = float(kernels.uniforms(stream.advance(), 1, 1, torch.float64, torch.device("cpu")))
             state["chains"] = state["chains"][_systematic(state["log_weight"], offset)]
             state["log_weight"] = torch.zeros_like(state["log_weight"])
@@ -114,16 +112,11 @@ class Jarzynski(Objective):
     def may_undo(self) -> bool:
         return False
 
-    def log_partition(self, model: Machine, state: ObjectiveState) -> LogZ | None:
-        """The estimate of `log_mean_weight` with the standard error that the spread of the weights shows."""
-        value = float(self.log_mean_weight(state))
-        stderr = math.sqrt(float(state["variance"] + _variance(state["log_weight"])))
-        return LogZ(value, stderr) if math.isfinite(value) else None
-
     def log_mean_weight(self, state: ObjectiveState) -> Tensor:
         """The estimate of log Z of the model as it is, in nats, float64: log Z_0 plus the log of the mean weight.
 
-        NaN where training went on from the chains of a trained model, whose log Z nobody knew.
+        NaN where training went on from the chains of a trained model, whose log Z nobody knew.  No likelihood is
+        tracked by it: in training it drifts low (see above) by far more than its spread shows.
         """
         log_weight = state["log_weight"]
         return state["log_partition"] + torch.logsumexp(log_weight, -1) - math.log(len(log_weight))
@@ -133,12 +126,6 @@ class Jarzynski(Objective):
         if bool((log_weight == log_weight[0]).all()):
             return state["chains"]
         return state["chains"][_systematic(log_weight, 0.5)]
-
-
-def _variance(log_weight: Tensor) -> Tensor:
-    """Of the log of the mean weight, by the delta method: that of the relative weights over their number."""
-    relative = torch.softmax(log_weight, -1) * len(log_weight)
-    return relative.var() / len(log_weight)
 
 
 def effective_share(log_weight: Tensor) -> float:

@@ -13,6 +13,7 @@ from harmonium.objectives.clamped import Inference, MeanField
 from harmonium.paths.ladder import Replicas, tempering_round
 from harmonium.paths.path import Path
 from harmonium.paths.temperatures import Temperatures, spaced
+from harmonium.paths.tempering import bottom_of
 from harmonium.random import Stream
 
 __all__ = ["PT"]
@@ -52,7 +53,7 @@ class PT(Objective):
 
     def begin(self, model: Machine, stream: Stream) -> ObjectiveState:
         t = torch.linspace(0, 1, self.rungs, dtype=torch.float64)
-        walkers = Temperatures(Path(model), t).start(self.chains, stream)
+        walkers = Temperatures(Path(model, bottom_of(model)), t).start(self.chains, stream)
         chains = model.pack(walkers.state).clone()
         if model.chains is not None:  # a trained model is trained further
             index = torch.linspace(0, model.chains.shape[-2] - 1, self.chains, device=model.device).round().long()
@@ -66,7 +67,7 @@ class PT(Objective):
         }
 
     def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
-        ladder = Temperatures(Path(model), state["t"])
+        ladder = Temperatures(Path(model, bottom_of(model)), state["t"])
         walkers = Replicas(model.unpack(state["chains"]), state["who"], int(state["rounds"]))
         for _ in range(self.k):
             lower, up, down = tempering_round(ladder, walkers, stream)

@@ -139,6 +139,6 @@ def _moved(before: Tensor, after: Tensor) -> float:
 def _spread(machine: Machine, chains: Tensor) -> float | None:
     v = machine.unpack(chains)[0]
     total = 0.0 if machine.data_variance is None else float(machine.data_variance.sum())
-    if v is None or len(v) < 2 or total == 0:
+    if v is None or len(v) < 2 or total == 0 or machine.visible.keeps_total:
         return None
     return float(v.double().var(0).sum()) / total

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from harmonium.data import Cases, as_cases
@@ -142,6 +143,11 @@ def evaluate(
     if log_partition is not None and options:
         raise ValueError(f"log_partition is given, so {', '.join(options)} would do nothing: leave one of them out")
     if log_partition is not None:
+        if top.visible.keeps_total and len(np.unique(np.asarray(cases[:].sum(-1)))) > 1:
+            raise ValueError(
+                "log_partition is of one length of documents, and data has several: leave it out, then each document "
+                "is taken by the log Z of its own length"
+            )
         z = log_partition
     elif top.visible.keeps_total:
         z = _over_lengths(top, cases, seed, options)

@@ -37,6 +37,8 @@ def by_integration(
     ladder = ladder_of(sampler, machine, base, stream.child("ladder"))
     if not isinstance(ladder, Temperatures):
         raise ValueError(f"integration needs a ladder of temperatures, which {type(sampler).__name__} has not")
+    if ladder.rungs < 3:
+        raise ValueError("integration needs at least 3 rungs: between two, the error of the rule cannot be seen")
     walkers, moves = ladder.start(replicas, stream.child("start")), stream.child("moves")
     for _ in range(math.ceil(0.2 * rounds)):
         tempering_round(ladder, walkers, moves)

@@ -23,10 +23,21 @@ import torch
 from torch import Tensor
 
 from harmonium import kernels
-from harmonium.models.machine import State
+from harmonium.models.machine import Machine, State
 from harmonium.random import Draw, Stream
+from harmonium.units import ReplicatedSoftmax
 
-__all__ = ["Ladder", "Replicas", "Traffic", "acceptance", "exchange_round", "exchanged", "pairs", "tempering_round"]
+__all__ = [
+    "Ladder",
+    "Replicas",
+    "Traffic",
+    "acceptance",
+    "exchange_round",
+    "exchanged",
+    "pairs",
+    "refuse_lengths",
+    "tempering_round",
+]
 
 
 @dataclass
@@ -76,6 +87,19 @@ class Ladder(ABC):
     @abstractmethod
     def log_partition_at_start(self) -> float:
         """log Z of the model at the bottom, in closed form."""
+
+
+def refuse_lengths(machine: Machine, what: str) -> None:
+    """Raise ValueError for a model of documents of several lengths.
+
+    A conditional model has one normaliser for each length: exchanges, and weights, would decide about lengths.
+    """
+    units = machine.visible
+    if isinstance(units, ReplicatedSoftmax) and units.several:
+        raise ValueError(
+            f"{what} takes documents of one length, and this model knows several: pass harmonium.at_length(model, "
+            "length), or use Gibbs sampling (PCD in training), which keeps the length of every document"
+        )
 
 
 def pairs(rungs: int, rounds: int) -> Tensor:

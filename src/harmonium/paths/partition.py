@@ -85,7 +85,7 @@ def log_partition(
         return LogPartition(value, value, value, math.inf, "exact", True, "all states were summed")
     stream = stream_of(seed, "log_partition")
     if method == "auto":
-        method = "tempering" if chains_from is None and machine.chains is None else "ais"
+        method = "ais" if sampler is None and (chains_from is not None or machine.chains is not None) else "tempering"
     if method == "tempering":
         return by_tempering(machine, sampler or Tempering(), base, 20 if chains is None else chains, sweeps, stream)
     if method == "integration":

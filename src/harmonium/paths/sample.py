@@ -9,7 +9,7 @@ from harmonium.models.batch import Array, as_batch, as_clamp
 from harmonium.models.dbn import DBN
 from harmonium.models.machine import Machine
 from harmonium.paths.path import independent_sample
-from harmonium.paths.tempering import ReplicaExchange
+from harmonium.paths.tempering import ReplicaExchange, as_exchange
 from harmonium.random import Stream, stream_of
 
 __all__ = ["sample"]
@@ -78,7 +78,7 @@ def sample(
     if held is not None:
         state = (held[1], *state[1:])
     if sampler is not None:
-        top = sampler.sample(machine, n, steps, stream.child("exchange"), held)[0]
+        top = as_exchange(sampler).sample(machine, n, steps, stream.child("exchange"), held)[0]
         assert top is not None
         return machine.visible.decode(top)
     out = machine.sweep(state, stream.child("sweeps"), steps, clamp=held)[0]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from harmonium.models.machine import Clamp, State
-from harmonium.paths.ladder import Ladder, Replicas, Traffic, exchanged, tempering_round
+from harmonium.paths.ladder import Ladder, Replicas, Traffic, exchanged, refuse_lengths, tempering_round
 from harmonium.paths.path import Path
 from harmonium.random import Draw, Stream
 
@@ -28,6 +28,7 @@ class Temperatures(Ladder):
     """
 
     def __init__(self, path: Path, t: Tensor, clamp: Clamp | None = None) -> None:
+        refuse_lengths(path.machine, "a ladder")
         self.path = path.run()
         # Every walker of a replica holds what the replica holds.
         self._clamp: Clamp | None = None

@@ -29,6 +29,7 @@ __all__ = [
     "Bridging",
     "ReplicaExchange",
     "Tempering",
+    "as_exchange",
     "bottom_of",
     "bridge",
     "by_tempering",
@@ -82,8 +83,10 @@ class Tempering(ReplicaExchange):
     def __post_init__(self) -> None:
         if self.rungs is None and not self.adapt:
             raise ValueError("Tempering(adapt=False) needs to be told how many rungs: pass rungs=10, say")
-        if self.rungs is not None and (isinstance(self.rungs, bool) or self.rungs < 2):
-            raise ValueError(f"Tempering(rungs=...) must be at least 2, found {self.rungs!r}")
+        if self.rungs is not None and (
+            isinstance(self.rungs, bool) or not isinstance(self.rungs, int) or self.rungs < 2
+        ):
+            raise ValueError(f"Tempering(rungs=...) must be an integer of at least 2, found {self.rungs!r}")
 
     def ladder(self, machine: Machine, stream: Stream, clamp: Clamp | None = None) -> Temperatures:
         return self.along(Path(machine, bottom_of(machine)), stream, clamp)
@@ -108,9 +111,24 @@ def bottom_of(machine: Machine) -> tuple[Natural, ...] | None:
     return None
 
 
+def as_exchange(sampler: ReplicaExchange) -> ReplicaExchange:
+    """The sampler as it is; TypeError for what is none."""
+    if not isinstance(sampler, ReplicaExchange):
+        raise TypeError(
+            f"sampler must be a ladder such as harmonium.Tempering(), found {sampler!r}"
+            + (": PT and PTT are objectives for fit" if "PT" in type(sampler).__name__ else "")
+        )
+    return sampler
+
+
 def few_of(clamp: Clamp) -> Clamp:
-    """One clamp for all replicas of the pilot: where every row has its own, that of the first row."""
-    return tuple(part if part.dim() == 1 else part[0] for part in clamp)  # type: ignore[return-value]
+    """One clamp for all replicas of the pilot: where rows have their own, that of the row with the fewest units held.
+
+    It has the highest barriers, as a rule: a ladder that serves it serves the others.
+    """
+    mask = clamp[0]
+    row = int(mask.sum(-1).argmin()) if mask.dim() == 2 else 0
+    return tuple(part if part.dim() == 1 else part[row] for part in clamp)  # type: ignore[return-value]
 
 
 class Bridging(NamedTuple):
@@ -181,6 +199,11 @@ def by_tempering(
     stream: Stream,
 ) -> LogPartition:
     """log Z by Bennett's ratio along a ladder, with a 99 % interval (see `harmonium.log_partition`)."""
+    if rounds < 4:
+        raise ValueError(
+            "method='tempering' needs sweeps of at least 4: pairs take turns, and the halves of the run are compared; "
+            f"found {rounds}"
+        )
     ladder = ladder_of(sampler, machine, base, stream.child("ladder"))
     run = bridge(ladder, replicas, rounds, stream.child("bridge"))
     around = confidence(replicas) * run.stderr
@@ -194,6 +217,7 @@ def by_tempering(
 
 def ladder_of(sampler: ReplicaExchange, machine: Machine, base: Sequence[Natural] | None, stream: Stream) -> Ladder:
     """The sampler's ladder, from a base of the caller's where there is one."""
+    as_exchange(sampler)
     if base is None:
         return sampler.ladder(machine, stream)
     if not isinstance(sampler, Tempering):

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from harmonium.models.machine import Clamp, Machine, State
 from harmonium.models.stack import with_parameters
-from harmonium.paths.ladder import Ladder, Replicas, acceptance, exchanged, tempering_round
+from harmonium.paths.ladder import Ladder, Replicas, acceptance, exchanged, refuse_lengths, tempering_round
 from harmonium.random import Draw, Stream
 from harmonium.units import Line, Natural
 
@@ -42,6 +42,7 @@ class Trajectory(Ladder):
 
     def __init__(self, machine: Machine, clamp: Clamp | None = None) -> None:
         self.machine = machine
+        refuse_lengths(machine, "a ladder")
         if any(bool(W[0].any()) for W in machine.couplings.values()):
             raise ValueError("the first model of a trajectory must have no couplings: put model_at(..., t=0) there")
         self.rungs = len(machine.visible.natural()[0])

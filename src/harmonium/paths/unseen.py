@@ -13,7 +13,7 @@ from harmonium.paths.ais import anneal
 from harmonium.paths.lag import FEWEST, LIMIT, statistics
 from harmonium.paths.path import Path
 from harmonium.random import Stream
-from harmonium.units import Natural
+from harmonium.units import Natural, ReplicatedSoftmax
 
 __all__ = ["UnseenTest", "against_annealed", "unseen_test"]
 
@@ -64,6 +64,9 @@ def unseen_test(
     find either.  Annealing finds one mode alone where it begins in one, as it may at a mean field: so a model that does
     not know the means of its data, and has no ``base`` with them, passes no test.
     """
+    if isinstance(machine.visible, ReplicatedSoftmax) and machine.visible.several:
+        why = "documents of several lengths have weights that cannot be compared: ask at_length(model, length)"
+        return UnseenTest(None, 0.0, 0.0, 1.0, why)
     path = Path(machine, base)
     t = torch.linspace(0, 1, temperatures, dtype=torch.float64)
     run = anneal(path, t, path.start(annealed, stream.child("start").advance()), stream.child("anneal"))

@@ -66,7 +66,8 @@ def finetune(
     >>> network = hm.DBN([64, 30]).to_classifier(10)
     >>> rows = hm.finetune(network, data.train, data.labels.train, epochs=2)
     """
-    for name, value in (("epochs", epochs), ("batch_size", batch_size), ("patience", patience or 1)):
+    wait = 1 if patience is None else patience
+    for name, value in (("epochs", epochs), ("batch_size", batch_size), ("patience", wait)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(f"{name} must be a positive integer, found {value!r}")
     if not all(0 <= p < 1 for p in dropout) or len(dropout) != 2:

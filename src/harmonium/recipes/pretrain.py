@@ -203,6 +203,8 @@ def _labels(labels: Array, count: int, name: str) -> np.ndarray[Any, Any]:
     array = labels.detach().cpu().numpy() if isinstance(labels, Tensor) else np.asarray(labels)
     if array.shape != (count,):
         raise ValueError(f"{name} has shape {array.shape}; expected ({count},), one label per case")
+    if array.dtype.kind == "O" and all(isinstance(label, (int, np.integer)) for label in array.tolist()):
+        array = array.astype(np.int64)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise ValueError(f"{name} holds values that are not finite: write -1 for an unknown label")
     return array.astype(np.int64) if array.dtype.kind == "f" and (array == array.astype(np.int64)).all() else array

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from harmonium.paths.exact import enumerable
 from harmonium.paths.partition import EXACT_BITS, log_partition
 from harmonium.paths.pseudo import pseudo_log_likelihood
 from harmonium.training.callbacks import Callback
+from harmonium.units import ReplicatedSoftmax
 
 if TYPE_CHECKING:
     from harmonium.data import Cases
@@ -58,7 +60,7 @@ class Monitor(Callback):
         if z is not None:
             log_jacobian = training.validation.log_jacobian
             row["log_likelihood_tracked"] = float(variational_bound(model, valid).mean()) + log_jacobian - z.value
-            row["log_likelihood_tracked_stderr"] = z.stderr
+            row["log_likelihood_tracked_stderr"] = z.stderr if math.isfinite(z.stderr) else None
         if _pseudo(model):
             row["pseudo_log_likelihood"] = float(pseudo_log_likelihood(model, valid).mean())
 
@@ -105,9 +107,9 @@ class Likelihood(Callback):
     def on_measure(self, training: Training, row: Row) -> None:
         last = row["epoch"] == training.plan.epochs
         due = row["epoch"] >= self.start and row["epoch"] % self.every == 0
-        if training.validation is None or not (due or last):
-            return
         model = training.model
+        if training.validation is None or not (due or last) or _many_lengths(model):
+            return
         z = log_partition(
             model,
             "exact" if enumerable(model)[0] <= EXACT_BITS else "ais",  # a ladder costs too much to be asked every time
@@ -129,7 +131,7 @@ class Likelihood(Callback):
         if type(self).on_measure is not Likelihood.on_measure:
             return None
         names = {"log_likelihood", "log_likelihood_lower", "log_likelihood_upper"}
-        return set() if training.validation is None else names
+        return set() if training.validation is None or _many_lengths(training.model) else names
 
     def config(self) -> dict[str, Any]:
         return {"type": "Likelihood"} | vars(self)
@@ -139,6 +141,11 @@ def _positive(monitor: Monitor | Likelihood) -> None:
     for name, value in vars(monitor).items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(f"{type(monitor).__name__}({name}=...) must be a positive integer, found {value!r}")
+
+
+def _many_lengths(model: Machine) -> bool:
+    """Whether log Z is one number for each length of documents: `harmonium.evaluate` takes them all, at the end."""
+    return isinstance(model.visible, ReplicatedSoftmax) and model.visible.several
 
 
 def _pseudo(model: Machine) -> bool:

@@ -74,6 +74,11 @@ class ReplicatedSoftmax(Biased):
 
     # Lengths -----------------------------------------------------------------------------------------------------
 
+    @property
+    def several(self) -> bool:
+        """Whether documents of several lengths are known."""
+        return bool((self.lengths != self.lengths[:1]).any())
+
     def set_lengths(self, totals: Tensor, weight: Tensor | None = None) -> None:
         """Remember evenly spaced quantiles of these lengths, (documents,), counted with ``weight`` where it is given.
 
