@@ -49,7 +49,7 @@ def main() -> None:
     long = hm.log_partition(model, "tempering", sampler=ladder, chains=40, sweeps=2000, seed=10_000)
     print("reference", long, f"{time.perf_counter() - begun:.0f} s", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        W, b, c = (array.numpy() for array in model.to_arrays())
+        W, b, c = model.to_arrays()
         np.savez(Path(folder) / "model.npz", W=W, b=b, c=c, chains=model.chains.numpy())
         spec = {"task": "log_z", "folder": folder, "threads": options.threads, "seeds": options.seeds,
                 "ais_chains": 100, "temperatures": 1000}  # fmt: skip
