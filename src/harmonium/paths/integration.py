@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
 import torch
+from scipy.integrate import trapezoid
 from scipy.interpolate import PchipInterpolator
 
 from harmonium.models.machine import Machine
@@ -49,7 +49,7 @@ def by_integration(
         traffic.count(walkers, *tempering_round(ladder, walkers, moves))
     t, mean = ladder.t.cpu().numpy(), (slopes / rounds).numpy()
     cubic = PchipInterpolator(t, mean, axis=0).integrate(0.0, 1.0)
-    rule = abs(float((cubic - np.trapezoid(mean, t, axis=0)).mean()))
+    rule = abs(float((cubic - trapezoid(mean, t, axis=0)).mean()))
     value = ladder.log_partition_at_start() + float(cubic.mean())
     around = rule + confidence(replicas) * float(cubic.std(ddof=1)) / math.sqrt(replicas) if replicas > 1 else math.inf
     doubts = doubts_about(machine, base, traffic, replicas)

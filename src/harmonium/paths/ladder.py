@@ -89,7 +89,7 @@ class Ladder(ABC):
         """log Z of the model at the bottom, in closed form."""
 
 
-def refuse_lengths(machine: Machine, what: str) -> None:
+def refuse_lengths(machine: Machine) -> None:
     """Raise ValueError for a model of documents of several lengths.
 
     A conditional model has one normaliser for each length: exchanges, and weights, would decide about lengths.
@@ -97,7 +97,7 @@ def refuse_lengths(machine: Machine, what: str) -> None:
     units = machine.visible
     if isinstance(units, ReplicatedSoftmax) and units.several:
         raise ValueError(
-            f"{what} takes documents of one length, and this model knows several: pass harmonium.at_length(model, "
+            "a ladder takes documents of one length, and this model knows several: pass harmonium.at_length(model, "
             "length), or use Gibbs sampling (PCD in training), which keeps the length of every document"
         )
 

@@ -28,7 +28,7 @@ class Temperatures(Ladder):
     """
 
     def __init__(self, path: Path, t: Tensor, clamp: Clamp | None = None) -> None:
-        refuse_lengths(path.machine, "a ladder")
+        refuse_lengths(path.machine)
         self.path = path.run()
         # Every walker of a replica holds what the replica holds.
         self._clamp: Clamp | None = None
@@ -157,9 +157,8 @@ def adapted(
         acceptance = traffic.acceptance
         barrier = float((1 - acceptance).sum())
         t = spaced(ladder.t.cpu(), acceptance, rungs or max(3, round(barrier / rejected) + 1))
-        if len(t) != ladder.rungs:
-            ladder = Temperatures(path, t, clamp)
+        before, ladder = ladder.rungs, Temperatures(path, t, clamp)
+        if ladder.rungs != before:
             walkers = ladder.start(replicas, moves.child("start"))
-        ladder = Temperatures(path, t, clamp)
     assert all(low < high for low, high in pairwise(t.tolist()))
     return t

@@ -139,14 +139,12 @@ class Bridging(NamedTuple):
         stderr: its standard error, from the replicas, which are independent.
         halves: how far the halves of the run lie apart, in standard errors.
         traffic: acceptances and round trips.
-        top: states at the top after the run, kept layers each (replicas, units).
     """
 
     value: float
     stderr: float
     halves: float
     traffic: Traffic
-    top: State
 
 
 @torch.no_grad()
@@ -180,9 +178,7 @@ def bridge(ladder: Ladder, replicas: int, rounds: int, stream: Stream, burn_in: 
     ]
     apart = stderr_of(parts[0][1] - parts[1][1])
     halves = abs(parts[0][0] - parts[1][0]) / apart if apart else 0.0
-    return Bridging(
-        ladder.log_partition_at_start() + value, stderr_of(influence), halves, traffic, ladder.on(walkers, -1)
-    )
+    return Bridging(ladder.log_partition_at_start() + value, stderr_of(influence), halves, traffic)
 
 
 def confidence(replicas: int, level: float = 0.99) -> float:

@@ -42,7 +42,7 @@ class Trajectory(Ladder):
 
     def __init__(self, machine: Machine, clamp: Clamp | None = None) -> None:
         self.machine = machine
-        refuse_lengths(machine, "a ladder")
+        refuse_lengths(machine)
         if any(bool(W[0].any()) for W in machine.couplings.values()):
             raise ValueError("the first model of a trajectory must have no couplings: put model_at(..., t=0) there")
         self.rungs = len(machine.visible.natural()[0])
