@@ -74,7 +74,14 @@ def main() -> None:
         if key not in results:
             begun = time.perf_counter()
             network = tuned(start, split["train"], rate, n)
-            results[key] = judged(network, split[judge]) | {"seconds": round(time.perf_counter() - begun, 1)}
+            results[key] = judged(network, split[judge]) | {
+                "seconds": round(time.perf_counter() - begun, 1),
+                "epochs": n,
+                "pretrain_epochs": 0 if "random" in key else options.pretrain_epochs,
+                "joint_epochs": options.joint_epochs if key.startswith("dbm") else 0,
+            }
+            if store.exists():  # another process may train another start into the same folder
+                results.update(json.loads(store.read_text()) | {key: results[key]})
             store.write_text(json.dumps(results, indent=1) + "\n")
             print(key, results[key], flush=True)
 
