@@ -185,7 +185,8 @@ def long_run(model: hm.RBM) -> Contest:
             h @ W.T
 
     flips = " and ".join(
-        f"{count:.0f} of {units.size}" for count, units in zip(flip_shares(model, state), model._units(), strict=True)
+        f"{count:.0f} of {units.size}"
+        for count, units in zip(flip_shares(model, state), model.unit_layers(), strict=True)
     )
     return Contest(
         f"trained RBM, {LONG} sweeps at fixed weights ({flips} units flip)",

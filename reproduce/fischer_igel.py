@@ -353,7 +353,7 @@ def summary(data: str, curves: dict[str, Any]) -> str:
     return table(header, rows)
 
 
-def described(objective: hm.Objective) -> str:
+def described(objective: hm.TwoPhase) -> str:
     if isinstance(objective, hm.CD):
         return f"CD-{objective.k}"
     if isinstance(objective, hm.PT):

@@ -89,7 +89,7 @@ def section(binarisation: str, options: argparse.Namespace) -> str:
     return f"mnist-{binarisation}-{options.minutes:g}" + ("-pt" if options.rungs else "")
 
 
-def seconds_per_update(train: hm.data.Cases, objective: hm.Objective) -> float:
+def seconds_per_update(train: hm.data.Cases, objective: hm.TwoPhase) -> float:
     """Measured on a throw-away model: the plan must be fixed before training, or it could not be resumed exactly."""
     rows = hm.data.as_cases(train[: 400 * BATCH])
     times: list[float] = []

@@ -48,7 +48,10 @@ def test_every_finite_unit_type_with_lateral_couplings(make: Callable[[], hm.Bol
 def by_hand(machine: hm.BoltzmannMachine) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """(states, W, b) over visible and hidden units together."""
     sizes = [machine.units(layer).size for layer in range(len(machine.names))]
-    W, b = torch.zeros(sum(sizes), sum(sizes)).double(), torch.cat([u.natural()[0] for u in machine._units()]).double()
+    W, b = (
+        torch.zeros(sum(sizes), sum(sizes)).double(),
+        torch.cat([u.natural()[0] for u in machine.unit_layers()]).double(),
+    )
     first = np.cumsum([0, *sizes])
     for name, (i, j) in machine.edges.items():
         rows, columns = slice(first[i], first[i + 1]), slice(first[j], first[j + 1])
@@ -172,7 +175,7 @@ def test_persistent_chains_learn_machines_with_lateral_couplings(name: str) -> N
     noise = (torch.rand(10, 4, generator=torch.Generator().manual_seed(0)) < 0.5).float()
     data = torch.cat((rows.repeat(30, 1), noise))
 
-    def reached(objective: hm.Objective) -> float:
+    def reached(objective: hm.TwoPhase) -> float:
         machine = MACHINES[name]()
         hm.fit(
             machine, data, objective=objective, epochs=400, batch_size=100, learning_rate=hm.Linear(0.2), seed=1

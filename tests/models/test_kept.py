@@ -44,7 +44,7 @@ def cold(machine: hm.RBM | hm.DBM | hm.BoltzmannMachine, spread: float = 0.3) ->
     """A machine whose chains flip few units: biases of 3 to either side."""
     scatter(machine, hm.Stream(1), spread / 3)
     with torch.no_grad():
-        for units in machine._units():
+        for units in machine.unit_layers():
             for eta in units.natural():
                 eta.add_(3 * torch.sign(eta))
     return machine

@@ -25,7 +25,7 @@ def scattered(sizes: list[int], seed: int = 0) -> tuple[hm.DBM, list[hm.RBM]]:
 
 def hidden_log_weight(machine: hm.Machine, layer: int, states: torch.Tensor) -> torch.Tensor:
     """log sum over all other layers of exp(-E), for every state of one layer, up to a constant: normalised."""
-    others = [units for k, units in enumerate(machine._units()) if k != layer]
+    others = [units for k, units in enumerate(machine.unit_layers()) if k != layer]
     grids = [units.states(torch.arange(units.count)) for units in others]
     index = torch.cartesian_prod(*(torch.arange(len(grid)) for grid in grids)).reshape(-1, len(grids))
     parts = [grid[index[:, j]] for j, grid in enumerate(grids)]

@@ -41,7 +41,7 @@ class Recorder(hm.CD):
         return phases
 
 
-class Still(hm.Objective):
+class Still(hm.TwoPhase):
     """A likelihood that is flat: every gradient is zero, and penalties are alone."""
 
     def phases(self, model: hm.Machine, batch: Batch, state: Tensors, stream: hm.Stream) -> Gradient:

@@ -290,7 +290,7 @@ def test_both_precisions_learn_the_same() -> None:
 
 
 @pytest.mark.parametrize("objective", [hm.CD(k=2), hm.PCD(chains=8), hm.Exact()], ids=["CD", "PCD", "Exact"])
-def test_the_same_seed_gives_the_same_bits(objective: hm.Objective) -> None:
+def test_the_same_seed_gives_the_same_bits(objective: hm.TwoPhase) -> None:
     first = trained(patterns(), objective=objective)
     assert same(first, trained(patterns(), objective=objective))
     assert not same(first, trained(patterns(), objective=objective, seed=4))

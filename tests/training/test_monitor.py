@@ -15,7 +15,7 @@ from .helpers import one_thread as one_thread
 
 
 @pytest.mark.parametrize("objective", [hm.CD(), hm.PCD(chains=25)], ids=["CD", "PCD"])
-def test_monitors_change_no_parameter(objective: hm.Objective) -> None:
+def test_monitors_change_no_parameter(objective: hm.TwoPhase) -> None:
     """24 x 21 units are more than log Z enumerates, so that annealed chains draw numbers too."""
     data, valid = patterns(width=24), patterns(width=24, seed=1)
     bare = trained(data, hidden=21, objective=objective)

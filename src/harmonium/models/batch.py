@@ -10,6 +10,8 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from harmonium.models.machine import Machine
+    from harmonium.models.model import Model
+    from harmonium.units import Units
 
 __all__ = ["Array", "as_batch", "as_clamp", "as_matrix", "as_packed", "as_weights"]
 
@@ -36,7 +38,7 @@ def as_matrix(data: Array, name: str, dtype: torch.dtype, device: torch.device |
     )
 
 
-def as_batch(data: Array, model: Machine, name: str, layer: int = 0, domain: bool = False) -> Tensor:
+def as_batch(data: Array, model: Model, name: str, layer: int = 0, domain: bool = False) -> Tensor:
     """States of one layer of a model, inside, as (batch, size) in the model's precision and on its device.
 
     ``data`` may be states outside, such as codes of categorical variables (batch, columns), or inside already.
@@ -46,7 +48,7 @@ def as_batch(data: Array, model: Machine, name: str, layer: int = 0, domain: boo
             codes out of range always.
     """
     x = as_matrix(data, name, model.dtype, model.device)
-    units = model.units(layer)
+    units: Units = model.visible if layer == 0 else model.units(layer)  # type: ignore[operator]
     widths = (units.columns, units.size)
     expected = f"(batch, {units.columns})" + (
         "" if units.columns == units.size else f", or (batch, {units.size}) inside"
@@ -86,7 +88,7 @@ def as_packed(chains: Array, model: Machine, name: str) -> Tensor:
     return torch.cat([as_batch(parts[layer], model, name, layer, domain=True) for layer in model.kept], -1)
 
 
-def as_clamp(clamp: tuple[Array, Array], v: Tensor, model: Machine) -> tuple[Tensor, Tensor]:
+def as_clamp(clamp: tuple[Array, Array], v: Tensor, model: Model) -> tuple[Tensor, Tensor]:
     """(mask, values) over units, each (size,) or (batch, size), as a bool and a float tensor.
 
     ``clamp`` is a mask and values over the visible variables, (columns,) or (batch, columns), or both inside.

@@ -63,7 +63,7 @@ class DBM(Machine):
     @property
     def hidden(self) -> list[Units]:
         """The hidden layers from the bottom up."""
-        return list(self._units())[1:]
+        return list(self.unit_layers())[1:]
 
     def to_classifier(
         self, n_classes: int, seed: int | Stream = 0, *, unroll: bool = False, iterations: int = 10
@@ -112,7 +112,7 @@ class DBM(Machine):
 
     def config(self) -> dict[str, Any]:
         dtype = str(self.dtype).removeprefix("torch.")
-        return {"type": "DBM", "layers": [units.config() for units in self._units()], "dtype": dtype}
+        return {"type": "DBM", "layers": [units.config() for units in self.unit_layers()], "dtype": dtype}
 
     def __repr__(self) -> str:
-        return f"DBM([{', '.join(map(repr, self._units()))}])"
+        return f"DBM([{', '.join(map(repr, self.unit_layers()))}])"

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from harmonium.models.batch import Array, as_batch
-from harmonium.models.machine import Machine
+from harmonium.models.model import Model
 from harmonium.models.network import linear, need_bernoulli, to_classes
 from harmonium.models.rbm import RBM
 from harmonium.random import Stream, as_stream
@@ -31,7 +31,7 @@ __all__ = ["DBN"]
 ROWS = 4096  # of a batch of importance samples: their states are dropped before the next
 
 
-class DBN(nn.Module):
+class DBN(Model):
     """A deep belief network.
 
     Args:
@@ -91,7 +91,7 @@ class DBN(nn.Module):
         if not rbms:
             raise ValueError("rbms is empty: give one machine or more")
         dbn = cls.__new__(cls)
-        nn.Module.__init__(dbn)
+        Model.__init__(dbn)
         dbn.rbms = nn.ModuleList(rbms)
         dbn.recognition = None if recognition is None else nn.ModuleList(recognition)
         _check_stack(dbn.machines)
@@ -124,27 +124,22 @@ class DBN(nn.Module):
         """The visible layer."""
         return self.machines[0].visible
 
-    @property
-    def dtype(self) -> torch.dtype:
-        """Precision of the parameters."""
-        return self.top.dtype
+    def initialise(self, stream: Stream) -> None:
+        for k, rbm in enumerate(self.machines):
+            rbm.initialise(stream.child("layer", k))
 
     @property
-    def device(self) -> torch.device:
-        """Where the parameters live."""
-        return self.top.device
+    def undirected(self) -> RBM:
+        return self.top
+
+    @property
+    def sampled(self) -> bool:
+        return True
 
     def untie(self) -> None:
         """Give the recognition model parameters of its own, equal to the generative ones at first."""
         if self.recognition is None:
             self.recognition = nn.ModuleList(copy.deepcopy(rbm) for rbm in self.machines[:-1])
-
-    def parts(self) -> dict[str, Machine]:
-        """Every machine it holds under the prefix of its names in `state_dict`."""
-        named: dict[str, Machine] = {f"rbms.{k}": rbm for k, rbm in enumerate(self.machines)}
-        if self.recognition is not None:
-            named |= {f"recognition.{k}": rbm for k, rbm in enumerate(self.encoders[:-1])}
-        return named
 
     def config(self) -> dict[str, Any]:
         """JSON-able description (see `harmonium.models.store`)."""

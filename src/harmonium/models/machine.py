@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from harmonium import kernels
 from harmonium.models.colouring import colour_classes
 from harmonium.models.kept import KeptInput, KeptLateral, Receive, Senders
+from harmonium.models.model import Model
 from harmonium.random import Draw, Stream
 from harmonium.units import Line, Natural, Units
 from harmonium.units.base import Turns
@@ -43,10 +44,6 @@ Clamp = tuple[Tensor, Tensor]
 """(mask, values) over the visible units: where the mask is true the value is held."""
 
 
-BUFFERS = ("data_mean", "data_variance", "data_cases", "chains")
-"""What training leaves in a model besides parameters; None before."""
-
-
 class Phase(NamedTuple):
     """What a batch contributes to a gradient: (expected) states and sufficient statistics of every layer."""
 
@@ -54,7 +51,7 @@ class Phase(NamedTuple):
     statistics: tuple[Natural, ...]
 
 
-class Machine(nn.Module):
+class Machine(Model):
     """Layers, couplings and colour classes.
 
     Args:
@@ -64,11 +61,6 @@ class Machine(nn.Module):
             may be empty.
         masks: for couplings that are not full, which entries of W exist, by coupling name.
     """
-
-    data_mean: Tensor | None
-    data_variance: Tensor | None
-    data_cases: Tensor | None
-    chains: Tensor | None
 
     def __init__(
         self,
@@ -109,8 +101,6 @@ class Machine(nn.Module):
         self.lateral = {a: name for name, (a, b) in self.edges.items() if a == b}
         self.hidden_couplings = [name for name, (a, b) in self.edges.items() if a and b]
         self.kept_couplings = [name for name, ends in self.edges.items() if not set(ends) & set(self.summed)]
-        for buffer in BUFFERS:
-            self.register_buffer(buffer, None)
         masks = dict(masks or {})
         for layer, name in self.lateral.items():
             masks[name] = _off_diagonal(self.units(layer)) & masks.get(name, torch.tensor(True))
@@ -122,13 +112,6 @@ class Machine(nn.Module):
         }
 
         self._turns = {layer: (Turns.of(turns), Turns.of(turns[::-1])) for layer, turns in self.classes.items()}
-
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
-        # A fresh model has no room for what training left in another: make some, so that load_state_dict works.
-        for name in BUFFERS:
-            if getattr(self, name) is None and prefix + name in state_dict:
-                setattr(self, name, torch.empty_like(state_dict[prefix + name]))
-        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def mask(self, coupling: str) -> Tensor:
         """Which entries of a coupling exist, bool, the shape of W."""
@@ -145,19 +128,6 @@ class Machine(nn.Module):
         return self._units_of[layer]
 
     @property
-    def fresh(self) -> bool:
-        """Whether the parameters are still those of the constructor, so that training may initialise them."""
-        return self._untouched == self._versions()
-
-    def mark_fresh(self) -> None:
-        """Call the present parameters those of the constructor."""
-        self._untouched = self._versions()
-
-    def _versions(self) -> list[tuple[int, int]]:
-        # torch counts every change in place; a replaced parameter is another object.
-        return [(id(parameter), parameter._version) for parameter in self.parameters()]
-
-    @property
     def visible(self) -> Units:
         """The visible layer."""
         return self.units(0)
@@ -169,16 +139,6 @@ class Machine(nn.Module):
         other._units_of = (units, *self._units_of[1:])
         other.layers = nn.ModuleList(other._units_of)
         return other
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Precision of the parameters."""
-        return self.visible.natural()[0].dtype
-
-    @property
-    def device(self) -> torch.device:
-        """Where the parameters live."""
-        return self.visible.natural()[0].device
 
     def parameters_by_name(self) -> dict[str, nn.Parameter]:
         """All parameters under the names that gradients use: "weights", "visible_bias", ..."""
@@ -290,7 +250,7 @@ class Machine(nn.Module):
         ``still`` are left as they are.
         """
         order = [layer for colour in self.colours for layer in colour if layer not in still]
-        lines = lines or [units.line() for units in self._units()]
+        lines = lines or [units.line() for units in self.unit_layers()]
         # Looked up once: a small machine's sweep would otherwise be look-ups more than products.
         lasting = steps >= 4
         plan: list[tuple[int, Receive, Line]] = []
@@ -541,7 +501,7 @@ class Machine(nn.Module):
     @torch.no_grad()
     def _mean_field_base(self, iterations: int = 100) -> Natural:
         means: list[Tensor | None] = [
-            units.mean(torch.zeros_like(units.natural()[0]).unsqueeze(-2)) for units in self._units()
+            units.mean(torch.zeros_like(units.natural()[0]).unsqueeze(-2)) for units in self.unit_layers()
         ]
         for _ in range(iterations):
             for colour in self.colours:
@@ -554,17 +514,16 @@ class Machine(nn.Module):
         variance = self.visible.variance(self.inputs(0, tuple(means)))
         return self.visible.base_rate(mean.squeeze(-2).double(), variance.squeeze(-2).double(), 1e4)
 
-    def advice(self, mean: Tensor, variance: Tensor) -> str | None:
-        """What to do first about training data with these moments (size,), where they promise ill; None where not."""
-        return self.visible.advice(mean, variance)
-
-    def _units(self) -> Iterator[Units]:
+    def unit_layers(self) -> Iterator[Units]:
         return iter(self._units_of)
+
+    def weights_to_decay(self) -> Iterator[nn.Parameter]:
+        return (self.couplings[name] for name in self.edges)
 
     @torch.no_grad()
     def constrain(self) -> None:
         """Bring all parameters back into their bounds after an update."""
-        for units in self._units():
+        for units in self.unit_layers():
             units.constrain()
         for name in self.masked:
             self.mask_(name, self.couplings[name])
@@ -580,13 +539,33 @@ class Machine(nn.Module):
             rows, columns = W.shape
             u = kernels.uniforms(stream.child(name).advance(), rows, columns, torch.float64, torch.device("cpu"))
             W.copy_(0.01 * torch.special.ndtri(u))
-        for units in self._units():
+        for units in self.unit_layers():
             units.set_natural(units.rest())
         self.constrain()
 
-    def config(self) -> dict[str, Any]:
-        """JSON-able arguments that build this machine again (see `harmonium.models.store`)."""
-        raise NotImplementedError
+    def begin(self, stream: Stream) -> None:
+        """Draw initial parameters; visible units begin with the moments of the data, and no chains are kept."""
+        self.chains = None
+        self.initialise(stream)
+        self.visible.set_natural(self.base_rate()[0])
+
+    # The likelihood ----------------------------------------------------------------------------------------------
+
+    @property
+    def undirected(self) -> Machine:
+        return self
+
+    @property
+    def sampled(self) -> bool:
+        return bool(self.hidden_couplings)
+
+    def log_weights(self, v: Tensor, stream: Stream, samples: int = 1) -> Tensor:
+        """log p*(v), or log of p*(v, h) / q(h | v) with q the mean field where hidden layers are coupled."""
+        if not self.hidden_couplings:
+            return self.log_weight(self.clamped(v)).unsqueeze(0)
+        from harmonium.models.meanfield import importance_weights, mean_field
+
+        return importance_weights(self, v, mean_field(self, v, iterations=100, tolerance=1e-5), stream, samples)
 
 
 def as_machine(model: Any, function: str) -> Machine:

@@ -76,7 +76,7 @@ class RBM(Machine):
 
     def to_arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Copies of (weights, visible_bias, hidden_bias) as NumPy arrays; `from_arrays` takes them back."""
-        if not all(isinstance(units, Bernoulli) for units in self._units()):
+        if not all(isinstance(units, Bernoulli) for units in self.unit_layers()):
             raise ValueError("to_arrays is for Bernoulli units only: use harmonium.save, or state_dict()")
         W, b, c = (p.detach().cpu().numpy().copy() for p in (self.weights, self.visible_bias, self.hidden_bias))
         return W, b, c
@@ -162,12 +162,14 @@ class RBM(Machine):
         t = torch.as_tensor(beta, dtype=self.dtype, device=self.device)
         if not bool(torch.isfinite(t).all()) or bool((t < 0).any()):
             raise ValueError(f"beta must be finite and not negative, found {beta!r}")
-        flat = [units for units in self._units() if not units.normalisable(tuple(0 * eta for eta in units.natural()))]
+        flat = [
+            units for units in self.unit_layers() if not units.normalisable(tuple(0 * eta for eta in units.natural()))
+        ]
         if flat and bool((t == 0).any()):
             raise ValueError(f"beta must be positive with {flat[0]!r}: at 0 such units have no distribution")
         lines = None
         if not bool((t == 1).all()):
-            lines = [units.line(t.expand(v.shape[:-1])) for units in self._units()]
+            lines = [units.line(t.expand(v.shape[:-1])) for units in self.unit_layers()]
         held = None if clamp is None else as_clamp(clamp, v, self)
         out = self.sweep((v, None), as_cursor(stream), steps, lines, held)[0]
         assert out is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,19 @@ from harmonium.models.boltzmann import BoltzmannMachine
 from harmonium.models.classification import ClassificationRBM
 from harmonium.models.dbm import DBM
 from harmonium.models.dbn import DBN
-from harmonium.models.machine import BUFFERS, Machine
+from harmonium.models.model import BUFFERS, Model
 from harmonium.models.rbm import RBM
 from harmonium.units import build as build_units
 
 __all__ = ["build", "keep", "kept", "load", "load_trajectory", "save"]
 
+# Imported when first built: each with a class method `from_config` that takes what `config` gave.
+_DIRECTED: dict[str, str] = {}
+
 _TRAJECTORY = "trajectory"  # the folder of a run that holds models which the machine has been
 
 
-def save(model: Machine | DBN, path: str | Path) -> None:
+def save(model: Model, path: str | Path) -> None:
     """Write a model to one safetensors file: parameters, base rate, persistent chains and description.
 
     Raises:
@@ -54,7 +58,7 @@ def load(path: str | Path) -> Any:
     return model
 
 
-def keep(model: Machine, run: Path, update: int) -> None:
+def keep(model: Model, run: Path, update: int) -> None:
     """Write what a model is at this update among the kept ones of a run."""
     (run / _TRAJECTORY).mkdir(exist_ok=True)
     save(model, run / _TRAJECTORY / f"{update:012d}.safetensors")
@@ -100,27 +104,28 @@ def build(config: dict[str, Any]) -> Any:
                 [build(rbm) for rbm in config["rbms"]],
                 None if recognition is None else [build(rbm) for rbm in recognition],
             )
+        case other if other in _DIRECTED:
+            kind = getattr(importlib.import_module(f"harmonium.models.{_DIRECTED[other]}"), other)
+            return kind.from_config(config)
         case other:
             raise DamagedFileError(f"unknown model type {other!r}: written by a newer harmonium?")
 
 
-def restore(model: Machine | DBN, tensors: dict[str, Tensor], source: str) -> None:
+def restore(model: Model, tensors: dict[str, Tensor], source: str) -> None:
     """Put stored tensors into a model in place.
 
     Raises:
         DamagedFileError: where names or shapes are those of another model.
     """
-    if isinstance(model, DBN):
-        for name, part in model.parts().items():
-            own = {key.removeprefix(f"{name}."): t for key, t in tensors.items() if key.startswith(f"{name}.")}
-            restore(part, own, source)
-        return
-    known = {name for name, _ in model.named_parameters()}
-    missing = known - tensors.keys()
-    layers = [name for name, _ in model.layers.named_buffers(prefix="layers")]
-    optional = {*BUFFERS, *layers}
-    if missing or tensors.keys() - known - optional:
-        odd = sorted(missing or tensors.keys() - known - optional)
+    left = {
+        f"{name}.{buffer}".removeprefix(".")
+        for name, module in model.named_modules()
+        if isinstance(module, Model)
+        for buffer in BUFFERS
+    }
+    known = model.state_dict().keys() - left
+    odd = sorted(known - tensors.keys()) or sorted(tensors.keys() - known - left)
+    if odd:
         raise DamagedFileError(
             f"{source} belongs to another model ({odd[0]} does not fit): build the model it was trained with"
         )
@@ -141,9 +146,7 @@ def restore(model: Machine | DBN, tensors: dict[str, Tensor], source: str) -> No
                 module[leaf] = nn.Parameter(stored)
             else:
                 setattr(module, leaf, nn.Parameter(stored))
-    for name in layers:
+    for name in left | {name for name, _ in model.named_buffers() if name in known}:
         owner, _, leaf = name.rpartition(".")
-        setattr(model.get_submodule(owner), leaf, tensors[name].to(model.device).clone())
-    for name in BUFFERS:
         buffer = tensors.get(name)
-        setattr(model, name, None if buffer is None else buffer.to(model.device).clone())
+        setattr(model.get_submodule(owner), leaf, None if buffer is None else buffer.to(model.device).clone())

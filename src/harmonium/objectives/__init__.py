@@ -1,12 +1,13 @@
 """What training descends: each objective is exchanged for another by one word."""
 
-from harmonium.objectives.base import Batch, Gradient, Objective, ObjectiveState
+from harmonium.objectives.base import Batch, Gradient, Objective, ObjectiveState, TwoPhase
 from harmonium.objectives.clamped import ClampedGibbs, MeanField
 from harmonium.objectives.contrastive import CD, PCD
 from harmonium.objectives.discriminative import Discriminative, Hybrid
 from harmonium.objectives.exact import Exact
 from harmonium.objectives.fast import FPCD
 from harmonium.objectives.jarzynski import Jarzynski
+from harmonium.objectives.likelihood import MaximumLikelihood
 from harmonium.objectives.pseudo import PseudoLikelihood
 from harmonium.objectives.tap import TAP
 from harmonium.objectives.tempered import PT
@@ -26,8 +27,10 @@ __all__ = [
     "Gradient",
     "Hybrid",
     "Jarzynski",
+    "MaximumLikelihood",
     "MeanField",
     "Objective",
     "ObjectiveState",
     "PseudoLikelihood",
+    "TwoPhase",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from harmonium.models.batch import Array, as_batch, as_weights
 from harmonium.models.machine import Machine, Moments, Phase, as_machine
 from harmonium.random import Stream, stream_of
 
-__all__ = ["Batch", "Expectation", "Gradient", "LogZ", "Objective", "ObjectiveState", "gradient"]
+__all__ = ["Batch", "Expectation", "Gradient", "LogZ", "Objective", "ObjectiveState", "TwoPhase", "gradient"]
 
 ObjectiveState = dict[str, Tensor]
 """What an objective carries from update to update, as flat tensors, so that it can be checkpointed."""
@@ -110,22 +110,18 @@ def _layer_moments(phase: Moments | Expectation) -> Moments:
 class Objective(Described, ABC):
     """One way to estimate the gradient.  Stateless: what changes lives in the `ObjectiveState` that `begin` returns."""
 
-    def begin(self, model: Machine, stream: Stream) -> ObjectiveState:
+    def check(self, model: Any) -> None:
+        """Raise TypeError or ValueError for a model that this objective cannot train."""
+
+    def begin(self, model: Any, stream: Stream) -> ObjectiveState:
         """The state before the first update."""
         return {}
 
     @abstractmethod
-    def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
-        """Estimate both phases on a batch, moving the state on."""
+    def gradient(self, model: Any, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient | None:
+        """Fill ``.grad`` of every parameter with minus the gradient; return both phases where there are two."""
 
-    @torch.no_grad()
-    def gradient(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
-        """Fill ``.grad`` of every parameter with minus the gradient of the log-likelihood; return both phases."""
-        phases = self.phases(model, batch, state, stream)
-        phases.fill(model)
-        return phases
-
-    def settle(self, model: Machine, state: ObjectiveState) -> bool:
+    def settle(self, model: Any, state: ObjectiveState) -> bool:
         """After the update: False asks the trainer to undo it."""
         return True
 
@@ -145,7 +141,7 @@ class Objective(Described, ABC):
         """What the scheduled learning rate is multiplied by."""
         return 1.0
 
-    def log_partition(self, model: Machine, state: ObjectiveState) -> LogZ | None:
+    def log_partition(self, model: Any, state: ObjectiveState) -> LogZ | None:
         """log Z of the model as it is, where training estimates it by the way."""
         return None
 
@@ -154,11 +150,28 @@ class Objective(Described, ABC):
         return state.get("chains")
 
 
+class TwoPhase(Objective):
+    """An objective of machines: the gradient is what the data say less what the model says."""
+
+    def check(self, model: Any) -> None:
+        as_machine(model, f"the objective {type(self).__name__}")
+
+    @abstractmethod
+    def phases(self, model: Any, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
+        """Estimate both phases on a batch, moving the state on."""
+
+    @torch.no_grad()
+    def gradient(self, model: Any, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
+        phases = self.phases(model, batch, state, stream)
+        phases.fill(model)
+        return phases
+
+
 def gradient(
     model: Machine,
     v: Array,
     *,
-    objective: Objective | None = None,
+    objective: TwoPhase | None = None,
     sample_weight: Array | None = None,
     seed: int | Stream = 0,
 ) -> Gradient:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from harmonium.models.machine import Machine
-from harmonium.objectives.base import Batch, Expectation, Gradient, Objective, ObjectiveState
+from harmonium.objectives.base import Batch, Expectation, Gradient, ObjectiveState, TwoPhase
 from harmonium.objectives.clamped import Inference, MeanField
 from harmonium.paths.path import independent_sample
 from harmonium.random import Stream
@@ -19,7 +19,7 @@ _MEAN_FIELD = MeanField()
 
 
 @dataclass(frozen=True)
-class CD(Objective):
+class CD(TwoPhase):
     """Contrastive divergence: k sweeps starting at the data (Hinton 2002; Fischer & Igel 2014, algorithm 1).
 
     Biased: the chain has not forgotten the data.  The likelihood can fall while reconstructions improve.
@@ -44,7 +44,7 @@ class CD(Objective):
 
 
 @dataclass(frozen=True)
-class PCD(Objective):
+class PCD(TwoPhase):
     """Persistent contrastive divergence: chains that go on from update to update (Younes 1989; Tieleman 2008).
 
     Args:

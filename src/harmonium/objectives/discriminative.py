@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from harmonium.models.machine import Machine
-from harmonium.objectives.base import Batch, Expectation, Gradient, Objective, ObjectiveState
+from harmonium.objectives.base import Batch, Expectation, Gradient, ObjectiveState, TwoPhase
 from harmonium.objectives.contrastive import PCD
 from harmonium.paths.conditional import refuse_kept_hidden, variable_log_probs
 from harmonium.random import Stream
@@ -17,7 +17,7 @@ __all__ = ["Discriminative", "Hybrid"]
 
 
 @dataclass(frozen=True)
-class Discriminative(Objective):
+class Discriminative(TwoPhase):
     """Maximises log p(v_y | all other v) of one visible variable, such as a label (Larochelle & Bengio 2008, sec. 3.2).
 
     The gradient is exact: expectations with the true label, less expectations with every label weighed by its
@@ -51,7 +51,7 @@ class Discriminative(Objective):
 
 
 @dataclass(frozen=True)
-class Hybrid(Objective):
+class Hybrid(TwoPhase):
     """(1 - share) of `Discriminative` and ``share`` of a generative objective (Larochelle & Bengio 2008, section 3.3).
 
     Their alpha is share / (1 - share): the generative part regularises the discriminative one.
@@ -63,13 +63,13 @@ class Hybrid(Objective):
     """
 
     share: float = 0.01
-    generative: Objective = PCD(k=1, chains=100)  # noqa: RUF009 - frozen
+    generative: TwoPhase = PCD(k=1, chains=100)  # noqa: RUF009 - frozen
     column: int = -1
 
     def __post_init__(self) -> None:
         if not 0 <= self.share <= 1:
             raise ValueError(f"Hybrid(share=...) must be between 0 and 1, found {self.share!r}")
-        if type(self.generative).gradient is not Objective.gradient:
+        if type(self.generative).gradient is not TwoPhase.gradient:
             raise ValueError(
                 f"Hybrid(generative={self.generative!r}) learns from its own gradient, of which Hybrid takes a share: "
                 "use PCD"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harmonium.models.machine import Machine
-from harmonium.objectives.base import Batch, Expectation, Gradient, Objective, ObjectiveState
+from harmonium.objectives.base import Batch, Expectation, Gradient, ObjectiveState, TwoPhase
 from harmonium.paths.exact import enumerable, exact_clamped_moments, exact_moments
 from harmonium.random import Stream
 
@@ -16,7 +16,7 @@ _MOST_BITS = 22
 
 
 @dataclass(frozen=True)
-class Exact(Objective):
+class Exact(TwoPhase):
     """Both phases exactly, the negative one by enumerating the smaller side (Fischer & Igel 2014)."""
 
     def begin(self, model: Machine, stream: Stream) -> ObjectiveState:

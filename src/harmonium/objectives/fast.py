@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from harmonium.models.machine import Machine
-from harmonium.objectives.base import Batch, Expectation, Gradient, Objective, ObjectiveState
+from harmonium.objectives.base import Batch, Expectation, Gradient, ObjectiveState, TwoPhase
 from harmonium.objectives.clamped import Inference, MeanField
 from harmonium.objectives.contrastive import positive, starting_chains
 from harmonium.random import Stream
@@ -22,7 +22,7 @@ _FAST = "fast."
 
 
 @dataclass(frozen=True)
-class FPCD(Objective):
+class FPCD(TwoPhase):
     """Persistent contrastive divergence with fast weights (Tieleman & Hinton 2009; Fischer & Igel 2014).
 
     The chains take their sweeps at theta + theta_fast, theta being the regular parameters.  With g the estimate of the

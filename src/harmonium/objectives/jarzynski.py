@@ -10,7 +10,7 @@ from torch import Tensor
 
 from harmonium import kernels
 from harmonium.models.machine import Machine
-from harmonium.objectives.base import Batch, Expectation, Gradient, Objective, ObjectiveState
+from harmonium.objectives.base import Batch, Expectation, Gradient, ObjectiveState, TwoPhase
 from harmonium.objectives.clamped import Inference, MeanField
 from harmonium.objectives.contrastive import positive, starting_chains
 from harmonium.paths.path import Path
@@ -22,7 +22,7 @@ _MEAN_FIELD = MeanField()
 
 
 @dataclass(frozen=True)
-class Jarzynski(Objective):
+class Jarzynski(TwoPhase):
     """Persistent chains, reweighted at every update by Jarzynski's equality (Carbone, Hua, Coste & Vanden-Eijnden
     2023).
 

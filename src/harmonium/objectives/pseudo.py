@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harmonium.models.machine import Machine, Phase
-from harmonium.objectives.base import Batch, Gradient, Objective, ObjectiveState
+from harmonium.objectives.base import Batch, Gradient, ObjectiveState, TwoPhase
 from harmonium.random import Stream
 
 __all__ = ["PseudoLikelihood"]
 
 
 @dataclass(frozen=True)
-class PseudoLikelihood(Objective):
+class PseudoLikelihood(TwoPhase):
     """Maximises sum_i log p(v_i | all other v) of machines without hidden units (Besag 1975; Hyvarinen 2006).
 
     With m_i = E[v_i | all other v], a lateral coupling has the gradient

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from harmonium.models.machine import Machine, Moments, Phase
-from harmonium.objectives.base import Batch, Expectation, Gradient, Objective, ObjectiveState
+from harmonium.objectives.base import Batch, Expectation, Gradient, ObjectiveState, TwoPhase
 from harmonium.objectives.clamped import Inference, MeanField
 from harmonium.objectives.contrastive import positive, starting_chains
 from harmonium.random import Stream
@@ -37,7 +37,7 @@ _MEANS = "means."
 
 
 @dataclass(frozen=True)
-class TAP(Objective):
+class TAP(TwoPhase):
     """Negative phase: the derivatives of the TAP log partition function (Gabrie, Tramel & Krzakala 2015).
 
     Nothing is drawn.  Persistent means of all units, several copies of them, are relaxed some iterations per update

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from harmonium.models.machine import Machine
-from harmonium.objectives.base import Batch, Expectation, Gradient, Objective, ObjectiveState
+from harmonium.objectives.base import Batch, Expectation, Gradient, ObjectiveState, TwoPhase
 from harmonium.objectives.clamped import Inference, MeanField
 from harmonium.paths.ladder import Replicas, tempering_round
 from harmonium.paths.path import Path
@@ -24,7 +24,7 @@ _SPACE_EVERY = 100  # updates
 
 
 @dataclass(frozen=True)
-class PT(Objective):
+class PT(TwoPhase):
     """Persistent chains that exchange states with those of a ladder of temperatures, from the base-rate model upwards.
 
     At the bottom units are independent and drawn afresh, so that states reach the model from anywhere: chains do not

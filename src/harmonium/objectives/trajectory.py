@@ -10,7 +10,7 @@ from torch import Tensor
 
 from harmonium.models.machine import Machine
 from harmonium.models.stack import stack, with_parameters
-from harmonium.objectives.base import Batch, Expectation, Gradient, LogZ, Objective, ObjectiveState
+from harmonium.objectives.base import Batch, Expectation, Gradient, LogZ, ObjectiveState, TwoPhase
 from harmonium.objectives.clamped import Inference, MeanField
 from harmonium.paths.bridge import bennett, bennett_ladder, bennett_means, stderr_of
 from harmonium.paths.ladder import Replicas, acceptance, tempering_round
@@ -29,7 +29,7 @@ _LOOK_EVERY = 20  # updates
 
 
 @dataclass(frozen=True)
-class PTT(Objective):
+class PTT(TwoPhase):
     """Persistent chains that exchange states with those of models that the machine has been (Béreux et al. 2026,
     arXiv:2607.27077).
 

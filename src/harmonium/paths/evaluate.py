@@ -11,10 +11,10 @@ import torch
 
 from harmonium.data import Cases, as_cases
 from harmonium.models.batch import Array
-from harmonium.models.dbn import DBN
 from harmonium.models.lengths import at_length
 from harmonium.models.machine import Machine
-from harmonium.models.meanfield import importance_weights, mean_field, variational_bound
+from harmonium.models.meanfield import mean_field, variational_bound
+from harmonium.models.model import Model
 from harmonium.paths.exact import exact_log_marginal, hidden_bits
 from harmonium.paths.partition import LogPartition, log_partition
 from harmonium.random import Stream, stream_of
@@ -35,11 +35,11 @@ class Evaluation:
         lower: with the upper bound of log Z; minus infinity where there is none, or where the bounds cross.
         upper: with the lower bound of log Z.
         method: how log Z was found: "exact" or "ais"; "importance, exact" or "importance, ais" of
-            deep models.
+            deep models; "importance" of directed models with latent variables.
         trusted: whether the bracket may be believed.
         why: the reasons in words.
         cases: how many cases.
-        log_partition: the log Z used.
+        log_partition: the log Z used; None of models that need none.
         bound: of deep models, the variational bound by the upper log Z; None where log p* is known in closed form.
         log_jacobian: of data that were standardised, what was added to all of these to make them log-densities of the
             values before, in nats per case; 0 of others.
@@ -53,7 +53,7 @@ class Evaluation:
     trusted: bool
     why: str
     cases: int
-    log_partition: LogPartition
+    log_partition: LogPartition | None
     bound: float | None = None
     log_jacobian: float = 0.0
 
@@ -65,6 +65,8 @@ class Evaluation:
             return f"log-likelihood {head}, exact"
         flag = "" if self.trusted else "; NOT trusted"
         bound = "" if self.bound is None else f"; variational bound {self.bound:.2f}"
+        if self.log_partition is None:
+            return f"log-likelihood {head}, an estimate from below by importance sampling{bound}: {self.why}"
         of = "bracket" if self.bound is None else "bracket of log Z"
         bracket = f"[{self.lower:.2f}, {self.upper:.2f}] by {self.method}"
         return f"log-likelihood {head}, {of} {bracket}{bound}{flag}: {self.why}"
@@ -99,7 +101,7 @@ def _over_lengths(machine: Machine, cases: Cases, seed: int | Stream, options: d
 
 @torch.no_grad()
 def evaluate(
-    machine: Machine | DBN,
+    machine: Model,
     data: Array,
     *,
     log_partition: LogPartition | None = None,
@@ -112,8 +114,9 @@ def evaluate(
     Args:
         machine: the model.
         data: cases (n, n_visible) in the domain of the visible units; grey values under Bernoulli units are refused.
-        log_partition: a log Z found before (of a DBN: of its top machine); otherwise it is computed.  For documents it
-            is computed at each of their lengths, at most 100, and the mean over cases is reported.
+        log_partition: a log Z found before (of a DBN: of its top machine; of a VAE: of its prior); otherwise
+            it is computed.  For documents it is computed at each of their lengths, at most 100, and the mean over cases
+            is reported.
         samples: draws of the hidden units per case, for deep models (see below); others have no use for it.
         seed: an int or a stream.
         **options: passed to `harmonium.log_partition`.
@@ -123,7 +126,8 @@ def evaluate(
     the mean field (Salakhutdinov & Murray 2008, section 5).  With finitely many samples it is too low on average, so
     that it is an estimate from below as far as log Z is right; ``lower`` and ``upper`` hold the uncertainty of log Z
     alone.  ``bound`` is the variational bound less the upper log Z (of a DBN the mean of the log weights: a bound in
-    expectation).  Up to 2^10 hidden states are summed instead: then nothing but log Z can be an estimate.
+    expectation).  Of a VAE the mean and the bound are both estimates from below, and ``upper`` is infinite unless its
+    prior is a machine.  Up to 2^10 hidden states are summed instead: then nothing but log Z can be an estimate.
 
     Densities of data that were standardised by ``harmonium.data`` (`load`, `from_frame`) carry the Jacobian of the
     standardisation: they are densities of the original values.  Arrays that you standardised yourself know nothing of
@@ -135,43 +139,36 @@ def evaluate(
     """
     if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
         raise ValueError(f"samples must be a positive integer, found {samples!r}")
-    top = machine.top if isinstance(machine, DBN) else machine
-    top.refuse_stack("evaluate")
+    machine.refuse_stack("evaluate")
     cases = as_cases(data)
     if cases.shape[1] != machine.visible.columns:
         raise ValueError(f"data has {cases.shape[1]} columns; the model has {machine.visible.columns} visible units")
     if log_partition is not None and options:
         raise ValueError(f"log_partition is given, so {', '.join(options)} would do nothing: leave one of them out")
-    if log_partition is not None:
-        if top.visible.keeps_total and len(np.unique(np.asarray(cases[:].sum(-1)))) > 1:
-            raise ValueError(
-                "log_partition is of one length of documents, and data has several: leave it out, then each document "
-                "is taken by the log Z of its own length"
-            )
-        z = log_partition
-    elif top.visible.keeps_total:
-        z = _over_lengths(top, cases, seed, options)
+    part = machine.undirected
+    if part is None:
+        if log_partition is not None or options:
+            name = "log_partition" if log_partition is not None else next(iter(options))
+            raise ValueError(f"a {type(machine).__name__} is normalised by construction: leave out {name}")
+        z = _NORMALISED
     else:
-        z = _log_partition(top, seed=seed, **options)
+        z = _log_z(part, cases, log_partition, seed, options)
     stream = stream_of(seed, "evaluate")
-    deep = isinstance(machine, DBN) or (bool(machine.hidden_couplings) and hidden_bits(machine) > EXACT_HIDDEN_BITS)
+    deep = machine.sampled
+    if isinstance(machine, Machine) and deep and hidden_bits(machine) <= EXACT_HIDDEN_BITS:
+        deep = False
     total = square = bound = 0.0
     for start, v in cases.chunks(1024, dtype=machine.dtype, device=machine.device):
         v = machine.visible.encode(v, f"data (rows from {start})")
         machine.visible.check(v, f"data (rows from {start})")
-        if isinstance(machine, DBN):
-            log_w = machine.log_weights(v, stream.child(start), samples)
-            log_weight = torch.logsumexp(log_w, 0) - math.log(samples)
-            bound += float(log_w.mean(0).sum())
-        elif deep:
-            fields = mean_field(machine, v, iterations=100, tolerance=1e-5)
-            log_w = importance_weights(machine, v, fields, stream.child(start), samples)
-            log_weight = torch.logsumexp(log_w, 0) - math.log(samples)
-            bound += float(variational_bound(machine, v, fields).sum())
-        elif machine.hidden_couplings:
+        if machine.sampled and not deep:
+            assert isinstance(machine, Machine)
             log_weight = exact_log_marginal(machine, v)
         else:
-            log_weight = machine.log_weight(machine.clamped(v))
+            log_w = machine.log_weights(v, stream.child(start), samples)
+            log_weight = torch.logsumexp(log_w, 0) - math.log(len(log_w))
+            if deep:
+                bound += float((_bound(machine, v) if isinstance(machine, Machine) else log_w.mean(0)).sum())
         log_p = log_weight - z.value + cases.log_jacobian
         total += float(log_p.sum())
         square += float((log_p**2).sum())
@@ -179,12 +176,45 @@ def evaluate(
     mean = total / n
     stderr = math.sqrt(max(0.0, square / n - mean**2) / max(1, n - 1))
     highest = z.upper if z.lower <= z.upper else math.inf  # bounds that cross bound nothing
-    lower, upper = mean + z.value - highest, mean + z.value - z.lower
+    method = z.method
     if deep:
-        least = bound / n - highest + cases.log_jacobian
-        method = f"importance, {z.method}"
-        return Evaluation(mean, stderr, lower, upper, method, z.trusted, z.why, n, z, least, cases.log_jacobian)
-    return Evaluation(mean, stderr, lower, upper, z.method, z.trusted, z.why, n, z, log_jacobian=cases.log_jacobian)
+        method = "importance" if part is None else f"importance, {z.method}"
+    return Evaluation(
+        mean,
+        stderr,
+        mean + z.value - highest,
+        math.inf if deep and part is None else mean + z.value - z.lower,
+        method,
+        z.trusted,
+        f"{samples} importance samples per case give too little on average" if deep and part is None else z.why,
+        n,
+        None if part is None else z,
+        bound / n - highest + cases.log_jacobian if deep else None,
+        cases.log_jacobian,
+    )
+
+
+def _bound(machine: Machine, v: torch.Tensor) -> torch.Tensor:
+    return variational_bound(machine, v, mean_field(machine, v, iterations=100, tolerance=1e-5))
+
+
+_NORMALISED = LogPartition(0.0, 0.0, 0.0, math.inf, "exact", True, "normalised by construction")
+
+
+def _log_z(
+    part: Machine, cases: Cases, known: LogPartition | None, seed: int | Stream, options: dict[str, Any]
+) -> LogPartition:
+    part.refuse_stack("evaluate")
+    if known is not None:
+        if part.visible.keeps_total and len(np.unique(np.asarray(cases[:].sum(-1)))) > 1:
+            raise ValueError(
+                "log_partition is of one length of documents, and data has several: leave it out, then each document "
+                "is taken by the log Z of its own length"
+            )
+        return known
+    if part.visible.keeps_total:
+        return _over_lengths(part, cases, seed, options)
+    return _log_partition(part, seed=seed, **options)
 
 
 _log_partition = log_partition

@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 
 from harmonium.models.batch import Array, as_matrix
+from harmonium.models.directed import Directed
 from harmonium.models.machine import Machine, as_machine
+from harmonium.models.model import Model
 from harmonium.paths.path import Path
 from harmonium.random import Stream, stream_of
 
@@ -30,7 +32,7 @@ def fill_missing(machine: Machine, v: Tensor, stream: Stream, sweeps: int) -> Te
 
 @torch.no_grad()
 def impute(
-    machine: Machine,
+    machine: Model,
     v: Array,
     missing: Array | None = None,
     *,
@@ -41,10 +43,10 @@ def impute(
     """Cases with their missing values drawn from the model given the observed ones, (batch, n_visible).
 
     Args:
-        machine: the model.
+        machine: a machine, or a directed model that draws given any units, such as an order-agnostic NADE.
         v: cases (batch, n_visible); NaN is missing.
         missing: which values are missing besides, bool, the shape of v.
-        steps: Gibbs sweeps with the observed values clamped.
+        steps: Gibbs sweeps with the observed values clamped; directed models need none.
         samples: with more than one, independent imputations, (samples, batch, n_visible): their mean is the conditional
             expectation, their spread what is not known.
         seed: an int or a stream.
@@ -56,7 +58,8 @@ def impute(
     >>> impute(hm.RBM(3, 2), [[0, float("nan"), 1]]).shape
     torch.Size([1, 3])
     """
-    as_machine(machine, "impute")
+    if not isinstance(machine, Directed):
+        as_machine(machine, "impute")
     machine.refuse_stack("impute")
     units = machine.visible
     units.need_columns("impute")
@@ -74,11 +77,17 @@ def impute(
     inside = units.encode(x, "v")
     check_observed(machine, inside, "v")
     rows = inside.repeat(samples, 1)
-    out = units.decode(fill_missing(machine, rows, stream_of(seed, "impute").child("sweeps"), steps))
+    stream = stream_of(seed, "impute").child("sweeps")
+    if isinstance(machine, Machine):
+        out = units.decode(fill_missing(machine, rows, stream, steps))
+    else:
+        assert isinstance(machine, Directed)
+        observed = ~torch.isnan(rows)
+        out = units.decode(machine.draw(len(rows), stream, (observed, torch.where(observed, rows, 0.0))))
     return out if samples == 1 else out.view(samples, *x.shape)
 
 
-def check_observed(machine: Machine, v: Tensor, name: str) -> None:
+def check_observed(machine: Model, v: Tensor, name: str) -> None:
     """Check the domain of all values inside that are not missing."""
     units = machine.visible
     neutral = units.mode(torch.zeros(1, units.size, dtype=machine.dtype, device=v.device)).to(v.dtype)

@@ -7,7 +7,9 @@ from torch import Tensor
 
 from harmonium.models.batch import Array, as_batch, as_clamp
 from harmonium.models.dbn import DBN
-from harmonium.models.machine import Machine
+from harmonium.models.directed import Directed
+from harmonium.models.machine import Machine, as_machine
+from harmonium.models.model import Model
 from harmonium.paths.path import independent_sample
 from harmonium.paths.tempering import ReplicaExchange, as_exchange
 from harmonium.random import Stream, stream_of
@@ -17,7 +19,7 @@ __all__ = ["sample"]
 
 @torch.no_grad()
 def sample(
-    machine: Machine | DBN,
+    machine: Model,
     n: int = 1,
     *,
     steps: int = 1000,
@@ -29,7 +31,8 @@ def sample(
     """Visible states after Gibbs sampling, (n, n_visible), as users see them: one independent chain each.
 
     Args:
-        machine: the model.  Of a DBN the top machine is sampled, and one pass goes down from there.
+        machine: the model.  Of a DBN the top machine is sampled, and one pass goes down from there.  Directed models
+            are sampled from their roots, without chains.
         n: number of samples.
         steps: sweeps of each chain.
         seed: an int or a stream.
@@ -62,7 +65,18 @@ def sample(
                     *machine.sample_up(init, stream.child("up"))][-1]  # fmt: skip
         h = sample(machine.top, n, steps=steps, seed=stream.child("top"), init=init, sampler=sampler)
         return [h, *machine.sample_down(h, stream.child("down"))][-1]
-    machine.refuse_stack("sample")
+    if isinstance(machine, Directed):
+        if init is not None or (sampler is not None and machine.undirected is None):
+            raise ValueError(f"a {type(machine).__name__} is sampled from its roots, without chains: leave out "
+                             f"{'init' if init is not None else 'sampler'}")  # fmt: skip
+        mask = None
+        if clamp is not None:
+            blank = torch.zeros(n, machine.visible.size, dtype=machine.dtype, device=machine.device)
+            mask = as_clamp(clamp, blank, machine)
+            mask = mask[0].expand_as(blank), mask[1].expand_as(blank)
+        return machine.visible.decode(machine.draw(n, stream, mask))
+    as_machine(machine, "sample").refuse_stack("sample")
+    assert isinstance(machine, Machine)
     if sampler is not None and init is not None:
         raise ValueError("init has no place on a ladder, whose chains begin at the base-rate model: leave out one of "
                          "init and sampler")  # fmt: skip

@@ -47,7 +47,7 @@ class Trajectory(Ladder):
             raise ValueError("the first model of a trajectory must have no couplings: put model_at(..., t=0) there")
         self.rungs = len(machine.visible.natural()[0])
         self._clamp = clamp
-        self._natural = [tuple(eta.detach() for eta in units.natural()) for units in machine._units()]
+        self._natural = [tuple(eta.detach() for eta in units.natural()) for units in machine.unit_layers()]
         self._order = [layer for colour in machine.colours[1:] for layer in colour]
         self._inputs: Inputs | None = None
         self._crossed: tuple[Inputs, Inputs] | None = None
@@ -134,7 +134,7 @@ class Trajectory(Ladder):
     @torch.no_grad()
     def log_partition_at_start(self) -> float:
         total = 0.0
-        for units, natural in zip(self.machine._units(), self._natural, strict=True):
+        for units, natural in zip(self.machine.unit_layers(), self._natural, strict=True):
             eta = tuple(part.double() for part in natural)
             total += float(units.cumulant(eta[0].new_zeros((1, units.size)), _at(eta, 0)))
         return total
@@ -163,7 +163,7 @@ def model_at(machine: Machine, base: Sequence[Natural], t: float) -> Machine:
     model.chains = None
     for W in model.couplings.values():
         W.mul_(t)
-    for units, start in zip(model._units(), base, strict=True):
+    for units, start in zip(model.unit_layers(), base, strict=True):
         units.set_natural(
             tuple((1 - t) * low.to(eta) + t * eta for low, eta in zip(start, units.natural(), strict=True))
         )

@@ -15,6 +15,7 @@ from torch import Tensor
 from harmonium import kernels
 from harmonium.data import Cases
 from harmonium.models.machine import Machine
+from harmonium.models.model import Model
 from harmonium.objectives import Batch, Objective
 from harmonium.paths.impute import fill_missing
 from harmonium.random import Stream
@@ -70,7 +71,7 @@ class Training:
     tensors and JSON and back; a training restored from a dump goes on bit for bit as if it had never stopped.
     """
 
-    model: Machine
+    model: Model
     cases: Cases
     weight: Tensor | None
     plan: Plan
@@ -123,8 +124,9 @@ class Training:
             self._load(self.best)
         else:
             # They represent the model when it is judged.
-            chains = self.plan.objective.model_chains(self.objective_state)
-            self.model.chains = None if chains is None else chains.clone()
+            part, chains = self.model.undirected, self.plan.objective.model_chains(self.objective_state)
+            if part is not None:
+                part.chains = None if chains is None else chains.clone()
         self.history.stopped = self.stop
         self._call("on_end")
         return self.history
@@ -137,6 +139,7 @@ class Training:
         v = self.cases.rows(index, epoch=position.epoch, dtype=model.dtype, device=model.device)
         v = model.visible.encode(v, "data")
         if plan.missing:
+            assert isinstance(model, Machine)
             v = fill_missing(model, v, self.root.child("missing", position.update), plan.missing)
         batch = Batch(v, None if self.weight is None else self.weight[index])
         before = self._transaction() if self._may_undo else None
@@ -201,7 +204,7 @@ class Training:
         with torch.no_grad():
             for name, parameter in self.model.named_parameters():
                 parameter.copy_(self._good[name])
-        kinds = sorted({type(units).__name__ for units in self.model._units()})
+        kinds = sorted({type(units).__name__ for units in self.model.unit_layers()})
         advice = (
             "standardise the data (data.load(..., standardize=True)) or lower the learning rate"
             if {"Gaussian", "Mixed", "ReLU", "DReLU"} & set(kinds)
@@ -265,10 +268,14 @@ class Training:
     def keep_best(self, row: Row) -> None:
         """Remember the present parameters as the best, for `run` to return to."""
         state = self.model.state_dict()
-        state.pop("chains", None)  # of an earlier training; those of this one go with the best model
-        chains = self.plan.objective.model_chains(self.objective_state)
-        if chains is not None:
-            state["chains"] = chains
+        part = self.model.undirected
+        if part is not None:
+            name = next(name for name, module in self.model.named_modules() if module is part)
+            key = f"{name}.chains".removeprefix(".")
+            state.pop(key, None)  # of an earlier training; those of this one go with the best model
+            chains = self.plan.objective.model_chains(self.objective_state)
+            if chains is not None:
+                state[key] = chains
         self.best = {name: tensor.clone() for name, tensor in state.items()}
         self.history.best = dict(row)
 

@@ -82,8 +82,9 @@ class Equilibrium(Callback):
         if chains is None:
             return
         index = torch.linspace(0, len(chains) - 1, min(self.chains, len(chains)), device=chains.device).round().long()
+        assert training.model.undirected is not None
         test = equilibrium_test(
-            training.model,
+            training.model.undirected,
             chains[index],
             training.root.child("equilibrium", row["epoch"]),
             sweeps=self.sweeps,

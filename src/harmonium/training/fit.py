@@ -12,15 +12,18 @@ from torch import Tensor
 
 from harmonium.data import Cases, as_cases
 from harmonium.models.batch import Array, as_weights
-from harmonium.models.machine import Machine, owners
-from harmonium.objectives import PCD, Objective
+from harmonium.models.directed import Directed
+from harmonium.models.machine import Machine, as_machine, owners
+from harmonium.models.model import Model
+from harmonium.objectives import Objective
 from harmonium.paths.impute import check_observed
 from harmonium.random import Stream, as_stream
 from harmonium.training.callbacks import Callback, Progress
+from harmonium.training.defaults import defaults
 from harmonium.training.engine import OptimizerFactory, Plan, Training, check_optimizer
 from harmonium.training.history import History
 from harmonium.training.metrics import Metric, as_metric
-from harmonium.training.monitor import Monitor
+from harmonium.training.monitor import Likelihood, Monitor
 from harmonium.training.penalties import Penalty
 from harmonium.training.schedules import Schedule, as_schedule
 from harmonium.units import ReplicatedSoftmax
@@ -29,15 +32,15 @@ __all__ = ["fit"]
 
 
 def fit(
-    model: Machine,
+    model: Model,
     data: Array,
     *,
     objective: Objective | None = None,
     epochs: int = 10,
     batch_size: int = 100,
-    learning_rate: float | Schedule = 0.05,
-    optimizer: str | OptimizerFactory = "sgd",
-    metric: str | Metric = "centered",
+    learning_rate: float | Schedule | None = None,
+    optimizer: str | OptimizerFactory | None = None,
+    metric: str | Metric | None = None,
     penalties: Sequence[Penalty] = (),
     validation: Array | None = None,
     sample_weight: Array | None = None,
@@ -52,14 +55,18 @@ def fit(
     """Train a model in place.
 
     Args:
-        model: any harmonium machine.
+        model: a machine (`RBM`, `DBM`, `BoltzmannMachine`) or a directed model (`NADE`, `VAE`).
         data: training cases, (n, n_visible), in the domain of the visible units.
-        objective: what is descended: `PCD` (default), `CD`, `FPCD`, `Jarzynski`, `TAP`, `Exact`.
+        objective: what is descended: `PCD` (default of machines), `CD`, `FPCD`, `PT`, `TAP`, `Exact`, ...;
+            `MaximumLikelihood` of models that know log p(v), `ELBO` of a VAE.
         epochs: passes over the data.
         batch_size: cases per update; both phases are divided by their own number of cases.
-        learning_rate: a number or a schedule such as ``hm.Linear(0.05)``.
-        optimizer: the name of an optimizer of torch.optim, or a function from parameters to one.
-        metric: "centered", "plain", "diagonal", "natural" or a metric object.
+        learning_rate: a number or a schedule such as ``hm.Linear(0.05)``.  Default: 0.05 of machines, 0.001 of
+            directed models.
+        optimizer: the name of an optimizer of torch.optim, or a function from parameters to one.  Default: "sgd" of
+            machines, "adam" of directed models.
+        metric: "centered" (default of machines), "plain" (of directed models, which have no other), "diagonal",
+            "natural" or a metric object.
         penalties: `WeightDecay`, `Sparsity`.
         validation: cases for monitors and early stopping.
         sample_weight: weights of the training cases (n,), non-negative; cases of weight zero are dropped.
@@ -67,7 +74,8 @@ def fit(
             base rate; 0 refuses them.  They should be missing at random.
         seed: of everything random in training, an int or a stream.
         out: a folder to write the run into; ``hm.resume(out)`` goes on where it stopped.
-        callbacks: monitors, `EarlyStopping`, your own.  With validation cases and no `Monitor` given, one is added.
+        callbacks: monitors, `EarlyStopping`, your own.  With validation cases and no `Monitor` given, one is added (for
+            directed models a `Likelihood`).
         progress: show a progress bar.
         device: where to train (default: where the model is).
         initialise: whether to draw initial parameters from seed and data: small normal weights, visible biases with
@@ -89,24 +97,28 @@ def fit(
     >>> history["epoch"]
     [1, 2]
     """
-    if not isinstance(model, Machine):
-        raise TypeError(f"fit trains one machine, found {type(model).__name__}: a DBN is trained layer by layer, "
-                        "harmonium.greedy(dbn, data, ...)")  # fmt: skip
+    if not isinstance(model, (Machine, Directed)):
+        raise TypeError(f"fit trains one machine or directed model, found {type(model).__name__}: a DBN is trained "
+                        "layer by layer, harmonium.greedy(dbn, data, ...)")  # fmt: skip
+    usual = defaults(model)
     for name, value in (("epochs", epochs), ("batch_size", batch_size)):
         if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
             raise ValueError(f"{name} must be a positive integer, found {value!r}")
     if isinstance(missing, bool) or not isinstance(missing, int) or missing < 0:
         raise ValueError(f"missing must be a number of Gibbs sweeps, or 0 to refuse missing values; found {missing!r}")
+    optimizer = usual.optimizer if optimizer is None else optimizer
     check_optimizer(optimizer)
     for name, given in (("penalties", penalties), ("callbacks", callbacks)):
         if not isinstance(given, (list, tuple)):
             raise TypeError(f"{name} must be a list, found {given!r}: write {name}=[...]")
-    if not isinstance(objective or PCD(), Objective):
+    objective = usual.objective if objective is None else objective
+    if not isinstance(objective, Objective):
         raise TypeError(f"objective must be an objective such as harmonium.PCD(k=1), found {objective!r}")
+    objective.check(model)
     plan = Plan(
-        objective or PCD(),
-        as_metric(metric),
-        as_schedule(learning_rate),
+        objective,
+        as_metric(usual.metric if metric is None else metric),
+        as_schedule(usual.learning_rate if learning_rate is None else learning_rate),
         optimizer,
         tuple(penalties),
         operator.index(epochs),
@@ -119,8 +131,9 @@ def fit(
     cases = as_cases(data)
     valid = None if validation is None else as_cases(validation, "validation")
     listeners = list(callbacks)
-    if valid is not None and not any(isinstance(callback, Monitor) for callback in listeners):
-        listeners.insert(0, Monitor())
+    watch = Monitor if isinstance(model, Machine) else Likelihood
+    if valid is not None and not any(isinstance(callback, watch) for callback in listeners):
+        listeners.insert(0, Monitor() if isinstance(model, Machine) else Likelihood(every=1, samples=1))
     if out is not None:
         model.refuse_stack("fit(out=...)")
         from harmonium.training.runs import start
@@ -133,7 +146,7 @@ def fit(
 
 
 def prepare(
-    model: Machine,
+    model: Model,
     cases: Cases,
     validation: Cases | None,
     sample_weight: Array | None,
@@ -152,7 +165,7 @@ def prepare(
         keep = (weight > 0).nonzero().squeeze(-1)
         cases, weight = cases.select(keep.numpy()), weight[keep]
     if plan.missing:
-        model.refuse_stack("fit(missing=...)")
+        as_machine(model, "fit(missing=...)").refuse_stack("fit(missing=...)")
         model.visible.need_columns("fit(missing=...)")
     mean, variance = _moments(model, cases, weight, "data", plan.missing > 0)
     if validation is not None:
@@ -167,15 +180,13 @@ def prepare(
     counted = len(cases) if weight is None else float(weight.sum() ** 2 / (weight**2).sum())
     model.data_cases = torch.tensor(float(counted), dtype=torch.float64)
     if initialise or (initialise is None and model.fresh):
-        model.chains = None
-        model.initialise(plan.seed.child("fit", "initialise"))
-        model.visible.set_natural(model.base_rate()[0])
+        model.begin(plan.seed.child("fit", "initialise"))
     if weight is not None:  # relative to their mean, before float32 could lose them
         weight = (weight / weight.mean()).clamp(min=1e-30).to(model.device, model.dtype)
     return Training(model, cases, weight, plan, list(callbacks), validation)
 
 
-def _moments(model: Machine, cases: Cases, weight: Tensor | None, name: str, missing: bool) -> tuple[Tensor, Tensor]:
+def _moments(model: Model, cases: Cases, weight: Tensor | None, name: str, missing: bool) -> tuple[Tensor, Tensor]:
     """Mean and variance of the observed values of every column, in one pass that also checks the domain, float64."""
     total = torch.zeros(model.visible.size, dtype=torch.float64)
     square, mass = torch.zeros_like(total), torch.zeros_like(total)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from harmonium.described import Described
-from harmonium.models.machine import Machine
+from harmonium.models.machine import Machine, as_machine
 from harmonium.objectives import Gradient
 
 __all__ = ["Centered", "Diagonal", "Metric", "Plain", "as_metric"]
@@ -28,15 +29,15 @@ class Metric(Described, ABC):
     into one of the plain parameters.  So momentum and adaptive rates live in the metric's coordinates too.
     """
 
-    def begin(self, model: Machine, mean: Tensor, variance: Tensor) -> MetricState:
+    def begin(self, model: Any, mean: Tensor, variance: Tensor) -> MetricState:
         """The state before the first update, from the mean and variance of the training data (n_visible,)."""
         return {}
 
     @abstractmethod
-    def before(self, model: Machine, gradient: Gradient, state: MetricState) -> None:
-        """Change ``.grad`` in place; ``gradient`` holds both phases."""
+    def before(self, model: Any, gradient: Any, state: MetricState) -> None:
+        """Change ``.grad`` in place; ``gradient`` holds both phases, or is None where there are not two."""
 
-    def after(self, model: Machine, state: MetricState) -> None:
+    def after(self, model: Any, state: MetricState) -> None:
         """Correct the parameters in place, after the optimizer's step."""
 
 
@@ -44,7 +45,7 @@ class Metric(Described, ABC):
 class Plain(Metric):
     """The gradient as it is."""
 
-    def before(self, model: Machine, gradient: Gradient, state: MetricState) -> None:
+    def before(self, model: Any, gradient: Gradient | None, state: MetricState) -> None:
         pass
 
 
@@ -69,7 +70,8 @@ class Centered(Metric):
         if not 0 <= self.rate <= 1:
             raise ValueError(f"{type(self).__name__}(rate=...) must be between 0 and 1, found {self.rate!r}")
 
-    def begin(self, model: Machine, mean: Tensor, variance: Tensor) -> MetricState:
+    def begin(self, model: Any, mean: Tensor, variance: Tensor) -> MetricState:
+        as_machine(model, f"the metric {type(self).__name__}")
         v = mean.to(model.device, model.dtype)
         means = model.infer(v.unsqueeze(-2)).means
         return {f"offset.{name}": m.squeeze(-2).clone() for name, m in zip(model.names, means, strict=True)}

@@ -10,7 +10,9 @@ import torch
 
 from harmonium.models.machine import Machine
 from harmonium.models.meanfield import variational_bound
+from harmonium.models.model import Model
 from harmonium.paths.exact import enumerable
+from harmonium.paths.log_z import LogPartition
 from harmonium.paths.partition import EXACT_BITS, log_partition
 from harmonium.paths.pseudo import pseudo_log_likelihood
 from harmonium.training.callbacks import Callback
@@ -49,7 +51,7 @@ class Monitor(Callback):
         if row["epoch"] % self.every and row["epoch"] != training.plan.epochs:
             return
         model = training.model
-        if training.validation is None:
+        if training.validation is None or not isinstance(model, Machine):
             return
         valid, train = (_subset(split, self.cases, training) for split in (training.validation, training.cases))
         train = train[~torch.isnan(train).any(-1)]
@@ -67,7 +69,7 @@ class Monitor(Callback):
     def columns(self, training: Training) -> set[str] | None:
         if type(self).on_measure is not Monitor.on_measure:
             return None
-        if training.validation is None:
+        if training.validation is None or not isinstance(training.model, Machine):
             return set()
         tracked = training.plan.objective.log_partition(training.model, training.objective_state) is not None
         return (
@@ -93,12 +95,18 @@ class Likelihood(Callback):
         chains: AIS chains in each direction.
         temperatures: AIS temperatures.
         start: first epoch to measure.
+        samples: of the hidden states of every case, for directed models with latent variables.
+
+    Directed models are normalised: "log_likelihood" is exact, or by importance sampling a bound in expectation, the one
+    of a VAE for ``samples=1`` (its ELBO); "log_likelihood_lower" is the same number.  That of a model whose prior is a
+    machine is less the upper log Z of it.
     """
 
     every: int = 10
     chains: int = 100
     temperatures: int = 1000
     start: int = 1
+    samples: int = 50
 
     def __post_init__(self) -> None:
         _positive(self)
@@ -110,22 +118,35 @@ class Likelihood(Callback):
         model = training.model
         if training.validation is None or not (due or last) or _many_lengths(model):
             return
-        z = log_partition(
-            model,
-            "exact" if enumerable(model)[0] <= EXACT_BITS else "ais",  # a ladder costs too much to be asked every time
-            chains=self.chains,
-            temperatures=self.temperatures,
-            chains_from=training.plan.objective.model_chains(training.objective_state),
-            seed=training.root.child("likelihood", row["epoch"]),
-        )
-        chunks = training.validation.chunks(1000, dtype=model.dtype, device=model.device)
-        total = sum(float(variational_bound(model, model.visible.encode(v)).sum()) for _, v in chunks)
+        z = self._log_z(training)
+        total = 0.0
+        for start, v in training.validation.chunks(1000, dtype=model.dtype, device=model.device):
+            v = model.visible.encode(v)
+            if isinstance(model, Machine):
+                total += float(variational_bound(model, v).sum())
+            else:
+                stream = training.root.child("likelihood", row["epoch"], start)
+                log_w = model.log_weights(v, stream, self.samples)
+                total += float((torch.logsumexp(log_w, 0) - math.log(len(log_w))).sum())
         mean = total / len(training.validation) + training.validation.log_jacobian
         row["log_likelihood"] = mean - z.value
         # Bounds of log Z that cross bound nothing: by them, the model whose chains mix worst would be the best.
         row["log_likelihood_lower"] = mean - z.upper if z.lower <= z.upper < float("inf") else None
         # What is a bound already has no upper end.
-        row["log_likelihood_upper"] = None if model.hidden_couplings else mean - z.lower
+        row["log_likelihood_upper"] = None if model.sampled else mean - z.lower
+
+    def _log_z(self, training: Training) -> LogPartition:
+        part = training.model.undirected
+        if part is None:
+            return LogPartition(0.0, 0.0, 0.0, math.inf, "exact", True, "normalised by construction")
+        return log_partition(
+            part,
+            "exact" if enumerable(part)[0] <= EXACT_BITS else "ais",  # a ladder costs too much to be asked every time
+            chains=self.chains,
+            temperatures=self.temperatures,
+            chains_from=training.plan.objective.model_chains(training.objective_state),
+            seed=training.root.child("likelihood", training.position.epoch),
+        )
 
     def columns(self, training: Training) -> set[str] | None:
         if type(self).on_measure is not Likelihood.on_measure:
@@ -143,7 +164,7 @@ def _positive(monitor: Monitor | Likelihood) -> None:
             raise ValueError(f"{type(monitor).__name__}({name}=...) must be a positive integer, found {value!r}")
 
 
-def _many_lengths(model: Machine) -> bool:
+def _many_lengths(model: Model) -> bool:
     """Whether log Z is one number for each length of documents: `harmonium.evaluate` takes them all, at the end."""
     return isinstance(model.visible, ReplicatedSoftmax) and model.visible.several
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from harmonium.models.machine import Machine
+from harmonium.models.machine import Machine, as_machine
 from harmonium.objectives import Gradient
 from harmonium.objectives.base import Expectation
 from harmonium.training.metrics import Centered, MetricState
@@ -52,7 +53,8 @@ class Natural(Centered):
         if not self.damping > 0:
             raise ValueError(f"Natural(damping=...) must be positive, found {self.damping!r}")
 
-    def begin(self, model: Machine, mean: Tensor, variance: Tensor) -> MetricState:
+    def begin(self, model: Any, mean: Tensor, variance: Tensor) -> MetricState:
+        as_machine(model, "the metric Natural")
         if model.masked:
             raise ValueError(
                 f"Natural takes machines whose couplings are full; {', '.join(model.masked)} is lateral or has entries "

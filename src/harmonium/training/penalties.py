@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from harmonium.described import Described
-from harmonium.models.machine import Machine
+from harmonium.models.machine import Machine, as_machine
+from harmonium.models.model import Model
 from harmonium.objectives import Gradient
 
 __all__ = ["Penalty", "Sparsity", "WeightDecay"]
@@ -18,12 +20,12 @@ __all__ = ["Penalty", "Sparsity", "WeightDecay"]
 class Penalty(Described, ABC):
     """Adds to ``.grad`` in place."""
 
-    def begin(self, model: Machine) -> dict[str, Tensor]:
+    def begin(self, model: Any) -> dict[str, Tensor]:
         """Tensors carried from update to update."""
         return {}
 
     @abstractmethod
-    def apply(self, model: Machine, gradient: Gradient, state: dict[str, Tensor]) -> None: ...
+    def apply(self, model: Any, gradient: Gradient | None, state: dict[str, Tensor]) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,8 @@ class WeightDecay(Penalty):
             if not 0 <= value < float("inf"):
                 raise ValueError(f"WeightDecay({name}=...) must be a non-negative number, found {value!r}")
 
-    def apply(self, model: Machine, gradient: Gradient, state: dict[str, Tensor]) -> None:
-        for name in model.edges:
-            weights = model.couplings[name]
+    def apply(self, model: Model, gradient: Gradient | None, state: dict[str, Tensor]) -> None:
+        for weights in model.weights_to_decay():
             assert weights.grad is not None
             if self.l2:
                 weights.grad.add_(weights.detach(), alpha=self.l2)
@@ -69,14 +70,16 @@ class Sparsity(Penalty):
         if not 0 < self.target < 1 or self.cost < 0 or not 0 <= self.decay < 1:
             raise ValueError(f"Sparsity needs 0 < target < 1, cost >= 0 and 0 <= decay < 1, found {self}")
 
-    def begin(self, model: Machine) -> dict[str, Tensor]:
+    def begin(self, model: Any) -> dict[str, Tensor]:
+        as_machine(model, "the penalty Sparsity")
         return {
             name: torch.full_like(model.units(layer).natural()[0], self.target)
             for layer, name in enumerate(model.names)
             if layer
         }
 
-    def apply(self, model: Machine, gradient: Gradient, state: dict[str, Tensor]) -> None:
+    def apply(self, model: Machine, gradient: Gradient | None, state: dict[str, Tensor]) -> None:
+        assert gradient is not None
         parameters = model.parameters_by_name()
         means = [torch.cat(model.fields(layer, gradient.layers), -1) for layer in range(len(model.names))]
         force: dict[int, Tensor] = {}

@@ -29,7 +29,7 @@ import harmonium
 from harmonium.data import Cases, as_cases, from_source
 from harmonium.files import DamagedFileError, read_tensors, write_atomically, write_tensors
 from harmonium.models.batch import Array
-from harmonium.models.machine import Machine
+from harmonium.models.model import Model
 from harmonium.models.store import build, save
 from harmonium.objectives import Objective
 from harmonium.random import Stream
@@ -136,7 +136,7 @@ class Checkpoint(Callback):
 
 def start(
     out: Path,
-    model: Machine,
+    model: Model,
     cases: Cases,
     validation: Cases | None,
     sample_weight: Array | None,
@@ -184,7 +184,7 @@ def resume(
     penalties: Sequence[Penalty] | None = None,
     progress: bool = False,
     device: str | torch.device | None = None,
-) -> tuple[Machine, History]:
+) -> tuple[Any, History]:
     """Go on with a run that was stopped or killed; it ends bit for bit as if it had never stopped.
 
     Args:
@@ -367,7 +367,7 @@ def _read_config(out: Path) -> dict[str, Any]:
     return config
 
 
-def _environment(model: Machine) -> dict[str, Any]:
+def _environment(model: Model) -> dict[str, Any]:
     return {
         "harmonium": harmonium.__version__,
         "python": platform.python_version(),

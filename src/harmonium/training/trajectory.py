@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harmonium.models.machine import Machine
+from harmonium.models.model import Model
 from harmonium.models.store import keep, kept, load_trajectory
 from harmonium.training.callbacks import Callback
 
@@ -45,10 +45,10 @@ class KeepTrajectory(Callback):
         self.growth, self.every = growth, every
         self._next = 0
         self._folder: Path | None = None
-        self._models: list[Machine] = []
+        self._models: list[Model] = []
 
     @property
-    def models(self) -> list[Machine]:
+    def models(self) -> list[Model]:
         """Those kept so far, from early to late."""
         return self._models if self._folder is None else load_trajectory(self._folder)
 

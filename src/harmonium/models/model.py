@@ -1,0 +1,122 @@
+"""What training, files and the likelihood protocol know of any model."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from harmonium.random import Stream
+from harmonium.units import Units
+
+if TYPE_CHECKING:
+    from harmonium.models.machine import Machine
+
+__all__ = ["BUFFERS", "Model"]
+
+BUFFERS = ("data_mean", "data_variance", "data_cases", "chains")
+"""What training leaves in a model besides parameters; None before."""
+
+
+class Model(nn.Module):
+    """A distribution p(v) of visible units: a machine, a deep belief network, or a directed model."""
+
+    data_mean: Tensor | None
+    data_variance: Tensor | None
+    data_cases: Tensor | None
+    chains: Tensor | None
+
+    def __init__(self) -> None:
+        super().__init__()
+        for buffer in BUFFERS:
+            self.register_buffer(buffer, None)
+
+    @property
+    @abstractmethod
+    def visible(self) -> Units:
+        """The visible layer."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision of the parameters."""
+        return self.visible.natural()[0].dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters live."""
+        return self.visible.natural()[0].device
+
+    # The likelihood ----------------------------------------------------------------------------------------------
+
+    @property
+    def undirected(self) -> Machine | None:
+        """The part whose log Z is to be taken off the log-weights; None where they are normalised."""
+        return None
+
+    @property
+    def sampled(self) -> bool:
+        """Whether `log_weights` draws hidden states, so that log p(v) is an estimate even where log Z is known."""
+        return False
+
+    @abstractmethod
+    def log_weights(self, v: Tensor, stream: Stream, samples: int = 1) -> Tensor:
+        """log of p*(v, h) / q(h | v) for draws of q, (samples, batch), float64; v (batch, size) inside.
+
+        The mean of their exponentials is p*(v), which is p(v) times Z of the `undirected` part; their mean is a lower
+        bound of log p*(v).  One row where p*(v) is known in closed form.
+        """
+
+    # Training ----------------------------------------------------------------------------------------------------
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the parameters are still those of the constructor, so that training may initialise them."""
+        return self._untouched == self._versions()
+
+    def mark_fresh(self) -> None:
+        """Call the present parameters those of the constructor."""
+        self._untouched = self._versions()
+
+    def _versions(self) -> list[tuple[int, int]]:
+        # torch counts every change in place; a replaced parameter is another object.
+        return [(id(parameter), parameter._version) for parameter in self.parameters()]
+
+    @abstractmethod
+    def initialise(self, stream: Stream) -> None:
+        """Draw initial parameters."""
+
+    def begin(self, stream: Stream) -> None:
+        """Draw initial parameters for the data whose moments have been stored."""
+        self.initialise(stream)
+
+    def weights_to_decay(self) -> Iterator[nn.Parameter]:
+        """The parameters that penalties on weights are for: all matrices, no biases."""
+        return (parameter for parameter in self.parameters() if parameter.dim() > 1)
+
+    def constrain(self) -> None:
+        """Bring all parameters back into their bounds after an update."""
+
+    def advice(self, mean: Tensor, variance: Tensor) -> str | None:
+        """What to do first about training data with these moments (size,), where they promise ill; None where not."""
+        return self.visible.advice(mean, variance)
+
+    def unit_layers(self) -> Iterator[Units]:
+        """Every layer of units."""
+        yield self.visible
+
+    def refuse_stack(self, function: str) -> None:
+        """Raise ValueError for a stack of models, where ``function`` takes one."""
+
+    def config(self) -> dict[str, Any]:
+        """JSON-able arguments that build this model again (see `harmonium.models.store`)."""
+        raise NotImplementedError
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        # A fresh model has no room for what training left in another: make some, so that load_state_dict works.
+        for name in BUFFERS:
+            if getattr(self, name) is None and prefix + name in state_dict:
+                setattr(self, name, torch.empty_like(state_dict[prefix + name]))
+        super()._load_from_state_dict(state_dict, prefix, *rest)
