@@ -69,12 +69,20 @@ def _scale(x, factor):
 
 
 @register_jitable(**OPTIONS)
+def _add_sum(x, rows, factor, total):
+    total[:] = like(factor, 0.0)
+    for r in range(rows.shape[0]):  # first the small numbers, then once into the large ones
+        add_row(total, rows[r], like(factor, 1.0))
+    add_row(x, total, factor)
+
+
+@register_jitable(**OPTIONS)
 def _climb(weights, visible_bias, hidden_bias, states, means, rate, index, change):
     """Add rate times the mean over rows of every moment; ``means`` is spoilt."""
     share = rate / like(rate, states.shape[0])
+    _add_sum(visible_bias, states, share, change[: states.shape[1]])
+    _add_sum(hidden_bias, means, share, change[: means.shape[1]])
     for r in range(states.shape[0]):
-        add_row(visible_bias, states[r], share)
-        add_row(hidden_bias, means[r], share)
         _scale(means[r], share)
     for i in range(weights.shape[0]):
         n = _list(states[:, i], index, change)
@@ -108,7 +116,7 @@ def updater(draw: Scalar, mean: Scalar) -> Scalar:
         most = chains.shape[0]
         for u in range(rates.shape[0]):
             most = max(most, starts[u + 1] - starts[u])
-        index = np.empty(max(most, weights.shape[0]) + 1, np.int64)
+        index = np.empty(max(most, max(weights.shape)) + 1, np.int64)
         change = np.empty(index.shape[0], weights.dtype)
         given = np.empty((most, weights.shape[1]), weights.dtype)
         dreamt = np.empty((chains.shape[0], weights.shape[1]), weights.dtype)

@@ -46,7 +46,7 @@ class Classifier(ClassifierMixin, Estimator):
         check_classification_targets(y)
         self.classes_, number = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(f"y holds one class only, {self.classes_[0]!r}: a classifier needs at least two")
+            raise ValueError(f"y holds one class only, {self.classes_.tolist()[0]!r}: a classifier needs at least two")
         return X, number
 
     @property

@@ -56,7 +56,7 @@ class RBMClassifier(Classifier):
         objective: Objective | None = None,
         n_iter: int = 30,
         batch_size: int = 100,
-        learning_rate: Any = 0.05,
+        learning_rate: Any = 0.2,
         fit_options: Mapping[str, Any] | None = None,
         domain: Domain = "clip",
         random_state: Any = None,

@@ -25,20 +25,24 @@ if TYPE_CHECKING:
 __all__ = ["advance", "applies"]
 
 ROWS = 128  # in a batch, and chains: above, products of whole batches take less time than sums row by row
+SUMS = 2_500_000  # rows times weights: below, an update is calls more than sums, however many units are on
+SHARE = 0.25  # of visible units that may be on: else products take less time than sums of rows
 
 
 def applies(training: Training) -> bool:
     """Whether the loop does what the plan says: PCD-1, plain gradient and descent, binary units, small batches."""
     plan, model = training.plan, training.model
+    if type(model) is not RBM or type(plan.objective) is not PCD or model.data_mean is None:
+        return False
+    rows = max(plan.objective.chains, plan.batch_size)
+    pays = rows * model.weights.numel() <= SUMS or (rows <= ROWS and float(model.data_mean.mean()) <= SHARE)
     return (
-        type(model) is RBM
+        pays
         and all(units.loops is Bernoulli.loops for units in model._units())
         and model.device.type == "cpu"
         and model.dtype in (torch.float32, torch.float64)
         and not model.stacked
-        and type(plan.objective) is PCD
         and plan.objective.k == 1
-        and max(plan.objective.chains, plan.batch_size) <= ROWS
         and type(plan.metric) is Plain
         and plan.optimizer == "sgd"
         and not plan.penalties
