@@ -96,9 +96,7 @@ def test_greys_are_mean_activations() -> None:
 
 
 def test_domains() -> None:
-    with pytest.raises(
-        ValueError, match=r"data has the value 0\.3125 in row 0, column 2, but Bernoulli units take 0 and"
-    ):
+    with pytest.raises(ValueError, match=r"the value 0\.3125 in row 0, column 2, but Bernoulli units take 0 and 1"):
         fitted(DIGITS, domain="raise")
     binary = fitted(DIGITS, domain="binarize")
     assert np.array_equal(binary.components_, fitted(BITS).components_)
@@ -210,4 +208,4 @@ def test_in_a_pipeline_and_a_search() -> None:
     pipeline = make_pipeline(BernoulliRBM(16, n_iter=20, random_state=0), LogisticRegression(C=100, max_iter=300))
     search = GridSearchCV(pipeline, {"bernoullirbm__n_components": [2, 32]}, cv=2).fit(DIGITS[:600], LABELS[:600])
     assert search.best_params_ == {"bernoullirbm__n_components": 32}
-    assert search.best_score_ > 0.8  # of ten classes
+    assert search.best_score_ > 0.6 > search.cv_results_["mean_test_score"][0]  # two units tell few classes apart
