@@ -92,8 +92,8 @@ class BernoulliRBM(Features):
         """
         X = self._accept(X)
         machine, X = self._begin(X)
-        watched = by_rows(lambda v: v, X[:_WATCHED], machine.dtype)
-        self._train(machine, X, self.n_iter, self.batch_size, [_Report(self, watched)] if self.verbose else [])
+        reports: list[Callback] = [_Report(self, X[:_WATCHED])] if self.verbose else []
+        self._train(machine, X, self.n_iter, self.batch_size, reports)
         return self
 
     def partial_fit(self, X: Array, y: Any = None) -> Self:
@@ -176,7 +176,7 @@ class _Report(Callback):
     """Prints a line after every pass, as scikit-learn does."""
 
     def __init__(self, estimator: BernoulliRBM, cases: Any) -> None:
-        self.name, self.cases = type(estimator).__name__, torch.from_numpy(cases)
+        self.name, self.cases = type(estimator).__name__, as_matrix(cases, "X", torch.float64)
 
     def on_epoch(self, training: Training, row: Row) -> None:
         assert isinstance(training.model, RBM)
