@@ -94,7 +94,7 @@ _HOMES = {
     "Pretraining": "recipes.pretrain",
     "DamagedFileError": "files",
 }
-_MODULES = ("data", "plots", "testing", "units")
+_MODULES = ("data", "plots", "sklearn", "testing", "units")
 
 __all__ = [*_HOMES, *_MODULES, "__version__"]
 
