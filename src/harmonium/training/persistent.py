@@ -38,7 +38,7 @@ def applies(training: Training) -> bool:
     pays = rows * model.weights.numel() <= SUMS or (rows <= ROWS and float(model.data_mean.mean()) <= SHARE)
     return (
         pays
-        and all(units.loops is Bernoulli.loops for units in model._units())
+        and all(units.loops is Bernoulli.loops for units in model.unit_layers())
         and model.device.type == "cpu"
         and model.dtype in (torch.float32, torch.float64)
         and not model.stacked
