@@ -167,13 +167,26 @@ def test_real_valued_draws(page_of: Callable[[Any], Path], look: Callable[..., A
         units.parts[0].bias.copy_(torch.tensor([0.7]))
         units.parts[0].log_variance.copy_(torch.tensor([0.5]))
         units.parts[1].bias.copy_(torch.tensor([2.0, -0.4, -5.0]))
-    found = np.array(look(page_of(model)).evaluate(DRAWS, [400, 1, 0]))
-    x = torch.zeros(1, 4)
+    page, x = look(page_of(model)), torch.zeros(1, 4)
+    np.testing.assert_allclose(
+        page.evaluate("Array.from(harmonium.visibleMean([0]))"), units.mean(x)[0].detach().numpy(), rtol=5e-7
+    )
+    found = np.array(page.evaluate(DRAWS, [400, 1, 0]))
     mean, variance = (part[0].detach().double().numpy() for part in (units.mean(x), units.variance(x)))
     assert (np.abs(found.mean(0) - mean) < SIGMAS * np.sqrt(variance / len(found))).all()
     # The variance of a sample variance is below 8 sigma^4 / n, that of an exponential variable, which tails approach.
     assert (np.abs(found.var(0) - variance) < SIGMAS * variance * np.sqrt(8 / len(found))).all()
     assert found[:, 1:].min() >= 0
+
+
+def test_the_cumulant_of_rectified_units_far_out(page_of: Callable[[Any], Path], look: Callable[..., Any]) -> None:
+    for field in (-6.0, -2.9, 0.0, 4.0):
+        model = hm.RBM(1, hm.ReLU(1))
+        with torch.no_grad():
+            model.weights.zero_()
+            model.hidden.bias.fill_(field)
+        free = float(model.double().free_energy([[0.0]]).detach())
+        assert np.isclose(look(page_of(model)).evaluate("harmonium.freeEnergy([0])"), free, rtol=1e-9), field
 
 
 def test_a_belief_network_dreams_downwards(page_of: Callable[[Any], Path], look: Callable[..., Any]) -> None:
