@@ -83,7 +83,12 @@ def lines(curves: Sequence[Line], x_label: str, y_label: str, title: str, mark: 
     >>> "<svg" in lines([Line([1, 2], [0.5, 0.7])], "epoch", "nats", "Likelihood")
     True
     """
-    bands = [values for curve in curves for values in (curve.low, curve.high) if values is not None]
+    bands = [
+        np.where(np.less_equal(curve.low, curve.high), values, np.nan)
+        for curve in curves
+        if curve.low is not None and curve.high is not None
+        for values in (curve.low, curve.high)
+    ]
     axes = _Axes.around(
         np.concatenate([curve.x for curve in curves]), np.concatenate([*(curve.y for curve in curves), *bands])
     )

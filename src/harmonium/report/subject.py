@@ -29,6 +29,7 @@ __all__ = ["Subject", "open_subject"]
 METRICS, RUN = "metrics.jsonl", "run.json"
 SAMPLES, STEPS = 200, 1000
 ROWS = 2000  # of each split that is looked at: enough for a histogram
+MOST_VALUES = 20_000_000  # of samples, or of such rows: fewer of them where tables are wide
 
 
 @dataclass(frozen=True)
@@ -107,14 +108,17 @@ class Subject:
     @cached_property
     def samples(self) -> Tensor:
         """States outside at the ends of chains of their own, (samples, columns)."""
-        return sample(self.model, SAMPLES, steps=STEPS, seed=self.seed).cpu()
+        return sample(self.model, self._affordable(SAMPLES), steps=STEPS, seed=self.seed).cpu()
 
     def rows_of(self, cases: Cases, count: int = ROWS) -> tuple[Tensor, np.ndarray[Any, Any]]:
         """Up to ``count`` cases without missing values, evenly spaced, (n, columns), and which they are."""
-        index = np.linspace(0, len(cases) - 1, min(count, len(cases))).round().astype(np.int64)
+        index = np.linspace(0, len(cases) - 1, min(self._affordable(count), len(cases))).round().astype(np.int64)
         v = cases.rows(torch.from_numpy(index), dtype=self.model.dtype)
         whole = ~torch.isnan(v).any(-1)
         return v[whole], index[whole.numpy()]
+
+    def _affordable(self, count: int) -> int:
+        return min(count, max(1, MOST_VALUES // self.model.visible.size))
 
     def original(self, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """States outside in the units of the data, where training standardised them."""

@@ -119,7 +119,7 @@ function play(root) {
   }
   root.replaceChildren(
     el("div", { className: "desk" }, view.element, el("div", { className: "controls" }, ...controls),
-      el("div", { className: "below" }, trace.element, ...(switches ? switches.strips : []))),
+      el("div", { className: "below" }, trace.element, ...(switches ? [el("div", { className: "strips" }, ...switches.strips)] : []))),
     ...(switches
       ? [el("div", { className: "bench" },
           el("div", { className: "row" }, el("h3", {}, "Hidden units"), switches.select, switches.release),

@@ -40,6 +40,10 @@ export class Session {
     if (held[0]) held[0].mask.forEach((on, i) => on && (state[0][i] = held[0].values[i]));
     means[0].set(state[0]);
     this.model.complete(state, means, held, random);
+    if (!this.model.clamps || this.model.layers.length < 3) return;
+    // Layers above each other were drawn from below alone: some sweeps around the same visible units mend that.
+    const still = { mask: new Uint8Array(state[0].length).fill(1), values: state[0].slice() };
+    for (let k = 0; k < 5; k++) this.model.sweep(state, means, [still, ...held.slice(1)], 1, random);
   }
 
   /** Conditions have changed: averages begin anew. */

@@ -14,7 +14,7 @@ export class Switches {
       const across = Math.ceil(Math.sqrt(size * 4));
       const canvas = el("canvas", { width: across, height: Math.ceil(size / across), role: "img" });
       canvas.setAttribute("aria-label", `States of ${size} units of ${name}`);
-      return el("figure", { className: "strip" }, canvas, el("figcaption", {}, `${name}: ${size} units`));
+      return el("figure", { className: "strip" }, el("figcaption", {}, `${name}: ${size} units`), canvas);
     });
     this.more = el("button", { type: "button", className: "quiet", onclick: () => this.show(UNITS_AT_ONCE) });
     const names = session.model.layers.slice(1).map(({ name }, k) => el("option", { value: String(k + 1) }, name));
@@ -98,7 +98,7 @@ export class Switches {
       const values = state[k + 1];
       const [part] = this.session.model.layers[k + 1].parts;
       const [low, high] = { Spin: [-1, 1], Gaussian: [-3, 3], ReLU: [0, 3] }[part.name] ?? [0, 1];
-      paintStates(figure.firstChild, values, { low, high, held: this.session.held[k + 1] });
+      paintStates(figure.lastChild, values, { low, high, held: this.session.held[k + 1] });
     });
   }
 

@@ -34,12 +34,15 @@ export class Trace {
     context.clearRect(0, 0, width, height);
     const style = getComputedStyle(document.documentElement);
     const colour = (name) => style.getPropertyValue(`--${name}`);
-    let [low, high] = [Math.min(...values), Math.max(...values)];
+    // The fall from noise would flatten all that follows: it may leave the frame.
+    const sorted = Float64Array.from(values).sort();
+    const rank = (share) => sorted[Math.round(share * (sorted.length - 1))];
+    let [low, high] = [rank(0.02), rank(0.95)];
     if (reference) [low, high] = [Math.min(low, reference.low), Math.max(high, reference.high)];
-    const margin = 0.06 * (high - low) || 1;
+    const margin = 0.1 * (high - low) || 1;
     [low, high] = [low - margin, high + margin];
     const left = 52;
-    const y = (value) => height - ((value - low) / (high - low)) * height;
+    const y = (value) => height * (1 - Math.min(1, Math.max(0, (value - low) / (high - low))));
     const x = (k) => left + (k / (KEPT - 1)) * (width - left);
     if (reference) {
       context.fillStyle = colour("band");
