@@ -56,7 +56,9 @@ def main() -> None:
     print(text)
     if options.write:
         measured = machine(1, {"torch": {torch.__version__}})
-        replace_section("page", f"{text}\n\nMedians of {options.repeats}. {measured}{warning}")
+        replace_section(
+            "page", f"{text}\n\nMedians of {options.repeats}. {measured}{f' Note: {warning}.' if warning else ''}"
+        )
 
 
 def measure(page: Path) -> tuple[float, float, int]:
