@@ -15,6 +15,7 @@ TORCH  ?= -c constraints.txt torch
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BROWSER := $(VENV)/.browser
 
 .PHONY: train test test-all lint bench reproduce clean
 
@@ -22,10 +23,10 @@ train: $(STAMP)
 	$(BIN)/harmonium train digits --progress
 
 # A process per core, each with one thread: two thread pools on the same cores would wait for each other.
-test: lint
+test: lint $(BROWSER)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
-test-all: lint
+test-all: lint $(BROWSER)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m ""
 
 lint: $(STAMP)
@@ -49,6 +50,15 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet $(TORCH)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	@touch $(STAMP)
+
+# Pages are tested in Debian's Chromium.  It is installed where that needs no more than asking; elsewhere these tests
+# are skipped, and say so.
+$(BROWSER): $(STAMP)
+	@if ! command -v chromium >/dev/null && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } \
+			>/dev/null 2>&1 || echo "chromium could not be installed: the tests of pages are skipped"; \
+	fi
+	@touch $(BROWSER)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

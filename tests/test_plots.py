@@ -104,7 +104,7 @@ def test_pictures_of_a_run(tmp_path: Path) -> None:
     before = [path.read_bytes() for path in paths]
     assert all(content[:4] == b"\x89PNG" for content in before)
     assert [path.read_bytes() for path in plots.pictures(tmp_path / "run")] == before
-    assert plots._best_epoch(tmp_path / "run") in (1, 2)
+    assert plots.best_epoch(tmp_path / "run") in (1, 2)
 
     shutil.copytree(tmp_path / "run", tmp_path / "other")
     (tmp_path / "other" / "model.safetensors").unlink()

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from harmonium.paths.diagnostics import Diagnosis
 
-__all__ = ["curves", "diagnosis", "filters", "pictures", "samples", "write"]
+__all__ = ["best_epoch", "curves", "diagnosis", "filters", "pictures", "samples", "write"]
 
 _DPI = 130
 _SHOWN = 64  # samples, and cases beside them
@@ -261,7 +261,7 @@ def pictures(run: str | Path, data: Array | None = None, *, data_name: str | Non
     figures = {"filters": filters(model)}
     figures["samples"] = samples(drawn, data, model.visible.shape, data_name=data_name or "the data")
     if rows:
-        figures["curves"] = curves(rows, _best_epoch(run))
+        figures["curves"] = curves(rows, best_epoch(run))
     return [write(figure, run / f"{name}.png") for name, figure in figures.items()]
 
 
@@ -374,7 +374,7 @@ def _bracket(axes: Axes, rows: Sequence[Row]) -> None:
         axes.plot(epochs, high, color=_BAND, linestyle=":", label="upper bound (there is no lower one)")
 
 
-def _best_epoch(run: Path) -> int | None:
+def best_epoch(run: Path) -> int | None:
     """The epoch that early stopping kept, from the checkpoint."""
     path = run / "checkpoint.safetensors"
     if not path.exists():

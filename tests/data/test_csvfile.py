@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from harmonium.data import load
+from harmonium.data.csvfile import read_header
 
 
 def write(path: Path, text: str) -> Path:
@@ -68,3 +69,16 @@ def test_a_real_table(benchmark_data: Path) -> None:
     assert np.allclose(summary.mean.numpy(), 0, atol=1e-12) and np.allclose(summary.variance.numpy(), 1)
     with pytest.raises(ValueError, match="row 1, column 35 holds 'g'"):
         load(benchmark_data / "ionosphere.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ('"fixed acidity";"pH"\n1.5;2\n', ["fixed acidity", "pH"]),
+        ('\ufeffa,"x, ""y"""\n1.5,2\n', ["a", 'x, "y"']),
+        ("1.5,2\n3,4\n", None),
+        ("", None),
+    ],
+)
+def test_names_of_columns(tmp_path: Path, text: str, names: list[str] | None) -> None:
+    assert read_header(write(tmp_path / "x.csv", text)) == names

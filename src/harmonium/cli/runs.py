@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harmonium.data.cases import Standard
     from harmonium.models.machine import Machine
 
-__all__ = ["Run", "choose_split", "claim", "describe", "find"]
+__all__ = ["Run", "choose_split", "claim", "describe", "find", "is_training", "read_config"]
 
 CONFIG, MODEL, CHECKPOINT, LOCK = "config.json", "model.safetensors", "checkpoint.safetensors", ".lock"
 
@@ -81,17 +81,17 @@ def find(name: str) -> Run:
         if not (path / CONFIG).is_file() and not (path / MODEL).is_file():
             raise FileNotFoundError(f"{name} is no run folder: it has neither {CONFIG} nor {MODEL}{_known(path)}")
         if not (path / MODEL).is_file():
-            if _locked(path):
+            if is_training(path):
                 raise FileNotFoundError(f"{name} is still being trained, there is no {MODEL} yet: wait for it")
             raise FileNotFoundError(
                 f"{name} is unfinished, there is no {MODEL} yet: go on with `harmonium train --resume {name}`"
             )
-        return Run(name, path / MODEL, _config(path))
+        return Run(name, path / MODEL, read_config(path))
     if not path.is_file():
         raise FileNotFoundError(f"there is no run folder and no model file {name}{_known(path)}")
     if path.name == CHECKPOINT:
         raise ValueError(f"{name} is a checkpoint, not a model: name its folder, {path.parent}")
-    return Run(name, path, _config(path.parent) if path.name == MODEL else None)
+    return Run(name, path, read_config(path.parent) if path.name == MODEL else None)
 
 
 @contextmanager
@@ -146,7 +146,8 @@ def choose_split(data: Dataset, split: str | None) -> tuple[str, Cases]:
     return split, have[split]
 
 
-def _config(folder: Path) -> dict[str, Any] | None:
+def read_config(folder: Path) -> dict[str, Any] | None:
+    """What ``config.json`` of a run folder says; None where there is none."""
     path = folder / CONFIG
     if not path.is_file():
         return None
@@ -160,7 +161,7 @@ def _config(folder: Path) -> dict[str, Any] | None:
     return config
 
 
-def _locked(folder: Path) -> bool:
+def is_training(folder: Path) -> bool:
     """Whether a process is training there."""
     from filelock import FileLock, Timeout
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from .raw import Array, Raw
 
-__all__ = ["read_csv"]
+__all__ = ["read_csv", "read_header"]
 
 _SAMPLE_CHARACTERS = 2**16
 _DELIMITERS = ",;\t |"
@@ -45,6 +45,14 @@ def read_csv(path: Path) -> Raw:
     if ((table == 0) | (table == 1)).all():
         table = table.astype(np.uint8)
     return Raw({"train": table})
+
+
+def read_header(path: Path) -> list[str] | None:
+    """The names of the columns, where the first line of a table holds names; None where it holds numbers."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        lines = file.read(_SAMPLE_CHARACTERS).splitlines()
+    cells = next(csv.reader(lines[:1], delimiter=_delimiter(lines)), [])
+    return None if not cells or any(map(_is_number, cells)) else cells
 
 
 def _delimiter(lines: list[str]) -> str:

@@ -1,0 +1,86 @@
+"""``harmonium report`` and ``harmonium play``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harmonium.cli.judge import chosen_data
+from harmonium.cli.runs import CHECKPOINT, MODEL, find
+from harmonium.cli.shell import CONTEXT, note, say
+
+__all__ = ["play", "report"]
+
+
+@click.command(
+    context_settings=CONTEXT,
+    short_help="Write a run as one page: curves, likelihood, pictures, the model itself.",
+    epilog="""\b
+Examples:
+  harmonium report runs/digits-rbm-1
+  harmonium report runs/digits-rbm-1 --out digits.html
+  harmonium report model.safetensors --data digits""",
+)
+@click.argument("run")
+@click.option("--data", metavar="DATA", help="Other data than those of the run: a name or a file.")
+@click.option("--binarize", type=click.Choice(["threshold", "fixed", "dynamic", "grey"]), help="Of --data.")
+@click.option("--seed", type=int, metavar="N", default=0, show_default=True)
+@click.option("--out", type=click.Path(dir_okay=False), help="The file.  [default: report.html in the folder of RUN]")
+def report(run: str, data: str | None, binarize: str | None, seed: int, out: str | None) -> None:
+    """Write one HTML file that shows RUN and runs its model in the browser; it needs no network.
+
+    RUN is a run folder, also one that was broken off, or a model file.  The model is judged anew: seconds for a small
+    one, a minute or two for MNIST.  The page holds the model and some of the data.
+    """
+    path = _write(run, data, binarize, seed, out)
+    say(f"report: {path} ({path.stat().st_size / 1e6:.1f} MB)")
+
+
+@click.command(
+    context_settings=CONTEXT,
+    short_help="Play with a model in the browser.",
+    epilog="""\b
+Examples:
+  harmonium play runs/digits-rbm-1
+  harmonium play runs/digits-rbm-1 --no-open
+  harmonium play model.safetensors --data digits""",
+)
+@click.argument("run")
+@click.option("--data", metavar="DATA", help="Other data than those of the run: a name or a file.")
+@click.option("--binarize", type=click.Choice(["threshold", "fixed", "dynamic", "grey"]), help="Of --data.")
+@click.option("--seed", type=int, metavar="N", default=0, show_default=True)
+@click.option("--open/--no-open", "show", default=True, help="Open the page in a browser.  [default: open]")
+def play(run: str, data: str | None, binarize: str | None, seed: int, show: bool) -> None:
+    """Write the report of RUN, unless there is a newer one than its model, and open it in the browser.
+
+    Its playground samples the model: draw pixels or set columns to hold them, and see the rest completed.
+    """
+    path = None if data is not None else _present(run)
+    if path is None:
+        path = _write(run, data, binarize, seed, None)
+    say(f"page: {path}")
+    if show:
+        import webbrowser
+
+        if not webbrowser.open(path.absolute().as_uri()):
+            note(f"no browser was found: open {path} in one")
+
+
+def _write(run: str, data: str | None, binarize: str | None, seed: int, out: str | None) -> Path:
+    if data is None and binarize is not None:
+        raise click.UsageError("--binarize goes with --data: a run is judged on the data it was trained on")
+    chosen = None if data is None else chosen_data(find(run), data, binarize)
+    from harmonium.report import write
+
+    return write(run, out, data=chosen, seed=seed)
+
+
+def _present(run: str) -> Path | None:
+    """A report that is newer than what it is about."""
+    folder = Path(run).expanduser()
+    page = folder / "report.html" if folder.is_dir() else folder.with_suffix(".html")
+    source = next((folder / name for name in (MODEL, CHECKPOINT) if (folder / name).is_file()), folder)
+    if page.is_file() and source.is_file() and page.stat().st_mtime > source.stat().st_mtime:
+        return page
+    return None

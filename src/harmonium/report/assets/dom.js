@@ -1,0 +1,29 @@
+// Elements without markup in strings: whatever a name contains, it is text.
+
+export function el(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [key, value] of Object.entries(properties)) {
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else if (key in element && key !== "list" && key !== "style") element[key] = value;
+    else element.setAttribute(key, value);
+  }
+  element.append(...children);
+  return element;
+}
+
+/** A row of buttons of which one is pressed. */
+export function choice(label, options, chosen, onchange) {
+  const buttons = options.map(([value, text]) =>
+    el("button", { type: "button", onclick: () => choose(value) }, text));
+  const choose = (value) => {
+    options.forEach(([each], k) => buttons[k].setAttribute("aria-pressed", String(each === value)));
+    onchange(value);
+  };
+  options.forEach(([each], k) => buttons[k].setAttribute("aria-pressed", String(each === chosen)));
+  const element = el("div", { className: "choice", role: "group", "aria-label": label }, ...buttons);
+  return { element, choose };
+}
+
+export function labelled(text, control) {
+  return el("label", { className: "labelled" }, el("span", {}, text), control);
+}

@@ -1,0 +1,70 @@
+// The energy of the large chain over time.
+
+import { el } from "./dom.js";
+
+const KEPT = 400;
+
+export class Trace {
+  /** `reference`: {low, high, label} of the data, or null. */
+  constructor(session, reference) {
+    Object.assign(this, { session, reference, values: [] });
+    this.canvas = el("canvas", { role: "img", className: "trace" });
+    this.canvas.setAttribute("aria-label", "Free energy of the first chain over its sweeps");
+    this.now = el("output");
+    this.element = el("figure", { className: "energy" },
+      el("figcaption", {}, "Free energy of the first chain, nats: ", this.now,
+        ...(reference ? [el("br"), `band: ${reference.label}`] : [])),
+      this.canvas);
+  }
+
+  record() {
+    const { model, chains } = this.session;
+    this.values.push(model.freeEnergy(chains[0].state));
+    if (this.values.length > KEPT) this.values.shift();
+  }
+
+  draw() {
+    const { canvas, values, reference } = this;
+    const ratio = devicePixelRatio || 1;
+    const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+    if (!width || !values.length) return;
+    if (canvas.width !== Math.round(width * ratio)) [canvas.width, canvas.height] = [width * ratio, height * ratio];
+    const context = canvas.getContext("2d");
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, width, height);
+    const style = getComputedStyle(document.documentElement);
+    const colour = (name) => style.getPropertyValue(`--${name}`);
+    // The fall from noise would flatten all that follows: it may leave the frame.
+    const sorted = Float64Array.from(values).sort();
+    const rank = (share) => sorted[Math.round(share * (sorted.length - 1))];
+    let [low, high] = [rank(0.02), rank(0.95)];
+    if (reference) [low, high] = [Math.min(low, reference.low), Math.max(high, reference.high)];
+    const margin = 0.1 * (high - low) || 1;
+    [low, high] = [low - margin, high + margin];
+    const left = 52;
+    const y = (value) => height * (1 - Math.min(1, Math.max(0, (value - low) / (high - low))));
+    const x = (k) => left + (k / (KEPT - 1)) * (width - left);
+    if (reference) {
+      context.fillStyle = colour("band");
+      context.fillRect(left, y(reference.high), width - left, y(reference.low) - y(reference.high));
+    }
+    context.fillStyle = colour("quiet");
+    context.font = "12px system-ui, sans-serif";
+    context.textAlign = "right";
+    const digits = high - low < 10 ? 1 : 0;
+    context.fillText(readable(high, digits), left - 6, 11);
+    context.fillText(readable(low, digits), left - 6, height - 2);
+    context.strokeStyle = colour("rule");
+    context.strokeRect(left + 0.5, 0.5, width - left - 1, height - 1);
+    context.strokeStyle = colour("accent");
+    context.lineWidth = 1.5;
+    context.beginPath();
+    values.forEach((value, k) => context.lineTo(x(k), y(value)));
+    context.stroke();
+    this.now.value = readable(values.at(-1), 1);
+  }
+}
+
+function readable(value, digits) {
+  return value.toFixed(digits).replace("-", "\u2212");
+}

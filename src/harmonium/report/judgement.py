@@ -1,0 +1,163 @@
+"""Sections that judge: likelihood, free energies, equilibrium."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harmonium.models.dbn import DBN
+from harmonium.models.machine import Machine
+from harmonium.models.meanfield import variational_bound
+from harmonium.paths.diagnostics import Diagnosis, diagnose
+from harmonium.paths.evaluate import Evaluation, evaluate
+from harmonium.random import Stream
+from harmonium.report.charts import Line, histogram, lines
+from harmonium.report.markup import Section, escape, figure, number, pair, paragraph, table
+from harmonium.report.subject import Subject
+
+if TYPE_CHECKING:
+    from harmonium.data import Cases
+
+__all__ = ["equilibrium", "free_energies", "histograms", "judge", "likelihood"]
+
+DEEP_CASES = 500  # each needs importance samples of its hidden layers
+CHAINS_SHOWN = 6
+
+
+def judge(subject: Subject) -> Evaluation | str:
+    """The log-likelihood of held-out cases, or why there is none."""
+    if subject.broken_off:
+        return "A run is judged when it has come to its end."
+    if subject.judged is None:
+        return f"There is nothing to judge by: {subject.no_data}."
+    try:
+        return evaluate(subject.model, _few(subject, subject.judged[1]), seed=subject.seed)
+    except ValueError as error:
+        return f"It cannot be told: {error}."
+
+
+def _few(subject: Subject, cases: Cases) -> Cases:
+    """All cases, but of deep models only some."""
+    model = subject.model
+    if len(cases) <= DEEP_CASES or not (isinstance(model, DBN) or model.hidden_couplings):
+        return cases
+    return cases.select(np.linspace(0, len(cases) - 1, DEEP_CASES).round().astype(np.int64))
+
+
+def likelihood(subject: Subject, found: Evaluation | str) -> Section:
+    """The log-likelihood with its bracket, and whether to trust it."""
+    name = "Log-likelihood"
+    if isinstance(found, str):
+        return Section("likelihood", name, paragraph(found))
+    split, cases = subject.judged or ("", None)
+    of = "" if cases is None or len(cases) == found.cases else f" of {len(cases):,}, evenly spaced"
+    exact = found.method == "exact"
+    rows: list[tuple[str, str]] = [
+        (f"mean over {found.cases:,} {split} cases{of}", f"{number(found.mean)} nats per case"),
+        ("standard error over cases", number(found.stderr)),
+    ]
+    z = found.log_partition
+    if z is not None and not exact:
+        rows.append(("bracket of log Z alone", f"{number(found.lower)} to {number(found.upper)}"))
+    if found.bound is not None:
+        rows.append(("variational bound", number(found.bound)))
+    if found.log_jacobian:
+        rows.append(("of the standardised values", f"{number(found.mean - found.log_jacobian)} nats per case"))
+    if z is not None:
+        rows.append(("log Z", number(z.value) + ("" if exact else f", {number(z.lower)} to {number(z.upper)}")))
+        method = "enumeration" if exact else found.method.replace("ais", "annealed importance sampling")
+        rows.append(("found by", method))
+    elif not exact:
+        rows.append(("found by", "importance sampling: an estimate from below"))
+    colour, verdict = ("good", "To be trusted") if found.trusted else ("bad", "Not to be trusted")
+    words = f'<p><span class="verdict {colour}">{verdict}:</span> {escape(found.why)}.</p>'
+    notes = ""
+    if split == "train":
+        notes = paragraph("No cases were set aside: these are those that the model was trained on.", "note")
+    elif z is not None and not exact:
+        notes = paragraph(
+            "The bracket is of log Z only; the error over cases comes on top. Two estimates that agree are no "
+            "evidence: what the upper bound of log Z rests on is said above.", "note"
+        )  # fmt: skip
+    return Section("likelihood", name, words + table(("", ""), rows) + notes)
+
+
+@torch.no_grad()
+def free_energies(subject: Subject) -> dict[str, Tensor]:
+    """Free energies of each split and of samples, in nats, at most `ROWS` of each."""
+    model = subject.model
+    groups = {name: subject.rows_of(cases)[0] for name, cases in subject.splits.items() if name != "test"}
+    groups["samples"] = subject.samples.to(model.dtype)
+    found = {}
+    for name, outside in groups.items():
+        v = model.visible.encode(outside)
+        if bool(model.visible.wrong(v).any()):
+            continue
+        if isinstance(model, DBN):
+            found[name] = -model.log_weights(v, Stream(subject.seed, "report"), samples=10).mean(0)
+        elif model.hidden_couplings:
+            found[name] = -variational_bound(model, v)
+        else:
+            found[name] = -model.log_weight(model.clamped(v))
+    return {name: energies.cpu() for name, energies in found.items() if bool(torch.isfinite(energies).all())}
+
+
+def histograms(subject: Subject, energies: dict[str, Tensor]) -> Section | None:
+    """Distributions of free energies side by side."""
+    if not energies:
+        return None
+    deep = isinstance(subject.model, DBN) or bool(subject.model.hidden_couplings)
+    named = {"train": "training cases", "valid": "validation cases", "samples": "samples of the model"}
+    groups = {named[name]: values.numpy() for name, values in energies.items()}
+    drawn = histogram(groups, f"{'variational ' if deep else ''}free energy (nats)", "Free energies")
+    text = (
+        "Samples should lie where the data lie. Validation cases to the right of training cases: the model knows those "
+        "by heart. Samples to the left: it prefers states that the data do not have."
+    )
+    means = table(("", "mean", "deviation"), [(name, number(v.mean()), number(v.std())) for name, v in groups.items()])
+    return Section("energies", "Free energies", pair(figure(drawn, ""), f"<div>{paragraph(text)}{means}</div>"))
+
+
+def equilibrium(subject: Subject) -> Section:
+    """Whether chains stand for the model."""
+    name = "Equilibrium"
+    found = _diagnose(subject)
+    if isinstance(found, str):
+        return Section("equilibrium", name, paragraph(found))
+    colour, verdict = {
+        True: ("good", "Nothing speaks against equilibrium."),
+        False: ("bad", "The chains do not stand for the model."),
+        None: ("unsure", "Nothing speaks against equilibrium, but not everything could be judged."),
+    }[found.passed]
+    body = f'<p class="verdict {colour}">{verdict}</p>'
+    if found.concerns:
+        body += f"<ul>{''.join(f'<li>{escape(concern)}.</li>' for concern in found.concerns)}</ul>"
+    rows = [(o.name, number(o.mean), number(o.tau, 1), number(o.ess, 0), number(o.rhat, 3)) for o in found.observables]
+    head = ("", "mean", "autocorrelation, sweeps", "effective size", "R-hat")
+    numbers = table(head, rows) + paragraph(
+        f"{found.chains} chains {found.start}, {found.sweeps:,} sweeps each. Drift: {found.equilibrium.lag.why}. "
+        f"Unseen modes: {found.equilibrium.unseen.why}.", "note"
+    )  # fmt: skip
+    traces = found.traces[0].numpy()
+    shown = np.linspace(0, len(traces) - 1, min(CHAINS_SHOWN, len(traces))).round().astype(int)
+    sweeps = np.arange(1, found.sweeps + 1)
+    chart = lines([Line(sweeps, traces[chain]) for chain in shown], "sweep", "free energy (nats)", "Traces of chains")
+    drawn = figure(chart, f"{len(shown)} of {found.chains} chains")
+    return Section("equilibrium", name, body + pair(f"<div>{numbers}</div>", drawn))
+
+
+def _diagnose(subject: Subject) -> Diagnosis | str:
+    if importlib.util.find_spec("arviz_stats") is None:
+        return "Chains were not diagnosed, for want of arviz-stats: pip install 'harmonium[diagnostics]'."
+    if not isinstance(subject.model, Machine):
+        return "A deep belief network is sampled through its top machine, whose chains are judged by themselves."
+    if subject.broken_off:
+        return "Chains are judged when a run has come to its end."
+    try:
+        return diagnose(subject.model, subject.splits.get("train"), seed=subject.seed)
+    except ValueError as error:
+        return f"It cannot be told: {error}."

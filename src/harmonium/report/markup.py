@@ -1,0 +1,77 @@
+"""HTML from Python, with every string escaped."""
+
+from __future__ import annotations
+
+import base64
+import html
+import math
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+__all__ = ["Section", "data_uri", "escape", "figure", "number", "pair", "paragraph", "pre", "table"]
+
+
+_NUMBER = re.compile(r"\N{MINUS SIGN}?[\d,.]+")
+
+
+class Section(NamedTuple):
+    """A part of the page: ``key`` is its anchor, ``body`` is markup."""
+
+    key: str
+    title: str
+    body: str
+
+    def __str__(self) -> str:
+        return f'<section id="{self.key}">\n<h2>{escape(self.title)}</h2>\n{self.body}\n</section>'
+
+
+def escape(text: object) -> str:
+    """Text as it is to be read, whatever it contains."""
+    return html.escape(str(text), quote=True)
+
+
+def number(value: float, digits: int = 2) -> str:
+    """A number to be read: a true minus sign, a word for infinity."""
+    if math.isinf(value):
+        return "unbounded"
+    return "undefined" if math.isnan(value) else f"{value:,.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def paragraph(text: object, kind: str = "") -> str:
+    """A paragraph of text."""
+    return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
+
+
+def pre(text: str) -> str:
+    """Text to be copied, such as a command."""
+    return f"<pre><code>{escape(text)}</code></pre>"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table of text, the numbers among it to the right; without a head where all its titles are empty."""
+    titles = "".join(f'<th scope="col">{escape(title)}</th>' for title in head)
+    top = f"<thead><tr>{titles}</tr></thead>" if any(head) else ""
+    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+    return f'<div class="scroll"><table>{top}<tbody>{body}</tbody></table></div>'
+
+
+def _cell(content: object) -> str:
+    kind = ' class="number"' if _NUMBER.fullmatch(str(content)) else ""
+    return f"<td{kind}>{escape(content)}</td>"
+
+
+def figure(content: str, caption: str, kind: str = "") -> str:
+    """Markup with a caption of text."""
+    opening = f'<figure class="{kind}">' if kind else "<figure>"
+    return f"{opening}{content}<figcaption>{escape(caption)}</figcaption></figure>"
+
+
+def pair(*figures: str) -> str:
+    """Figures side by side where there is room."""
+    return f'<div class="pair">{"".join(figures)}</div>'
+
+
+def data_uri(png: bytes) -> str:
+    """A picture within the page."""
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"

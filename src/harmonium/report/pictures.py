@@ -1,0 +1,162 @@
+"""Sections that show: filters, samples beside data, hidden activity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harmonium.models.dbn import DBN
+from harmonium.report.charts import points
+from harmonium.report.images import Palette, diverging, grey, heat_map, mosaic
+from harmonium.report.markup import Section, data_uri, escape, figure, pair, paragraph, table
+from harmonium.report.subject import Subject
+from harmonium.units import Units
+
+__all__ = ["activity", "filters", "samples"]
+
+SHOWN = 100  # pictures in a mosaic
+MOST_COLUMNS = 40  # of a table that is shown column by column
+ACTIVE_CASES, ACTIVE_UNITS = 40, 1000  # rows and columns of the picture of hidden activity
+MOST_ENTRIES = 400_000  # of a heat map of weights
+ENTRY = (10, 8)  # width and height of an entry of a heat map on the screen, in pixels; wider where they are few
+NARROWEST = 480
+
+Array = np.ndarray[Any, Any]
+
+
+def filters(subject: Subject) -> Section | None:
+    """The weights of the first hidden layer, unit by unit, largest first."""
+    machine = subject.model.machines[0] if isinstance(subject.model, DBN) else subject.model
+    name = next((name for name, (a, b) in machine.edges.items() if a == 0 < b), next(iter(machine.edges)))
+    weights = machine.couplings[name].detach().cpu().double().numpy().T
+    of = "visible" if name in machine.lateral.values() else "hidden"
+    order = np.argsort(-np.linalg.norm(weights, axis=1), kind="stable")
+    count = max(1, MOST_ENTRIES // weights.shape[1]) if subject.image_shape is None else SHOWN
+    shown = weights[order[:count]]
+    limit = float(np.percentile(np.abs(shown), 99.5)) or 1.0  # a single weight should not pale the rest
+    which = f"All {len(weights)}" if len(shown) == len(weights) else f"{len(shown)} of {len(weights)}"
+    caption = f"{which} {of} units, largest first. Red adds, blue takes away; full colour is {limit:.2f}."
+    if subject.image_shape is None:
+        caption += " A row is a unit, a column a visible unit."
+        return Section("filters", "Filters", _heat(shown, -limit, limit, diverging(), caption))
+    picture = mosaic(shown.reshape(-1, *subject.image_shape), -limit, limit, diverging(), aspect=2.0)
+    return Section("filters", "Filters", _picture(picture, caption, "wide"))
+
+
+def samples(subject: Subject) -> Section:
+    """Samples of the model beside cases of the data."""
+    drawn = subject.samples.numpy()
+    note = paragraph(
+        "Each sample ends a chain of its own, of 1,000 sweeps from the base rate. Chains of a model with far modes are "
+        "by then near where they began.", "note"
+    )  # fmt: skip
+    judged = subject.judged
+    cases = None if judged is None else subject.rows_of(judged[1])[0].numpy()
+    name = "" if judged is None else f"{judged[0]} cases"
+    if subject.image_shape is not None:
+        body = _images(subject, drawn, cases, name)
+    elif cases is None:
+        body = paragraph(f"Samples cannot be compared with data: {subject.no_data}.")
+    else:
+        body = _columns(subject, drawn, cases, name)
+    return Section("samples", "Samples beside data", body + note)
+
+
+def _images(subject: Subject, drawn: Array, cases: Array | None, name: str) -> str:
+    count, shape = SHOWN // 2 + 14, subject.image_shape or (1, 1)
+    tables = [(f"{min(count, len(drawn))} samples of the model", drawn[:count])]
+    if cases is not None:
+        some = cases[np.linspace(0, len(cases) - 1, min(count, len(cases))).round().astype(int)]
+        tables.insert(0, (f"{len(some)} {name}", some))
+    values = np.concatenate([values for _, values in tables])
+    low, high = (float(np.quantile(values, q)) for q in (0.005, 0.995))
+    low, high = (low, high) if high > low else (float(values.min()), float(values.max()))
+    return pair(
+        *(
+            _picture(mosaic(values.reshape(-1, *shape), low, high, grey()), caption)
+            for caption, values in tables
+        )
+    )  # fmt: skip
+
+
+def _columns(subject: Subject, drawn: Array, cases: Array, name: str) -> str:
+    """Means of the units, data against model, and every column in words."""
+    units = subject.model.visible
+    of_data, of_samples = (units.encode(torch.from_numpy(values)).double().mean(0).numpy() for values in (cases, drawn))
+    chart = points(
+        of_data, of_samples, f"mean over {name}", "mean over samples", "Means of the visible units, model against data"
+    )
+    rows = list(_rows(subject, units, drawn, cases))
+    more = units.columns - len(rows)
+    words = table(("Column", name, "samples"), rows) + (paragraph(f"{more:,} more columns.", "note") if more else "")
+    return pair(figure(chart, "Means of the visible units: the closer to the diagonal the better"), words)
+
+
+def _rows(subject: Subject, units: Units, drawn: Array, cases: Array) -> Iterator[tuple[str, str, str]]:
+    outside = [subject.original(values) for values in (cases, drawn)]
+    for j, name in enumerate(subject.columns[:MOST_COLUMNS]):
+        owner = units.owner(j, inside=False)
+        if owner.finite:
+            values = np.unique(np.concatenate([table[:, j] for table in outside]))
+            shown = values[1:] if len(values) == 2 else values[:6]
+            cells = [
+                ", ".join(f"{v:g}:\N{NO-BREAK SPACE}{np.mean(table[:, j] == v):.0%}" for v in shown)
+                for table in outside
+            ]
+        else:
+            cells = [
+                f"{table[:, j].mean():.3g} \N{PLUS-MINUS SIGN} {table[:, j].std():.2g}".replace(
+                    " ", "\N{NO-BREAK SPACE}"
+                )
+                for table in outside
+            ]
+        yield str(name), cells[0], cells[1]
+
+
+@torch.no_grad()
+def activity(subject: Subject) -> Section | None:
+    """What the hidden units do with cases: probabilities, units by cases."""
+    if subject.judged is None or len(subject.layers) < 2:
+        return None
+    split, cases = subject.judged
+    outside, index = subject.rows_of(cases)
+    pictures = []
+    labels = getattr(subject.data.labels, split) if subject.data is not None else None
+    chosen = np.linspace(0, len(index) - 1, min(ACTIVE_CASES, len(index))).round().astype(int)
+    if labels is not None:
+        chosen = chosen[np.argsort(np.asarray(labels)[index[chosen]], kind="stable")]
+    for depth, (units, means) in enumerate(zip(subject.layers[1:], _hidden_means(subject, outside), strict=True), 1):
+        p = means.cpu().double().numpy()
+        low, high = (0.0, 1.0) if units.finite and p.min() >= 0 else (float(p.min()), float(p.max()))
+        average = p.mean(0)
+        order = np.argsort(-average, kind="stable")[:ACTIVE_UNITS]
+        of = "" if len(subject.layers) == 2 else f"Layer {depth}. "
+        caption = f"{of}{len(chosen)} cases{', sorted by label' if labels is not None else ''} (rows), "
+        caption += (
+            f"{len(order)} units, busiest first (columns); dark: {'on' if (low, high) == (0, 1) else f'{high:.2g}'}."
+        )
+        if (low, high) == (0.0, 1.0):
+            always, never = int((p.min(0) > 0.95).sum()), int((p.max(0) < 0.05).sum())
+            caption += f" On in {average.mean():.0%} of cases on average; {always} units always on, {never} never."
+        pictures.append(_heat(p[chosen][:, order], low, high, grey(), caption))
+    return Section("activity", "Hidden activity", paragraph("p(h | v) of the judged cases.") + "".join(pictures))
+
+
+def _hidden_means(subject: Subject, outside: Tensor) -> list[Tensor]:
+    model = subject.model
+    v = model.visible.encode(outside)
+    return model.hidden_means(outside) if isinstance(model, DBN) else list(model.infer(v).means[1:])
+
+
+def _heat(values: Array, low: float, high: float, palette: Palette, caption: str) -> str:
+    rows, columns = values.shape
+    style = f"max-width: {max(NARROWEST, ENTRY[0] * columns)}px; height: {ENTRY[1] * rows}px"
+    return _picture(heat_map(values, low, high, palette), caption, "wide", style)
+
+
+def _picture(png: bytes, caption: str, kind: str = "", style: str = "") -> str:
+    return figure(f'<img class="picture" style="{style}" alt="{escape(caption)}" src="{data_uri(png)}">', caption, kind)

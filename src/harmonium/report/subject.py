@@ -1,0 +1,223 @@
+"""What a report is about: a run folder or a model file, read and brought together."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harmonium.cli.runs import CHECKPOINT, CONFIG, MODEL, choose_split, find, is_training, read_config
+from harmonium.data import Cases, Dataset
+from harmonium.data.cases import Standard
+from harmonium.data.csvfile import read_header
+from harmonium.files import DamagedFileError, read_tensors
+from harmonium.models.dbn import DBN
+from harmonium.models.machine import Machine
+from harmonium.models.store import build, restore
+from harmonium.paths.sample import sample
+from harmonium.plots import best_epoch
+from harmonium.units import Mixed
+
+__all__ = ["Subject", "open_subject"]
+
+METRICS, RUN = "metrics.jsonl", "run.json"
+SAMPLES, STEPS = 200, 1000
+ROWS = 2000  # of each split that is looked at: enough for a histogram
+MOST_VALUES = 20_000_000  # of samples, or of such rows: fewer of them where tables are wide
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model with what is known of its training.
+
+    Attributes:
+        name: of the run or file, as the user typed it.
+        folder: of the run, or that holds the file.
+        model: a `Machine` or a `DBN`.
+        config: of the run; None of a model file.
+        environment: what ``run.json`` says: versions, command; empty where there is none.
+        rows: of ``metrics.jsonl``.
+        best: the epoch whose model was kept, where one was chosen.
+        broken_off: where training stopped, in words, if it has not come to its end.
+        data: what it was trained on, or what the user named; None where it cannot be had.
+        no_data: why not.
+        seed: of everything drawn for the report.
+    """
+
+    name: str
+    folder: Path
+    model: Machine | DBN
+    config: dict[str, Any] | None
+    environment: dict[str, Any]
+    rows: list[dict[str, Any]]
+    best: int | None
+    broken_off: str | None
+    data: Dataset | None
+    no_data: str | None
+    seed: int
+
+    @property
+    def layers(self) -> list[Any]:
+        """The layers of units from the visible one up."""
+        if isinstance(self.model, DBN):
+            return [self.model.visible, *(rbm.hidden for rbm in self.model.machines)]
+        return [self.model.units(layer) for layer in range(len(self.model.names))]
+
+    @property
+    def image_shape(self) -> tuple[int, int] | None:
+        """(height, width) where cases are images."""
+        units = self.model.visible
+        # A model of 784 units may not know that they are 28 x 28 pixels, its data do.
+        shape = self.data.shape if len(units.shape) == 1 and self.data is not None else units.shape
+        simple = units.size == units.columns and not isinstance(units, Mixed)
+        return (shape[0], shape[1]) if simple and len(shape) == 2 and min(shape) > 1 else None
+
+    @property
+    def splits(self) -> dict[str, Cases]:
+        """The splits that there are, by name."""
+        if self.data is None:
+            return {}
+        named = {name: getattr(self.data, name) for name in ("train", "valid", "test")}
+        return {name: cases for name, cases in named.items() if cases is not None}
+
+    @property
+    def judged(self) -> tuple[str, Cases] | None:
+        """The split to judge by: test, else valid, else train."""
+        return None if self.data is None else choose_split(self.data, None)
+
+    @property
+    def standard(self) -> Standard | None:
+        """Means and scales by which the columns were standardised."""
+        return None if self.data is None else self.data.train.standard
+
+    @cached_property
+    def columns(self) -> list[str]:
+        """Names of the visible variables, as their file has them."""
+        count = self.model.visible.columns
+        load = {} if self.data is None else self.data.source
+        path = Path(str(load.get("name_or_path", "")))
+        header = read_header(path) if path.suffix.lower() in (".csv", ".tsv") and path.is_file() else None
+        return header if header is not None and len(header) == count else [f"column {k}" for k in range(count)]
+
+    @cached_property
+    def samples(self) -> Tensor:
+        """States outside at the ends of chains of their own, (samples, columns)."""
+        return sample(self.model, self._affordable(SAMPLES), steps=STEPS, seed=self.seed).cpu()
+
+    def rows_of(self, cases: Cases, count: int = ROWS) -> tuple[Tensor, np.ndarray[Any, Any]]:
+        """Up to ``count`` cases without missing values, evenly spaced, (n, columns), and which they are."""
+        index = np.linspace(0, len(cases) - 1, min(self._affordable(count), len(cases))).round().astype(np.int64)
+        v = cases.rows(torch.from_numpy(index), dtype=self.model.dtype)
+        whole = ~torch.isnan(v).any(-1)
+        return v[whole], index[whole.numpy()]
+
+    def _affordable(self, count: int) -> int:
+        return min(count, max(1, MOST_VALUES // self.model.visible.size))
+
+    def original(self, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """States outside in the units of the data, where training standardised them."""
+        return values if self.standard is None else values * self.standard.scale + self.standard.mean
+
+
+def open_subject(name: str, data: Dataset | None = None, seed: int = 0) -> Subject:
+    """Read a run folder or a model file.
+
+    Args:
+        name: a run folder, finished or broken off, or a model file.
+        data: cases to judge by.  Default: those of the run, where they can be loaded again.
+        seed: of everything drawn for the report.
+
+    Raises:
+        FileNotFoundError: where there is nothing of that name, nothing trained yet, or training still goes on.
+        DamagedFileError: where a file is damaged.
+    """
+    path = Path(name).expanduser()
+    broken_off = None
+    if path.is_dir() and (path / CONFIG).is_file() and not (path / MODEL).is_file() and not is_training(path):
+        if not (path / CHECKPOINT).is_file():
+            raise FileNotFoundError(
+                f"{name} was broken off before its first checkpoint, so there is no model to report on: go on with "
+                f"`harmonium train --resume {name}`"
+            )
+        config, folder = read_config(path), path
+        model, broken_off = _checkpointed(path, config)
+        source = None if config is None else config["data"]["source"]
+        load = None if source is None else source["load"]
+        no_data = None if load is not None else "the run was trained on arrays, which are stored nowhere"
+        if data is None and load is not None:
+            data, no_data = _load(load)
+    else:
+        run = find(name)
+        config, model, folder = run.config, run.machine(), run.model.parent
+        no_data = None
+        if data is None and run.source is None:
+            no_data = f"{run.name} does not say what it was trained on: name the data with --data"
+        elif data is None:
+            data, no_data = _load(run.source or {})
+    if data is not None and data.train.shape[1] != model.visible.columns:
+        raise ValueError(
+            f"{data.name} has {data.train.shape[1]} columns; the model of {name} has {model.visible.columns} visible "
+            "units: name the data that it was trained on"
+        )
+    in_run = config is not None
+    rows = _rows(folder / METRICS) if in_run else []
+    return Subject(
+        name=name,
+        folder=folder,
+        model=model,
+        config=config,
+        environment=_json(folder / RUN) if in_run else {},
+        rows=rows,
+        best=best_epoch(folder) if in_run else None,
+        broken_off=broken_off,
+        data=data,
+        no_data=no_data,
+        seed=seed,
+    )
+
+
+def _load(source: dict[str, Any]) -> tuple[Dataset | None, str | None]:
+    """The data, or why there are none: a report of the rest is better than no report."""
+    from harmonium.data import load
+
+    try:
+        return load(**source), None
+    except (ValueError, OSError) as error:
+        return None, f"the data cannot be loaded again: {error}"
+
+
+def _checkpointed(folder: Path, config: dict[str, Any] | None) -> tuple[Machine, str]:
+    """The model of the last checkpoint, and where that was."""
+    tensors, meta = read_tensors(folder / CHECKPOINT)
+    if config is None or "checkpoint" not in meta:
+        raise DamagedFileError(f"{folder / CHECKPOINT} is no checkpoint: put that of the run back")
+    model: Machine = build(config["model"])
+    own = {key.removeprefix("model."): value for key, value in tensors.items() if key.startswith("model.")}
+    restore(model, own, str(folder / CHECKPOINT))
+    position = meta["checkpoint"]["position"]
+    return model, f"update {position['update']:,}, in epoch {position['epoch'] + 1} of {config['plan']['epochs']}"
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    """Rows of measurements; a last line that a kill has cut short is left out."""
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            break
+    return rows
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,174 @@
+"""Sections about training: what was trained on what, its curves, how to do it again."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harmonium.cli.runs import describe
+from harmonium.models.dbn import DBN
+from harmonium.report.charts import Line, lines
+from harmonium.report.markup import Section, figure, number, pair, paragraph, pre, table
+from harmonium.report.subject import Subject
+from harmonium.units import Mixed, Units
+
+__all__ = ["curves", "facts", "kind", "lead", "reproduce", "title"]
+
+_KINDS = {
+    "RBM": "Restricted Boltzmann machine",
+    "ClassificationRBM": "Classification RBM",
+    "BoltzmannMachine": "Boltzmann machine",
+    "DBM": "Deep Boltzmann machine",
+    "DBN": "Deep belief network",
+}
+
+_CURVES = (
+    ("log_likelihood", "Log-likelihood of validation cases"),
+    ("pseudo_log_likelihood", "Pseudo-log-likelihood of validation cases"),
+    ("free_energy_gap", "Free energy, validation minus training; growing: overfitting"),
+    ("learning_rate", "Learning rate"),
+)
+
+
+def kind(subject: Subject) -> str:
+    """What sort of model it is."""
+    name = type(subject.model).__name__
+    return _KINDS.get(name, name)
+
+
+def title(subject: Subject) -> str:
+    """A few words for the top of the page."""
+    about = subject.data.name if subject.data is not None else Path(subject.name).name
+    return f"{kind(subject)} of {about}"
+
+
+def lead(subject: Subject) -> str:
+    """What was trained on what, in a sentence or two."""
+    layers = [_units(units) for units in subject.layers]
+    text = f"Visible: {layers[0]}" + (f"; hidden: {', '.join(layers[1:])}" if len(layers) > 1 else "")
+    if subject.config is not None:
+        plan = subject.config["plan"]
+        text += f". Trained by {_objective(plan['objective'])}, in batches of {plan['batch_size']}"
+        text += f", with the {_metric(plan['metric'])}"
+    if subject.data is not None:
+        text += f". Data: {describe(subject.data)}"
+    return f"{text}."
+
+
+def facts(subject: Subject) -> Iterator[tuple[str, str, str]]:
+    """(name, value, remark) of what one asks first, but for the likelihood."""
+    numbers = sum(parameter.numel() for parameter in subject.model.parameters())
+    yield "Parameters", f"{numbers:,}", str(subject.model.dtype).removeprefix("torch.")
+    if not subject.rows:
+        return
+    last = subject.rows[-1]
+    kept = "" if subject.best is None else f"the model of epoch {subject.best} was kept"
+    yield "Epochs", f"{last['epoch']:,}", kept
+    yield "Trained in", _duration(float(last.get("seconds", 0.0))), f"{last['update']:,} updates"
+
+
+def curves(subject: Subject) -> Section | None:
+    """What was measured during training."""
+    charts = []
+    for key, caption in _CURVES:
+        rows = [row for row in subject.rows if isinstance(row.get(key), (int, float))]
+        if not rows:
+            continue
+        epochs, values = (np.array([_value(row, name) for row in rows]) for name in ("epoch", key))
+        curve = Line(epochs, values)
+        if key == "log_likelihood":
+            bracket = [np.array([_value(row, f"{key}_{end}") for row in rows]) for end in ("lower", "upper")]
+            if all(np.isfinite(bound).all() for bound in bracket) and bool((bracket[0] != bracket[1]).any()):
+                curve, caption = Line(epochs, values, *bracket), f"{caption}, with its bracket"
+        unit = "" if key == "learning_rate" else "nats per case"
+        mark = None if subject.best is None else float(subject.best)
+        drawn = lines([curve], "epoch", unit, caption, mark)
+        charts.append(figure(drawn, caption))
+    if not charts:
+        return None
+    note = "" if subject.best is None else paragraph(f"Dashed: epoch {subject.best}, whose model was kept.", "note")
+    return Section("curves", "Learning curves", pair(*charts) + note)
+
+
+def reproduce(subject: Subject) -> Section:
+    """Commands that train, resume and judge; versions and settings."""
+    name, environment = shlex.quote(subject.name), subject.environment
+    parts = []
+    command = _command(environment.get("command"))
+    if command is not None:
+        parts += [paragraph("This command trained the model:"), pre(command)]
+    elif subject.config is not None:
+        parts.append(paragraph("The model was trained from Python; all settings are below, and in config.json."))
+    then = []
+    if subject.config is not None:
+        then.append(
+            f"harmonium train --resume {name}" if subject.broken_off else f"harmonium sample {name} --out samples.png"
+        )
+    if not subject.broken_off:
+        then += [
+            f"harmonium evaluate {name}",
+            *([] if isinstance(subject.model, DBN) else [f"harmonium diagnose {name}"]),
+        ]
+    if then:
+        parts += [paragraph("To go on:" if subject.broken_off else "To judge it again:"), pre("\n".join(then))]
+    known = {key: environment[key] for key in environment if key != "command"}
+    if known:
+        parts.append(table(("Trained with", ""), known.items()))
+    if subject.config is not None:
+        settings = table(("Setting", ""), _flat({"plan": subject.config["plan"], "data": subject.config["data"]}))
+        parts.append(f"<details><summary>All settings</summary>{settings}</details>")
+    if not parts:
+        parts.append(paragraph(f"A model file alone: {subject.name} says nothing of its training."))
+    return Section("reproduce", "To do it again", "".join(parts))
+
+
+def _units(units: Units, noun: str = " units") -> str:
+    if isinstance(units, Mixed):
+        return f"{units.columns} columns ({', '.join(_units(part, '') for part in units.parts)})"  # type: ignore[arg-type]
+    shape = " \N{MULTIPLICATION SIGN} ".join(map(str, units.shape))
+    states = f" of {units.size // units.columns} states" if units.size > units.columns else ""
+    return f"{shape} {type(units).__name__}{noun}{states}"
+
+
+def _objective(config: dict[str, Any] | None) -> str:
+    if config is None:
+        return "an objective of your own"
+    sweeps, chains = config.get("k"), config.get("chains")
+    return str(config["type"]) + (f"-{sweeps}" if sweeps else "") + (f" with {chains} chains" if chains else "")
+
+
+def _metric(config: dict[str, Any] | None) -> str:
+    return f"{config['type'].lower() if config else 'own'} gradient"
+
+
+def _value(row: dict[str, Any], key: str) -> float:
+    value = row.get(key)
+    return float(value) if isinstance(value, (int, float)) else float("nan")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{number(seconds, 1)} s"
+    return f"{number(seconds / 60, 1)} min" if seconds < 7200 else f"{number(seconds / 3600, 1)} h"
+
+
+def _command(arguments: Any) -> str | None:
+    """The command line that was typed; None where there was none."""
+    if not isinstance(arguments, list) or not arguments or arguments[0] in ("", "-c", "-m"):
+        return None
+    program = Path(str(arguments[0]))
+    first = program.name if program.suffix != ".py" else f"python {shlex.quote(str(program))}"
+    return " ".join([first, *(shlex.quote(str(argument)) for argument in arguments[1:])])
+
+
+def _flat(settings: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Nested settings as rows of names and values."""
+    if isinstance(settings, dict):
+        for key, value in settings.items():
+            yield from _flat(value, f"{prefix}.{key}" if prefix else str(key))
+    else:
+        yield prefix, "none" if settings is None else str(settings)

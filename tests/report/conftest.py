@@ -1,0 +1,136 @@
+"""Runs to report on, and a browser to look at the pages."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import harmonium as hm
+from harmonium.report import judgement, subject, write
+
+CHROMIUM = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+IMAGE = '<img src=x onerror="window.hacked=1">'
+SCRIPT = "</script><script>window.hacked=1</script>"
+
+
+@pytest.fixture(scope="session")
+def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A short training on images of 8 x 8 pixels, with validation."""
+    out = tmp_path_factory.mktemp("digits") / "run"
+    data = hm.data.load("digits")
+    watch = [hm.Monitor(every=1), hm.Likelihood(every=1), hm.EarlyStopping("log_likelihood_lower")]
+    hm.fit(hm.RBM(hm.Bernoulli((8, 8)), 12), data.train, objective=hm.PCD(chains=50), epochs=3, learning_rate=0.05,
+           validation=data.valid, callbacks=watch, out=out)  # fmt: skip
+    return out
+
+
+@pytest.fixture(scope="session")
+def table_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table of four columns, two of which have names that would like to be markup."""
+    path = tmp_path_factory.mktemp("table") / "people.csv"
+    rng = np.random.default_rng(0)
+    well = rng.random(300) < 0.5
+    columns = (
+        well.astype(int), np.where(well, 0, rng.integers(0, 3, 300)), np.where(well, 1.0, -1.0) + rng.normal(size=300),
+        (rng.random(300) < np.where(well, 0.9, 0.2)).astype(int),
+    )  # fmt: skip
+    names = ["well", '"' + IMAGE.replace('"', '""') + '"', "age", f'"{SCRIPT}"']
+    rows = [",".join(f"{value:.6g}" for value in row) for row in zip(*columns, strict=True)]
+    path.write_text("\n".join([",".join(names), *rows]) + "\n")
+    return path
+
+
+@pytest.fixture(scope="session")
+def table_run(table_file: Path) -> Path:
+    """A short training on the table."""
+    out = table_file.parent / "run"
+    data = hm.data.load(str(table_file), valid=0.2, test=0.2)
+    units = hm.Mixed([hm.Bernoulli(1), hm.Categorical(1, 3), hm.Gaussian(1), hm.Bernoulli(1)])
+    hm.fit(hm.RBM(units, 5), data.train, objective=hm.PCD(chains=50), epochs=20, learning_rate=0.02, out=out)
+    return out
+
+
+@contextmanager
+def quick() -> Iterator[None]:
+    """Short chains, and no diagnosis: for pages of which something else is asked."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subject, "STEPS", 3)
+        patch.setattr(judgement, "diagnose", _refuse)
+        yield
+
+
+def _refuse(*arguments: Any, **options: Any) -> None:
+    raise ValueError("not asked in this test")
+
+
+@pytest.fixture(scope="session")
+def digits_page(digits_run: Path) -> Path:
+    return write(digits_run)
+
+
+@pytest.fixture(scope="session")
+def table_page(table_run: Path) -> Path:
+    with quick():
+        return write(table_run)
+
+
+@pytest.fixture(scope="session")
+def page_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Any], Path]:
+    """The page of a model of which nothing else is known."""
+
+    def make(model: Any) -> Path:
+        path = tmp_path_factory.mktemp("model") / "model.safetensors"
+        hm.save(model, path)
+        with quick():
+            return write(path)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A browser with a profile of its own; tests are skipped where there is none."""
+    api = pytest.importorskip("playwright.sync_api", reason="pages are tested with playwright: pip install playwright")
+    if CHROMIUM is None:
+        pytest.skip("pages are tested in Debian's Chromium: apt-get install chromium")
+    with api.sync_playwright() as playwright, tempfile.TemporaryDirectory() as profile:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, headless=True, args=FLAGS, env={"HOME": profile, "TMPDIR": profile}
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def look(chromium: Any) -> Iterator[Callable[..., Any]]:
+    """Opens a page from disk; in the end nothing may have gone wrong in it, and nothing asked of a network."""
+    contexts, wrong = [], []
+
+    def opened(path: Path, **options: Any) -> Any:
+        context = chromium.new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on(
+            "request", lambda asked: wrong.append(asked.url) if not asked.url.startswith(("file:", "data:")) else None
+        )
+        page.goto(path.absolute().as_uri())
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not wrong

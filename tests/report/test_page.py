@@ -1,0 +1,202 @@
+"""What a report says, of finished runs, broken ones and models alone; nothing in it is markup but ours."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import re
+import shutil
+from collections.abc import Callable
+from html.parser import HTMLParser
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from filelock import FileLock
+
+import harmonium as hm
+from harmonium.paths.evaluate import Evaluation
+from harmonium.paths.log_z import LogPartition
+from harmonium.report import judgement, write
+from harmonium.report.page import MODULES, bundle
+from harmonium.report.subject import open_subject
+
+from .conftest import IMAGE, SCRIPT, quick
+
+
+class Elements(HTMLParser):
+    """The elements of a page and its text, as a browser would take them apart."""
+
+    def __init__(self, page: Path) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.scripts: list[str] = []
+        self.feed(page.read_text(encoding="utf-8"))
+        self.close()
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attributes)))
+        if tag == "script":
+            self.scripts.append("")
+
+    def handle_data(self, data: str) -> None:
+        if self.lasttag == "script" and self.cdata_elem == "script":
+            self.scripts[-1] += data
+        elif self.cdata_elem is None:
+            self.text += data
+
+    @property
+    def sections(self) -> list[str | None]:
+        return [attributes["id"] for tag, attributes in self.found if tag == "section"]
+
+
+def test_all_that_is_known_of_a_run(digits_run: Path, digits_page: Path) -> None:
+    page = Elements(digits_page)
+    assert digits_page == digits_run / "report.html"
+    assert page.sections == [
+        "play", "likelihood", "curves", "samples", "filters", "activity", "energies", "equilibrium", "reproduce",
+    ]  # fmt: skip
+    evaluation = hm.evaluate(hm.load(digits_run / "model.safetensors"), hm.data.load("digits").test)
+    assert f"{evaluation.mean:.2f} nats per case".replace("-", "\N{MINUS SIGN}") in page.text
+    assert "mean over 300 test cases" in page.text and "enumeration" in page.text
+    assert "8 \N{MULTIPLICATION SIGN} 8 Bernoulli units" in page.text and "12 Bernoulli units" in page.text
+    assert f"harmonium evaluate {digits_run}" in page.text
+    assert digits_page.stat().st_size < 300_000
+
+
+def test_says_when_a_likelihood_is_not_to_be_trusted(digits_run: Path) -> None:
+    z = LogPartition(70.0, 69.5, math.inf, 3.0, "ais", False, "only 3 effective chains <here>")
+    doubtful = Evaluation(-20.0, 0.2, -math.inf, -19.5, "ais", False, z.why, 300, z)
+    body = judgement.likelihood(open_subject(str(digits_run)), doubtful).body
+    assert '<span class="verdict bad">Not to be trusted:</span> only 3 effective chains &lt;here&gt;.' in body
+    assert "unbounded to \N{MINUS SIGN}19.50" in body and "annealed importance sampling" in body
+
+
+def test_names_are_text(table_page: Path) -> None:
+    page = Elements(table_page)
+    assert IMAGE in page.text and SCRIPT in page.text  # readable as they are
+    assert [attributes.get("type") for tag, attributes in page.found if tag == "script"] == [
+        "application/json", "text/plain", "module",
+    ]  # fmt: skip
+    assert not any(name.startswith("on") for _, attributes in page.found for name in attributes)
+    assert all(str(attributes["src"]).startswith("data:") for tag, attributes in page.found if tag == "img")
+    names = [column["name"] for column in json.loads(page.scripts[0])["columns"]]
+    assert names == ["well", IMAGE, "age", SCRIPT]
+
+
+def test_commands_and_paths_are_text(digits_run: Path, tmp_path: Path) -> None:
+    run = tmp_path / "a<b>&c"
+    shutil.copytree(digits_run, run, ignore=shutil.ignore_patterns("report.html"))
+    environment = json.loads((run / "run.json").read_text())
+    environment |= {"command": ["/usr/bin/harmonium", "train", SCRIPT], "processor": IMAGE}
+    (run / "run.json").write_text(json.dumps(environment))
+    with quick():
+        page = Elements(write(run))
+    assert f"harmonium train '{SCRIPT}'" in page.text and IMAGE in page.text and "a<b>&c" in page.text
+    assert len(page.scripts) == 3 and "b" not in [tag for tag, _ in page.found]
+
+
+def test_only_the_script_of_the_page_may_run(digits_page: Path) -> None:
+    page = Elements(digits_page)
+    policy = next(attributes["content"] for tag, attributes in page.found if "http-equiv" in attributes)
+    digest = base64.b64encode(hashlib.sha256(page.scripts[2].encode()).digest()).decode()
+    assert policy is not None and f"script-src 'sha256-{digest}'" in policy and "default-src 'none'" in policy
+
+
+def test_every_module_comes_after_what_it_imports() -> None:
+    seen: list[str] = []
+    for name in MODULES:
+        text = (files("harmonium.report") / "assets" / f"{name}.js").read_text()
+        wanted = re.findall(r'^import \{ [\w, ]+ \} from "\./(\w+)\.js";$', text, flags=re.MULTILINE)
+        assert len(wanted) == text.count("import ") and set(wanted) <= set(seen), name
+        seen.append(name)
+    assert "import " not in bundle() and "export " not in bundle()
+
+
+def test_a_large_model_fits_into_four_megabytes(page_of: Callable[[Any], Path]) -> None:
+    # Random weights compress worse than any: 784 x 500 float32 are 1.57 MB, in base64 2.09.
+    rng = np.random.default_rng(0)
+    arrays = [rng.standard_normal(shape).astype(np.float32) for shape in ((784, 500), (784,), (500,))]
+    page = page_of(hm.RBM.from_arrays(*arrays))
+    assert page.stat().st_size < 4e6
+    spec, floats = (json.loads(Elements(page).scripts[0])["machines"][0], Elements(page).scripts[1])
+    numbers = np.frombuffer(base64.b64decode(floats), "<f4")
+    for found, array in zip(
+        (spec["couplings"][0]["weights"], spec["layers"][0]["field"], spec["layers"][1]["field"]), arrays, strict=True
+    ):
+        assert np.array_equal(numbers[found : found + array.size], array.ravel())
+
+
+def test_units_that_the_page_does_not_run(page_of: Callable[[Any], Path]) -> None:
+    page = Elements(page_of(hm.RBM(hm.Poisson(4), 3)))
+    assert "This page does not run the model: the model has Poisson units" in page.text
+    assert len(page.scripts) == 1 and "play" in page.sections  # nothing to run, but the rest is there
+
+
+def test_a_run_that_was_broken_off(digits_run: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(digits_run, run, ignore=shutil.ignore_patterns("report.html"))
+    (run / "model.safetensors").unlink()
+    with open(run / "metrics.jsonl", "a", encoding="utf-8") as file:
+        file.write('{"epoch": 4, "upd')  # a line that a kill has cut short
+    page = Elements(write(run))
+    assert "Unfinished" in page.text and "has not been judged" in page.text
+    assert f"harmonium train --resume {run}" in page.text and "harmonium evaluate" not in page.text
+    assert {"curves", "play", "samples", "filters"} <= set(page.sections)
+    assert "nats per case, exact" not in page.text
+
+
+def test_runs_without_a_model_yet(digits_run: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(digits_run, run, ignore=shutil.ignore_patterns("report.html"))
+    (run / "model.safetensors").unlink()
+    with FileLock(run / ".lock"), pytest.raises(FileNotFoundError, match="still being trained"):
+        write(run)
+    (run / "checkpoint.safetensors").unlink()
+    with pytest.raises(FileNotFoundError, match="before its first checkpoint"):
+        write(run)
+    assert not (run / "report.html").exists()
+    with pytest.raises(FileNotFoundError, match="no run folder"):
+        write(tmp_path / "nothing")
+
+
+def test_data_that_are_gone(table_run: Path, table_file: Path, tmp_path: Path) -> None:
+    kept = table_file.read_bytes()
+    table_file.unlink()
+    try:
+        with quick():
+            text = Elements(write(table_run, tmp_path / "page.html")).text
+    finally:
+        table_file.write_bytes(kept)
+    assert "There is nothing to judge by: the data cannot be loaded again" in text and "people.csv" in text
+
+
+def test_data_of_another_width(tmp_path: Path) -> None:
+    hm.save(hm.RBM(5, 3), tmp_path / "m.safetensors")
+    with pytest.raises(ValueError, match=r"digits has 64 columns; .* has 5 visible units"):
+        write(tmp_path / "m.safetensors", data=hm.data.load("digits"))
+
+
+def test_without_arviz(digits_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judgement.importlib.util, "find_spec", lambda name: None)
+    assert "pip install 'harmonium[diagnostics]'" in Elements(write(digits_run, tmp_path / "page.html")).text
+
+
+def test_free_energies_are_those_of_the_model(digits_run: Path) -> None:
+    subject = open_subject(str(digits_run))
+    energies = judgement.free_energies(subject)
+    assert list(energies) == ["train", "valid", "samples"]
+    expected = subject.model.free_energy(hm.data.load("digits").valid.rows(torch.arange(300)))
+    assert torch.allclose(energies["valid"].float(), expected)
+
+
+def test_deep_models(page_of: Callable[[Any], Path]) -> None:
+    assert "Deep Boltzmann machine" in Elements(page_of(hm.DBM([6, 4, 3]))).text
+    dbn = Elements(page_of(hm.DBN([6, 4, 3])))
+    assert "Deep belief network" in dbn.text and len(json.loads(dbn.scripts[0])["machines"]) == 2
