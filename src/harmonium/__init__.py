@@ -60,6 +60,8 @@ _HOMES = {
     "EarlyStopping": "training.callbacks",
     "KeepTrajectory": "training.trajectory",
     "Progress": "training.callbacks",
+    "TensorBoard": "training.tensorboard",
+    "MLflow": "training.mlflow",
     "Monitor": "training.monitor",
     "Likelihood": "training.monitor",
     "Equilibrium": "training.equilibrium",

@@ -169,6 +169,7 @@ Examples:
     show_default=True,
     help="Least time between checkpoints.",
 )
+@click.option("--tensorboard", metavar="DIR", help="Write TensorBoard's event files there, too.")
 @click.option("--progress/--no-progress", default=None, help="A progress bar.  [default: on a terminal]")
 @click.option("-q", "--quiet", is_flag=True, help="Print the final log-likelihood only.")
 @click.pass_context
@@ -217,6 +218,7 @@ def _start(name: str, options: dict[str, Any]) -> None:
         f"{_count(epochs, 'epoch')} of {_count(batches, 'update')}"
     )
     callbacks = _callbacks(data, model, epochs, options)
+    callbacks += [hm.TensorBoard(options["tensorboard"])] if options["tensorboard"] else []
     with claim(folder, f"{Path(name).name.split('.')[0] or 'data'}-{options['model']}") as out:
         talk(f"run folder: {out}")
         began = time.monotonic()

@@ -5,7 +5,6 @@ pandas is needed: ``pip install 'harmonium[table]'``.
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import math
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from harmonium.data.cases import Cases, Standard
+from harmonium.optional import need
 from harmonium.units import Bernoulli, Categorical, Gaussian, Mixed, Units
 
 __all__ = ["Column", "Table", "from_frame"]
@@ -202,7 +202,4 @@ def _column(name: Any, values: Any) -> Column:
 
 
 def _pandas() -> Any:
-    try:
-        return importlib.import_module("pandas")
-    except ImportError as error:
-        raise ImportError("tables need pandas: pip install 'harmonium[table]'") from error
+    return need("pandas", "table", "a table of columns")
