@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import harmonium as hm
+
+onnx = pytest.importorskip("onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
+
+LAYERS: dict[str, Any] = {
+    "bernoulli": hm.Bernoulli((2, 3)),
+    "spin": hm.Spin(5),
+    "categorical": hm.Categorical(3, 4),
+    "binomial": hm.Binomial(4, trials=7),
+    "gaussian": hm.Gaussian(5),
+    "poisson": hm.Poisson(4),
+    "mixed": hm.Mixed([hm.Bernoulli(2), hm.Categorical(2, 3), hm.Gaussian(1), hm.Binomial(1, trials=3)]),
+}
+PAIRS = [(a, b) for a in LAYERS for b in LAYERS if LAYERS[a].finite or LAYERS[b].finite]
+
+
+def states(units: Any, n: int, rng: np.random.Generator) -> np.ndarray:
+    """States outside within the domain, far out ones too."""
+    match units:
+        case hm.Mixed():
+            return np.concatenate([states(part, n, rng) for part in units.parts], 1)
+        case hm.Categorical():
+            return rng.integers(units.known, size=(n, units.columns)).astype(np.float32)
+        case hm.Binomial():
+            return rng.integers(units.known + 1, size=(n, units.columns)).astype(np.float32)
+        case hm.Spin():
+            return rng.choice([-1.0, 1.0], (n, units.columns)).astype(np.float32)
+        case hm.Poisson():
+            return rng.integers(200, size=(n, units.columns)).astype(np.float32)
+        case hm.Gaussian():
+            return rng.normal(0, 3, (n, units.columns)).astype(np.float32)
+    return rng.integers(2, size=(n, units.columns)).astype(np.float32)
+
+
+def rbm_of(visible: Any, hidden: Any, scale: float) -> hm.RBM:
+    rbm = hm.RBM(visible, hidden)
+    generator = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for parameter in rbm.parameters():
+            parameter.copy_(scale * torch.randn(parameter.shape, generator=generator))
+    return rbm
+
+
+@pytest.mark.parametrize(("visible", "hidden"), PAIRS)
+def test_every_pair_of_units_gives_our_numbers_to_float32(tmp_path: Path, visible: str, hidden: str) -> None:
+    # Counts have no use for inputs in the hundreds: their rates are exponentials of them.
+    rbm = rbm_of(LAYERS[visible], LAYERS[hidden], 0.02 if "poisson" in (visible, hidden) else 0.7)
+    hm.to_onnx(rbm, tmp_path / "rbm.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "rbm.onnx")
+    rng = np.random.default_rng(0)
+    v, h = states(rbm.visible, 20, rng), states(rbm.hidden, 9, rng)
+    hidden_mean, visible_mean, free_energy = session.run(
+        ["hidden_mean", "visible_mean", "free_energy"], {"visible": v, "hidden": h}
+    )
+    for found, ours in (
+        (hidden_mean, rbm.hidden_mean(v)),
+        (visible_mean, rbm.visible_mean(h)),
+        (free_energy, rbm.free_energy(v)),
+    ):
+        expected = ours.detach().numpy()
+        assert found.shape == expected.shape and found.dtype == np.float32
+        # Sums of dozens of terms in float32, whose sizes are those of the largest entries.
+        np.testing.assert_allclose(found, expected, rtol=2e-5, atol=2e-6 * max(1.0, float(np.abs(expected).max())))
+
+
+@pytest.mark.parametrize("kind", ["bernoulli", "spin", "categorical"])
+def test_large_inputs_neither_overflow_nor_saturate(tmp_path: Path, kind: str) -> None:
+    rbm = rbm_of(LAYERS[kind], LAYERS[kind], 60.0)
+    hm.to_onnx(rbm, tmp_path / "rbm.onnx")
+    v = states(rbm.visible, 20, np.random.default_rng(1))
+    inputs = {"visible": v, "hidden": np.zeros((1, rbm.hidden.columns), np.float32)}
+    (found,) = onnxruntime.InferenceSession(tmp_path / "rbm.onnx").run(["free_energy"], inputs)
+    np.testing.assert_allclose(found, rbm.free_energy(v).detach().numpy(), rtol=1e-5)
+
+
+def test_the_file_says_what_it_is(tmp_path: Path) -> None:
+    rbm = rbm_of(6, 3, 1.0).double()
+    hm.to_onnx(rbm, tmp_path / "rbm.onnx")
+    model = onnx.load(tmp_path / "rbm.onnx")
+    assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", 18)]
+    meta = {entry.key: entry.value for entry in model.metadata_props}
+    assert meta["harmonium"] == hm.__version__ and meta["opset"] == "18"
+    assert json.loads(meta["model"]) == rbm.config()
+    assert model.producer_name == "harmonium"
+
+
+def test_what_has_no_export_is_refused_and_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for units in (hm.ReLU(3), hm.Mixed([hm.Bernoulli(2), hm.DReLU(1)])):  # ReLU is a subclass of Gaussian
+        with pytest.raises(TypeError, match=r"ReLU.* cannot be exported to ONNX: only Bernoulli, Spin"):
+            hm.to_onnx(hm.RBM(units, 2), tmp_path / "rbm.onnx")
+    with pytest.raises(TypeError, match=r"to_onnx exports RBM.*, found DBM"):
+        hm.to_onnx(hm.DBM([4, 3, 2]), tmp_path / "rbm.onnx")
+    stack = hm.RBM.from_arrays(np.zeros((2, 4, 3)), np.zeros((2, 4)), np.zeros((2, 3)))
+    with pytest.raises(ValueError, match="stack"):
+        hm.to_onnx(stack, tmp_path / "rbm.onnx")
+    monkeypatch.setitem(__import__("sys").modules, "onnx", None)
+    with pytest.raises(ImportError, match=r"to_onnx needs onnx: pip install 'harmonium\[onnx\]'"):
+        hm.to_onnx(hm.RBM(4, 3), tmp_path / "rbm.onnx")
+    assert not list(tmp_path.iterdir())
