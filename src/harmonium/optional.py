@@ -5,7 +5,11 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-__all__ = ["need"]
+__all__ = ["MissingPackageError", "need"]
+
+
+class MissingPackageError(ImportError):
+    """A package is not installed that an extra of harmonium brings."""
 
 
 def need(package: str, extra: str, what: str) -> Any:
@@ -17,9 +21,10 @@ def need(package: str, extra: str, what: str) -> Any:
         what: who needs it, as messages call it.
 
     Raises:
-        ImportError: where it is not installed; the message names the extra.
+        MissingPackageError: where it is not installed; the message names the extra.
     """
     try:
         return importlib.import_module(package)
     except ImportError as error:
-        raise ImportError(f"{what} needs {package.partition('.')[0]}: pip install 'harmonium[{extra}]'") from error
+        name = package.partition(".")[0]
+        raise MissingPackageError(f"{what} needs {name}: pip install 'harmonium[{extra}]'") from error
