@@ -42,8 +42,10 @@ def read_layout(path: Path) -> Layout:
         raise ValueError(f"{path} is not text in UTF-8 ({error}): save it as UTF-8") from error
     lines = sample.splitlines()
     delimiter = _delimiter(lines)
-    header = bool(lines) and not any(map(_is_number, next(csv.reader(lines[:1], delimiter=delimiter), [])))
-    return Layout(delimiter, header)
+    first = next(csv.reader(lines[:1], delimiter=delimiter), [])
+    if delimiter == ";":  # goes with decimal commas
+        first = [cell.replace(",", ".") for cell in first]
+    return Layout(delimiter, header=bool(lines) and not any(map(_is_number, first)))
 
 
 def read_csv(path: Path) -> Raw:

@@ -16,14 +16,14 @@ import numpy as np
 from harmonium.optional import need
 
 from .csvfile import NotNumbersError, read_layout
+from .facts import FEW_CODES
 from .raw import Array, Raw
 from .table import Frame, Table, from_frame
 
-__all__ = ["is_datasets_folder", "is_table", "read_frames", "read_table", "unfit"]
+__all__ = ["coded", "is_datasets_folder", "is_table", "read_frames", "read_table", "unfit"]
 
 MOST_COLUMNS = 10_000  # of a table whose columns are looked at one by one
 MOST_LABELS = 256  # different texts of a column that is one of categories
-FEW_CODES = 32  # 0, 1, ... that are taken for codes, not for numbers
 
 _TEXT, _ARROW = (".csv", ".tsv"), (".parquet", ".feather", ".arrow")
 _SPLITS = {"train": "train", "validation": "valid", "valid": "valid", "test": "test"}  # of datasets -> here
@@ -62,7 +62,7 @@ def read_table(path: Path, table: Table | bool, drop: Sequence[str]) -> Raw:
             reasons = "; ".join(f"{name!r} {reason}" for name, reason in bad.items())
             names = ", ".join(map(repr, bad))
             raise ValueError(f"{path} has columns that cannot be learned: {reasons}. Leave them out, drop=[{names}]")
-        table = from_frame(_coded(whole))[2]
+        table = from_frame(coded(whole))[2]
     return Raw({split: table.to_numbers(frame) for split, frame in frames.items()}, table=table)
 
 
@@ -122,7 +122,7 @@ def _hashable(values: Any) -> bool:
     return not any(isinstance(value, (list, dict, set, np.ndarray)) for value in values.head(100))
 
 
-def _coded(frame: Frame) -> Frame:
+def coded(frame: Frame) -> Frame:
     """Whole numbers 0, 1, 2, ..., few and without gaps, as the codes that they are."""
     pandas = need("pandas", "table", "a table")
     coded = {}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from scipy import sparse
 
 from harmonium.random import Stream
 
@@ -22,7 +23,7 @@ from .files import FORMATS, read_path
 from .idx import MNIST_PARTS, find_mnist, read_idx_folder
 from .named import data_folder, names, read_named
 from .raw import Array, Raw
-from .split import split_off
+from .split import permutation, split_off
 from .summary import Summary
 
 if TYPE_CHECKING:
@@ -234,20 +235,25 @@ def _split(
 def _set_aside(raw: Raw, asked: dict[str, int | float | None], seed: int) -> dict[str, Array]:
     """Rows of every split.  What is judged is a likelihood of whole cases, so that gaps stay in training."""
     values = raw.splits["train"]
-    if raw.table is None or not np.isnan(values).any():
+    if raw.table is None or isinstance(values, sparse.csr_array) or not np.isnan(values).any():
         return dict(split_off(values.shape[0], asked, seed))
     gaps = np.isnan(values).any(1)
     whole = np.flatnonzero(~gaps)
-    # Fractions are of all cases.
-    counts = {split: round(part * len(values)) if isinstance(part, float) else part for split, part in asked.items()}
-    if sum(int(count or 0) for count in counts.values()) >= max(1, len(whole)):
+    counts: dict[str, int | float | None] = {  # fractions are of all cases
+        split: round(part * len(values)) if isinstance(part, float) else part for split, part in asked.items()
+    }
+    wanted = sum(int(count or 0) for count in counts.values())
+    if wanted > len(whole) or wanted >= len(values):
         raise ValueError(
-            f"{', '.join(f'{split}={part}' for split, part in asked.items() if part)} asks for "
-            f"{sum(int(count or 0) for count in counts.values())} cases without missing values, of which there are "
-            f"{len(whole)}: ask for fewer"
+            f"{', '.join(f'{split}={part}' for split, part in asked.items() if part)} asks for {wanted} cases without "
+            f"missing values, of which there are {len(whole)}: ask for fewer"
         )
-    rows = {split: whole[index] for split, index in split_off(len(whole), counts, seed).items()}
-    rows["train"] = np.sort(np.concatenate([rows["train"], np.flatnonzero(gaps)]))
+    order = permutation(len(whole), Stream(seed, "split"))
+    rows = {}
+    for split, count in counts.items():
+        if count:
+            rows[split], order = np.sort(whole[order[: int(count)]]), order[int(count) :]
+    rows["train"] = np.sort(np.concatenate([whole[order], np.flatnonzero(gaps)]))
     return rows
 
 
