@@ -108,3 +108,46 @@ def test_what_has_no_export_is_refused_and_nothing_is_written(tmp_path: Path, mo
     with pytest.raises(ImportError, match=r"to_onnx needs onnx: pip install 'harmonium\[onnx\]'"):
         hm.to_onnx(hm.RBM(4, 3), tmp_path / "rbm.onnx")
     assert not list(tmp_path.iterdir())
+
+
+def randomised(model: Any, scale: float = 0.5) -> Any:
+    generator = torch.Generator().manual_seed(7)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(scale * torch.randn(parameter.shape, generator=generator))
+    return model
+
+
+@pytest.mark.parametrize("kind", ["bernoulli", "categorical", "gaussian", "mixed"])
+def test_a_nade_gives_its_likelihoods(tmp_path: Path, kind: str) -> None:
+    pytest.importorskip("harmonium.models.nade")
+    units = LAYERS[kind]
+    ordering = np.random.default_rng(3).permutation(units.columns)
+    nade = randomised(hm.NADE(units, hidden=8, ordering=ordering))
+    hm.to_onnx(nade, tmp_path / "nade.onnx")
+    v = states(units, 30, np.random.default_rng(2))
+    (found,) = onnxruntime.InferenceSession(tmp_path / "nade.onnx").run(["log_prob"], {"visible": v})
+    # Sums over variables in float32.
+    np.testing.assert_allclose(found, nade.log_prob(v).detach().numpy(), rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("visible", "options"),
+    [
+        ("bernoulli", {"latent": 3, "hidden": (6, 5)}),
+        ("categorical", {"latent": (4, 2), "hidden": [(6,), (5,)]}),
+        ("bernoulli", {"latent": 3, "convolutional": (2, 4)}),
+        ("bernoulli", {"prior": hm.RBM(4, 3), "hidden": (5,)}),
+    ],
+    ids=["dense", "two latent layers", "convolutional", "machine as prior"],
+)
+def test_a_decoder_gives_its_means(tmp_path: Path, visible: str, options: dict[str, Any]) -> None:
+    pytest.importorskip("harmonium.models.vae")
+    options = dict(options)
+    if "convolutional" in options:
+        options["hidden"] = hm.Convolutional(options.pop("convolutional"), 7)
+    vae = randomised(hm.VAE(LAYERS[visible], **options))
+    hm.to_onnx(vae, tmp_path / "vae.onnx")
+    z = np.random.default_rng(4).normal(size=(20, vae.latents[-1].n)).astype(np.float32)
+    (found,) = onnxruntime.InferenceSession(tmp_path / "vae.onnx").run(["visible_mean"], {"latent": z})
+    np.testing.assert_allclose(found, vae.decode(z).detach().numpy(), rtol=2e-5, atol=2e-6)

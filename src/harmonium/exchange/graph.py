@@ -47,6 +47,12 @@ class Graph:
         self._nodes.append(self.onnx.helper.make_node("Identity", [value], [name]))
         self._outputs.append(self._info(name, [batch] if columns is None else [batch, columns]))
 
+    def index(self, value: int) -> str:
+        """A constant without dimensions, int64."""
+        name = f"constant_{len(self._constants)}"
+        self._constants.append(self.onnx.numpy_helper.from_array(np.array(value, dtype=np.int64), name))
+        return name
+
     def to_bytes(self, meta: dict[str, str]) -> bytes:
         """The checked model."""
         helper = self.onnx.helper

@@ -11,6 +11,8 @@ from typing import Any
 import harmonium
 from harmonium.exchange.formulas import cumulant, encode, exponent, mean
 from harmonium.exchange.graph import OPSET, Graph
+from harmonium.exchange.nade import nade_graph
+from harmonium.exchange.vae import vae_graph
 from harmonium.files import write_atomically
 from harmonium.models.model import Model
 from harmonium.models.rbm import RBM
@@ -28,12 +30,16 @@ def to_onnx(model: Model, path: str | os.PathLike[str]) -> None:
                  "visible_mean" E[v | hidden],
                  "free_energy"  F(visible) = -log sum_h exp(-E(v, h)), in nats, (batch,).
 
-    Both inputs must be given, with batch sizes of their own: one row of zeros where nothing that depends on it is asked
-    for.  Means have a column per unit: of categorical variables one for each state.  The file's metadata hold the
-    version of harmonium, that of the operators, and the model's description.
+    Of a `NADE`: "visible", and "log_prob" (batch,) in nats.  Of a `VAE`, its decoder: "latent" (batch, n), and
+    "visible_mean" E[v | z].
+
+    Both inputs of an RBM must be given, with batch sizes of their own: one row of zeros where nothing that depends on
+    it is asked for.  Means have a column per unit: of categorical variables one for each state.  The file's metadata
+    hold the version of harmonium, that of the operators, and the model's description.
 
     Args:
-        model: an RBM of any units but ReLU, DReLU and ReplicatedSoftmax.
+        model: an RBM, a NADE with one ordering, or a VAE whose networks are its own; of any units but ReLU, DReLU and
+            ReplicatedSoftmax.
         path: of the file.
 
     Raises:
@@ -43,10 +49,9 @@ def to_onnx(model: Model, path: str | os.PathLike[str]) -> None:
 
     Use it as ``hm.to_onnx(rbm, "digits.onnx")``.
     """
-    export = _KINDS.get(type(model))
+    export = _KINDS.get(type(model).__name__)
     if export is None:
-        known = ", ".join(kind.__name__ for kind in _KINDS)
-        raise TypeError(f"to_onnx exports {known}, found {type(model).__name__}")
+        raise TypeError(f"to_onnx exports {', '.join(_KINDS)}, found {type(model).__name__}")
     model.refuse_stack("to_onnx")
     graph = Graph("to_onnx")
     export(graph, model)
@@ -65,4 +70,5 @@ def _rbm(graph: Graph, rbm: RBM) -> None:
     graph.output("free_energy", graph("Neg", log_weight), "visible")
 
 
-_KINDS: dict[type[Model], Callable[[Graph, Any], None]] = {RBM: _rbm}
+# By name, so that exporting one kind of model imports no other.
+_KINDS: dict[str, Callable[[Graph, Any], None]] = {"RBM": _rbm, "NADE": nade_graph, "VAE": vae_graph}
