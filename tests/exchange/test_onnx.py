@@ -20,6 +20,8 @@ LAYERS: dict[str, Any] = {
     "binomial": hm.Binomial(4, trials=7),
     "gaussian": hm.Gaussian(5),
     "poisson": hm.Poisson(4),
+    "relu": hm.ReLU(4),
+    "drelu": hm.DReLU(4),
     "mixed": hm.Mixed([hm.Bernoulli(2), hm.Categorical(2, 3), hm.Gaussian(1), hm.Binomial(1, trials=3)]),
 }
 PAIRS = [(a, b) for a in LAYERS for b in LAYERS if LAYERS[a].finite or LAYERS[b].finite]
@@ -38,7 +40,9 @@ def states(units: Any, n: int, rng: np.random.Generator) -> np.ndarray:
             return rng.choice([-1.0, 1.0], (n, units.columns)).astype(np.float32)
         case hm.Poisson():
             return rng.integers(200, size=(n, units.columns)).astype(np.float32)
-        case hm.Gaussian():
+        case hm.ReLU():
+            return np.abs(rng.normal(0, 3, (n, units.columns))).astype(np.float32)
+        case hm.Gaussian() | hm.DReLU():
             return rng.normal(0, 3, (n, units.columns)).astype(np.float32)
     return rng.integers(2, size=(n, units.columns)).astype(np.float32)
 
@@ -74,6 +78,22 @@ def test_every_pair_of_units_gives_our_numbers_to_float32(tmp_path: Path, visibl
         np.testing.assert_allclose(found, expected, rtol=2e-5, atol=2e-6 * max(1.0, float(np.abs(expected).max())))
 
 
+def test_cut_normal_distributions_far_on_both_sides(tmp_path: Path) -> None:
+    """One hidden unit that sees inputs from -60 to 60 standard deviations."""
+    for units in (hm.ReLU(1), hm.DReLU(1)):
+        rbm = hm.RBM(hm.Categorical(1, states=241), units)
+        with torch.no_grad():
+            rbm.weights.copy_(torch.linspace(-60, 60, 241).unsqueeze(-1))
+            rbm.hidden.bias.zero_()
+        hm.to_onnx(rbm, tmp_path / "rbm.onnx")
+        v = np.arange(241, dtype=np.float32)[:, None]
+        session = onnxruntime.InferenceSession(tmp_path / "rbm.onnx")
+        found = session.run(["hidden_mean", "free_energy"], {"visible": v, "hidden": np.zeros((1, 1), np.float32)})
+        # The worst place is the mean at 2 standard deviations, where float32 loses a digit to cancellation.
+        np.testing.assert_allclose(found[0], rbm.hidden_mean(v).detach().numpy(), rtol=5e-6, atol=1e-30)
+        np.testing.assert_allclose(found[1], rbm.free_energy(v).detach().numpy(), rtol=2e-6, atol=1e-6)
+
+
 @pytest.mark.parametrize("kind", ["bernoulli", "spin", "categorical"])
 def test_large_inputs_neither_overflow_nor_saturate(tmp_path: Path, kind: str) -> None:
     rbm = rbm_of(LAYERS[kind], LAYERS[kind], 60.0)
@@ -96,8 +116,12 @@ def test_the_file_says_what_it_is(tmp_path: Path) -> None:
 
 
 def test_what_has_no_export_is_refused_and_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for units in (hm.ReLU(3), hm.Mixed([hm.Bernoulli(2), hm.DReLU(1)])):  # ReLU is a subclass of Gaussian
-        with pytest.raises(TypeError, match=r"ReLU.* cannot be exported to ONNX: only Bernoulli, Spin"):
+
+    class Wider(hm.Gaussian):
+        """Has formulas of its own, for all that the export knows."""
+
+    for units in (hm.ReplicatedSoftmax(3, lengths=[5]), hm.Mixed([hm.Bernoulli(2), Wider(1)])):
+        with pytest.raises(TypeError, match=r"cannot be exported to ONNX: only Bernoulli, Spin"):
             hm.to_onnx(hm.RBM(units, 2), tmp_path / "rbm.onnx")
     with pytest.raises(TypeError, match=r"to_onnx exports RBM.*, found DBM"):
         hm.to_onnx(hm.DBM([4, 3, 2]), tmp_path / "rbm.onnx")

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from harmonium.exchange.graph import Graph
-from harmonium.units import Bernoulli, Binomial, Categorical, Gaussian, Mixed, Poisson, Spin, Units
+from harmonium.exchange.positive import positive
+from harmonium.units import Bernoulli, Binomial, Categorical, DReLU, Gaussian, Mixed, Poisson, ReLU, Spin, Units
 
 __all__ = ["cumulant", "encode", "exponent", "mean"]
 
@@ -21,6 +22,8 @@ class _Formulas(NamedTuple):
     mean: Callable[[Graph, Any, str], str]
     cumulant: Callable[[Graph, Any, str], str]
     """Of each variable, (batch, variables)."""
+    statistics: Callable[[Graph, str], list[str]] = lambda graph, s: [s]
+    """T_1(s), T_2(s), ..."""
     measure: Callable[[Graph, Any, str], str] | None = None
     """log m(s) of each unit, where it is not 0."""
 
@@ -55,13 +58,11 @@ def exponent(graph: Graph, units: Units, s: str) -> str:
     """log m(s) + sum_k eta_k . T_k(s), (batch,), of states inside."""
     if isinstance(units, Mixed):
         return _added(graph, units, s, exponent)
-    measure = _formulas(units).measure
-    total = graph("Mul", s, units.natural()[0])
-    if isinstance(units, Gaussian):
-        total = graph("Add", total, graph("Mul", graph("Mul", s, s), units.natural()[1]))
-    if measure is not None:
-        total = graph("Add", total, measure(graph, units, s))
-    return graph("ReduceSum", total, [1], keepdims=0)
+    formulas = _formulas(units)
+    terms = [graph("Mul", T, eta) for T, eta in zip(formulas.statistics(graph, s), units.natural(), strict=True)]
+    if formulas.measure is not None:
+        terms.append(formulas.measure(graph, units, s))
+    return graph("ReduceSum", graph("Sum", *terms), [1], keepdims=0)
 
 
 def _formulas(units: Units) -> _Formulas:
@@ -179,11 +180,50 @@ def _log_factorial(graph: Graph, s: str) -> str:
     return graph("Sub", series, graph("Sum", *logs))
 
 
+def _squares(graph: Graph, s: str) -> list[str]:
+    return [s, graph("Mul", s, s)]
+
+
+def _relu_mean(graph: Graph, units: ReLU, field: str) -> str:
+    return positive(graph, field, -2 * units.natural()[1])[1]
+
+
+def _relu_cumulant(graph: Graph, units: ReLU, field: str) -> str:
+    return positive(graph, field, -2 * units.natural()[1])[0]
+
+
+def _sides(graph: Graph, units: DReLU, field: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    """(log integral, mean) of s on the positive side, of -s on the negative one."""
+    _, curvature, kink, skew = units.natural()
+    up = positive(graph, graph("Add", field, kink), -2 * (curvature + skew))
+    return up, positive(graph, graph("Sub", kink, field), -2 * (curvature - skew))
+
+
+def _drelu_mean(graph: Graph, units: DReLU, field: str) -> str:
+    (log_up, up), (log_down, down) = _sides(graph, units, field)
+    odds = graph("Sub", log_up, log_down)
+    above, below = graph("Sigmoid", odds), graph("Sigmoid", graph("Neg", odds))
+    return graph("Sub", graph("Mul", above, up), graph("Mul", below, down))
+
+
+def _drelu_cumulant(graph: Graph, units: DReLU, field: str) -> str:
+    (log_up, _), (log_down, _) = _sides(graph, units, field)
+    apart = graph("Neg", graph("Abs", graph("Sub", log_up, log_down)))
+    return graph("Add", graph("Max", log_up, log_down), graph("Softplus", apart))
+
+
+def _drelu_statistics(graph: Graph, s: str) -> list[str]:
+    size = graph("Abs", s)
+    return [s, graph("Mul", s, s), size, graph("Mul", s, size)]
+
+
 _KNOWN: dict[type[Units], _Formulas] = {
     Bernoulli: _Formulas(_sigmoid, _softplus),
     Spin: _Formulas(_tanh, _spin_cumulant),
     Categorical: _Formulas(_softmax, _logsumexp),
-    Binomial: _Formulas(_binomial_mean, _binomial_cumulant, _binomial_measure),
-    Gaussian: _Formulas(_gaussian_mean, _gaussian_cumulant),
-    Poisson: _Formulas(_poisson_mean, _poisson_cumulant, _poisson_measure),
+    Binomial: _Formulas(_binomial_mean, _binomial_cumulant, measure=_binomial_measure),
+    Gaussian: _Formulas(_gaussian_mean, _gaussian_cumulant, _squares),
+    Poisson: _Formulas(_poisson_mean, _poisson_cumulant, measure=_poisson_measure),
+    ReLU: _Formulas(_relu_mean, _relu_cumulant, _squares),
+    DReLU: _Formulas(_drelu_mean, _drelu_cumulant, _drelu_statistics),
 }

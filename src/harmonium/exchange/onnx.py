@@ -38,8 +38,8 @@ def to_onnx(model: Model, path: str | os.PathLike[str]) -> None:
     hold the version of harmonium, that of the operators, and the model's description.
 
     Args:
-        model: an RBM, a NADE with one ordering, or a VAE whose networks are its own; of any units but ReLU, DReLU and
-            ReplicatedSoftmax.
+        model: an RBM, a NADE with one ordering, or a VAE whose networks are its own; of any units but
+            ReplicatedSoftmax, whose means ask for the length of a document.
         path: of the file.
 
     Raises:
