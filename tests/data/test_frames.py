@@ -99,8 +99,9 @@ def test_other_data_are_read_as_the_columns_of_the_first(tmp_path: Path) -> None
         (["same"] * 60, "is constant"),
         ([""] * 60, "is empty"),
         (["1.5", "inf"] * 30, "holds infinities"),
+        (["1.5", "2", "l.5", "4"] * 15, "holds numbers and 'l.5' among them"),
     ],
-    ids=["dates", "names", "row numbers", "constant", "empty", "infinite"],
+    ids=["dates", "names", "row numbers", "constant", "empty", "infinite", "typo"],
 )
 def test_columns_that_cannot_be_learned_are_named_and_can_be_dropped(
     tmp_path: Path, column: list[Any], reason: str

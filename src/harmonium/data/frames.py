@@ -110,12 +110,21 @@ def unfit(frame: Frame) -> dict[str, str]:
                 reasons[name] = "counts the rows"
         elif all(_DATE.match(str(value)) for value in present.head(100)):
             reasons[name] = f"holds dates ({present.iloc[0]!r})"
+        elif (stray := _stray(present)) is not None:
+            reasons[name] = f"holds numbers and {stray!r} among them (empty such cells, or write names as text)"
         elif (different := present.nunique()) > min(MOST_LABELS, max(20, len(present) // 2)):
             reasons[name] = f"holds {different} different texts in {len(present)} cases (names, free text?)"
     return reasons
 
 
 _DATE = re.compile(r"\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}")
+
+
+def _stray(values: Any) -> str | None:
+    """The first text where half of all or more are numbers: a typo rather than a name."""
+    texts = values.astype(str)
+    numbers = need("pandas", "table", "a table").to_numeric(texts, errors="coerce").notna()
+    return None if numbers.all() or 2 * numbers.sum() < len(values) else str(texts[~numbers].iloc[0])
 
 
 def _hashable(values: Any) -> bool:
