@@ -42,7 +42,7 @@ def test_the_card_says_what_is_known_and_what_is_not(tmp_path: Path) -> None:
     hm.save_pretrained(rbm, tmp_path, trained_on=BARS, evaluation=result, license="cc-by-4.0")
     card = (tmp_path / "README.md").read_text()
     assert card.startswith("---\nlibrary_name: harmonium\nlicense: cc-by-4.0\n")
-    assert "Dataset bars-and-stripes: features 4x4, train 32, binary Moments of 32 training cases" in card
+    assert "Dataset bars-and-stripes: features 4x4, train 32, binary. Moments of 32 training cases" in card
     assert f"| {result.mean:.2f} | {result.stderr:.2f} | {result.lower:.2f} | {result.upper:.2f} | yes |" in card
     assert json.loads((tmp_path / "config.json").read_text())["model"] == rbm.config()
     hm.save_pretrained(hm.DBN([4, 3, 2]), tmp_path)

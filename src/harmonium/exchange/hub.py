@@ -108,7 +108,7 @@ def _card(model: Model, trained_on: str | Dataset | None, evaluation: Evaluation
     head = ["---", "library_name: harmonium", *([f"license: {license}"] if license else [])]
     head += ["tags:", "- energy-based-model" if model.undirected is not None else "- density-estimation", "---"]
     cases = "" if model.data_cases is None else f" Moments of {float(model.data_cases):g} training cases are stored."
-    learned = "Not stated." if trained_on is None else str(trained_on)
+    learned = "Not stated." if trained_on is None else f"{str(trained_on).rstrip('.')}."
     parameters = sum(parameter.numel() for parameter in model.parameters())
     return "\n".join(
         [
@@ -117,7 +117,8 @@ def _card(model: Model, trained_on: str | Dataset | None, evaluation: Evaluation
             f"# {kind}",
             "",
             f"`{model!r}`" if "\n" not in repr(model) else f"A {kind}.",
-            f"It has {parameters:,} parameters.",
+            "",
+            f"{parameters:,} parameters.",
             "",
             "## Trained on",
             "",
@@ -148,8 +149,9 @@ def _card(model: Model, trained_on: str | Dataset | None, evaluation: Evaluation
 def _judged(evaluation: Evaluation | None) -> str:
     if evaluation is None:
         return "Not stated."
+    how = "exact" if evaluation.method == "exact" else f"by {evaluation.method}"
     lines = [
-        f"Mean log-likelihood of {evaluation.cases} cases, in nats per case, log Z by {evaluation.method}:",
+        f"Mean log-likelihood of {evaluation.cases} cases, in nats per case, {how}:",
         "",
         "| mean | standard error over cases | lower | upper | trusted |",
         "|---|---|---|---|---|",
