@@ -101,7 +101,7 @@ _HOMES = {
     "from_pretrained": "exchange.hub",
     "DamagedFileError": "files",
 }
-_MODULES = ("data", "plots", "testing", "units")
+_MODULES = ("data", "plots", "sklearn", "testing", "units")
 
 __all__ = [*_HOMES, *_MODULES, "__version__"]
 

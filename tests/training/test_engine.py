@@ -196,8 +196,11 @@ def test_an_optimizer_of_ones_own() -> None:
     def momentum(parameters: list[torch.Tensor]) -> torch.optim.Optimizer:
         return torch.optim.SGD(parameters, lr=123.0, momentum=0.9)
 
+    def without(parameters: list[torch.Tensor]) -> torch.optim.Optimizer:
+        return torch.optim.SGD(parameters, lr=123.0)
+
     options = {"learning_rate": 0.1, "epochs": 1, "metric": "plain"}
-    plain = trained(patterns(), batch_size=60, **options)
+    plain = trained(patterns(), batch_size=60, optimizer=without, **options)
     once = trained(patterns(), batch_size=60, optimizer=momentum, **options)
     assert same(plain, once)  # the first step has no momentum yet, and the rate is that of fit
     twice = trained(patterns(), batch_size=30, optimizer=momentum, **options)
@@ -517,7 +520,7 @@ def test_weights_of_any_size_are_relative() -> None:
 @pytest.mark.parametrize("metric", ["plain", "centered", "diagonal"])
 def test_no_graph_grows_behind_the_gradients(metric: str) -> None:
     model = hm.RBM(12, 5)
-    hm.fit(model, patterns(), metric=metric, epochs=2)
+    hm.fit(model, patterns(), objective=hm.CD(), metric=metric, epochs=2)
     for parameter in model.parameters():
         assert parameter.grad is not None and parameter.grad.grad_fn is None
 

@@ -18,6 +18,7 @@ from harmonium.paths.integration import by_integration
 from harmonium.paths.lag import lag_test
 from harmonium.paths.log_z import LogPartition
 from harmonium.paths.path import Path
+from harmonium.paths.schedule import adapted
 from harmonium.paths.tempering import ReplicaExchange, Tempering, by_tempering
 from harmonium.paths.unseen import against_annealed
 from harmonium.random import Stream, stream_of
@@ -52,7 +53,8 @@ def log_partition(
             (thermodynamic integration along the same ladder) or "auto": exact up to 20 bits, then AIS where there are
             chains to start its reverse direction from, else tempering.
         chains: AIS chains in each direction (default 100), or independent replicas of the ladder (default 20).
-        temperatures: of AIS: their number from 0 to 1, or the temperatures themselves, rising from 0 to 1.
+        temperatures: of AIS: their number, placed between 0 and 1 by a pilot run (see `harmonium.paths.schedule`), or
+            the temperatures themselves, rising from 0 to 1.
         base: natural parameters of the base-rate model (default: means of the training data stored in the model).
         chains_from: states (n, n_visible) that represent the model, from which the reverse direction starts after a lag
             test.  For machines that keep hidden layers, packed states (see `Machine.pack`), or visible states, whose
@@ -93,8 +95,8 @@ def log_partition(
     if sampler is not None:
         raise ValueError("sampler is the ladder of method='tempering' and 'integration': 'ais' has none")
     chains = 100 if chains is None else chains
-    t = _temperatures(temperatures)
     path = Path(machine, base)
+    t = _temperatures(path, temperatures, chains, stream.child("pilot"))
     origin = path.log_partition_at_start()
     state = path.start(chains, stream.child("start").advance())
     if chains_from is None:
@@ -116,7 +118,7 @@ def log_partition(
         None if s is None or reached is None else torch.cat((s, reached))
         for s, reached in zip(state, machine.unpack(lag.chains), strict=True)
     )
-    log_weights, ends = anneal(path, walk, both, stream.child("anneal"))
+    log_weights, ends, _ = anneal(path, walk, both, stream.child("anneal"))
     forward, reverse = log_weights[:chains], log_weights[chains:]
     up, down = log_mean_weight(forward), log_mean_weight(reverse, copies)
     lower = origin + up.value - 3 * up.stderr
@@ -176,11 +178,11 @@ def _doubts(machine: Machine, base: Any, passed: bool, ess: float, lower: float,
     return doubts
 
 
-def _temperatures(temperatures: int | Tensor) -> Tensor:
+def _temperatures(path: Path, temperatures: int | Tensor, chains: int, pilot: Stream) -> Tensor:
     if isinstance(temperatures, int):
         if temperatures < 2:
             raise ValueError(f"temperatures must be at least 2, found {temperatures}")
-        return torch.linspace(0, 1, temperatures, dtype=torch.float64)
+        return adapted(path, temperatures, chains, pilot)
     t = torch.as_tensor(temperatures, dtype=torch.float64)
     if t.dim() != 1 or len(t) < 2 or float(t[0]) != 0 or float(t[-1]) != 1 or bool((t.diff() <= 0).any()):
         raise ValueError("temperatures must rise strictly from 0 to 1")

@@ -19,6 +19,8 @@ from harmonium.models.model import Model
 from harmonium.objectives import Batch, Objective
 from harmonium.paths.impute import fill_missing
 from harmonium.random import Stream
+from harmonium.training import persistent
+from harmonium.training.callbacks import Callback
 from harmonium.training.history import History, Row
 from harmonium.training.metrics import Metric
 from harmonium.training.penalties import Penalty
@@ -111,6 +113,7 @@ class Training:
         self.updates = self.batches * plan.epochs
         self._good = self._parameters()
         self._may_undo = plan.objective.may_undo
+        self._fused = persistent.applies(self)
 
     # The loop ----------------------------------------------------------------------------------------------------
 
@@ -127,7 +130,12 @@ class Training:
         while self.position.epoch < self.plan.epochs and self.stop is None:
             order = kernels.permutation(self.root.child("shuffle", self.position.epoch).advance(), len(self.cases))
             while self.position.batch < self.batches and self.stop is None:
-                self.update(order)
+                if self._fused:
+                    persistent.advance(self, order, self._unheard())
+                else:
+                    self.update(order)
+                if self.position.update % GUARD_EVERY == 0:
+                    self.guard()
                 self.position.seconds = time.perf_counter() - started
                 self._call("on_update")
             if self.position.batch == self.batches:
@@ -180,8 +188,12 @@ class Training:
 
         position.batch += 1
         position.update += 1
-        if position.update % GUARD_EVERY == 0:
-            self.guard()
+
+    def _unheard(self) -> int:
+        """How many updates may pass until a callback listens, the parameters are checked, or the epoch ends."""
+        if any(type(callback).on_update is not Callback.on_update for callback in self.callbacks):
+            return 1
+        return min(self.batches - self.position.batch, GUARD_EVERY - self.position.update % GUARD_EVERY)
 
     def finish_epoch(self) -> None:
         """Record a row and move to the next epoch."""

@@ -9,10 +9,11 @@ from torch.nn import functional
 
 from harmonium.kernels import scalar
 from harmonium.kernels.fused import mapper, sampler, summer, walker
+from harmonium.kernels.persistent import updater
 from harmonium.units.base import Loops, Natural
 from harmonium.units.biased import Biased
 
-__all__ = ["Bernoulli"]
+__all__ = ["Bernoulli", "persistent_updates"]
 
 
 @register_jitable
@@ -36,6 +37,9 @@ def _mean(eta, known):  # type: ignore[no-untyped-def]
 def _split(eta, known):  # type: ignore[no-untyped-def]
     field = eta[0]
     return max(field, scalar.like(field, 0.0)), scalar.like(field, 1.0) + scalar.exp(-abs(field))
+
+
+persistent_updates = updater(_draw, _mean)
 
 
 class Bernoulli(Biased):

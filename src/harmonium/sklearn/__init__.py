@@ -1,0 +1,26 @@
+"""Estimators for scikit-learn: the same models, trained and judged by the same functions, behind its interface.
+
+They work in `Pipeline`, `GridSearchCV` and `clone`, take sparse matrices and pandas, and give NumPy (or what
+`set_output` names).  The trained model is ``model_``.
+
+>>> from sklearn.pipeline import make_pipeline
+>>> from sklearn.linear_model import LogisticRegression
+>>> from harmonium.sklearn import BernoulliRBM
+>>> pipeline = make_pipeline(BernoulliRBM(n_components=100, random_state=0), LogisticRegression(C=6000))
+"""
+
+from harmonium.sklearn.base import Estimator, Features
+from harmonium.sklearn.bernoulli_rbm import BernoulliRBM
+from harmonium.sklearn.dbn import DBN
+from harmonium.sklearn.dbn_classifier import DBNClassifier
+from harmonium.sklearn.density import Density
+from harmonium.sklearn.domain import DomainWarning
+from harmonium.sklearn.imputer import RBMImputer
+from harmonium.sklearn.outliers import RBMOutlierDetector
+from harmonium.sklearn.rbm import RBM
+from harmonium.sklearn.rbm_classifier import RBMClassifier
+
+__all__ = [
+    "DBN", "RBM", "BernoulliRBM", "DBNClassifier", "Density", "DomainWarning", "Estimator", "Features", "RBMClassifier",
+    "RBMImputer", "RBMOutlierDetector",
+]  # fmt: skip

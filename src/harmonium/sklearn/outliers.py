@@ -1,0 +1,105 @@
+"""Outliers by their free energy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from numbers import Real
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import OutlierMixin
+from torch import Tensor
+
+from harmonium.models.batch import Array
+from harmonium.objectives import Objective
+from harmonium.sklearn.base import VisibleUnits, by_rows
+from harmonium.sklearn.domain import Domain
+from harmonium.sklearn.rbm import Machine
+from harmonium.units import Bernoulli, Units
+
+__all__ = ["RBMOutlierDetector"]
+
+
+class RBMOutlierDetector(OutlierMixin, Machine):
+    """Finds cases of high free energy F(x) = -log p(x) - log Z: no partition function is needed to rank them.
+
+    Args:
+        visible: a unit type such as `harmonium.Gaussian`, or the units of all columns.
+        hidden: a number of binary units, or units.
+        contamination: share of the training cases that are called outliers, above 0 and at most 0.5.
+        objective: what is descended (default: `harmonium.PCD`).
+        n_iter: passes over the data.
+        batch_size: cases per update.
+        learning_rate: a number or a schedule.
+        fit_options: more arguments of `harmonium.fit`.
+        domain: "binarize", "clip" or "raise": what becomes of values that binary units do not take (see
+            `harmonium.sklearn.domain`).
+        random_state: an int, a RandomState, or None.
+
+    Attributes:
+        model_: the trained `harmonium.RBM`.
+        offset_: the score below which a case is an outlier.
+        n_features_in_: number of columns.
+        feature_names_in_: their names, where they have some.
+
+    >>> import numpy as np
+    >>> from harmonium.sklearn import RBMOutlierDetector
+    >>> X = np.repeat([[0, 0, 0, 0], [1, 1, 1, 1], [0, 1, 0, 1]], [20, 20, 1], axis=0)
+    >>> detector = RBMOutlierDetector(hidden=4, n_iter=300, learning_rate=0.2, contamination=0.02, random_state=0)
+    >>> detector.fit_predict(X)[[0, 20, 40]]
+    array([ 1,  1, -1])
+    """
+
+    offset_: float
+
+    def __init__(
+        self,
+        visible: VisibleUnits = Bernoulli,
+        hidden: int | Units = 64,
+        *,
+        contamination: float = 0.1,
+        objective: Objective | None = None,
+        n_iter: int = 10,
+        batch_size: int = 100,
+        learning_rate: Any = 0.05,
+        fit_options: Mapping[str, Any] | None = None,
+        domain: Domain = "binarize",
+        random_state: Any = None,
+    ) -> None:
+        super().__init__(
+            visible, hidden, objective=objective, n_iter=n_iter, batch_size=batch_size, learning_rate=learning_rate,
+            fit_options=fit_options, domain=domain, random_state=random_state,
+        )  # fmt: skip
+        self.contamination = contamination
+
+    def fit(self, X: Array, y: Any = None) -> Self:
+        """Train on cases X (n_samples, n_features), and draw the line.
+
+        Raises:
+            ValueError: for values outside the domain of the units; parameters out of range.
+        """
+        share = self.contamination
+        if isinstance(share, bool) or not isinstance(share, Real) or not 0 < share <= 0.5:
+            raise ValueError(f"contamination must be above 0 and at most 0.5, found {share!r}")
+        X = self._train(self._accept(X))
+        self.offset_ = float(np.percentile(self._scores(X), 100 * share))
+        return self
+
+    def score_samples(self, X: Array) -> Any:
+        """-F(x) = log p(x) + log Z in nats, (n_samples,): the higher, the more normal."""
+        return self._scores(self._states(X))
+
+    def decision_function(self, X: Array) -> Any:
+        """`score_samples` less ``offset_``: negative for outliers."""
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X: Array) -> Any:
+        """-1 for outliers and 1 for others, (n_samples,)."""
+        return np.where(self.decision_function(X) < 0, -1, 1)
+
+    def _scores(self, X: Any) -> Any:
+        return by_rows(self._log_weight, X, self.model_.dtype)
+
+    def _log_weight(self, v: Tensor) -> Tensor:
+        log_weight: Tensor = self.model_.log_weight((v, None))
+        return log_weight
