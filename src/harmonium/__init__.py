@@ -60,6 +60,8 @@ _HOMES = {
     "EarlyStopping": "training.callbacks",
     "KeepTrajectory": "training.trajectory",
     "Progress": "training.callbacks",
+    "TensorBoard": "training.tensorboard",
+    "MLflow": "training.mlflow",
     "Monitor": "training.monitor",
     "Likelihood": "training.monitor",
     "Equilibrium": "training.equilibrium",
@@ -92,6 +94,11 @@ _HOMES = {
     "finetune": "recipes.finetune",
     "pretrain": "recipes.pretrain",
     "Pretraining": "recipes.pretrain",
+    "from_sklearn": "exchange.scikit",
+    "from_rbms": "exchange.rbms",
+    "to_onnx": "exchange.onnx",
+    "save_pretrained": "exchange.hub",
+    "from_pretrained": "exchange.hub",
     "DamagedFileError": "files",
 }
 _MODULES = ("data", "plots", "sklearn", "testing", "units")

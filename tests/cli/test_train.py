@@ -43,14 +43,15 @@ def test_a_table_of_several_types(options: tuple[Any, ...], expected: str, table
     out = tmp_path / "run"
     result = call("train", table, *options, *QUICK, "--out", out)
     assert result.exit_code == 0, result.output
-    model, data = hm.load(out / "model.safetensors"), hm.data.load(table, valid=0.2)
+    model, data = hm.load(out / "model.safetensors"), hm.data.load(table, table=True, valid=0.2)
     assert repr(model) == expected
     assert f"valid {hm.evaluate(model, data.valid)}" in result.stdout
     assert {"filters.png", "samples.png", "curves.png"} <= {path.name for path in out.iterdir()}
     told = call("evaluate", out).stdout
     assert told.strip() == f"table.csv, valid: {hm.evaluate(model, data.valid)}"
     assert ("variational bound" in told) == isinstance(model, hm.DBM)
-    rows = [line.split(",") for line in call("sample", out, "-n", 20, "--steps", 5).stdout.split()]
+    names, *rows = [line.split(",") for line in call("sample", out, "-n", 20, "--steps", 5).stdout.splitlines()]
+    assert names == ["column 1", "column 2", "column 3"] and len(rows) == 20
     assert {row[0] for row in rows} <= {"0", "1"} and {row[1] for row in rows} <= set("0123")
 
 

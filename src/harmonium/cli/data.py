@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from harmonium.cli.runs import describe as summary
+from harmonium.cli.describe import describe_array, describe_table
 from harmonium.cli.shell import CONTEXT, Shell, fraction_or_count, say
 
 __all__ = ["data"]
@@ -89,47 +89,18 @@ def names() -> None:
 @click.option("--binarize", type=click.Choice(["threshold", "fixed", "dynamic", "grey"]))
 @click.option("--valid", metavar="N|FRACTION", callback=fraction_or_count, help="Set so many training cases aside.")
 @click.option("--test", metavar="N|FRACTION", callback=fraction_or_count, help="Likewise.")
-def describe(name: str, binarize: str | None, valid: float | None, test: float | None) -> None:
-    """Splits, values and constant columns of DATA, and how to train on it."""
+@click.option("--drop", metavar="COLUMN", multiple=True, help="Leave a column of a table out, by its name; repeatable.")
+def describe(name: str, binarize: str | None, valid: float | None, test: float | None, drop: tuple[str, ...]) -> None:
+    """Splits, values, missing cells and the kinds of columns of DATA, which units fit, and how to train on it."""
     import harmonium as hm
+    from harmonium.data.csvfile import NotNumbersError
 
-    dataset = hm.data.load(name, binarize=binarize, valid=valid, test=test)
-    say(summary(dataset))
-    for split in ("train", "valid", "test"):
-        cases = getattr(dataset, split)
-        if cases is None:
-            continue
-        facts = cases.statistics()
-        if facts.first_bad is not None:
-            row, column, value = facts.first_bad
-            say(f"{split}: row {row}, column {column} (from 0) holds {value}: mend or remove it before training")
-            continue
-        constant = int((facts.variance == 0).sum())
-        labels = getattr(dataset.labels, split)
-        say(
-            f"{split}: values {facts.low:g} to {facts.high:g}, mean {float(facts.mean.mean()):.4g}"
-            + (f", {constant} constant columns" if constant else "")
-            + (f", {len(set(labels.tolist()))} different labels" if labels is not None else "")
-        )
-    say(f"train with: harmonium train {name}{_advice(dataset)}")
-
-
-def _advice(dataset: object) -> str:
-    from harmonium.data import Dataset
-
-    assert isinstance(dataset, Dataset)
-    facts = dataset.train.statistics()
-    options = ""
-    if dataset.binarization is None and facts.finite:
-        grey = facts.low >= 0 and (facts.high <= 1 or dataset.train.dtype.name == "uint8")
-        options += " --binarize dynamic" if grey else " --visible gaussian --standardize"
-    elif dataset.source.get("binarize"):
-        options += f" --binarize {dataset.source['binarize']}"
-    if dataset.valid is None and len(dataset.train) >= 1000:
-        options += " --valid 0.1"
-    if dataset.test is None and len(dataset.train) >= 1000:
-        options += " --test 0.1"
-    return options
+    try:
+        dataset = hm.data.load(name, binarize=binarize, valid=valid, test=test, drop=drop)
+    except NotNumbersError:
+        describe_table(name, drop)
+        return
+    describe_array(name, dataset)
 
 
 @data.command(

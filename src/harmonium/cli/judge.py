@@ -122,7 +122,16 @@ def sample(run: str, count: int, steps: int, seed: int, out: str | None) -> None
 
     model = place.machine()
     table = hm.sample(model, count, steps=steps, seed=seed).cpu().numpy()
-    standard = place.standard()
+    columns = place.table()
+    standard = place.standard() if columns is None else columns.standard
+    if columns is not None and (path is None or path.suffix.lower() == ".csv"):
+        text = columns.to_frame(table).to_csv(index=False)
+        if path is None:
+            sys.stdout.write(text)
+            return
+        write_atomically(path, text.encode())
+        say(f"{count} samples of {table.shape[1]} columns: {path}")
+        return
     if standard is not None:  # back to the units of the data
         table = table * standard.scale + standard.mean
     if path is not None and path.suffix.lower() == ".png":
@@ -153,6 +162,9 @@ def chosen_data(run: Run, name: str | None, binarize: str | None) -> Dataset:
     import harmonium as hm
 
     source = run.source or {}
+    columns = run.table()
+    if columns is not None:
+        return hm.data.load(name, binarize=binarize, table=columns, drop=source.get("drop", ()))
     if run.standardized:
         if binarize is not None:
             raise click.UsageError(f"{run.name} was trained on standardised columns: leave out --binarize")

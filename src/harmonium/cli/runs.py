@@ -15,11 +15,13 @@ from harmonium.cli.shell import note
 if TYPE_CHECKING:
     from harmonium.data import Cases, Dataset
     from harmonium.data.cases import Standard
+    from harmonium.data.table import Table
     from harmonium.models.machine import Machine
 
 __all__ = ["Run", "choose_split", "claim", "describe", "find", "is_training", "read_config"]
 
 CONFIG, MODEL, CHECKPOINT, LOCK = "config.json", "model.safetensors", "checkpoint.safetensors", ".lock"
+COLUMNS = "columns.json"  # what the columns of a table are: names, categories, means and scales
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,18 @@ class Run:
 
         machine: Machine = load(self.model)
         return machine
+
+    def table(self) -> Table | None:
+        """What the columns were, where the data were a table that was read column by column."""
+        path = self.model.parent / COLUMNS
+        if self.source is None or not self.source.get("table", False) or not path.is_file():
+            return None
+        from harmonium.data.table import Table
+
+        try:
+            return Table.from_config(json.loads(path.read_text(encoding="utf-8")))
+        except ValueError as error:
+            raise ValueError(f"{path} is damaged ({error}): use a copy of it") from None
 
     @property
     def standardized(self) -> bool:
@@ -131,7 +145,7 @@ def describe(data: Dataset) -> str:
         "fixed": "binary, drawn once from the greys",
         "dynamic": "binary, drawn from the greys in every epoch",
         "binary": "binary",
-    }.get(data.binarization or "", "real values")
+    }.get(data.binarization or "", "real values" if data.table is None else "columns by their values")
     standard = ", standardised" if data.source.get("standardize") else ""
     return f"{data.name}: {features}; {counts} cases; {kind}{standard}"
 
@@ -139,11 +153,16 @@ def describe(data: Dataset) -> str:
 def choose_split(data: Dataset, split: str | None) -> tuple[str, Cases]:
     """The split of this name, or the best one to judge by: test, else valid, else train."""
     have = {name: getattr(data, name) for name in ("test", "valid", "train") if getattr(data, name) is not None}
-    if split is None:
-        return next(iter(have.items()))
+    split = next(iter(have)) if split is None else split
     if split not in have:
         raise ValueError(f"{data.name} has no {split} split, only {', '.join(have)}: choose with --split")
-    return split, have[split]
+    cases = have[split]
+    if data.table is not None and not cases.statistics().finite:
+        cases, count = cases.complete(), len(cases)
+        if not len(cases):
+            raise ValueError(f"every {split} case of {data.name} has missing values: no case can be judged whole")
+        note(f"{len(cases)} of {count} {split} cases have no missing values: they are judged")
+    return split, cases
 
 
 def read_config(folder: Path) -> dict[str, Any] | None:

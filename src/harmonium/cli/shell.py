@@ -28,6 +28,8 @@ _HINTS = {
     "binarisation (": "--binarize threshold (or fixed, dynamic)",
     "standardize=True": "--standardize, --learning-rate 0.01",
     "standardise what": "--standardize",
+    "table=True": "--visible mixed",
+    "drop=[": "--drop COLUMN, once for each",
 }
 
 

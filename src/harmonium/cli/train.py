@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from harmonium.cli.columns import gap_sweeps, keep_columns, load_columns
 from harmonium.cli.runs import CONFIG, MODEL, Run, choose_split, claim, describe, find
 from harmonium.cli.shell import CONTEXT, NATURAL, POSITIVE, fraction_or_count, note, say, sizes
 
@@ -57,6 +58,7 @@ Examples:
   harmonium train digits --model dbm --layers 100,50
   harmonium train bars-and-stripes --model bm --hidden 4
   harmonium train codes.csv --visible categorical --valid 0.1
+  harmonium train people.csv --visible mixed --drop name --valid 0.1
   harmonium train --resume runs/small""",
 )
 @click.argument("data", required=False)
@@ -76,7 +78,8 @@ Examples:
     default="auto",
     show_default=True,
     help="Visible units; auto: bernoulli for binary data, gaussian for real values.  categorical: codes 0, 1, ...; "
-    "mixed: every column by its values, 0 and 1, a few codes, or real.",
+    "mixed: every column by its values, 0 and 1, a few codes or texts, or real (so does auto where a table has text or "
+    "missing cells).",
 )
 @click.option(
     "--shape", metavar="HxW", callback=_shape_of, help="Draw cases as images of this shape.  [default: that of DATA]"
@@ -93,6 +96,7 @@ Examples:
 @click.option(
     "--test", metavar="N|FRACTION", callback=fraction_or_count, help="Set so many training cases aside to judge by."
 )
+@click.option("--drop", metavar="COLUMN", multiple=True, help="Leave a column of a table out, by its name; repeatable.")
 @click.option("--download", is_flag=True, help="Fetch a named data set that is not on this machine.")
 @click.option(
     "--epochs", type=POSITIVE, metavar="N", help=f"Passes over the data.  [default: what makes {UPDATES} updates]"
@@ -169,6 +173,7 @@ Examples:
     show_default=True,
     help="Least time between checkpoints.",
 )
+@click.option("--tensorboard", metavar="DIR", help="Write TensorBoard's event files there, too.")
 @click.option("--progress/--no-progress", default=None, help="A progress bar.  [default: on a terminal]")
 @click.option("-q", "--quiet", is_flag=True, help="Print the final log-likelihood only.")
 @click.pass_context
@@ -195,9 +200,10 @@ def _start(name: str, options: dict[str, Any]) -> None:
     import harmonium as hm
 
     device = _device(options["device"])
-    data = hm.data.load(
-        name, binarize=options["binarize"], standardize=options["standardize"], seed=options["data_seed"],
-        valid=options["valid"], test=options["test"], download=options["download"],
+    data = load_columns(
+        name, options["visible"], drop=options["drop"], binarize=options["binarize"],
+        standardize=options["standardize"], seed=options["data_seed"], valid=options["valid"], test=options["test"],
+        download=options["download"],
     )  # fmt: skip
     talk = _quiet if options["quiet"] else say
     talk(describe(data))
@@ -217,6 +223,7 @@ def _start(name: str, options: dict[str, Any]) -> None:
         f"{_count(epochs, 'epoch')} of {_count(batches, 'update')}"
     )
     callbacks = _callbacks(data, model, epochs, options)
+    callbacks += [hm.TensorBoard(options["tensorboard"])] if options["tensorboard"] else []
     with claim(folder, f"{Path(name).name.split('.')[0] or 'data'}-{options['model']}") as out:
         talk(f"run folder: {out}")
         began = time.monotonic()
@@ -236,6 +243,7 @@ def _start(name: str, options: dict[str, Any]) -> None:
             callbacks=callbacks,
             progress=_progress(options),
             device=device,
+            missing=gap_sweeps(data),
         )
     talk(f"trained in {time.monotonic() - began:.1f} s{_outcome(history)}")
     _finish(find(str(out)), model, data, options)
@@ -290,6 +298,8 @@ def _visible(data: Dataset, options: dict[str, Any]) -> Units:
     from harmonium.units import Bernoulli, Gaussian
 
     kind, shape = options["visible"], options["shape"] or data.shape
+    if data.table is not None:
+        return data.table.units()
     if math.prod(shape) != data.train.shape[1]:
         raise ValueError(f"--shape {'x'.join(map(str, shape))} is not that of {data.train.shape[1]} columns")
     side = math.isqrt(math.prod(shape))
@@ -458,6 +468,7 @@ def _finish(run: Run, model: Any, data: Dataset, options: dict[str, Any]) -> Non
     from harmonium import plots
 
     talk = _quiet if options["quiet"] else say
+    keep_columns(data, run.model.parent)
     split, cases = choose_split(data, None)
     if split == "train" and data.train.shape[0]:
         talk("no cases were set aside, so this is the likelihood of the training cases (--test 0.1 sets some aside):")

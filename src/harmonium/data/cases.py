@@ -223,6 +223,16 @@ class Cases:
             self._summary = summary if self._sampler is None else self._sampler.summary(summary)
         return self._summary
 
+    def complete(self) -> Cases:
+        """Those without a missing value (NaN).
+
+        >>> as_cases([[0.0, float("nan")], [1.0, 2.0]]).complete().shape
+        (1, 2)
+        """
+        whole = [~torch.isnan(chunk).any(-1) for _, chunk in self.chunks(HASH_ROWS)]
+        index = torch.cat(whole).nonzero().squeeze(-1).numpy()
+        return self if len(index) == len(self) else self.select(index)
+
     def fingerprint(self) -> str:
         """Hex hash of the shape, the stored dtype, the values and what is done to them.
 

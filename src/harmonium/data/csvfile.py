@@ -4,25 +4,36 @@ from __future__ import annotations
 
 import csv
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from .raw import Array, Raw
 
-__all__ = ["read_csv", "read_header"]
+__all__ = ["Layout", "NotNumbersError", "read_csv", "read_header", "read_layout"]
 
 _SAMPLE_CHARACTERS = 2**16
 _DELIMITERS = ",;\t |"
 
 
-def read_csv(path: Path) -> Raw:
-    """A table of numbers, one case per line.
+class NotNumbersError(ValueError):
+    """A table holds something else than numbers, which only a table of columns (``table=True``) can take."""
 
-    The first line is a header if none of its cells is a number.  Values are float64, or bytes if all are 0 or 1.
+
+@dataclass(frozen=True)
+class Layout:
+    """How a text file is a table."""
+
+    delimiter: str
+    header: bool
+
+
+def read_layout(path: Path) -> Layout:
+    """The delimiter of a text file, and whether its first line is a header: if none of its cells is a number.
 
     Raises:
-        ValueError: a cell that is no number, named by row and column, or lines of unequal length.
+        ValueError: where the file is no text in UTF-8.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -31,7 +42,23 @@ def read_csv(path: Path) -> Raw:
         raise ValueError(f"{path} is not text in UTF-8 ({error}): save it as UTF-8") from error
     lines = sample.splitlines()
     delimiter = _delimiter(lines)
-    header = bool(lines) and not any(map(_is_number, next(csv.reader(lines[:1], delimiter=delimiter), [])))
+    first = next(csv.reader(lines[:1], delimiter=delimiter), [])
+    if delimiter == ";":  # goes with decimal commas
+        first = [cell.replace(",", ".") for cell in first]
+    return Layout(delimiter, header=bool(lines) and not any(map(_is_number, first)))
+
+
+def read_csv(path: Path) -> Raw:
+    """A table of numbers, one case per line.
+
+    The first line is a header if none of its cells is a number.  Values are float64, or bytes if all are 0 or 1.
+
+    Raises:
+        NotNumbersError: a cell that is no number, named by row and column.
+        ValueError: lines of unequal length, no case at all, or no text in UTF-8.
+    """
+    layout = read_layout(path)
+    delimiter, header = layout.delimiter, layout.header
     try:
         with warnings.catch_warnings(), path.open(newline="", encoding="utf-8-sig") as file:
             warnings.simplefilter("ignore")  # of empty input, which is an error below
@@ -86,9 +113,11 @@ def _locate(path: Path, delimiter: str, header: bool, error: Exception) -> Value
             for column, cell in enumerate(cells, start=1):
                 if not _is_number(cell):
                     what = f"{cell!r}" if cell.strip() else "nothing"
-                    return ValueError(
+                    return NotNumbersError(
                         f"{path}, row {row}, column {column} holds {what}, not a number: remove the column or write "
-                        "its values as numbers" + (" (or remove the line, if it is a header)" if row == 1 else "")
+                        "its values as numbers"
+                        + (" (or remove the line, if it is a header)" if row == 1 else "")
+                        + ", or read every column by its values with table=True"
                     )
             width = width or len(cells)
             if len(cells) != width:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .binarize import Binarization
 from .cases import Cases
+
+if TYPE_CHECKING:
+    from .table import Table
 
 __all__ = ["Dataset", "Labels"]
 
@@ -33,6 +36,8 @@ class Dataset:
         test: cases to judge by, or None likewise.
         labels: ``.train``, ``.valid``, ``.test``: NumPy arrays or None.
         shape: of the features of one case, (8, 8) for instance; their product is the width of the cases.
+        table: of a table that was read column by column, what its columns are (`harmonium.data.table.Table`); None of
+            others.
         source: the arguments, JSON-able, with which `load` makes the same data again: ``load(**data.source)``.
 
     >>> from harmonium.data import load
@@ -47,6 +52,7 @@ class Dataset:
     labels: Labels = Labels()
     shape: tuple[int, ...] = ()
     source: dict[str, Any] = field(default_factory=dict)
+    table: Table | None = None
 
     @property
     def binarization(self) -> Binarization | None:

@@ -1,30 +1,38 @@
-"""Reading files: .npz, .npy, .csv, .fasta, IDX, and folders of IDX files."""
+"""Reading files and folders, each by its format."""
 
 from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
 
 from .csvfile import read_csv
 from .fasta import read_fasta
-from .idx import is_idx, read_idx_file, read_idx_folder
+from .idx import find_mnist, is_idx, read_idx_file, read_idx_folder
+from .images import find_images, read_images
 from .raw import Array, Raw
+
+if TYPE_CHECKING:
+    from .table import Table
 
 __all__ = ["FORMATS", "read_path"]
 
-FORMATS = ".npz, .npy, .csv, .tsv, .fasta, an IDX file (gzipped or not), or a folder with MNIST's four IDX files"
+FORMATS = (
+    ".npz, .npy, .csv, .tsv, .parquet, .feather, .fasta, an IDX file (gzipped or not), or a folder: of images, of "
+    "Hugging Face's datasets, or with MNIST's four IDX files"
+)
 
 _SPLITS = ("train", "valid", "test")
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError, NotImplementedError)
 
 
-def read_path(path: Path) -> Raw:
-    """What a file or a folder holds.
+def read_path(path: Path, table: Table | bool = False, drop: Sequence[str] = ()) -> Raw:
+    """What a file or a folder holds; ``table`` and ``drop`` as `harmonium.data.load` takes them.
 
     Raises:
         FileNotFoundError: there is none of that name.
@@ -32,8 +40,14 @@ def read_path(path: Path) -> Raw:
     """
     if not path.exists():
         raise FileNotFoundError(f"there is no file or folder {path}: check the path (now in {Path.cwd()})")
+    from .frames import is_datasets_folder, is_table, read_table  # units and pandas, for those who have tables
+
+    if (table is not False or drop) and not is_table(path):
+        raise ValueError(f"{path} has no columns of its own kinds: leave out table=... and drop=...")
     if path.is_dir():
-        return read_idx_folder(path)
+        if is_datasets_folder(path):
+            return read_table(path, table, drop)
+        return read_images(path) if not find_mnist(path) and find_images(path) else read_idx_folder(path)
     if path.stat().st_size == 0:
         raise ValueError(f"{path} is empty: write or fetch it again")
     match path.suffix.lower():
@@ -41,8 +55,10 @@ def read_path(path: Path) -> Raw:
             return _read_npz(path)
         case ".npy":
             return _read_npy(path)
-        case ".csv" | ".tsv":
+        case ".csv" | ".tsv" if table is False and not drop:
             return read_csv(path)
+        case ".csv" | ".tsv" | ".parquet" | ".feather" | ".arrow":
+            return read_table(path, table, drop)
         case ".fasta" | ".fa" | ".a2m" | ".a3m":
             return read_fasta(path)
     if is_idx(path):

@@ -5,10 +5,13 @@ from __future__ import annotations
 import difflib
 import operator
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
+from scipy import sparse
 
 from harmonium.random import Stream
 
@@ -20,8 +23,11 @@ from .files import FORMATS, read_path
 from .idx import MNIST_PARTS, find_mnist, read_idx_folder
 from .named import data_folder, names, read_named
 from .raw import Array, Raw
-from .split import split_off
+from .split import permutation, split_off
 from .summary import Summary
+
+if TYPE_CHECKING:
+    from .table import Table
 
 __all__ = ["load"]
 
@@ -39,6 +45,8 @@ def load(
     test: int | float | None = None,
     root: str | os.PathLike[str] | None = None,
     download: bool = False,
+    table: bool | Table | Sequence[Any] = False,
+    drop: Sequence[str] = (),
 ) -> Dataset:
     """Load a data set by name or from a file.
 
@@ -48,9 +56,10 @@ def load(
     shifter are complete sets: they have no valid and no test split unless you ask for one.
 
     Paths: .npz with ``train`` and as you like ``valid``, ``test``, ``y_train``, ``y_valid``, ``y_test`` (or one array,
-    or what SciPy's ``save_npz`` writes); .npy (memory-mapped); .csv (numbers); .fasta
-    (aligned proteins, as codes for `harmonium.Categorical` with 21 states); IDX, gzipped or not; a folder with
-    MNIST's four files.
+    or what SciPy's ``save_npz`` writes); .npy (memory-mapped); .csv, .parquet and .feather (numbers, or with ``table``
+    columns of any kind); .fasta (aligned proteins, as codes for `harmonium.Categorical` with 21 states); IDX, gzipped
+    or not; a folder with MNIST's four files, of images (grey, of one size; subfolders are labels), or that
+    ``save_to_disk`` of Hugging Face's datasets wrote.
 
     Args:
         name_or_path: what to load.
@@ -65,6 +74,12 @@ def load(
         test: likewise.
         root: the folder in place of HARMONIUM_DATA; for mnist also the folder of the four files itself.
         download: fetch a named set that is found nowhere (see `download`); without it nothing is ever fetched.
+        table: read every column of a table by its values: two of them or True and False as 0 and 1, text and the codes
+            0, 1, 2, ... (up to 32 of them) as categories, other numbers standardised by the training cases; empty
+            cells, NA, NaN, null and "?" are missing (NaN).  The data set's ``table`` has the names and the way back,
+            ``table.units()`` the units that suit.  Cases are then set aside from those without missing values.  A
+            `Table` reads other data as those it came from.
+        drop: names of columns to leave out.
 
     Raises:
         ValueError: an unknown name or option, a damaged file, values that cannot be binarised.
@@ -78,7 +93,11 @@ def load(
     if standardize and binarize not in (None, "grey"):
         raise ValueError(f"standardize=True and binarize={binarize!r} exclude each other: choose one")
     seed = operator.index(seed)
-    raw, name, where = _find(name_or_path, None if root is None else Path(root).expanduser(), download)
+    known = _known_table(table)
+    if known is not False and (standardize or binarize not in (None, "grey")):
+        raise ValueError("table=... says by itself what every column becomes: leave out standardize and binarize")
+    folder = None if root is None else Path(root).expanduser()
+    raw, name, where = _find(name_or_path, folder, download, known, tuple(drop))
     source = {
         "name_or_path": where,
         "binarize": binarize,
@@ -88,7 +107,15 @@ def load(
         "test": _plain_number(test),
         "root": _folder(name_or_path, root),
     }
+    if known is not False or drop:
+        source |= {"table": known if isinstance(known, bool) else known.config(), "drop": list(drop)}
     splits, labels, shape = _split(raw, name, valid, test, seed)
+    columns = raw.table
+    if columns is not None:
+        if known is True:
+            everything = np.arange(len(splits["train"]))
+            columns = columns.standardised_by(splits["train"].rows(everything, dtype=torch.float64).numpy())
+        splits = {split: cases.derive(standard=columns.standard) for split, cases in splits.items()}
     if raw.levels is not None:
         splits = {split: cases.derive(divisor=raw.levels) for split, cases in splits.items()}
     choice = binarize if binarize is not None or standardize else raw.binarize
@@ -97,7 +124,16 @@ def load(
     if standardize:
         splits = _standardise(splits, name)
     splits = {split: cases.derive(source={"load": source, "split": split}) for split, cases in splits.items()}
-    return Dataset(name=name, labels=Labels(**labels), shape=raw.shape or shape, source=source, **splits)
+    return Dataset(name=name, labels=Labels(**labels), shape=raw.shape or shape, source=source, table=columns, **splits)
+
+
+def _known_table(table: bool | Table | Sequence[Any]) -> bool | Table:
+    """What a caller or the source of a data set says of the columns."""
+    if isinstance(table, Sequence):
+        from .table import Table
+
+        return Table.from_config(list(table))
+    return table
 
 
 # -------------------------------------------------------------------- finding
@@ -110,17 +146,21 @@ def _folder(name_or_path: str | os.PathLike[str], root: str | os.PathLike[str] |
     return None if root is None else str(Path(root).expanduser().resolve())
 
 
-def _find(name_or_path: str | os.PathLike[str], root: Path | None, fetch: bool) -> tuple[Raw, str, str]:
+def _find(
+    name_or_path: str | os.PathLike[str], root: Path | None, fetch: bool, table: bool | Table, drop: Sequence[str]
+) -> tuple[Raw, str, str]:
     """The content, a short name, and the name or absolute path under which it is found again."""
     asked = os.fspath(name_or_path)
     if not isinstance(name_or_path, Path):
         raw = _find_name(asked, root, fetch)
         if raw is not None:
+            if table is not False or drop:
+                raise ValueError(f"{asked} is a named data set, no table: leave out table=... and drop=...")
             return raw, asked, asked
     path = Path(asked).expanduser()
     if not path.exists() and not isinstance(name_or_path, Path) and path.name == asked and not path.suffix:
         raise _unknown(asked, root)
-    return read_path(path), path.name, str(path.resolve())
+    return read_path(path, table, drop), path.name, str(path.resolve())
 
 
 def _find_name(name: str, root: Path | None, fetch: bool) -> Raw | None:
@@ -185,11 +225,36 @@ def _split(
             raise ValueError(f"{split}={part}: {name} has its own {split} split of {len(splits[split])}; leave it out")
     if any(asked.values()):
         whole, whole_labels = splits["train"], labels.get("train")
-        for split, index in split_off(len(whole), asked, seed).items():
+        for split, index in _set_aside(raw, asked, seed).items():
             splits[split] = whole.derive(order=index)
             if whole_labels is not None:
                 labels[split] = whole_labels[index]
     return splits, labels, shape
+
+
+def _set_aside(raw: Raw, asked: dict[str, int | float | None], seed: int) -> dict[str, Array]:
+    """Rows of every split.  What is judged is a likelihood of whole cases, so that gaps stay in training."""
+    values = raw.splits["train"]
+    if raw.table is None or isinstance(values, sparse.csr_array) or not np.isnan(values).any():
+        return dict(split_off(values.shape[0], asked, seed))
+    gaps = np.isnan(values).any(1)
+    whole = np.flatnonzero(~gaps)
+    counts: dict[str, int | float | None] = {  # fractions are of all cases
+        split: round(part * len(values)) if isinstance(part, float) else part for split, part in asked.items()
+    }
+    wanted = sum(int(count or 0) for count in counts.values())
+    if wanted > len(whole) or wanted >= len(values):
+        raise ValueError(
+            f"{', '.join(f'{split}={part}' for split, part in asked.items() if part)} asks for {wanted} cases without "
+            f"missing values, of which there are {len(whole)}: ask for fewer"
+        )
+    order = permutation(len(whole), Stream(seed, "split"))
+    rows = {}
+    for split, count in counts.items():
+        if count:
+            rows[split], order = np.sort(whole[order[: int(count)]]), order[int(count) :]
+    rows["train"] = np.sort(np.concatenate([whole[order], np.flatnonzero(gaps)]))
+    return rows
 
 
 # -------------------------------------------------------------------- binarising, standardising

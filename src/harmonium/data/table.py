@@ -5,15 +5,15 @@ pandas is needed: ``pip install 'harmonium[table]'``.
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from harmonium.data.cases import Cases, Standard
+from harmonium.optional import need
 from harmonium.units import Bernoulli, Categorical, Gaussian, Mixed, Units
 
 __all__ = ["Column", "Table", "from_frame"]
@@ -95,8 +95,8 @@ class Table:
         Raises:
             ValueError: for other columns, or labels that the table does not know.
         """
-        standard = self._standard
-        numbers: np.ndarray = (self._numbers(frame) - standard.mean) / standard.scale
+        standard = self.standard
+        numbers: np.ndarray = (self.to_numbers(frame) - standard.mean) / standard.scale
         return numbers
 
     def to_cases(self, frame: Frame) -> Cases:
@@ -105,15 +105,38 @@ class Table:
         Raises:
             ValueError: as `to_array`.
         """
-        return Cases(self._numbers(frame), standard=self._standard)
+        return Cases(self.to_numbers(frame), standard=self.standard)
 
     @property
-    def _standard(self) -> Standard:
+    def standard(self) -> Standard:
+        """Means and scales of the columns: 0 and 1 of those with labels."""
         pairs = [(column.mean, column.scale) for column in self.columns]
         mean, scale = np.array(pairs, dtype=np.float64).T
         return Standard(mean, scale)
 
-    def _numbers(self, frame: Frame) -> np.ndarray:
+    def standardised_by(self, numbers: np.ndarray) -> Table:
+        """The same columns with means and scales of these numbers (cases, columns), as of the training cases alone.
+
+        Raises:
+            ValueError: for a real column without two different values among them.
+        """
+        columns = []
+        for column, values in zip(self.columns, numbers.T, strict=True):
+            if column.labels:
+                columns.append(column)
+                continue
+            present = values[~np.isnan(values)]
+            if not len(present) or present.min() == present.max():
+                raise ValueError(f"column {column.name!r} is constant among the training cases: drop it")
+            columns.append(replace(column, mean=float(present.mean()), scale=float(present.std())))
+        return Table(tuple(columns))
+
+    def to_numbers(self, frame: Frame) -> np.ndarray:
+        """As `to_array`, not yet standardised.
+
+        Raises:
+            ValueError: as `to_array`.
+        """
         names = [column.name for column in self.columns]
         if list(frame.columns) != names:
             raise ValueError(f"the frame has the columns {list(frame.columns)}; expected {names}, in this order")
@@ -130,6 +153,38 @@ class Table:
             raise ValueError(f"array has shape {array.shape}; expected (cases, {len(self.columns)})")
         columns = {column.name: column.to_values(array[:, j]) for j, column in enumerate(self.columns)}
         return _pandas().DataFrame(columns)
+
+    def config(self) -> list[dict[str, Any]]:
+        """JSON-able description, from which `from_config` makes the table again."""
+        return [
+            {
+                "name": str(column.name),
+                "dtype": str(column.dtype),
+                "labels": [label.item() if isinstance(label, np.generic) else label for label in column.labels],
+                "mean": column.mean,
+                "scale": column.scale,
+            }
+            for column in self.columns
+        ]
+
+    @classmethod
+    def from_config(cls, config: list[dict[str, Any]]) -> Table:
+        """A table from what `config` returned.
+
+        Raises:
+            ValueError: where it is no such description.
+        """
+        pandas = _pandas()
+        columns = []
+        for entry in config:
+            try:
+                name, labels = entry["name"], tuple(entry["labels"])
+                dtype = pandas.CategoricalDtype(labels) if entry["dtype"] == "category" else entry["dtype"]
+                kind = pandas.api.types.pandas_dtype(dtype)
+                columns.append(Column(name, kind, labels, entry["mean"], entry["scale"]))
+            except (KeyError, TypeError) as error:
+                raise ValueError(f"no description of a column: {entry!r} ({error})") from None
+        return cls(tuple(columns))
 
     def log_jacobian(self) -> float:
         """Sum of log scale over real columns, in nats: what log-densities of the array exceed those of the frame by.
@@ -202,7 +257,4 @@ def _column(name: Any, values: Any) -> Column:
 
 
 def _pandas() -> Any:
-    try:
-        return importlib.import_module("pandas")
-    except ImportError as error:
-        raise ImportError("tables need pandas: pip install 'harmonium[table]'") from error
+    return need("pandas", "table", "a table of columns")

@@ -22,10 +22,12 @@ from harmonium.objectives import (
 from harmonium.training.callbacks import Callback, EarlyStopping
 from harmonium.training.equilibrium import Equilibrium
 from harmonium.training.metrics import Centered, Diagonal, Plain
+from harmonium.training.mlflow import MLflow
 from harmonium.training.monitor import Likelihood, Monitor
 from harmonium.training.natural import Natural
 from harmonium.training.penalties import Sparsity, WeightDecay
 from harmonium.training.schedules import Constant, Exponential, Linear
+from harmonium.training.tensorboard import TensorBoard
 from harmonium.training.trajectory import KeepTrajectory
 
 __all__ = ["callback_config", "from_config"]
@@ -35,7 +37,7 @@ _KNOWN: dict[str, Any] = {
     for kind in (
         CD, PCD, PT, PTT, FPCD, TAP, Jarzynski, Exact, PseudoLikelihood, Discriminative, Hybrid, MeanField,
         ClampedGibbs, Plain, Centered, Diagonal, Natural, Constant, Linear, Exponential, WeightDecay, Sparsity, Monitor,
-        Likelihood, Equilibrium, EarlyStopping, KeepTrajectory,
+        Likelihood, Equilibrium, EarlyStopping, KeepTrajectory, TensorBoard, MLflow,
     )
 }  # fmt: skip
 

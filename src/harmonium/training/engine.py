@@ -54,6 +54,20 @@ class Plan:
     seed: Stream = field(default_factory=lambda: Stream(0))
     missing: int = 0
 
+    def config(self) -> dict[str, Any]:
+        """JSON-able description; an optimizer of your own is None."""
+        return {
+            "objective": self.objective.config(),
+            "metric": self.metric.config(),
+            "learning_rate": self.learning_rate.config(),
+            "optimizer": self.optimizer if isinstance(self.optimizer, str) else None,
+            "penalties": [penalty.config() for penalty in self.penalties],
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+            "missing": self.missing,
+            "seed": [self.seed.seed, *self.seed.path],
+        }
+
 
 @dataclass
 class Position:

@@ -288,22 +288,11 @@ def _writer(out: Path, training: Training, progress: bool) -> Checkpoint:
 
 
 def _config(training: Training, cases: Cases, validation: Cases | None, fresh: bool) -> dict[str, Any]:
-    plan = training.plan
     return {
         "format": 1,
         "model": training.model.config(),
         "fresh": fresh,
-        "plan": {
-            "objective": plan.objective.config(),
-            "metric": plan.metric.config(),
-            "learning_rate": plan.learning_rate.config(),
-            "optimizer": plan.optimizer if isinstance(plan.optimizer, str) else None,
-            "penalties": [penalty.config() for penalty in plan.penalties],
-            "epochs": plan.epochs,
-            "batch_size": plan.batch_size,
-            "missing": plan.missing,
-            "seed": [plan.seed.seed, *plan.seed.path],
-        },
+        "plan": training.plan.config(),
         "data": _describe(cases),
         "validation": None if validation is None else _describe(validation),
         "callbacks": [

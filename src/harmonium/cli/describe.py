@@ -1,0 +1,128 @@
+"""What ``harmonium data describe`` says."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harmonium.cli.runs import describe as summary
+from harmonium.cli.shell import note, say
+
+if TYPE_CHECKING:
+    from harmonium.data import Dataset
+
+__all__ = ["describe_array", "describe_table"]
+
+SHOWN = 40  # columns, and 5 labels of each
+ENOUGH = 1000  # cases from which some are set aside
+
+
+def describe_array(name: str, dataset: Dataset) -> None:
+    """Splits, values, units that fit, and how to train."""
+    from harmonium.data.facts import facts
+
+    say(summary(dataset))
+    mixed = False
+    for split in ("train", "valid", "test"):
+        cases = getattr(dataset, split)
+        if cases is None:
+            continue
+        moments, found = cases.statistics(), facts(cases)
+        if moments.first_bad is not None and not found.missing:
+            row, column, value = moments.first_bad
+            say(f"{split}: row {row}, column {column} (from 0) holds {value}: mend or remove it before training")
+            continue
+        labels = getattr(dataset.labels, split)
+        mean = "" if found.missing else f", mean {float(moments.mean.mean()):.4g}"
+        say(
+            f"{split}: values {found.low:g} to {found.high:g}{mean}, {100 * found.zeros:.0f} % zeros"
+            + (f", {found.missing} missing values (NaN)" if found.missing else "")
+            + (f", {found.constant} constant columns" if found.constant else "")
+            + (f", {len(set(labels.tolist()))} different labels" if labels is not None else "")
+        )
+        if split == "train":
+            kinds = {"of 0 and 1": found.binary, "of codes": found.codes, "of other numbers": found.real}
+            mixed = sum(count > 0 for count in kinds.values()) > 1
+            say("columns: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count))
+            grey = dataset.binarization is None and _grey(dataset)
+            fitting = (["Bernoulli after --binarize"] if grey else []) + list(found.units)
+            say(f"units that fit: {', '.join(fitting) if dataset.binarization is None else 'Bernoulli'}")
+    say(f"train with: harmonium train {shlex.quote(name)}{_advice(name, dataset, mixed)}")
+
+
+def describe_table(name: str, drop: Sequence[str]) -> None:
+    """A table with text, dates or missing cells, column by column."""
+    from harmonium.data.frames import coded, read_frames, unfit
+    from harmonium.data.table import from_frame
+
+    frames = read_frames(Path(name).expanduser())
+    whole = frames["train"].drop(columns=[column for column in drop if column in frames["train"].columns])
+    bad = unfit(whole)
+    cases = ", ".join(f"{split} {len(frame)}" for split, frame in frames.items())
+    gaps = int(whole.isna().any(axis=1).sum())
+    say(
+        f"{Path(name).name}: {len(whole.columns)} columns; {cases} cases"
+        + (f", {gaps} with missing cells" if gaps else "")
+    )
+    kept = coded(whole.drop(columns=list(bad)))
+    units, columns = None, {}
+    if len(kept.columns):
+        units, _, table = from_frame(kept)
+        columns = {column.name: column for column in table.columns}
+    for column in list(whole.columns)[:SHOWN]:
+        gone = int(whole[column].isna().sum())
+        what = f"cannot be learned: it {bad[column]}" if column in bad else _kind(columns[column], kept[column])
+        say(f"  {column!r}: {what}" + (f"; {gone} missing" if gone and column not in bad else ""))
+    if len(whole.columns) > SHOWN:
+        say(f"  and {len(whole.columns) - SHOWN} more")
+    if units is None:
+        say("no column is left to learn")
+        return
+    say(f"units that fit: {units!r}")
+    odd = [column for column in bad if not column.isprintable()]
+    if odd:  # what a terminal would obey is not printed as a command
+        note(f"rename {', '.join(map(repr, odd))} in the file before you drop them by name")
+        return
+    options = "".join(f" --drop {shlex.quote(column)}" for column in (*drop, *bad))
+    aside = "" if len(frames) > 1 or len(whole) - gaps < ENOUGH else " --valid 0.1 --test 0.1"
+    say(f"train with: harmonium train {shlex.quote(name)} --visible mixed{options}{aside}")
+
+
+def _kind(column: Any, values: Any) -> str:
+    labels = column.labels
+    if not labels:
+        present = values.dropna()
+        low, high = float(present.min()), float(present.max())
+        zeros = 100 * float((present == 0).mean())
+        share = f", {zeros:.0f} % zeros" if zeros >= 1 else ""
+        return f"numbers, {low:g} to {high:g}, mean {column.mean:.4g}{share}"
+    shown = ", ".join(repr(_plain(label)) for label in labels[:5]) + (", ..." if len(labels) > 5 else "")
+    return f"{'binary' if len(labels) == 2 else f'{len(labels)} categories'}: {shown}"
+
+
+def _plain(label: Any) -> Any:
+    return label.item() if hasattr(label, "item") else label
+
+
+def _grey(dataset: Dataset) -> bool:
+    found = dataset.train.statistics()
+    return found.finite and found.low >= 0 and (found.high <= 1 or dataset.train.dtype.name == "uint8")
+
+
+def _advice(name: str, dataset: Dataset, mixed: bool) -> str:
+    options = ""
+    if dataset.binarization is None and dataset.train.statistics().finite:
+        if _grey(dataset):
+            options += " --binarize dynamic"
+        elif mixed and Path(name).suffix.lower() in (".csv", ".tsv", ".parquet", ".feather"):
+            options += " --visible mixed"
+        else:
+            options += " --visible gaussian --standardize"
+    elif dataset.source.get("binarize"):
+        options += f" --binarize {dataset.source['binarize']}"
+    for split in ("valid", "test"):
+        if getattr(dataset, split) is None and len(dataset.train) >= ENOUGH:
+            options += f" --{split} 0.1"
+    return options

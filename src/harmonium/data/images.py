@@ -1,0 +1,83 @@
+"""Images in a folder, as greys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .raw import Array, Raw
+
+__all__ = ["find_images", "read_images"]
+
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
+_SPLITS = ("train", "valid", "test")
+
+
+def find_images(folder: Path) -> list[Path]:
+    """Files of a folder, and of its subfolders, that are images by their names, in order; hidden ones are left out."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in _SUFFIXES
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+
+
+def read_images(folder: Path) -> Raw:
+    """The images of a folder as greys, (images, height, width) uint8 from 0 (black) to 255 (white).
+
+    Subfolders are labels, numbered in the order of their names.  Subfolders named train, and perhaps valid and test,
+    are splits, whose subfolders are labels.  Colours become their luminance.
+
+    Raises:
+        ValueError: images of different sizes, a file that is no image, images both beside and in subfolders.
+    """
+    roots = {"train": folder}
+    if (folder / "train").is_dir():
+        roots = {split: folder / split for split in _SPLITS if (folder / split).is_dir()}
+    splits = {split: find_images(root) for split, root in roots.items()}
+    for split, paths in splits.items():
+        if not paths:
+            raise ValueError(f"{roots[split]} holds no images: its files end in none of {', '.join(_SUFFIXES)}")
+    names = sorted({_label(path, roots[split]) for split, paths in splits.items() for path in paths} - {""})
+    images, labels = {}, {}
+    shape: tuple[int, ...] | None = None
+    for split, paths in splits.items():
+        arrays = []
+        for path in paths:
+            arrays.append(_grey(path))
+            shape = shape or arrays[0].shape
+            if arrays[-1].shape != shape:
+                sizes = ["x".join(map(str, size[::-1])) for size in (arrays[-1].shape, shape)]
+                raise ValueError(
+                    f"{path} has {sizes[0]} pixels, the first image has {sizes[1]}: bring all images to one size first "
+                    f"(with ImageMagick: mogrify -resize {sizes[1]}! FILES)"
+                )
+        images[split] = np.stack(arrays)
+        if names:
+            own = [_label(path, roots[split]) for path in paths]
+            if "" in own:
+                raise ValueError(
+                    f"{paths[own.index('')]} lies beside the subfolders, which are labels: move it into one of them"
+                )
+            labels[split] = np.array([names.index(label) for label in own])
+    return Raw(images, labels, levels=255.0)
+
+
+def _label(path: Path, root: Path) -> str:
+    parts = path.relative_to(root).parts
+    return parts[0] if len(parts) > 1 else ""
+
+
+def _grey(path: Path) -> Array:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            grey: np.ndarray[Any, Any] = np.asarray(image.convert("L"))
+            return grey
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{path} cannot be read as an image ({error}): mend or remove it") from None

@@ -1,0 +1,74 @@
+"""To ONNX: what a model computes, for runtimes that know neither Python nor torch."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import harmonium
+from harmonium.exchange.formulas import cumulant, encode, exponent, mean
+from harmonium.exchange.graph import OPSET, Graph
+from harmonium.exchange.nade import nade_graph
+from harmonium.exchange.vae import vae_graph
+from harmonium.files import write_atomically
+from harmonium.models.model import Model
+from harmonium.models.rbm import RBM
+
+__all__ = ["to_onnx"]
+
+
+def to_onnx(model: Model, path: str | os.PathLike[str]) -> None:
+    """Write a model as an ONNX graph (operators of version 18), float32.
+
+    Inputs are (batch, columns), as users see states.  Of an `RBM`:
+
+        inputs   "visible" (batch, n_visible), "hidden" (batch, n_hidden)
+        outputs  "hidden_mean"  E[h | visible],
+                 "visible_mean" E[v | hidden],
+                 "free_energy"  F(visible) = -log sum_h exp(-E(v, h)), in nats, (batch,).
+
+    Of a `NADE`: "visible", and "log_prob" (batch,) in nats.  Of a `VAE`, its decoder: "latent" (batch, n), and
+    "visible_mean" E[v | z].
+
+    Both inputs of an RBM must be given, with batch sizes of their own: one row of zeros where nothing that depends on
+    it is asked for.  Means have a column per unit: of categorical variables one for each state.  The file's metadata
+    hold the version of harmonium, that of the operators, and the model's description.
+
+    Args:
+        model: an RBM, a NADE with one ordering, or a VAE whose networks are its own; of any units but
+            ReplicatedSoftmax, whose means ask for the length of a document.
+        path: of the file.
+
+    Raises:
+        ImportError: without the extra ``onnx``.
+        TypeError: for a model or units that have no export.
+        ValueError: for a stack of models.
+
+    Use it as ``hm.to_onnx(rbm, "digits.onnx")``.
+    """
+    export = _KINDS.get(type(model).__name__)
+    if export is None:
+        raise TypeError(f"to_onnx exports {', '.join(_KINDS)}, found {type(model).__name__}")
+    model.refuse_stack("to_onnx")
+    graph = Graph("to_onnx")
+    export(graph, model)
+    meta = {"harmonium": harmonium.__version__, "opset": str(OPSET), "model": json.dumps(model.config())}
+    write_atomically(Path(path), graph.to_bytes(meta))
+
+
+def _rbm(graph: Graph, rbm: RBM) -> None:
+    v = encode(graph, rbm.visible, graph.input("visible", rbm.visible.columns))
+    h = encode(graph, rbm.hidden, graph.input("hidden", rbm.hidden.columns))
+    x = graph("MatMul", v, rbm.weights)
+    graph.output("hidden_mean", mean(graph, rbm.hidden, x), "visible", rbm.hidden.size)
+    reconstructed = mean(graph, rbm.visible, graph("MatMul", h, rbm.weights.mT))
+    graph.output("visible_mean", reconstructed, "hidden", rbm.visible.size)
+    log_weight = graph("Add", exponent(graph, rbm.visible, v), cumulant(graph, rbm.hidden, x))
+    graph.output("free_energy", graph("Neg", log_weight), "visible")
+
+
+# By name, so that exporting one kind of model imports no other.
+_KINDS: dict[str, Callable[[Graph, Any], None]] = {"RBM": _rbm, "NADE": nade_graph, "VAE": vae_graph}

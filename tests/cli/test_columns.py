@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+import harmonium as hm
+from harmonium.cli import main
+
+pandas = pytest.importorskip("pandas")
+
+QUICK = ("--hidden", "4", "--epochs", "2", "--no-progress")
+
+
+def call(*arguments: Any) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Path:
+    """Semicolons, a byte order mark, row numbers, text, dates, missing cells, decimal commas, a hostile name."""
+    rng = np.random.default_rng(0)
+    lines = ["id;<b>city</b>;age;smokes;seen on;score"]
+    for i in range(120):
+        age = "" if i % 10 == 0 else rng.integers(18, 90)
+        score = f"{rng.normal():.3f}".replace(".", ",")
+        lines.append(f"{i};{rng.choice(['Rome', 'Oslo'])}{i % 2};{age};{'yn'[i % 2]};2024-01-{i % 28 + 1:02d};{score}")
+    (tmp_path / "people.csv").write_text("\ufeff" + "\n".join(lines) + "\n", encoding="utf-8")
+    return tmp_path / "people.csv"
+
+
+def test_a_new_user_needs_no_python(people: Path, tmp_path: Path) -> None:
+    told = call("data", "describe", people)
+    assert told.exit_code == 0, told.output
+    for words in (
+        "people.csv: 6 columns; train 120 cases, 12 with missing cells",
+        "'id': cannot be learned: it counts the rows",
+        "'<b>city</b>': 4 categories: 'Oslo0', 'Oslo1', 'Rome0', 'Rome1'",
+        "'age': numbers, 18 to ",
+        "; 12 missing",
+        "'smokes': binary: 'n', 'y'",
+        "'seen on': cannot be learned: it holds dates ('2024-01-01')",
+        "units that fit: Mixed([Categorical(1, states=4), Gaussian(1), Bernoulli(1), Gaussian(1)])",
+    ):
+        assert words in told.stdout
+    command = shlex.split(told.stdout.splitlines()[-1].removeprefix("train with: harmonium "))
+    assert command[2:] == ["--visible", "mixed", "--drop", "id", "--drop", "seen on"]
+    run = tmp_path / "run"
+    trained = call(*command, *QUICK, "--valid", "0.1", "--out", run)
+    assert trained.exit_code == 0, trained.output
+    data = hm.data.load(people, table=True, drop=["id", "seen on"], valid=0.1)
+    model = hm.load(run / "model.safetensors")
+    assert data.valid is not None and f"valid {hm.evaluate(model, data.valid)}" in trained.stdout
+    assert json.loads((run / "config.json").read_text())["plan"]["missing"] == 5
+    names = [column["name"] for column in json.loads((run / "columns.json").read_text())]
+    assert names == ["<b>city</b>", "age", "smokes", "score"]
+    people.rename(tmp_path / "gone.csv")  # sampling has no need of it
+    header, *rows = call("sample", run, "-n", 5, "--steps", 3).stdout.splitlines()
+    assert header == "<b>city</b>,age,smokes,score" and len(rows) == 5
+    assert {row.split(",")[0] for row in rows} <= {"Oslo0", "Oslo1", "Rome0", "Rome1"}
+    told = call("evaluate", run, "--data", tmp_path / "gone.csv", "--split", "train")
+    assert "108 of 120 train cases have no missing values" in told.stderr
+    expected = hm.data.load(tmp_path / "gone.csv", table=data.table, drop=["id", "seen on"]).train.complete()
+    assert told.stdout.strip() == f"gone.csv, train: {hm.evaluate(model, expected)}"
+
+
+def test_auto_reads_columns_where_numbers_end_and_says_so(people: Path, tmp_path: Path) -> None:
+    refused = call("train", people, *QUICK, "--out", tmp_path / "run")
+    assert refused.exit_code == 2 and not (tmp_path / "run").exists()
+    assert "row 2, column 2 holds 'Rome0', so every column is read by its values" in refused.stderr.replace(
+        "Oslo", "Rome"
+    )
+    assert "--drop COLUMN, once for each" in refused.stderr
+    trained = call("train", people, "--drop", "id", "--drop", "seen on", *QUICK, "--out", tmp_path / "run")
+    assert trained.exit_code == 0 and "108 of 120 train cases" in trained.stderr
+    resumed = call("train", "--resume", tmp_path / "run")
+    assert resumed.exit_code == 0 and "is complete" in resumed.stdout
+    stubborn = call("train", people, "--visible", "gaussian", "--standardize", *QUICK)
+    assert stubborn.exit_code == 2 and "--visible mixed" in stubborn.stderr
+
+
+def test_names_that_a_terminal_would_obey_are_quoted(tmp_path: Path) -> None:
+    lines = ['"\x1b[31m$(reboot)",x', *(f"2024-01-{i + 1:02d},{'ab'[i % 2]}" for i in range(20))]
+    (tmp_path / "x.csv").write_text("\n".join(lines))
+    told = call("data", "describe", tmp_path / "x.csv")
+    assert told.exit_code == 0 and "\x1b" not in told.output
+    assert "rename '\\x1b[31m$(reboot)' in the file" in told.stderr
+    lines[0] = '"$(reboot)",x'
+    (tmp_path / "x.csv").write_text("\n".join(lines))
+    assert call("data", "describe", tmp_path / "x.csv").stdout.endswith(" --drop '$(reboot)'\n")
+
+
+def test_numbers_are_described_as_before_with_what_fits(tmp_path: Path) -> None:
+    np.savetxt(tmp_path / "x.csv", np.tile([[0, 2.5], [1, 0], [0, -1]], (2, 1)), delimiter=",")
+    told = call("data", "describe", tmp_path / "x.csv").stdout
+    assert "values -1 to 2.5" in told and "50 % zeros" in told
+    assert "columns: 1 of 0 and 1, 1 of other numbers" in told and "units that fit: Mixed, Gaussian" in told
+    assert told.endswith("--visible mixed\n")
+    np.save(tmp_path / "x.npy", np.array([[0.0, np.nan], [2.0, 3.0]]))
+    told = call("data", "describe", tmp_path / "x.npy").stdout
+    assert "1 missing values (NaN)" in told

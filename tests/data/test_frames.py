@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import harmonium as hm
+from harmonium.data import from_source, load
+from harmonium.data.csvfile import NotNumbersError
+from harmonium.data.table import Table
+
+pandas = pytest.importorskip("pandas")
+
+PEOPLE = "city,age,smokes,rooms\nRome,31,yes,0\nOslo,,no,1\nRome,40,no,2\n?,52,yes,1\nBonn,29,yes,0\n"
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PEOPLE,
+        "\ufeff" + PEOPLE,
+        PEOPLE.replace(",", ";"),
+        PEOPLE.replace(",", "\t").replace("\n", "\r\n"),
+        PEOPLE.replace(",", ", "),
+        PEOPLE.replace("Rome", '"Rome"'),
+    ],
+    ids=["plain", "byte order mark", "semicolons", "tabs", "spaces", "quotes"],
+)
+def test_columns_by_their_values_whatever_the_separator(tmp_path: Path, text: str) -> None:
+    data = load(write(tmp_path / "x.csv", text), table=True)
+    assert data.table is not None
+    assert repr(data.table.units()) == (
+        "Mixed([Categorical(1, states=3), Gaussian(1), Bernoulli(1), Categorical(1, states=3)])"
+    )
+    mean, scale = 38.0, np.std([31, 40, 52, 29])
+    nan = np.nan
+    expected = [[2, 31, 1, 0], [1, nan, 0, 1], [2, 40, 0, 2], [nan, 52, 1, 1], [0, 29, 1, 0]]
+    standard = (np.array(expected) - [0, mean, 0, 0]) / [1, scale, 1, 1]
+    np.testing.assert_allclose(data.train[:], standard, rtol=1e-6)
+    assert data.train.log_jacobian == pytest.approx(-np.log(scale))
+    frame = data.table.to_frame(data.train.complete()[:])
+    assert frame["city"].tolist() == ["Rome", "Rome", "Bonn"] and frame["smokes"].tolist() == ["yes", "no", "yes"]
+    np.testing.assert_allclose(frame["age"], [31, 40, 29], rtol=1e-6)
+
+
+def test_decimal_commas_and_files_without_a_header(tmp_path: Path) -> None:
+    data = load(write(tmp_path / "x.csv", "a;1,5\nb;-2,25\nc;3\n"), table=True)
+    assert data.table is not None and [column.name for column in data.table.columns] == ["column 1", "column 2"]
+    np.testing.assert_allclose(data.table.to_frame(data.train[:])["column 2"], [1.5, -2.25, 3], rtol=1e-6)
+
+
+def test_scales_are_of_training_cases_and_what_is_set_aside_is_whole(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = [f"{rng.choice(list('abc'))},{'' if i % 4 == 0 else round(rng.normal(5, 3), 3)}" for i in range(200)]
+    path = write(tmp_path / "x.csv", "group,size\n" + "\n".join(rows) + "\n")
+    data = load(path, table=True, valid=0.1, test=30, seed=1)
+    assert (len(data.train), len(data.valid), len(data.test)) == (150, 20, 30)  # type: ignore[arg-type]
+    assert np.isnan(data.train[:]).sum() == 50
+    for split in (data.valid, data.test):
+        assert split is not None and np.isfinite(split[:]).all()
+    sizes = data.train[:][:, 1]
+    assert np.nanmean(sizes) == pytest.approx(0, abs=1e-6) and np.nanstd(sizes) == pytest.approx(1, abs=1e-6)
+    assert data.table is not None
+    together = np.concatenate([data.table.to_frame(s[:])["size"] for s in (data.train, data.valid, data.test)])  # type: ignore[index]
+    assert np.allclose(np.sort(together[~np.isnan(together)]), sorted(float(r[2:]) for r in rows if r[2:]), atol=1e-5)
+    again = from_source(json.loads(json.dumps(data.valid.source)))  # type: ignore[union-attr]
+    assert again.fingerprint() == data.valid.fingerprint()  # type: ignore[union-attr]
+    with pytest.raises(ValueError, match="valid=160 asks for 160 cases without missing values, of which there are 150"):
+        load(path, table=True, valid=160)
+
+
+def test_other_data_are_read_as_the_columns_of_the_first(tmp_path: Path) -> None:
+    first = load(write(tmp_path / "x.csv", PEOPLE), table=True)
+    assert first.table is not None
+    kept = Table.from_config(json.loads(json.dumps(first.table.config())))
+    assert kept.config() == first.table.config()
+    second = load(write(tmp_path / "y.csv", "city,age,smokes,rooms\nOslo,38,no,2\nBonn,50,no,0\n"), table=kept)
+    assert second.train[0].tolist() == pytest.approx([1, 0, 0, 2])
+    assert second.source["table"] == first.table.config()
+    assert from_source(second.train.source or {}).fingerprint() == second.train.fingerprint()
+    with pytest.raises(ValueError, match="label 'Paris' in row 0, unknown"):
+        load(write(tmp_path / "y.csv", "city,age,smokes,rooms\nParis,38,no,2\n"), table=kept)
+
+
+@pytest.mark.parametrize(
+    ("column", "reason"),
+    [
+        ([f"2024-01-{day:02d}" for day in range(1, 31)] * 2, r"holds dates \('2024-01-01'\)"),
+        ([f"person {i}" for i in range(60)], r"holds 60 different texts in 60 cases \(names, free text\?\)"),
+        (list(range(7, 67)), "counts the rows"),
+        (["same"] * 60, "is constant"),
+        ([""] * 60, "is empty"),
+        (["1.5", "inf"] * 30, "holds infinities"),
+        (["1.5", "2", "l.5", "4"] * 15, "holds numbers and 'l.5' among them"),
+    ],
+    ids=["dates", "names", "row numbers", "constant", "empty", "infinite", "typo"],
+)
+def test_columns_that_cannot_be_learned_are_named_and_can_be_dropped(
+    tmp_path: Path, column: list[Any], reason: str
+) -> None:
+    text = "id,x\n" + "\n".join(f"{value},{'ab'[i % 2]}" for i, value in enumerate(column)) + "\n"
+    path = write(tmp_path / "x.csv", text)
+    with pytest.raises(ValueError, match=rf"cannot be learned: 'id' {reason}.*drop=\['id'\]"):
+        load(path, table=True)
+    data = load(path, table=True, drop=["id"])
+    assert data.table is not None and repr(data.table.units()) == "Bernoulli(1)"
+    with pytest.raises(ValueError, match=r"drop='ID': .* has no such column, only 'id', 'x'"):
+        load(path, table=True, drop=["ID"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b\nx,1\ny\n", "line 3 has 1 cells where line 1 has 2"),
+        ('a,b\n"x,1\ny,2\n', "line 3 has 1 cells where line 1 has 2"),
+        ("a,b\n", "holds no cases"),
+        ("\n\n", "holds no cases"),
+        ("", "is empty"),
+        ("x," * 20_000 + "y\n", "has 20001 columns; at most 10000 are read one by one"),
+    ],
+    ids=["short line", "open quote", "header only", "blank", "empty", "wide"],
+)
+def test_damaged_tables_are_refused_in_words(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        load(write(tmp_path / "x.csv", text), table=True)
+
+
+def test_a_million_columns_of_numbers_are_read(tmp_path: Path) -> None:
+    row = ",".join(["0", "1"] * 500_000)
+    assert load(write(tmp_path / "x.csv", f"{row}\n{row}\n")).train.shape == (2, 1_000_000)
+
+
+def test_numbers_stay_numbers_unless_asked_for(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.csv", "a,b\n0,1.5\n1,2\n0,4\n")
+    assert load(path).table is None and load(path, drop=["b"]).train.dtype == np.uint8
+    assert load(path, table=True).train[:].tolist()[0] == pytest.approx([0, -0.9258201])
+    with pytest.raises(NotNumbersError, match=r"row 2, column 1 holds 'Rome'.*table=True"):
+        load(write(tmp_path / "y.csv", PEOPLE))
+    with pytest.raises(ValueError, match="leave out standardize and binarize"):
+        load(path, table=True, standardize=True)
+    with pytest.raises(ValueError, match="digits is a named data set, no table"):
+        load("digits", table=True)
+    np.save(tmp_path / "x.npy", np.eye(3))
+    with pytest.raises(ValueError, match=r"has no columns of its own kinds: leave out table"):
+        load(tmp_path / "x.npy", table=True)
+
+
+def test_hostile_names_are_names(tmp_path: Path) -> None:
+    names = ["<script>alert(1)</script>", "=cmd|' /C calc'!A0", "__class__", "../../etc/passwd", "\x1b[31mred"]
+    text = ",".join(f'"{name}"' for name in names) + "\n" + "\n".join(["x,y,x,y,x", "y,x,y,x,y", "x,x,y,y,x"]) + "\n"
+    data = load(write(tmp_path / "x.csv", text), table=True)
+    assert data.table is not None and [column.name for column in data.table.columns] == names
+    assert data.table.to_frame(data.train[:]).columns.tolist() == names
+
+
+@pytest.fixture
+def frame() -> Any:
+    return pandas.read_csv(__import__("io").StringIO(PEOPLE), na_values="?")
+
+
+@pytest.mark.parametrize("kind", ["parquet", "feather", "arrow"])
+def test_parquet_and_arrow_hold_what_the_text_holds(tmp_path: Path, frame: Any, kind: str) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    path = tmp_path / f"x.{kind}"
+    if kind == "arrow":
+        table = pyarrow.Table.from_pandas(frame)
+        with pyarrow.OSFile(str(path), "wb") as file, pyarrow.ipc.new_stream(file, table.schema) as stream:
+            stream.write_table(table)
+    else:
+        getattr(frame, f"to_{kind}")(path)
+    data = load(path, table=True)
+    expected = load(write(tmp_path / "x.csv", PEOPLE), table=True)
+    np.testing.assert_array_equal(data.train[:], expected.train[:])
+    with pytest.raises(NotNumbersError, match=r"column 'city' is .*not a number"):
+        load(path)
+    numbers = frame[["rooms"]].assign(other=[0.5, 1, 2, 3, 4])
+    if kind != "arrow":
+        getattr(numbers, f"to_{kind}")(path)
+        assert load(path).train[:].tolist()[1] == [1, 1]
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(ValueError, match=rf"is damaged.* not \.{kind}"):
+        load(path, table=True)
+
+
+def test_a_folder_of_datasets(tmp_path: Path, frame: Any) -> None:
+    """Laid out as save_to_disk of `datasets` does: a stream of Arrow per split, and what belongs to it in JSON."""
+    pyarrow = pytest.importorskip("pyarrow")
+    for split, rows in (("train", frame), ("validation", frame.iloc[[0, 2]])):
+        folder = tmp_path / "set" / split
+        folder.mkdir(parents=True)
+        table = pyarrow.Table.from_pandas(rows, preserve_index=False)
+        halves = [table.slice(0, len(rows) // 2), table.slice(len(rows) // 2)]
+        names = [f"data-{i:05d}-of-00002.arrow" for i in range(2)]
+        for name, half in zip(names, halves, strict=True):
+            with pyarrow.OSFile(str(folder / name), "wb") as file, pyarrow.ipc.new_stream(file, half.schema) as stream:
+                stream.write_table(half)
+        (folder / "state.json").write_text(json.dumps({"_data_files": [{"filename": name} for name in names]}))
+        (folder / "dataset_info.json").write_text("{}")
+    (tmp_path / "set" / "dataset_dict.json").write_text('{"splits": ["train", "validation"]}')
+    data = load(tmp_path / "set", table=True)
+    assert data.valid is not None and data.valid.shape == (2, 4)
+    np.testing.assert_array_equal(data.valid[:], data.train[[0, 2]])
+    one = load(tmp_path / "set" / "train", table=True)
+    np.testing.assert_array_equal(one.train[:], data.train[:])
+    (tmp_path / "set" / "train" / "state.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"is damaged .*save the data set again"):
+        load(tmp_path / "set", table=True)
+
+
+def test_a_missing_package_names_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "x.csv", PEOPLE)
+    (tmp_path / "x.parquet").write_bytes(b"PAR1")
+    monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
+    with pytest.raises(ImportError, match=r"\.parquet files needs pyarrow: pip install 'harmonium\[arrow\]'"):
+        load(tmp_path / "x.parquet")
+    monkeypatch.setitem(__import__("sys").modules, "pandas", None)
+    with pytest.raises(ImportError, match=r"needs pandas: pip install 'harmonium\[table\]'"):
+        load(path, table=True)
+
+
+def test_a_table_with_gaps_is_learned(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    rows = [f"{'ab'[i % 2]},{'' if i % 5 == 0 else round(rng.normal(3 * (i % 2)), 2)}" for i in range(200)]
+    data = load(write(tmp_path / "x.csv", "group,size\n" + "\n".join(rows)), table=True)
+    assert data.table is not None
+    scores = []
+    for epochs in (1, 200):
+        rbm = hm.RBM(data.table.units(), 4)
+        hm.fit(rbm, data.train, missing=3, objective=hm.Exact(), epochs=epochs, batch_size=200, learning_rate=0.5)
+        scores.append(hm.evaluate(rbm, data.train.complete()).mean)
+    # Two normals 3 standard deviations apart: the group and the size share more than half a bit.
+    assert scores[1] > scores[0] + 0.5 * np.log(2)
