@@ -93,6 +93,8 @@ _HOMES = {
     "pretrain": "recipes.pretrain",
     "Pretraining": "recipes.pretrain",
     "DamagedFileError": "files",
+    "MixtureConditional": "models.conditionals",
+    "UnitConditional": "models.conditionals",
 }
 _MODULES = ("data", "plots", "testing", "units")
 
