@@ -30,7 +30,7 @@ def test_a_run_that_reached_its_limit_stays_there(tmp_path: Path) -> None:
         hm.RBM(16, 2), BARS, epochs=10_000, batch_size=5, callbacks=[hm.TimeLimit(0.05)], out=tmp_path / "run"
     )
     assert history.stopped is not None
-    model, again = hm.resume(tmp_path / "run")
+    _, again = hm.resume(tmp_path / "run")
     assert again.stopped == history.stopped and again.rows == history.rows
 
 
