@@ -92,6 +92,9 @@ _HOMES = {
     "finetune": "recipes.finetune",
     "pretrain": "recipes.pretrain",
     "Pretraining": "recipes.pretrain",
+    "OrderlessNADE": "models.orderless",
+    "MADE": "models.made",
+    "ConvNADE": "models.convnade",
     "DamagedFileError": "files",
 }
 _MODULES = ("data", "plots", "testing", "units")
