@@ -96,6 +96,8 @@ _HOMES = {
     "MADE": "models.made",
     "ConvNADE": "models.convnade",
     "DamagedFileError": "files",
+    "MixtureConditional": "models.conditionals",
+    "UnitConditional": "models.conditionals",
 }
 _MODULES = ("data", "plots", "testing", "units")
 
