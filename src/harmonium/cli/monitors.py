@@ -8,6 +8,7 @@ from harmonium.cli.shell import note
 
 if TYPE_CHECKING:
     from harmonium.data import Dataset
+    from harmonium.models.machine import Machine
 
 __all__ = ["MEASUREMENTS", "monitors"]
 

@@ -25,6 +25,8 @@ _DIRECTED: dict[str, str] = {
     "Independent": "baselines.independent",
     "BernoulliMixture": "baselines.mixture",
     "ChowLiuTree": "baselines.tree",
+    "OrderlessNADE": "orderless",
+    "MADE": "made",
 }
 
 _TRAJECTORY = "trajectory"  # the folder of a run that holds models which the machine has been

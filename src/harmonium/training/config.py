@@ -16,6 +16,7 @@ from harmonium.objectives import (
     Exact,
     Hybrid,
     Jarzynski,
+    MaximumLikelihood,
     MeanField,
     PseudoLikelihood,
 )
@@ -36,6 +37,7 @@ _KNOWN: dict[str, Any] = {
         CD, PCD, PT, PTT, FPCD, TAP, Jarzynski, Exact, PseudoLikelihood, Discriminative, Hybrid, MeanField,
         ClampedGibbs, Plain, Centered, Diagonal, Natural, Constant, Linear, Exponential, WeightDecay, Sparsity, Monitor,
         Likelihood, Equilibrium, EarlyStopping, KeepTrajectory, TimeLimit,
+        MaximumLikelihood,
     )
 }  # fmt: skip
 
