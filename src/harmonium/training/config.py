@@ -6,7 +6,9 @@ from typing import Any
 
 from harmonium.objectives import (
     CD,
+    ELBO,
     FPCD,
+    IWAE,
     PCD,
     PT,
     PTT,
@@ -35,7 +37,7 @@ _KNOWN: dict[str, Any] = {
     for kind in (
         CD, PCD, PT, PTT, FPCD, TAP, Jarzynski, Exact, PseudoLikelihood, Discriminative, Hybrid, MeanField,
         ClampedGibbs, Plain, Centered, Diagonal, Natural, Constant, Linear, Exponential, WeightDecay, Sparsity, Monitor,
-        Likelihood, Equilibrium, EarlyStopping, KeepTrajectory,
+        Likelihood, Equilibrium, EarlyStopping, KeepTrajectory, ELBO, IWAE,
     )
 }  # fmt: skip
 
