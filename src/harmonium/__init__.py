@@ -102,6 +102,11 @@ _HOMES = {
     "DamagedFileError": "files",
     "MixtureConditional": "models.conditionals",
     "UnitConditional": "models.conditionals",
+    "VAE": "models.vae",
+    "Dense": "models.architecture",
+    "Convolutional": "models.architecture",
+    "ELBO": "objectives.bound",
+    "IWAE": "objectives.bound",
 }
 _MODULES = ("data", "plots", "testing", "units")
 

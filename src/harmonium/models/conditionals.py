@@ -12,6 +12,7 @@ from torch.distributions import Categorical, Distribution, Laplace, MixtureSameF
 from harmonium import kernels
 from harmonium.random import Draw
 from harmonium.units import Gaussian, Units, build
+from harmonium.units.joint import joint_log_density
 
 __all__ = ["Conditional", "MixtureConditional", "UnitConditional", "build_conditional"]
 
@@ -32,6 +33,10 @@ class Conditional(nn.Module, ABC):
     @abstractmethod
     def log_prob(self, x: Tensor, s: Tensor) -> Tensor:
         """log p(s_i | x_i) in nats, (batch, columns), float64, for x (batch, width).  Differentiable."""
+
+    def joint_log_prob(self, x: Tensor, s: Tensor) -> Tensor:
+        """log p(s | x) of all variables, (..., batch), float64, where x may have dimensions before those of s."""
+        return self.log_prob(x, s).sum(-1)
 
     @abstractmethod
     def sample(self, x: Tensor, draw: Draw) -> Tensor:
@@ -77,6 +82,9 @@ class UnitConditional(Conditional):
 
     def log_prob(self, x: Tensor, s: Tensor) -> Tensor:
         return self.units.log_density(x, s)
+
+    def joint_log_prob(self, x: Tensor, s: Tensor) -> Tensor:
+        return joint_log_density(self.units, x, s)
 
     @torch.no_grad()
     def sample(self, x: Tensor, draw: Draw) -> Tensor:

@@ -27,6 +27,7 @@ _DIRECTED: dict[str, str] = {
     "ChowLiuTree": "baselines.tree",
     "OrderlessNADE": "orderless",
     "MADE": "made",
+    "VAE": "vae",
 }
 
 _TRAJECTORY = "trajectory"  # the folder of a run that holds models which the machine has been

@@ -6,7 +6,9 @@ from typing import Any
 
 from harmonium.objectives import (
     CD,
+    ELBO,
     FPCD,
+    IWAE,
     PCD,
     PT,
     PTT,
@@ -37,7 +39,7 @@ _KNOWN: dict[str, Any] = {
         CD, PCD, PT, PTT, FPCD, TAP, Jarzynski, Exact, PseudoLikelihood, Discriminative, Hybrid, MeanField,
         ClampedGibbs, Plain, Centered, Diagonal, Natural, Constant, Linear, Exponential, WeightDecay, Sparsity, Monitor,
         Likelihood, Equilibrium, EarlyStopping, KeepTrajectory, TimeLimit,
-        MaximumLikelihood,
+        MaximumLikelihood, ELBO, IWAE,
     )
 }  # fmt: skip
 
