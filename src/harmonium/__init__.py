@@ -99,6 +99,8 @@ _HOMES = {
     "OrderlessNADE": "models.orderless",
     "MADE": "models.made",
     "ConvNADE": "models.convnade",
+    "compare": "recipes.compare",
+    "Comparison": "recipes.comparison",
     "DamagedFileError": "files",
     "MixtureConditional": "models.conditionals",
     "UnitConditional": "models.conditionals",
