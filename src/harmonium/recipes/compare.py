@@ -87,7 +87,7 @@ def compare(
         entries.append(_entry(name, data, scale, seconds, Stream(seed, "compare", name), folder / name, progress))
         say(f"  {entries[-1].number} nats per case, {entries[-1].kind}; {entries[-1].how}")
     assert data.test is not None
-    found = Comparison(_describe(data), len(data.test), float(seconds), entries, folder)
+    found = Comparison(_describe(data), visible.shape, len(data.test), float(seconds), entries, folder)
     write_atomically(folder / "comparison.csv", found.csv().encode())
     write_atomically(folder / "comparison.md", found.markdown().encode())
     return found

@@ -82,6 +82,7 @@ class Comparison:
 
     Attributes:
         data: what they learned, in words.
+        shape: of one case.
         cases: number of test cases.
         seconds: the time that each had.
         entries: the rows, in the order asked for.
@@ -89,6 +90,7 @@ class Comparison:
     """
 
     data: str
+    shape: tuple[int, ...]
     cases: int
     seconds: float
     entries: Sequence[Entry]
