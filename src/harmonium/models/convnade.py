@@ -54,7 +54,7 @@ class ConvolutionalNetwork(MaskedNetwork):
             raise ValueError(f"channels must be a positive integer, found {channels!r}")
         side = min(units.shape)
         if kernels is None:
-            kernels = [max(2, round(kernel * side / _SIDE)) for kernel in _KERNELS]
+            kernels = [max(2, round(kernel * side / _SIDE)) for kernel in _KERNELS][: side - 1]
         left = side - sum(kernel - 1 for kernel in kernels)
         if not kernels or min(kernels) < 1 or left < 1:
             raise ValueError(f"kernels {list(kernels)} do not fit into an image of {units.shape}: their sides less 1 must "

@@ -19,7 +19,7 @@ from harmonium import kernels
 from harmonium.models.conditionals import Conditional
 from harmonium.random import Stream
 
-__all__ = ["DenseNetwork", "MaskedNetwork", "Walk", "affine", "draw_weights"]
+__all__ = ["DenseNetwork", "MaskedNetwork", "Walk", "affine", "build_network", "check_hidden", "draw_weights"]
 
 
 class Walk(ABC):
@@ -90,9 +90,7 @@ class DenseNetwork(MaskedNetwork):
         self, size: int, columns: int, width: int, hidden: Sequence[int], *, dtype: torch.dtype = torch.float32
     ) -> None:
         super().__init__()
-        if not isinstance(hidden, (list, tuple)) or not hidden or not all(_positive(units) for units in hidden):
-            raise ValueError(f"hidden must be a list of layer sizes of at least 1, such as (500, 500), found {hidden!r}")
-        self.size, self.hidden = size, tuple(hidden)
+        self.size, self.hidden = size, check_hidden(hidden)
         sides = (size + columns, *self.hidden, width)
         steps = list(zip(sides[:-1], sides[1:], strict=True))
         # Biases of outputs belong to the output layer, which knows the base rate.
@@ -150,6 +148,17 @@ def draw_weights(layer: nn.Module, deviation: float, stream: Stream) -> None:
     weight.copy_((deviation * torch.special.ndtri(u)).view_as(weight))
     if layer.bias is not None:
         layer.bias.zero_()  # type: ignore[operator]
+
+
+def check_hidden(hidden: Sequence[int]) -> tuple[int, ...]:
+    """Sizes of hidden layers as a tuple.
+
+    Raises:
+        ValueError: for no layer, or one without units.
+    """
+    if not isinstance(hidden, (list, tuple)) or not hidden or not all(_positive(units) for units in hidden):
+        raise ValueError(f"hidden must be a list of layer sizes of at least 1, such as (500, 500), found {hidden!r}")
+    return tuple(hidden)
 
 
 def _positive(units: object) -> bool:
