@@ -138,7 +138,11 @@ def _before(out: Path) -> float | None:
 def write(result: dict[str, Any]) -> None:
     """One small table in docs/benchmarks.md."""
     rows = [
-        [str(count), f"{nats:.2f} +- {result['stderr'][count]:.2f}", f"{PUBLISHED[count]:.2f}" if count in PUBLISHED else ""]
+        [
+            str(count),
+            f"{nats:.2f} +- {result['stderr'][count]:.2f}",
+            f"{PUBLISHED[count]:.2f}" if count in PUBLISHED else "",
+        ]
         for count, nats in result["nats"].items()
     ]
     header = ["orderings", f"test, nats ({result['cases']:,} cases)", "Uria et al. 2016"]

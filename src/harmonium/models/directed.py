@@ -29,7 +29,6 @@ class Directed(Model):
             ValueError: where the model cannot draw given these units.
         """
 
-
     def log_conditional(self, v: Tensor, asked: Tensor, given: Tensor) -> Tensor:
         """log p(v_asked | v_given), (batch,), float64, the other variables summed out; v (batch, size) inside.
 

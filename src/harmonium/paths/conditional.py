@@ -123,7 +123,9 @@ def conditional_log_prob(model: Model, v: Array, given: Array, asked: Array | No
 def _columns(mask: Array, name: str, units: Units) -> Tensor:
     columns = as_matrix(mask, name, torch.float64) != 0
     if columns.shape != (units.columns,):
-        raise ValueError(f"{name} has shape {tuple(columns.shape)}; expected ({units.columns},), one entry per variable")
+        raise ValueError(
+            f"{name} has shape {tuple(columns.shape)}; expected ({units.columns},), one entry per variable"
+        )
     return columns
 
 
