@@ -34,13 +34,14 @@ class Directed(Model):
 
         Args:
             v: states, finite; those of variables neither asked for nor given are not looked at.
-            asked: bool (batch, columns), as ``given``, and apart from it.
+            asked: bool (batch, columns).
+            given: likewise, and apart from those.
 
         Raises:
             ValueError: where the model does not know it.
         """
         raise ValueError(
-            f"a {type(self).__name__} does not know the probability of any variables given any others: an OrderlessNADE does"
+            f"a {type(self).__name__} does not know how probable variables are given any others; an OrderlessNADE does"
         )
 
 

@@ -1,7 +1,7 @@
 """MADE: an autoregressive model of which all conditionals come from one pass (Germain et al. 2015).
 
-Every unit k of every layer has a degree m(k): that of a visible variable is its place 1 ... D in the ordering, that of a
-hidden unit the last place it may look at.  Weights are kept where
+Every unit k of every layer has a degree m(k): that of a visible variable is its place 1 ... D in the ordering, that
+of a hidden unit the last place it may look at.  Weights are kept where
 
     m(k above) >= m(k below)  between hidden layers,      m(variable) > m(k below)  at the output,
 
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from harmonium import kernels
@@ -23,7 +23,7 @@ from harmonium.models.batch import Array
 from harmonium.models.conditionals import Conditional, build_conditional
 from harmonium.models.directed import Tractable
 from harmonium.models.machine import Clamp, owners
-from harmonium.models.masked import affine, check_hidden, draw_weights
+from harmonium.models.masked import check_hidden, draw_layers, layers, linears
 from harmonium.models.orderless import as_orderings, as_outputs, random_orderings, unit_slices
 from harmonium.random import Stream, as_stream
 from harmonium.units import Units
@@ -49,8 +49,8 @@ class MADE(Tractable):
     Raises:
         ValueError: for layers without units, or orderings that are no permutations.
 
-    Conditioning (`harmonium.sample` with ``clamp``, `harmonium.conditional_log_prob`) is possible on variables that come
-    before all others in every ordering; `OrderlessNADE` conditions on any.
+    Variables that come before all others in every ordering can be conditioned on (`harmonium.sample` with ``clamp``,
+    `harmonium.conditional_log_prob`); `OrderlessNADE` conditions on any.
 
     >>> import harmonium as hm
     >>> model = hm.MADE(16, hidden=(32,), masks=4)
@@ -79,10 +79,7 @@ class MADE(Tractable):
         units, root = self.visible, as_stream(seed)
         units.need_columns("MADE")
         self.hidden, self.masks = check_hidden(hidden), masks
-        sides = (units.size, *self.hidden, self.outputs.width)
-        self.layers = nn.ModuleList(
-            affine(*sides[i : i + 2], dtype, bias=i < len(self.hidden)) for i in range(len(sides) - 1)
-        )
+        self.layers = layers((units.size, *self.hidden, self.outputs.width), dtype)
         order = _orderings(orderings, masks, units.columns, root.child("orderings"))
         self.register_buffer("places", order.argsort(-1) + 1)  # degrees of the variables, (masks, columns)
         lowest = torch.ones(masks, 1, dtype=torch.long)
@@ -109,12 +106,13 @@ class MADE(Tractable):
     def numbers(self, v: Tensor, k: int) -> Tensor:
         """What the network under the k-th masks gives the output layer, (batch, width); v (batch, size) inside."""
         below, h = self.places[k][owners(self.visible).to(v.device)], v
-        for i, layer in enumerate(self.layers[:-1]):
+        *rectified, last = linears(self.layers)
+        for i, layer in enumerate(rectified):
             above: Tensor = getattr(self, f"degrees_{i}")[k]
             h = torch.relu(functional.linear(h, layer.weight * (above.unsqueeze(-1) >= below), layer.bias))
             below = above
         above = self.places[k][self.outputs.owners().to(v.device)]
-        return functional.linear(h, self.layers[-1].weight * (above.unsqueeze(-1) > below))
+        return functional.linear(h, last.weight * (above.unsqueeze(-1) > below))
 
     def log_likelihood(self, v: Tensor) -> Tensor:
         return self._log_marginal(v, torch.ones(len(v), self.visible.columns, dtype=torch.bool, device=v.device))
@@ -164,16 +162,14 @@ class MADE(Tractable):
         last = torch.where(columns, places, 0).amax(-1)
         if bool((last != columns.sum(-1)).any()):
             raise ValueError(
-                f"{what} must come before all others in every ordering of a MADE: build it with such orderings, or take "
-                "an OrderlessNADE, which conditions on any"
+                f"{what} must come before all others in every ordering of a MADE: build it with such orderings, or "
+                "take an OrderlessNADE, which conditions on any"
             )
 
     # Training ----------------------------------------------------------------------------------------------------
 
     def initialise(self, stream: Stream) -> None:
-        for layer in self.layers[:-1]:
-            draw_weights(layer, math.sqrt(2 / layer.in_features), stream)
-        draw_weights(self.layers[-1], 0.01, stream)
+        draw_layers(self.layers, stream)
 
     def begin(self, stream: Stream) -> None:
         assert self.data_mean is not None and self.data_variance is not None and self.data_cases is not None

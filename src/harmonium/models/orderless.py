@@ -148,10 +148,11 @@ class OrderlessNADE(Tractable):
 
         Args:
             v: states inside (batch, size), finite; those of the other variables are not looked at.
-            asked: bool (batch, columns), as ``given``, and apart from it.
+            asked: bool (batch, columns).
+            given: likewise, and apart from those.
 
-        Given and asked variables are each taken in the order of `orderings`, and the others would come last: what is
-        known of them cancels.
+        Asked variables are taken in the order of `orderings`; the others would come last and are not needed.  With
+        several orderings: the mean of the probabilities under each, the given variables being the same set in all.
         """
         if len(v) > _ROWS:
             parts = zip(*(torch.split(x, _ROWS) for x in (v, asked, given)), strict=True)
@@ -296,14 +297,14 @@ def unit_slices(owner: Tensor) -> list[slice]:
 
 
 def as_outputs(visible: Units | int | tuple[int, ...] | None, outputs: Conditional | None) -> Conditional:
-    if outputs is None:
-        if visible is None:
-            raise ValueError("name the visible units, or an output layer that has them with it (outputs=...)")
-        return UnitConditional(as_units(visible, Bernoulli))
-    if visible is not None:
-        columns = visible.columns if isinstance(visible, Units) else math.prod(torch.empty(visible).shape)
-        if columns != outputs.units.columns:
-            raise ValueError(
-                f"outputs is of {outputs.units.columns} variables, visible of {columns}: leave out visible"
-            )
-    return outputs
+    """The output layer itself, or the conditional distribution of the visible units (by default Bernoulli).
+
+    Raises:
+        ValueError: where not exactly one of the two is given.
+    """
+    if (visible is None) == (outputs is None):
+        raise ValueError("name the visible units, or an output layer that has them with it (outputs=...): one of them")
+    if outputs is not None:
+        return outputs
+    assert visible is not None
+    return UnitConditional(as_units(visible, Bernoulli))
