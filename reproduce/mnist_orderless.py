@@ -138,15 +138,19 @@ def _before(out: Path) -> float | None:
 def write(result: dict[str, Any]) -> None:
     """One small table in docs/benchmarks.md."""
     rows = [
-        [str(count), f"{nats:.2f} +- {result['stderr'][count]:.2f}", f"{PUBLISHED[count]:.2f}" if count in PUBLISHED else ""]
+        [
+            str(count),
+            f"{nats:.2f} +- {result['stderr'][count]:.2f}",
+            f"{PUBLISHED[count]:.2f}" if count in PUBLISHED else "",
+        ]
         for count, nats in result["nats"].items()
     ]
     header = ["orderings", f"test, nats ({result['cases']:,} cases)", "Uria et al. 2016"]
     shape = " x ".join(str(units) for units in result["hidden"])
     note = (
-        f"{shape} hidden units, {result['epochs']} epochs ({result['updates']:,} updates of {result['batch_size']} cases) in "
-        f"{result['minutes']:g} minutes on a shared machine, Adam from {result['learning_rate']:g} to 0, products of "
-        f"training in bfloat16; epoch {result['best_epoch']} chosen on 1,000 validation cases "
+        f"{shape} hidden units, {result['epochs']} epochs ({result['updates']:,} updates of {result['batch_size']} "
+        f"cases) in {result['minutes']:g} minutes on a shared machine, Adam from {result['learning_rate']:g} to 0, "
+        f"products of training in bfloat16; epoch {result['best_epoch']} chosen on 1,000 validation cases "
         f"({result['valid_one_ordering']:.2f} under the natural ordering). The first ordering alone is the first line; "
         f"the mean over all orderings is {result['one_ordering_mean']:.2f}"
         + (f", their standard deviation {result['one_ordering_spread']:.2f}" if result["one_ordering_spread"] else "")

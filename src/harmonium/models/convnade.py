@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from harmonium.models.conditionals import Conditional
-from harmonium.models.masked import DenseNetwork, MaskedNetwork, draw_weights
+from harmonium.models.masked import DenseNetwork, MaskedNetwork, draw_weights, without_draws
 from harmonium.models.orderless import OrderlessNADE, as_outputs
 from harmonium.random import Stream
 from harmonium.units import Units
@@ -54,19 +54,19 @@ class ConvolutionalNetwork(MaskedNetwork):
             raise ValueError(f"channels must be a positive integer, found {channels!r}")
         side = min(units.shape)
         if kernels is None:
-            kernels = [max(2, round(kernel * side / _SIDE)) for kernel in _KERNELS]
+            kernels = [max(2, round(kernel * side / _SIDE)) for kernel in _KERNELS][: side - 1]
         left = side - sum(kernel - 1 for kernel in kernels)
         if not kernels or min(kernels) < 1 or left < 1:
-            raise ValueError(f"kernels {list(kernels)} do not fit into an image of {units.shape}: their sides less 1 must "
-                             f"sum to less than {side}")  # fmt: skip
+            raise ValueError(f"kernels {list(kernels)} do not fit into an image of {units.shape}: their sides less 1 "
+                             f"must sum to less than {side}")  # fmt: skip
         self.shape, self.channels, self.kernels, self.hidden = units.shape, channels, tuple(kernels), tuple(hidden)
         down = [units.size // units.columns + 1] + [channels] * len(self.kernels)
         up = [channels] * len(self.kernels) + [outputs.width // units.columns]
         self.down = nn.ModuleList(
-            _without_draws(nn.Conv2d, *sides) for sides in zip(down[:-1], down[1:], self.kernels, strict=True)
+            without_draws(nn.Conv2d, *sides) for sides in zip(down[:-1], down[1:], self.kernels, strict=True)
         )
         self.up = nn.ModuleList(  # the mirror image of a valid convolution
-            _without_draws(nn.ConvTranspose2d, *sides, bias=i < len(self.kernels))
+            without_draws(nn.ConvTranspose2d, *sides, bias=i < len(self.kernels))
             for i, sides in enumerate(zip(up[:-1], up[1:], self.kernels[::-1], strict=True), 1)
         )
         self.dense = DenseNetwork(units.size, units.columns, outputs.width, hidden) if hidden else None
@@ -75,7 +75,7 @@ class ConvolutionalNetwork(MaskedNetwork):
         image = torch.cat((self._image(v), self._image(mask)), 1)
         for layer in [*self.down, *self.up[:-1]]:
             image = torch.relu(layer(image))
-        x = self.up[-1](image).movedim(1, -1).flatten(1)
+        x: Tensor = self.up[-1](image).movedim(1, -1).flatten(1)
         return x if self.dense is None else x + self.dense(v, mask)
 
     def _image(self, x: Tensor) -> Tensor:
@@ -132,8 +132,3 @@ def ConvNADE(  # noqa: N802  # builds a model, as a class would
     outputs = as_outputs(visible, outputs)
     network = ConvolutionalNetwork(outputs, channels, kernels, hidden)
     return OrderlessNADE(network=network, outputs=outputs, dtype=dtype, seed=seed)
-
-
-def _without_draws(kind: type[nn.Module], *arguments: int, **options: bool) -> nn.Module:
-    layer: nn.Module = nn.utils.skip_init(kind, *arguments, **options)  # type: ignore[no-untyped-call]
-    return layer

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -19,7 +20,10 @@ from harmonium import kernels
 from harmonium.models.conditionals import Conditional
 from harmonium.random import Stream
 
-__all__ = ["DenseNetwork", "MaskedNetwork", "Walk", "affine", "draw_weights"]
+__all__ = [
+    "DenseNetwork", "MaskedNetwork", "Walk", "build_network", "check_hidden", "draw_layers", "draw_weights", "layers",
+    "linears", "without_draws",
+]  # fmt: skip
 
 
 class Walk(ABC):
@@ -90,13 +94,8 @@ class DenseNetwork(MaskedNetwork):
         self, size: int, columns: int, width: int, hidden: Sequence[int], *, dtype: torch.dtype = torch.float32
     ) -> None:
         super().__init__()
-        if not isinstance(hidden, (list, tuple)) or not hidden or not all(_positive(units) for units in hidden):
-            raise ValueError(f"hidden must be a list of layer sizes of at least 1, such as (500, 500), found {hidden!r}")
-        self.size, self.hidden = size, tuple(hidden)
-        sides = (size + columns, *self.hidden, width)
-        steps = list(zip(sides[:-1], sides[1:], strict=True))
-        # Biases of outputs belong to the output layer, which knows the base rate.
-        self.layers = nn.ModuleList(affine(*step, dtype, bias=i + 1 < len(steps)) for i, step in enumerate(steps))
+        self.size, self.hidden = size, check_hidden(hidden)
+        self.layers = layers((size + columns, *self.hidden, width), dtype)
 
     def forward(self, v: Tensor, mask: Tensor) -> Tensor:
         h = torch.cat((v, mask), -1)
@@ -105,9 +104,7 @@ class DenseNetwork(MaskedNetwork):
         return self.layers[-1](h)  # type: ignore[no-any-return]
 
     def initialise(self, stream: Stream) -> None:
-        for layer in self.layers[:-1]:
-            draw_weights(layer, math.sqrt(2 / layer.in_features), stream)
-        draw_weights(self.layers[-1], 0.01, stream)
+        draw_layers(self.layers, stream)
 
     def walk(self, v: Tensor, mask: Tensor) -> Walk:
         return _DenseWalk(self, v, mask)
@@ -120,9 +117,9 @@ class _DenseWalk(Walk):
     """A dense network that keeps the inputs of its first layer."""
 
     def __init__(self, network: DenseNetwork, v: Tensor, mask: Tensor) -> None:
-        first, *self.middle, self.last = network.layers
+        first, *self.middle, self.last = linears(network.layers)
         self.inputs = first(torch.cat((v, mask), -1))
-        self.of_values, self.of_mask = first.weight.mT.split((network.size, mask.shape[-1]))
+        self.of_values, self.of_mask = first.weight.mT[: network.size], first.weight.mT[network.size :]
 
     def answer(self, outputs: slice) -> Tensor:
         h = torch.relu(self.inputs)
@@ -136,20 +133,57 @@ class _DenseWalk(Walk):
                                   torch.cat((self.of_values[units], self.of_mask[column : column + 1])))  # fmt: skip
 
 
-def affine(below: int, above: int, dtype: torch.dtype, bias: bool = True) -> nn.Linear:
-    """A linear layer that draws nothing from a global generator: `draw_weights` fills it."""
-    layer: nn.Linear = nn.utils.skip_init(nn.Linear, below, above, bias=bias, dtype=dtype)  # type: ignore[no-untyped-call]
+def layers(sides: Sequence[int], dtype: torch.dtype) -> nn.ModuleList:
+    """Linear layers from the first width to the last, not yet filled (see `draw_layers`).
+
+    The last has no biases: those of the outputs belong to the output layer, which knows the base rate.
+    """
+    return nn.ModuleList(
+        without_draws(nn.Linear, below, above, bias=i + 2 < len(sides)).to(dtype)
+        for i, (below, above) in enumerate(pairwise(sides))
+    )
+
+
+def linears(modules: nn.ModuleList) -> list[nn.Linear]:
+    """What `layers` has made, by its type."""
+    return [layer for layer in modules if isinstance(layer, nn.Linear)]
+
+
+def without_draws(kind: type[nn.Module], *arguments: int, bias: bool = True) -> nn.Module:
+    """A layer that draws nothing from a global generator."""
+    layer: nn.Module = nn.utils.skip_init(kind, *arguments, bias=bias)  # type: ignore[no-untyped-call]
     return layer
+
+
+def draw_layers(modules: nn.ModuleList, stream: Stream) -> None:
+    """Weights that keep the size of what rectified units hand on (He et al. 2015), the last ones small; in place."""
+    *rectified, last = linears(modules)
+    for layer in rectified:
+        draw_weights(layer, math.sqrt(2 / layer.in_features), stream)
+    draw_weights(last, 0.01, stream)
 
 
 @torch.no_grad()
 def draw_weights(layer: nn.Module, deviation: float, stream: Stream) -> None:
     """Normal weights and no biases, in place."""
-    weight: Tensor = layer.weight  # type: ignore[assignment]
-    u = kernels.uniforms(stream.advance(), len(weight), weight[0].numel(), torch.float64, weight.device)
-    weight.copy_((deviation * torch.special.ndtri(u)).view_as(weight))
-    if layer.bias is not None:
-        layer.bias.zero_()  # type: ignore[operator]
+    for name, parameter in layer.named_parameters():
+        if name == "bias":
+            parameter.zero_()
+            continue
+        inputs = parameter[0].numel()
+        u = kernels.uniforms(stream.advance(), len(parameter), inputs, torch.float64, parameter.device)
+        parameter.copy_((deviation * torch.special.ndtri(u)).view_as(parameter))
+
+
+def check_hidden(hidden: Sequence[int]) -> tuple[int, ...]:
+    """Sizes of hidden layers as a tuple.
+
+    Raises:
+        ValueError: for no layer, or one without units.
+    """
+    if not isinstance(hidden, (list, tuple)) or not hidden or not all(_positive(units) for units in hidden):
+        raise ValueError(f"hidden must be a list of layer sizes of at least 1, such as (500, 500), found {hidden!r}")
+    return tuple(hidden)
 
 
 def _positive(units: object) -> bool:

@@ -120,7 +120,9 @@ class OrderlessNADE(Tractable):
     def ensemble(self, orderings: int, seed: int | Stream = 0) -> Self:
         """The mean of the probabilities under so many random orderings; it shares the parameters with this model."""
         if isinstance(orderings, bool) or not isinstance(orderings, int) or orderings < 1:
-            raise ValueError(f"orderings must be a positive integer, found {orderings!r}: use under(...) for given ones")
+            raise ValueError(
+                f"orderings must be a positive integer, found {orderings!r}: use under(...) for given ones"
+            )
         return self.under(random_orderings(orderings, self.visible.columns, stream_of(seed, "orderings")))
 
     # The likelihood ----------------------------------------------------------------------------------------------
@@ -146,10 +148,11 @@ class OrderlessNADE(Tractable):
 
         Args:
             v: states inside (batch, size), finite; those of the other variables are not looked at.
-            asked: bool (batch, columns), as ``given``, and apart from it.
+            asked: bool (batch, columns).
+            given: likewise, and apart from those.
 
-        Given and asked variables are each taken in the order of `orderings`, and the others would come last: what is
-        known of them cancels.
+        Asked variables are taken in the order of `orderings`; the others would come last and are not needed.  With
+        several orderings: the mean of the probabilities under each, the given variables being the same set in all.
         """
         if len(v) > _ROWS:
             parts = zip(*(torch.split(x, _ROWS) for x in (v, asked, given)), strict=True)
@@ -178,7 +181,7 @@ class OrderlessNADE(Tractable):
         observed = kernels.uniforms(stream.advance(), cases, columns, v.dtype, v.device) < q.to(v.dtype)
         x = self.network(v * self.visible.spread(observed), observed.to(v.dtype)).to(v.dtype)
         log_p = torch.where(observed, 0.0, self.outputs.log_prob(x, v)).sum(-1)
-        return log_p * ((columns + 1) / (~observed).sum(-1).clamp(min=1))
+        return log_p * (columns + 1) / (~observed).sum(-1).clamp(min=1)
 
     @torch.no_grad()
     def draw(self, n: int, stream: Stream, clamp: Clamp | None = None) -> Tensor:
@@ -253,7 +256,9 @@ class OrderlessNADE(Tractable):
         try:
             x = self.network(torch.zeros(1, units.size).to(self.dtype), torch.zeros(1, units.columns).to(self.dtype))
         except RuntimeError as error:
-            raise ValueError(f"network does not take the {units.size} units of {units!r} and a mask: {error}") from error
+            raise ValueError(
+                f"network does not take the {units.size} units of {units!r} and a mask: {error}"
+            ) from error
         if x.shape != (1, self.outputs.width):
             raise ValueError(
                 f"network gives {tuple(x.shape)} for one case; the output layer takes (1, {self.outputs.width})"
@@ -292,12 +297,14 @@ def unit_slices(owner: Tensor) -> list[slice]:
 
 
 def as_outputs(visible: Units | int | tuple[int, ...] | None, outputs: Conditional | None) -> Conditional:
-    if outputs is None:
-        if visible is None:
-            raise ValueError("name the visible units, or an output layer that has them with it (outputs=...)")
-        return UnitConditional(as_units(visible, Bernoulli))
-    if visible is not None:
-        columns = visible.columns if isinstance(visible, Units) else math.prod(torch.empty(visible).shape)
-        if columns != outputs.units.columns:
-            raise ValueError(f"outputs is of {outputs.units.columns} variables, visible of {columns}: leave out visible")
-    return outputs
+    """The output layer itself, or the conditional distribution of the visible units (by default Bernoulli).
+
+    Raises:
+        ValueError: where not exactly one of the two is given.
+    """
+    if (visible is None) == (outputs is None):
+        raise ValueError("name the visible units, or an output layer that has them with it (outputs=...): one of them")
+    if outputs is not None:
+        return outputs
+    assert visible is not None
+    return UnitConditional(as_units(visible, Bernoulli))
