@@ -41,5 +41,13 @@ def main(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for command in (train.train, pretrain.pretrain, judge.evaluate, judge.sample, compare.compare, diagnose.diagnose, data.data):
+for command in (
+    train.train,
+    pretrain.pretrain,
+    judge.evaluate,
+    judge.sample,
+    compare.compare,
+    diagnose.diagnose,
+    data.data,
+):
     main.add_command(command)

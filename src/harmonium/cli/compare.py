@@ -41,18 +41,22 @@ Examples:
     "--minutes", type=click.FloatRange(min=0, min_open=True), metavar="M", default=0.25, show_default=True,
     help="To train each model for; judging it comes on top.",
 )  # fmt: skip
-@click.option("--out", metavar="DIR", help="Where everything lies; given again, it goes on.  [default: runs/DATA-compare]")
+@click.option(
+    "--out", metavar="DIR", help="Where everything lies; given again, it goes on.  [default: runs/DATA-compare]"
+)
 @data_options
 @click.option("--seed", type=int, metavar="N", default=0, show_default=True, help="Of everything random in training.")
-@click.option("--threads", type=POSITIVE, metavar="N", help="Threads of matrix products.  [default: what torch chooses]")
+@click.option(
+    "--threads", type=POSITIVE, metavar="N", help="Threads of matrix products.  [default: what torch chooses]"
+)
 @click.option("--progress/--no-progress", default=None, help="A progress bar for each.  [default: on a terminal]")
 @click.option("-q", "--quiet", is_flag=True, help="Print the table only.")
 def compare(data: str, models: list[str] | None, minutes: float, out: str | None, **options: Any) -> None:
     """Train models on DATA, each for so many minutes, and judge all on its test cases.
 
-    DATA is a name (see `harmonium data`) or a file.  It needs validation cases, by which every model is chosen, and test
-    cases (--valid, --test set some aside).  DIR then holds comparison.csv, comparison.md, comparison.png, and the run
-    folder of every model, for `harmonium evaluate` and `harmonium sample`.
+    DATA is a name (see `harmonium data`) or a file.  It needs validation cases, by which every model is chosen, and
+    test cases (--valid, --test set some aside).  DIR then holds comparison.csv, comparison.md, comparison.png, and the
+    run folder of every model, for `harmonium evaluate` and `harmonium sample`.
     """
     folder = Path(out or Path("runs") / f"{Path(data).name.split('.')[0] or 'data'}-compare").expanduser()
     if folder.exists() and not folder.is_dir():

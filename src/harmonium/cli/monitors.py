@@ -8,17 +8,19 @@ from harmonium.cli.shell import note
 
 if TYPE_CHECKING:
     from harmonium.data import Dataset
-    from harmonium.models.machine import Machine
+    from harmonium.models.model import Model
 
 __all__ = ["MEASUREMENTS", "monitors"]
 
 MEASUREMENTS = 10  # of the likelihood, where nobody said how often
+OF_NETWORKS = 50  # likewise: theirs need no log Z
 CHAINS = ("pcd", "pt", "ptt", "fpcd", "jarzynski")  # objectives that leave chains, from which a lower bound follows
 
 
-def monitors(data: Dataset, model: Machine, epochs: int, options: dict[str, Any]) -> list[Any]:
+def monitors(data: Dataset, model: Model, epochs: int, options: dict[str, Any]) -> list[Any]:
     """Monitors, and the keeper of the best model: by likelihood where it is estimated, else by pseudo-likelihood."""
     import harmonium as hm
+    from harmonium.models.machine import Machine
     from harmonium.paths.exact import enumerable
     from harmonium.paths.partition import EXACT_BITS
     from harmonium.training.runs import Checkpoint
@@ -33,6 +35,11 @@ def monitors(data: Dataset, model: Machine, epochs: int, options: dict[str, Any]
         note(f"{data.name} has no validation cases: the last model is kept, not the best (--valid 0.1 sets some aside)")
         return callbacks
     every = options["likelihood_every"]
+    if not isinstance(model, Machine):
+        if every == 0:
+            raise ValueError("--likelihood-every 0: a network is chosen by its validation likelihood, measure it")
+        measured = hm.Likelihood(every=every or -(-epochs // OF_NETWORKS), samples=10)
+        return [*callbacks, measured, hm.EarlyStopping("log_likelihood_lower", options["patience"])]
     if every is None:
         every = -(-epochs // MEASUREMENTS)
     callbacks.append(hm.Monitor(every=max(1, epochs // 100)))

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from harmonium.cli.runs import CONFIG, MODEL, Run, choose_split, find
 from harmonium.cli.session import device, progress, quiet, set_threads, threads_of
-from harmonium.cli.shell import say
+from harmonium.cli.shell import say, typed
 
 if TYPE_CHECKING:
     from harmonium.data import Dataset
@@ -23,13 +22,7 @@ __all__ = ["check_alone", "finish", "go_on", "outcome"]
 def check_alone(ctx: click.Context) -> None:
     """--resume takes everything from the run; what could contradict it is refused."""
     allowed = {"resume", "threads", "device", "progress", "quiet"}
-    named = [
-        parameter
-        for parameter in ctx.command.params
-        if parameter.name not in allowed
-        and parameter.name is not None
-        and ctx.get_parameter_source(parameter.name) not in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
-    ]
+    named = [parameter for parameter in ctx.command.params if parameter.name in typed(ctx) - allowed]
     if named:
         what = named[0].opts[0] if isinstance(named[0], click.Option) else "DATA"
         raise click.UsageError(f"--resume takes all settings from the run: leave out {what}", ctx)

@@ -8,18 +8,19 @@ from typing import Any
 
 import click
 
-from harmonium.cli.kinds import hidden_sizes, machine, named, objective
+from harmonium.cli.kinds import KINDS, OBJECTIVES, choose, named, words
 from harmonium.cli.monitors import MEASUREMENTS, monitors
 from harmonium.cli.resume import check_alone, finish, go_on, outcome
 from harmonium.cli.runs import CONFIG, MODEL, claim, describe, find
 from harmonium.cli.session import count, device, progress, quiet, set_threads, threads_for
-from harmonium.cli.shell import CONTEXT, NATURAL, POSITIVE, say, sizes
+from harmonium.cli.shell import CONTEXT, NATURAL, POSITIVE, say, sizes, typed
 from harmonium.cli.source import data_options, load_data, visible_units
 
 __all__ = ["train"]
 
 UPDATES = 20_000  # of a training whose --epochs nobody named
 LEAST_EPOCHS = 10
+MACHINE_RATE, MACHINE_DECAY = 0.1, 1e-3
 RATE = click.FloatRange(min=0, min_open=True)
 
 
@@ -36,6 +37,8 @@ Examples:
   harmonium train table.csv --visible gaussian --standardize --valid 0.1 --test 0.1
   harmonium train digits --model dbm --layers 100,50
   harmonium train bars-and-stripes --model bm --hidden 4
+  harmonium train digits --model nade --hidden 100
+  harmonium train digits --model vae --latent 10 --objective iwae --k 10
   harmonium train codes.csv --visible categorical --valid 0.1
   harmonium train --resume runs/small""",
 )
@@ -43,19 +46,27 @@ Examples:
 @click.option("--resume", metavar="RUN", help="Go on with a run that was stopped or killed.")
 @click.option("--out", metavar="RUN", help="Folder of the run.  [default: runs/DATA-MODEL-1, or the first free number]")
 @click.option(
-    "--model", type=click.Choice(["rbm", "dbm", "bm"]), default="rbm", show_default=True,
-    help="Restricted, deep, or general (all units coupled) Boltzmann machine.",
+    "--model", type=click.Choice(list(KINDS)), default="rbm", show_default=True,
+    help="; ".join(f"{name}: {kind.title}" for name, kind in KINDS.items()) + ".",
 )  # fmt: skip
-@click.option("--hidden", type=NATURAL, metavar="N", help="Hidden units.  [default: 200 of an rbm, none of a bm]")
 @click.option(
-    "--layers", metavar="N,N,...", callback=sizes, help="Hidden layers of a dbm from the bottom up.  [default: 200,100]"
+    "--hidden", type=NATURAL, metavar="N", help="Hidden units.  [default: 200 of an rbm, 500 of a nade, none of a bm]"
 )
+@click.option(
+    "--layers", metavar="N,N,...", callback=sizes,
+    help="Hidden layers from the bottom up.  [default: 200,100 of a dbm, 500,500 of an eonade, 500 of a made, 200,200 "
+    "of a vae]",
+)  # fmt: skip
+@click.option("--latent", type=POSITIVE, metavar="N", help="Latent variables of a vae.  [default: 50]")
 @data_options
 @click.option(
     "--epochs", type=POSITIVE, metavar="N", help=f"Passes over the data.  [default: what makes {UPDATES} updates]"
 )
 @click.option("--batch-size", type=POSITIVE, metavar="N", default=100, show_default=True, help="Cases per update.")
-@click.option("--learning-rate", type=RATE, metavar="X", default=0.1, show_default=True, help="Of the first update.")
+@click.option(
+    "--learning-rate", type=RATE, metavar="X",
+    help=f"Of the first update.  [default: {MACHINE_RATE:g} of Boltzmann machines, 0.001 of others]",
+)  # fmt: skip
 @click.option(
     "--schedule",
     type=click.Choice(["constant", "linear"]),
@@ -65,41 +76,33 @@ Examples:
 )
 @click.option(
     "--objective",
-    type=click.Choice(["pcd", "pt", "ptt", "cd", "fpcd", "jarzynski", "tap", "exact", "pl"]),
-    default="pcd",
-    show_default=True,
-    help="Persistent chains; the same exchanging states with a ladder of temperatures, or of the models that training "
-    "has passed; contrastive divergence (biased); persistent chains with fast weights; with weights of "
-    "their own; mean field of second order; enumeration (of a side of up to 20 units); pseudo-likelihood (of a bm "
-    "without hidden units).",
+    type=click.Choice(list(OBJECTIVES)),
+    help="pcd: persistent chains; pt, ptt: the same exchanging states with a ladder of temperatures, or of the models "
+    "that training has passed; cd: contrastive divergence (biased); fpcd: persistent chains with fast weights; "
+    "jarzynski: with weights of their own; tap: mean field of second order; exact: enumeration (of a side of up to 20 "
+    "units); pl: pseudo-likelihood (of a bm without hidden units); ml: maximum likelihood of a nade, eonade or made; "
+    "elbo, iwae: bounds of a vae.  [default: pcd, ml or elbo, by the model]",
 )
 @click.option(
-    "--k",
-    type=POSITIVE,
-    metavar="N",
-    default=1,
-    show_default=True,
-    help="Gibbs sweeps per update (pcd, pt, ptt, cd, fpcd, jarzynski).",
-)
+    "--k", type=POSITIVE, metavar="N",
+    help="Gibbs sweeps per update (pcd, pt, ptt, cd, fpcd, jarzynski) or importance samples (iwae).  [default: 1; 50]",
+)  # fmt: skip
 @click.option(
     "--chains", type=POSITIVE, metavar="N", default=100, show_default=True,
     help="Persistent chains (pcd, fpcd, jarzynski), on every rung (pt, ptt), or copies of the means (tap).",
 )  # fmt: skip
 @click.option(
-    "--metric", type=click.Choice(["centered", "plain", "diagonal", "natural"]), default="centered", show_default=True,
-    help="What turns the gradient into an update.",
+    "--metric", type=click.Choice(["centered", "plain", "diagonal", "natural"]),
+    help="What turns the gradient of a Boltzmann machine into an update.  [default: centered]",
 )  # fmt: skip
 @click.option(
-    "--optimizer", metavar="NAME", default="sgd", show_default=True, help="Any optimizer of torch.optim by name."
-)
+    "--optimizer", metavar="NAME",
+    help="Any optimizer of torch.optim by name.  [default: sgd of Boltzmann machines, adam of others]",
+)  # fmt: skip
 @click.option(
-    "--weight-decay",
-    type=click.FloatRange(min=0),
-    metavar="X",
-    default=1e-3,
-    show_default=True,
-    help="L2, on weights only.",
-)
+    "--weight-decay", type=click.FloatRange(min=0), metavar="X",
+    help=f"L2, on weights only.  [default: {MACHINE_DECAY:g} of Boltzmann machines, 0 of others]",
+)  # fmt: skip
 @click.option(
     "--patience", type=POSITIVE, metavar="N", help="Stop after so many epochs without a better validation measure."
 )
@@ -127,7 +130,7 @@ Examples:
 @click.option("-q", "--quiet", is_flag=True, help="Print the final log-likelihood only.")
 @click.pass_context
 def train(ctx: click.Context, /, data: str | None, resume: str | None, **options: Any) -> None:
-    """Train a Boltzmann machine on DATA into a run folder.
+    """Train a model on DATA into a run folder.
 
     DATA is a name (see `harmonium data`) or a file: .npz, .npy, .csv, IDX.  Ctrl-C writes a checkpoint and stops.
     """
@@ -137,34 +140,39 @@ def train(ctx: click.Context, /, data: str | None, resume: str | None, **options
     elif data is None:
         raise click.UsageError("name what to learn, such as `harmonium train digits` (`harmonium data` lists names)")
     else:
-        _start(data, options)
+        _start(data, options, typed(ctx))
 
 
-def _start(name: str, options: dict[str, Any]) -> None:
+def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
     folder = _folder(options["out"])
-    hidden = hidden_sizes(options)
+    kind, sizes, objective = choose(options, given)
     import harmonium as hm
+    from harmonium.training.defaults import defaults
 
     place = device(options["device"])
     data = load_data(name, options)
     talk = quiet if options["quiet"] else say
     talk(describe(data))
     visible = visible_units(data, options)
-    model = machine(visible, hidden, options["model"])
-    largest = max(W.numel() for W in model.couplings.values())
+    model = kind.build(visible, sizes)
+    largest = max(weights.numel() for weights in model.weights_to_decay())
     set_threads(options["threads"] or threads_for(options["batch_size"], largest))
-    descended = objective(options)
+    descended = OBJECTIVES[objective].build(options)
     batches = -(-len(data.train) // options["batch_size"])
     epochs = options["epochs"] or max(LEAST_EPOCHS, round(UPDATES / batches))
+    usual = defaults(model)
+    metric, optimizer = options["metric"] or usual.metric, options["optimizer"] or usual.optimizer
+    rate = options["learning_rate"] or (MACHINE_RATE if kind.machine else usual.learning_rate)
+    decay = options["weight_decay"]
+    decay = (MACHINE_DECAY if kind.machine else 0.0) if decay is None else decay
     schedule = hm.Linear if options["schedule"] == "linear" else hm.Constant
-    above = f"{' and '.join(map(str, hidden))} Bernoulli hidden units" if hidden else "no hidden units"
-    talk(f"model: {options['model']}, {visible.columns} {type(visible).__name__} visible, {above}")
+    talk(f"model: {options['model']}, {visible.columns} {type(visible).__name__} visible, {words(kind, sizes)}")
     talk(
-        f"training: {named(descended)}, {options['metric']}, {options['optimizer']}, learning rate "
-        f"{options['learning_rate']:g} {'falling to 0' if options['schedule'] == 'linear' else 'throughout'}, "
+        f"training: {named(descended)}, {metric + ', ' if kind.machine else ''}{optimizer}, learning rate {rate:g} "
+        f"{'falling to 0' if options['schedule'] == 'linear' else 'throughout'}, "
         f"{count(epochs, 'epoch')} of {count(batches, 'update')}"
     )
-    callbacks = monitors(data, model, epochs, options)
+    callbacks = monitors(data, model, epochs, options | {"objective": objective})
     with claim(folder, f"{Path(name).name.split('.')[0] or 'data'}-{options['model']}") as out:
         talk(f"run folder: {out}")
         began = time.monotonic()
@@ -174,10 +182,10 @@ def _start(name: str, options: dict[str, Any]) -> None:
             objective=descended,
             epochs=epochs,
             batch_size=options["batch_size"],
-            learning_rate=schedule(options["learning_rate"]),
-            optimizer=options["optimizer"],
-            metric=options["metric"],
-            penalties=[hm.WeightDecay(options["weight_decay"])] if options["weight_decay"] else [],
+            learning_rate=schedule(rate),
+            optimizer=optimizer,
+            metric=metric,
+            penalties=[hm.WeightDecay(decay)] if decay else [],
             validation=data.valid,
             seed=options["seed"],
             out=out,

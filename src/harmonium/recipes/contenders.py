@@ -11,6 +11,7 @@ from harmonium.models.baselines.mixture import BernoulliMixture
 from harmonium.models.baselines.tree import ChowLiuTree
 from harmonium.models.dbm import DBM
 from harmonium.models.dbn import DBN
+from harmonium.models.made import MADE
 from harmonium.models.model import Model
 from harmonium.models.orderless import OrderlessNADE
 from harmonium.models.rbm import RBM
@@ -128,13 +129,16 @@ CONTENDERS = {
         lambda scale: OrderlessNADE(scale.visible, hidden=(scale.hidden, scale.hidden)), fitted, _network,
         judged=lambda model: model.ensemble(ORDERINGS),
     ),
+    "made": Contender(
+        "MADE", "autoregressive", lambda scale: MADE(scale.visible, hidden=(scale.hidden,)), fitted, _network
+    ),
     "vae": Contender(
         "VAE", "latent", lambda scale: VAE(scale.visible, latent=scale.latent, hidden=(scale.wide, scale.wide)), fitted,
         lambda scale: _network(scale) | {"objective": ELBO()}, judge=_sampled,
     ),
     "iwae": Contender(
         "IWAE", "latent", lambda scale: VAE(scale.visible, latent=scale.latent, hidden=(scale.wide, scale.wide)),
-        fitted, lambda scale: _network(scale) | {"objective": IWAE(k=50)}, judge=_sampled,
+        fitted, lambda scale: _network(scale) | {"objective": IWAE(k=50 if scale.cases >= MANY else 10)}, judge=_sampled,
     ),
 }  # fmt: skip
 """By the names of the command line, in the order of tables."""
