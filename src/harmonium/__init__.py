@@ -93,6 +93,7 @@ _HOMES = {
     "pretrain": "recipes.pretrain",
     "Pretraining": "recipes.pretrain",
     "DamagedFileError": "files",
+    "NADE": "models.nade",
     "MixtureConditional": "models.conditionals",
     "UnitConditional": "models.conditionals",
 }
