@@ -102,6 +102,7 @@ _HOMES = {
     "compare": "recipes.compare",
     "Comparison": "recipes.comparison",
     "DamagedFileError": "files",
+    "NADE": "models.nade",
     "MixtureConditional": "models.conditionals",
     "UnitConditional": "models.conditionals",
     "VAE": "models.vae",

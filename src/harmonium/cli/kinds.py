@@ -150,16 +150,20 @@ def choose(options: dict[str, Any], given: set[str]) -> tuple[Kind, Sizes, str]:
     if objective not in kind.objectives:
         able = [other for other, known in KINDS.items() if objective in known.objectives]
         raise click.UsageError(
-            f"--objective {objective} goes with --model {_either(able)}: a {name} takes {_either(kind.objectives)}"
+            f"--objective {objective} goes with --model {_either(able)}: {_a(name)} takes {_either(kind.objectives)}"
         )
     if objective == "pl" and (name != "bm" or sizes.layers):
         raise click.UsageError("--objective pl goes with --model bm without hidden units")
     if not kind.machine:
         if "metric" in given and options["metric"] != "plain":
-            raise click.UsageError(f"--metric {options['metric']} is for Boltzmann machines: leave it out for a {name}")
+            raise click.UsageError(
+                f"--metric {options['metric']} is for Boltzmann machines: leave it out for {_a(name)}"
+            )
         for option in ("k", "chains"):
             if option in given and option not in OBJECTIVES[objective].takes:
-                raise click.UsageError(f"--{option} has no use with --objective {objective} of a {name}: leave it out")
+                raise click.UsageError(
+                    f"--{option} has no use with --objective {objective} of {_a(name)}: leave it out"
+                )
     return kind, sizes, objective
 
 
@@ -173,15 +177,12 @@ def _layers(name: str, kind: Kind, options: dict[str, Any]) -> tuple[int, ...]:
                 f"--layers goes with --model {able}: name the hidden units of --model {name} with --hidden"
             )
         if hidden == 0 and name != "bm":
-            raise click.UsageError(
-                f"--hidden 0: {'an' if name == 'rbm' else 'a'} {name} needs hidden units; a machine without any is "
-                "--model bm"
-            )
+            raise click.UsageError(f"--hidden 0: {_a(name)} needs hidden units; a machine without any is --model bm")
         return kind.usual.layers if hidden is None else (hidden,) if hidden else ()
     if hidden is not None:
         usual = ",".join(map(str, kind.usual.layers))
         raise click.UsageError(
-            f"--hidden is for one hidden layer: name those of a {name} with --layers, such as {usual}"
+            f"--hidden is for one hidden layer: name those of {_a(name)} with --layers, such as {usual}"
         )
     if name == "dbm" and layers is not None and len(layers) < 2:
         raise click.UsageError("--layers of a dbm are two or more: with one hidden layer it is an rbm")
@@ -191,7 +192,7 @@ def _layers(name: str, kind: Kind, options: dict[str, Any]) -> tuple[int, ...]:
 def _latent(name: str, kind: Kind, options: dict[str, Any]) -> int | None:
     latent: int | None = options["latent"]
     if kind.usual.latent is None and latent is not None:
-        raise click.UsageError(f"--latent goes with --model vae: a {name} has no latent variables of that kind")
+        raise click.UsageError(f"--latent goes with --model vae: {_a(name)} has no latent variables of that kind")
     return kind.usual.latent if latent is None else latent
 
 
@@ -214,3 +215,8 @@ def named(objective: Objective) -> str:
 def _either(names: list[str] | tuple[str, ...]) -> str:
     *first, last = names
     return f"{', '.join(first)} or {last}" if first else last
+
+
+def _a(name: str) -> str:
+    """With its article, as it is spoken."""
+    return f"an {name}" if name in ("rbm", "eonade") else f"a {name}"

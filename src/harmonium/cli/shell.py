@@ -29,6 +29,8 @@ _HINTS = {
     "binarisation (": "--binarize threshold (or fixed, dynamic)",
     "standardize=True": "--standardize, --learning-rate 0.01",
     "standardise what": "--standardize",
+    "valid=0.1)": "--valid 0.1",
+    "test=0.1)": "--test 0.1",
 }
 
 

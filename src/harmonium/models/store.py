@@ -28,6 +28,7 @@ _DIRECTED: dict[str, str] = {
     "OrderlessNADE": "orderless",
     "MADE": "made",
     "VAE": "vae",
+    "NADE": "nade",
 }
 
 _TRAJECTORY = "trajectory"  # the folder of a run that holds models which the machine has been

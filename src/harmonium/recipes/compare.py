@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -135,7 +136,9 @@ def _chosen(models: Sequence[str] | None, scale: Scale, say: Callable[[str], Non
     """The names, each of a model that can be built."""
     unknown = [name for name in models or () if name not in CONTENDERS]
     if unknown:
-        raise ValueError(f"there is no model {unknown[0]!r}: choose from {', '.join(CONTENDERS)}")
+        near = difflib.get_close_matches(unknown[0], CONTENDERS, n=1)
+        guess = f"did you mean {near[0]}? There are" if near else "choose from"
+        raise ValueError(f"there is no model {unknown[0]!r}: {guess} {', '.join(CONTENDERS)}")
     names = []
     for name in CONTENDERS if models is None else dict.fromkeys(models):
         try:

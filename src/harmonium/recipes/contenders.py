@@ -13,6 +13,7 @@ from harmonium.models.dbm import DBM
 from harmonium.models.dbn import DBN
 from harmonium.models.made import MADE
 from harmonium.models.model import Model
+from harmonium.models.nade import NADE
 from harmonium.models.orderless import OrderlessNADE
 from harmonium.models.rbm import RBM
 from harmonium.models.vae import VAE
@@ -123,6 +124,9 @@ CONTENDERS = {
     ),
     "dbm": Contender(
         "DBM", "machine", lambda scale: DBM([scale.visible, scale.hidden, scale.top]), deep, _stack, judge=_annealed
+    ),
+    "nade": Contender(
+        "NADE", "autoregressive", lambda scale: NADE(scale.visible, hidden=scale.hidden), fitted, _network
     ),
     "eonade": Contender(
         f"order-agnostic NADE, {ORDERINGS} orderings", "autoregressive",
