@@ -34,7 +34,7 @@ class Budget(NamedTuple):
     Attributes:
         epochs: to train for.
         every: epochs between measurements of the likelihood.
-        spent: seconds that finding out took.
+        spent: seconds that finding out took, without what is compiled and measured once.
     """
 
     epochs: int
@@ -50,12 +50,9 @@ class _Clock(Callback):
         self.times: list[float] = []
         self.measurement = 0.0
 
-    def on_begin(self, training: Training) -> None:
-        self.started = time.perf_counter()
-
     def on_update(self, training: Training) -> None:
         self.times.append(time.perf_counter())
-        if len(self.times) > WARM + 1 and self.times[-1] - self.started > self.seconds:
+        if len(self.times) > WARM + 1 and self.times[-1] - self.times[WARM] > self.seconds:
             training.stop = "known"
 
     def on_end(self, training: Training) -> None:
@@ -87,15 +84,14 @@ def budget(
         batch_size: as for `harmonium.fit`.
         **options: as for `harmonium.fit`.
     """
-    began = time.perf_counter()
     batches = -(-len(cases) // batch_size)
     clock = _Clock(min(MOST, max(LEAST, SHARE * seconds)), measure, validation)
     fit(
         copy.deepcopy(model), cases, epochs=-(-1_000_000 // batches), batch_size=batch_size, callbacks=[clock],
         **(options | {"seed": Stream(0, "budget")}),
     )  # fmt: skip
-    update = (clock.times[-1] - clock.times[WARM]) / max(1, len(clock.times) - 1 - WARM)
-    spent = time.perf_counter() - began
+    spent = clock.times[-1] - clock.times[WARM]
+    update = spent / (len(clock.times) - 1 - WARM)
     measurements = max(1, min(MEASUREMENTS, int(MEASURED * seconds / max(clock.measurement, 1e-6))))
     left = SPARE * seconds - spent - measurements * clock.measurement
     epochs = max(1, int(left / (max(update, 1e-9) * batches)))

@@ -103,6 +103,10 @@ def _network(scale: Scale) -> dict[str, Any]:
     return {"learning_rate": Linear(2e-3), "batch_size": 100}
 
 
+def _weighted(scale: Scale) -> dict[str, Any]:
+    return _network(scale) | {"objective": IWAE(k=50 if scale.cases >= MANY else 10)}
+
+
 def _annealed(scale: Scale, cases: int) -> dict[str, Any]:
     return {"temperatures": 10_000 if scale.hidden >= 500 else 2000}
 
@@ -142,7 +146,7 @@ CONTENDERS = {
     ),
     "iwae": Contender(
         "IWAE", "latent", lambda scale: VAE(scale.visible, latent=scale.latent, hidden=(scale.wide, scale.wide)),
-        fitted, lambda scale: _network(scale) | {"objective": IWAE(k=50 if scale.cases >= MANY else 10)}, judge=_sampled,
+        fitted, _weighted, judge=_sampled,
     ),
 }  # fmt: skip
 """By the names of the command line, in the order of tables."""
