@@ -16,6 +16,7 @@ from harmonium.objectives import (
     Exact,
     Hybrid,
     Jarzynski,
+    MaximumLikelihood,
     MeanField,
     PseudoLikelihood,
 )
@@ -35,7 +36,7 @@ _KNOWN: dict[str, Any] = {
     for kind in (
         CD, PCD, PT, PTT, FPCD, TAP, Jarzynski, Exact, PseudoLikelihood, Discriminative, Hybrid, MeanField,
         ClampedGibbs, Plain, Centered, Diagonal, Natural, Constant, Linear, Exponential, WeightDecay, Sparsity, Monitor,
-        Likelihood, Equilibrium, EarlyStopping, KeepTrajectory,
+        Likelihood, Equilibrium, EarlyStopping, KeepTrajectory, MaximumLikelihood,
     )
 }  # fmt: skip
 
