@@ -37,7 +37,7 @@ def test_the_plan_follows_from_the_measured_times(monkeypatch: pytest.MonkeyPatc
     found = plan(100.0, monkeypatch, batch_size=50)
     assert found.spent == 6.0  # the pilot goes on until more than MOST = 5 s have passed
     measurements = 20  # a fifth of the time
-    assert found.epochs == int((95 - 6 - measurements) / 4)
+    assert found.epochs == int((90 - 6 - measurements) / 4)
     assert found.every == math.ceil(found.epochs / measurements)
 
 

@@ -121,9 +121,10 @@ def _labels(axes: Axes, entries: Sequence[Entry], seconds: Sequence[float], low:
     for entry, x, place in zip(entries, seconds, places, strict=True):
         colour = _COLOURS[entry.family]
         flag = "" if entry.trusted else "  (not trusted)"
+        number = entry.number.replace("-", "\N{MINUS SIGN}")  # as on the axis
         far = "  ↓" if entry.mean < low else ""
         axes.annotate(
-            f"{entry.title}  {entry.number}{flag}{far}",
+            f"{entry.title}  {number}{flag}{far}",
             xy=(x, max(entry.mean, low)), xycoords="data", xytext=(1.03, place), textcoords="axes fraction",
             color=colour, fontsize=9.5, va="center", annotation_clip=False,
             arrowprops={"arrowstyle": "-", "color": colour, "alpha": 0.35, "linewidth": 0.8, "shrinkA": 2},
