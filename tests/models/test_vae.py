@@ -74,9 +74,7 @@ def check_weights(vae: hm.VAE, v: Tensor, log_p: Tensor, samples: int = 20_000) 
 # ---------------------------------------------------------------------------------------------------- likelihoods
 
 
-@pytest.mark.parametrize(
-    "visible", [4, hm.Categorical(2, 3), hm.Spin(3)], ids=lambda visible: type(visible).__name__
-)
+@pytest.mark.parametrize("visible", [4, hm.Categorical(2, 3), hm.Spin(3)], ids=lambda visible: type(visible).__name__)
 def test_probabilities_sum_to_one_and_importance_sampling_finds_them(visible: Any) -> None:
     vae = two_latents(visible)
     units = vae.visible

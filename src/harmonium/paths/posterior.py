@@ -21,7 +21,7 @@ from harmonium.random import Stream, stream_of
 __all__ = ["AnnealedPosterior", "anneal_posterior"]
 
 _TARGET = 0.65  # share of accepted moves that steps of a pilot are tuned to (Neal 2011, section 4.4)
-_GAIN = 0.05  # change of log step size per unit of acceptance
+_GAIN = 0.2  # change of log step size per unit of acceptance
 
 
 class AnnealedPosterior(NamedTuple):
