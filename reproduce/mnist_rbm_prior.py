@@ -6,8 +6,8 @@ minutes, on the fixed binarisation of MNIST (compare Rolfe 2017).
     python reproduce/mnist_rbm_prior.py --write runs/prior-normal runs/prior-rbm    # their table, on docs/benchmarks.md
 
 Needs HARMONIUM_DATA to point to a folder with binarized_mnist.npz (Larochelle & Murray 2011).  A run that was broken
-off goes on when the command is given again.  Of either model the best epoch on validation cases is kept.  Test cases are
-judged with binary latent units, by 1,000 importance samples each, and by the upper log Z of the prior.
+off goes on when the command is given again.  Of either model the best epoch on validation cases is kept.  Test cases
+are judged with binary latent units, by 1,000 importance samples each, and by the upper log Z of the prior.
 """
 
 from __future__ import annotations
