@@ -30,7 +30,7 @@ from harmonium.units import Bernoulli, Units, as_units
 
 __all__ = ["VAE", "Inferred"]
 
-ROWS = 2048  # of a batch of importance samples: what the decoder says of them is dropped before the next
+ROWS = 4096  # of a batch of importance samples: what the decoder says of them is dropped before the next
 SWEEPS = 1000  # of a machine prior before its states are decoded, where nobody says otherwise
 
 
