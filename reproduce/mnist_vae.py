@@ -154,7 +154,7 @@ def write(results: list[dict[str, Any]]) -> None:
               "Burda et al. 2016"]  # fmt: skip
     note = machine(results[0]["threads"], {"torch": {torch.__version__}, "harmonium": {hm.__version__}})
     text = (
-        f"### The VAE and the importance-weighted autoencoder, MNIST binarised anew every epoch\n\n{table(header, rows)}"
+        f"### VAE and importance-weighted autoencoder, MNIST binarised anew every epoch\n\n{table(header, rows)}"
         f"\n\n{note} `reproduce/mnist_vae.py`; other trainings were running on the machine."
     )
     replace_section("mnist-vae", text)

@@ -110,6 +110,7 @@ _HOMES = {
     "Convolutional": "models.architecture",
     "ELBO": "objectives.bound",
     "IWAE": "objectives.bound",
+    "anneal_posterior": "paths.posterior",
 }
 _MODULES = ("data", "plots", "testing", "units")
 

@@ -25,7 +25,7 @@ class Architecture(Described):
         raise NotImplementedError
 
     def decoder(self, width: int, shape: tuple[int, ...], channels: int, bias: bool, dtype: torch.dtype) -> nn.Module:
-        """From ``width`` latent units to ``channels`` numbers for each variable, with a bias of their own or without."""
+        """From ``width`` latent units to ``channels`` numbers for each variable, with a bias or without."""
         raise NotImplementedError
 
 
@@ -126,7 +126,7 @@ class Batched(nn.Module):
 
 
 class ToImage(nn.Module):
-    """States of a layer (batch, size), the columns of each variable side by side, as (batch, channels, height, width)."""
+    """States (batch, size), the columns of each variable side by side, as images (batch, channels, height, width)."""
 
     def __init__(self, shape: tuple[int, ...], channels: int) -> None:
         super().__init__()
@@ -141,7 +141,7 @@ class FromImage(ToImage):
     """The way back."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.unflatten(1, (-1, self.channels)).permute(0, 1, 3, 4, 2).flatten(1)
+        return x.view(len(x), -1, self.channels, *self.shape[-2:]).permute(0, 1, 3, 4, 2).flatten(1)
 
 
 def as_architecture(hidden: Architecture | Sequence[int]) -> Architecture:
@@ -161,8 +161,8 @@ def as_architecture(hidden: Architecture | Sequence[int]) -> Architecture:
 def build_architecture(config: dict[str, object]) -> Architecture:
     """The architecture that a ``config()`` describes."""
     arguments = dict(config)
-    kind = {"Dense": Dense, "Convolutional": Convolutional}[str(arguments.pop("type"))]
-    return kind(**arguments)  # type: ignore[arg-type]
+    kind: type[Architecture] = Dense if arguments.pop("type") == "Dense" else Convolutional
+    return kind(**arguments)
 
 
 @torch.no_grad()

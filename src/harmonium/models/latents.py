@@ -47,11 +47,12 @@ class GaussianLatents(Latents):
 
     def distribution(self, x: Tensor) -> Normal:
         mean, log_scale = x.chunk(2, -1)
-        return Normal(mean, log_scale.exp(), validate_args=False)  # type: ignore[no-untyped-call]
+        return Normal(mean, log_scale.exp(), validate_args=False)
 
     def place(self, x: Tensor, u: Tensor, relaxation: float | None = None) -> Tensor:
         mean, log_scale = x.chunk(2, -1)
-        return mean + log_scale.exp() * torch.special.ndtri(u).to(x.dtype)
+        noise: Tensor = torch.special.ndtri(u)
+        return mean + log_scale.exp() * noise.to(x.dtype)
 
 
 class BernoulliLatents(Latents):
@@ -66,7 +67,7 @@ class BernoulliLatents(Latents):
         return self.n
 
     def distribution(self, x: Tensor) -> Bernoulli:
-        return Bernoulli(logits=x, validate_args=False)  # type: ignore[no-untyped-call]
+        return Bernoulli(logits=x, validate_args=False)
 
     def place(self, x: Tensor, u: Tensor, relaxation: float | None = None) -> Tensor:
         field = x + torch.logit(u).to(x.dtype)

@@ -30,7 +30,7 @@ from harmonium.units import Bernoulli, Units, as_units
 
 __all__ = ["VAE", "Inferred"]
 
-ROWS = 2048  # of a batch of importance samples: what the decoder says of them is dropped before the next
+ROWS = 4096  # of a batch of importance samples: what the decoder says of them is dropped before the next
 SWEEPS = 1000  # of a machine prior before its states are decoded, where nobody says otherwise
 
 
@@ -225,7 +225,7 @@ class VAE(Directed):
     def standard_normal(self) -> Normal:
         """p(z_L) of one unit."""
         zero = torch.zeros((), dtype=self.dtype, device=self.device)
-        return Normal(zero, zero + 1, validate_args=False)  # type: ignore[no-untyped-call]
+        return Normal(zero, zero + 1, validate_args=False)
 
     @torch.no_grad()
     def log_weights(self, v: Tensor, stream: Stream, samples: int = 1) -> Tensor:
@@ -241,7 +241,8 @@ class VAE(Directed):
         """States of the top latent layer, (n, latent): of a machine, after 1,000 sweeps from its persistent chains."""
         if self.prior is None:
             u = kernels.uniforms(stream.advance(), n, self.latents[-1].n, torch.float64, self.device)
-            return torch.special.ndtri(u).to(self.dtype)
+            noise: Tensor = torch.special.ndtri(u)
+            return noise.to(self.dtype)
         if self.prior.chains is None:
             z = self.prior.visible.sample(torch.zeros(n, self.latents[-1].n, dtype=self.dtype, device=self.device),
                                           stream.advance())  # fmt: skip
@@ -253,13 +254,18 @@ class VAE(Directed):
         return top
 
     @torch.no_grad()
+    def sample_latents(self, z: Tensor, stream: Stream) -> list[Tensor]:
+        """States of all latent layers, z_1 first, drawn down from those of the top one."""
+        states = [z]
+        for layer, decoder in zip(self.latents[-2::-1], list(self.decoders)[:0:-1], strict=True):
+            u = kernels.uniforms(stream.advance(), len(z), layer.n, torch.float64, self.device)
+            states.insert(0, layer.place(decoder(states[0]), u))
+        return states
+
+    @torch.no_grad()
     def sample_down(self, z: Tensor, stream: Stream) -> Tensor:
         """A draw of v given states of the top latent layer, (batch, size) inside."""
-        for k in range(len(self.latents) - 1, 0, -1):
-            layer = self.latents[k - 1]
-            u = kernels.uniforms(stream.advance(), len(z), layer.n, torch.float64, self.device)
-            z = layer.place(self.decoders[k](z), u)
-        return self.outputs.sample(self.decoders[0](z), stream.advance())
+        return self.outputs.sample(self.decoders[0](self.sample_latents(z, stream)[0]), stream.advance())
 
     def draw(self, n: int, stream: Stream, clamp: Clamp | None = None) -> Tensor:
         if clamp is not None:
@@ -320,7 +326,7 @@ class VAE(Directed):
 
 def _total(distribution: Distribution, z: Tensor) -> Tensor:
     """log-density of all units, (..., batch), float64."""
-    density: Tensor = distribution.log_prob(z)  # type: ignore[no-untyped-call]
+    density: Tensor = distribution.log_prob(z)
     return density.sum(-1, dtype=torch.float64)
 
 

@@ -25,7 +25,7 @@ def joint_log_density(units: Units, x: Tensor, s: Tensor) -> Tensor:
         s: states, (batch, n), constants.
     """
     parameters = units.parameters_by_name()
-    return cast(Tensor, _JointLogDensity.apply(x, s, units, *parameters.values()))  # type: ignore[no-untyped-call]
+    return cast(Tensor, _JointLogDensity.apply(x, s, units, *parameters.values()))
 
 
 class _JointLogDensity(torch.autograd.Function):
