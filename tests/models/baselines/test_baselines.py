@@ -76,6 +76,25 @@ def test_draws_given_held_variables_follow_the_conditional(build: Callable[[], A
 
 
 @each
+def test_some_variables_given_others_are_as_probable_as_the_table_says(
+    build: Callable[[], Any], data: torch.Tensor
+) -> None:
+    model = build()
+    model.estimate(data)
+    columns = model.visible.columns
+    table, outside = model.log_prob(all_states(model)).detach().exp(), model.visible.decode(all_states(model))
+
+    def marginal(row: torch.Tensor, known: list[int]) -> float:
+        return float(table[(outside[:, known] == row[known]).all(-1)].sum())
+
+    for asked, given in [([0], [columns - 1]), ([1, columns - 1], [0]), ([0, 1], []), ([1], [0, 2])]:
+        masks = [[i in chosen for i in range(columns)] for chosen in (given, asked)]
+        found = hm.conditional_log_prob(model, data[:5], given=masks[0], asked=masks[1])
+        wanted = [marginal(row, asked + given) / marginal(row, given) for row in data[:5]]
+        assert found.detach().exp().tolist() == pytest.approx(wanted, rel=1e-9)
+
+
+@each
 def test_gradients_agree_with_finite_differences(build: Callable[[], Any], data: torch.Tensor) -> None:
     model = build()
     model.estimate(data)

@@ -37,6 +37,18 @@ class Baseline(Tractable):
     def estimate(self, data: Array, *, smoothing: float = 1.0) -> Any:
         """Set the parameters by data, (n, n_visible), smoothed as if by so many cases of which nothing is known."""
 
+    @abstractmethod
+    def log_marginal(self, v: Tensor, known: Tensor) -> Tensor:
+        """log p(v_known), (batch,), float64, the other variables summed out.
+
+        Args:
+            v: states inside, (batch, size); those of other variables are not looked at.
+            known: bool (batch, columns).
+        """
+
+    def log_conditional(self, v: Tensor, asked: Tensor, given: Tensor) -> Tensor:
+        return self.log_marginal(v, asked | given) - self.log_marginal(v, given)
+
     def config(self) -> dict[str, Any]:
         return {
             "type": type(self).__name__,

@@ -59,6 +59,9 @@ class Independent(Baseline):
     def log_likelihood(self, v: Tensor) -> Tensor:
         return self.units.log_density(torch.zeros_like(v), v).sum(-1)
 
+    def log_marginal(self, v: Tensor, known: Tensor) -> Tensor:
+        return torch.where(known, self.units.log_density(torch.zeros_like(v), v), 0.0).sum(-1)
+
     @torch.no_grad()
     def draw(self, n: int, stream: Stream, clamp: Clamp | None = None) -> Tensor:
         x = torch.zeros(n, self.units.size, dtype=self.dtype, device=self.device)

@@ -90,13 +90,19 @@ class BernoulliMixture(Baseline):
     def log_likelihood(self, v: Tensor) -> Tensor:
         return torch.logsumexp(self.log_joint(v), -1)
 
+    def log_marginal(self, v: Tensor, known: Tensor) -> Tensor:
+        return torch.logsumexp(self._log_joint_of(v, known), -1)
+
+    def _log_joint_of(self, v: Tensor, known: Tensor) -> Tensor:
+        """log pi_k + log p(v_known | k), (batch, K), float64."""
+        each = [torch.where(known, self.units.log_density(x.expand_as(v), v), 0.0).sum(-1) for x in self.inputs]
+        return torch.log_softmax(self.logits.double(), 0) + torch.stack(each, -1)
+
     @torch.no_grad()
     def draw(self, n: int, stream: Stream, clamp: Clamp | None = None) -> Tensor:
         log_p = self.logits.double().expand(n, -1)
         if clamp is not None:
-            held = columns_of(self.units, clamp[0])
-            terms = [(self.units.log_density(x.expand_as(clamp[1]), clamp[1]) * held).sum(-1) for x in self.inputs]
-            log_p = log_p + torch.stack(terms, -1)
+            log_p = self._log_joint_of(clamp[1], columns_of(self.units, clamp[0]))
         u = kernels.uniforms(stream.advance(), n, 1, torch.float64, self.device)[:, 0]
         v = self.units.sample(self.inputs[pick(log_p, u)], stream.advance())
         return v if clamp is None else torch.where(clamp[0], clamp[1], v)

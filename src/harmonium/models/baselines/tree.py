@@ -147,13 +147,7 @@ class ChowLiuTree(Baseline):
         columns, states = tables.shape[:2]
         evidence = torch.zeros(n, columns, states, dtype=torch.float64, device=self.device)
         if clamp is not None:
-            mask = columns_of(self.units, clamp[0]).expand(n, -1)
-            held = nn.functional.one_hot(self.codes(clamp[1]), states).log()  # 0 and minus infinity
-            evidence = torch.where(mask.unsqueeze(-1), held, evidence)
-            for i in reversed(order):
-                parent = int(self.parents[i])
-                if parent >= 0:
-                    evidence[:, parent] += torch.logsumexp(evidence[:, None, i] + tables[i], -1)
+            evidence = self._collect(clamp[1], columns_of(self.units, clamp[0]))
         u = kernels.uniforms(stream.advance(), n, columns, torch.float64, self.device)
         codes = torch.zeros(n, columns, dtype=torch.int64, device=self.device)
         for i in order:
@@ -162,6 +156,22 @@ class ChowLiuTree(Baseline):
             codes[:, i] = pick(tables[i][above] + evidence[:, i], u[:, i])
         parts = [values[codes[:, i]] for i, (_, values) in enumerate(self._variables())]
         return torch.cat(parts, -1)
+
+    def _collect(self, v: Tensor, known: Tensor) -> Tensor:
+        """log p of what is known of a variable and below it, given each of its states: (batch, columns, states)."""
+        tables = self.tables()
+        held = nn.functional.one_hot(self.codes(v), tables.shape[-1]).double().log()  # 0 and minus infinity
+        evidence = torch.where(known.unsqueeze(-1), held, 0.0)
+        for i in reversed(self._order()):
+            parent = int(self.parents[i])
+            if parent >= 0:
+                evidence[:, parent] += torch.logsumexp(evidence[:, None, i] + tables[i], -1)
+        return evidence
+
+    @torch.no_grad()
+    def log_marginal(self, v: Tensor, known: Tensor) -> Tensor:
+        roots = self.parents < 0
+        return torch.logsumexp(self._collect(v, known)[:, roots] + self.tables()[roots, 0], -1).sum(-1)
 
     def _order(self) -> list[int]:
         """Variables, parents before children."""
