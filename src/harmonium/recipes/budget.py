@@ -22,7 +22,7 @@ __all__ = ["Budget", "budget"]
 
 SHARE = 0.08  # of the time, for finding out
 LEAST, MOST = 0.3, 5.0  # seconds of that
-WARM = 2  # updates that compile and allocate, and do not count
+WARM = 3  # updates that compile and allocate, and do not count
 MEASURED = 0.2  # of the time at most, for the likelihood of validation cases
 MEASUREMENTS = 20
 SPARE = 0.9  # what is planned for: clocks differ a little

@@ -108,7 +108,7 @@ class Comparison:
                 entry.number,
                 entry.kind,
                 entry.bracket,
-                "" if entry.trusted else "NOT trusted",
+                "yes" if entry.trusted else "NO",
                 "" if entry.valid is None else f"{entry.valid:.2f}",
                 f"{entry.seconds:.1f}",
                 f"{entry.parameters:,}",

@@ -108,12 +108,12 @@ def _weighted(scale: Scale) -> dict[str, Any]:
 
 
 def _annealed(scale: Scale, cases: int) -> dict[str, Any]:
-    return {"temperatures": 10_000 if scale.hidden >= 500 else 2000}
+    return {"temperatures": 10_000 if scale.hidden >= 500 else 1000}
 
 
 def _sampled(scale: Scale, cases: int) -> dict[str, Any]:
     """Importance samples for every case: more where there are fewer cases."""
-    return {"samples": max(100, min(5000, 1_000_000 // cases))}
+    return {"samples": max(100, min(1000, 5_000_000 // cases))}
 
 
 CONTENDERS = {
