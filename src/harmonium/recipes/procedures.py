@@ -27,7 +27,7 @@ from harmonium.training.callbacks import Callback, EarlyStopping, TimeLimit
 from harmonium.training.history import History
 from harmonium.training.monitor import Likelihood, Monitor
 from harmonium.training.runs import CONFIG
-from harmonium.units import Units
+from harmonium.units import Bernoulli, Units
 
 __all__ = ["Task", "Trained", "deep", "estimated", "fitted", "mixed", "stacked"]
 
@@ -157,7 +157,9 @@ def stacked(model: DBN | DBM, task: Task, options: dict[str, Any]) -> Trained:
 
 
 def deep(model: DBM, task: Task, options: dict[str, Any]) -> Trained:
-    """Layer by layer first, then all layers together."""
+    """Layer by layer first, which takes binary layers, then all layers together."""
+    if not all(isinstance(units, Bernoulli) for units in model.unit_layers()):
+        return fitted(model, task, options)
     below = Task(
         task.train, task.valid, LAYERWISE * task.seconds, task.seed, task.folder / "layers", task.progress
     )  # fmt: skip
