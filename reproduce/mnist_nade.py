@@ -13,6 +13,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -28,7 +29,7 @@ PUBLISHED = -88.33  # Uria et al. 2016
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="run folder")
-    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--epochs", type=int, default=14)
     parser.add_argument("--rate", type=float, default=5e-3)
     parser.add_argument("--weight-decay", type=float, default=0.0)
     parser.add_argument("--threads", type=int, default=1)
@@ -36,6 +37,9 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="put the result into docs/benchmarks.md")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    if options.write and (options.out / "result.json").exists():  # judged before: only put it on the page
+        write(json.loads((options.out / "result.json").read_text()))
+        return
 
     data = hm.data.load("binarized_mnist")
     assert data.valid is not None and data.test is not None
@@ -71,18 +75,23 @@ def main() -> None:
     (options.out / "result.json").write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result, indent=2))
     if options.write:
-        row = [
-            f"{result['minutes']:g} min, {result['epochs']} epochs (best: {result['best_epoch']})",
-            f"{result['test']:.2f} +- {result['test_stderr']:.2f}",
-            f"{result['valid']:.2f}",
-            f"{result['train']:.2f}",
-            f"{PUBLISHED:.2f}",
-            f"{result['rate']:g}",
-            f"{result['weight_decay']:g}",
-        ]
-        header = ["training", "test, exact", "valid", "train", "published", "rate", "weight decay"]
-        note = machine(options.threads, {"torch": {torch.__version__}, "harmonium": {hm.__version__}})
-        replace_section("mnist-nade", f"{table(header, [row])}\n\n{note}")
+        write(result)
+
+
+def write(result: dict[str, Any]) -> None:
+    """One small table in docs/benchmarks.md."""
+    row = [
+        f"{result['minutes']:g} min, {result['epochs']} epochs (best: {result['best_epoch']})",
+        f"{result['test']:.2f} +- {result['test_stderr']:.2f}",
+        f"{result['valid']:.2f}",
+        f"{result['train']:.2f}",
+        f"{PUBLISHED:.2f}",
+        f"{result['rate']:g}",
+        f"{result['weight_decay']:g}",
+    ]
+    header = ["training", "test, exact", "valid", "train", "published", "rate", "weight decay"]
+    note = machine(result["threads"], {"torch": {torch.__version__}, "harmonium": {hm.__version__}})
+    replace_section("mnist-nade", f"{table(header, [row])}\n\n{note}")
 
 
 if __name__ == "__main__":

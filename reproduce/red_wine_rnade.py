@@ -31,8 +31,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 from report import machine, replace_section, table
 
 PUBLISHED = {"gaussian": -9.36, "laplace": -9.46}
-COMPONENTS, BATCH, FLOOR = 10, 50, 0.01
-HIDDEN, RATES, DECAYS = (50,), (0.01,), (0.001, 0.01)
+COMPONENTS, BATCH, FLOOR = 10, 50, 0.05
+HIDDEN, RATES, DECAYS = (100,), (0.01, 0.03), (0.01,)
 
 
 def main() -> None:
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the results")
     parser.add_argument("--families", nargs="*", default=list(PUBLISHED))
     parser.add_argument("--folds", type=int, default=10, help="the first so many only")
-    parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--epochs", type=int, default=25)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--write", action="store_true", help="put the result into docs/benchmarks.md")
     options = parser.parse_args()
