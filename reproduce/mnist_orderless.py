@@ -56,14 +56,9 @@ def main() -> None:
         write(result)
 
 
-def adam(parameters: list[torch.Tensor]) -> torch.optim.Optimizer:
-    """One pass over the parameters rather than one for each of its operations."""
-    return torch.optim.Adam(parameters, fused=True)
-
-
 def train(data: hm.data.Dataset, options: argparse.Namespace) -> tuple[Any, hm.History]:
     if (options.out / "config.json").exists():
-        return hm.resume(options.out, optimizer=adam, validation=data.valid[:1000], progress=True)  # type: ignore[index]
+        return hm.resume(options.out, validation=data.valid[:1000], progress=True)  # type: ignore[index]
     model = hm.OrderlessNADE((28, 28), options.hidden)
     every = max(1, options.epochs // 15)
     history = hm.fit(
@@ -73,7 +68,6 @@ def train(data: hm.data.Dataset, options: argparse.Namespace) -> tuple[Any, hm.H
         epochs=options.epochs,
         batch_size=options.batch_size,
         learning_rate=hm.Linear(options.learning_rate),
-        optimizer=adam,
         penalties=[hm.WeightDecay(options.weight_decay)] if options.weight_decay else [],
         validation=data.valid[:1000],  # type: ignore[index]
         callbacks=[hm.Likelihood(every=every, samples=1), hm.EarlyStopping("log_likelihood", patience=None)],
