@@ -30,7 +30,7 @@ from harmonium.units import Bernoulli, Units, as_units
 
 __all__ = ["OrderlessNADE", "as_orderings", "as_outputs", "random_orderings", "unit_slices"]
 
-_ROWS = 2048  # of a walk at a time: what it keeps of them stays near the processor
+_ROWS = 512  # of a walk at a time: what it keeps of them stays near the processor
 
 
 class OrderlessNADE(Tractable):
