@@ -12,6 +12,8 @@ import torch
 
 import harmonium as hm
 from harmonium import plots
+from harmonium.plots import drawing
+from harmonium.plots.pictures import _best_epoch
 
 ROWS = [
     {"epoch": 1, "update": 5, "learning_rate": 0.1, "pseudo_log_likelihood": -9.0, "free_energy_gap": 0.1},
@@ -55,7 +57,7 @@ def test_filters_without_a_shape_are_one_heat_map() -> None:
     ("count", "aspect"), [(1, 1.0), (2, 1.0), (50, 1.0), (100, 1.0), (64, 0.5), (7, 3.0), (3, 40.0)]
 )
 def test_a_mosaic_has_a_place_for_every_image(count: int, aspect: float) -> None:
-    across = plots._across(count, aspect)
+    across = drawing.across(count, aspect)
     assert 1 <= across <= count
     assert -count % across < across
 
@@ -104,7 +106,7 @@ def test_pictures_of_a_run(tmp_path: Path) -> None:
     before = [path.read_bytes() for path in paths]
     assert all(content[:4] == b"\x89PNG" for content in before)
     assert [path.read_bytes() for path in plots.pictures(tmp_path / "run")] == before
-    assert plots._best_epoch(tmp_path / "run") in (1, 2)
+    assert _best_epoch(tmp_path / "run") in (1, 2)
 
     shutil.copytree(tmp_path / "run", tmp_path / "other")
     (tmp_path / "other" / "model.safetensors").unlink()

@@ -59,7 +59,7 @@ def by_quadrature(vae: hm.VAE, v: Tensor) -> Tensor:
     """log p(v) of a VAE with one layer of latent units."""
     nodes, weights = quadrature(vae.latents[0].n)
     with torch.no_grad():
-        fit = vae.log_conditional(0, nodes.unsqueeze(1).expand(-1, len(v), -1), v)
+        fit = vae.log_layer(0, nodes.unsqueeze(1).expand(-1, len(v), -1), v)
     return torch.logsumexp(fit + weights.log().unsqueeze(-1), 0)
 
 
@@ -92,7 +92,7 @@ def test_two_stochastic_layers_against_quadrature() -> None:
         q = vae.latents[0].distribution(vae.decoders[1](top))  # p(z_1 | z_2) at the nodes of z_2
         x, w = quadrature(1, 60)
         z = q.mean + q.stddev * x.T  # type: ignore[attr-defined]  # nodes of z_1 given each of them
-        fit = vae.log_conditional(0, z.reshape(-1, 1, 1).expand(-1, len(v), 1), v)
+        fit = vae.log_layer(0, z.reshape(-1, 1, 1).expand(-1, len(v), 1), v)
         log_weight = (w_top.log()[:, None] + w.log()).reshape(-1, 1)
     log_p = torch.logsumexp(fit + log_weight, 0)
     assert float(torch.logsumexp(log_p, 0)) == pytest.approx(0, abs=1e-9)

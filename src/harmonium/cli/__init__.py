@@ -1,4 +1,4 @@
-"""The command line: ``harmonium train | evaluate | sample | diagnose | data``.
+"""The command line: ``harmonium train | evaluate | sample | compare | diagnose | data``.
 
 Nothing heavy is imported before a command runs, so that ``--help`` answers at once.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import click
 
 import harmonium
-from harmonium.cli import data, diagnose, judge, pretrain, train
+from harmonium.cli import compare, data, diagnose, judge, pretrain, train
 from harmonium.cli.shell import CONTEXT, Shell
 
 __all__ = ["main"]
@@ -26,6 +26,7 @@ Examples:
   harmonium train --resume runs/mine        go on where it stopped or was killed
   harmonium evaluate runs/mine              its test log-likelihood again, in nats per case
   harmonium sample runs/mine --out new.png  a picture of samples
+  harmonium compare digits                  every model on the same data: a table and a picture
   harmonium diagnose runs/mine              do its chains stand for the model?
   harmonium data                            what can be learned by name""",
 )
@@ -40,5 +41,13 @@ def main(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for command in (train.train, pretrain.pretrain, judge.evaluate, judge.sample, diagnose.diagnose, data.data):
+for command in (
+    train.train,
+    pretrain.pretrain,
+    judge.evaluate,
+    judge.sample,
+    compare.compare,
+    diagnose.diagnose,
+    data.data,
+):
     main.add_command(command)

@@ -201,7 +201,7 @@ class VAE(Directed):
             z = q.mean
         return self.outputs.mean(self.decoders[0](z))
 
-    def log_conditional(self, k: int, above: Tensor, below: Tensor) -> Tensor:
+    def log_layer(self, k: int, above: Tensor, below: Tensor) -> Tensor:
         """log p(z_k | z_{k+1}) of states ``below`` given states ``above``, (..., batch), float64; k = 0 is the data."""
         x = self.decoders[k](above)
         if k == 0:
@@ -219,7 +219,7 @@ class VAE(Directed):
         states = [v, *z]
         total = self.log_prior(states[-1])
         for k in range(len(z)):
-            total = total + self.log_conditional(k, states[k + 1], states[k])
+            total = total + self.log_layer(k, states[k + 1], states[k])
         return total
 
     def standard_normal(self) -> Normal:

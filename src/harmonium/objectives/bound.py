@@ -172,13 +172,13 @@ def evidence_bound(model: VAE, v: Tensor, inferred: Sequence[Inferred], beta: fl
     top = inferred[-1].q
     closer: Tensor | float = 0.0
     for k in range(1, len(states)):
-        closer = closer + _entropy(inferred[k - 1]) + model.log_conditional(k, states[k], states[k - 1])
+        closer = closer + _entropy(inferred[k - 1]) + model.log_layer(k, states[k], states[k - 1])
     if model.prior is None:
         divergence: Tensor = kl_divergence(top, model.standard_normal())
         closer = closer - divergence.sum(-1, dtype=torch.float64)
     else:
         closer = closer + _entropy(inferred[-1]) + model.log_prior(states[-1])
-    return model.log_conditional(0, states[0], v) + beta * closer
+    return model.log_layer(0, states[0], v) + beta * closer
 
 
 def log_weights(
@@ -199,7 +199,7 @@ def log_weights(
             seen = seen_as(z)
             x = x.detach() if k == 0 else _frozen(encoder, seen_below)
         log_q: Tensor = layer.distribution(x).log_prob(seen)
-        total = total - log_q.sum(-1, dtype=torch.float64) + model.log_conditional(k, seen, seen_below)
+        total = total - log_q.sum(-1, dtype=torch.float64) + model.log_layer(k, seen, seen_below)
         below, seen_below = z, seen
     return total + model.log_prior(seen_below)
 

@@ -141,8 +141,8 @@ def _densities(model: VAE, v: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
     layers = torch.split(z, [layer.n for layer in model.latents], -1)
     prior = model.log_prior(layers[-1])
     for k in range(1, len(layers)):
-        prior = prior + model.log_conditional(k, layers[k], layers[k - 1])
-    return prior, model.log_conditional(0, layers[0], v)
+        prior = prior + model.log_layer(k, layers[k], layers[k - 1])
+    return prior, model.log_layer(0, layers[0], v)
 
 
 def _prior_states(model: VAE, chains: int, batch: int, stream: Stream) -> Tensor:

@@ -75,9 +75,10 @@ def sample(
                              f"{'init' if init is not None else 'sampler'}")  # fmt: skip
         mask = None
         if clamp is not None:
-            blank = torch.zeros(n, machine.visible.size, dtype=machine.dtype, device=machine.device)
-            mask = as_clamp(clamp, blank, machine)
-            mask = mask[0].expand_as(blank), mask[1].expand_as(blank)
+            # Any states of the domain: what is not held is drawn.
+            x = torch.zeros(n, machine.visible.size, dtype=machine.dtype, device=machine.device)
+            mask = as_clamp(clamp, machine.visible.mode(x), machine)
+            mask = mask[0].expand_as(x), mask[1].expand_as(x)
         return machine.visible.decode(machine.draw(n, stream, mask))
     as_machine(machine, "sample").refuse_stack("sample")
     assert isinstance(machine, Machine)

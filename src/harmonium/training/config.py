@@ -18,10 +18,11 @@ from harmonium.objectives import (
     Exact,
     Hybrid,
     Jarzynski,
+    MaximumLikelihood,
     MeanField,
     PseudoLikelihood,
 )
-from harmonium.training.callbacks import Callback, EarlyStopping
+from harmonium.training.callbacks import Callback, EarlyStopping, TimeLimit
 from harmonium.training.equilibrium import Equilibrium
 from harmonium.training.metrics import Centered, Diagonal, Plain
 from harmonium.training.monitor import Likelihood, Monitor
@@ -37,7 +38,8 @@ _KNOWN: dict[str, Any] = {
     for kind in (
         CD, PCD, PT, PTT, FPCD, TAP, Jarzynski, Exact, PseudoLikelihood, Discriminative, Hybrid, MeanField,
         ClampedGibbs, Plain, Centered, Diagonal, Natural, Constant, Linear, Exponential, WeightDecay, Sparsity, Monitor,
-        Likelihood, Equilibrium, EarlyStopping, KeepTrajectory, ELBO, IWAE,
+        Likelihood, Equilibrium, EarlyStopping, KeepTrajectory, TimeLimit,
+        MaximumLikelihood, ELBO, IWAE,
     )
 }  # fmt: skip
 

@@ -58,6 +58,8 @@ class Loops(NamedTuple):
     mean: Any
     cumulant: Any
     walk: Any = None
+    ancestral: Any = None
+    """Draws each unit given those before it (see `harmonium.kernels.nade`)."""
 
 
 class Turns(NamedTuple):
