@@ -34,10 +34,12 @@ def test_a_linear_gaussian_model() -> None:
 
 
 def test_a_pilot_tunes_the_steps_of_each_case() -> None:
-    vae, _ = linear_gaussian()
+    vae, density = linear_gaussian()
     v = torch.tensor([[0.3, -1.0, 0.5, 0.2], [1.0, 2.4, -1.6, 0.0]], dtype=D)
-    found = hm.anneal_posterior(vae, v, chains=50, temperatures=400, leapfrog=3, seed=1)
-    assert bool(((found.accepted > 0.55) & (found.accepted < 0.8)).all())  # it aims at 0.65, from a cautious start
+    found = hm.anneal_posterior(vae, v, chains=500, temperatures=200, leapfrog=3, seed=1)
+    assert bool(((found.accepted > 0.55) & (found.accepted < 0.85)).all())  # it aims at 0.65, from a cautious start
+    # Large steps, of which a third is refused: only the right ones may be.
+    assert bool(((found.log_prob - density.log_prob(v)).abs() < 4 * found.stderr).all())
 
 
 def test_moves_correct_what_too_few_temperatures_miss() -> None:
