@@ -61,6 +61,26 @@ def test_conditionals_by_enumeration(name: str) -> None:
     torch.testing.assert_close(pseudo, by_hand, rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_marginals_by_enumeration(name: str) -> None:
+    """log p(first | last), all between summed out and not looked at; and the marginal of the first."""
+    model = scattered(MODELS[name]())
+    units, last = model.visible, model.visible.columns - 1
+    codes = units.decode(units.states(torch.arange(units.count)))
+    p = model.log_weight(model.clamped(units.encode(codes))).detach().softmax(0)
+
+    def summed(columns: list[int]) -> torch.Tensor:
+        return (codes[:, None, columns] == codes[:, columns]).all(-1).double() @ p
+
+    first, end = ([column == i for column in range(last + 1)] for i in (0, last))
+    blind = codes.clone()
+    blind[:, 1:last] = math.nan
+    found = hm.conditional_log_prob(model, blind, end, first)
+    torch.testing.assert_close(found.exp(), summed([0, last]) / summed([last]), rtol=0, atol=1e-10)
+    found = hm.conditional_log_prob(model, codes, [False] * (last + 1), first)
+    torch.testing.assert_close(found.exp(), summed([0]), rtol=0, atol=1e-10)
+
+
 def test_conditional_refusals() -> None:
     with pytest.raises(ValueError, match=r"2\^29 joint states"):
         hm.conditional_log_prob(hm.RBM(30, 2), torch.zeros(1, 30), [True] + [False] * 29)

@@ -1,4 +1,4 @@
-"""The command line: ``harmonium train | evaluate | sample | diagnose | report | play | data``.
+"""The command line: ``harmonium train | evaluate | sample | compare | diagnose | report | play | data``.
 
 Nothing heavy is imported before a command runs, so that ``--help`` answers at once.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import click
 
 import harmonium
-from harmonium.cli import data, diagnose, judge, pretrain, report, train
+from harmonium.cli import compare, data, diagnose, judge, pretrain, report, train
 from harmonium.cli.shell import CONTEXT, Shell
 
 __all__ = ["main"]
@@ -26,6 +26,7 @@ Examples:
   harmonium train --resume runs/mine        go on where it stopped or was killed
   harmonium evaluate runs/mine              its test log-likelihood again, in nats per case
   harmonium sample runs/mine --out new.png  a picture of samples
+  harmonium compare digits                  every model on the same data: a table and a picture
   harmonium diagnose runs/mine              do its chains stand for the model?
   harmonium report runs/mine                one page with everything, which runs the model
   harmonium data                            what can be learned by name""",
@@ -42,7 +43,7 @@ def main(ctx: click.Context) -> None:
 
 
 for command in (
-    train.train, pretrain.pretrain, judge.evaluate, judge.sample, diagnose.diagnose, report.report, report.play,
-    data.data,
+    train.train, pretrain.pretrain, judge.evaluate, judge.sample, compare.compare, diagnose.diagnose, report.report,
+    report.play, data.data,
 ):  # fmt: skip
     main.add_command(command)

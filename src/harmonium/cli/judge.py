@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harmonium.cli.runs import Run, choose_split, find
-from harmonium.cli.shell import CONTEXT, NATURAL, POSITIVE, say
+from harmonium.cli.shell import CONTEXT, NATURAL, POSITIVE, say, typed
 
 if TYPE_CHECKING:
     from harmonium.data import Dataset
+    from harmonium.models.model import Model
 
 __all__ = ["chosen_data", "evaluate", "sample"]
 
 SHOWN = 400  # samples in a picture
-_REPORTED = ("mean", "stderr", "lower", "upper", "method", "trusted", "why", "cases", "log_jacobian")
+_REPORTED = ("mean", "stderr", "lower", "upper", "bound", "kind", "method", "trusted", "why", "cases", "log_jacobian")
 
 
 @click.command(
@@ -32,6 +33,7 @@ Examples:
   harmonium evaluate runs/digits-rbm-1
   harmonium evaluate runs/digits-rbm-1 --split valid --temperatures 10000
   harmonium evaluate runs/digits-rbm-1 --json
+  harmonium evaluate runs/digits-vae-1 --samples 5000
   harmonium evaluate model.safetensors --data digits""",
 )
 @click.argument("run")
@@ -51,9 +53,16 @@ Examples:
 @click.option(
     "--temperatures", type=click.IntRange(min=2), metavar="N", default=1000, show_default=True, help="Of the annealing."
 )
+@click.option(
+    "--samples", type=POSITIVE, metavar="N", default=100, show_default=True,
+    help="Of the hidden units of each case, for models that sum over them by importance sampling (dbm, vae).",
+)  # fmt: skip
 @click.option("--seed", type=int, metavar="N", default=0, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+@click.pass_context
 def evaluate(
+    ctx: click.Context,
+    /,
     run: str,
     data: str | None,
     binarize: str | None,
@@ -61,6 +70,7 @@ def evaluate(
     method: str,
     chains: int,
     temperatures: int,
+    samples: int,
     seed: int,
     as_json: bool,
 ) -> None:
@@ -71,10 +81,16 @@ def evaluate(
     place = find(run)
     import harmonium as hm
 
-    model = place.machine()
+    model = place.load()
     dataset = chosen_data(place, data, binarize)
     name, cases = choose_split(dataset, split)
-    result = hm.evaluate(model, cases, method=method, chains=chains, temperatures=temperatures, seed=seed)
+    of_log_z = {"method": method, "chains": chains, "temperatures": temperatures}
+    if model.undirected is None:
+        refuse(model, of_log_z.keys() & typed(ctx), "is normalised by construction, there is no log Z to find")
+        of_log_z = {}
+    if not model.sampled:
+        refuse(model, {"samples"} & typed(ctx), "sums over its hidden units in full, or has none")
+    result = hm.evaluate(model, cases, samples=samples, seed=seed, **of_log_z)
     if not as_json:
         say(f"{dataset.name}, {name}: {result}")
         return
@@ -87,7 +103,7 @@ def evaluate(
         "standardized": bool(dataset.source.get("standardize")),
         "unit": "nats per case",
         **{key: getattr(result, key) for key in _REPORTED},
-        "log_partition": {key: getattr(z, key) for key in ("value", "lower", "upper", "ess")},
+        "log_partition": z and {key: getattr(z, key) for key in ("value", "lower", "upper", "ess")},
     }
     say(json.dumps(_finite(content), indent=2, allow_nan=False))
 
@@ -106,8 +122,9 @@ Examples:
 @click.option("--steps", type=NATURAL, metavar="N", default=1000, show_default=True, help="Gibbs sweeps of each chain.")
 @click.option("--seed", type=int, metavar="N", default=0, show_default=True)
 @click.option("--out", type=click.Path(dir_okay=False), help="A .npy, .csv or .png file.  [default: CSV on the screen]")
-def sample(run: str, count: int, steps: int, seed: int, out: str | None) -> None:
-    """Draw samples from the model of RUN, each at the end of a chain of its own.
+@click.pass_context
+def sample(ctx: click.Context, /, run: str, count: int, steps: int, seed: int, out: str | None) -> None:
+    """Draw samples from the model of RUN: of a Boltzmann machine, each at the end of a chain of its own.
 
     RUN is a run folder or a model file.  Samples are in the units of the data, also where training standardised them.
     """
@@ -120,7 +137,9 @@ def sample(run: str, count: int, steps: int, seed: int, out: str | None) -> None
     import harmonium as hm
     from harmonium.files import write_atomically
 
-    model = place.machine()
+    model = place.load()
+    if model.undirected is None:
+        refuse(model, {"steps"} & typed(ctx), "is sampled from its roots, without chains")
     table = hm.sample(model, count, steps=steps, seed=seed).cpu().numpy()
     columns = place.table()
     standard = place.standard() if columns is None else columns.standard
@@ -151,6 +170,12 @@ def sample(run: str, count: int, steps: int, seed: int, out: str | None) -> None
         return
     write_atomically(path, buffer.getvalue())
     say(f"{count} samples of {table.shape[1]} values: {path}")
+
+
+def refuse(model: Model, given: set[str], why: str) -> None:
+    """Raise a usage error for options that have no use with this model."""
+    if given:
+        raise click.UsageError(f"--{min(given)} has no use here, since a {type(model).__name__} {why}: leave it out")
 
 
 def chosen_data(run: Run, name: str | None, binarize: str | None) -> Dataset:

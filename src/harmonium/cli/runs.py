@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from harmonium.data.cases import Standard
     from harmonium.data.table import Table
     from harmonium.models.machine import Machine
+    from harmonium.models.model import Model
 
 __all__ = ["Run", "choose_split", "claim", "describe", "find", "is_training", "read_config"]
 
@@ -44,11 +45,18 @@ class Run:
         source = None if self.config is None else self.config["data"]["source"]
         return None if source is None else dict(source["load"])
 
-    def machine(self) -> Machine:
+    def load(self) -> Model:
+        """The model."""
         from harmonium.models.store import load
 
-        machine: Machine = load(self.model)
-        return machine
+        model: Model = load(self.model)
+        return model
+
+    def machine(self) -> Machine:
+        """The model, which must be a Boltzmann machine."""
+        from harmonium.models.machine import as_machine
+
+        return as_machine(self.load(), "this command")
 
     def table(self) -> Table | None:
         """What the columns were, where the data were a table that was read column by column."""

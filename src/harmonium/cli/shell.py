@@ -16,8 +16,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
-__all__ = ["CONTEXT", "NATURAL", "POSITIVE", "Shell", "fraction_or_count", "note", "say", "sizes"]
+__all__ = ["CONTEXT", "NATURAL", "POSITIVE", "Shell", "fraction_or_count", "note", "say", "sizes", "typed"]
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 POSITIVE = click.IntRange(min=1)
@@ -30,6 +31,8 @@ _HINTS = {
     "standardise what": "--standardize",
     "table=True": "--visible mixed",
     "drop=[": "--drop COLUMN, once for each",
+    "valid=0.1)": "--valid 0.1",
+    "test=0.1)": "--test 0.1",
 }
 
 
@@ -64,6 +67,12 @@ class Shell(click.Group):
             guess = f"did you mean `{ctx.command_path} {near[0]}`?" if near else f"there are {', '.join(self.commands)}"
             raise click.UsageError(f"no command {name!r}; {guess}", ctx)
         return super().resolve_command(ctx, args)
+
+
+def typed(ctx: click.Context) -> set[str]:
+    """Names of the parameters that the user gave, whatever their value."""
+    default = (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
+    return {name for name in ctx.params if ctx.get_parameter_source(name) not in default}
 
 
 def fraction_or_count(ctx: click.Context, param: click.Parameter, value: str | None) -> int | float | None:

@@ -29,6 +29,21 @@ class Directed(Model):
             ValueError: where the model cannot draw given these units.
         """
 
+    def log_conditional(self, v: Tensor, asked: Tensor, given: Tensor) -> Tensor:
+        """log p(v_asked | v_given), (batch,), float64, the other variables summed out; v (batch, size) inside.
+
+        Args:
+            v: states, finite; those of variables neither asked for nor given are not looked at.
+            asked: bool (batch, columns).
+            given: likewise, and apart from those.
+
+        Raises:
+            ValueError: where the model does not know it.
+        """
+        raise ValueError(
+            f"a {type(self).__name__} does not know how probable variables are given any others; an OrderlessNADE does"
+        )
+
 
 class Tractable(Directed):
     """A directed model of which log p(v) is known in closed form."""

@@ -21,7 +21,15 @@ from harmonium.units import build as build_units
 __all__ = ["build", "keep", "kept", "load", "load_trajectory", "save"]
 
 # Imported when first built: each with a class method `from_config` that takes what `config` gave.
-_DIRECTED: dict[str, str] = {}
+_DIRECTED: dict[str, str] = {
+    "Independent": "baselines.independent",
+    "BernoulliMixture": "baselines.mixture",
+    "ChowLiuTree": "baselines.tree",
+    "OrderlessNADE": "orderless",
+    "MADE": "made",
+    "VAE": "vae",
+    "NADE": "nade",
+}
 
 _TRAJECTORY = "trajectory"  # the folder of a run that holds models which the machine has been
 

@@ -1,6 +1,7 @@
 """What training descends: each objective is exchanged for another by one word."""
 
 from harmonium.objectives.base import Batch, Gradient, Objective, ObjectiveState, TwoPhase
+from harmonium.objectives.bound import ELBO, IWAE
 from harmonium.objectives.clamped import ClampedGibbs, MeanField
 from harmonium.objectives.contrastive import CD, PCD
 from harmonium.objectives.discriminative import Discriminative, Hybrid
@@ -15,7 +16,9 @@ from harmonium.objectives.trajectory import PTT
 
 __all__ = [
     "CD",
+    "ELBO",
     "FPCD",
+    "IWAE",
     "PCD",
     "TAP",
     "PT",

@@ -19,9 +19,15 @@ __all__ = ["MaximumLikelihood", "descend"]
 class MaximumLikelihood(Objective):
     """The gradient of the mean log-likelihood of models that know it (NADE), or an unbiased estimate of that.
 
+    Args:
+        bfloat16: multiply with factors rounded to 8 bits and sums in float32, which takes half the time on processors
+            that can; for models whose layers are `torch.nn` modules.  Parameters and likelihoods stay as they are.
+
     Raises:
         TypeError: for models that do not: a machine wants `PCD` or another two-phase objective, a VAE `ELBO`.
     """
+
+    bfloat16: bool = False
 
     def check(self, model: Any) -> None:
         if not isinstance(model, Tractable):
@@ -32,7 +38,9 @@ class MaximumLikelihood(Objective):
 
     def gradient(self, model: Tractable, batch: Batch, state: ObjectiveState, stream: Stream) -> None:
         with torch.enable_grad():
-            descend(model, model.training_log_prob(batch.v, stream), batch.weight)
+            with torch.autocast(batch.v.device.type, torch.bfloat16, enabled=self.bfloat16):
+                log_prob = model.training_log_prob(batch.v, stream)
+            descend(model, log_prob, batch.weight)
 
 
 def descend(model: Directed, log_prob: Tensor, weight: Tensor | None) -> None:

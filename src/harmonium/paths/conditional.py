@@ -8,8 +8,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from harmonium.models.batch import Array, as_batch, as_matrix
+from harmonium.models.batch import Array, as_matrix
+from harmonium.models.directed import Directed
 from harmonium.models.machine import Machine, as_machine
+from harmonium.models.model import Model
+from harmonium.paths.impute import check_observed
+from harmonium.units import Units
 
 __all__ = ["Received", "conditional_log_prob", "received", "refuse_kept_hidden", "variable_log_probs"]
 
@@ -70,41 +74,80 @@ def variable_log_probs(machine: Machine, v: Tensor, column: int, known: Received
 
 
 @torch.no_grad()
-def conditional_log_prob(machine: Machine, v: Array, given: Array) -> Tensor:
-    """log p(the other visible variables | the given ones) in nats, (batch,), float64.
+def conditional_log_prob(model: Model, v: Array, given: Array, asked: Array | None = None) -> Tensor:
+    """log p(the variables asked for | the given ones) in nats, (batch,), float64; the others are summed out.
 
-    Exact, by enumerating the other variables: the partition function cancels.
+    Exact.  Of a machine all variables that are not given are enumerated, and the partition function cancels.  An
+    order-agnostic NADE takes orderings that begin with the given variables and go on with those asked for.
 
     Args:
-        machine: a machine with hidden layers that can be summed out.
-        v: cases (batch, n_visible).
+        model: a machine with hidden layers that can be summed out, or a directed model that can condition on any
+            variables, such as `OrderlessNADE`.
+        v: cases (batch, n_visible); variables neither given nor asked for are not looked at and may be NaN.
         given: which variables are given, bool (n_visible,).
+        asked: which are asked for, bool (n_visible,).  Default: all others.  With none given: a marginal probability.
 
     Raises:
-        ValueError: where the other variables have more than 2^16 joint states, or not finitely many.
+        ValueError: where the variables of a machine that are not given have more than 2^16 joint states, or not
+            finitely many; where a variable is both given and asked for; where the model cannot condition on these.
 
     >>> import harmonium as hm
     >>> rbm = hm.RBM.from_arrays([[0.0], [0.0]], [0.0, 0.0], [0.0])
     >>> conditional_log_prob(rbm, [[0, 1]], [True, False]).exp().tolist()
     [0.5]
     """
-    as_machine(machine, "conditional_log_prob")
+    units = model.visible
+    units.need_columns("conditional_log_prob")
+    known = _columns(given, "given", units)
+    wanted = ~known if asked is None else _columns(asked, "asked", units)
+    if bool((known & wanted).any()):
+        column = int((known & wanted).nonzero()[0])
+        raise ValueError(f"the variable in column {column} is both given and asked for: its probability is 1")
+    states = _observed(model, v, known | wanted)
+    if isinstance(model, Directed):
+        return model.log_conditional(states, *(mask.expand(len(states), -1) for mask in (wanted, known)))
+    machine = as_machine(model, "conditional_log_prob")
     machine.refuse_stack("conditional_log_prob")
     refuse_kept_hidden(machine, "conditional_log_prob")
-    units = machine.visible
-    units.need_columns("conditional_log_prob")
-    states = as_batch(v, machine, "v", domain=True)
-    mask = as_matrix(given, "given", torch.float64) != 0
-    if mask.shape != (units.columns,):
-        raise ValueError(f"given has shape {tuple(mask.shape)}; expected ({units.columns},), one entry per variable")
-    free = [column for column in range(units.columns) if not bool(mask[column])]
-    variables = [units.variable(column) for column in free]
-    bits = sum(math.log2(len(values)) for _, values in variables)
+    free = (~known).nonzero()[:, 0].tolist()
+    bits = sum(math.log2(len(units.variable(column)[1])) for column in free)
     if bits > _MOST_BITS:
         raise ValueError(
             f"the {len(free)} variables that are not given have 2^{bits:.0f} joint states, at most 2^{_MOST_BITS} are "
             "enumerated: give more of them"
         )
+    others = (~known & ~wanted).nonzero()[:, 0].tolist()
+    return _log_sum(machine, states, others) - _log_sum(machine, states, free)
+
+
+def _columns(mask: Array, name: str, units: Units) -> Tensor:
+    columns = as_matrix(mask, name, torch.float64) != 0
+    if columns.shape != (units.columns,):
+        raise ValueError(
+            f"{name} has shape {tuple(columns.shape)}; expected ({units.columns},), one entry per variable"
+        )
+    return columns
+
+
+def _observed(model: Model, v: Array, needed: Tensor) -> Tensor:
+    """States inside, checked in the needed columns and 0 in the others."""
+    units = model.visible
+    x = as_matrix(v, "v", model.dtype, model.device)
+    if x.dim() != 2 or x.shape[1] != units.columns or not len(x):
+        raise ValueError(f"v has shape {tuple(x.shape)}; expected (batch, {units.columns}) with at least one row")
+    needed = needed.to(model.device)
+    wrong = needed & ~torch.isfinite(x)
+    if bool(wrong.any()):
+        row, column = (int(i) for i in wrong.nonzero()[0])
+        raise ValueError(f"v is not finite in row {row}, column {column}: remove or impute such values first")
+    inside = units.encode(torch.where(needed, x, torch.nan), "v")
+    check_observed(model, inside, "v")
+    return inside.nan_to_num(0.0)
+
+
+def _log_sum(machine: Machine, states: Tensor, columns: list[int]) -> Tensor:
+    """log of the sum of the weights of states over all values of the variables in these columns, (batch,), float64."""
+    variables = [machine.visible.variable(column) for column in columns]
     count = math.prod(len(values) for _, values in variables)
     found = []
     for row in torch.split(states, max(1, _ROWS // count)):
@@ -113,6 +156,5 @@ def conditional_log_prob(machine: Machine, v: Array, given: Array) -> Tensor:
         for where, values in variables:
             filled[:, where] = values[index % len(values)]
             index = index // len(values)
-        log_sum = torch.logsumexp(machine.log_weight(machine.clamped(filled)).view(len(row), count), -1)
-        found.append(machine.log_weight(machine.clamped(row)) - log_sum)
+        found.append(torch.logsumexp(machine.log_weight(machine.clamped(filled)).view(len(row), count), -1))
     return torch.cat(found)

@@ -57,6 +57,15 @@ class Evaluation:
     bound: float | None = None
     log_jacobian: float = 0.0
 
+    @property
+    def kind(self) -> str:
+        """What the number is: "exact", "bracketed" (log Z is estimated) or "bound" (from below, by importance sampling:
+        on top of that log Z may be estimated, whose bracket ``lower`` and ``upper`` then are).
+        """
+        if self.method == "exact":
+            return "exact"
+        return "bound" if self.method.startswith("importance") else "bracketed"
+
     def __str__(self) -> str:
         head = f"{self.mean:.2f} nats per case (+- {self.stderr:.2f} over {self.cases} cases)"
         if self.log_jacobian:

@@ -10,6 +10,7 @@ from harmonium.models.dbn import DBN
 from harmonium.models.directed import Directed
 from harmonium.models.machine import Machine, as_machine
 from harmonium.models.model import Model
+from harmonium.models.vae import VAE
 from harmonium.paths.path import independent_sample
 from harmonium.paths.tempering import ReplicaExchange, as_exchange
 from harmonium.random import Stream, stream_of
@@ -31,8 +32,8 @@ def sample(
     """Visible states after Gibbs sampling, (n, n_visible), as users see them: one independent chain each.
 
     Args:
-        machine: the model.  Of a DBN the top machine is sampled, and one pass goes down from there.  Directed models
-            are sampled from their roots, without chains.
+        machine: the model.  Of a DBN the top machine is sampled, and one pass goes down from there; likewise of a VAE
+            whose prior is a machine.  Other directed models are sampled from their roots, without chains.
         n: number of samples.
         steps: sweeps of each chain.
         seed: an int or a stream.
@@ -65,15 +66,19 @@ def sample(
                     *machine.sample_up(init, stream.child("up"))][-1]  # fmt: skip
         h = sample(machine.top, n, steps=steps, seed=stream.child("top"), init=init, sampler=sampler)
         return [h, *machine.sample_down(h, stream.child("down"))][-1]
+    if isinstance(machine, VAE) and machine.prior is not None and clamp is None and init is None:
+        z = sample(machine.prior, n, steps=steps, seed=stream.child("prior"), sampler=sampler)
+        return machine.visible.decode(machine.sample_down(z, stream.child("down")))
     if isinstance(machine, Directed):
         if init is not None or (sampler is not None and machine.undirected is None):
             raise ValueError(f"a {type(machine).__name__} is sampled from its roots, without chains: leave out "
                              f"{'init' if init is not None else 'sampler'}")  # fmt: skip
         mask = None
         if clamp is not None:
-            blank = torch.zeros(n, machine.visible.size, dtype=machine.dtype, device=machine.device)
-            mask = as_clamp(clamp, blank, machine)
-            mask = mask[0].expand_as(blank), mask[1].expand_as(blank)
+            # Any states of the domain: what is not held is drawn.
+            x = torch.zeros(n, machine.visible.size, dtype=machine.dtype, device=machine.device)
+            mask = as_clamp(clamp, machine.visible.mode(x), machine)
+            mask = mask[0].expand_as(x), mask[1].expand_as(x)
         return machine.visible.decode(machine.draw(n, stream, mask))
     as_machine(machine, "sample").refuse_stack("sample")
     assert isinstance(machine, Machine)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from harmonium.training.engine import Training
     from harmonium.training.history import Row
 
-__all__ = ["Callback", "EarlyStopping", "Progress"]
+__all__ = ["Callback", "EarlyStopping", "Progress", "TimeLimit"]
 
 
 class Callback:
@@ -116,6 +116,33 @@ class EarlyStopping(Callback):
 
     def config(self) -> dict[str, Any]:
         return {"type": "EarlyStopping", "metric": self.metric, "patience": self.patience}
+
+
+@dataclass
+class TimeLimit(Callback):
+    """Stops training after so many seconds, those before a resume included.
+
+    Where it stops depends on the machine: of all that a seed decides, this alone.
+
+    Args:
+        seconds: of training, measurements included.
+
+    Raises:
+        ValueError: for a time that is not positive.
+    """
+
+    seconds: float
+
+    def __post_init__(self) -> None:
+        if isinstance(self.seconds, bool) or not 0 < self.seconds < math.inf:
+            raise ValueError(f"TimeLimit(seconds=...) must be a positive number, found {self.seconds!r}")
+
+    def on_update(self, training: Training) -> None:
+        if training.position.seconds >= self.seconds:
+            training.stop = f"the time limit of {self.seconds:g} s was reached"
+
+    def config(self) -> dict[str, Any]:
+        return {"type": "TimeLimit", "seconds": self.seconds}
 
 
 class Progress(Callback):

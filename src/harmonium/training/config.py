@@ -6,7 +6,9 @@ from typing import Any
 
 from harmonium.objectives import (
     CD,
+    ELBO,
     FPCD,
+    IWAE,
     PCD,
     PT,
     PTT,
@@ -16,10 +18,11 @@ from harmonium.objectives import (
     Exact,
     Hybrid,
     Jarzynski,
+    MaximumLikelihood,
     MeanField,
     PseudoLikelihood,
 )
-from harmonium.training.callbacks import Callback, EarlyStopping
+from harmonium.training.callbacks import Callback, EarlyStopping, TimeLimit
 from harmonium.training.equilibrium import Equilibrium
 from harmonium.training.metrics import Centered, Diagonal, Plain
 from harmonium.training.mlflow import MLflow
@@ -37,7 +40,8 @@ _KNOWN: dict[str, Any] = {
     for kind in (
         CD, PCD, PT, PTT, FPCD, TAP, Jarzynski, Exact, PseudoLikelihood, Discriminative, Hybrid, MeanField,
         ClampedGibbs, Plain, Centered, Diagonal, Natural, Constant, Linear, Exponential, WeightDecay, Sparsity, Monitor,
-        Likelihood, Equilibrium, EarlyStopping, KeepTrajectory, TensorBoard, MLflow,
+        Likelihood, Equilibrium, EarlyStopping, KeepTrajectory, TimeLimit, TensorBoard, MLflow, MaximumLikelihood, ELBO,
+        IWAE,
     )
 }  # fmt: skip
 

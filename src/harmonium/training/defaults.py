@@ -7,7 +7,7 @@ from typing import NamedTuple
 from harmonium.models.directed import Tractable
 from harmonium.models.machine import Machine
 from harmonium.models.model import Model
-from harmonium.objectives import PCD, MaximumLikelihood, Objective
+from harmonium.objectives import ELBO, PCD, MaximumLikelihood, Objective
 
 __all__ = ["Defaults", "defaults"]
 
@@ -25,5 +25,5 @@ def defaults(model: Model) -> Defaults:
     """Persistent chains in centered coordinates for machines; for directed models backpropagation and Adam."""
     if isinstance(model, Machine):
         return Defaults(PCD(), 0.05, "sgd", "centered")
-    assert isinstance(model, Tractable)
-    return Defaults(MaximumLikelihood(), 1e-3, "adam", "plain")
+    objective = MaximumLikelihood() if isinstance(model, Tractable) else ELBO()
+    return Defaults(objective, 1e-3, "adam", "plain")

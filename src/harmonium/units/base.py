@@ -58,6 +58,8 @@ class Loops(NamedTuple):
     mean: Any
     cumulant: Any
     walk: Any = None
+    ancestral: Any = None
+    """Draws each unit given those before it (see `harmonium.kernels.nade`)."""
 
 
 class Turns(NamedTuple):
@@ -378,6 +380,17 @@ class Units(nn.Module, ABC):
             columns = [self.cumulant(x, line._replace(t=t[..., k])) for k in range(t.shape[-1])]
             return torch.stack(columns, -1)
         return self._cumulant(self._eta(x, line)).sum(-1, dtype=torch.float64)
+
+    def log_density(self, x: Tensor, s: Tensor) -> Tensor:
+        """log p(s | x) of every variable, (..., batch, columns), float64, for states inside.  Differentiable."""
+        self.need_columns("log_density")
+        eta = self._eta(x, None)
+        measure = self.log_measure(s)
+        terms = torch.zeros_like(s) if measure is None else measure
+        for natural, statistic in zip(eta, self.statistics(s), strict=True):
+            terms = terms + natural * statistic
+        of_variables = terms.view(*terms.shape[:-1], self.columns, -1).sum(-1)
+        return (of_variables - self._cumulant(eta)).double()
 
     def expected_statistics(self, x: Tensor, line: Line | None = None) -> Natural:
         """Conditional expectations of T_k given inputs x.  The first is the mean.  May write into the memory of x."""

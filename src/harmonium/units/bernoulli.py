@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from harmonium.kernels import scalar
 from harmonium.kernels.fused import mapper, sampler, summer, walker
+from harmonium.kernels.nade import ancestral
 from harmonium.kernels.persistent import updater
 from harmonium.units.base import Loops, Natural
 from harmonium.units.biased import Biased
@@ -55,7 +56,7 @@ class Bernoulli(Biased):
     """
 
     finite = True
-    loops = Loops(sampler(_draw), mapper(_mean), summer(_split), walker(_draw))
+    loops = Loops(sampler(_draw), mapper(_mean), summer(_split), walker(_draw), ancestral(_draw))
 
     def base_rate(self, mean: Tensor, variance: Tensor, cases: float) -> Natural:
         p = (mean * cases + 0.5) / (cases + 1)

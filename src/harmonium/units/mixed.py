@@ -193,6 +193,9 @@ class Mixed(Units):
         ]
         return torch.stack(each).sum(0)
 
+    def log_density(self, x: Tensor, s: Tensor) -> Tensor:
+        return self._joined(lambda part, units: part.log_density(x[..., units], s[..., units]))
+
     def expected_statistics(self, x: Tensor, line: Line | None = None) -> Natural:
         return self._padded(
             lambda part, units: part.expected_statistics(x[..., units].clone(), self._line(line, part, units))

@@ -6,7 +6,6 @@ imported when the first picture is made.
 
 from __future__ import annotations
 
-import io
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,14 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
+from torch import Tensor
 
-from harmonium.data import Cases, as_cases, from_source
-from harmonium.files import read_tensors, write_atomically
+from harmonium.data import as_cases, from_source
+from harmonium.files import read_tensors
 from harmonium.models.batch import Array
+from harmonium.models.directed import Directed
 from harmonium.models.machine import Machine
+from harmonium.models.model import Model
 from harmonium.models.store import load
 from harmonium.paths.sample import sample
+from harmonium.plots.drawing import Table, blank, colours_of, heat_map, height_of, mosaic, some, write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,36 +32,40 @@ if TYPE_CHECKING:
 
     from harmonium.paths.diagnostics import Diagnosis
 
-__all__ = ["best_epoch", "curves", "diagnosis", "filters", "pictures", "samples", "write"]
+__all__ = ["best_epoch", "curves", "diagnosis", "filters", "pictures", "samples"]
 
-_DPI = 130
 _SHOWN = 64  # samples, and cases beside them
 _STEPS = 1000  # of the sampler
 _CHAINS = 8  # whose traces can be told apart
 _LINE, _BAND, _MARK = "#1f4e8c", "#9db8d9", "#c0392b"
 
-Table = np.ndarray[Any, Any]
 Row = Mapping[str, Any]
 
 
-def filters(model: Machine, count: int = 100) -> Figure:
+def filters(model: Model, count: int = 100) -> Figure:
     """The weights of the hidden units, each drawn in the shape of the visible units, largest norm first.
 
     Where the visible units have a shape of two dimensions, such as ``hm.Bernoulli((28, 28))``, every hidden unit is an
     image; otherwise the weights are one heat map.  The colours are symmetric about zero.
 
     Args:
-        model: any machine.  Of a DBM these are the first hidden layer's; without hidden units, each image is the
-            couplings of one visible unit.
+        model: a machine, or a directed model whose first layer has a weight for every visible unit.  Of a DBM these
+            are the first hidden layer's; without hidden units, each image is the couplings of one visible unit.
         count: at most so many hidden units.
+
+    Raises:
+        TypeError: for a model without such weights.
 
     >>> import harmonium as hm
     >>> filters(hm.RBM(hm.Bernoulli((4, 4)), 9)).axes[0].get_title()
     'Weights of all 9 hidden units, largest norm first'
     """
-    name = next((name for name, (a, b) in model.edges.items() if a == 0 < b), next(iter(model.edges)))
-    kind = "visible" if name in model.lateral.values() else "hidden"
-    weights = model.couplings[name].detach().cpu().double().numpy().T
+    found = _first_weights(model)
+    if found is None:
+        raise TypeError(
+            f"a {type(model).__name__} has no weights between its visible units and others: look at samples"
+        )
+    kind, weights = found
     total = len(weights)
     order = np.argsort(-np.linalg.norm(weights, axis=1), kind="stable")[:count]
     shown = weights[order]
@@ -70,12 +76,12 @@ def filters(model: Machine, count: int = 100) -> Figure:
     title = f"Weights of {which} {kind} units, largest norm first"
     shape = model.visible.shape
     if len(shape) == 2 and model.visible.size == model.visible.columns:
-        figure, (axes,) = _figure(7.2, 6.6)
-        image = _mosaic(axes, shown.reshape(-1, *shape), colours)
+        figure, (axes,) = blank(7.2, 6.6)
+        image = mosaic(axes, shown.reshape(-1, *shape), colours)
         axes.set_xlabel(f"each image: the {shape[0]} x {shape[1]} weights of one {kind} unit")
     else:
-        figure, (axes,) = _figure(9.0, _height(len(shown)))
-        image = _heat_map(axes, shown, colours)
+        figure, (axes,) = blank(9.0, height_of(len(shown)))
+        image = heat_map(axes, shown, colours)
         axes.set(xlabel="visible unit", ylabel=f"{kind} unit (rank by norm)")
     axes.set_title(title)
     figure.colorbar(
@@ -96,25 +102,25 @@ def samples(
         count: at most so many of each.
         data_name: what the data are, for the title.
 
-    >>> samples(torch.zeros(9, 16), np.ones((9, 16)), (4, 4)).axes[1].get_title()
+    >>> samples(np.zeros((9, 16)), np.ones((9, 16)), (4, 4)).axes[1].get_title()
     '9 samples of the model'
     """
-    drawn = _some(as_cases(model_samples, "model_samples"), count)
-    tables = [drawn] if data is None else [_some(as_cases(data), count), drawn]
+    drawn = some(as_cases(model_samples, "model_samples"), count)
+    tables = [drawn] if data is None else [some(as_cases(data), count), drawn]
     titles = [f"{len(drawn)} samples of the model"]
     if data is not None:
         titles.insert(0, f"{len(tables[0])} cases of {data_name}")
-    colours = _colours(tables)
+    colours = colours_of(tables)
     image_like = len(shape) == 2
     # Pairs of heat maps are read from left to right, too: row by row against each other.
-    height = 5.2 if image_like else _height(max(map(len, tables)))
-    figure, panels = _figure(5.0 * len(tables) + 0.6, height, columns=len(tables))
+    height = 5.2 if image_like else height_of(max(map(len, tables)))
+    figure, panels = blank(5.0 * len(tables) + 0.6, height, columns=len(tables))
     image: AxesImage | None = None
     for axes, table, title in zip(panels, tables, titles, strict=True):
         if image_like:
-            image = _mosaic(axes, table.reshape(-1, *shape), colours)
+            image = mosaic(axes, table.reshape(-1, *shape), colours)
         else:
-            image = _heat_map(axes, table, colours)
+            image = heat_map(axes, table, colours)
             axes.set(xlabel="feature (visible unit)", ylabel="case" if table is not drawn else "sample")
         axes.set_title(title)
     assert image is not None
@@ -145,7 +151,7 @@ def curves(rows: Iterable[Row], best: int | None = None) -> Figure:
     panels = [(key, title, unit) for key, title, unit in _PANELS if _column(rows, key)[0]]
     across = 2 if len(panels) > 1 else 1
     down = math.ceil(len(panels) / across)
-    figure, axes = _figure(5.2 * across, 3.2 * down + 0.4, columns=across, rows=down, sharex=True)
+    figure, axes = blank(5.2 * across, 3.2 * down + 0.4, columns=across, rows=down, sharex=True)
     for ax, (key, title, unit) in zip(axes, panels, strict=False):
         epochs, values = _column(rows, key)
         if key == "log_likelihood":
@@ -197,7 +203,7 @@ def diagnosis(found: Diagnosis) -> Figure:
     from harmonium.paths.convergence import autocorrelation
 
     traces, named = found.traces.numpy(), found.observables
-    figure, panels = _figure(10.4, 6.8, rows=2, columns=2)
+    figure, panels = blank(10.4, 6.8, rows=2, columns=2)
     sweeps = np.arange(1, found.sweeps + 1)
     shown = np.linspace(0, found.chains - 1, min(_CHAINS, found.chains)).round().astype(np.int64)
     for ax, trace, observable in zip(panels, traces[:2], named[:2], strict=False):
@@ -236,6 +242,8 @@ def diagnosis(found: Diagnosis) -> Figure:
 def pictures(run: str | Path, data: Array | None = None, *, data_name: str | None = None, seed: int = 0) -> list[Path]:
     """Draw ``filters.png``, ``samples.png`` and ``curves.png`` of a finished run into its folder.
 
+    There are no filters where the model has no weights to draw, and no curves where training ended within an epoch.
+
     Args:
         run: a run folder.
         data: cases to show beside samples.  Default: the training cases of the run, where they can be loaded again.
@@ -250,106 +258,19 @@ def pictures(run: str | Path, data: Array | None = None, *, data_name: str | Non
     """
     run = Path(run)
     model = load(run / "model.safetensors")
-    if not isinstance(model, Machine):
-        raise TypeError(f"pictures are drawn of one machine, {run} holds a {type(model).__name__}")
+    if not isinstance(model, (Machine, Directed)):
+        raise TypeError(f"pictures are drawn of one machine or directed model, {run} holds a {type(model).__name__}")
     if data is None:
         source = json.loads((run / "config.json").read_text(encoding="utf-8"))["data"]["source"]
         if source is not None:
             data, data_name = from_source(source), data_name or "the training data"
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     drawn = sample(model, _SHOWN, steps=_STEPS, seed=seed)
-    figures = {"filters": filters(model)}
+    figures = {} if _first_weights(model) is None else {"filters": filters(model)}
     figures["samples"] = samples(drawn, data, model.visible.shape, data_name=data_name or "the data")
     if rows:
         figures["curves"] = curves(rows, best_epoch(run))
     return [write(figure, run / f"{name}.png") for name, figure in figures.items()]
-
-
-def write(figure: Figure, path: str | Path) -> Path:
-    """Write a figure, whole or not at all; the ending says the format (.png, .pdf, .svg)."""
-    path = Path(path)
-    buffer = io.BytesIO()
-    # Without the date and version that matplotlib would add: the same picture is the same file.
-    figure.savefig(buffer, format=path.suffix.lstrip(".").lower(), dpi=_DPI, facecolor="white", metadata=_undated(path))
-    write_atomically(path, buffer.getvalue())
-    return path
-
-
-def _undated(path: Path) -> dict[str, None]:
-    dated = {".png": {"Software": None}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
-    return dated.get(path.suffix.lower(), {})
-
-
-# -------------------------------------------------------------------- drawing
-
-
-def _figure(
-    width: float, height: float, *, rows: int = 1, columns: int = 1, sharex: bool = False
-) -> tuple[Figure, list[Axes]]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(rows, columns, squeeze=False, sharex=sharex)
-    return figure, list(axes.ravel())
-
-
-def _height(rows: int) -> float:
-    return min(8.0, max(3.2, 1.6 + 0.1 * rows))
-
-
-def _mosaic(axes: Axes, images: Table, colours: Mapping[str, Any]) -> AxesImage:
-    """Images (n, height, width) side by side on a grid as square as may be, one line apart."""
-    count, height, width = images.shape
-    across = _across(count, height / width)
-    down = math.ceil(count / across)
-    zoom = max(1, math.ceil(28 / min(height, width)))  # so that gaps are fine beside small images, too
-    height, width = height * zoom, width * zoom
-    gap = max(1, round(min(height, width) / 14))
-    grid = np.full((down * (height + gap) + gap, across * (width + gap) + gap), np.nan)
-    for i, image in enumerate(images):
-        top, left = (gap + (i // across) * (height + gap), gap + (i % across) * (width + gap))
-        grid[top : top + height, left : left + width] = image.repeat(zoom, axis=0).repeat(zoom, axis=1)
-    drawn = axes.imshow(np.ma.masked_invalid(grid), interpolation="nearest", **colours)
-    axes.set_facecolor("0.72")
-    axes.set(xticks=[], yticks=[])
-    axes.spines[:].set_visible(False)
-    return drawn
-
-
-def _across(count: int, aspect: float) -> int:
-    """Columns of a grid of ``count`` images that looks square and leaves few places empty."""
-    square = min(math.sqrt(count * aspect), count)
-    near = range(max(1, math.floor(0.75 * square)), min(count, math.ceil(1.34 * square)) + 1)
-    return min(near, key=lambda across: (-count % across / count + 0.5 * abs(math.log(across / square)), across))
-
-
-def _heat_map(axes: Axes, table: Table, colours: Mapping[str, Any]) -> AxesImage:
-    from matplotlib.ticker import MaxNLocator
-
-    rows, columns = table.shape
-    image = axes.imshow(
-        table, aspect="auto", interpolation="nearest", extent=(-0.5, columns - 0.5, rows + 0.5, 0.5), **colours
-    )
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-    return image
-
-
-def _colours(tables: Sequence[Table]) -> dict[str, Any]:
-    """Grey from 0 to 1 for data in that range; otherwise a range that both tables share, without its tails."""
-    low, high = (f(np.concatenate([table.ravel() for table in tables])) for f in (np.min, np.max))
-    if low >= 0.0 and high <= 1.0:
-        return {"cmap": "Greys", "vmin": 0.0, "vmax": 1.0}
-    low, high = np.percentile(tables[0], (1, 99))
-    return {"cmap": "viridis", "vmin": float(low), "vmax": float(high) if high > low else float(low) + 1.0}
-
-
-def _some(cases: Cases, count: int) -> Table:
-    index = np.linspace(0, len(cases) - 1, min(count, len(cases))).round().astype(np.int64)
-    table: Table = cases.rows(index, dtype=torch.float64).numpy()
-    return table
 
 
 def _column(rows: Sequence[Row], key: str) -> tuple[list[int], list[float]]:
@@ -381,3 +302,26 @@ def best_epoch(run: Path) -> int | None:
         return None
     best = read_tensors(path)[1].get("checkpoint", {}).get("history", {}).get("best")
     return None if best is None else int(best["epoch"])
+
+
+def _first_weights(model: Model) -> tuple[str, Table] | None:
+    """What has weights to the visible units, and these, (units, visible units); None where nothing has."""
+    if isinstance(model, Machine):
+        name = next((name for name, (a, b) in model.edges.items() if a == 0 < b), next(iter(model.edges)))
+        kind = "visible" if name in model.lateral.values() else "hidden"
+        return kind, _table(model.couplings[name].mT)
+    units = model.visible
+    for weights in model.weights_to_decay():
+        if weights.dim() != 2:
+            continue
+        # The input of an order-agnostic network is the states, then which of them are observed.
+        if weights.shape[1] in (units.size, units.size + units.columns):
+            return "hidden", _table(weights[:, : units.size])
+        if weights.shape[0] == units.size:
+            return "hidden", _table(weights.mT)
+    return None
+
+
+def _table(weights: Tensor) -> Table:
+    table: Table = weights.detach().cpu().double().numpy()
+    return table

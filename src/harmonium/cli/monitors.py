@@ -1,0 +1,58 @@
+"""What watches a training, and by what its best model is kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from harmonium.cli.shell import note
+
+if TYPE_CHECKING:
+    from harmonium.data import Dataset
+    from harmonium.models.model import Model
+
+__all__ = ["MEASUREMENTS", "monitors"]
+
+MEASUREMENTS = 10  # of the likelihood, where nobody said how often
+OF_NETWORKS = 50  # likewise: theirs need no log Z
+CHAINS = ("pcd", "pt", "ptt", "fpcd", "jarzynski")  # objectives that leave chains, from which a lower bound follows
+
+
+def monitors(data: Dataset, model: Model, epochs: int, options: dict[str, Any]) -> list[Any]:
+    """Monitors, and the keeper of the best model: by likelihood where it is estimated, else by pseudo-likelihood."""
+    import harmonium as hm
+    from harmonium.models.machine import Machine
+    from harmonium.paths.exact import enumerable
+    from harmonium.paths.partition import EXACT_BITS
+    from harmonium.training.runs import Checkpoint
+
+    callbacks: list[Any] = [Checkpoint(options["checkpoint_seconds"])]
+    if data.valid is None:
+        if options["patience"] or options["likelihood_every"]:
+            raise ValueError(
+                f"{data.name} has no validation cases, which --patience and --likelihood-every need: "
+                "set some aside with --valid 0.1"
+            )
+        note(f"{data.name} has no validation cases: the last model is kept, not the best (--valid 0.1 sets some aside)")
+        return callbacks
+    every = options["likelihood_every"]
+    if not isinstance(model, Machine):
+        if every == 0:
+            raise ValueError("--likelihood-every 0: a network is chosen by its validation likelihood, measure it")
+        measured = hm.Likelihood(every=every or -(-epochs // OF_NETWORKS), samples=10)
+        return [*callbacks, measured, hm.EarlyStopping("log_likelihood_lower", options["patience"])]
+    if every is None:
+        every = -(-epochs // MEASUREMENTS)
+    callbacks.append(hm.Monitor(every=max(1, epochs // 100)))
+    if every:
+        callbacks.append(hm.Likelihood(every=every))
+    # An estimate without a lower bound is too good where chains mix badly: no model is chosen by it.
+    if every and (enumerable(model)[0] <= EXACT_BITS or options["objective"] in CHAINS):
+        callbacks.append(hm.EarlyStopping("log_likelihood_lower", options["patience"]))
+    elif model.visible.finite and model.kept == [0]:
+        callbacks.append(hm.EarlyStopping("pseudo_log_likelihood", options["patience"]))
+    elif options["patience"]:
+        raise ValueError(
+            "--patience for gaussian units and coupled hidden layers goes by the lower bound of the log-likelihood: "
+            f"use --objective {' or '.join(CHAINS)}, and leave --likelihood-every above 0"
+        )
+    return callbacks

@@ -1,0 +1,79 @@
+"""Going on with a run, and the end of every one: its likelihood and its pictures."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harmonium.cli.columns import keep_columns
+from harmonium.cli.runs import CONFIG, MODEL, Run, choose_split, find
+from harmonium.cli.session import device, progress, quiet, set_threads, threads_of
+from harmonium.cli.shell import say, typed
+
+if TYPE_CHECKING:
+    from harmonium.data import Dataset
+    from harmonium.training.history import History
+
+__all__ = ["check_alone", "finish", "go_on", "outcome"]
+
+
+def check_alone(ctx: click.Context) -> None:
+    """--resume takes everything from the run; what could contradict it is refused."""
+    allowed = {"resume", "threads", "device", "progress", "quiet"}
+    named = [parameter for parameter in ctx.command.params if parameter.name in typed(ctx) - allowed]
+    if named:
+        what = named[0].opts[0] if isinstance(named[0], click.Option) else "DATA"
+        raise click.UsageError(f"--resume takes all settings from the run: leave out {what}", ctx)
+
+
+def go_on(name: str, options: dict[str, Any]) -> None:
+    """Go on with the run of this name, then judge and draw as at the end of any."""
+    path = Path(name).expanduser()
+    if not (path / CONFIG).is_file():
+        raise FileNotFoundError(
+            f"{name} holds no run to resume (there is no {CONFIG}): start one with `harmonium train DATA --out {name}`"
+        )
+    import harmonium as hm
+
+    set_threads(options["threads"] or threads_of(path))
+    talk = quiet if options["quiet"] else say
+    done = (path / MODEL).exists()
+    talk(f"{name} is complete: nothing to train" if done else f"going on with {name}")
+    began = time.monotonic()
+    model, history = hm.resume(path, progress=progress(options) and not done, device=device(options["device"]))
+    if not done:
+        talk(f"trained in {time.monotonic() - began:.1f} s more{outcome(history)}")
+    run = find(name)
+    if run.source is None:
+        talk(f"the model: {run.model}")
+        return
+    finish(run, model, run.data(), options)
+
+
+def finish(run: Run, model: Any, data: Dataset, options: dict[str, Any]) -> None:
+    """Judge, draw, and say how to go on."""
+    import harmonium as hm
+    from harmonium import plots
+
+    talk = quiet if options["quiet"] else say
+    keep_columns(data, run.model.parent)
+    split, cases = choose_split(data, None)
+    if split == "train" and data.train.shape[0]:
+        talk("no cases were set aside, so this is the likelihood of the training cases (--test 0.1 sets some aside):")
+    say(f"{split} {hm.evaluate(model, cases)}")
+    paths = plots.pictures(run.model.parent, cases, data_name=f"{data.name}, {split}")
+    talk(f"pictures: {', '.join(map(str, paths))}")
+    talk(f"go on:    harmonium evaluate {run.name}\n          harmonium sample {run.name} --out samples.png")
+
+
+def outcome(history: History) -> str:
+    """How training ended, as the end of a sentence."""
+    parts = []
+    if history.stopped:
+        parts.append(f"stopped early: {history.stopped}")
+    if history.best:
+        parts.append(f"kept the model of epoch {history.best['epoch']} of {len(history)}, best on validation cases")
+    return "".join(f"; {part}" for part in parts)

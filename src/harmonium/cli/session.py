@@ -1,0 +1,64 @@
+"""Threads, devices, progress bars and words that commands share."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+__all__ = ["count", "device", "progress", "quiet", "set_threads", "threads_for", "threads_of"]
+
+WORTH_SHARING = 1 << 23  # multiplications of a product below which a second thread costs more than it gives
+
+
+def threads_for(rows: int, largest: int) -> int | None:
+    """One thread where products of so many rows with matrices of so many entries are small, else None."""
+    return 1 if rows * largest < WORTH_SHARING else None
+
+
+def count(number: int, what: str) -> str:
+    """A number of things in words."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def progress(options: dict[str, Any]) -> bool:
+    """Whether to show a progress bar: as asked for, else on a terminal."""
+    if options["progress"] is not None:
+        return bool(options["progress"])
+    return sys.stderr.isatty() and not options["quiet"]
+
+
+def set_threads(threads: int | None) -> None:
+    """Let matrix products take so many threads; None: what torch chooses."""
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
+
+
+def device(name: str | None) -> str | None:
+    """The device, tried out: torch's own messages about missing ones are pages long."""
+    if name is None:
+        return None
+    import torch
+
+    try:
+        torch.zeros(1, device=name)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(f"--device {name}: {str(error).splitlines()[0]}: this machine has none, try cpu") from None
+    return name
+
+
+def quiet(text: str) -> None:
+    """Say nothing."""
+
+
+def threads_of(path: Path) -> int | None:
+    """The thread count of the run: with another one, sums are rounded otherwise."""
+    import json
+
+    try:
+        threads = json.loads((path / "run.json").read_text(encoding="utf-8"))["threads"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return threads if isinstance(threads, int) and threads > 0 else None

@@ -1,0 +1,145 @@
+"""The data of a command: options, loading, and the visible units that fit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harmonium.cli.columns import load_columns
+from harmonium.cli.shell import fraction_or_count, note
+
+if TYPE_CHECKING:
+    from harmonium.data import Dataset
+    from harmonium.units import Units
+
+__all__ = ["data_options", "load_data", "visible_units"]
+
+FEW_STATES = 32  # of a column of codes in a mixed table; more make it a real one
+
+
+def shape_of(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...] | None:
+    if value is None:
+        return None
+    sides = value.lower().split("x")
+    if not all(side.isdecimal() and int(side) for side in sides):
+        raise click.BadParameter(f"{value!r} is no shape such as 28x28", ctx, param)
+    return tuple(map(int, sides))
+
+
+def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say what DATA are and how they are seen."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+_OPTIONS = (
+    click.option(
+        "--visible",
+        type=click.Choice(["auto", "bernoulli", "gaussian", "categorical", "mixed"]),
+        default="auto",
+        show_default=True,
+        help="Visible units; auto: bernoulli for binary data, gaussian for real values.  categorical: codes 0, 1, ...; "
+        "mixed: every column by its values, 0 and 1, a few codes or texts, or real (so does auto where a table has "
+        "text or missing cells).",
+    ),
+    click.option(
+        "--shape", metavar="HxW", callback=shape_of, help="Draw cases as images of this shape.  [default: that of DATA]"
+    ),
+    click.option(
+        "--binarize",
+        type=click.Choice(["threshold", "fixed", "dynamic", "grey"]),
+        help="How greys in [0, 1] become binary: at 0.5; drawn once; drawn anew in every epoch; not at all.",
+    ),
+    click.option("--standardize", is_flag=True, help="Columns to mean 0 and variance 1 (by the training cases)."),
+    click.option(
+        "--valid",
+        metavar="N|FRACTION",
+        callback=fraction_or_count,
+        help="Set so many training cases aside to choose by.",
+    ),
+    click.option(
+        "--test",
+        metavar="N|FRACTION",
+        callback=fraction_or_count,
+        help="Set so many training cases aside to judge by.",
+    ),
+    click.option(
+        "--drop", metavar="COLUMN", multiple=True, help="Leave a column of a table out, by its name; repeatable."
+    ),
+    click.option("--download", is_flag=True, help="Fetch a named data set that is not on this machine."),
+    click.option(
+        "--data-seed", type=int, metavar="N", default=0, show_default=True, help="Of splits and of --binarize fixed."
+    ),
+)
+
+
+def load_data(name: str, options: dict[str, Any]) -> Dataset:
+    """The data of this name, as the options say."""
+    return load_columns(
+        name, options["visible"], drop=options["drop"], binarize=options["binarize"],
+        standardize=options["standardize"], seed=options["data_seed"], valid=options["valid"], test=options["test"],
+        download=options["download"],
+    )  # fmt: skip
+
+
+def visible_units(data: Dataset, options: dict[str, Any]) -> Units:
+    """The visible layer that --visible names, or that the values ask for.
+
+    Raises:
+        ValueError: for greys of which nobody said what they mean, codes that are none, another shape.
+    """
+    from harmonium.units import Bernoulli, Gaussian
+
+    kind, shape = options["visible"], options["shape"] or data.shape
+    if data.table is not None:
+        return data.table.units()
+    if math.prod(shape) != data.train.shape[1]:
+        raise ValueError(f"--shape {'x'.join(map(str, shape))} is not that of {data.train.shape[1]} columns")
+    side = math.isqrt(math.prod(shape))
+    if len(shape) == 1 and side >= 16 and side * side == shape[0]:
+        note(f"if the {shape[0]} features are pixels, --shape {side}x{side} draws them as images")
+    if kind in ("categorical", "mixed"):
+        if options["standardize"]:
+            raise click.UsageError(f"--standardize would move the codes of --visible {kind}: standardise in the file")
+        return _coded(data, kind, shape)
+    if kind == "bernoulli" or (kind == "auto" and data.binarization is not None):
+        return Bernoulli(shape)
+    if kind == "auto" and not options["standardize"] and options["binarize"] is None:
+        summary = data.train.statistics()
+        if summary.finite and summary.low >= 0 and _is_grey(data, summary.high):
+            raise ValueError(
+                f"{data.name} has values between 0 and 1 (greys): say what they mean with --binarize threshold, fixed "
+                "or dynamic, or learn them as real values with --visible gaussian --standardize"
+            )
+    return Gaussian(shape)
+
+
+def _coded(data: Dataset, kind: str, shape: tuple[int, ...]) -> Units:
+    """Categorical units for codes, or for every column what its values are: 0 and 1, a few codes, or real."""
+    import torch
+
+    from harmonium.data.table import Column, Table
+    from harmonium.units import Categorical
+
+    splits = [cases for cases in (data.train, data.valid, data.test) if cases is not None]
+    chunks = [chunk for cases in splits for _, chunk in cases.chunks(1024, dtype=torch.float64)]
+    code = torch.stack([((v >= 0) & (v == v.floor()) & (v < 1 << 16)).all(0) for v in chunks]).all(0)
+    states = torch.stack([v.amax(0) for v in chunks]).amax(0) + 1
+    if kind == "categorical":
+        if not bool(code.all()):
+            column = int((~code).nonzero()[0])
+            raise ValueError(
+                f"--visible categorical takes codes 0, 1, 2, ...: column {column} of {data.name} has others"
+            )
+        return Categorical(shape, max(2, int(states.max())))
+    few = code & (states <= FEW_STATES)
+    counts = [max(2, int(n)) if coded else 0 for n, coded in zip(states.tolist(), few.tolist(), strict=True)]
+    return Table(tuple(Column(j, None, tuple(range(count))) for j, count in enumerate(counts))).units()
+
+
+def _is_grey(data: Dataset, high: float) -> bool:
+    return high <= 1 or (data.train.dtype.name == "uint8" and high > 127)

@@ -1,0 +1,112 @@
+"""What baselines have in common: they are estimated in closed form or by EM rather than descended."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harmonium.data import Cases, as_cases
+from harmonium.models.batch import Array
+from harmonium.models.directed import Tractable
+from harmonium.models.machine import owners
+from harmonium.units import Units, build
+
+__all__ = ["Baseline", "columns_of", "pick"]
+
+
+class Baseline(Tractable):
+    """A tractable model with an estimate of its own; `harmonium.fit` would reach the same optimum, slowly."""
+
+    units: Units
+
+    def __init__(self, units: Units, dtype: torch.dtype) -> None:
+        super().__init__()
+        units.need_columns(type(self).__name__)
+        self.units = units.to(dtype)
+
+    @property
+    def visible(self) -> Units:
+        return self.units
+
+    @abstractmethod
+    def estimate(self, data: Array, *, smoothing: float = 1.0) -> Any:
+        """Set the parameters by data, (n, n_visible), smoothed as if by so many cases of which nothing is known."""
+
+    @abstractmethod
+    def log_marginal(self, v: Tensor, known: Tensor) -> Tensor:
+        """log p(v_known), (batch,), float64, the other variables summed out.
+
+        Args:
+            v: states inside, (batch, size); those of other variables are not looked at.
+            known: bool (batch, columns).
+        """
+
+    def log_conditional(self, v: Tensor, asked: Tensor, given: Tensor) -> Tensor:
+        return self.log_marginal(v, asked | given) - self.log_marginal(v, given)
+
+    def config(self) -> dict[str, Any]:
+        return {
+            "type": type(self).__name__,
+            "visible": self.units.config(),
+            "dtype": str(self.dtype).removeprefix("torch."),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A model with fresh parameters from what `config` gave."""
+        rest = {name: value for name, value in config.items() if name not in ("type", "visible", "dtype")}
+        return cls(build(config["visible"]), **rest, dtype=getattr(torch, config["dtype"]))
+
+    def _begin(self, data: Array, smoothing: float) -> Cases:
+        """The cases, checked; their moments stored as those of training are."""
+        if isinstance(smoothing, bool) or not isinstance(smoothing, (int, float)) or not 0 < smoothing < math.inf:
+            raise ValueError(f"smoothing must be a positive number of cases, found {smoothing!r}: by none, what never "
+                             "occurred would be impossible")  # fmt: skip
+        cases = as_cases(data)
+        if cases.shape[1] != self.units.columns:
+            raise ValueError(f"data has {cases.shape[1]} columns; the model has {self.units.columns} visible units")
+        total = torch.zeros(self.units.size, dtype=torch.float64)
+        square = torch.zeros_like(total)
+        shift: Tensor | None = None
+        for start, v in cases.chunks(1024, dtype=torch.float64):
+            v = self.units.encode(v, f"data (rows from {start})").double()
+            self.units.check(v, f"data (rows from {start})")
+            shift = v[0].clone() if shift is None else shift  # against cancellation where means are large
+            total += (v - shift).sum(0)
+            square += ((v - shift) ** 2).sum(0)
+        assert shift is not None
+        mean = total / len(cases)
+        self.data_mean = (mean + shift).to(self.device)
+        self.data_variance = (square / len(cases) - mean**2).clamp(min=0.0).to(self.device)
+        self.data_cases = torch.tensor(float(len(cases)), dtype=torch.float64)
+        self._set_base_rate(smoothing)
+        return cases
+
+    @torch.no_grad()
+    def _set_base_rate(self, smoothing: float = 1.0) -> None:
+        """Biases of the units from the stored moments."""
+        assert self.data_mean is not None and self.data_variance is not None and self.data_cases is not None
+        cases = float(self.data_cases) / smoothing  # base_rate smooths as if by one case among so many
+        self.units.set_natural(self.units.base_rate(self.data_mean, self.data_variance, cases))
+
+    def _batches(self, cases: Cases) -> Iterator[Tensor]:
+        """States inside, (at most 1024, size), in the model's precision."""
+        for _, v in cases.chunks(1024, dtype=self.dtype, device=self.device):
+            yield self.units.encode(v)
+
+
+def columns_of(units: Units, mask: Tensor) -> Tensor:
+    """What is said of units, (..., size), alike within a variable, said of variables, (..., columns)."""
+    variables = torch.arange(units.columns)
+    return mask[..., torch.searchsorted(owners(units), variables)]
+
+
+def pick(log_prob: Tensor, u: Tensor) -> Tensor:
+    """A draw from every row of log-probabilities (batch, states), not normalised, by uniforms u (batch,): (batch,)."""
+    p = torch.softmax(log_prob.double(), -1).cumsum(-1)
+    return (p <= u.double().unsqueeze(-1) * p[:, -1:]).sum(-1).clamp(max=log_prob.shape[1] - 1)

@@ -1,0 +1,69 @@
+"""Independent variables: the base rate as a model."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from harmonium.models.baselines.baseline import Baseline
+from harmonium.models.batch import Array
+from harmonium.models.machine import Clamp
+from harmonium.random import Stream
+from harmonium.units import Bernoulli, Units, as_units
+
+__all__ = ["Independent"]
+
+
+class Independent(Baseline):
+    """p(v) = prod_i p(v_i): every visible variable by itself.
+
+    Args:
+        visible: an int or a shape (that many `Bernoulli`), or a unit type.
+        dtype: float32 or float64.
+
+    >>> import harmonium as hm
+    >>> model = hm.Independent(2)
+    >>> model.estimate([[0, 1], [1, 1], [0, 1], [0, 1]], smoothing=1e-9)
+    >>> round(model.log_prob([[1, 1]]).detach().exp().item(), 4)
+    0.25
+    """
+
+    def __init__(
+        self,
+        visible: Units | int | tuple[int, ...],
+        *,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        super().__init__(as_units(visible, Bernoulli), dtype)
+        self.mark_fresh()
+
+    def initialise(self, stream: Stream) -> None:
+        self.units.set_natural(self.units.rest())
+
+    def begin(self, stream: Stream) -> None:
+        self._set_base_rate()
+
+    @torch.no_grad()
+    def estimate(self, data: Array, *, smoothing: float = 1.0) -> None:
+        """Maximum likelihood in closed form: every variable by its mean (and variance).
+
+        Args:
+            data: cases, (n, n_visible), in the domain of the units.
+            smoothing: as if by so many cases with all states alike.
+
+        Raises:
+            ValueError: for another width, values outside the domain, or no smoothing.
+        """
+        self._begin(data, smoothing)
+
+    def log_likelihood(self, v: Tensor) -> Tensor:
+        return self.units.log_density(torch.zeros_like(v), v).sum(-1)
+
+    def log_marginal(self, v: Tensor, known: Tensor) -> Tensor:
+        return torch.where(known, self.units.log_density(torch.zeros_like(v), v), 0.0).sum(-1)
+
+    @torch.no_grad()
+    def draw(self, n: int, stream: Stream, clamp: Clamp | None = None) -> Tensor:
+        x = torch.zeros(n, self.units.size, dtype=self.dtype, device=self.device)
+        v = self.units.sample(x, stream.advance())
+        return v if clamp is None else torch.where(clamp[0], clamp[1], v)

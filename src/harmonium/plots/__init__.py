@@ -1,0 +1,11 @@
+"""Pictures of models, runs and comparisons.
+
+Every function returns a matplotlib `Figure` of its own: no window, no global state, nothing to close.  Matplotlib is
+imported when the first picture is made.
+"""
+
+from harmonium.plots.comparison import comparison
+from harmonium.plots.drawing import write
+from harmonium.plots.pictures import best_epoch, curves, diagnosis, filters, pictures, samples
+
+__all__ = ["best_epoch", "comparison", "curves", "diagnosis", "filters", "pictures", "samples", "write"]

@@ -1,0 +1,98 @@
+"""How much training fits into a time: measured on a throw-away model, before the plan of the run is fixed.
+
+A schedule has to know its end when it begins, and a run that depended on the clock later could not be resumed exactly.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from typing import Any, NamedTuple
+
+from harmonium.data import Cases
+from harmonium.models.model import Model
+from harmonium.random import Stream
+from harmonium.training.callbacks import Callback
+from harmonium.training.engine import Training
+from harmonium.training.fit import fit
+from harmonium.training.monitor import Likelihood
+
+__all__ = ["Budget", "budget"]
+
+SHARE = 0.08  # of the time, for finding out
+LEAST, MOST = 0.3, 5.0  # seconds of that
+WARM = 3  # updates that compile and allocate, and do not count
+MEASURED = 0.2  # of the time at most, for the likelihood of validation cases
+MEASUREMENTS = 20
+SPARE = 0.9  # what is planned for: clocks differ a little
+
+
+class Budget(NamedTuple):
+    """A plan that ends in time.
+
+    Attributes:
+        epochs: to train for.
+        every: epochs between measurements of the likelihood.
+        spent: seconds that finding out took, without what is compiled and measured once.
+    """
+
+    epochs: int
+    every: int
+    spent: float
+
+
+class _Clock(Callback):
+    """Times updates until the time is up, and one measurement then."""
+
+    def __init__(self, seconds: float, measure: Likelihood, validation: Cases | None) -> None:
+        self.seconds, self.measure, self.validation = seconds, measure, validation
+        self.times: list[float] = []
+        self.measurement = 0.0
+
+    def on_update(self, training: Training) -> None:
+        self.times.append(time.perf_counter())
+        if len(self.times) > WARM + 1 and self.times[-1] - self.times[WARM] > self.seconds:
+            training.stop = "known"
+
+    def on_end(self, training: Training) -> None:
+        training.validation = self.validation
+        for _ in range(2):  # what is compiled the first time does not count
+            began = time.perf_counter()
+            self.measure.on_measure(training, {"epoch": training.plan.epochs})
+            self.measurement = time.perf_counter() - began
+
+
+def budget(
+    model: Model,
+    cases: Cases,
+    validation: Cases | None,
+    seconds: float,
+    measure: Likelihood,
+    *,
+    batch_size: int = 100,
+    **options: Any,
+) -> Budget:
+    """How many epochs of `harmonium.fit` fit into so many seconds, `Likelihood` measurements included; at least one.
+
+    Args:
+        model: left alone; a copy is trained.
+        cases: the training cases.
+        validation: what is measured; None: nothing.
+        seconds: all the time there is.
+        measure: how the likelihood is measured.
+        batch_size: as for `harmonium.fit`.
+        **options: as for `harmonium.fit`.
+    """
+    batches = -(-len(cases) // batch_size)
+    clock = _Clock(min(MOST, max(LEAST, SHARE * seconds)), measure, validation)
+    fit(
+        copy.deepcopy(model), cases, epochs=-(-1_000_000 // batches), batch_size=batch_size, callbacks=[clock],
+        **(options | {"seed": Stream(0, "budget")}),
+    )  # fmt: skip
+    spent = clock.times[-1] - clock.times[WARM]
+    update = spent / (len(clock.times) - 1 - WARM)
+    measurements = max(1, min(MEASUREMENTS, int(MEASURED * seconds / max(clock.measurement, 1e-6))))
+    left = SPARE * seconds - spent - measurements * clock.measurement
+    epochs = max(1, int(left / (max(update, 1e-9) * batches)))
+    return Budget(epochs, math.ceil(epochs / measurements), spent)

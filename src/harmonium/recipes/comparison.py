@@ -1,0 +1,168 @@
+"""What a comparison found: one row for every model, as text, Markdown, CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from harmonium.paths.evaluate import Evaluation
+
+__all__ = ["Comparison", "Entry"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One model of a comparison.  Likelihoods are in nats per case.
+
+    Attributes:
+        name: in the registry, and of its folder.
+        title: in words.
+        family: what kind of model it is.
+        kind: of the number: "exact", "bracketed" (an estimate with bounds on both sides) or "bound" (from below).
+        mean: on the test cases.
+        stderr: over these.
+        lower: the log-likelihood is at least that.
+        upper: and at most that; None where nothing bounds it.
+        trusted: whether the bounds may be believed.
+        why: the reasons.
+        valid: the validation log-likelihood by which the model was chosen, measured as training does; None where
+            nothing was chosen.
+        seconds: of training.
+        judging: seconds of the evaluation.
+        parameters: their number.
+        how: a word on the training.
+    """
+
+    name: str
+    title: str
+    family: str
+    kind: str
+    mean: float
+    stderr: float
+    lower: float | None
+    upper: float | None
+    trusted: bool
+    why: str
+    valid: float | None
+    seconds: float
+    judging: float
+    parameters: int
+    how: str
+
+    @classmethod
+    def of(cls, found: Evaluation, **about: Any) -> Entry:
+        """A row of an evaluation."""
+        bounded = found.kind != "bound"
+        return cls(
+            kind=found.kind, mean=found.mean, stderr=found.stderr, lower=_finite(found.lower),
+            upper=_finite(found.upper) if bounded else None, trusted=found.trusted, why=found.why, **about,
+        )  # fmt: skip
+
+    @property
+    def number(self) -> str:
+        """The number with its kind and its error bar."""
+        sign = "≥ " if self.kind == "bound" else ""
+        return f"{sign}{self.mean:.2f} ± {self.stderr:.2f}"
+
+    @property
+    def bracket(self) -> str:
+        """Between which bounds the log-likelihood lies."""
+        low, high = ("?" if end is None else f"{end:.2f}" for end in (self.lower, self.upper))
+        return "" if self.kind == "exact" else f"[{low}, {high}]"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Models trained on the same data within the same time, judged on the same test cases.
+
+    Attributes:
+        data: what they learned, in words.
+        shape: of one case.
+        cases: number of test cases.
+        seconds: the time that each had.
+        entries: the rows, in the order asked for.
+        folder: where the models lie, each in a folder of its name.
+    """
+
+    data: str
+    shape: tuple[int, ...]
+    cases: int
+    seconds: float
+    entries: Sequence[Entry]
+    folder: Path
+
+    @property
+    def ranked(self) -> list[Entry]:
+        """The best first."""
+        return sorted(self.entries, key=lambda entry: -entry.mean)
+
+    def _rows(self) -> list[list[str]]:
+        return [
+            [
+                entry.title,
+                entry.number,
+                entry.kind,
+                entry.bracket,
+                "yes" if entry.trusted else "NO",
+                "" if entry.valid is None else f"{entry.valid:.2f}",
+                f"{entry.seconds:.1f}",
+                f"{entry.parameters:,}",
+            ]
+            for entry in self.ranked
+        ]
+
+    def __str__(self) -> str:
+        table = [list(_HEAD), *self._rows()]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        text = ["  ".join(map(_aligned, row, widths, _RIGHT)).rstrip() for row in table]
+        text.insert(1, "  ".join("-" * width for width in widths))
+        return "\n".join([*text, "", *self.notes()])
+
+    def notes(self) -> list[str]:
+        """What the columns mean, as far as they need it."""
+        kinds = {entry.kind for entry in self.entries}
+        notes = [
+            f"{self.data}: {self.cases:,} test cases, nats per case ± standard error over cases; at most "
+            f"{self.seconds:g} s of training each."
+        ]
+        notes += [text for kind, text in _KINDS.items() if kind in kinds]
+        notes += [f"{entry.title} is not to be trusted: {entry.why}." for entry in self.ranked if not entry.trusted]
+        return notes
+
+    def markdown(self) -> str:
+        """The table as Markdown, with its notes."""
+        lines = [_HEAD, ["---" if left else "---:" for left in _LEFT], *self._rows()]
+        table = "\n".join("| " + " | ".join(row) + " |" for row in lines)
+        return f"{table}\n\n" + "  \n".join(self.notes()) + "\n"
+
+    def csv(self) -> str:
+        """All numbers of all rows, one row per model, in the order asked for."""
+        buffer = io.StringIO()
+        writer = csv.DictWriter(buffer, list(Entry.__dataclass_fields__), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(entry) for entry in self.entries)
+        return buffer.getvalue()
+
+
+_HEAD = ("model", "test", "kind", "bracket", "trusted", "validation", "seconds", "parameters")
+_LEFT = (True, False, True, True, True, False, False, False)
+_RIGHT = tuple(not left for left in _LEFT)
+_KINDS = {
+    "exact": "exact: the sum over everything hidden and the normalisation are computed in full.",
+    "bracketed": "bracketed: log Z is estimated; the log-likelihood lies within the bracket as far as it is trusted.",
+    "bound": "bound: an estimate from below by importance sampling; where there is a bracket, it is that of log Z, and "
+    "the upper end is unknown.",
+}
+
+
+def _aligned(cell: str, width: int, right: bool) -> str:
+    return cell.rjust(width) if right else cell.ljust(width)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,214 @@
+"""How the models of a comparison are trained within a time, each in a folder of its own, resumable."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from harmonium.data import Cases
+from harmonium.models.baselines.baseline import Baseline
+from harmonium.models.baselines.mixture import BernoulliMixture
+from harmonium.models.dbm import DBM
+from harmonium.models.dbn import DBN
+from harmonium.models.model import Model
+from harmonium.models.rbm import RBM
+from harmonium.paths.evaluate import evaluate
+from harmonium.random import Stream
+from harmonium.recipes.budget import budget
+from harmonium.recipes.greedy import fit_or_resume, greedy
+from harmonium.training.callbacks import Callback, EarlyStopping, TimeLimit
+from harmonium.training.history import History
+from harmonium.training.monitor import Likelihood, Monitor
+from harmonium.training.runs import CONFIG
+from harmonium.units import Bernoulli, Units
+
+__all__ = ["Task", "Trained", "deep", "estimated", "fitted", "mixed", "stacked"]
+
+LAYERWISE = 0.4  # of the time of a deep Boltzmann machine
+SMOOTHINGS = (1.0, 0.1, 10.0)
+COMPONENTS = (10, 20, 50, 100, 200, 500)
+ITERATIONS = 200  # of EM
+LEAST_ITERATIONS = 20  # fewer are not worth beginning
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a model is trained on, and within what.
+
+    Attributes:
+        train: cases to learn from.
+        valid: cases to choose by.
+        seconds: for training, choices included.
+        seed: of everything random.
+        folder: of the run.
+        progress: whether to show a bar.
+    """
+
+    train: Cases
+    valid: Cases
+    seconds: float
+    seed: Stream
+    folder: Path
+    progress: bool
+
+
+class Trained(NamedTuple):
+    """A model, the validation log-likelihood that chose it (nats per case), seconds it took, and a word on how."""
+
+    model: Model
+    valid: float | None
+    seconds: float
+    how: str
+
+
+def estimated(model: Baseline, task: Task, options: dict[str, Any]) -> Trained:
+    """A closed-form estimate for several smoothings, the best by validation."""
+    began = time.perf_counter()
+    found: list[tuple[float, float]] = []
+    for smoothing in SMOOTHINGS:
+        if found and time.perf_counter() - began > task.seconds:
+            break
+        model.estimate(task.train, smoothing=smoothing)
+        found.append((evaluate(model, task.valid).mean, smoothing))
+    valid, smoothing = max(found)
+    if smoothing != found[-1][1]:
+        model.estimate(task.train, smoothing=smoothing)
+    return Trained(model, valid, time.perf_counter() - began, f"smoothing {smoothing:g}")
+
+
+def mixed(model: BernoulliMixture, task: Task, options: dict[str, Any]) -> Trained:
+    """EM with ever more components, until twice in turn no more of them help or time is up; then other smoothings.
+
+    The model says what the units are; how many components it has is what is looked for.
+    """
+    began = time.perf_counter()
+    found: list[tuple[float, int, float, BernoulliMixture]] = []  # best first
+    per_step = 0.0  # seconds of a step of EM, per component
+
+    def attempt(count: int, smoothing: float) -> bool:
+        """Whether there was time for it."""
+        nonlocal per_step
+        left = task.seconds - (time.perf_counter() - began)
+        steps = min(ITERATIONS, int(left / (per_step * count))) if per_step else ITERATIONS
+        if found and steps < LEAST_ITERATIONS:
+            return False
+        start, mixture = time.perf_counter(), BernoulliMixture(_same(model.visible), count, dtype=model.dtype)
+        seed = task.seed.child(count, str(smoothing))
+        climbed = mixture.estimate(task.train, smoothing=smoothing, iterations=max(1, steps), seed=seed)
+        per_step = (time.perf_counter() - start) / (len(climbed) * count)
+        found.append((evaluate(mixture, task.valid).mean, count, smoothing, mixture))
+        found.sort(key=lambda entry: -entry[0])
+        bar.update()
+        return True
+
+    with tqdm(unit="mixture", disable=not task.progress) as bar:
+        worse = 0
+        for count in COMPONENTS:
+            if worse == 2 or (found and count > len(task.train)) or not attempt(count, SMOOTHINGS[0]):
+                break
+            worse = worse + 1 if found[0][1] != count else 0
+        for smoothing in SMOOTHINGS[1:]:
+            attempt(found[0][1], smoothing)
+    valid, count, smoothing, best = found[0]
+    words = f"{count} components, smoothing {smoothing:g}"
+    return Trained(best, valid, time.perf_counter() - began, words)
+
+
+def fitted(model: Model, task: Task, options: dict[str, Any]) -> Trained:
+    """`harmonium.fit`, with as many epochs as there is time for, the best model by validation."""
+    spent = 0.0
+    if not (task.folder / CONFIG).exists():
+        spent, planned = _plan(model, task.train, task.valid, task.seconds, options)
+        options = options | planned
+    trained, history = fit_or_resume(
+        model, task.train, task.folder, validation=task.valid, seed=task.seed.child("fit"),  # type: ignore[type-var]
+        **(options | {"progress": task.progress}),
+    )  # fmt: skip
+    return Trained(trained, _valid(history), spent + _seconds(history), _words(history))
+
+
+def stacked(model: DBN | DBM, task: Task, options: dict[str, Any]) -> Trained:
+    """`harmonium.greedy`, the same time for every machine."""
+    units = [*_layers(model)]
+    seconds = task.seconds / (len(units) - 1)
+    spent, layers, rng = 0.0, [], np.random.default_rng(0)
+    for k, (below, above) in enumerate(itertools.pairwise(units)):
+        planned: dict[str, Any] = {}
+        if not (task.folder / f"layer-{k + 1}" / CONFIG).exists():
+            # What a machine above the first learns from is not there yet; any binary cases take the same time.
+            cases = task.train if k == 0 else Cases(rng.integers(0, 2, (len(task.train), below.size), np.uint8))
+            valid = task.valid if k == 0 else Cases(rng.integers(0, 2, (len(task.valid), below.size), np.uint8))
+            took, planned = _plan(RBM(_same(below), _same(above)), cases, valid, seconds, options)
+            spent += took
+        layers.append(planned)
+    task.folder.mkdir(parents=True, exist_ok=True)
+    histories = greedy(
+        model, task.train, validation=task.valid, layers=layers, seed=task.seed.child("greedy"), out=task.folder,
+        progress=task.progress, **options,
+    )  # fmt: skip
+    return Trained(model, None, spent + sum(map(_seconds, histories)), "; ".join(map(_words, histories)))
+
+
+def deep(model: DBM, task: Task, options: dict[str, Any]) -> Trained:
+    """Layer by layer first, which takes binary layers, then all layers together."""
+    if not all(isinstance(units, Bernoulli) for units in model.unit_layers()):
+        return fitted(model, task, options)
+    below = Task(
+        task.train, task.valid, LAYERWISE * task.seconds, task.seed, task.folder / "layers", task.progress
+    )  # fmt: skip
+    began = stacked(model, below, options)
+    rest = Task(task.train, task.valid, task.seconds - began.seconds, task.seed, task.folder, task.progress)
+    whole = fitted(model, rest, options)
+    return whole._replace(seconds=began.seconds + whole.seconds, how=f"layer by layer, then {whole.how}")
+
+
+def _plan(
+    model: Model, cases: Cases, valid: Cases, seconds: float, options: dict[str, Any]
+) -> tuple[float, dict[str, Any]]:
+    """Seconds that planning took; epochs, and callbacks that measure, choose and end."""
+    measure = Likelihood(every=1, samples=10, temperatures=300)
+    found = budget(model, cases, valid, seconds, measure, **options)
+    callbacks: list[Callback] = [
+        Monitor(every=found.every),
+        Likelihood(every=found.every, samples=measure.samples, temperatures=measure.temperatures),
+        EarlyStopping("log_likelihood_lower", patience=None),
+        TimeLimit(max(0.1, round(seconds - found.spent, 3))),
+    ]
+    return found.spent, {"epochs": found.epochs, "callbacks": callbacks}
+
+
+def _layers(model: DBN | DBM) -> Iterator[Units]:
+    if isinstance(model, DBM):
+        return model.unit_layers()
+    return iter([model.visible, *(rbm.hidden for rbm in model.machines)])
+
+
+def _same(units: Units) -> Units:
+    """A fresh layer like this one."""
+    config = units.config()
+    config.pop("type")
+    return type(units).from_config(config)
+
+
+def _valid(history: History) -> float | None:
+    row = history.best or (history.rows[-1] if history.rows else {})
+    value = row.get("log_likelihood")
+    return None if value is None else float(value)
+
+
+def _seconds(history: History) -> float:
+    return float(history.rows[-1]["seconds"]) if history.rows else 0.0
+
+
+def _words(history: History) -> str:
+    done = len(history)
+    kept = f", that of epoch {history.best['epoch']} kept" if history.best else ""
+    cut = f"; {history.stopped}" if history.stopped else ""
+    return f"{done} epoch{'' if done == 1 else 's'}{kept}{cut}"

@@ -1,0 +1,53 @@
+"""log p(s | x) of a whole layer in one pass, and its derivative in another."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from harmonium.kernels.dots import row_dots
+from harmonium.units.base import Units
+
+__all__ = ["joint_log_density"]
+
+
+def joint_log_density(units: Units, x: Tensor, s: Tensor) -> Tensor:
+    """log p(s | x) = x . s + sum_k eta_k . T_k(s) + log m(s) - A(x), (..., batch), float64; differentiable.
+
+    The derivative is that of every exponential family, T_k(s) - E[T_k | x], so that the fused loops of the family serve
+    both directions and nothing of size (..., batch, n) is kept but x.
+
+    Args:
+        units: a layer.
+        x: its input, (..., batch, n).
+        s: states, (batch, n), constants.
+    """
+    parameters = units.parameters_by_name()
+    return cast(Tensor, _JointLogDensity.apply(x, s, units, *parameters.values()))
+
+
+class _JointLogDensity(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, s: Tensor, units: Units, *parameters: Tensor) -> Tensor:
+        ctx.save_for_backward(x, s)
+        ctx.units = units
+        x = x.detach()
+        return row_dots(x, s) + units.exponent(s) - units.cumulant(x)
+
+    @staticmethod
+    @torch.no_grad()
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+        x, s = ctx.saved_tensors
+        units: Units = ctx.units
+        slope = slope.unsqueeze(-1).to(x.dtype)
+        pulls = [
+            torch.sub(T, expected, out=expected).mul_(slope)
+            for T, expected in zip(units.statistics(s), units.expected_statistics(x.clone()), strict=True)
+        ]
+        named = units.pull(tuple(pull.flatten(0, -2).sum(0) for pull in pulls))
+        of_parameters = [
+            named[name] if parameter.requires_grad else None for name, parameter in units.parameters_by_name().items()
+        ]
+        return pulls[0], None, None, *of_parameters
