@@ -63,7 +63,7 @@ def main() -> None:
             objective=objective(),
             epochs=epochs,
             batch_size=BATCH,
-            learning_rate=hm.Exponential(1e-3, 1e-4),
+            learning_rate=hm.Exponential(2e-3, 1e-4),
             optimizer=adam,
             validation=data.valid[:2000],
             callbacks=[
