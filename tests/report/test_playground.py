@@ -99,7 +99,7 @@ def test_numbers_are_those_of_the_library(name: str, made: Made, look: Callable[
 def test_energies_of_deep_and_general_machines(name: str, made: Made, look: Callable[..., Any]) -> None:
     model, path = made(name)
     rng = np.random.default_rng(3)
-    state = [torch.from_numpy(rng.integers(0, 2, (1, units.size))).float() for units in model._units()]
+    state = [torch.from_numpy(rng.integers(0, 2, (1, units.size))).float() for units in model.unit_layers()]
     page, values = look(path), [s[0].tolist() for s in state]
     assert np.isclose(
         page.evaluate("(s) => harmonium.energy(...s)", values), model.joint_energy(state).item(), atol=1e-5
@@ -121,7 +121,7 @@ def check(shares: np.ndarray, p: np.ndarray, draws: int) -> None:
 
 def distribution(model: Machine) -> tuple[np.ndarray, np.ndarray]:
     """All visible states inside and their probabilities, by enumeration of everything."""
-    layers = list(model._units())
+    layers = list(model.unit_layers())
     tables = [units.states(torch.arange(units.count)) for units in layers]
     index = torch.cartesian_prod(*(torch.arange(len(table)) for table in tables)).view(-1, len(layers))
     joint = [table[index[:, k]] for k, table in enumerate(tables)]

@@ -154,7 +154,7 @@ def open_subject(name: str, data: Dataset | None = None, seed: int = 0) -> Subje
             data, no_data = _load(load)
     else:
         run = find(name)
-        config, model, folder = run.config, run.machine(), run.model.parent
+        config, model, folder = run.config, run.load(), run.model.parent
         no_data = None
         if data is None and run.source is None:
             no_data = f"{run.name} does not say what it was trained on: name the data with --data"
