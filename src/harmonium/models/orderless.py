@@ -48,8 +48,11 @@ class OrderlessNADE(Tractable):
 
     Attributes:
         orderings: those that `log_prob`, `harmonium.evaluate` and `harmonium.sample` go by, int64 (N, n_visible): at
-            first the natural one.  With several, p(v) is the mean of the probabilities under each.  See `under` and
-            `ensemble`.
+            first a single random one, the same for every model of this width.  With several, p(v) is the mean of the
+            probabilities under each.  See `under` and `ensemble`.
+
+    What training observes is scattered over all variables.  An ordering with a structure of its own, such as the rows
+    of an image from top to bottom, asks for sets that it never saw, and can be many nats worse than a random one.
 
     Training (`MaximumLikelihood`) takes another random set of observed variables for every case and update: each is
     observed with probability q, q uniform in (0, 1), so that every number k of observed variables from 0 to D has
@@ -93,7 +96,7 @@ class OrderlessNADE(Tractable):
         if network is None:
             network = DenseNetwork(units.size, units.columns, self.outputs.width, hidden)
         self.network = network.to(dtype)
-        self.register_buffer("orderings", torch.arange(units.columns).unsqueeze(0))
+        self.register_buffer("orderings", random_orderings(1, units.columns, Stream(0, "ordering")))
         self.initialise(as_stream(seed).child("initialise"))
         self._check_network()
         self.mark_fresh()

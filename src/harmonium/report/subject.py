@@ -137,6 +137,7 @@ def open_subject(name: str, data: Dataset | None = None, seed: int = 0) -> Subje
         FileNotFoundError: where there is nothing of that name, nothing trained yet, or training still goes on.
         DamagedFileError: where a file is damaged.
     """
+    model: Any
     path = Path(name).expanduser()
     broken_off = None
     if path.is_dir() and (path / CONFIG).is_file() and not (path / MODEL).is_file() and not is_training(path):
