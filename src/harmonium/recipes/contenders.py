@@ -103,8 +103,17 @@ def _network(scale: Scale) -> dict[str, Any]:
     return {"learning_rate": Linear(2e-3), "batch_size": 100}
 
 
+def _ordered(scale: Scale) -> dict[str, Any]:
+    """On validation cases of binary MNIST a NADE learns several times faster than at Adam's usual rate."""
+    return _network(scale) | {"learning_rate": Linear(5e-3 if scale.visible.finite else 2e-3)}
+
+
+def _latent(scale: Scale) -> dict[str, Any]:
+    return _network(scale) | {"learning_rate": Linear(3e-3), "objective": ELBO()}
+
+
 def _weighted(scale: Scale) -> dict[str, Any]:
-    return _network(scale) | {"objective": IWAE(k=50 if scale.cases >= MANY else 10)}
+    return _latent(scale) | {"objective": IWAE(k=50 if scale.cases >= MANY else 10)}
 
 
 def _annealed(scale: Scale, cases: int) -> dict[str, Any]:
@@ -130,7 +139,7 @@ CONTENDERS = {
         "DBM", "machine", lambda scale: DBM([scale.visible, scale.hidden, scale.top]), deep, _stack, judge=_annealed
     ),
     "nade": Contender(
-        "NADE", "autoregressive", lambda scale: NADE(scale.visible, hidden=scale.hidden), fitted, _network
+        "NADE", "autoregressive", lambda scale: NADE(scale.visible, hidden=scale.hidden), fitted, _ordered
     ),
     "eonade": Contender(
         f"order-agnostic NADE, {ORDERINGS} orderings", "autoregressive",
@@ -142,7 +151,7 @@ CONTENDERS = {
     ),
     "vae": Contender(
         "VAE", "latent", lambda scale: VAE(scale.visible, latent=scale.latent, hidden=(scale.wide, scale.wide)), fitted,
-        lambda scale: _network(scale) | {"objective": ELBO()}, judge=_sampled,
+        _latent, judge=_sampled,
     ),
     "iwae": Contender(
         "IWAE", "latent", lambda scale: VAE(scale.visible, latent=scale.latent, hidden=(scale.wide, scale.wide)),
