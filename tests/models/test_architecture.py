@@ -29,11 +29,11 @@ def test_pixels_keep_their_places(shape: tuple[int, ...], channels: int) -> None
 @pytest.mark.parametrize("shape", [(7, 10), (8, 8), (5, 3), (2, 9, 4)])
 def test_odd_sides_come_back(shape: tuple[int, ...]) -> None:
     networks = hm.Convolutional((2, 3, 4), 5)
-    encoder = networks.encoder(shape, 1, 6, torch.float64)
-    decoder = networks.decoder(3, shape, 2, False, torch.float64)
+    n = math.prod(shape)
+    encoder = networks.encoder(shape, n, 6, torch.float64)
+    decoder = networks.decoder(3, shape, 2 * n, False, torch.float64)
     draw_glorot(encoder, hm.Stream(0))
     draw_glorot(decoder, hm.Stream(1))
-    n = math.prod(shape)
     x = torch.rand(4, 2, n, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     up = encoder(x)
     assert up.shape == (4, 2, 6) and torch.allclose(up[1, 1], encoder(x[1, 1:])[0])
@@ -45,7 +45,7 @@ def test_odd_sides_come_back(shape: tuple[int, ...]) -> None:
 def test_a_decoder_for_units_has_no_bias_at_its_end() -> None:
     """Biases belong to the units: with the latent units' weights at zero all that is left is the base rate."""
     for networks in (hm.Dense((3,)), hm.Convolutional((2, 3), 4)):
-        decoder = networks.decoder(2, (4, 4), 1, False, torch.float32)
+        decoder = networks.decoder(2, (4, 4), 16, False, torch.float32)
         assert "bias" not in list(dict(decoder.named_parameters()))[-1]
         for parameter in decoder.parameters():
             nn.init.zeros_(parameter)

@@ -362,3 +362,18 @@ def test_networks_of_ones_own_train_but_have_no_file(tmp_path: Path) -> None:
     assert vae.log_weights(torch.zeros(1, 6), hm.Stream(0), 2).shape == (2, 1)
     with pytest.raises(ValueError, match="encoder or decoder of your own"):
         hm.save(vae, tmp_path / "vae.safetensors")
+
+
+def test_columns_of_several_kinds() -> None:
+    """A decoder has as many numbers as the units inside: p(v | z) of the discrete columns sums to one."""
+    vae = hm.VAE(hm.Mixed([hm.Bernoulli(1), hm.Categorical(2, 3)]), latent=2, hidden=(4,), dtype=torch.float64, seed=1)
+    every = vae.visible.states(torch.arange(18))
+    z = torch.randn(1, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).expand(18, -1)
+    with torch.no_grad():
+        total = torch.logsumexp(vae.log_layer(0, z, every), 0)
+    assert float(total) == pytest.approx(0, abs=1e-12)
+    outside = [[1.0, 2.0, 0.0, 0.3]] * 4
+    mixed = hm.VAE(hm.Mixed([hm.Bernoulli(1), hm.Categorical(2, 3), hm.Gaussian(1)]), latent=2, hidden=(4,))
+    hm.fit(mixed, outside + [[0.0, 1.0, 1.0, -0.3]] * 4, epochs=2)
+    assert hm.sample(mixed, 5).shape == (5, 4) and mixed.decode(torch.zeros(1, 2)).shape == (1, 8)
+    assert hm.VAE.from_config(mixed.config()).config() == mixed.config()

@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from harmonium.sklearn import DBN, RBM, BernoulliRBM, DBNClassifier, RBMClassifier, RBMImputer, RBMOutlierDetector
+from harmonium.sklearn import (
+    DBN,
+    RBM,
+    BernoulliRBM,
+    DBNClassifier,
+    NADEDensity,
+    RBMClassifier,
+    RBMImputer,
+    RBMOutlierDetector,
+    VAEDensity,
+)
 from harmonium.units import Gaussian
 
 SMALL: list[Any] = [
@@ -19,6 +29,10 @@ SMALL: list[Any] = [
     DBNClassifier([4, 3], n_iter=2, greedy_options={"epochs": 1}),
     RBMImputer(hidden=4, n_iter=1),
     RBMOutlierDetector(hidden=4, n_iter=2),
+    NADEDensity(hidden=4, n_iter=2),
+    NADEDensity(Gaussian, 4, n_iter=2),
+    VAEDensity(latent=2, hidden=(4,), n_iter=2, importance_samples=3),
+    VAEDensity(Gaussian, 2, (4,), n_iter=2, importance_samples=3),
 ]
 
 

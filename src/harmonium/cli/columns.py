@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from harmonium.cli.runs import COLUMNS
 from harmonium.cli.shell import note
 
@@ -34,9 +36,20 @@ def load_columns(name: str, visible: str, **options: Any) -> Dataset:
         return load(name, table=True, **options)
 
 
-def gap_sweeps(data: Dataset) -> int:
-    """What fit(missing=...) is to be: 0 where no value is missing."""
-    return SWEEPS if data.table is not None and not data.train.statistics().finite else 0
+def gap_sweeps(data: Dataset, model: str, machine: bool) -> int:
+    """What fit(missing=...) is to be: 0 where no value is missing.
+
+    Raises:
+        click.UsageError: where values are missing and the model is no Boltzmann machine, which could draw them.
+    """
+    if data.table is None or data.train.statistics().finite:
+        return 0
+    if not machine:
+        raise click.UsageError(
+            f"{data.name} has missing cells, and --model {model} learns from whole cases: leave out the columns with "
+            "gaps (--drop) or those rows, or train a Boltzmann machine (--model rbm), which draws what is missing"
+        )
+    return SWEEPS
 
 
 def keep_columns(data: Dataset, run: Path) -> None:

@@ -10,7 +10,7 @@ import click
 
 from harmonium.cli.runs import describe
 from harmonium.cli.session import progress, quiet, set_threads
-from harmonium.cli.shell import CONTEXT, POSITIVE, say
+from harmonium.cli.shell import CONTEXT, POSITIVE, Range, say
 from harmonium.cli.source import data_options, load_data, visible_units
 
 __all__ = ["compare"]
@@ -38,7 +38,7 @@ Examples:
     help=f"Of {MODELS}.  [default: all that can model these data]",
 )  # fmt: skip
 @click.option(
-    "--minutes", type=click.FloatRange(min=0, min_open=True), metavar="M", default=0.25, show_default=True,
+    "--minutes", type=Range(min=0, min_open=True), metavar="M", default=0.25, show_default=True,
     help="To train each model for; judging it comes on top.",
 )  # fmt: skip
 @click.option(

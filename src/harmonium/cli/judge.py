@@ -84,9 +84,15 @@ def evaluate(
     model = place.load()
     dataset = chosen_data(place, data, binarize)
     name, cases = choose_split(dataset, split)
-    of_log_z = {"method": method, "chains": chains, "temperatures": temperatures}
+    of_log_z: dict[str, Any] = {"method": method, "chains": chains}
+    if "temperatures" in typed(ctx):
+        of_log_z["temperatures"] = temperatures
     if model.undirected is None:
-        refuse(model, of_log_z.keys() & typed(ctx), "is normalised by construction, there is no log Z to find")
+        refuse(
+            model,
+            {"method", "chains", "temperatures"} & typed(ctx),
+            "is normalised by construction, there is no log Z to find",
+        )
         of_log_z = {}
     if not model.sampled:
         refuse(model, {"samples"} & typed(ctx), "sums over its hidden units in full, or has none")

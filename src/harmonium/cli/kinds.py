@@ -159,11 +159,9 @@ def choose(options: dict[str, Any], given: set[str]) -> tuple[Kind, Sizes, str]:
             raise click.UsageError(
                 f"--metric {options['metric']} is for Boltzmann machines: leave it out for {_a(name)}"
             )
-        for option in ("k", "chains"):
-            if option in given and option not in OBJECTIVES[objective].takes:
-                raise click.UsageError(
-                    f"--{option} has no use with --objective {objective} of {_a(name)}: leave it out"
-                )
+    for option in ("k", "chains"):
+        if option in given and option not in OBJECTIVES[objective].takes:
+            raise click.UsageError(f"--{option} has no use with --objective {objective} of {_a(name)}: leave it out")
     return kind, sizes, objective
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from harmonium.cli.runs import describe
-from harmonium.cli.shell import CONTEXT, POSITIVE, fraction_or_count, say, sizes
+from harmonium.cli.shell import CONTEXT, POSITIVE, Range, fraction_or_count, say, sizes
 
 __all__ = ["pretrain"]
 
@@ -32,7 +32,7 @@ Examples:
 @click.option("--epochs", type=POSITIVE, metavar="N", help="Of every layer.  [default: 6,000 updates, at least 10]")
 @click.option("--joint-epochs", type=POSITIVE, metavar="N", help="Of all layers of a dbm together.  [default: 10]")
 @click.option("--finetune-epochs", type=POSITIVE, metavar="N", default=30, show_default=True, help="Of the network.")
-@click.option("--dropout", type=(click.FloatRange(0, 1, max_open=True),) * 2, metavar="P P", default=(0.0, 0.0),
+@click.option("--dropout", type=(Range(0, 1, max_open=True),) * 2, metavar="P P", default=(0.0, 0.0),
               show_default=True, help="Of inputs and of hidden units, in fine-tuning.")  # fmt: skip
 @click.option("--repetitions", type=POSITIVE, metavar="N", default=1, show_default=True,
               help="Fine-tune so often, for a standard error.")  # fmt: skip

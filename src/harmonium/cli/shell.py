@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import math
 import os
 import signal
 import sys
@@ -18,7 +19,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-__all__ = ["CONTEXT", "NATURAL", "POSITIVE", "Shell", "fraction_or_count", "note", "say", "sizes", "typed"]
+__all__ = ["CONTEXT", "NATURAL", "POSITIVE", "Range", "Shell", "fraction_or_count", "note", "say", "sizes", "typed"]
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 POSITIVE = click.IntRange(min=1)
@@ -34,6 +35,16 @@ _HINTS = {
     "valid=0.1)": "--valid 0.1",
     "test=0.1)": "--test 0.1",
 }
+
+
+class Range(click.FloatRange):
+    """Numbers in a range, among which NaN is not: it compares with nothing, so that click lets it pass."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return number
 
 
 class Shell(click.Group):

@@ -14,7 +14,7 @@ from harmonium.cli.monitors import MEASUREMENTS, monitors
 from harmonium.cli.resume import check_alone, finish, go_on, outcome
 from harmonium.cli.runs import CONFIG, MODEL, claim, describe, find
 from harmonium.cli.session import count, device, progress, quiet, set_threads, threads_for
-from harmonium.cli.shell import CONTEXT, NATURAL, POSITIVE, say, sizes, typed
+from harmonium.cli.shell import CONTEXT, NATURAL, POSITIVE, Range, say, sizes, typed
 from harmonium.cli.source import data_options, load_data, visible_units
 
 __all__ = ["train"]
@@ -22,7 +22,7 @@ __all__ = ["train"]
 UPDATES = 20_000  # of a training whose --epochs nobody named
 LEAST_EPOCHS = 10
 MACHINE_RATE, MACHINE_DECAY = 0.1, 1e-3
-RATE = click.FloatRange(min=0, min_open=True)
+RATE = Range(min=0, min_open=True)
 
 
 @click.command(
@@ -102,7 +102,7 @@ Examples:
     help="Any optimizer of torch.optim by name.  [default: sgd of Boltzmann machines, adam of others]",
 )  # fmt: skip
 @click.option(
-    "--weight-decay", type=click.FloatRange(min=0), metavar="X",
+    "--weight-decay", type=Range(min=0), metavar="X",
     help=f"L2, on weights only.  [default: {MACHINE_DECAY:g} of Boltzmann machines, 0 of others]",
 )  # fmt: skip
 @click.option(
@@ -122,7 +122,7 @@ Examples:
 @click.option("--device", metavar="NAME", help="Where to train, such as cpu or cuda.")
 @click.option(
     "--checkpoint-seconds",
-    type=click.FloatRange(min=0),
+    type=Range(min=0),
     metavar="S",
     default=60,
     show_default=True,
@@ -157,6 +157,7 @@ def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
     talk = quiet if options["quiet"] else say
     talk(describe(data))
     visible = visible_units(data, options)
+    missing = gap_sweeps(data, options["model"], kind.machine)
     model = kind.build(visible, sizes)
     largest = max(weights.numel() for weights in model.weights_to_decay())
     set_threads(options["threads"] or threads_for(options["batch_size"], largest))
@@ -196,7 +197,7 @@ def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
             callbacks=callbacks,
             progress=progress(options),
             device=place,
-            missing=gap_sweeps(data),
+            missing=missing,
         )
     talk(f"trained in {time.monotonic() - began:.1f} s{outcome(history)}")
     finish(find(str(out)), model, data, options)

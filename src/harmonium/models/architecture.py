@@ -20,12 +20,12 @@ __all__ = ["Architecture", "Convolutional", "Dense", "as_architecture", "build_a
 class Architecture(Described):
     """Builds the two networks of a VAE, both functions of (..., features).  Their parameters are not drawn yet."""
 
-    def encoder(self, shape: tuple[int, ...], channels: int, width: int, dtype: torch.dtype) -> nn.Module:
-        """From states of a layer of units, its ``shape`` and columns per variable, to ``width`` numbers."""
+    def encoder(self, shape: tuple[int, ...], size: int, width: int, dtype: torch.dtype) -> nn.Module:
+        """From ``size`` states of a layer of variables of this ``shape`` to ``width`` numbers."""
         raise NotImplementedError
 
-    def decoder(self, width: int, shape: tuple[int, ...], channels: int, bias: bool, dtype: torch.dtype) -> nn.Module:
-        """From ``width`` latent units to ``channels`` numbers for each variable, with a bias or without."""
+    def decoder(self, width: int, shape: tuple[int, ...], size: int, bias: bool, dtype: torch.dtype) -> nn.Module:
+        """From ``width`` latent units to ``size`` numbers for all variables, with a bias or without."""
         raise NotImplementedError
 
 
@@ -39,11 +39,11 @@ class Dense(Architecture):
         object.__setattr__(self, "widths", tuple(self.widths))
         _positive("hidden", self.widths)
 
-    def encoder(self, shape: tuple[int, ...], channels: int, width: int, dtype: torch.dtype) -> nn.Module:
-        return _dense([math.prod(shape) * channels, *self.widths, width], True, dtype)
+    def encoder(self, shape: tuple[int, ...], size: int, width: int, dtype: torch.dtype) -> nn.Module:
+        return _dense([size, *self.widths, width], True, dtype)
 
-    def decoder(self, width: int, shape: tuple[int, ...], channels: int, bias: bool, dtype: torch.dtype) -> nn.Module:
-        return _dense([width, *reversed(self.widths), math.prod(shape) * channels], bias, dtype)
+    def decoder(self, width: int, shape: tuple[int, ...], size: int, bias: bool, dtype: torch.dtype) -> nn.Module:
+        return _dense([width, *reversed(self.widths), size], bias, dtype)
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,9 @@ class Convolutional(Architecture):
         if not self.channels:
             raise ValueError("channels is empty: name those of one convolution or more, such as (32, 64)")
 
-    def encoder(self, shape: tuple[int, ...], channels: int, width: int, dtype: torch.dtype) -> nn.Module:
-        sides, ends = self._sides(shape), _image(shape, channels)
+    def encoder(self, shape: tuple[int, ...], size: int, width: int, dtype: torch.dtype) -> nn.Module:
+        sides, channels = self._sides(shape), size // math.prod(shape)
+        ends = _image(shape, channels)
         layers: list[nn.Module] = [ToImage(shape, channels)]
         for above, below in itertools.pairwise((ends[0], *self.channels)):
             layers += [_skip(nn.Conv2d, above, below, 3, stride=2, padding=1, dtype=dtype), nn.ELU()]
@@ -81,8 +82,9 @@ class Convolutional(Architecture):
         layers += [nn.Flatten(), _skip(nn.Linear, flat, self.width, dtype=dtype), nn.Tanh()]
         return Batched(nn.Sequential(*layers, _skip(nn.Linear, self.width, width, dtype=dtype)))
 
-    def decoder(self, width: int, shape: tuple[int, ...], channels: int, bias: bool, dtype: torch.dtype) -> nn.Module:
-        sides, ends = self._sides(shape), _image(shape, channels)
+    def decoder(self, width: int, shape: tuple[int, ...], size: int, bias: bool, dtype: torch.dtype) -> nn.Module:
+        sides, channels = self._sides(shape), size // math.prod(shape)
+        ends = _image(shape, channels)
         flat = self.channels[-1] * math.prod(sides[-1])
         layers: list[nn.Module] = [
             _skip(nn.Linear, width, self.width, dtype=dtype), nn.Tanh(),

@@ -102,11 +102,11 @@ class VAE(Directed):
             raise ValueError("an encoder or decoder of your own makes one stochastic layer: give one latent size")
         self._described = encoder is None and decoder is None
         shapes = [self.visible.shape, *((n,) for n in sizes)]
-        columns = [self.visible.size // self.visible.columns, *(1 for _ in sizes)]
-        numbers = [self.outputs.width // self.visible.columns, *(layer.width // layer.n for layer in self.latents)]
+        states = [self.visible.size, *sizes]
+        numbers = [self.outputs.width, *(layer.width for layer in self.latents)]
         self.encoders, self.decoders = nn.ModuleList(), nn.ModuleList()
         for k, (networks, layer) in enumerate(zip(self.hidden, self.latents, strict=True)):
-            up = encoder or networks.encoder(shapes[k], columns[k], layer.width, dtype)
+            up = encoder or networks.encoder(shapes[k], states[k], layer.width, dtype)
             down = decoder or networks.decoder(layer.n, shapes[k], numbers[k], k > 0, dtype)
             self.encoders.append(up.to(dtype))
             self.decoders.append(down.to(dtype))
@@ -228,11 +228,13 @@ class VAE(Directed):
         return Normal(zero, zero + 1, validate_args=False)
 
     @torch.no_grad()
-    def log_weights(self, v: Tensor, stream: Stream, samples: int = 1) -> Tensor:
+    def log_weights(self, v: Tensor, stream: Stream, samples: int = 1, *, common: bool = False) -> Tensor:
+        """See `Model.log_weights`; with ``common`` noise for all cases, the weights of a case depend on it alone."""
         at_once = max(1, ROWS // len(v))
         parts = []
         for done in range(0, samples, at_once):
-            inferred = self.infer(v, self.noise(stream, min(at_once, samples - done), len(v)))
+            noise = self.noise(stream, min(at_once, samples - done), 1 if common else len(v))
+            inferred = self.infer(v, [u.expand(-1, len(v), -1) for u in noise])
             parts.append(self.log_joint(v, [z for _, z in inferred]) - sum(_total(q, z) for q, z in inferred))
         return torch.cat(parts)
 

@@ -183,7 +183,8 @@ def diagnose(
 
     Raises:
         ImportError: without arviz-stats (``pip install 'harmonium[diagnostics]'``).
-        ValueError: for data of another width or outside the domain; fewer than 2 chains or 10 sweeps.
+        ValueError: for data of another width or outside the domain; fewer than 2 chains, asked for or left in the
+            model; fewer than 10 sweeps.
 
     >>> import harmonium as hm
     >>> bars, rbm = hm.data.load("bars-and-stripes").train, hm.RBM(16, 4)
@@ -199,6 +200,11 @@ def diagnose(
             raise ValueError(f"{name} must be an integer of at least {least}, found {value!r}")
     stream = stream_of(seed, "diagnose")
     cases = None if data is None else _cases(machine, data)
+    if machine.chains is not None and len(machine.chains) < 2:
+        raise ValueError(
+            "the model holds a single persistent chain, and R-hat compares chains: train it with more, such as "
+            "hm.PCD(chains=100), or set model.chains = None, so that new ones begin far apart"
+        )
     packed, start = _start(machine, cases, chains, sweeps, stream)
     test = equilibrium_test(
         machine,

@@ -37,7 +37,7 @@ def log_partition(
     method: str = "auto",
     *,
     chains: int | None = None,
-    temperatures: int | Tensor = 1000,
+    temperatures: int | Tensor | None = None,
     base: tuple[Natural, ...] | None = None,
     chains_from: Array | None = None,
     sampler: ReplicaExchange | None = None,
@@ -53,8 +53,8 @@ def log_partition(
             (thermodynamic integration along the same ladder) or "auto": exact up to 20 bits, then AIS where there are
             chains to start its reverse direction from, else tempering.
         chains: AIS chains in each direction (default 100), or independent replicas of the ladder (default 20).
-        temperatures: of AIS: their number, placed between 0 and 1 by a pilot run (see `harmonium.paths.schedule`), or
-            the temperatures themselves, rising from 0 to 1.
+        temperatures: of AIS: their number (default 1000), placed between 0 and 1 by a pilot run (see
+            `harmonium.paths.schedule`), or the temperatures themselves, rising from 0 to 1.
         base: natural parameters of the base-rate model (default: means of the training data stored in the model).
         chains_from: states (n, n_visible) that represent the model, from which the reverse direction starts after a lag
             test.  For machines that keep hidden layers, packed states (see `Machine.pack`), or visible states, whose
@@ -69,6 +69,10 @@ def log_partition(
         a `LogPartition`; the bounds of AIS hold at three standard errors (Salakhutdinov & Murray 2008; Burda et al.
         2015), those along a ladder at 99 %, from the spread between replicas (Krause, Fischer & Igel 2020).
 
+    Raises:
+        TypeError: for a model that is no machine.
+        ValueError: for an unknown method, numbers out of range, and what the method named has no use for.
+
     >>> import harmonium as hm
     >>> print(hm.log_partition(hm.RBM.from_arrays([[0.0]], [0.0], [0.0])))
     log Z = 1.3863 nats (exact)
@@ -82,6 +86,9 @@ def log_partition(
     for name, count in (("chains", 1 if chains is None else chains), ("sweeps", sweeps)):
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
             raise ValueError(f"{name} must be a positive integer, found {count!r}")
+    for name, given in (("chains_from", chains_from), ("temperatures", temperatures)):
+        if given is not None and method not in ("auto", "ais"):
+            raise ValueError(f"{name} belongs to method='ais', and {method!r} has no use for it: leave one of them out")
     if method == "exact" or (method == "auto" and bits <= EXACT_BITS):
         value = float(exact_log_partition(machine))
         return LogPartition(value, value, value, math.inf, "exact", True, "all states were summed")
@@ -96,7 +103,7 @@ def log_partition(
         raise ValueError("sampler is the ladder of method='tempering' and 'integration': 'ais' has none")
     chains = 100 if chains is None else chains
     path = Path(machine, base)
-    t = _temperatures(path, temperatures, chains, stream.child("pilot"))
+    t = _temperatures(path, 1000 if temperatures is None else temperatures, chains, stream.child("pilot"))
     origin = path.log_partition_at_start()
     state = path.start(chains, stream.child("start").advance())
     if chains_from is None:

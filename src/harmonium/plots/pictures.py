@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from torch import Tensor
 
 from harmonium.data import as_cases, from_source
 from harmonium.files import read_tensors
@@ -23,7 +22,8 @@ from harmonium.models.machine import Machine
 from harmonium.models.model import Model
 from harmonium.models.store import load
 from harmonium.paths.sample import sample
-from harmonium.plots.drawing import Table, blank, colours_of, heat_map, height_of, mosaic, some, write
+from harmonium.plots.drawing import blank, colours_of, heat_map, height_of, mosaic, some, write
+from harmonium.plots.weights import first_weights
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,7 +60,7 @@ def filters(model: Model, count: int = 100) -> Figure:
     >>> filters(hm.RBM(hm.Bernoulli((4, 4)), 9)).axes[0].get_title()
     'Weights of all 9 hidden units, largest norm first'
     """
-    found = _first_weights(model)
+    found = first_weights(model)
     if found is None:
         raise TypeError(
             f"a {type(model).__name__} has no weights between its visible units and others: look at samples"
@@ -266,7 +266,7 @@ def pictures(run: str | Path, data: Array | None = None, *, data_name: str | Non
             data, data_name = from_source(source), data_name or "the training data"
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     drawn = sample(model, _SHOWN, steps=_STEPS, seed=seed)
-    figures = {} if _first_weights(model) is None else {"filters": filters(model)}
+    figures = {} if first_weights(model) is None else {"filters": filters(model)}
     figures["samples"] = samples(drawn, data, model.visible.shape, data_name=data_name or "the data")
     if rows:
         figures["curves"] = curves(rows, best_epoch(run))
@@ -302,26 +302,3 @@ def best_epoch(run: Path) -> int | None:
         return None
     best = read_tensors(path)[1].get("checkpoint", {}).get("history", {}).get("best")
     return None if best is None else int(best["epoch"])
-
-
-def _first_weights(model: Model) -> tuple[str, Table] | None:
-    """What has weights to the visible units, and these, (units, visible units); None where nothing has."""
-    if isinstance(model, Machine):
-        name = next((name for name, (a, b) in model.edges.items() if a == 0 < b), next(iter(model.edges)))
-        kind = "visible" if name in model.lateral.values() else "hidden"
-        return kind, _table(model.couplings[name].mT)
-    units = model.visible
-    for weights in model.weights_to_decay():
-        if weights.dim() != 2:
-            continue
-        # The input of an order-agnostic network is the states, then which of them are observed.
-        if weights.shape[1] in (units.size, units.size + units.columns):
-            return "hidden", _table(weights[:, : units.size])
-        if weights.shape[0] == units.size:
-            return "hidden", _table(weights.mT)
-    return None
-
-
-def _table(weights: Tensor) -> Table:
-    table: Table = weights.detach().cpu().double().numpy()
-    return table

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Sequence
+from numbers import Real
 
 import numpy as np
 import torch
@@ -29,7 +31,7 @@ def finetune(
     epochs: int = 30,
     batch_size: int = 100,
     learning_rate: float = 1e-3,
-    dropout: tuple[float, float] = (0.0, 0.0),
+    dropout: float | tuple[float, float] = 0.0,
     weight_decay: float = 0.0,
     patience: int | None = None,
     seed: int | Stream = 0,
@@ -46,8 +48,8 @@ def finetune(
         epochs: passes over the data.
         batch_size: cases per update.
         learning_rate: of the first update.
-        dropout: probabilities of leaving out an input of the first Linear layer and of the later ones (Hinton et al.
-            2012); what is kept is scaled up, so that the network itself stays as it is.
+        dropout: probability of leaving out an input of a Linear layer, or two: of the first and of the later ones
+            (Hinton et al. 2012); what is kept is scaled up, so that the network itself stays as it is.
         weight_decay: of Adam with decoupled decay (Loshchilov & Hutter 2019); on biases too.
         patience: epochs without a better one before training stops; None: never.
         seed: an int or a stream.
@@ -58,7 +60,8 @@ def finetune(
         "valid_cross_entropy" of the validation cases.
 
     Raises:
-        ValueError: for labels of another number or range than cases and classes; arguments out of range.
+        ValueError: for cases with missing values; labels of another number or range than cases and classes; arguments
+            out of range.
         DivergedError: where the cross-entropy stops being finite.
 
     >>> import harmonium as hm
@@ -70,8 +73,7 @@ def finetune(
     for name, value in (("epochs", epochs), ("batch_size", batch_size), ("patience", wait)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(f"{name} must be a positive integer, found {value!r}")
-    if not all(0 <= p < 1 for p in dropout) or len(dropout) != 2:
-        raise ValueError(f"dropout must be two probabilities from 0 to below 1, found {dropout!r}")
+    left_out = _probabilities(dropout)
     if patience is not None and validation is None:
         raise ValueError("patience goes by validation cases: pass validation=(cases, labels)")
     cases, target = as_targets(network, data, labels, "labels")
@@ -94,7 +96,7 @@ def finetune(
                     group["lr"] = learning_rate * 0.5 * (1 + math.cos(math.pi * done))
                 x = cases.rows(index, epoch=epoch, dtype=like.dtype, device=like.device)
                 optimizer.zero_grad()
-                logits = _thinned(network, x, dropout, index, leave_out.advance())
+                logits = _thinned(network, x, left_out, index, leave_out.advance())
                 loss = functional.cross_entropy(logits, target[index])
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
@@ -158,6 +160,14 @@ def as_targets(network: nn.Sequential, data: Array, labels: Array, name: str) ->
     width = next(layer.in_features for layer in network if hasattr(layer, "in_features"))
     if cases.shape[1] != width:
         raise ValueError(f"data has {cases.shape[1]} columns; the network takes {width}")
+    whose = "data" if name == "labels" else f"{name.removesuffix(' labels')} data"
+    for start, x in cases.chunks(1024, dtype=torch.float64):
+        if bool(torch.isnan(x).any()):
+            row, column = (int(i) for i in torch.isnan(x).nonzero()[0])
+            raise ValueError(
+                f"{whose} has a missing value (NaN) in row {start + row}, column {column}: a network takes whole cases, "
+                "so fill the gaps first, such as with harmonium.impute"
+            )
     array = labels.detach().cpu().numpy() if isinstance(labels, Tensor) else np.asarray(labels)
     if array.shape != (len(cases),):
         raise ValueError(f"{name} has shape {array.shape}; expected ({len(cases)},), one class number per case")
@@ -168,6 +178,14 @@ def as_targets(network: nn.Sequential, data: Array, labels: Array, name: str) ->
         bad = array.min() if array.min() < 0 else array.max()
         raise ValueError(f"{name} holds the class {bad}; the network knows 0 to {classes - 1}")
     return cases, torch.from_numpy(array.astype(np.int64)).to(linear[0].weight.device)
+
+
+def _probabilities(dropout: float | tuple[float, float]) -> tuple[float, float]:
+    """Of the first Linear layer, and of the later ones."""
+    pair = tuple(dropout) if isinstance(dropout, Sequence) else (dropout, dropout)
+    if len(pair) != 2 or not all(isinstance(p, Real) and 0 <= p < 1 for p in pair):
+        raise ValueError(f"dropout must be one or two probabilities from 0 to below 1, found {dropout!r}")
+    return pair
 
 
 def _thinned(network: nn.Sequential, x: Tensor, dropout: tuple[float, float], index: Tensor, draw: Draw) -> Tensor:

@@ -184,6 +184,8 @@ def pretrain(
 def _epochs(cases: int, options: Mapping[str, Any]) -> int:
     """Ten, or as many as make `UPDATES`."""
     batch_size: int = options.get("batch_size", 100)
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+        raise ValueError(f"batch_size of greedy_options must be a positive integer, found {batch_size!r}")
     per_epoch = math.ceil(cases / batch_size)
     return max(10, math.ceil(UPDATES / per_epoch))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from harmonium.models.dbn import DBN
+from harmonium.models.directed import Directed
 from harmonium.models.machine import Machine
 from harmonium.models.meanfield import variational_bound
 from harmonium.paths.diagnostics import Diagnosis, diagnose
@@ -42,8 +44,7 @@ def judge(subject: Subject) -> Evaluation | str:
 
 def _few(subject: Subject, cases: Cases) -> Cases:
     """All cases, but of deep models only some."""
-    model = subject.model
-    if len(cases) <= DEEP_CASES or not (isinstance(model, DBN) or model.hidden_couplings):
+    if len(cases) <= DEEP_CASES or not subject.model.sampled:
         return cases
     return cases.select(np.linspace(0, len(cases) - 1, DEEP_CASES).round().astype(np.int64))
 
@@ -72,8 +73,10 @@ def likelihood(subject: Subject, found: Evaluation | str) -> Section:
         method = "enumeration" if exact else found.method.replace("ais", "annealed importance sampling")
         rows.append(("found by", method))
     elif not exact:
-        rows.append(("found by", "importance sampling: an estimate from below"))
-    colour, verdict = ("good", "To be trusted") if found.trusted else ("bad", "Not to be trusted")
+        rows.append(("found by", "importance sampling"))
+    elif z is None:
+        rows.append(("found by", "the chain rule: the model is normalised by construction"))
+    colour, verdict = _verdict(found)
     words = f'<p><span class="verdict {colour}">{verdict}:</span> {escape(found.why)}.</p>'
     notes = ""
     if split == "train":
@@ -86,9 +89,20 @@ def likelihood(subject: Subject, found: Evaluation | str) -> Section:
     return Section("likelihood", name, words + table(("", ""), rows) + notes)
 
 
+def _verdict(found: Evaluation) -> tuple[str, str]:
+    """How far the number can be relied on: a colour, and words."""
+    if not found.trusted:
+        return "bad", "Not to be trusted"
+    return {
+        "exact": ("good", "Exact"),
+        "bracketed": ("good", "To be trusted"),
+        "bound": ("unsure", "An estimate from below"),
+    }[found.kind]
+
+
 @torch.no_grad()
 def free_energies(subject: Subject) -> dict[str, Tensor]:
-    """Free energies of each split and of samples, in nats, at most `ROWS` of each."""
+    """Free energies of each split and of samples, in nats, at most `ROWS` of each: -log p(v) of normalised models."""
     model = subject.model
     groups = {name: subject.rows_of(cases)[0] for name, cases in subject.splits.items() if name != "test"}
     groups["samples"] = subject.samples.to(model.dtype)
@@ -99,6 +113,9 @@ def free_energies(subject: Subject) -> dict[str, Tensor]:
             continue
         if isinstance(model, DBN):
             found[name] = -model.log_weights(v, Stream(subject.seed, "report"), samples=10).mean(0)
+        elif not isinstance(model, Machine):
+            log_w = model.log_weights(v, Stream(subject.seed, "report"), samples=10)
+            found[name] = math.log(len(log_w)) - torch.logsumexp(log_w, 0)
         elif model.hidden_couplings:
             found[name] = -variational_bound(model, v)
         else:
@@ -110,16 +127,25 @@ def histograms(subject: Subject, energies: dict[str, Tensor]) -> Section | None:
     """Distributions of free energies side by side."""
     if not energies:
         return None
-    deep = isinstance(subject.model, DBN) or bool(subject.model.hidden_couplings)
+    model = subject.model
+    machine = isinstance(model, (Machine, DBN))
+    if not machine:
+        name, axis = "Surprise", "-log p(v) (nats)".replace("-", "\N{MINUS SIGN}")
+        meaning = "A normalised model has no free energy; this is minus the log-likelihood of single cases" + (
+            ", by ten importance samples each. " if model.sampled else ". "
+        )
+    else:
+        deep = isinstance(model, DBN) or bool(model.hidden_couplings)
+        name, axis, meaning = "Free energies", f"{'variational ' if deep else ''}free energy (nats)", ""
     named = {"train": "training cases", "valid": "validation cases", "samples": "samples of the model"}
     groups = {named[name]: values.numpy() for name, values in energies.items()}
-    drawn = histogram(groups, f"{'variational ' if deep else ''}free energy (nats)", "Free energies")
-    text = (
+    drawn = histogram(groups, axis, name)
+    text = meaning + (
         "Samples should lie where the data lie. Validation cases to the right of training cases: the model knows those "
         "by heart. Samples to the left: it prefers states that the data do not have."
     )
     means = table(("", "mean", "deviation"), [(name, number(v.mean()), number(v.std())) for name, v in groups.items()])
-    return Section("energies", "Free energies", pair(figure(drawn, ""), f"<div>{paragraph(text)}{means}</div>"))
+    return Section("energies", name, pair(figure(drawn, ""), f"<div>{paragraph(text)}{means}</div>"))
 
 
 def equilibrium(subject: Subject) -> Section:
@@ -151,6 +177,11 @@ def equilibrium(subject: Subject) -> Section:
 
 
 def _diagnose(subject: Subject) -> Diagnosis | str:
+    if isinstance(subject.model, Directed):
+        what = f"A {type(subject.model).__name__} is sampled from its roots, without chains"
+        if subject.model.undirected is None:
+            return f"{what}: there is nothing that would have to come to equilibrium."
+        return "The chains of this model are those of its prior, which are judged by themselves."
     if importlib.util.find_spec("arviz_stats") is None:
         return "Chains were not diagnosed, for want of arviz-stats: pip install 'harmonium[diagnostics]'."
     if not isinstance(subject.model, Machine):

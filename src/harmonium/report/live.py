@@ -55,9 +55,15 @@ def payload(subject: Subject, reference: Tensor | None = None) -> str:
         reference: free energies of the data, for a band beside those of the chain.
 
     Raises:
-        NotPlayableError: for unit types that the page does not know, and for models that are too large for a page.
+        NotPlayableError: for models without Gibbs sampling, for unit types that the page does not know, and for models
+            that are too large for a page.
     """
     model, floats = subject.model, _Floats()
+    if not isinstance(model, (Machine, DBN)):
+        raise NotPlayableError(
+            f"the playground is Gibbs sampling of Boltzmann machines, and a {type(model).__name__} is sampled from its "
+            "roots; `harmonium sample` draws from it"
+        )
     machines: list[Machine] = [*model.machines] if isinstance(model, DBN) else [model]
     untied = model.encoders if isinstance(model, DBN) and model.recognition is not None else []
     numbers = sum(parameter.numel() for parameter in model.parameters())
@@ -183,7 +189,7 @@ def _columns(subject: Subject) -> Iterator[dict[str, Any]]:
                 low = max(0.0, low - room) if isinstance(part, ReLU) else low - room
                 entry |= {"low": low, "high": high + room, "mean": mean, "scale": scale}
             else:
-                entry["labels"] = [f"{code:g}".replace("-", "\N{MINUS SIGN}") for code in codes]
+                entry["labels"] = subject.labels(j) or [f"{code:g}".replace("-", "\N{MINUS SIGN}") for code in codes]
             yield entry
         column += part.columns
 

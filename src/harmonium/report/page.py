@@ -151,7 +151,9 @@ def _facts(subject: Subject, found: Evaluation | str) -> str:
     if not isinstance(found, str):
         split = "" if subject.judged is None else subject.judged[0]
         bracket = f"bracket {number(found.lower)} to {number(found.upper)}"
-        trust = "exact" if found.method == "exact" else f"{bracket}, {'trusted' if found.trusted else 'NOT trusted'}"
+        trust = f"{bracket}, {'trusted' if found.trusted else 'NOT trusted'}"
+        if found.kind == "exact" or found.log_partition is None:
+            trust = "exact" if found.kind == "exact" else "an estimate from below"
         tiles = [(f"Log-likelihood, {split}", f"{number(found.mean)} nats per case", trust), *tiles]
     return "".join(
         f"<div><dt>{escape(name)}</dt><dd>{escape(value)}<small>{escape(remark)}</small></dd></div>"

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from harmonium.models.dbn import DBN
+from harmonium.models.machine import Machine
+from harmonium.plots.weights import first_weights
 from harmonium.report.charts import points
 from harmonium.report.images import Palette, diverging, grey, heat_map, mosaic
 from harmonium.report.markup import Section, data_uri, escape, figure, pair, paragraph, table
@@ -24,16 +26,20 @@ ACTIVE_CASES, ACTIVE_UNITS = 40, 1000  # rows and columns of the picture of hidd
 MOST_ENTRIES = 400_000  # of a heat map of weights
 ENTRY = (10, 8)  # width and height of an entry of a heat map on the screen, in pixels; wider where they are few
 NARROWEST = 480
+_NO_ACTIVITY = (
+    "This picture is of the hidden units of Boltzmann machines, which are random given a case; those of this model are "
+    "functions inside a network."
+)
 
 Array = np.ndarray[Any, Any]
 
 
 def filters(subject: Subject) -> Section | None:
     """The weights of the first hidden layer, unit by unit, largest first."""
-    machine = subject.model.machines[0] if isinstance(subject.model, DBN) else subject.model
-    name = next((name for name, (a, b) in machine.edges.items() if a == 0 < b), next(iter(machine.edges)))
-    weights = machine.couplings[name].detach().cpu().double().numpy().T
-    of = "visible" if name in machine.lateral.values() else "hidden"
+    found = first_weights(subject.model.machines[0] if isinstance(subject.model, DBN) else subject.model)
+    if found is None:
+        return None
+    of, weights = found
     order = np.argsort(-np.linalg.norm(weights, axis=1), kind="stable")
     count = max(1, MOST_ENTRIES // weights.shape[1]) if subject.image_shape is None else SHOWN
     shown = weights[order[:count]]
@@ -51,6 +57,8 @@ def samples(subject: Subject) -> Section:
     """Samples of the model beside cases of the data."""
     drawn = subject.samples.numpy()
     note = paragraph(
+        f"Samples are independent draws of the {type(subject.model).__name__}, without chains."
+        if subject.model.undirected is None else
         "Each sample ends a chain of its own, of 1,000 sweeps from the base rate. Chains of a model with far modes are "
         "by then near where they began.", "note"
     )  # fmt: skip
@@ -102,9 +110,12 @@ def _rows(subject: Subject, units: Units, drawn: Array, cases: Array) -> Iterato
         owner = units.owner(j, inside=False)
         if owner.finite:
             values = np.unique(np.concatenate([table[:, j] for table in outside]))
-            shown = values[1:] if len(values) == 2 else values[:6]
+            shown, labels = values[1:] if len(values) == 2 else values[:6], subject.labels(j)
             cells = [
-                ", ".join(f"{v:g}:\N{NO-BREAK SPACE}{np.mean(table[:, j] == v):.0%}" for v in shown)
+                ", ".join(
+                    f"{labels[int(v)] if labels else format(v, 'g')}:\N{NO-BREAK SPACE}{np.mean(table[:, j] == v):.0%}"
+                    for v in shown
+                )
                 for table in outside
             ]
         else:
@@ -120,6 +131,8 @@ def _rows(subject: Subject, units: Units, drawn: Array, cases: Array) -> Iterato
 @torch.no_grad()
 def activity(subject: Subject) -> Section | None:
     """What the hidden units do with cases: probabilities, units by cases."""
+    if not isinstance(subject.model, (Machine, DBN)):
+        return Section("activity", "Hidden activity", paragraph(_NO_ACTIVITY))
     if subject.judged is None or len(subject.layers) < 2:
         return None
     split, cases = subject.judged
@@ -129,7 +142,8 @@ def activity(subject: Subject) -> Section | None:
     chosen = np.linspace(0, len(index) - 1, min(ACTIVE_CASES, len(index))).round().astype(int)
     if labels is not None:
         chosen = chosen[np.argsort(np.asarray(labels)[index[chosen]], kind="stable")]
-    for depth, (units, means) in enumerate(zip(subject.layers[1:], _hidden_means(subject, outside), strict=True), 1):
+    means_of = _hidden_means(subject.model, outside)
+    for depth, (units, means) in enumerate(zip(subject.layers[1:], means_of, strict=True), 1):
         p = means.cpu().double().numpy()
         low, high = (0.0, 1.0) if units.finite and p.min() >= 0 else (float(p.min()), float(p.max()))
         average = p.mean(0)
@@ -146,8 +160,7 @@ def activity(subject: Subject) -> Section | None:
     return Section("activity", "Hidden activity", paragraph("p(h | v) of the judged cases.") + "".join(pictures))
 
 
-def _hidden_means(subject: Subject, outside: Tensor) -> list[Tensor]:
-    model = subject.model
+def _hidden_means(model: Machine | DBN, outside: Tensor) -> list[Tensor]:
     v = model.visible.encode(outside)
     return model.hidden_means(outside) if isinstance(model, DBN) else list(model.infer(v).means[1:])
 

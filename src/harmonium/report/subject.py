@@ -12,13 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harmonium.cli.runs import CHECKPOINT, CONFIG, MODEL, choose_split, find, is_training, read_config
+from harmonium.cli.runs import CHECKPOINT, CONFIG, MODEL, Run, choose_split, find, is_training, read_config
 from harmonium.data import Cases, Dataset
 from harmonium.data.cases import Standard
 from harmonium.data.csvfile import read_header
+from harmonium.data.table import Table
 from harmonium.files import DamagedFileError, read_tensors
 from harmonium.models.dbn import DBN
 from harmonium.models.machine import Machine
+from harmonium.models.model import Model
 from harmonium.models.store import build, restore
 from harmonium.paths.sample import sample
 from harmonium.plots import best_epoch
@@ -39,7 +41,7 @@ class Subject:
     Attributes:
         name: of the run or file, as the user typed it.
         folder: of the run, or that holds the file.
-        model: a `Machine` or a `DBN`.
+        model: a `Machine`, a `DBN` or a model that is normalised by construction.
         config: of the run; None of a model file.
         environment: what ``run.json`` says: versions, command; empty where there is none.
         rows: of ``metrics.jsonl``.
@@ -47,12 +49,13 @@ class Subject:
         broken_off: where training stopped, in words, if it has not come to its end.
         data: what it was trained on, or what the user named; None where it cannot be had.
         no_data: why not.
+        table: what the columns are, where the data were a table that was read column by column.
         seed: of everything drawn for the report.
     """
 
     name: str
     folder: Path
-    model: Machine | DBN
+    model: Model
     config: dict[str, Any] | None
     environment: dict[str, Any]
     rows: list[dict[str, Any]]
@@ -60,14 +63,17 @@ class Subject:
     broken_off: str | None
     data: Dataset | None
     no_data: str | None
+    table: Table | None
     seed: int
 
     @property
     def layers(self) -> list[Any]:
-        """The layers of units from the visible one up."""
+        """The layers of units from the visible one up; of a network its visible units alone."""
         if isinstance(self.model, DBN):
             return [self.model.visible, *(rbm.hidden for rbm in self.model.machines)]
-        return [self.model.units(layer) for layer in range(len(self.model.names))]
+        if isinstance(self.model, Machine):
+            return [self.model.units(layer) for layer in range(len(self.model.names))]
+        return [self.model.visible]
 
     @property
     def image_shape(self) -> tuple[int, int] | None:
@@ -94,20 +100,29 @@ class Subject:
     @property
     def standard(self) -> Standard | None:
         """Means and scales by which the columns were standardised."""
+        if self.table is not None:
+            return self.table.standard
         return None if self.data is None else self.data.train.standard
 
     @cached_property
     def columns(self) -> list[str]:
         """Names of the visible variables, as their file has them."""
+        if self.table is not None:
+            return [str(column.name) for column in self.table.columns]
         count = self.model.visible.columns
         load = {} if self.data is None else self.data.source
         path = Path(str(load.get("name_or_path", "")))
         header = read_header(path) if path.suffix.lower() in (".csv", ".tsv") and path.is_file() else None
         return header if header is not None and len(header) == count else [f"column {k}" for k in range(count)]
 
+    def labels(self, column: int) -> list[str] | None:
+        """What the states of a column are called; None of numbers."""
+        labels = () if self.table is None else self.table.columns[column].labels
+        return [str(label) for label in labels] or None
+
     @cached_property
     def samples(self) -> Tensor:
-        """States outside at the ends of chains of their own, (samples, columns)."""
+        """States outside, independent draws or the ends of chains of their own, (samples, columns)."""
         return sample(self.model, self._affordable(SAMPLES), steps=STEPS, seed=self.seed).cpu()
 
     def rows_of(self, cases: Cases, count: int = ROWS) -> tuple[Tensor, np.ndarray[Any, Any]]:
@@ -179,6 +194,7 @@ def open_subject(name: str, data: Dataset | None = None, seed: int = 0) -> Subje
         broken_off=broken_off,
         data=data,
         no_data=no_data,
+        table=Run(name, folder / MODEL, config).table(),
         seed=seed,
     )
 
@@ -193,12 +209,12 @@ def _load(source: dict[str, Any]) -> tuple[Dataset | None, str | None]:
         return None, f"the data cannot be loaded again: {error}"
 
 
-def _checkpointed(folder: Path, config: dict[str, Any] | None) -> tuple[Machine, str]:
+def _checkpointed(folder: Path, config: dict[str, Any] | None) -> tuple[Model, str]:
     """The model of the last checkpoint, and where that was."""
     tensors, meta = read_tensors(folder / CHECKPOINT)
     if config is None or "checkpoint" not in meta:
         raise DamagedFileError(f"{folder / CHECKPOINT} is no checkpoint: put that of the run back")
-    model: Machine = build(config["model"])
+    model: Model = build(config["model"])
     own = {key.removeprefix("model."): value for key, value in tensors.items() if key.startswith("model.")}
     restore(model, own, str(folder / CHECKPOINT))
     position = meta["checkpoint"]["position"]

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from harmonium.cli.runs import describe
-from harmonium.models.dbn import DBN
+from harmonium.models.directed import Directed
+from harmonium.models.machine import Machine
 from harmonium.report.charts import Line, lines
 from harmonium.report.markup import Section, figure, number, pair, paragraph, pre, table
 from harmonium.report.subject import Subject
@@ -24,6 +25,11 @@ _KINDS = {
     "BoltzmannMachine": "Boltzmann machine",
     "DBM": "Deep Boltzmann machine",
     "DBN": "Deep belief network",
+    "NADE": "Neural autoregressive estimator (NADE)",
+    "OrderlessNADE": "Order-agnostic NADE",
+    "ConvolutionalNADE": "Convolutional NADE",
+    "MADE": "Masked autoencoder (MADE)",
+    "VAE": "Variational autoencoder",
 }
 
 _CURVES = (
@@ -49,11 +55,15 @@ def title(subject: Subject) -> str:
 def lead(subject: Subject) -> str:
     """What was trained on what, in a sentence or two."""
     layers = [_units(units) for units in subject.layers]
-    text = f"Visible: {layers[0]}" + (f"; hidden: {', '.join(layers[1:])}" if len(layers) > 1 else "")
+    above = f"; hidden: {', '.join(layers[1:])}" if len(layers) > 1 else ""
+    if isinstance(subject.model, Directed):
+        above = f"; network: {subject.model!r}"
+    text = f"Visible: {layers[0]}{above}"
     if subject.config is not None:
         plan = subject.config["plan"]
         text += f". Trained by {_objective(plan['objective'])}, in batches of {plan['batch_size']}"
-        text += f", with the {_metric(plan['metric'])}"
+        machine = isinstance(subject.model, Machine)
+        text += f", with the {_metric(plan['metric'])}" if machine else f", by {plan['optimizer']}"
     if subject.data is not None:
         text += f". Data: {describe(subject.data)}"
     return f"{text}."
@@ -111,7 +121,7 @@ def reproduce(subject: Subject) -> Section:
     if not subject.broken_off:
         then += [
             f"harmonium evaluate {name}",
-            *([] if isinstance(subject.model, DBN) else [f"harmonium diagnose {name}"]),
+            *([f"harmonium diagnose {name}"] if isinstance(subject.model, Machine) else []),
         ]
     if then:
         parts += [paragraph("To go on:" if subject.broken_off else "To judge it again:"), pre("\n".join(then))]

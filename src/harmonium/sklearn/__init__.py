@@ -16,11 +16,13 @@ from harmonium.sklearn.dbn_classifier import DBNClassifier
 from harmonium.sklearn.density import Density
 from harmonium.sklearn.domain import DomainWarning
 from harmonium.sklearn.imputer import RBMImputer
+from harmonium.sklearn.nade_density import NADEDensity
 from harmonium.sklearn.outliers import RBMOutlierDetector
 from harmonium.sklearn.rbm import RBM
 from harmonium.sklearn.rbm_classifier import RBMClassifier
+from harmonium.sklearn.vae_density import VAEDensity
 
 __all__ = [
-    "DBN", "RBM", "BernoulliRBM", "DBNClassifier", "Density", "DomainWarning", "Estimator", "Features", "RBMClassifier",
-    "RBMImputer", "RBMOutlierDetector",
+    "DBN", "RBM", "BernoulliRBM", "DBNClassifier", "Density", "DomainWarning", "Estimator", "Features", "NADEDensity",
+    "RBMClassifier", "RBMImputer", "RBMOutlierDetector", "VAEDensity",
 ]  # fmt: skip

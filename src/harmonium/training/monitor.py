@@ -139,9 +139,11 @@ class Likelihood(Callback):
         part = training.model.undirected
         if part is None:
             return LogPartition(0.0, 0.0, 0.0, math.inf, "exact", True, "normalised by construction")
+        if enumerable(part)[0] <= EXACT_BITS:
+            return log_partition(part, "exact")
         return log_partition(
             part,
-            "exact" if enumerable(part)[0] <= EXACT_BITS else "ais",  # a ladder costs too much to be asked every time
+            "ais",  # a ladder costs too much to be asked every time
             chains=self.chains,
             temperatures=self.temperatures,
             chains_from=training.plan.objective.model_chains(training.objective_state),
