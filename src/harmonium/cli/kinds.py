@@ -154,11 +154,8 @@ def choose(options: dict[str, Any], given: set[str]) -> tuple[Kind, Sizes, str]:
         )
     if objective == "pl" and (name != "bm" or sizes.layers):
         raise click.UsageError("--objective pl goes with --model bm without hidden units")
-    if not kind.machine:
-        if "metric" in given and options["metric"] != "plain":
-            raise click.UsageError(
-                f"--metric {options['metric']} is for Boltzmann machines: leave it out for {_a(name)}"
-            )
+    if not kind.machine and "metric" in given and options["metric"] != "plain":
+        raise click.UsageError(f"--metric {options['metric']} is for Boltzmann machines: leave it out for {_a(name)}")
     for option in ("k", "chains"):
         if option in given and option not in OBJECTIVES[objective].takes:
             raise click.UsageError(f"--{option} has no use with --objective {objective} of {_a(name)}: leave it out")
