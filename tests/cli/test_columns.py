@@ -104,3 +104,11 @@ def test_numbers_are_described_as_before_with_what_fits(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.array([[0.0, np.nan], [2.0, 3.0]]))
     told = call("data", "describe", tmp_path / "x.npy").stdout
     assert "1 missing values (NaN)" in told
+
+
+def test_only_machines_learn_from_gaps(tmp_path: Path) -> None:
+    path = tmp_path / "gaps.csv"
+    path.write_text("a,b\n" + "yes,1.5\nno,\nyes,2.5\nno,0.5\n" * 5)
+    result = CliRunner().invoke(main, ["train", str(path), "--model", "vae", "--out", str(tmp_path / "run")])
+    assert result.exit_code == 2 and "--model vae learns from whole cases" in result.stderr
+    assert not (tmp_path / "run").exists()

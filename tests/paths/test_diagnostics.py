@@ -146,3 +146,10 @@ def test_refused(options: dict[str, Any], message: str) -> None:
         hm.diagnose(hm.RBM(6, 3), **options)
     with pytest.raises(TypeError, match=r"its top machine is dbn\.top"):
         hm.diagnose(hm.DBN([6, 4, 3]))  # type: ignore[arg-type]
+
+
+def test_a_single_chain_cannot_be_compared() -> None:
+    rbm = hm.RBM(4, 2)
+    rbm.chains = torch.zeros(1, 4)
+    with pytest.raises(ValueError, match="a single persistent chain"):
+        hm.diagnose(rbm)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -269,3 +270,11 @@ def test_wrong_shares_of_two_modes_are_noticed_though_both_directions_agree() ->
     assert not seen["wrong"].trusted and "shares of the modes differ" in seen["wrong"].why
     assert seen["right"].trusted, seen["right"].why
     assert seen["right"].lower < exact < seen["right"].upper
+
+
+@pytest.mark.parametrize("method", ["exact", "tempering", "integration"])
+@pytest.mark.parametrize("option", [{"temperatures": 10}, {"chains_from": torch.zeros(5, 4)}])
+def test_what_belongs_to_ais_is_refused_elsewhere(method: str, option: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(option))} belongs to method='ais', and '{method}' has no use"):
+        hm.log_partition(hm.RBM(4, 2), method, **option)
+    assert hm.log_partition(hm.RBM(4, 2), **option).method == "exact"  # "auto" takes what it can use

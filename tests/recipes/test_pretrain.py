@@ -198,9 +198,32 @@ def test_refusals() -> None:
         hm.finetune(network, np.zeros((3, 4)), [0, 1, 2])
     with pytest.raises(ValueError, match="integers"):
         hm.finetune(network, v, y * 0.5)
+    for wrong in ("0.5", (0.1, 0.2, 0.3), 1.0, float("nan"), None):
+        with pytest.raises(ValueError, match="dropout must be one or two probabilities"):
+            hm.finetune(network, v, y, dropout=wrong)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="batch_size of greedy_options must be a positive integer, found 0"):
+        hm.pretrain(v, y, layers=[3], greedy_options={"batch_size": 0})
     with pytest.raises(ValueError, match="dropout"):
         hm.finetune(network, v, y, dropout=(0.5, 1.0))
     with pytest.raises(hm.DivergedError, match="learning rate"):
         hm.finetune(network, v, y % 9, learning_rate=float("inf"), epochs=2)
     with pytest.raises(ValueError, match="patience"):
         hm.finetune(network, v, y, patience=3)
+
+
+def test_one_probability_of_dropout_is_for_all_layers() -> None:
+    v, y = np.eye(4, dtype=np.float32), [0, 1, 0, 1]
+    rows = []
+    for dropout in (0.5, (0.5, 0.5), (0.5, 0.0)):
+        network = hm.DBN([4, 3], seed=1).to_classifier(2)
+        rows.append(hm.finetune(network, v, y, epochs=3, dropout=dropout, seed=2))
+    assert rows[0] == rows[1] != rows[2]
+
+
+def test_gaps_are_named() -> None:
+    v, network = np.eye(4), hm.DBN([4, 3]).to_classifier(2)
+    v[2, 1] = np.nan
+    with pytest.raises(ValueError, match=r"^data has a missing value \(NaN\) in row 2, column 1"):
+        hm.finetune(network, v, [0, 1, 0, 1])
+    with pytest.raises(ValueError, match=r"^validation data has a missing value \(NaN\) in row 2, column 1"):
+        hm.finetune(network, np.eye(4), [0, 1, 0, 1], validation=(v, [0, 1, 0, 1]))
