@@ -335,7 +335,7 @@ def _total(distribution: Distribution, z: Tensor) -> Tensor:
 def _sizes(latent: int | Sequence[int] | None, prior: Machine | None) -> list[int]:
     if latent is None:
         return [50 if prior is None else prior.visible.size]
-    sizes = list(latent) if isinstance(latent, (list, tuple)) else [latent]
+    sizes: list[Any] = list(latent) if isinstance(latent, (list, tuple)) else [latent]
     for n in sizes:
         if isinstance(n, bool) or not isinstance(n, int) or n < 1:
             raise ValueError(f"latent must be a positive number of units, or one for each layer, found {latent!r}")
