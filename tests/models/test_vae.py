@@ -74,7 +74,11 @@ def check_weights(vae: hm.VAE, v: Tensor, log_p: Tensor, samples: int = 20_000) 
 # ---------------------------------------------------------------------------------------------------- likelihoods
 
 
-@pytest.mark.parametrize("visible", [4, hm.Categorical(2, 3), hm.Spin(3)], ids=lambda visible: type(visible).__name__)
+@pytest.mark.parametrize(
+    "visible",
+    [4, hm.Categorical(2, 3), hm.Spin(3), hm.Mixed([hm.Bernoulli(2), hm.Categorical(1, 3)])],
+    ids=lambda visible: type(visible).__name__,
+)
 def test_probabilities_sum_to_one_and_importance_sampling_finds_them(visible: Any) -> None:
     vae = two_latents(visible)
     units = vae.visible
@@ -236,6 +240,7 @@ MODELS = {
     "mixture": lambda: hm.VAE(
         hm.Gaussian(6), latent=2, hidden=(5,), outputs=hm.MixtureConditional(6, 2, "laplace")
     ),
+    "mixed": lambda: hm.VAE(hm.Mixed([hm.Bernoulli(3), hm.Categorical(3, 2)]), latent=2, hidden=(5,)),
     "rbm prior": lambda: hm.VAE(6, hidden=(5,), prior=hm.RBM(3, 4)),
 }  # fmt: skip
 
@@ -316,10 +321,11 @@ def test_the_seed_draws_the_parameters() -> None:
         ({"latent": 0}, "latent must be a positive number of units"),
         ({"latent": (3, 0)}, "latent must be a positive number of units"),
         ({"latent": ()}, "latent is empty"),
+        ({"latent": 2.5}, "latent must be a positive number of units"),
         ({"latent": (3, 2)}, "hidden describes the networks of 1 stochastic layers, and latent has 2"),
         ({"hidden": (5, 0)}, "hidden must be positive integers, found 0"),
         ({"hidden": hm.Convolutional()}, r"visible units have shape \(6,\); convolutions need"),
-        ({"outputs": hm.UnitConditional(hm.Bernoulli(5))}, r"outputs are of units of shape \(5,\)"),
+        ({"outputs": hm.UnitConditional(hm.Bernoulli(5))}, r"outputs are of Bernoulli\(5\), and visible is 6"),
         ({"prior": hm.RBM(hm.Gaussian(3), 2)}, "prior must have Bernoulli visible units"),
         ({"prior": hm.DBM([3, 2, 2])}, "prior must have Bernoulli visible units"),
         ({"prior": hm.RBM(3, 2), "latent": 4}, "the prior has 3 visible units: leave latent out"),
@@ -336,6 +342,13 @@ def test_other_types_are_refused() -> None:
         hm.VAE(6, 2, prior=hm.VAE(2, 1))  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="hidden must be widths"):
         hm.VAE(6, (2, 2), hidden=((3,), "wide"))
+    with pytest.raises(TypeError, match="hidden must be widths"):
+        hm.VAE(6, 2, hidden=5)  # type: ignore[arg-type]
+
+
+def test_outputs_of_another_type_than_the_visible_units_are_refused() -> None:
+    with pytest.raises(ValueError, match="they must be the same layer"):
+        hm.VAE(hm.Categorical(4, 3), 2, outputs=hm.UnitConditional(hm.Bernoulli(4)))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from harmonium.random import Draw
 from harmonium.units import Gaussian, Units, build
 from harmonium.units.joint import joint_log_density
 
-__all__ = ["Conditional", "MixtureConditional", "UnitConditional", "build_conditional"]
+__all__ = ["Conditional", "MixtureConditional", "UnitConditional", "build_conditional", "check_same"]
 
 
 class Conditional(nn.Module, ABC):
@@ -216,3 +216,13 @@ def build_conditional(config: dict[str, Any]) -> Conditional:
     if arguments.pop("type") == "UnitConditional":
         return UnitConditional(build(arguments["units"]))
     return MixtureConditional(tuple(arguments.pop("columns")), **arguments)
+
+
+def check_same(visible: Units | int | tuple[int, ...], outputs: Conditional) -> None:
+    """Raise ValueError where an output layer is not of these visible units."""
+    if isinstance(visible, Units):
+        same = visible.config() == outputs.units.config()
+    else:
+        same = visible in (outputs.units.columns, outputs.units.shape)
+    if not same:
+        raise ValueError(f"outputs are of {outputs.units!r}, and visible is {visible!r}: they must be the same layer")

@@ -23,7 +23,7 @@ from harmonium import kernels
 from harmonium.kernels.nade import Steps, nade_inputs, portable_inputs
 from harmonium.kernels.philox import split
 from harmonium.models.batch import Array
-from harmonium.models.conditionals import Conditional, UnitConditional, build_conditional
+from harmonium.models.conditionals import Conditional, UnitConditional, build_conditional, check_same
 from harmonium.models.directed import Tractable
 from harmonium.models.machine import Clamp
 from harmonium.models.rbm import RBM
@@ -76,7 +76,7 @@ class NADE(Tractable):
         if isinstance(hidden, bool) or not hasattr(hidden, "__index__") or hidden < 1:
             raise ValueError(f"hidden must be a positive integer, found {hidden!r}")
         self.outputs = UnitConditional(as_units(visible, Bernoulli)) if outputs is None else outputs
-        _check_same(visible, self.outputs)
+        check_same(visible, self.outputs)
         self.hidden = int(hidden)
         self.ordering = as_ordering(ordering, self.visible.columns)
         self.steps = Steps.of(
@@ -255,12 +255,3 @@ def as_ordering(ordering: Array | None, variables: int) -> Tensor:
         missing = f", without {int(odd[0])} or with it twice" if len(odd) else ""
         raise ValueError(f"ordering must be a permutation of 0 ... {variables - 1}{missing}: list every variable once")
     return order.long()
-
-
-def _check_same(visible: Units | int | tuple[int, ...], outputs: Conditional) -> None:
-    if isinstance(visible, Units):
-        same = visible.config() == outputs.units.config()
-    else:
-        same = visible in (outputs.units.columns, outputs.units.shape)
-    if not same:
-        raise ValueError(f"outputs are of {outputs.units!r}, and visible is {visible!r}: they must be the same layer")

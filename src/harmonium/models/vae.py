@@ -21,7 +21,7 @@ from torch.distributions import Distribution, Normal
 from harmonium import kernels
 from harmonium.models.architecture import Architecture, as_architecture, build_architecture, draw_glorot
 from harmonium.models.batch import Array, as_batch, as_matrix
-from harmonium.models.conditionals import Conditional, UnitConditional, build_conditional
+from harmonium.models.conditionals import Conditional, UnitConditional, build_conditional, check_same
 from harmonium.models.directed import Directed
 from harmonium.models.latents import BernoulliLatents, GaussianLatents, Latents
 from harmonium.models.machine import Clamp, Machine
@@ -88,8 +88,7 @@ class VAE(Directed):
         super().__init__()
         units = as_units(visible, Bernoulli)
         self.outputs = copy.deepcopy(UnitConditional(units) if outputs is None else outputs).to(dtype)
-        if self.visible.shape != units.shape:
-            raise ValueError(f"outputs are of units of shape {self.visible.shape}, but visible has {units.shape}")
+        check_same(visible, self.outputs)
         if prior is not None:
             _check_prior(prior, dtype)
         sizes = _sizes(latent, prior)
@@ -335,7 +334,7 @@ def _total(distribution: Distribution, z: Tensor) -> Tensor:
 def _sizes(latent: int | Sequence[int] | None, prior: Machine | None) -> list[int]:
     if latent is None:
         return [50 if prior is None else prior.visible.size]
-    sizes = [latent] if isinstance(latent, int) else list(latent)
+    sizes: list[Any] = list(latent) if isinstance(latent, (list, tuple)) else [latent]
     for n in sizes:
         if isinstance(n, bool) or not isinstance(n, int) or n < 1:
             raise ValueError(f"latent must be a positive number of units, or one for each layer, found {latent!r}")
@@ -349,7 +348,7 @@ def _sizes(latent: int | Sequence[int] | None, prior: Machine | None) -> list[in
 
 
 def _architectures(hidden: Architecture | Sequence[Any], layers: int) -> list[Architecture]:
-    several = not isinstance(hidden, Architecture) and not all(isinstance(width, int) for width in hidden)
+    several = isinstance(hidden, (list, tuple)) and not all(isinstance(width, int) for width in hidden)
     each = list(hidden) if several else [hidden]  # type: ignore[arg-type]
     if len(each) != layers:
         raise ValueError(
