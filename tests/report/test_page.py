@@ -17,9 +17,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from filelock import FileLock
 
 import harmonium as hm
+from harmonium.cli import main
 from harmonium.paths.evaluate import Evaluation
 from harmonium.paths.log_z import LogPartition
 from harmonium.report import judgement, write
@@ -200,3 +202,46 @@ def test_deep_models(page_of: Callable[[Any], Path]) -> None:
     assert "Deep Boltzmann machine" in Elements(page_of(hm.DBM([6, 4, 3]))).text
     dbn = Elements(page_of(hm.DBN([6, 4, 3])))
     assert "Deep belief network" in dbn.text and len(json.loads(dbn.scripts[0])["machines"]) == 2
+
+
+@pytest.mark.parametrize(
+    "model",
+    [hm.NADE(6, hidden=4), hm.MADE(6, hidden=(4,)), hm.OrderlessNADE(6, hidden=(4,)), hm.VAE(6, 2, (4,))],
+    ids=lambda model: type(model).__name__,
+)
+def test_normalised_models(model: Any, tmp_path: Path) -> None:
+    """What belongs to machines alone is said in a sentence; the likelihood stands with its kind."""
+    bits, name = np.random.default_rng(0).integers(0, 2, (60, 6)), type(model).__name__
+    np.savetxt(tmp_path / "bits.csv", bits, fmt="%d", delimiter=",")
+    data = hm.data.load(str(tmp_path / "bits.csv"), valid=0.2, test=0.2)
+    hm.fit(model, data.train, validation=data.valid, epochs=2, callbacks=[hm.Likelihood(every=1)], out=tmp_path / "run")
+    page = Elements(write(tmp_path / "run"))
+    assert {"play", "likelihood", "curves", "samples", "filters", "activity", "energies"} <= set(page.sections)
+    kind = "An estimate from below" if name == "VAE" else "Exact"
+    assert f"{kind}:" in page.text and "-log p(v)".replace("-", "\N{MINUS SIGN}") in page.text
+    judged = hm.evaluate(model, data.test)
+    assert f"{judged.mean:.2f}".replace("-", "\N{MINUS SIGN}") in page.text
+    assert f"a {name} is sampled from its roots" in page.text and "nothing that would have to come to eq" in page.text
+    assert "independent draws" in page.text and "harmonium diagnose" not in page.text and len(page.scripts) == 1
+
+
+def test_columns_of_a_table_by_their_names(tmp_path: Path) -> None:
+    """Names and categories are those of the table, as text; a table that has gone is described by the run folder."""
+    pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    quoted, colours = IMAGE.replace('"', '""'), ["red", "</td>green", "blue"]
+    rows = [f'{rng.choice(colours)},"{quoted}{k % 2}",{rng.normal():.3f}' for k in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join([f'colour,"{SCRIPT}",height', *rows]) + "\n")
+    arguments = ("--valid", "0.2", "--epochs", "2", "--hidden", "3", "--no-progress", "--out", str(tmp_path / "run"))
+    result = CliRunner().invoke(main, ["train", str(tmp_path / "t.csv"), *arguments])
+    assert result.exit_code == 0, result.output
+    with quick():
+        page = Elements(write(tmp_path / "run"))
+    columns = json.loads(page.scripts[0])["columns"]
+    assert [column["name"] for column in columns] == ["colour", SCRIPT, "height"]
+    assert columns[0]["labels"] == ["</td>green", "blue", "red"] and columns[1]["labels"] == [f"{IMAGE}0", f"{IMAGE}1"]
+    assert columns[2]["scale"] == pytest.approx(open_subject(str(tmp_path / "run")).data.train.standard.scale[2])
+    assert "</td>green:" in page.text and len(page.scripts) == 3
+    (tmp_path / "t.csv").unlink()
+    subject = open_subject(str(tmp_path / "run"))
+    assert subject.data is None and subject.columns == ["colour", SCRIPT, "height"]

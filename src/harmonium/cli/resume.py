@@ -66,7 +66,8 @@ def finish(run: Run, model: Any, data: Dataset, options: dict[str, Any]) -> None
     say(f"{split} {hm.evaluate(model, cases)}")
     paths = plots.pictures(run.model.parent, cases, data_name=f"{data.name}, {split}")
     talk(f"pictures: {', '.join(map(str, paths))}")
-    talk(f"go on:    harmonium evaluate {run.name}\n          harmonium sample {run.name} --out samples.png")
+    commands = (f"report {run.name}", f"evaluate {run.name}", f"sample {run.name} --out samples.png")
+    talk("go on:    " + "\n          ".join(f"harmonium {command}" for command in commands))
 
 
 def outcome(history: History) -> str:
