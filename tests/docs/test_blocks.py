@@ -70,8 +70,10 @@ def run(page: Path) -> None:
     linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
     for block in blocks(text):
         if block.language == "sh":
-            for where, line in enumerate(block.source.splitlines(), start=block.line):
-                command(line, f"{name}:{where}")
+            where = block.line
+            for line in re.split(r"(?<!\\)\n", block.source):  # a backslash goes on in the next line
+                command(line.replace("\\\n", " "), f"{name}:{where}")
+                where += line.count("\n") + 1
             continue
         try:
             exec(compile("\n" * (block.line - 1) + block.source, name, "exec"), namespace)
@@ -90,7 +92,7 @@ def command(line: str, where: str) -> None:
     if not words:
         return
     if words[0] != "harmonium":
-        pytest.fail(f"{where}: only harmonium commands run here, found {words[0]!r}: indent the line instead of fencing it", pytrace=False)
+        pytest.fail(f"{where}: only harmonium commands run here, found {words[0]!r}: indent the line", pytrace=False)
     with pytest.raises(SystemExit) as ended:
         main(words[1:])
     if ended.value.code:
@@ -151,7 +153,7 @@ def test_not_run(tmp_path: Path, text: str) -> None:
 def test_commands_run_in_order_with_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     text = (
-        "```python\nopen('t.csv', 'w').write('a,b\\n0,1\\n1,0\\n')\n```\n"
+        "```python\nimport pathlib\n\npathlib.Path('t.csv').write_text('a,b\\n0,1\\n1,0\\n')\n```\n"
         "```sh\n# what is in it?\nharmonium data describe t.csv\n```\n"
     )
     run(page_of(tmp_path, text))

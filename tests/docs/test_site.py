@@ -16,7 +16,14 @@ import harmonium
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "docs" / "reference"
-MODULES = ("harmonium", "harmonium.sklearn", "harmonium.data", "harmonium.plots", "harmonium.report", "harmonium.testing")
+MODULES = (
+    "harmonium",
+    "harmonium.sklearn",
+    "harmonium.data",
+    "harmonium.plots",
+    "harmonium.report",
+    "harmonium.testing",
+)
 
 
 class Fetched(HTMLParser):
