@@ -13,6 +13,8 @@ from typing import Any
 from latex2mathml.converter import convert
 
 MARKED = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
+# A named function and what it is applied to, where no bracket parts them: log p, not logp.
+NAMED = re.compile(r"(<mi>(?:log|exp|ln|max|min|arg)</mi>)(<m(?!o\b))")
 
 
 def on_page_content(content: str, **_: Any) -> str:
@@ -22,4 +24,4 @@ def on_page_content(content: str, **_: Any) -> str:
 
 def _translated(found: re.Match[str]) -> str:
     display = "block" if found[1] == "div" else "inline"
-    return str(convert(html.unescape(found[2]), display=display))
+    return NAMED.sub(r"\1<mspace width='0.167em'/>\2", convert(html.unescape(found[2]), display=display))

@@ -1,7 +1,8 @@
 """Every ```python block of the documentation runs: one namespace per page, from top to bottom, in an empty folder.
 
-So does every line of a ```sh block, each of which is a `harmonium` command.  A block that cannot run here has the line ``<!-- not run: reason -->`` before it.  Other languages, and blocks whose
-fence carries more than the word ``python``, are prose.
+So does every line of a ```sh block, each of which is a `harmonium` command.  A block that cannot run here has the line
+``<!-- not run: reason -->`` before it.  Other languages, and blocks whose fence carries more than that word, are
+prose.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import re
 import subprocess
@@ -12,18 +13,9 @@ from pathlib import Path
 
 import pytest
 
-import harmonium
-
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "docs" / "reference"
-MODULES = (
-    "harmonium",
-    "harmonium.sklearn",
-    "harmonium.data",
-    "harmonium.plots",
-    "harmonium.report",
-    "harmonium.testing",
-)
+MODULES = ["harmonium", *(f"harmonium.{name}" for name in ("sklearn", "data", "plots", "report", "testing"))]
 
 
 class Fetched(HTMLParser):
@@ -93,7 +85,6 @@ def test_the_reference_has_every_public_name(module: str) -> None:
 
 
 def test_the_reference_names_nothing_that_is_gone() -> None:
-    assert harmonium.__all__
     for page in REFERENCE.glob("*.md"):
         for name in re.findall(r"^::: (\S+)$", page.read_text(encoding="utf-8"), re.MULTILINE):
             module, _, attribute = name.rpartition(".")
