@@ -3,6 +3,7 @@
 #   make train          learn handwritten digits, print the test log-likelihood, draw pictures
 #   make test           lint, types and the test suite
 #   make test-all       the suite with its slower statistical checks
+#   make docs           the documentation as a site, in site/ (open site/index.html)
 #   make bench          the table of docs/benchmarks.md
 #   make reproduce      the published experiments (minutes to an hour)
 #
@@ -17,7 +18,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BROWSER := $(VENV)/.browser
 
-.PHONY: train test test-all lint bench reproduce clean
+.PHONY: train test test-all lint docs bench reproduce clean
 
 train: $(STAMP)
 	$(BIN)/harmonium train digits --progress
@@ -33,6 +34,9 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/speed.py

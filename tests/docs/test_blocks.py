@@ -1,13 +1,15 @@
 """Every ```python block of the documentation runs: one namespace per page, from top to bottom, in an empty folder.
 
-A block that cannot run here has the line ``<!-- not run: reason -->`` before it.  Other languages, and blocks whose
-fence carries more than the word ``python``, are prose.
+So does every line of a ```sh block, each of which is a `harmonium` command.  A block that cannot run here has the line
+``<!-- not run: reason -->`` before it.  Other languages, and blocks whose fence carries more than that word, are
+prose.
 """
 
 from __future__ import annotations
 
 import linecache
 import re
+import shlex
 import textwrap
 import traceback
 from collections.abc import Iterator
@@ -15,6 +17,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+
+from harmonium.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [page for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))] if page.is_file()]
@@ -24,14 +28,15 @@ NOT_RUN = re.compile(r"<!--\s*not run:\s*\S.*-->\s*$")
 
 
 class Block(NamedTuple):
-    """The source of a block and the line of the page, counted from 1, on which its first line stands."""
+    """The source of a block, its language, and the line of the page, counted from 1, on which its first line stands."""
 
     line: int
     source: str
+    language: str = "python"
 
 
 def blocks(text: str) -> Iterator[Block]:
-    """The Python blocks of a page that are to be run.
+    """The blocks of a page that are to be run.
 
     Raises:
         ValueError: where a fence is never closed.
@@ -50,8 +55,9 @@ def blocks(text: str) -> Iterator[Block]:
         last = next((i for i in range(first, len(lines)) if closing.match(lines[i])), None)
         if last is None:
             raise ValueError(f"line {first}: this fence is never closed")
-        if opening["language"].strip() == "python" and not NOT_RUN.match(before):
-            yield Block(first + 1, textwrap.dedent("\n".join(lines[first:last])) + "\n")
+        language = opening["language"].strip()
+        if language in ("python", "sh") and not NOT_RUN.match(before):
+            yield Block(first + 1, textwrap.dedent("\n".join(lines[first:last])) + "\n", language)
         before = ""
         number = last + 1
 
@@ -64,6 +70,12 @@ def run(page: Path) -> None:
     # Tracebacks and pytest find the failing line by the name of the page and its own line numbers.
     linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
     for block in blocks(text):
+        if block.language == "sh":
+            where = block.line
+            for line in re.split(r"(?<!\\)\n", block.source):  # a backslash goes on in the next line
+                command(line.replace("\\\n", " "), f"{name}:{where}")
+                where += line.count("\n") + 1
+            continue
         try:
             exec(compile("\n" * (block.line - 1) + block.source, name, "exec"), namespace)
         except Exception as error:
@@ -73,6 +85,19 @@ def run(page: Path) -> None:
             source = linecache.getline(name, where).strip()
             message = f"{name}:{where}: (block at line {block.line}) {type(error).__name__}: {error}\n    {source}"
             pytest.fail(message, pytrace=False)
+
+
+def command(line: str, where: str) -> None:
+    """Run a line of a shell block in this process, failing with the page and the line where its exit code is not 0."""
+    words = shlex.split(line, comments=True)
+    if not words:
+        return
+    if words[0] != "harmonium":
+        pytest.fail(f"{where}: only harmonium commands run here, found {words[0]!r}: indent the line", pytrace=False)
+    with pytest.raises(SystemExit) as ended:
+        main(words[1:])
+    if ended.value.code:
+        pytest.fail(f"{where}: exit code {ended.value.code}\n    {line}", pytrace=False)
 
 
 @pytest.mark.skipif(not PAGES, reason="no pages yet")
@@ -124,6 +149,24 @@ def test_bad_syntax_names_its_line(tmp_path: Path) -> None:
 )
 def test_not_run(tmp_path: Path, text: str) -> None:
     run(page_of(tmp_path, text))
+
+
+def test_commands_run_in_order_with_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = (
+        "```python\nimport pathlib\n\npathlib.Path('t.csv').write_text('a,b\\n0,1\\n1,0\\n')\n```\n"
+        "```sh\n# what is in it?\nharmonium data describe t.csv\n```\n"
+    )
+    run(page_of(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [("harmonium data describe none.csv", "page.md:3: exit code 2"), ("rm -r runs", "page.md:3: only harmonium")],
+)
+def test_a_command_that_fails_names_its_line(tmp_path: Path, line: str, message: str) -> None:
+    with pytest.raises(pytest.fail.Exception, match=message):
+        run(page_of(tmp_path, f"prose\n```sh\n{line}\n```\n"))
 
 
 def test_only_the_next_block_is_left_out(tmp_path: Path) -> None:
