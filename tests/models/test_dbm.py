@@ -99,6 +99,7 @@ def test_clamped_moments_by_enumeration_and_by_mean_field() -> None:
         torch.testing.assert_close(moment, approximate[name].detach(), rtol=0, atol=0.02)
 
 
+@pytest.mark.slow
 def test_joint_training_without_pretraining_climbs_the_likelihood() -> None:
     """Bars and stripes 3x3 (14 patterns, entropy 2.60 nats): centered PCD brings the exact likelihood above -3.2 nats,
     from -6.2 of independent units; the exact gradient reaches -2.90."""

@@ -209,6 +209,7 @@ def test_the_base_rate_of_the_prior_follows_the_encoder() -> None:
     assert chains is not None and chains.shape == (10, 3)
 
 
+@pytest.mark.slow
 def test_an_rbm_prior_beats_independent_latent_units_on_what_it_was_made_for() -> None:
     """Training from end to end: the exact log Z, and a likelihood near that of the data."""
     data = hm.data.load("bars-and-stripes").train

@@ -62,6 +62,7 @@ def test_a_hybrid_is_a_mixture_of_gradients() -> None:
     assert from_config(objective.config()) == objective
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("objective", "rate"), [(hm.Discriminative(), 0.5), (hm.Hybrid(0.05), 0.3), (hm.PCD(k=1, chains=100), 0.1)], ids=str
 )

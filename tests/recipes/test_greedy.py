@@ -69,6 +69,7 @@ def test_a_second_machine_starts_as_the_first_turned_over() -> None:
     assert float(other.top.weights.detach().abs().max()) < 0.06  # small normal weights
 
 
+@pytest.mark.slow
 def test_a_second_machine_raises_the_likelihood() -> None:
     """The point of stacking: the exact log-likelihood of a DBN above that of its first machine alone."""
     first = hm.RBM(16, 8, dtype=torch.float64)
