@@ -195,10 +195,10 @@ def test_files_hold_the_whole_model(model: NADE, tmp_path) -> None:
 
 def test_bad_input_is_refused() -> None:
     for ordering in ([0, 1, 1], [0, 1, 3], [-1, 0, 1]):
-        with pytest.raises(ValueError, match=r"ordering must be a permutation of 0 ... 2"):
+        with pytest.raises(ValueError, match=r"ordering (must be permutations|is no permutation) of 0 ... 2"):
             NADE(3, 2, ordering=ordering)
     for ordering in ([0, 1], [0.0, 1.0, 2.0]):
-        with pytest.raises(ValueError, match=r"found torch\..* of shape"):
+        with pytest.raises(ValueError, match=r"found \S+ of shape"):
             NADE(3, 2, ordering=ordering)
     with pytest.raises(ValueError, match="hidden must be a positive integer, found 0"):
         NADE(3, 0)

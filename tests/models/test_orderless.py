@@ -16,7 +16,7 @@ from torch import Tensor
 import harmonium as hm
 from harmonium.models.conditionals import MixtureConditional
 from harmonium.models.masked import DenseNetwork, MaskedNetwork, Walk, _Recomputed
-from harmonium.models.orderless import as_orderings, random_orderings
+from harmonium.models.orderings import as_orderings, random_orderings
 
 DOUBLE = torch.float64
 
@@ -290,8 +290,8 @@ def test_bad_input(tmp_path: Path) -> None:
     for call, message in (
         (lambda: model.under([0, 1, 1]), "no permutation of 0 ... 2 in row 0"),
         (lambda: model.under([[0, 1, 2], [1, 2, 3]]), "no permutation of 0 ... 2 in row 1"),
-        (lambda: model.under([0, 1]), r"expected integers, \(3,\)"),
-        (lambda: as_orderings(torch.tensor([0.0, 1.0]), 2), "expected integers"),
+        (lambda: model.under([0, 1]), r"give integers, \(3,\)"),
+        (lambda: as_orderings(torch.tensor([0.0, 1.0]), 2), "found torch.float32 of shape"),
         (lambda: model.ensemble(0), "orderings must be a positive integer, found 0"),
         (lambda: hm.OrderlessNADE(3, hidden=()), "hidden must be a list of layer sizes"),
         (lambda: hm.OrderlessNADE(3, hidden=(4, 0)), "hidden must be a list of layer sizes"),

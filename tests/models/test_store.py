@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import errno
 import json
 import os
@@ -188,3 +189,14 @@ def test_the_header_is_json_that_others_can_read(tmp_path: Path) -> None:
         mask = os.umask(0)
         os.umask(mask)
         assert path.stat().st_mode & 0o777 == 0o666 & ~mask
+
+
+def test_a_copy_of_a_fresh_model_is_fresh() -> None:
+    """Training then begins with the means of the data; a copy of a changed model keeps what it has."""
+    rbm = hm.RBM(4, 2)
+    copied = copy.deepcopy(rbm)
+    assert copied.fresh and rbm.fresh and copied.weights is not rbm.weights
+    with torch.no_grad():
+        rbm.weights.add_(1)
+    assert not rbm.fresh and not copy.deepcopy(rbm).fresh and copied.fresh
+    assert torch.equal(copy.deepcopy(rbm).weights, rbm.weights)

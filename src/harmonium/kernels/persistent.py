@@ -91,25 +91,29 @@ def _climb(weights, visible_bias, hidden_bias, states, means, rate, index, chang
 
 def updater(draw: Scalar, mean: Scalar) -> Scalar:
     """Loop of updates around the draw and the mean of a binary family (see `harmonium.kernels.fused.sampler`)."""
+    stamp = _stamp(draw) ^ _stamp(mean)
 
     @register_jitable(**OPTIONS)
+    @_named(stamp)
     def draw_row(x, words):
         for j in range(x.shape[0]):
             x[j] = draw((x[j],), 0, words[j])
 
     @register_jitable(**OPTIONS)
+    @_named(stamp)
     def mean_row(x):
         for j in range(x.shape[0]):
             x[j] = mean((x[j],), 0)
 
     @register_jitable(**OPTIONS)
+    @_named(stamp)
     def draw_rows(x, first, words, k0, k1, c2, c3):
         for r in range(x.shape[0]):
             fill_words(words, first + r, c2, c3, k0, k1)
             draw_row(x[r], words)
 
     @compiled
-    @_named(_stamp(draw) ^ _stamp(mean))
+    @_named(stamp)
     def updates(weights, visible_bias, hidden_bias, cases, starts, rates, chains, first, k0, k1, c2, c3v, c3h):
         """Update u learns from ``cases[starts[u] : starts[u + 1]]`` and draws step c2 + u; all else is in place."""
         words = np.empty(4 * ((max(weights.shape) + 3) // 4), np.uint32)

@@ -24,7 +24,8 @@ from harmonium.models.conditionals import Conditional, build_conditional
 from harmonium.models.directed import Tractable
 from harmonium.models.machine import Clamp, owners
 from harmonium.models.masked import check_hidden, draw_layers, layers, linears
-from harmonium.models.orderless import as_orderings, as_outputs, random_orderings, unit_slices
+from harmonium.models.orderings import as_orderings, random_orderings
+from harmonium.models.orderless import as_outputs, unit_slices
 from harmonium.random import Stream, as_stream
 from harmonium.units import Units
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -79,6 +80,15 @@ class Model(nn.Module):
     def mark_fresh(self) -> None:
         """Call the present parameters those of the constructor."""
         self._untouched = self._versions()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        # What tells a fresh model from another goes by its own parameters, which a copy does not have.
+        other = self.__class__.__new__(self.__class__)
+        memo[id(self)] = other
+        other.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        if "_untouched" in self.__dict__ and self.fresh:
+            other.mark_fresh()
+        return other
 
     def _versions(self) -> list[tuple[int, int]]:
         # torch counts every change in place; a replaced parameter is another object.

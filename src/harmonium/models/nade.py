@@ -26,11 +26,12 @@ from harmonium.models.batch import Array
 from harmonium.models.conditionals import Conditional, UnitConditional, build_conditional, check_same
 from harmonium.models.directed import Tractable
 from harmonium.models.machine import Clamp
+from harmonium.models.orderings import as_ordering
 from harmonium.models.rbm import RBM
 from harmonium.random import Draw, Stream, as_stream
 from harmonium.units import Bernoulli, Units, as_units
 
-__all__ = ["NADE", "as_ordering"]
+__all__ = ["NADE"]
 
 
 class NADE(Tractable):
@@ -234,24 +235,3 @@ class NADE(Tractable):
     def __repr__(self) -> str:
         said = "" if isinstance(self.outputs, UnitConditional) else f", outputs={self.outputs!r}"
         return f"NADE({self.visible!r}, hidden={self.hidden}{said})"
-
-
-def as_ordering(ordering: Array | None, variables: int) -> Tensor:
-    """An ordering of so many variables, int64 (variables,); None: as they stand.
-
-    Raises:
-        ValueError: where it is no permutation of 0 ... variables - 1.
-    """
-    if ordering is None:
-        return torch.arange(variables)
-    order = torch.as_tensor(ordering).detach().cpu()
-    if order.is_floating_point() or order.shape != (variables,):
-        raise ValueError(
-            f"ordering must be a permutation of 0 ... {variables - 1}, found {order.dtype} of shape "
-            f"{tuple(order.shape)}: list every variable once"
-        )
-    odd = (torch.bincount(order.long().clamp(0, variables - 1), minlength=variables) != 1).nonzero()
-    if len(odd) or int(order.min()) < 0 or int(order.max()) >= variables:
-        missing = f", without {int(odd[0])} or with it twice" if len(odd) else ""
-        raise ValueError(f"ordering must be a permutation of 0 ... {variables - 1}{missing}: list every variable once")
-    return order.long()

@@ -25,10 +25,11 @@ from harmonium.models.conditionals import Conditional, UnitConditional, build_co
 from harmonium.models.directed import Tractable
 from harmonium.models.machine import Clamp, owners
 from harmonium.models.masked import DenseNetwork, MaskedNetwork, build_network
+from harmonium.models.orderings import as_orderings, random_orderings
 from harmonium.random import Stream, as_stream, stream_of
 from harmonium.units import Bernoulli, Units, as_units
 
-__all__ = ["OrderlessNADE", "as_orderings", "as_outputs", "random_orderings", "unit_slices"]
+__all__ = ["OrderlessNADE", "as_outputs", "unit_slices"]
 
 _ROWS = 512  # of a walk at a time: what it keeps of them stays near the processor
 
@@ -266,31 +267,6 @@ class OrderlessNADE(Tractable):
             raise ValueError(
                 f"network gives {tuple(x.shape)} for one case; the output layer takes (1, {self.outputs.width})"
             )
-
-
-def as_orderings(orderings: Array, columns: int) -> Tensor:
-    """Orderings of so many variables, int64 (N, columns), from one, (columns,), or several.
-
-    Raises:
-        ValueError: for another width, or where one is no permutation of 0 ... columns - 1.
-    """
-    table = torch.as_tensor(orderings)
-    table = table.unsqueeze(0) if table.dim() == 1 else table
-    if table.dim() != 2 or table.shape[1] != columns or not len(table) or table.is_floating_point():
-        raise ValueError(
-            f"orderings has shape {tuple(table.shape)} and dtype {table.dtype}; expected integers, ({columns},) or "
-            f"(N, {columns})"
-        )
-    wrong = (table.long().sort(-1).values != torch.arange(columns, device=table.device)).any(-1)
-    if bool(wrong.any()):
-        row = int(wrong.nonzero()[0])
-        raise ValueError(f"orderings is no permutation of 0 ... {columns - 1} in row {row}: name every variable once")
-    return table.long()
-
-
-def random_orderings(count: int, columns: int, stream: Stream) -> Tensor:
-    """So many random permutations of 0 ... columns - 1, int64 (count, columns)."""
-    return torch.stack([kernels.permutation(stream.advance(), columns) for _ in range(count)])
 
 
 def unit_slices(owner: Tensor) -> list[slice]:

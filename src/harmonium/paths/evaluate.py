@@ -16,7 +16,8 @@ from harmonium.models.machine import Machine
 from harmonium.models.meanfield import mean_field, variational_bound
 from harmonium.models.model import Model
 from harmonium.paths.exact import exact_log_marginal, hidden_bits
-from harmonium.paths.partition import LogPartition, log_partition
+from harmonium.paths.log_z import NORMALISED, LogPartition
+from harmonium.paths.partition import log_partition
 from harmonium.random import Stream, stream_of
 
 __all__ = ["Evaluation", "evaluate"]
@@ -159,7 +160,7 @@ def evaluate(
         if log_partition is not None or options:
             name = "log_partition" if log_partition is not None else next(iter(options))
             raise ValueError(f"a {type(machine).__name__} is normalised by construction: leave out {name}")
-        z = _NORMALISED
+        z = NORMALISED
     else:
         z = _log_z(part, cases, log_partition, seed, options)
     stream = stream_of(seed, "evaluate")
@@ -205,9 +206,6 @@ def evaluate(
 
 def _bound(machine: Machine, v: torch.Tensor) -> torch.Tensor:
     return variational_bound(machine, v, mean_field(machine, v, iterations=100, tolerance=1e-5))
-
-
-_NORMALISED = LogPartition(0.0, 0.0, 0.0, math.inf, "exact", True, "normalised by construction")
 
 
 def _log_z(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-__all__ = ["LogPartition"]
+__all__ = ["NORMALISED", "LogPartition"]
 
 
 @dataclass(frozen=True)
@@ -41,3 +42,7 @@ class LogPartition:
         flag = "" if self.trusted else ", NOT trusted"
         bracket = f"[{self.lower:.3f}, {self.upper:.3f}]"
         return f"log Z = {self.value:.3f} nats, bracket {bracket} ({self.method}{flag}: {self.why})"
+
+
+NORMALISED = LogPartition(0.0, 0.0, 0.0, math.inf, "exact", True, "normalised by construction")
+"""That of models which have no machine in them."""

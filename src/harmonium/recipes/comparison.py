@@ -58,8 +58,9 @@ class Entry:
     def of(cls, found: Evaluation, **about: Any) -> Entry:
         """A row of an evaluation."""
         bounded = found.kind != "bound"
+        bracketed = found.kind == "exact" or found.log_partition is not None
         return cls(
-            kind=found.kind, mean=found.mean, stderr=found.stderr, lower=_finite(found.lower),
+            kind=found.kind, mean=found.mean, stderr=found.stderr, lower=_finite(found.lower) if bracketed else None,
             upper=_finite(found.upper) if bounded else None, trusted=found.trusted, why=found.why, **about,
         )  # fmt: skip
 
@@ -72,8 +73,10 @@ class Entry:
     @property
     def bracket(self) -> str:
         """Between which bounds the log-likelihood lies."""
+        if self.kind == "exact" or (self.lower is None and self.upper is None):
+            return ""
         low, high = ("?" if end is None else f"{end:.2f}" for end in (self.lower, self.upper))
-        return "" if self.kind == "exact" else f"[{low}, {high}]"
+        return f"[{low}, {high}]"
 
 
 @dataclass(frozen=True)

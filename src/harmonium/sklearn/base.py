@@ -55,6 +55,20 @@ class Estimator(BaseEstimator):
     def _seed(self) -> int:
         return seed_of(self.random_state)
 
+    def _plan(self, **more: Any) -> dict[str, Any]:
+        """Arguments of `harmonium.fit`, of an estimator with the parameters of training: ``fit_options`` win.
+
+        Raises:
+            ValueError: for a parameter that is no positive integer.
+        """
+        own: Any = self
+        need_positive(n_iter=own.n_iter, batch_size=own.batch_size)
+        plan = {
+            "objective": getattr(own, "objective", None), "epochs": own.n_iter, "batch_size": own.batch_size,
+            "learning_rate": own.learning_rate, "seed": self._seed, "initialise": True,
+        }  # fmt: skip
+        return plan | more | dict(own.fit_options or {})
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = self._validation["accept_sparse"] is not False

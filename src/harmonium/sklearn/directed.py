@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Self
 
 import torch
 
 from harmonium.models.batch import Array
 from harmonium.models.directed import Directed
-from harmonium.objectives import Objective
 from harmonium.paths.sample import sample
-from harmonium.sklearn.base import VisibleUnits, layer, need_positive, precision
+from harmonium.sklearn.base import VisibleUnits, layer, precision
 from harmonium.sklearn.density import Density
 from harmonium.sklearn.domain import into_domain
 from harmonium.sklearn.seeds import seed_of
@@ -26,11 +24,6 @@ class DirectedDensity(Density):
     """A network trained by backpropagation; subclasses give `_build`."""
 
     visible: VisibleUnits
-    objective: Objective | None = None
-    n_iter: int
-    batch_size: int
-    learning_rate: Any
-    fit_options: Mapping[str, Any] | None
 
     def _build(self, units: Units, dtype: torch.dtype) -> Directed:
         """The model of these visible units, not trained yet."""
@@ -43,16 +36,12 @@ class DirectedDensity(Density):
             ValueError: for values outside the domain of the units; parameters out of range.
         """
         X = self._accept(X)
-        need_positive(n_iter=self.n_iter, batch_size=self.batch_size)
+        plan = self._plan()
         units = layer(self.visible, X.shape[1])
         X = into_domain(X, units, self.domain, warn=True)
         model = self._build(units, precision(X))
-        self.seed_ = self._seed
-        options = {
-            "objective": self.objective, "epochs": self.n_iter, "batch_size": self.batch_size,
-            "learning_rate": self.learning_rate, "seed": self.seed_, "initialise": True,
-        } | dict(self.fit_options or {})  # fmt: skip
-        self.history_: History = fit(model, X, **options)
+        self.seed_ = plan["seed"]
+        self.history_: History = fit(model, X, **plan)
         self.model_ = model
         return self
 

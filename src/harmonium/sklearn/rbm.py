@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from harmonium import models
 from harmonium.models.batch import Array
 from harmonium.objectives import Objective
-from harmonium.sklearn.base import Estimator, Features, VisibleUnits, layer, need_positive, precision
+from harmonium.sklearn.base import Estimator, Features, VisibleUnits, layer, precision
 from harmonium.sklearn.density import EnergyDensity
 from harmonium.sklearn.domain import Domain, into_domain, lenient, strict
 from harmonium.training.fit import fit
@@ -57,16 +57,12 @@ class Machine(Estimator):
 
     def _train(self, X: Any, **options: Any) -> Any:
         """Train on what was accepted; returns it as the machine saw it."""
-        need_positive(n_iter=self.n_iter, batch_size=self.batch_size)
+        plan = self._plan(**options)
         units = layer(self.visible, X.shape[1])
         X = into_domain(X, units, self.domain, warn=True)
         machine = models.RBM(lenient(units) if self.domain == "clip" else units, self.hidden, dtype=precision(X))
-        self.seed_ = self._seed
-        options = {
-            "objective": self.objective, "epochs": self.n_iter, "batch_size": self.batch_size,
-            "learning_rate": self.learning_rate, "seed": self.seed_, "initialise": True,
-        } | options | dict(self.fit_options or {})  # fmt: skip
-        self.history_: History = fit(machine, X, **options)
+        self.seed_ = plan["seed"]
+        self.history_: History = fit(machine, X, **plan)
         self.model_ = strict(machine)
         return X
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from harmonium.models.batch import Array
 from harmonium.models.classification import ClassificationRBM
 from harmonium.objectives import Hybrid, Objective
-from harmonium.sklearn.base import VisibleUnits, layer, need_positive, precision
+from harmonium.sklearn.base import VisibleUnits, layer, precision
 from harmonium.sklearn.classifier import Classifier
 from harmonium.sklearn.domain import Domain, into_domain, is_sparse, lend, lenient, strict
 from harmonium.training.fit import fit
@@ -78,7 +78,7 @@ class RBMClassifier(Classifier):
             ValueError: for one class only; values outside the domain of the units; parameters out of range.
         """
         X, number = self._accept_labelled(X, y)
-        need_positive(n_iter=self.n_iter, batch_size=self.batch_size)
+        plan = self._plan()
         units = layer(self.visible, X.shape[1])
         X = into_domain(X, units, self.domain, warn=True)
         machine = ClassificationRBM(
@@ -86,11 +86,8 @@ class RBMClassifier(Classifier):
         )
         column = number[:, None].astype(X.dtype)
         cases = sparse.hstack((X, column)).tocsr() if is_sparse(X) else np.hstack((X, column))
-        options = {
-            "objective": self.objective or Hybrid(), "epochs": self.n_iter, "batch_size": self.batch_size,
-            "learning_rate": self.learning_rate, "seed": self._seed, "initialise": True,
-        } | dict(self.fit_options or {})  # fmt: skip
-        self.history_ = fit(machine, cases, **options)
+        plan["objective"] = plan["objective"] or Hybrid()
+        self.history_ = fit(machine, cases, **plan)
         self.model_ = strict(machine)
         return self
 

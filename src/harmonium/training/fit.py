@@ -75,7 +75,7 @@ def fit(
         seed: of everything random in training, an int or a stream.
         out: a folder to write the run into; ``hm.resume(out)`` goes on where it stopped.
         callbacks: monitors, `EarlyStopping`, your own.  With validation cases and no `Monitor` given, one is added (for
-            directed models a `Likelihood`).
+            directed models a `Likelihood` of 500 of them, by one draw where there are latent variables).
         progress: show a progress bar.
         device: where to train (default: where the model is).
         initialise: whether to draw initial parameters from seed and data: small normal weights, visible biases with
@@ -133,7 +133,7 @@ def fit(
     listeners = list(callbacks)
     watch = Monitor if isinstance(model, Machine) else Likelihood
     if valid is not None and not any(isinstance(callback, watch) for callback in listeners):
-        listeners.insert(0, Monitor() if isinstance(model, Machine) else Likelihood(every=1, samples=1))
+        listeners.insert(0, Monitor() if isinstance(model, Machine) else Likelihood(every=1, samples=1, cases=500))
     if out is not None:
         model.refuse_stack("fit(out=...)")
         from harmonium.training.runs import start

@@ -12,7 +12,7 @@ from harmonium.models.machine import Machine
 from harmonium.models.meanfield import variational_bound
 from harmonium.models.model import Model
 from harmonium.paths.exact import enumerable
-from harmonium.paths.log_z import LogPartition
+from harmonium.paths.log_z import NORMALISED, LogPartition
 from harmonium.paths.partition import EXACT_BITS, log_partition
 from harmonium.paths.pseudo import pseudo_log_likelihood
 from harmonium.training.callbacks import Callback
@@ -96,6 +96,7 @@ class Likelihood(Callback):
         temperatures: AIS temperatures.
         start: first epoch to measure.
         samples: of the hidden states of every case, for directed models with latent variables.
+        cases: at most so many validation cases, evenly spaced; None: all.
 
     Directed models are normalised: "log_likelihood" is exact, or by importance sampling a bound in expectation, the one
     of a VAE for ``samples=1`` (its ELBO); "log_likelihood_lower" is the same number.  That of a model whose prior is a
@@ -107,6 +108,7 @@ class Likelihood(Callback):
     temperatures: int = 1000
     start: int = 1
     samples: int = 50
+    cases: int | None = None
 
     def __post_init__(self) -> None:
         _positive(self)
@@ -120,7 +122,8 @@ class Likelihood(Callback):
             return
         z = self._log_z(training)
         total = 0.0
-        for start, v in training.validation.chunks(1000, dtype=model.dtype, device=model.device):
+        cases = _some(training.validation, self.cases)
+        for start, v in cases.chunks(1000, dtype=model.dtype, device=model.device):
             v = model.visible.encode(v)
             if isinstance(model, Machine):
                 total += float(variational_bound(model, v).sum())
@@ -128,7 +131,7 @@ class Likelihood(Callback):
                 stream = training.root.child("likelihood", row["epoch"], start)
                 log_w = model.log_weights(v, stream, self.samples)
                 total += float((torch.logsumexp(log_w, 0) - math.log(len(log_w))).sum())
-        mean = total / len(training.validation) + training.validation.log_jacobian
+        mean = total / len(cases) + training.validation.log_jacobian
         row["log_likelihood"] = mean - z.value
         # Bounds of log Z that cross bound nothing: by them, the model whose chains mix worst would be the best.
         row["log_likelihood_lower"] = mean - z.upper if z.lower <= z.upper < float("inf") else None
@@ -138,7 +141,7 @@ class Likelihood(Callback):
     def _log_z(self, training: Training) -> LogPartition:
         part = training.model.undirected
         if part is None:
-            return LogPartition(0.0, 0.0, 0.0, math.inf, "exact", True, "normalised by construction")
+            return NORMALISED
         if enumerable(part)[0] <= EXACT_BITS:
             return log_partition(part, "exact")
         return log_partition(
@@ -162,6 +165,8 @@ class Likelihood(Callback):
 
 def _positive(monitor: Monitor | Likelihood) -> None:
     for name, value in vars(monitor).items():
+        if name == "cases" and value is None and isinstance(monitor, Likelihood):
+            continue
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(f"{type(monitor).__name__}({name}=...) must be a positive integer, found {value!r}")
 
@@ -177,7 +182,15 @@ def _pseudo(model: Machine) -> bool:
     return units.finite and not units.keeps_total and model.kept == [0] and sum(units.radices()) <= 5000
 
 
+def _some(cases: Cases, count: int | None) -> Cases:
+    return cases if count is None or count >= len(cases) else cases.select(_spread(cases, count).numpy())
+
+
+def _spread(cases: Cases, count: int) -> torch.Tensor:
+    return torch.linspace(0, len(cases) - 1, min(count, len(cases))).round().long()
+
+
 def _subset(cases: Cases, count: int, training: Training) -> torch.Tensor:
-    index = torch.linspace(0, len(cases) - 1, min(count, len(cases))).round().long()
+    index = _spread(cases, count)
     model = training.model
     return model.visible.encode(cases.rows(index, dtype=model.dtype, device=model.device))
