@@ -87,7 +87,7 @@ def adam(parameters: list[torch.Tensor]) -> torch.optim.Optimizer:
 
 
 def objective(options: argparse.Namespace) -> hm.Objective:
-    return hm.IWAE(options.iwae) if options.iwae else hm.ELBO()
+    return hm.IWAE(options.iwae, bfloat16=True) if options.iwae else hm.ELBO()
 
 
 def seconds_per_update(options: argparse.Namespace, data: hm.data.Dataset) -> float:

@@ -127,6 +127,7 @@ class IWAE(Objective):
         doubly_reparametrised: take the gradient of the encoder by Tucker et al. (2019, equation 8): of the same
             expectation, sum_k w~_k^2 (d log w_k / dz_k) (dz_k / dphi) with normalised weights w~, whose signal does
             not drown in noise as K grows.  False: the plain derivative of the bound.
+        bfloat16: see `MaximumLikelihood`.
 
     Raises:
         ValueError: for a k that is not positive.
@@ -139,6 +140,7 @@ class IWAE(Objective):
 
     k: int = 50
     doubly_reparametrised: bool = True
+    bfloat16: bool = False
 
     def __post_init__(self) -> None:
         positive("IWAE", "k", self.k)
@@ -151,15 +153,14 @@ class IWAE(Objective):
 
     def gradient(self, model: VAE, batch: Batch, state: ObjectiveState, stream: Stream) -> None:
         noise = model.noise(stream, self.k, len(batch.v))
+        share: list[Tensor] = []
+        seen_as = (lambda z: _scaled(z, share)) if self.doubly_reparametrised else None
         with torch.enable_grad():
-            if not self.doubly_reparametrised:
-                bound = torch.logsumexp(log_weights(model, batch.v, noise), 0) - math.log(self.k)
-                return descend(model, bound, batch.weight)
-            share: list[Tensor] = []
-            log_w = log_weights(model, batch.v, noise, lambda z: _scaled(z, share))
-            share.append(torch.softmax(log_w.detach(), 0))
+            with torch.autocast(batch.v.device.type, torch.bfloat16, enabled=self.bfloat16):
+                log_w = log_weights(model, batch.v, noise, seen_as)
             # The derivative of the bound is that of the sum of log w_k by their shares, here constants.
-            return descend(model, (share[0] * log_w).sum(0), batch.weight)
+            share.append(torch.softmax(log_w.detach(), 0))
+            descend(model, (share[0] * log_w).sum(0), batch.weight)
 
 
 def evidence_bound(model: VAE, v: Tensor, inferred: Sequence[Inferred], beta: float = 1.0) -> Tensor:
@@ -192,12 +193,12 @@ def log_weights(
     below = seen_below = v
     total: Tensor | float = 0.0
     for k, (layer, encoder, u) in enumerate(zip(model.latents, model.encoders, noise, strict=True)):
-        x = encoder(below)
+        x = encoder(below).to(model.dtype)
         z = layer.place(x, u)
         seen = z
         if seen_as is not None:
             seen = seen_as(z)
-            x = x.detach() if k == 0 else _frozen(encoder, seen_below)
+            x = x.detach() if k == 0 else _frozen(encoder, seen_below).to(model.dtype)
         log_q: Tensor = layer.distribution(x).log_prob(seen)
         total = total - log_q.sum(-1, dtype=torch.float64) + model.log_layer(k, seen, seen_below)
         below, seen_below = z, seen
