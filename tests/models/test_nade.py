@@ -103,6 +103,28 @@ def test_given_the_first_variables_draws_are_exact(fused: bool, monkeypatch: pyt
     assert float(((counts - n * p) ** 2 / (n * p)).sum()) < 3 + 4.5 * math.sqrt(6)
 
 
+@torch.no_grad()
+def test_probabilities_given_the_first_variables() -> None:
+    model = scattered(NADE(4, 5, ordering=[2, 0, 3, 1], dtype=torch.float64))
+    states = every(model)
+    p = model.log_prob(states).exp()
+    given, asked = [True, False, True, False], [False, False, False, True]
+
+    def of(columns: list[int]) -> torch.Tensor:
+        """The marginal probability of what each state says in these columns."""
+        return (states[:, None, columns] == states[:, columns]).all(-1).double() @ p
+
+    blind = states.clone()
+    blind[:, 1] = torch.nan  # comes last, and is not looked at
+    found = hm.conditional_log_prob(model, blind, given, asked)
+    torch.testing.assert_close(found.exp(), of([0, 2, 3]) / of([0, 2]), rtol=0, atol=1e-12)
+    found = hm.conditional_log_prob(model, states, [False] * 4, [False, False, True, False])
+    torch.testing.assert_close(found.exp(), of([2]), rtol=0, atol=1e-12)
+    for wrong in ([False, True, False, False], [False] * 4):
+        with pytest.raises(ValueError, match="first variables alone"):
+            hm.conditional_log_prob(model, states, wrong, asked)
+
+
 def test_what_is_no_prefix_is_refused() -> None:
     with pytest.raises(ValueError, match=r"first variables alone, and in row 0.*OrderlessNADE"):
         hm.sample(NADE(4, 2), 2, clamp=([0, 1, 0, 0], [0, 1, 0, 0]))

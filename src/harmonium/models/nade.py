@@ -163,6 +163,11 @@ class NADE(Tractable):
     def log_likelihood(self, v: Tensor) -> Tensor:
         return self.outputs.log_prob(self.inputs(v), v).sum(-1)
 
+    def log_conditional(self, v: Tensor, asked: Tensor, given: Tensor) -> Tensor:
+        for first in (given, asked | given):
+            self._check_prefix(self.visible.spread(first))
+        return torch.where(asked, self.outputs.log_prob(self.inputs(v), v), 0.0).sum(-1)
+
     @torch.no_grad()
     def draw(self, n: int, stream: Stream, clamp: Clamp | None = None) -> Tensor:
         s = torch.zeros(n, self.visible.size, dtype=self.dtype, device=self.device)
@@ -203,8 +208,8 @@ class NADE(Tractable):
         if bool(late.any()):
             row, place = (int(i) for i in late.nonzero()[0])
             raise ValueError(
-                f"a NADE with one ordering draws exactly given its first variables alone, and in row {row} the "
-                f"variable at place {place + 1} of the ordering is held while the one before it is not: choose an "
+                f"a NADE with one ordering knows what follows its first variables alone, and in row {row} the variable "
+                f"at place {place + 1} of the ordering is held or asked for while the one before it is not: choose an "
                 "ordering that begins with what is known, or use an OrderlessNADE"
             )
 

@@ -78,11 +78,12 @@ def conditional_log_prob(model: Model, v: Array, given: Array, asked: Array | No
     """log p(the variables asked for | the given ones) in nats, (batch,), float64; the others are summed out.
 
     Exact.  Of a machine all variables that are not given are enumerated, and the partition function cancels.  An
-    order-agnostic NADE takes orderings that begin with the given variables and go on with those asked for.
+    order-agnostic NADE takes orderings that begin with the given variables and go on with those asked for; a NADE or
+    MADE knows those that come first in its own.
 
     Args:
-        model: a machine with hidden layers that can be summed out, or a directed model that can condition on any
-            variables, such as `OrderlessNADE`.
+        model: a machine with hidden layers that can be summed out, or a directed model that can condition: an
+            `OrderlessNADE` on any variables.
         v: cases (batch, n_visible); variables neither given nor asked for are not looked at and may be NaN.
         given: which variables are given, bool (n_visible,).
         asked: which are asked for, bool (n_visible,).  Default: all others.  With none given: a marginal probability.
