@@ -120,7 +120,7 @@ def test_what_has_no_export_is_refused_and_nothing_is_written(tmp_path: Path, mo
     class Wider(hm.Gaussian):
         """Has formulas of its own, for all that the export knows."""
 
-    for units in (hm.ReplicatedSoftmax(3, lengths=[5]), hm.Mixed([hm.Bernoulli(2), Wider(1)])):
+    for units in (Wider(3), hm.Mixed([hm.Bernoulli(2), Wider(1)])):
         with pytest.raises(TypeError, match=r"cannot be exported to ONNX: only Bernoulli, Spin"):
             hm.to_onnx(hm.RBM(units, 2), tmp_path / "rbm.onnx")
     with pytest.raises(TypeError, match=r"to_onnx exports RBM.*, found DBM"):
@@ -132,6 +132,19 @@ def test_what_has_no_export_is_refused_and_nothing_is_written(tmp_path: Path, mo
     with pytest.raises(ImportError, match=r"to_onnx needs onnx: pip install 'harmonium\[onnx\]'"):
         hm.to_onnx(hm.RBM(4, 3), tmp_path / "rbm.onnx")
     assert not list(tmp_path.iterdir())
+
+
+def test_documents_of_many_lengths(tmp_path: Path) -> None:
+    rbm = rbm_of(hm.ReplicatedSoftmax(5, lengths=[7]), hm.Bernoulli(3), 0.7)
+    hm.to_onnx(rbm, tmp_path / "rbm.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "rbm.onnx")
+    rng = np.random.default_rng(0)
+    v, h = rng.poisson(6, (20, 5)).astype(np.float32), states(rbm.hidden, 9, rng)
+    inputs = {"visible": v, "hidden": h, "length": np.full((9, 1), 7, np.float32)}
+    hidden_mean, visible_mean, free_energy = session.run(["hidden_mean", "visible_mean", "free_energy"], inputs)
+    np.testing.assert_allclose(hidden_mean, rbm.hidden_mean(v).detach().numpy(), rtol=2e-5, atol=1e-6)
+    np.testing.assert_allclose(visible_mean, rbm.visible_mean(h).detach().numpy(), rtol=2e-5)
+    np.testing.assert_allclose(free_energy, rbm.free_energy(v).detach().numpy(), rtol=2e-5, atol=1e-4)
 
 
 def randomised(model: Any, scale: float = 0.5) -> Any:
@@ -175,3 +188,48 @@ def test_a_decoder_gives_its_means(tmp_path: Path, visible: str, options: dict[s
     z = np.random.default_rng(4).normal(size=(20, vae.latents[-1].n)).astype(np.float32)
     (found,) = onnxruntime.InferenceSession(tmp_path / "vae.onnx").run(["visible_mean"], {"latent": z})
     np.testing.assert_allclose(found, vae.decode(z).detach().numpy(), rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("family", ["gaussian", "laplace"])
+def test_mixtures_of_real_values(tmp_path: Path, family: str) -> None:
+    outputs = hm.MixtureConditional(4, 3, family, floor=0.1)
+    v = states(hm.Gaussian(4), 30, np.random.default_rng(2))
+    for model in (
+        randomised(hm.NADE(outputs=outputs, visible=4, hidden=8, ordering=[2, 0, 3, 1])),
+        randomised(hm.MADE(outputs=outputs, hidden=(8, 7), masks=2)),
+    ):
+        hm.to_onnx(model, tmp_path / "model.onnx")
+        (found,) = onnxruntime.InferenceSession(tmp_path / "model.onnx").run(["log_prob"], {"visible": v})
+        # Residuals of tens of scales, squared, in float32.
+        np.testing.assert_allclose(found, model.log_prob(v).detach().numpy(), rtol=5e-5, atol=5e-5)
+    vae = randomised(hm.VAE(4, latent=2, hidden=(5,), outputs=outputs))
+    hm.to_onnx(vae, tmp_path / "vae.onnx")
+    z = np.random.default_rng(4).normal(size=(20, 2)).astype(np.float32)
+    (found,) = onnxruntime.InferenceSession(tmp_path / "vae.onnx").run(["visible_mean"], {"latent": z})
+    np.testing.assert_allclose(found, vae.decode(z).detach().numpy(), rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("kind", ["bernoulli", "categorical", "mixed"])
+def test_a_made_gives_its_likelihoods(tmp_path: Path, kind: str) -> None:
+    made = randomised(hm.MADE(LAYERS[kind], hidden=(9, 7), masks=3))
+    hm.to_onnx(made, tmp_path / "made.onnx")
+    v = states(LAYERS[kind], 30, np.random.default_rng(2))
+    (found,) = onnxruntime.InferenceSession(tmp_path / "made.onnx").run(["log_prob"], {"visible": v})
+    np.testing.assert_allclose(found, made.log_prob(v).detach().numpy(), rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize("kind", ["bernoulli", "categorical", "mixed"])
+def test_an_order_agnostic_nade_gives_its_means(tmp_path: Path, kind: str) -> None:
+    units = LAYERS[kind]
+    model = randomised(hm.OrderlessNADE(units, hidden=(9, 7)))
+    hm.to_onnx(model, tmp_path / "orderless.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "orderless.onnx")
+    rng = np.random.default_rng(2)
+    v, observed = states(units, 30, rng), rng.random((30, units.columns)) < 0.5
+    v[~observed] = np.nan
+    (found,) = session.run(["visible_mean"], {"visible": v, "observed": observed.astype(np.float32)})
+    shown = torch.as_tensor(observed)
+    inside = units.encode(torch.nan_to_num(torch.as_tensor(v)), "v") * units.spread(shown)
+    with torch.no_grad():
+        expected = model.outputs.mean(model.network(inside, shown.float()))
+    np.testing.assert_allclose(found, expected.numpy(), rtol=2e-5, atol=2e-6)

@@ -11,7 +11,19 @@ from typing import Any, NamedTuple
 
 from harmonium.exchange.graph import Graph
 from harmonium.exchange.positive import positive
-from harmonium.units import Bernoulli, Binomial, Categorical, DReLU, Gaussian, Mixed, Poisson, ReLU, Spin, Units
+from harmonium.units import (
+    Bernoulli,
+    Binomial,
+    Categorical,
+    DReLU,
+    Gaussian,
+    Mixed,
+    Poisson,
+    ReLU,
+    ReplicatedSoftmax,
+    Spin,
+    Units,
+)
 
 __all__ = ["cumulant", "encode", "exponent", "mean"]
 
@@ -217,6 +229,21 @@ def _drelu_statistics(graph: Graph, s: str) -> list[str]:
     return [s, graph("Mul", s, s), size, graph("Mul", s, size)]
 
 
+def _words_share(graph: Graph, units: ReplicatedSoftmax, field: str) -> str:
+    """Of one word: a document's length is the caller's."""
+    return graph("Softmax", field, axis=1)
+
+
+def _words_measure(graph: Graph, units: ReplicatedSoftmax, s: str) -> str:
+    """log D! / prod_k s_k!, the first in equal parts for each word of the vocabulary."""
+    length = graph("ReduceSum", s, [1], keepdims=1)
+    return graph("Sub", graph("Mul", _log_factorial(graph, length), 1 / units.size), _log_factorial(graph, s))
+
+
+def _no_sum(graph: Graph, units: ReplicatedSoftmax, field: str) -> str:
+    raise TypeError("documents cannot be summed out in an ONNX graph: ReplicatedSoftmax units are visible ones")
+
+
 _KNOWN: dict[type[Units], _Formulas] = {
     Bernoulli: _Formulas(_sigmoid, _softplus),
     Spin: _Formulas(_tanh, _spin_cumulant),
@@ -226,4 +253,5 @@ _KNOWN: dict[type[Units], _Formulas] = {
     Poisson: _Formulas(_poisson_mean, _poisson_cumulant, measure=_poisson_measure),
     ReLU: _Formulas(_relu_mean, _relu_cumulant, _squares),
     DReLU: _Formulas(_drelu_mean, _drelu_cumulant, _drelu_statistics),
+    ReplicatedSoftmax: _Formulas(_words_share, _no_sum, measure=_words_measure),
 }

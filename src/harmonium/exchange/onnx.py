@@ -11,11 +11,13 @@ from typing import Any
 import harmonium
 from harmonium.exchange.formulas import cumulant, encode, exponent, mean
 from harmonium.exchange.graph import OPSET, Graph
+from harmonium.exchange.masked import made_graph, orderless_graph
 from harmonium.exchange.nade import nade_graph
 from harmonium.exchange.vae import vae_graph
 from harmonium.files import write_atomically
 from harmonium.models.model import Model
 from harmonium.models.rbm import RBM
+from harmonium.units import ReplicatedSoftmax
 
 __all__ = ["to_onnx"]
 
@@ -30,16 +32,19 @@ def to_onnx(model: Model, path: str | os.PathLike[str]) -> None:
                  "visible_mean" E[v | hidden],
                  "free_energy"  F(visible) = -log sum_h exp(-E(v, h)), in nats, (batch,).
 
-    Of a `NADE`: "visible", and "log_prob" (batch,) in nats.  Of a `VAE`, its decoder: "latent" (batch, n), and
-    "visible_mean" E[v | z].
+    With `ReplicatedSoftmax` visible units there is a third input, "length" (batch, 1): the words of the documents whose
+    mean counts are asked for.
+
+    Of a `NADE` or `MADE`: "visible", and "log_prob" (batch,) in nats.  Of an `OrderlessNADE`: "visible" and "observed"
+    (1 where a variable is), and "visible_mean" E[v_i | the observed variables].  Of a `VAE`, its decoder: "latent"
+    (batch, n), and "visible_mean" E[v | z].
 
     Both inputs of an RBM must be given, with batch sizes of their own: one row of zeros where nothing that depends on
     it is asked for.  Means have a column per unit: of categorical variables one for each state.  The file's metadata
     hold the version of harmonium, that of the operators, and the model's description.
 
     Args:
-        model: an RBM, a NADE with one ordering, or a VAE whose networks are its own; of any units but
-            ReplicatedSoftmax, whose means ask for the length of a document.
+        model: an RBM, a NADE, a MADE, an OrderlessNADE of dense layers, or a VAE whose networks are its own.
         path: of the file.
 
     Raises:
@@ -65,10 +70,18 @@ def _rbm(graph: Graph, rbm: RBM) -> None:
     x = graph("MatMul", v, rbm.weights)
     graph.output("hidden_mean", mean(graph, rbm.hidden, x), "visible", rbm.hidden.size)
     reconstructed = mean(graph, rbm.visible, graph("MatMul", h, rbm.weights.mT))
+    if isinstance(rbm.visible, ReplicatedSoftmax):
+        reconstructed = graph("Mul", reconstructed, graph.input("length", 1))
     graph.output("visible_mean", reconstructed, "hidden", rbm.visible.size)
     log_weight = graph("Add", exponent(graph, rbm.visible, v), cumulant(graph, rbm.hidden, x))
     graph.output("free_energy", graph("Neg", log_weight), "visible")
 
 
 # By name, so that exporting one kind of model imports no other.
-_KINDS: dict[str, Callable[[Graph, Any], None]] = {"RBM": _rbm, "NADE": nade_graph, "VAE": vae_graph}
+_KINDS: dict[str, Callable[[Graph, Any], None]] = {
+    "RBM": _rbm,
+    "NADE": nade_graph,
+    "MADE": made_graph,
+    "OrderlessNADE": orderless_graph,
+    "VAE": vae_graph,
+}

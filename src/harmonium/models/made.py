@@ -104,16 +104,25 @@ class MADE(Tractable):
 
     # The likelihood ----------------------------------------------------------------------------------------------
 
-    def numbers(self, v: Tensor, k: int) -> Tensor:
-        """What the network under the k-th masks gives the output layer, (batch, width); v (batch, size) inside."""
-        below, h = self.places[k][owners(self.visible).to(v.device)], v
+    def masked_weights(self, k: int) -> list[Tensor]:
+        """Weights of all layers under the k-th masks, zero where one has no connection."""
+        below = self.places[k][owners(self.visible).to(self.device)]
         *rectified, last = linears(self.layers)
+        weights = []
         for i, layer in enumerate(rectified):
             above: Tensor = getattr(self, f"degrees_{i}")[k]
-            h = torch.relu(functional.linear(h, layer.weight * (above.unsqueeze(-1) >= below), layer.bias))
+            weights.append(layer.weight * (above.unsqueeze(-1) >= below))
             below = above
-        above = self.places[k][self.outputs.owners().to(v.device)]
-        return functional.linear(h, last.weight * (above.unsqueeze(-1) > below))
+        above = self.places[k][self.outputs.owners().to(self.device)]
+        return [*weights, last.weight * (above.unsqueeze(-1) > below)]
+
+    def numbers(self, v: Tensor, k: int) -> Tensor:
+        """What the network under the k-th masks gives the output layer, (batch, width); v (batch, size) inside."""
+        *rectified, last = self.masked_weights(k)
+        h = v
+        for layer, weight in zip(linears(self.layers), rectified, strict=False):
+            h = torch.relu(functional.linear(h, weight, layer.bias))
+        return functional.linear(h, last)
 
     def log_likelihood(self, v: Tensor) -> Tensor:
         return self._log_marginal(v, torch.ones(len(v), self.visible.columns, dtype=torch.bool, device=v.device))
