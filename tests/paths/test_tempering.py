@@ -164,6 +164,14 @@ def test_few_round_trips_are_named_as_a_doubt() -> None:
     assert "round trips" in z.why
 
 
+def test_walkers_that_have_not_come_round_are_named_as_a_doubt() -> None:
+    """All replicas begin at the bottom's states and agree on what they have not forgotten: no spread shows it."""
+    z = hm.log_partition(two_modes(), "tempering", sampler=hm.Tempering(rungs=12), chains=20, sweeps=60, seed=1)
+    assert z.why.count("240 walkers made") == 1 and not z.trusted
+    z = hm.log_partition(two_modes(), "tempering", sampler=hm.Tempering(rungs=12), chains=20, sweeps=300, seed=1)
+    assert z.trusted
+
+
 def test_auto_tempers_where_no_chains_are_left() -> None:
     rbm = hm.RBM(30, 25)
     z = hm.log_partition(rbm, sweeps=50, chains=10)

@@ -24,7 +24,7 @@ from harmonium.units import Natural
 
 _FEWEST_TRIPS = 20  # round trips in all, below which the replicas have hardly told each other anything
 _LEAST_ACCEPTANCE = 0.02  # of exchanges: below it a ladder is broken in two
-_APART = 4.0  # standard errors between the halves of a run; one run in 15,000 at equilibrium
+_APART = 0.997  # of runs at equilibrium have halves closer than what is allowed
 __all__ = [
     "Bridging",
     "ReplicaExchange",
@@ -204,7 +204,7 @@ def by_tempering(
     run = bridge(ladder, replicas, rounds, stream.child("bridge"))
     around = confidence(replicas) * run.stderr
     doubts = doubts_about(machine, base, run.traffic, replicas)
-    if not run.halves < _APART:
+    if not run.halves < confidence(replicas, _APART):
         doubts.append(f"the halves of the run lie {run.halves:.1f} standard errors apart: take more sweeps")
     why = "; ".join([_seen(ladder, run.traffic), *doubts])
     trips = float(run.traffic.trips.sum())
@@ -231,6 +231,7 @@ def _seen(ladder: Ladder, traffic: Traffic) -> str:
 def doubts_about(machine: Machine, base: Sequence[Natural] | None, traffic: Traffic, replicas: int) -> list[str]:
     """Why a run on a ladder cannot be believed, in words."""
     doubts = []
+    walkers = replicas * (len(traffic.acceptance) + 1)
     if base is not None:
         doubts.append("the base is yours: modes that it does not reach are missed without a sign")
     elif machine.data_mean is None and not machine.visible.finite:
@@ -240,6 +241,12 @@ def doubts_about(machine: Machine, base: Sequence[Natural] | None, traffic: Traf
         doubts.append(f"{replicas} replicas do not show their own spread: take at least 5")
     if trips < _FEWEST_TRIPS:
         doubts.append(f"only {trips} round trips of the ladder: take more sweeps or more rungs")
+    elif trips < walkers:
+        # All replicas begin alike, so their spread does not show what they have not yet forgotten.
+        doubts.append(
+            f"{walkers} walkers made {trips} round trips, less than one each: the top still remembers how it began; "
+            f"take {math.ceil(walkers / trips)} times as many sweeps"
+        )
     if least < _LEAST_ACCEPTANCE:
         doubts.append(f"neighbours on the ladder exchange in {100 * least:.1f} % of the trials: take more rungs")
     return doubts
