@@ -112,3 +112,18 @@ def test_only_machines_learn_from_gaps(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["train", str(path), "--model", "vae", "--out", str(tmp_path / "run")])
     assert result.exit_code == 2 and "--model vae learns from whole cases" in result.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_a_table_of_which_every_row_has_a_gap(tmp_path: Path) -> None:
+    """It can be learned, though no case can be judged whole: training ends well, and there is a report."""
+    path, run = tmp_path / "gaps.csv", tmp_path / "my run"
+    path.write_text("a,b,c\n" + "1,1.5,\n0,,red\n,2.5,blue\n,0.5,red\n" * 5)
+    told = call("train", path, *QUICK, "--out", run)
+    assert told.exit_code == 0 and "every train case of gaps.csv has missing values" in told.stderr
+    assert f"harmonium report '{run}'" in told.stdout and (run / "samples.png").is_file()
+    assert call("evaluate", run).exit_code == 2
+    assert call("report", run).exit_code == 0
+    page = (run / "report.html").read_text()
+    assert "There is nothing to judge by: every train case of gaps.csv has missing values" in page
+    assert '"labels": ["0", "1"]' in page  # whole numbers, which pandas made 0.0 and 1.0 for the gaps beside them
+    assert "'a': binary: 0, 1; 10 missing" in call("data", "describe", path).stdout

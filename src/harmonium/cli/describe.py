@@ -98,12 +98,14 @@ def _kind(column: Any, values: Any) -> str:
         zeros = 100 * float((present == 0).mean())
         share = f", {zeros:.0f} % zeros" if zeros >= 1 else ""
         return f"numbers, {low:g} to {high:g}, mean {column.mean:.4g}{share}"
-    shown = ", ".join(repr(_plain(label)) for label in labels[:5]) + (", ..." if len(labels) > 5 else "")
+    shown = ", ".join(map(_shown, labels[:5])) + (", ..." if len(labels) > 5 else "")
     return f"{'binary' if len(labels) == 2 else f'{len(labels)} categories'}: {shown}"
 
 
-def _plain(label: Any) -> Any:
-    return label.item() if hasattr(label, "item") else label
+def _shown(label: Any) -> str:
+    """A label as the file has it: whole numbers beside missing cells have become float."""
+    label = label.item() if hasattr(label, "item") else label
+    return f"{label:g}" if isinstance(label, float) else repr(label)
 
 
 def _grey(dataset: Dataset) -> bool:
