@@ -106,6 +106,24 @@ def test_numbers_are_described_as_before_with_what_fits(tmp_path: Path) -> None:
     assert "1 missing values (NaN)" in told
 
 
+def test_an_alignment_is_one_of_codes(tmp_path: Path) -> None:
+    """Not of greys or numbers, and of all 21 codes, also where the family lacks one."""
+    path, run = tmp_path / "family.fasta", tmp_path / "run"
+    path.write_text("".join(f">{k}\n{'ACDW-'[k % 5]}{'KKR'[k % 3]}\n" for k in range(40)))
+    told = call("data", "describe", path).stdout
+    assert "40 cases; amino acids" in told and "units that fit: Categorical(states=21)\n" in told
+    assert told.endswith("--visible categorical\n")
+    assert call("train", path, *QUICK, "--out", run).exit_code == 0
+    assert repr(hm.load(run / "model.safetensors").visible) == "Categorical(2, states=21)"
+    refused = call("train", path, *QUICK, "--standardize", "--out", tmp_path / "other")
+    assert refused.exit_code == 2 and "would move the codes of amino acids" in refused.stderr
+
+
+def test_small_bytes_are_no_greys(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).integers(0, 21, (50, 4), dtype=np.uint8))
+    assert "--binarize" not in call("data", "describe", tmp_path / "x.npy").stdout
+
+
 def test_only_machines_learn_from_gaps(tmp_path: Path) -> None:
     path = tmp_path / "gaps.csv"
     path.write_text("a,b\n" + "yes,1.5\nno,\nyes,2.5\nno,0.5\n" * 5)
