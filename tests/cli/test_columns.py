@@ -106,9 +106,42 @@ def test_numbers_are_described_as_before_with_what_fits(tmp_path: Path) -> None:
     assert "1 missing values (NaN)" in told
 
 
+def test_an_alignment_is_one_of_codes(tmp_path: Path) -> None:
+    """Not of greys or numbers, and of all 21 codes, also where the family lacks one."""
+    path, run = tmp_path / "family.fasta", tmp_path / "run"
+    path.write_text("".join(f">{k}\n{'ACDW-'[k % 5]}{'KKR'[k % 3]}\n" for k in range(40)))
+    told = call("data", "describe", path).stdout
+    assert "40 cases; amino acids" in told and "units that fit: Categorical(states=21)\n" in told
+    assert told.endswith("--visible categorical\n")
+    assert call("train", path, *QUICK, "--out", run).exit_code == 0
+    assert repr(hm.load(run / "model.safetensors").visible) == "Categorical(2, states=21)"
+    refused = call("train", path, *QUICK, "--standardize", "--out", tmp_path / "other")
+    assert refused.exit_code == 2 and "would move the codes of amino acids" in refused.stderr
+
+
+def test_small_bytes_are_no_greys(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).integers(0, 21, (50, 4), dtype=np.uint8))
+    assert "--binarize" not in call("data", "describe", tmp_path / "x.npy").stdout
+
+
 def test_only_machines_learn_from_gaps(tmp_path: Path) -> None:
     path = tmp_path / "gaps.csv"
     path.write_text("a,b\n" + "yes,1.5\nno,\nyes,2.5\nno,0.5\n" * 5)
     result = CliRunner().invoke(main, ["train", str(path), "--model", "vae", "--out", str(tmp_path / "run")])
     assert result.exit_code == 2 and "--model vae learns from whole cases" in result.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_a_table_of_which_every_row_has_a_gap(tmp_path: Path) -> None:
+    """It can be learned, though no case can be judged whole: training ends well, and there is a report."""
+    path, run = tmp_path / "gaps.csv", tmp_path / "my run"
+    path.write_text("a,b,c\n" + "1,1.5,\n0,,red\n,2.5,blue\n,0.5,red\n" * 5)
+    told = call("train", path, *QUICK, "--out", run)
+    assert told.exit_code == 0 and "every train case of gaps.csv has missing values" in told.stderr
+    assert f"harmonium report '{run}'" in told.stdout and (run / "samples.png").is_file()
+    assert call("evaluate", run).exit_code == 2
+    assert call("report", run).exit_code == 0
+    page = (run / "report.html").read_text()
+    assert "There is nothing to judge by: every train case of gaps.csv has missing values" in page
+    assert '"labels": ["0", "1"]' in page  # whole numbers, which pandas made 0.0 and 1.0 for the gaps beside them
+    assert "'a': binary: 0, 1; 10 missing" in call("data", "describe", path).stdout

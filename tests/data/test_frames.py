@@ -96,12 +96,13 @@ def test_other_data_are_read_as_the_columns_of_the_first(tmp_path: Path) -> None
         ([f"2024-01-{day:02d}" for day in range(1, 31)] * 2, r"holds dates \('2024-01-01'\)"),
         ([f"person {i}" for i in range(60)], r"holds 60 different texts in 60 cases \(names, free text\?\)"),
         (list(range(7, 67)), "counts the rows"),
-        (["same"] * 60, "is constant"),
+        (["same"] * 60, r"is constant \('same'\)"),
+        ([7] * 60, r"is constant \(7\)"),
         ([""] * 60, "is empty"),
         (["1.5", "inf"] * 30, "holds infinities"),
         (["1.5", "2", "l.5", "4"] * 15, "holds numbers and 'l.5' among them"),
     ],
-    ids=["dates", "names", "row numbers", "constant", "empty", "infinite", "typo"],
+    ids=["dates", "names", "row numbers", "constant", "constant number", "empty", "infinite", "typo"],
 )
 def test_columns_that_cannot_be_learned_are_named_and_can_be_dropped(
     tmp_path: Path, column: list[Any], reason: str

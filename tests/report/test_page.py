@@ -104,6 +104,16 @@ def test_commands_and_paths_are_text(digits_run: Path, tmp_path: Path) -> None:
     assert len(page.scripts) == 3 and "b" not in [tag for tag, _ in page.found]
 
 
+@pytest.mark.parametrize("command", [["-"], ["-c"], ["/x/ipykernel_launcher.py", "-f", "/x/kernel.json"]])
+def test_what_was_typed_into_python_is_no_command(command: list[str], digits_run: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(digits_run, run, ignore=shutil.ignore_patterns("report.html"))
+    (run / "run.json").write_text(json.dumps({"command": command}))
+    with quick():
+        text = Elements(write(run)).text
+    assert "was trained from Python" in text and "This command trained the model" not in text
+
+
 def test_only_the_script_of_the_page_may_run(digits_page: Path) -> None:
     page = Elements(digits_page)
     policy = next(attributes["content"] for tag, attributes in page.found if "http-equiv" in attributes)
@@ -221,6 +231,7 @@ def test_normalised_models(model: Any, tmp_path: Path) -> None:
     assert f"{kind}:" in page.text and "-log p(v)".replace("-", "\N{MINUS SIGN}") in page.text
     judged = hm.evaluate(model, data.test)
     assert f"{judged.mean:.2f}".replace("-", "\N{MINUS SIGN}") in page.text
+    assert repr(model) in page.text and "\n" not in repr(model)
     assert f"a {name} is sampled from its roots" in page.text and "nothing that would have to come to eq" in page.text
     assert "independent draws" in page.text and "harmonium diagnose" not in page.text and len(page.scripts) == 1
 

@@ -14,8 +14,9 @@ import torch
 
 import harmonium as hm
 from harmonium.models.machine import Machine
+from harmonium.report import write
 
-from .conftest import IMAGE, SCRIPT
+from .conftest import IMAGE, SCRIPT, quick
 
 Made = Callable[[str], tuple[Any, Path]]
 
@@ -267,6 +268,40 @@ def test_hidden_units_are_switched(digits_page: Path, look: Callable[..., Any]) 
         assert states == [value] * 9
     unit.click()
     assert unit.get_attribute("aria-label") == f"Hidden unit {number}: free"
+
+
+def test_states_of_a_hidden_variable_exclude_each_other(
+    page_of: Callable[[Any], Path], look: Callable[..., Any]
+) -> None:
+    page = look(page_of(randomise(hm.RBM(4, hm.Categorical(2, 3)))))
+    states = "harmonium.session.chains.map(({ state }) => Array.from(state[1]))"
+    unit = page.get_by_role("button", name="Hidden unit 4")
+    for clicks, word, expected in ((1, "on", [0, 1, 0]), (1, "free", None)):
+        for _ in range(clicks):
+            unit.click()
+        assert unit.get_attribute("aria-label") == f"Hidden unit 4: {word}"
+        for _ in range(3):
+            page.get_by_role("button", name="One sweep").click()
+        found = np.array(page.evaluate(states)).reshape(-1, 2, 3)
+        assert (found.sum(2) == 1).all()
+        assert expected is None or (found[:, 1] == expected).all()
+    page.get_by_role("button", name="Hidden unit 3").click()
+    unit.click()  # another state of the same variable
+    assert (np.array(page.evaluate(states))[:, 3:] == [0, 1, 0]).all()
+    assert page.get_by_role("button", name="Hidden unit 3").get_attribute("aria-label") == "Hidden unit 3: off"
+
+
+def test_small_numbers_are_shown_to_the_step_of_their_slider(tmp_path: Path, look: Callable[..., Any]) -> None:
+    rng = np.random.default_rng(0)
+    table = np.stack([1e-4 * rng.normal(size=60), 1e6 * rng.normal(size=60)], 1)
+    np.savetxt(tmp_path / "t.csv", table, delimiter=",", header="small,large", comments="")
+    data = hm.data.load(str(tmp_path / "t.csv"), standardize=True)
+    hm.fit(hm.RBM(hm.Gaussian(2), 2), data.train, epochs=1, learning_rate=0.01, out=tmp_path / "run")
+    with quick():
+        page = look(write(tmp_path / "run"))
+    inside = page.evaluate("Array.from(harmonium.session.chains[0].state[0])") * table.std(0) + table.mean(0)
+    small, large = (float(text) for text in page.locator(".column .set .value").all_text_contents())
+    assert abs(small - inside[0]) < 1e-5 and abs(large - inside[1]) <= 0.51
 
 
 def test_runs_and_stops(digits_page: Path, look: Callable[..., Any]) -> None:

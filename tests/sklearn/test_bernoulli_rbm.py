@@ -144,6 +144,8 @@ def test_gibbs_is_a_sweep_that_moves_on() -> None:
     states = rng.random((10_000, 16)) < h[0]
     expected = expit(states @ rbm.components_ + rbm.intercept_visible_).mean(0)
     assert np.abs(many - expected).max() < 5 * np.sqrt(0.25 / 10_000 * 2)  # both are means of 10,000 draws
+    with pytest.raises(ValueError, match="v has 5 features, but this machine has 64 visible units"):
+        rbm.gibbs(BITS[:, :5])
 
 
 def test_no_iterations_are_the_start() -> None:

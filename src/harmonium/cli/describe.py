@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harmonium.cli.runs import describe as summary
 from harmonium.cli.shell import note, say
+from harmonium.cli.source import is_grey
 
 if TYPE_CHECKING:
     from harmonium.data import Dataset
@@ -22,6 +23,7 @@ ENOUGH = 1000  # cases from which some are set aside
 def describe_array(name: str, dataset: Dataset) -> None:
     """Splits, values, units that fit, and how to train."""
     from harmonium.data.facts import facts
+    from harmonium.data.fasta import AMINO_ACIDS, is_fasta
 
     say(summary(dataset))
     mixed = False
@@ -48,6 +50,8 @@ def describe_array(name: str, dataset: Dataset) -> None:
             say("columns: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count))
             grey = dataset.binarization is None and _grey(dataset)
             fitting = (["Bernoulli after --binarize"] if grey else []) + list(found.units)
+            if is_fasta(name):
+                fitting = [f"Categorical(states={len(AMINO_ACIDS)})"]
             say(f"units that fit: {', '.join(fitting) if dataset.binarization is None else 'Bernoulli'}")
     say(f"train with: harmonium train {shlex.quote(name)}{_advice(name, dataset, mixed)}")
 
@@ -98,22 +102,28 @@ def _kind(column: Any, values: Any) -> str:
         zeros = 100 * float((present == 0).mean())
         share = f", {zeros:.0f} % zeros" if zeros >= 1 else ""
         return f"numbers, {low:g} to {high:g}, mean {column.mean:.4g}{share}"
-    shown = ", ".join(repr(_plain(label)) for label in labels[:5]) + (", ..." if len(labels) > 5 else "")
+    shown = ", ".join(map(_shown, labels[:5])) + (", ..." if len(labels) > 5 else "")
     return f"{'binary' if len(labels) == 2 else f'{len(labels)} categories'}: {shown}"
 
 
-def _plain(label: Any) -> Any:
-    return label.item() if hasattr(label, "item") else label
+def _shown(label: Any) -> str:
+    """A label as the file has it: whole numbers beside missing cells have become float."""
+    label = label.item() if hasattr(label, "item") else label
+    return f"{label:g}" if isinstance(label, float) else repr(label)
 
 
 def _grey(dataset: Dataset) -> bool:
     found = dataset.train.statistics()
-    return found.finite and found.low >= 0 and (found.high <= 1 or dataset.train.dtype.name == "uint8")
+    return found.finite and found.low >= 0 and is_grey(dataset, found.high)
 
 
 def _advice(name: str, dataset: Dataset, mixed: bool) -> str:
+    from harmonium.data.fasta import is_fasta
+
     options = ""
-    if dataset.binarization is None and dataset.train.statistics().finite:
+    if is_fasta(name):
+        options = " --visible categorical"
+    elif dataset.binarization is None and dataset.train.statistics().finite:
         if _grey(dataset):
             options += " --binarize dynamic"
         elif mixed and Path(name).suffix.lower() in (".csv", ".tsv", ".parquet", ".feather"):

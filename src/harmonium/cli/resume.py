@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import click
 from harmonium.cli.columns import keep_columns
 from harmonium.cli.runs import CONFIG, MODEL, Run, choose_split, find
 from harmonium.cli.session import device, progress, quiet, set_threads, threads_of
-from harmonium.cli.shell import say, typed
+from harmonium.cli.shell import note, say, typed
 
 if TYPE_CHECKING:
     from harmonium.data import Dataset
@@ -60,13 +61,21 @@ def finish(run: Run, model: Any, data: Dataset, options: dict[str, Any]) -> None
 
     talk = quiet if options["quiet"] else say
     keep_columns(data, run.model.parent)
-    split, cases = choose_split(data, None)
-    if split == "train" and data.train.shape[0]:
-        talk("no cases were set aside, so this is the likelihood of the training cases (--test 0.1 sets some aside):")
-    say(f"{split} {hm.evaluate(model, cases)}")
-    paths = plots.pictures(run.model.parent, cases, data_name=f"{data.name}, {split}")
+    try:
+        split, cases = choose_split(data, None)
+    except ValueError as error:  # a table of which every row has a gap: there is a model, but nothing to judge it by
+        note(str(error))
+        paths = plots.pictures(run.model.parent)
+    else:
+        if split == "train" and data.train.shape[0]:
+            talk(
+                "no cases were set aside, so this is the likelihood of the training cases (--test 0.1 sets some aside):"
+            )
+        say(f"{split} {hm.evaluate(model, cases)}")
+        paths = plots.pictures(run.model.parent, cases, data_name=f"{data.name}, {split}")
     talk(f"pictures: {', '.join(map(str, paths))}")
-    commands = (f"report {run.name}", f"evaluate {run.name}", f"sample {run.name} --out samples.png")
+    name = shlex.quote(run.name)
+    commands = (f"report {name}", f"evaluate {name}", f"sample {name} --out samples.png")
     talk("go on:    " + "\n          ".join(f"harmonium {command}" for command in commands))
 
 

@@ -145,6 +145,8 @@ def claim(out: Path | None, stem: str) -> Iterator[Path]:
 
 def describe(data: Dataset) -> str:
     """One line about a data set."""
+    from harmonium.data.fasta import is_fasta
+
     splits = ((split, getattr(data, split)) for split in ("train", "valid", "test"))
     counts = ", ".join(f"{split} {len(cases)}" for split, cases in splits if cases is not None)
     features = " x ".join(map(str, data.shape)) + (" features" if len(data.shape) == 1 else " pixels")
@@ -154,6 +156,7 @@ def describe(data: Dataset) -> str:
         "dynamic": "binary, drawn from the greys in every epoch",
         "binary": "binary",
     }.get(data.binarization or "", "real values" if data.table is None else "columns by their values")
+    kind = "amino acids" if data.binarization is None and is_fasta(data.name) else kind
     standard = ", standardised" if data.source.get("standardize") else ""
     return f"{data.name}: {features}; {counts} cases; {kind}{standard}"
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from harmonium.data import Dataset
     from harmonium.units import Units
 
-__all__ = ["data_options", "load_data", "visible_units"]
+__all__ = ["data_options", "is_grey", "load_data", "visible_units"]
 
 FEW_STATES = 32  # of a column of codes in a mixed table; more make it a real one
 
@@ -42,9 +42,9 @@ _OPTIONS = (
         type=click.Choice(["auto", "bernoulli", "gaussian", "categorical", "mixed"]),
         default="auto",
         show_default=True,
-        help="Visible units; auto: bernoulli for binary data, gaussian for real values.  categorical: codes 0, 1, ...; "
-        "mixed: every column by its values, 0 and 1, a few codes or texts, or real (so does auto where a table has "
-        "text or missing cells).",
+        help="Visible units; auto: bernoulli for binary data, categorical for alignments, gaussian for real "
+        "values.  categorical: codes 0, 1, ...; mixed: every column by its values, 0 and 1, a few codes or texts, or "
+        "real (so does auto where a table has text or missing cells).",
     ),
     click.option(
         "--shape", metavar="HxW", callback=shape_of, help="Draw cases as images of this shape.  [default: that of DATA]"
@@ -92,7 +92,8 @@ def visible_units(data: Dataset, options: dict[str, Any]) -> Units:
     Raises:
         ValueError: for greys of which nobody said what they mean, codes that are none, another shape.
     """
-    from harmonium.units import Bernoulli, Gaussian
+    from harmonium.data.fasta import AMINO_ACIDS, is_fasta
+    from harmonium.units import Bernoulli, Categorical, Gaussian
 
     kind, shape = options["visible"], options["shape"] or data.shape
     if data.table is not None:
@@ -102,15 +103,18 @@ def visible_units(data: Dataset, options: dict[str, Any]) -> Units:
     side = math.isqrt(math.prod(shape))
     if len(shape) == 1 and side >= 16 and side * side == shape[0]:
         note(f"if the {shape[0]} features are pixels, --shape {side}x{side} draws them as images")
-    if kind in ("categorical", "mixed"):
+    # Sequences are codes; all 21, of which a family may lack some.
+    sequences = kind in ("auto", "categorical") and data.binarization is None and is_fasta(data.name)
+    if kind in ("categorical", "mixed") or sequences:
         if options["standardize"]:
-            raise click.UsageError(f"--standardize would move the codes of --visible {kind}: standardise in the file")
-        return _coded(data, kind, shape)
+            codes = "amino acids" if kind == "auto" else f"--visible {kind}"
+            raise click.UsageError(f"--standardize would move the codes of {codes}: standardise in the file")
+        return Categorical(shape, len(AMINO_ACIDS)) if sequences else _coded(data, kind, shape)
     if kind == "bernoulli" or (kind == "auto" and data.binarization is not None):
         return Bernoulli(shape)
     if kind == "auto" and not options["standardize"] and options["binarize"] is None:
         summary = data.train.statistics()
-        if summary.finite and summary.low >= 0 and _is_grey(data, summary.high):
+        if summary.finite and summary.low >= 0 and is_grey(data, summary.high):
             raise ValueError(
                 f"{data.name} has values between 0 and 1 (greys): say what they mean with --binarize threshold, fixed "
                 "or dynamic, or learn them as real values with --visible gaussian --standardize"
@@ -141,5 +145,6 @@ def _coded(data: Dataset, kind: str, shape: tuple[int, ...]) -> Units:
     return Table(tuple(Column(j, None, tuple(range(count))) for j, count in enumerate(counts))).units()
 
 
-def _is_grey(data: Dataset, high: float) -> bool:
+def is_grey(data: Dataset, high: float) -> bool:
+    """Whether values from 0 to ``high`` are grey levels: shares, or bytes above the codes that are of any use."""
     return high <= 1 or (data.train.dtype.name == "uint8" and high > 127)

@@ -8,12 +8,21 @@ import numpy as np
 
 from .raw import Array, Raw
 
-__all__ = ["AMINO_ACIDS", "read_fasta"]
+__all__ = ["AMINO_ACIDS", "is_fasta", "read_fasta"]
 
 AMINO_ACIDS = "-ACDEFGHIKLMNPQRSTVWY"
 """What the codes 0 ... 20 stand for; 0 is the gap."""
 
 _UNKNOWN, _INSERTED, _REFUSED = 0, 254, 255
+
+
+def is_fasta(path: str | Path) -> bool:
+    """Whether a file is an alignment, by its name.
+
+    >>> is_fasta("family.a3m"), is_fasta("family.csv")
+    (True, False)
+    """
+    return Path(path).suffix.lower() in (".fasta", ".fa", ".a2m", ".a3m")
 
 
 def _table() -> Array:

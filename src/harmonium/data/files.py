@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from .csvfile import read_csv
-from .fasta import read_fasta
+from .fasta import is_fasta, read_fasta
 from .idx import find_mnist, is_idx, read_idx_file, read_idx_folder
 from .images import find_images, read_images
 from .raw import Array, Raw
@@ -59,8 +59,8 @@ def read_path(path: Path, table: Table | bool = False, drop: Sequence[str] = ())
             return read_csv(path)
         case ".csv" | ".tsv" | ".parquet" | ".feather" | ".arrow":
             return read_table(path, table, drop)
-        case ".fasta" | ".fa" | ".a2m" | ".a3m":
-            return read_fasta(path)
+    if is_fasta(path):
+        return read_fasta(path)
     if is_idx(path):
         return read_idx_file(path)
     raise ValueError(f"{path} is of no format that can be read: give {FORMATS}")

@@ -101,7 +101,7 @@ def unfit(frame: Frame) -> dict[str, str]:
         elif not _hashable(present):
             reasons[name] = f"holds {type(present.iloc[0]).__name__}s, not single values"
         elif present.nunique() == 1:
-            reasons[name] = f"is constant ({present.iloc[0]!r})"
+            reasons[name] = f"is constant ({present.tolist()[0]!r})"
         elif types.is_numeric_dtype(values.dtype):
             numbers = present.to_numpy(dtype=np.float64)
             if not np.isfinite(numbers).all():

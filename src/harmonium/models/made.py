@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from harmonium import kernels
 from harmonium.models.batch import Array
-from harmonium.models.conditionals import Conditional, build_conditional
+from harmonium.models.conditionals import Conditional, UnitConditional, build_conditional
 from harmonium.models.directed import Tractable
 from harmonium.models.machine import Clamp, owners
 from harmonium.models.masked import check_hidden, draw_layers, layers, linears
@@ -206,8 +206,9 @@ class MADE(Tractable):
         outputs = build_conditional(config["outputs"])
         return cls(None, config["hidden"], config["masks"], outputs=outputs, dtype=getattr(torch, config["dtype"]))
 
-    def extra_repr(self) -> str:
-        return f"masks={self.masks}"
+    def __repr__(self) -> str:
+        said = "" if isinstance(self.outputs, UnitConditional) else f", outputs={self.outputs!r}"
+        return f"MADE({self.visible!r}, hidden={self.hidden}, masks={self.masks}{said})"
 
 
 def _orderings(orderings: Array | None, masks: int, columns: int, stream: Stream) -> Tensor:

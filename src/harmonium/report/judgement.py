@@ -35,7 +35,7 @@ def judge(subject: Subject) -> Evaluation | str:
     if subject.broken_off:
         return "A run is judged when it has come to its end."
     if subject.judged is None:
-        return f"There is nothing to judge by: {subject.no_data}."
+        return f"There is nothing to judge by: {subject.unjudged}."
     try:
         return evaluate(subject.model, _few(subject, subject.judged[1]), seed=subject.seed)
     except ValueError as error:
@@ -108,6 +108,8 @@ def free_energies(subject: Subject) -> dict[str, Tensor]:
     groups["samples"] = subject.samples.to(model.dtype)
     found = {}
     for name, outside in groups.items():
+        if not len(outside):
+            continue
         v = model.visible.encode(outside)
         if bool(model.visible.wrong(v).any()):
             continue

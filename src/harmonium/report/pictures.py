@@ -68,7 +68,7 @@ def samples(subject: Subject) -> Section:
     if subject.image_shape is not None:
         body = _images(subject, drawn, cases, name)
     elif cases is None:
-        body = paragraph(f"Samples cannot be compared with data: {subject.no_data}.")
+        body = paragraph(f"Samples cannot be compared with data: {subject.unjudged}.")
     else:
         body = _columns(subject, drawn, cases, name)
     return Section("samples", "Samples beside data", body + note)

@@ -94,8 +94,22 @@ class Subject:
 
     @property
     def judged(self) -> tuple[str, Cases] | None:
-        """The split to judge by: test, else valid, else train."""
-        return None if self.data is None else choose_split(self.data, None)
+        """The split to judge by: test, else valid, else train; None where there is none, for which see `unjudged`."""
+        return self._choice[0]
+
+    @property
+    def unjudged(self) -> str | None:
+        """Why there is no split to judge by."""
+        return self._choice[1]
+
+    @cached_property
+    def _choice(self) -> tuple[tuple[str, Cases] | None, str | None]:
+        if self.data is None:
+            return None, self.no_data
+        try:
+            return choose_split(self.data, None), None
+        except ValueError as error:  # a table of which every row has a gap
+            return None, str(error)
 
     @property
     def standard(self) -> Standard | None:
@@ -118,7 +132,7 @@ class Subject:
     def labels(self, column: int) -> list[str] | None:
         """What the states of a column are called; None of numbers."""
         labels = () if self.table is None else self.table.columns[column].labels
-        return [str(label) for label in labels] or None
+        return [f"{label:g}" if isinstance(label, float) else str(label) for label in labels] or None
 
     @cached_property
     def samples(self) -> Tensor:

@@ -168,9 +168,11 @@ def _duration(seconds: float) -> str:
 
 def _command(arguments: Any) -> str | None:
     """The command line that was typed; None where there was none."""
-    if not isinstance(arguments, list) or not arguments or arguments[0] in ("", "-c", "-m"):
+    if not isinstance(arguments, list) or not arguments or arguments[0] in ("", "-", "-c", "-m"):
         return None
     program = Path(str(arguments[0]))
+    if program.stem == "ipykernel_launcher":  # a notebook: what was typed stands in its cells
+        return None
     first = program.name if program.suffix != ".py" else f"python {shlex.quote(str(program))}"
     return " ".join([first, *(shlex.quote(str(argument)) for argument in arguments[1:])])
 

@@ -114,7 +114,10 @@ class BernoulliRBM(Features):
     def gibbs(self, v: Array) -> Any:
         """Visible states after one sweep that starts at v (n_samples, n_features), bool; every call draws anew."""
         check_is_fitted(self)
-        v = into_domain(as_matrix(v, "v", self.model_.dtype).numpy(), self._visible, self.domain, warn=False)
+        v = as_matrix(v, "v", self.model_.dtype).numpy()
+        if v.shape[1] != self.n_features_in_:
+            raise ValueError(f"v has {v.shape[1]} features, but this machine has {self.n_features_in_} visible units")
+        v = into_domain(v, self._visible, self.domain, warn=False)
         return self.model_.gibbs(v, 1, self.stream_).numpy().astype(bool)
 
     def score_samples(self, X: Array) -> Any:

@@ -33,6 +33,10 @@ class Baseline(Tractable):
     def visible(self) -> Units:
         return self.units
 
+    def __repr__(self) -> str:
+        rest = [f"{key}={value}" for key, value in self.config().items() if key not in ("type", "visible", "dtype")]
+        return f"{type(self).__name__}({', '.join([repr(self.units), *rest])})"
+
     @abstractmethod
     def estimate(self, data: Array, *, smoothing: float = 1.0) -> Any:
         """Set the parameters by data, (n, n_visible), smoothed as if by so many cases of which nothing is known."""

@@ -103,7 +103,8 @@ class Column {
     const s = this.session.chains[0].state[0];
     if (!column.labels) {
       const outside = (value) => value * column.scale + column.mean;
-      const digits = column.scale * (column.high - column.low) > 20 ? 1 : 2;
+      // As many as the steps of the slider have, 200 over the range.
+      const digits = Math.min(20, Math.max(0, Math.ceil(-Math.log10((column.scale * (column.high - column.low)) / 200))));
       if (!held) control.value = outside(s[start]);
       this.value.value = outside(s[start]).toFixed(digits);
       const share = (average[start] - column.low) / (column.high - column.low);

@@ -73,9 +73,16 @@ export class Switches {
   }
 
   toggle({ unit }) {
-    const next = NEXT[this.state(unit)];
-    const [off, on] = this.values(unit);
-    this.session.hold(this.layer, unit, { free: undefined, on, off }[next]);
+    const layer = this.session.model.layers[this.layer];
+    const { start, end, states } = layer.variables.find((variable) => unit < variable.end);
+    if (states > 1) {
+      // One state of a variable is on and all others are off: they are held together, or let go.
+      const on = this.state(unit) !== "on";
+      for (let j = start; j < end; j++) this.session.hold(this.layer, j, on ? Number(j === unit) : undefined);
+    } else {
+      const [off, on] = this.values(unit);
+      this.session.hold(this.layer, unit, { free: undefined, on, off }[NEXT[this.state(unit)]]);
+    }
     this.draw();
   }
 
