@@ -411,3 +411,8 @@ def test_help_imports_nothing_heavy_and_answers_at_once() -> None:
         times.append(time.perf_counter() - began)
         assert result.stderr.strip() == ""
     assert min(times) < 0.5
+
+
+def test_the_package_is_a_command_too() -> None:
+    found = subprocess.run([sys.executable, "-m", "harmonium", "--version"], capture_output=True, text=True, check=True)
+    assert found.stdout.strip().endswith(hm.__version__)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -214,6 +215,58 @@ def test_a_folder_of_datasets(tmp_path: Path, frame: Any) -> None:
     (tmp_path / "set" / "train" / "state.json").write_text("{}")
     with pytest.raises(ValueError, match=r"is damaged .*save the data set again"):
         load(tmp_path / "set", table=True)
+
+
+def write_dataset(folder: Path, columns: dict[str, Any], features: dict[str, Any]) -> None:
+    """One split, as save_to_disk lays it out."""
+    pyarrow = pytest.importorskip("pyarrow")
+    folder.mkdir(parents=True)
+    table = pyarrow.table(columns)
+    with (
+        pyarrow.OSFile(str(folder / "data-00000-of-00001.arrow"), "wb") as file,
+        pyarrow.ipc.new_stream(file, table.schema) as stream,
+    ):
+        stream.write_table(table)
+    (folder / "state.json").write_text(json.dumps({"_data_files": [{"filename": "data-00000-of-00001.arrow"}]}))
+    (folder / "dataset_info.json").write_text(json.dumps({"features": features}))
+
+
+def test_named_classes_of_datasets_are_categories_of_these_names(tmp_path: Path) -> None:
+    features = {"kind": {"names": ["ape", "bee"], "_type": "ClassLabel"}, "x": {"dtype": "int64", "_type": "Value"}}
+    write_dataset(tmp_path / "set", {"x": [0.5, 1.5, 2.5, 4.5], "kind": [1, 0, 1, -1]}, features)
+    data = load(tmp_path / "set", table=True)
+    (found,) = [column for column in data.table.columns if column.name == "kind"]  # type: ignore[union-attr]
+    assert list(found.labels) == ["ape", "bee"]
+    numbers = data.train[:][:, [column.name for column in data.table.columns].index("kind")]  # type: ignore[union-attr]
+    np.testing.assert_array_equal(numbers, [1, 0, 1, np.nan])
+
+
+def test_images_of_datasets(tmp_path: Path) -> None:
+    """Encoded as files in a cell, by splits, with named classes."""
+    image = pytest.importorskip("PIL.Image")
+    pixels = np.random.default_rng(0).integers(256, size=(5, 4, 3)).astype(np.uint8)
+
+    def cells(images: Any) -> list[dict[str, Any]]:
+        encoded = []
+        for each in images:
+            file = io.BytesIO()
+            image.fromarray(each).save(file, "png")
+            encoded.append({"bytes": file.getvalue(), "path": None})
+        return encoded
+
+    features = {"image": {"_type": "Image"}, "label": {"names": ["ape", "bee"], "_type": "ClassLabel"}}
+    write_dataset(tmp_path / "set/train", {"image": cells(pixels[:3]), "label": [0, 1, 1]}, features)
+    write_dataset(tmp_path / "set/test", {"image": cells(pixels[3:]), "label": [1, 0]}, features)
+    (tmp_path / "set/dataset_dict.json").write_text('{"splits": ["train", "test"]}')
+    data = load(tmp_path / "set")
+    np.testing.assert_allclose(data.train[:], pixels[:3].reshape(3, 12) / 255, rtol=1e-6)
+    assert data.shape == (4, 3) and data.test is not None
+    np.testing.assert_array_equal(data.labels.train, [0, 1, 1])
+    np.testing.assert_array_equal(data.labels.test, [1, 0])
+    wrong = [*cells(pixels[:1]), {"bytes": b"no image", "path": None}]
+    write_dataset(tmp_path / "broken", {"image": wrong}, {})
+    with pytest.raises(ValueError, match=r"image 1 cannot be read as an image"):
+        load(tmp_path / "broken")
 
 
 def test_a_missing_package_names_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -211,3 +211,13 @@ def test_in_a_pipeline_and_a_search() -> None:
     search = GridSearchCV(pipeline, {"bernoullirbm__n_components": [2, 32]}, cv=2).fit(DIGITS[:600], LABELS[:600])
     assert search.best_params_ == {"bernoullirbm__n_components": 32}
     assert search.best_score_ > 0.6 > search.cv_results_["mean_test_score"][0]  # two units tell few classes apart
+
+
+def test_parameters_can_be_set_as_scikit_learns_can() -> None:
+    X = np.eye(4)
+    rbm = BernoulliRBM(n_components=3, n_iter=1, random_state=0).fit(X)
+    W = np.linspace(-1, 1, 12).reshape(3, 4)
+    rbm.components_, rbm.intercept_hidden_ = W, np.array([0.1, 0.2, 0.3])
+    np.testing.assert_allclose(rbm.transform(X), 1 / (1 + np.exp(-(X @ W.T + [0.1, 0.2, 0.3]))), rtol=1e-6)
+    with pytest.raises(ValueError, match=r"components_ has shape \(4, 3\); expected \(3, 4\)"):
+        rbm.components_ = W.T

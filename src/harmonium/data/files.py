@@ -40,13 +40,15 @@ def read_path(path: Path, table: Table | bool = False, drop: Sequence[str] = ())
     """
     if not path.exists():
         raise FileNotFoundError(f"there is no file or folder {path}: check the path (now in {Path.cwd()})")
-    from .frames import is_datasets_folder, is_table, read_table  # units and pandas, for those who have tables
+    # Units and pandas, for those who have tables.
+    from .datasets_folder import is_datasets_folder, read_image_dataset
+    from .frames import is_table, read_table
 
     if (table is not False or drop) and not is_table(path):
         raise ValueError(f"{path} has no columns of its own kinds: leave out table=... and drop=...")
     if path.is_dir():
         if is_datasets_folder(path):
-            return read_table(path, table, drop)
+            return read_table(path, table, drop) if is_table(path) else read_image_dataset(path)
         return read_images(path) if not find_mnist(path) and find_images(path) else read_idx_folder(path)
     if path.stat().st_size == 0:
         raise ValueError(f"{path} is empty: write or fetch it again")

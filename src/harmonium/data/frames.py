@@ -16,28 +16,25 @@ import numpy as np
 from harmonium.optional import need
 
 from .csvfile import NotNumbersError, read_layout
+from .datasets_folder import arrow_table, datasets_frames, holds_images, is_datasets_folder
 from .facts import FEW_CODES
 from .raw import Array, Raw
 from .table import Frame, Table, from_frame
 
-__all__ = ["coded", "is_datasets_folder", "is_table", "read_frames", "read_table", "unfit"]
+__all__ = ["coded", "is_table", "read_frames", "read_table", "unfit"]
 
 MOST_COLUMNS = 10_000  # of a table whose columns are looked at one by one
 MOST_LABELS = 256  # different texts of a column that is one of categories
 
 _TEXT, _ARROW = (".csv", ".tsv"), (".parquet", ".feather", ".arrow")
-_SPLITS = {"train": "train", "validation": "valid", "valid": "valid", "test": "test"}  # of datasets -> here
 _MISSING = ["?"]  # besides what pandas takes for missing: empty cells, NA, NaN, null, ...
 
 
 def is_table(path: Path) -> bool:
     """Whether a file or folder is a table with columns of any kind."""
-    return path.suffix.lower() in (*_TEXT, *_ARROW) or is_datasets_folder(path)
-
-
-def is_datasets_folder(path: Path) -> bool:
-    """Whether Hugging Face's ``save_to_disk`` wrote this folder."""
-    return path.is_dir() and any((path / name).is_file() for name in ("dataset_dict.json", "state.json"))
+    if path.suffix.lower() in (*_TEXT, *_ARROW):
+        return True
+    return is_datasets_folder(path) and not holds_images(path)
 
 
 def read_table(path: Path, table: Table | bool, drop: Sequence[str]) -> Raw:
@@ -74,7 +71,7 @@ def read_frames(path: Path) -> dict[str, Frame]:
         ValueError: a damaged file, or one without cases.
     """
     if path.is_dir():
-        frames = _datasets(path)
+        frames = datasets_frames(path)
     elif path.suffix.lower() in _TEXT:
         frames = {"train": _text(path)}
     else:
@@ -231,44 +228,8 @@ def _arrow(path: Path) -> Frame:
     try:
         if path.suffix.lower() == ".parquet":
             return need("pyarrow.parquet", "arrow", ".parquet files").read_table(path).to_pandas()
-        return _arrow_table(path).to_pandas()
+        return arrow_table(path).to_pandas()
     except (pyarrow.ArrowException, OSError) as error:
         raise ValueError(
             f"{path} is damaged, cut short or not {path.suffix} ({error}): write or fetch it again"
         ) from None
-
-
-def _arrow_table(path: Path) -> Any:
-    """An Arrow file with its index at the end (Feather), or the stream that `datasets` writes."""
-    pyarrow = need("pyarrow", "arrow", "Arrow files")
-    try:
-        return pyarrow.ipc.open_file(str(path)).read_all()
-    except pyarrow.ArrowInvalid:
-        with pyarrow.OSFile(str(path)) as file:
-            return pyarrow.ipc.open_stream(file).read_all()
-
-
-def _datasets(folder: Path) -> dict[str, Frame]:
-    pyarrow = need("pyarrow", "arrow", "a folder of datasets")
-    if (folder / "state.json").is_file():
-        parts = {"train": folder}
-    else:
-        parts = {_SPLITS[part.name]: part for part in sorted(folder.iterdir()) if part.name in _SPLITS}
-    if "train" not in parts:
-        raise ValueError(f"{folder} has no split named train, but {', '.join(parts) or 'none that is known'}")
-    frames = {}
-    for split, part in parts.items():
-        try:
-            files = _data_files(part)
-            frames[split] = pyarrow.concat_tables([_arrow_table(file) for file in files]).to_pandas()
-        except (pyarrow.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{part} is damaged ({error}): save the data set again") from None
-    return frames
-
-
-def _data_files(folder: Path) -> list[Path]:
-    """The files that ``state.json`` lists, in order."""
-    import json
-
-    names = [entry["filename"] for entry in json.loads((folder / "state.json").read_text())["_data_files"]]
-    return [folder / Path(name).name for name in names]  # never a file outside the folder

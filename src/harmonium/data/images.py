@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from .raw import Array, Raw
 
-__all__ = ["find_images", "read_images"]
+__all__ = ["as_greys", "find_images", "read_images"]
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 _SPLITS = ("train", "valid", "test")
@@ -44,19 +45,10 @@ def read_images(folder: Path) -> Raw:
             raise ValueError(f"{roots[split]} holds no images: its files end in none of {', '.join(_SUFFIXES)}")
     names = sorted({_label(path, roots[split]) for split, paths in splits.items() for path in paths} - {""})
     images, labels = {}, {}
-    shape: tuple[int, ...] | None = None
+    shape: tuple[int, ...] = ()
     for split, paths in splits.items():
-        arrays = []
-        for path in paths:
-            arrays.append(_grey(path))
-            shape = shape or arrays[0].shape
-            if arrays[-1].shape != shape:
-                sizes = ["x".join(map(str, size[::-1])) for size in (arrays[-1].shape, shape)]
-                raise ValueError(
-                    f"{path} has {sizes[0]} pixels, the first image has {sizes[1]}: bring all images to one size first "
-                    f"(with ImageMagick: mogrify -resize {sizes[1]}! FILES)"
-                )
-        images[split] = np.stack(arrays)
+        images[split] = as_greys(((path, str(path)) for path in paths), shape)
+        shape = images[split].shape[1:]
         if names:
             own = [_label(path, roots[split]) for path in paths]
             if "" in own:
@@ -67,17 +59,36 @@ def read_images(folder: Path) -> Raw:
     return Raw(images, labels, levels=255.0)
 
 
+def as_greys(files: Iterable[tuple[Path | IO[bytes], str]], shape: tuple[int, ...] = ()) -> Array:
+    """Images, each with what it is called in errors, as greys (images, height, width).
+
+    Raises:
+        ValueError: for what is no image, or has another shape than the first one, or than ``shape``.
+    """
+    arrays: list[Array] = []
+    for file, name in files:
+        arrays.append(_grey(file, name))
+        shape = shape or arrays[0].shape
+        if arrays[-1].shape != shape:
+            sizes = ["x".join(map(str, size[::-1])) for size in (arrays[-1].shape, shape)]
+            raise ValueError(
+                f"{name} has {sizes[0]} pixels, the first image has {sizes[1]}: bring all images to one size first "
+                f"(with ImageMagick: mogrify -resize {sizes[1]}! FILES)"
+            )
+    return np.stack(arrays)
+
+
 def _label(path: Path, root: Path) -> str:
     parts = path.relative_to(root).parts
     return parts[0] if len(parts) > 1 else ""
 
 
-def _grey(path: Path) -> Array:
+def _grey(file: Path | IO[bytes], name: str) -> Array:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(path) as image:
+        with Image.open(file) as image:
             grey: np.ndarray[Any, Any] = np.asarray(image.convert("L"))
             return grey
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path} cannot be read as an image ({error}): mend or remove it") from None
+        raise ValueError(f"{name} cannot be read as an image ({error}): mend or remove it") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from numbers import Integral
 from typing import Any, Self
 
+import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
@@ -133,15 +134,27 @@ class BernoulliRBM(Features):
         """W transposed, (n_components, n_features)."""
         return self.model_.weights.detach().numpy().T
 
+    @components_.setter
+    def components_(self, values: Any) -> None:
+        _fill(self.components_, values, "components_")
+
     @property
     def intercept_hidden_(self) -> Any:
         """Biases of the hidden units, (n_components,)."""
         return self.model_.hidden_bias.detach().numpy()
 
+    @intercept_hidden_.setter
+    def intercept_hidden_(self, values: Any) -> None:
+        _fill(self.intercept_hidden_, values, "intercept_hidden_")
+
     @property
     def intercept_visible_(self) -> Any:
         """Biases of the visible units, (n_features,)."""
         return self.model_.visible_bias.detach().numpy()
+
+    @intercept_visible_.setter
+    def intercept_visible_(self, values: Any) -> None:
+        _fill(self.intercept_visible_, values, "intercept_visible_")
 
     def _begin(self, X: Any) -> tuple[RBM, Any]:
         """A machine for accepted X and the stream of all its draws; X in the domain."""
@@ -173,6 +186,14 @@ class BernoulliRBM(Features):
     @property
     def _n_features_out(self) -> int:
         return int(self.components_.shape[0])
+
+
+def _fill(own: Any, values: Any, name: str) -> None:
+    """Write values into the model's memory."""
+    values = np.asarray(values)
+    if values.shape != own.shape:
+        raise ValueError(f"{name} has shape {values.shape}; expected {own.shape}")
+    own[...] = values
 
 
 class _Report(Callback):
