@@ -11,6 +11,7 @@ import torch
 
 import harmonium as hm
 from harmonium.models import RBM
+from harmonium.paths.sample import affordable_sweeps
 from harmonium.testing.compare import assert_counts
 
 Make = Callable[..., RBM]
@@ -86,3 +87,12 @@ def test_gaussian_samples_given_a_unit() -> None:
 def test_refusals(make_rbm: Make, options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         hm.sample(make_rbm(4, 3), **options)  # type: ignore[arg-type]
+
+
+def test_wide_models_get_fewer_sweeps_for_a_picture() -> None:
+    assert affordable_sweeps(hm.RBM(784, 500), 200) == 1000
+    wide = hm.RBM(50_000, 100)
+    # 5e11 multiplications, two products of 64 chains with 5,050,100 numbers a sweep.
+    assert affordable_sweeps(wide, 64) == int(5e11 / (2 * 64 * 5_050_100))
+    assert affordable_sweeps(wide, 1_000_000) == 10
+    assert affordable_sweeps(wide, 1_000_000, most=3) == 3

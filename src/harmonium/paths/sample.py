@@ -15,7 +15,9 @@ from harmonium.paths.path import independent_sample
 from harmonium.paths.tempering import ReplicaExchange, as_exchange
 from harmonium.random import Stream, stream_of
 
-__all__ = ["sample"]
+__all__ = ["affordable_sweeps", "sample"]
+
+_MULTIPLICATIONS = 5e11  # seconds of one core
 
 
 @torch.no_grad()
@@ -103,3 +105,10 @@ def sample(
     out = machine.sweep(state, stream.child("sweeps"), steps, clamp=held)[0]
     assert out is not None
     return machine.visible.decode(out)
+
+
+def affordable_sweeps(model: Model, chains: int, most: int = 1000) -> int:
+    """How many sweeps of so many chains a picture is worth: ``most``, and fewer of models with tens of millions of
+    couplings, but ten at least."""
+    couplings = sum(parameter.numel() for parameter in model.parameters())
+    return max(min(most, 10), min(most, int(_MULTIPLICATIONS / (2 * chains * max(1, couplings)))))

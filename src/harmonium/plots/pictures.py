@@ -21,7 +21,7 @@ from harmonium.models.directed import Directed
 from harmonium.models.machine import Machine
 from harmonium.models.model import Model
 from harmonium.models.store import load
-from harmonium.paths.sample import sample
+from harmonium.paths.sample import affordable_sweeps, sample
 from harmonium.plots.drawing import blank, colours_of, heat_map, height_of, mosaic, some, write
 from harmonium.plots.weights import first_weights
 
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["best_epoch", "curves", "diagnosis", "filters", "pictures", "samples"]
 
 _SHOWN = 64  # samples, and cases beside them
-_STEPS = 1000  # of the sampler
 _CHAINS = 8  # whose traces can be told apart
 _LINE, _BAND, _MARK = "#1f4e8c", "#9db8d9", "#c0392b"
 
@@ -265,7 +264,7 @@ def pictures(run: str | Path, data: Array | None = None, *, data_name: str | Non
         if source is not None:
             data, data_name = from_source(source), data_name or "the training data"
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-    drawn = sample(model, _SHOWN, steps=_STEPS, seed=seed)
+    drawn = sample(model, _SHOWN, steps=affordable_sweeps(model, _SHOWN), seed=seed)
     figures = {} if first_weights(model) is None else {"filters": filters(model)}
     figures["samples"] = samples(drawn, data, model.visible.shape, data_name=data_name or "the data")
     if rows:

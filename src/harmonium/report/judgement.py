@@ -16,6 +16,7 @@ from harmonium.models.machine import Machine
 from harmonium.models.meanfield import variational_bound
 from harmonium.paths.diagnostics import Diagnosis, diagnose
 from harmonium.paths.evaluate import Evaluation, evaluate
+from harmonium.paths.sample import affordable_sweeps
 from harmonium.random import Stream
 from harmonium.report.charts import Line, histogram, lines
 from harmonium.report.markup import Section, escape, figure, number, pair, paragraph, table
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["equilibrium", "free_energies", "histograms", "judge", "likelihood"]
 
 DEEP_CASES = 500  # each needs importance samples of its hidden layers
-CHAINS_SHOWN = 6
+CHAINS, CHAINS_SHOWN = 100, 6
 
 
 def judge(subject: Subject) -> Evaluation | str:
@@ -191,6 +192,7 @@ def _diagnose(subject: Subject) -> Diagnosis | str:
     if subject.broken_off:
         return "Chains are judged when a run has come to its end."
     try:
-        return diagnose(subject.model, subject.splits.get("train"), seed=subject.seed)
+        sweeps = affordable_sweeps(subject.model, 3 * CHAINS)  # walked twice, and annealed for as long again
+        return diagnose(subject.model, subject.splits.get("train"), chains=CHAINS, sweeps=sweeps, seed=subject.seed)
     except ValueError as error:
         return f"It cannot be told: {error}."

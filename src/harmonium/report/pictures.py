@@ -59,8 +59,8 @@ def samples(subject: Subject) -> Section:
     note = paragraph(
         f"Samples are independent draws of the {type(subject.model).__name__}, without chains."
         if subject.model.undirected is None else
-        "Each sample ends a chain of its own, of 1,000 sweeps from the base rate. Chains of a model with far modes are "
-        "by then near where they began.", "note"
+        f"Each sample ends a chain of its own, of {subject.sweeps:,} sweeps from the base rate. Chains of a model with "
+        "far modes are by then near where they began.", "note"
     )  # fmt: skip
     judged = subject.judged
     cases = None if judged is None else subject.rows_of(judged[1])[0].numpy()

@@ -22,14 +22,14 @@ from harmonium.models.dbn import DBN
 from harmonium.models.machine import Machine
 from harmonium.models.model import Model
 from harmonium.models.store import build, restore
-from harmonium.paths.sample import sample
+from harmonium.paths.sample import affordable_sweeps, sample
 from harmonium.plots import best_epoch
 from harmonium.units import Mixed
 
 __all__ = ["Subject", "open_subject"]
 
 METRICS, RUN = "metrics.jsonl", "run.json"
-SAMPLES, STEPS = 200, 1000
+SAMPLES = 200
 ROWS = 2000  # of each split that is looked at: enough for a histogram
 MOST_VALUES = 20_000_000  # of samples, or of such rows: fewer of them where tables are wide
 
@@ -137,7 +137,12 @@ class Subject:
     @cached_property
     def samples(self) -> Tensor:
         """States outside, independent draws or the ends of chains of their own, (samples, columns)."""
-        return sample(self.model, self._affordable(SAMPLES), steps=STEPS, seed=self.seed).cpu()
+        return sample(self.model, self._affordable(SAMPLES), steps=self.sweeps, seed=self.seed).cpu()
+
+    @property
+    def sweeps(self) -> int:
+        """Of each chain that ends in a sample."""
+        return affordable_sweeps(self.model, self._affordable(SAMPLES))
 
     def rows_of(self, cases: Cases, count: int = ROWS) -> tuple[Tensor, np.ndarray[Any, Any]]:
         """Up to ``count`` cases without missing values, evenly spaced, (n, columns), and which they are."""
