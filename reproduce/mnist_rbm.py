@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import time
 from pathlib import Path
@@ -152,11 +153,11 @@ def write(result: dict[str, Any], place: str, threads: int) -> None:
     rows = [
         [
             f"{result['minutes']:g} min, {result['updates']:,} updates",
-            f"{result['test']:.2f} +- {result['test_stderr']:.2f}",
-            f"[{result['test']:.2f}, {result['test_upper']:.2f}]",
-            f"{result['bracket']:.2f}",
-            f"{result['valid']:.2f}",
-            f"{result['train']:.2f}",
+            f"{bound(result['test'])} +- {result['test_stderr']:.2f}",
+            f"[{bound(result['test'])}, {result['test_upper']:.2f}]",
+            f"{result['bracket']:.2f}" if result["bracket"] >= 0 else "the bounds cross",
+            bound(result["valid"]),
+            bound(result["train"]),
             f"{result['weight_decay']:g}",
             "yes" if result["trusted"] else "no",
         ]
@@ -173,6 +174,10 @@ def write(result: dict[str, Any], place: str, threads: int) -> None:
     ]
     note = machine(threads, {"torch": {torch.__version__}, "harmonium": {hm.__version__}})
     replace_section(place, f"{table(header, rows)}\n\n{note} log Z: {result['why']}.")
+
+
+def bound(nats: float) -> str:
+    return f"{nats:.2f}" if math.isfinite(nats) else "no bound"
 
 
 if __name__ == "__main__":
