@@ -40,7 +40,8 @@ def main() -> None:
     parser.add_argument("--hidden", type=int, nargs="+", default=[500, 500])
     parser.add_argument("--batch-size", type=int, default=100)
     parser.add_argument("--learning-rate", type=float, default=1e-3, help="of Adam at the start; it falls to 0")
-    parser.add_argument("--weight-decay", type=float, default=0.0)
+    parser.add_argument("--weight-decay", type=float, default=0.0, help="of AdamW, times the learning rate")
+    parser.add_argument("--start", type=Path, help="go on from this model, trained before, in place of a fresh one")
     parser.add_argument("--orderings", type=int, default=16)
     parser.add_argument("--cases", type=int, default=10_000, help="of the test set that are judged")
     parser.add_argument("--threads", type=int, default=1)
@@ -62,10 +63,14 @@ def spread(cases: hm.data.Cases, count: int) -> torch.Tensor:
 
 
 def train(data: hm.data.Dataset, options: argparse.Namespace) -> tuple[Any, hm.History]:
+    def adam(parameters: list[torch.Tensor]) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(parameters, lr=1e-3, weight_decay=options.weight_decay, fused=True)
+
     if (options.out / "config.json").exists():
-        return hm.resume(options.out, validation=spread(data.valid, 1000), progress=True)  # type: ignore[index]
-    model = hm.OrderlessNADE((28, 28), options.hidden)
-    every = max(1, options.epochs // 15)
+        valid = spread(data.valid, 1000)  # type: ignore[arg-type]
+        return hm.resume(options.out, validation=valid, optimizer=adam, progress=True)
+    model = hm.load(options.start) if options.start else hm.OrderlessNADE((28, 28), options.hidden)
+    every = max(1, options.epochs // 5)
     history = hm.fit(
         model,
         data.train,
@@ -73,7 +78,7 @@ def train(data: hm.data.Dataset, options: argparse.Namespace) -> tuple[Any, hm.H
         epochs=options.epochs,
         batch_size=options.batch_size,
         learning_rate=hm.Linear(options.learning_rate),
-        penalties=[hm.WeightDecay(options.weight_decay)] if options.weight_decay else [],
+        optimizer=adam,
         validation=spread(data.valid, 1000),  # type: ignore[index]
         callbacks=[hm.Likelihood(every=every, samples=1), hm.EarlyStopping("log_likelihood", patience=None)],
         seed=options.seed,
@@ -114,6 +119,7 @@ def judge(
         "best_epoch": history.best["epoch"] if history.best else last["epoch"],
         "valid_one_ordering": (history.best or last).get("log_likelihood"),
         "weight_decay": options.weight_decay,
+        "before": _before_that(options.start),
         "learning_rate": options.learning_rate,
         "batch_size": options.batch_size,
         "cases": len(test),
@@ -127,6 +133,15 @@ def judge(
     (options.out / "result.json").write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result, indent=2))
     return result
+
+
+def _before_that(start: Path | None) -> dict[str, Any] | None:
+    """What is known of the training of a model that this one goes on from."""
+    path = None if start is None else start.parent / "result.json"
+    if path is None or not path.exists():
+        return None
+    known = json.loads(path.read_text())
+    return {name: known[name] for name in ("epochs", "updates", "minutes", "learning_rate")}
 
 
 def _before(out: Path) -> float | None:
@@ -146,11 +161,19 @@ def write(result: dict[str, Any]) -> None:
     ]
     header = ["orderings", f"test, nats ({result['cases']:,} cases)", "Uria et al. 2016"]
     shape = " x ".join(str(units) for units in result["hidden"])
+    before = result.get("before")
+    earlier = (
+        f", after {before['epochs']} epochs ({before['updates']:,} updates, {before['minutes']:g} minutes) from "
+        f"{before['learning_rate']:g} to 0"
+        if before
+        else ""
+    )
     note = (
         f"{shape} hidden units, {result['epochs']} epochs ({result['updates']:,} updates of {result['batch_size']} "
         f"cases) in {result['minutes']:g} minutes on a shared machine, Adam from {result['learning_rate']:g} to 0, "
+        f"weight decay {result['weight_decay']:g}{earlier}; "
         f"products of training in bfloat16; epoch {result['best_epoch']} chosen on 1,000 validation cases "
-        f"({result['valid_one_ordering']:.2f} under the natural ordering). The first ordering alone is the first line; "
+        f"({result['valid_one_ordering']:.2f} under one ordering). The first ordering alone is the first line; "
         f"the mean over all orderings is {result['one_ordering_mean']:.2f}"
         + (f", their standard deviation {result['one_ordering_spread']:.2f}" if result["one_ordering_spread"] else "")
         + f". One ordering takes {result['seconds_per_ordering']:.0f} s. "
