@@ -8,8 +8,8 @@
 
 Needs HARMONIUM_DATA to point to a folder with mnist/*.gz.  A run that was broken off goes on when the command is given
 again.  Test cases are judged by 5,000 importance samples each, as in the paper.  The recipe differs from the paper's in
-its batch size (100 for 20), its first learning rate (0.003 for 0.001, by validation cases after nine epochs; 0.001 where
-it goes on from another model) and in how long it trains; nothing was chosen on test cases.
+its batch size (100 for 20), its first learning rate (0.003 for 0.001, by validation cases after nine epochs; 0.001 in
+what goes on from another model) and in how long it trains; nothing was chosen on test cases.
 """
 
 from __future__ import annotations
