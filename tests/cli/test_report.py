@@ -30,7 +30,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Short chains, no diagnosis: what a page says is tested elsewhere."""
     from harmonium.report import judgement, subject
 
-    monkeypatch.setattr(subject, "STEPS", 3)
+    monkeypatch.setattr(subject, "affordable_sweeps", lambda model, chains: 3)
     monkeypatch.setattr(judgement.importlib.util, "find_spec", lambda name: None)
 
 

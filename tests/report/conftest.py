@@ -66,7 +66,7 @@ def table_run(table_file: Path) -> Path:
 def quick() -> Iterator[None]:
     """Short chains, and no diagnosis: for pages of which something else is asked."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(subject, "STEPS", 3)
+        patch.setattr(subject, "affordable_sweeps", lambda model, chains: 3)
         patch.setattr(judgement, "diagnose", _refuse)
         yield
 
