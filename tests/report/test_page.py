@@ -232,7 +232,7 @@ def test_normalised_models(model: Any, tmp_path: Path) -> None:
     judged = hm.evaluate(model, data.test)
     assert f"{judged.mean:.2f}".replace("-", "\N{MINUS SIGN}") in page.text
     assert repr(model) in page.text and "\n" not in repr(model)
-    assert f"a {name} is sampled from its roots" in page.text and "nothing that would have to come to eq" in page.text
+    assert f"{name} is sampled from its roots" in page.text and "nothing that would have to come to eq" in page.text
     assert "independent draws" in page.text and "harmonium diagnose" not in page.text and len(page.scripts) == 1
 
 

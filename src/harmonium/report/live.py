@@ -61,8 +61,8 @@ def payload(subject: Subject, reference: Tensor | None = None) -> str:
     model, floats = subject.model, _Floats()
     if not isinstance(model, (Machine, DBN)):
         raise NotPlayableError(
-            f"the playground is Gibbs sampling of Boltzmann machines, and a model of {type(model).__name__} is sampled "
-            "from its roots; `harmonium sample` draws from it"
+            f"the playground is Gibbs sampling of machines; {type(model).__name__} is sampled from its roots; "
+            "`harmonium sample` draws from it"
         )
     machines: list[Machine] = [*model.machines] if isinstance(model, DBN) else [model]
     untied = model.encoders if isinstance(model, DBN) and model.recognition is not None else []
