@@ -50,7 +50,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     data = hm.data.load("binarized_mnist")
-    assert data.valid is not None and data.test is not None
+    assert data.test is not None
     model, history = train(data, options)
     result = judge(model, history, spread(data.test, options.cases), options)
     if options.write:
@@ -63,11 +63,13 @@ def spread(cases: hm.data.Cases, count: int) -> torch.Tensor:
 
 
 def train(data: hm.data.Dataset, options: argparse.Namespace) -> tuple[Any, hm.History]:
+    assert data.valid is not None
+    valid = spread(data.valid, 1000)
+
     def adam(parameters: list[torch.Tensor]) -> torch.optim.Optimizer:
         return torch.optim.AdamW(parameters, lr=1e-3, weight_decay=options.weight_decay, fused=True)
 
     if (options.out / "config.json").exists():
-        valid = spread(data.valid, 1000)  # type: ignore[arg-type]
         return hm.resume(options.out, validation=valid, optimizer=adam, progress=True)
     model = hm.load(options.start) if options.start else hm.OrderlessNADE((28, 28), options.hidden)
     every = max(1, options.epochs // 5)
@@ -79,7 +81,7 @@ def train(data: hm.data.Dataset, options: argparse.Namespace) -> tuple[Any, hm.H
         batch_size=options.batch_size,
         learning_rate=hm.Linear(options.learning_rate),
         optimizer=adam,
-        validation=spread(data.valid, 1000),  # type: ignore[index]
+        validation=valid,
         callbacks=[hm.Likelihood(every=every, samples=1), hm.EarlyStopping("log_likelihood", patience=None)],
         seed=options.seed,
         out=options.out,
@@ -119,7 +121,7 @@ def judge(
         "best_epoch": history.best["epoch"] if history.best else last["epoch"],
         "valid_one_ordering": (history.best or last).get("log_likelihood"),
         "weight_decay": options.weight_decay,
-        "before": _before_that(options.start),
+        "before": earlier(options.start),
         "learning_rate": options.learning_rate,
         "batch_size": options.batch_size,
         "cases": len(test),
@@ -135,7 +137,7 @@ def judge(
     return result
 
 
-def _before_that(start: Path | None) -> dict[str, Any] | None:
+def earlier(start: Path | None) -> dict[str, Any] | None:
     """What is known of the training of a model that this one goes on from."""
     path = None if start is None else start.parent / "result.json"
     if path is None or not path.exists():
@@ -162,7 +164,7 @@ def write(result: dict[str, Any]) -> None:
     header = ["orderings", f"test, nats ({result['cases']:,} cases)", "Uria et al. 2016"]
     shape = " x ".join(str(units) for units in result["hidden"])
     before = result.get("before")
-    earlier = (
+    after = (
         f", after {before['epochs']} epochs ({before['updates']:,} updates, {before['minutes']:g} minutes) from "
         f"{before['learning_rate']:g} to 0"
         if before
@@ -171,7 +173,7 @@ def write(result: dict[str, Any]) -> None:
     note = (
         f"{shape} hidden units, {result['epochs']} epochs ({result['updates']:,} updates of {result['batch_size']} "
         f"cases) in {result['minutes']:g} minutes on a shared machine, Adam from {result['learning_rate']:g} to 0, "
-        f"weight decay {result['weight_decay']:g}{earlier}; "
+        f"weight decay {result['weight_decay']:g}{after}; "
         f"products of training in bfloat16; epoch {result['best_epoch']} chosen on 1,000 validation cases "
         f"({result['valid_one_ordering']:.2f} under one ordering). The first ordering alone is the first line; "
         f"the mean over all orderings is {result['one_ordering_mean']:.2f}"

@@ -235,10 +235,13 @@ def test_named_classes_of_datasets_are_categories_of_these_names(tmp_path: Path)
     features = {"kind": {"names": ["ape", "bee"], "_type": "ClassLabel"}, "x": {"dtype": "int64", "_type": "Value"}}
     write_dataset(tmp_path / "set", {"x": [0.5, 1.5, 2.5, 4.5], "kind": [1, 0, 1, -1]}, features)
     data = load(tmp_path / "set", table=True)
-    (found,) = [column for column in data.table.columns if column.name == "kind"]  # type: ignore[union-attr]
-    assert list(found.labels) == ["ape", "bee"]
-    numbers = data.train[:][:, [column.name for column in data.table.columns].index("kind")]  # type: ignore[union-attr]
-    np.testing.assert_array_equal(numbers, [1, 0, 1, np.nan])
+    assert data.table is not None
+    names = [column.name for column in data.table.columns]
+    assert data.table.columns[names.index("kind")].labels == ("ape", "bee")
+    np.testing.assert_array_equal(data.train[:][:, names.index("kind")], [1, 0, 1, np.nan])
+    write_dataset(tmp_path / "wrong", {"x": [0.5, 1.5], "kind": [1, 2]}, features)
+    with pytest.raises(ValueError, match=r"'kind' holds numbers of classes outside 0 \.\.\. 1"):
+        load(tmp_path / "wrong", table=True)
 
 
 def test_images_of_datasets(tmp_path: Path) -> None:

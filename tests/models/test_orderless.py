@@ -285,6 +285,13 @@ class Wrong(MaskedNetwork):
     def initialise(self, stream: hm.Stream) -> None: ...
 
 
+def test_what_a_model_says_of_itself() -> None:
+    dense = hm.OrderlessNADE(3, hidden=(2,))
+    assert repr(dense) == f"OrderlessNADE({dense.visible!r}, DenseNetwork(hidden=(2,)), orderings=1)"
+    assert "\n" not in repr(hm.ConvNADE((8, 8), 2, hidden=(3,)))
+    assert "Wrong()" in repr(hm.OrderlessNADE(3, network=Wrong(3)))  # a network that no file can describe
+
+
 def test_bad_input(tmp_path: Path) -> None:
     model = hm.OrderlessNADE(3, hidden=(2,))
     for call, message in (

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import numpy as np
 from harmonium.optional import need
 
 from .images import as_greys
-from .raw import Raw
+from .raw import Array, Raw
 from .table import Frame
 
 __all__ = ["arrow_table", "datasets_frames", "holds_images", "is_datasets_folder", "read_image_dataset"]
@@ -27,12 +29,17 @@ def is_datasets_folder(path: Path) -> bool:
 
 def arrow_table(path: Path) -> Any:
     """An Arrow file with its index at the end (Feather), or the stream that `datasets` writes."""
+    with need("pyarrow", "arrow", "Arrow files").OSFile(str(path)) as file:
+        return _reader(file).read_all()
+
+
+def _reader(file: Any) -> Any:
     pyarrow = need("pyarrow", "arrow", "Arrow files")
     try:
-        return pyarrow.ipc.open_file(str(path)).read_all()
+        return pyarrow.ipc.open_file(file)
     except pyarrow.ArrowInvalid:
-        with pyarrow.OSFile(str(path)) as file:
-            return pyarrow.ipc.open_stream(file).read_all()
+        file.seek(0)
+        return pyarrow.ipc.open_stream(file)
 
 
 def datasets_frames(folder: Path) -> dict[str, Frame]:
@@ -47,15 +54,15 @@ def datasets_frames(folder: Path) -> dict[str, Frame]:
         frame = _table(part).to_pandas()
         for name, classes in _classes(part).items():
             if name in frame.columns:
-                codes = frame[name].fillna(-1).astype(int)  # -1 is missing, in both libraries
-                frame[name] = pandas.Categorical.from_codes(codes, classes)
+                frame[name] = pandas.Categorical.from_codes(_codes(frame[name], len(classes), part, name), classes)
         frames[split] = frame
     return frames
 
 
 def holds_images(folder: Path) -> bool:
-    """Whether one of the columns is of images."""
-    return _image_column(_table(next(iter(_parts(folder).values()))).schema) is not None
+    """Whether one of the columns of the training cases is of images; nothing else is read."""
+    with _readable(_parts(folder)["train"]) as files, need("pyarrow", "arrow", "Arrow files").OSFile(files[0]) as file:
+        return _image_column(_reader(file).schema) is not None
 
 
 def read_image_dataset(folder: Path) -> Raw:
@@ -69,6 +76,8 @@ def read_image_dataset(folder: Path) -> Raw:
     for split, part in _parts(folder).items():
         table = _table(part)
         column = _image_column(table.schema)
+        if column is None:
+            raise ValueError(f"{part} has no column of images, and train has: leave this split out")
         cells = table.column(column).to_pylist()
         images[split] = as_greys(
             ((io.BytesIO((cell or {}).get("bytes") or b""), f"{part}, image {i}") for i, cell in enumerate(cells)),
@@ -77,7 +86,8 @@ def read_image_dataset(folder: Path) -> Raw:
         shape = images[split].shape[1:]
         classes = [name for name in _classes(part) if name in table.schema.names]
         if len(classes) == 1:
-            labels[split] = np.asarray(table.column(classes[0]).to_pylist(), dtype=np.int64)
+            codes = table.column(classes[0]).to_pandas()
+            labels[split] = _codes(codes, len(_classes(part)[classes[0]]), part, classes[0])
     return Raw(images, labels if len(labels) == len(images) else {}, levels=255.0)
 
 
@@ -92,14 +102,29 @@ def _parts(folder: Path) -> dict[str, Path]:
 
 
 def _table(part: Path) -> Any:
-    """The files that ``state.json`` lists, in order, as one table."""
+    """The files of a split, in order, as one table."""
+    with _readable(part) as files:
+        return need("pyarrow", "arrow", "a folder of datasets").concat_tables([arrow_table(Path(f)) for f in files])
+
+
+@contextmanager
+def _readable(part: Path) -> Iterator[list[str]]:
+    """The files that ``state.json`` lists, in order; what cannot be read of them is said in words."""
     pyarrow = need("pyarrow", "arrow", "a folder of datasets")
     try:
         names = [entry["filename"] for entry in json.loads((part / "state.json").read_text())["_data_files"]]
-        # By their last names: never a file outside the folder.
-        return pyarrow.concat_tables([arrow_table(part / Path(name).name) for name in names])
-    except (pyarrow.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+        yield [str(part / Path(name).name) for name in names]  # by their last names: never outside the folder
+    except (pyarrow.ArrowException, OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise ValueError(f"{part} is damaged ({error}): save the data set again") from None
+
+
+def _codes(column: Any, classes: int, part: Path, name: str) -> Array:
+    """Numbers of classes, -1 where there is none, as both libraries have it."""
+    codes: Array = column.fillna(-1).to_numpy(dtype=np.int64)
+    if len(codes) and (codes.min() < -1 or codes.max() >= classes):
+        raise ValueError(f"{part} is damaged (column {name!r} holds numbers of classes outside 0 ... {classes - 1}): "
+                         "save the data set again")  # fmt: skip
+    return codes
 
 
 def _image_column(schema: Any) -> str | None:

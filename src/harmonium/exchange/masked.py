@@ -48,7 +48,7 @@ def made_graph(graph: Graph, made: Any) -> None:
 
 def _rectified(graph: Graph, x: str, layers: Any, weights: list[Tensor]) -> str:
     """Layers with these weights and their own biases, rectified but for the last, which has none."""
-    *rectified, last = weights
-    for layer, weight in zip(linears(layers), rectified, strict=False):
+    *rectified, _ = linears(layers)
+    for layer, weight in zip(rectified, weights[:-1], strict=True):
         x = graph("Relu", graph("Add", graph("MatMul", x, weight.mT), layer.bias))
-    return graph("MatMul", x, last.mT)
+    return graph("MatMul", x, weights[-1].mT)

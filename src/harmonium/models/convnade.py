@@ -97,6 +97,9 @@ class ConvolutionalNetwork(MaskedNetwork):
             "hidden": list(self.hidden),
         }
 
+    def __repr__(self) -> str:
+        return f"ConvolutionalNetwork(channels={self.channels}, kernels={self.kernels}, hidden={self.hidden})"
+
 
 def ConvNADE(  # noqa: N802  # builds a model, as a class would
     visible: Units | tuple[int, int] | None = None,

@@ -118,9 +118,10 @@ class MADE(Tractable):
 
     def numbers(self, v: Tensor, k: int) -> Tensor:
         """What the network under the k-th masks gives the output layer, (batch, width); v (batch, size) inside."""
-        *rectified, last = self.masked_weights(k)
+        *weights, last = self.masked_weights(k)
+        *rectified, _ = linears(self.layers)
         h = v
-        for layer, weight in zip(linears(self.layers), rectified, strict=False):
+        for layer, weight in zip(rectified, weights, strict=True):
             h = torch.relu(functional.linear(h, weight, layer.bias))
         return functional.linear(h, last)
 

@@ -60,6 +60,9 @@ class MaskedNetwork(nn.Module, ABC):
         """Begin to reveal variables to rows that have seen v (batch, size), zero where hidden."""
         return _Recomputed(self, v, mask)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
 
 class _Recomputed(Walk):
     """The network asked anew at every step."""
@@ -111,6 +114,9 @@ class DenseNetwork(MaskedNetwork):
 
     def config(self) -> dict[str, Any]:
         return {"type": "DenseNetwork", "hidden": list(self.hidden)}
+
+    def __repr__(self) -> str:
+        return f"DenseNetwork(hidden={self.hidden})"
 
 
 class _DenseWalk(Walk):

@@ -248,11 +248,8 @@ class OrderlessNADE(Tractable):
         return cls(network=network, outputs=outputs, dtype=getattr(torch, config["dtype"]))
 
     def __repr__(self) -> str:
-        network = self.network.config()
-        kind = network.pop("type")
-        shape = ", ".join(f"{name}={value}" for name, value in network.items())
         said = "" if isinstance(self.outputs, UnitConditional) else f", outputs={self.outputs!r}"
-        return f"OrderlessNADE({self.visible!r}, {kind}({shape}), orderings={len(self.orderings)}{said})"
+        return f"OrderlessNADE({self.visible!r}, {self.network!r}, orderings={len(self.orderings)}{said})"
 
     def _slices(self) -> tuple[list[slice], list[slice]]:
         """Where each variable stands among the units and among the outputs."""

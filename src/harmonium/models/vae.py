@@ -166,7 +166,7 @@ class VAE(Directed):
         """q of every latent layer and draws of it, as functions of the noise; v (batch, size) inside."""
         below, inferred = v, []
         for layer, encoder, u in zip(self.latents, self.encoders, noise, strict=True):
-            x = encoder(below).to(self.dtype)  # of products in bfloat16, while training
+            x = encoder(below)
             below = layer.place(x, u, relaxation)
             inferred.append(Inferred(layer.distribution(x), below))
         return inferred
@@ -202,7 +202,7 @@ class VAE(Directed):
 
     def log_layer(self, k: int, above: Tensor, below: Tensor) -> Tensor:
         """log p(z_k | z_{k+1}) of states ``below`` given states ``above``, (..., batch), float64; k = 0 is the data."""
-        x = self.decoders[k](above).to(self.dtype)
+        x = self.decoders[k](above).to(self.dtype)  # from bfloat16, where training multiplies in it
         if k == 0:
             return self.outputs.joint_log_prob(x, below)
         return _total(self.latents[k - 1].distribution(x), below)
