@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import harmonium as hm
+from harmonium.paths import tempering
 from harmonium.paths.bridge import bennett_ladder
 from harmonium.paths.exact import exact_log_partition
 from harmonium.paths.ladder import Replicas, Traffic, exchanged, pairs
@@ -170,6 +171,17 @@ def test_walkers_that_have_not_come_round_are_named_as_a_doubt() -> None:
     assert z.why.count("240 walkers made") == 1 and not z.trusted
     z = hm.log_partition(two_modes(), "tempering", sampler=hm.Tempering(rungs=12), chains=20, sweeps=300, seed=1)
     assert z.trusted
+
+
+@pytest.mark.parametrize(("halves", "trusted"), [(3.0, True), (4.0, False)])
+def test_halves_that_lie_apart_are_named_as_a_doubt(
+    halves: float, trusted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twenty replicas: 99.7 % of Student's t of 19 degrees of freedom lie within 3.4."""
+    run = tempering.bridge
+    monkeypatch.setattr(tempering, "bridge", lambda *given: run(*given)._replace(halves=halves))
+    z = hm.log_partition(two_modes(), "tempering", chains=20, sweeps=300, seed=1)
+    assert z.trusted == trusted and ("halves" in z.why) != trusted
 
 
 def test_auto_tempers_where_no_chains_are_left() -> None:
