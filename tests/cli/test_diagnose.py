@@ -66,12 +66,12 @@ def test_a_run_without_chains_starts_new_ones_and_says_so(tmp_path: Path) -> Non
 
 
 def test_a_run_in_progress(run: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "run"
+    folder = tmp_path / "my run"
     folder.mkdir()
     (folder / "config.json").write_bytes((run / "config.json").read_bytes())
     with FileLock(folder / ".lock"):
         refused(call("diagnose", folder), "is still being trained", "wait for it")
-    refused(call("diagnose", folder), "is unfinished", "harmonium train --resume")
+    refused(call("diagnose", folder), "is unfinished", f"harmonium train --resume '{folder}'")
 
 
 def test_refusals(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,6 +54,8 @@ def test_plays_what_is_there_or_writes_it(run: Path, monkeypatch: pytest.MonkeyP
     os.utime(page, (0, 0))
     call("play", run, "--no-open")
     assert page.read_bytes() == content  # the same run and seed: the same page
+    call("play", run, "--no-open", "--seed", 1)
+    assert page.read_bytes() != content  # another seed is another page, however fresh this one is
 
 
 def test_refuses(run: Path, tmp_path: Path) -> None:

@@ -39,6 +39,13 @@ def test_ticks_are_round_and_written_as_they_are() -> None:
     assert [text for _, text in _ticks(-120.0, 30.0)] == ["\N{MINUS SIGN}100", "\N{MINUS SIGN}50", "0"]
     assert [value for value, _ in _ticks(0.0, 0.011)] == [0.0, 0.0025, 0.005, 0.0075, 0.01]
     assert [text for _, text in _ticks(0.0, 0.011)] == ["0.0000", "0.0025", "0.0050", "0.0075", "0.0100"]
+    assert [text for _, text in _ticks(0.0, 1e6)] == ["0", "200,000", "400,000", "600,000", "800,000", "1,000,000"]
+
+
+def test_long_numbers_are_written_shortly_and_still_differ() -> None:
+    assert [text for _, text in _ticks(0.0, 2.5e9)] == "0.0e+00 5.0e+08 1.0e+09 1.5e+09 2.0e+09 2.5e+09".split()
+    assert next(text for _, text in _ticks(-4e12, -1e12)) == "\N{MINUS SIGN}4e+12"
+    assert len({text for _, text in _ticks(1e10, 1.001e10)}) == len(_ticks(1e10, 1.001e10))
 
 
 def test_the_area_of_a_histogram_is_that_of_its_cases() -> None:

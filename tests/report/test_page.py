@@ -165,13 +165,13 @@ def test_a_run_that_was_broken_off(digits_run: Path, tmp_path: Path) -> None:
 
 
 def test_runs_without_a_model_yet(digits_run: Path, tmp_path: Path) -> None:
-    run = tmp_path / "run"
+    run = tmp_path / "my run"
     shutil.copytree(digits_run, run, ignore=shutil.ignore_patterns("report.html"))
     (run / "model.safetensors").unlink()
     with FileLock(run / ".lock"), pytest.raises(FileNotFoundError, match="still being trained"):
         write(run)
     (run / "checkpoint.safetensors").unlink()
-    with pytest.raises(FileNotFoundError, match="before its first checkpoint"):
+    with pytest.raises(FileNotFoundError, match=r"before its first checkpoint.* --resume '.*/my run'"):
         write(run)
     assert not (run / "report.html").exists()
     with pytest.raises(FileNotFoundError, match="no run folder"):
@@ -234,6 +234,11 @@ def test_normalised_models(model: Any, tmp_path: Path) -> None:
     assert repr(model) in page.text and "\n" not in repr(model)
     assert f"{name} is sampled from its roots" in page.text and "nothing that would have to come to eq" in page.text
     assert "independent draws" in page.text and "harmonium diagnose" not in page.text and len(page.scripts) == 1
+
+
+def test_the_class_is_a_column_of_its_own(tmp_path: Path) -> None:
+    hm.save(hm.ClassificationRBM(2, 3, classes=2), tmp_path / "m.safetensors")
+    assert open_subject(str(tmp_path / "m.safetensors")).columns == ["column 0", "column 1", "class"]
 
 
 def test_columns_of_a_table_by_their_names(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import click
 
 from harmonium.cli.judge import chosen_data
 from harmonium.cli.runs import CHECKPOINT, MODEL, find
-from harmonium.cli.shell import CONTEXT, note, say
+from harmonium.cli.shell import CONTEXT, note, say, typed
 
 __all__ = ["play", "report"]
 
@@ -51,12 +51,15 @@ Examples:
 @click.option("--binarize", type=click.Choice(["threshold", "fixed", "dynamic", "grey"]), help="Of --data.")
 @click.option("--seed", type=int, metavar="N", default=0, show_default=True)
 @click.option("--open/--no-open", "show", default=True, help="Open the page in a browser.  [default: open]")
-def play(run: str, data: str | None, binarize: str | None, seed: int, show: bool) -> None:
+@click.pass_context
+def play(ctx: click.Context, run: str, data: str | None, binarize: str | None, seed: int, show: bool) -> None:
     """Write the report of RUN, unless there is a newer one than its model, and open it in the browser.
+
+    With --data or --seed it is always written anew.
 
     Its playground samples the model: draw pixels or set columns to hold them, and see the rest completed.
     """
-    path = None if data is not None else _present(run)
+    path = _present(run) if typed(ctx).isdisjoint({"data", "binarize", "seed"}) else None
     if path is None:
         path = _write(run, data, binarize, seed, None)
     say(f"page: {path}")

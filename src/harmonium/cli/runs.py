@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -106,7 +107,8 @@ def find(name: str) -> Run:
             if is_training(path):
                 raise FileNotFoundError(f"{name} is still being trained, there is no {MODEL} yet: wait for it")
             raise FileNotFoundError(
-                f"{name} is unfinished, there is no {MODEL} yet: go on with `harmonium train --resume {name}`"
+                f"{name} is unfinished, there is no {MODEL} yet: "
+                f"go on with `harmonium train --resume {shlex.quote(name)}`"
             )
         return Run(name, path / MODEL, read_config(path))
     if not path.is_file():

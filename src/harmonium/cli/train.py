@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from pathlib import Path
 from typing import Any
@@ -210,7 +211,7 @@ def _folder(out: str | None) -> Path | None:
     path = Path(out).expanduser()
     if (path / CONFIG).exists():
         state = "a finished run" if (path / MODEL).exists() else "an unfinished run"
-        remedy = "" if (path / MODEL).exists() else f"go on with `harmonium train --resume {out}`, or "
+        remedy = "" if (path / MODEL).exists() else f"go on with `harmonium train --resume {shlex.quote(out)}`, or "
         raise ValueError(f"{out} holds {state}: {remedy}choose another folder with --out")
     if path.exists() and not path.is_dir():
         raise ValueError(f"{out} is a file, and a run needs a folder: choose another with --out")

@@ -19,6 +19,7 @@ _WIDTH, _HEIGHT = 460.0, 250.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 68.0, 20.0, 10.0, 42.0
 _COLOURS = ("one", "two", "three")
 _MOST_POINTS = 300
+_LONGEST = 10  # characters of a number beside an axis
 
 
 class Line(NamedTuple):
@@ -167,4 +168,9 @@ def _ticks(low: float, high: float, about: int = 5) -> list[tuple[float, str]]:
     digits = max(0, -math.floor(math.log10(step) + 1e-9)) + (abs(step / power - 2.5) < 1e-9)
     first = math.ceil(low / step - 1e-9)
     values = [k * step for k in range(first, math.floor(high / step + 1e-9) + 1)]
-    return [(value, f"{value + 0.0:,.{digits}f}".replace("-", "\N{MINUS SIGN}")) for value in values]
+    texts = [f"{value + 0.0:,.{digits}f}" for value in values]
+    if max(map(len, texts), default=0) > _LONGEST:  # 3e+09: as many digits as tell neighbours apart
+        largest = max(map(abs, values))
+        more = max(0, math.floor(math.log10(largest) + 1e-9) - math.floor(math.log10(step) + 1e-9))
+        texts = [f"{value + 0.0:.{more + (abs(step / power - 2.5) < 1e-9)}e}" for value in values]
+    return [(value, text.replace("-", "\N{MINUS SIGN}")) for value, text in zip(values, texts, strict=True)]

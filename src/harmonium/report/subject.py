@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +19,7 @@ from harmonium.data.cases import Standard
 from harmonium.data.csvfile import read_header
 from harmonium.data.table import Table
 from harmonium.files import DamagedFileError, read_tensors
+from harmonium.models.classification import ClassificationRBM
 from harmonium.models.dbn import DBN
 from harmonium.models.machine import Machine
 from harmonium.models.model import Model
@@ -124,6 +126,8 @@ class Subject:
         if self.table is not None:
             return [str(column.name) for column in self.table.columns]
         count = self.model.visible.columns
+        if isinstance(self.model, ClassificationRBM):
+            return [*(f"column {k}" for k in range(count - 1)), "class"]
         load = {} if self.data is None else self.data.source
         path = Path(str(load.get("name_or_path", "")))
         header = read_header(path) if path.suffix.lower() in (".csv", ".tsv") and path.is_file() else None
@@ -178,7 +182,7 @@ def open_subject(name: str, data: Dataset | None = None, seed: int = 0) -> Subje
         if not (path / CHECKPOINT).is_file():
             raise FileNotFoundError(
                 f"{name} was broken off before its first checkpoint, so there is no model to report on: go on with "
-                f"`harmonium train --resume {name}`"
+                f"`harmonium train --resume {shlex.quote(name)}`"
             )
         config, folder = read_config(path), path
         model, broken_off = _checkpointed(path, config)

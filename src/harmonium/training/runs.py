@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import shlex
 import signal
 import sys
 import threading
@@ -96,7 +97,7 @@ class Checkpoint(Callback):
             name = signal.Signals(self.signal).name
             raise InterruptedRunError(
                 f"{name}: stopped after update {training.position.update} of {training.updates}; the checkpoint is "
-                f"written. Go on with: harmonium train --resume {self._folder}   "
+                f"written. Go on with: harmonium train --resume {shlex.quote(str(self._folder))}   "
                 f"(or harmonium.resume({str(self._folder)!r}))",
                 self.signal,
             )
