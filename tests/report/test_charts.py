@@ -43,7 +43,7 @@ def test_ticks_are_round_and_written_as_they_are() -> None:
 
 
 def test_long_numbers_are_written_shortly_and_still_differ() -> None:
-    assert [text for _, text in _ticks(0.0, 2.5e9)] == "0.0e+00 5.0e+08 1.0e+09 1.5e+09 2.0e+09 2.5e+09".split()
+    assert [text for _, text in _ticks(0.0, 2e9)] == ["0", "5.0e+08", "1.0e+09", "1.5e+09", "2.0e+09"]
     assert next(text for _, text in _ticks(-4e12, -1e12)) == "\N{MINUS SIGN}4e+12"
     assert len({text for _, text in _ticks(1e10, 1.001e10)}) == len(_ticks(1e10, 1.001e10))
 

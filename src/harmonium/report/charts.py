@@ -172,5 +172,6 @@ def _ticks(low: float, high: float, about: int = 5) -> list[tuple[float, str]]:
     if max(map(len, texts), default=0) > _LONGEST:  # 3e+09: as many digits as tell neighbours apart
         largest = max(map(abs, values))
         more = max(0, math.floor(math.log10(largest) + 1e-9) - math.floor(math.log10(step) + 1e-9))
-        texts = [f"{value + 0.0:.{more + (abs(step / power - 2.5) < 1e-9)}e}" for value in values]
+        more += abs(step / power - 2.5) < 1e-9
+        texts = [f"{value:.{more}e}" if value else "0" for value in values]
     return [(value, text.replace("-", "\N{MINUS SIGN}")) for value, text in zip(values, texts, strict=True)]
