@@ -360,9 +360,9 @@ def test_data_outside_the_domain(data: Any, message: str) -> None:
 
 
 def test_a_bad_value_far_down_is_found_with_its_row() -> None:
-    data = np.zeros((3000, 4), dtype=np.float32)
-    data[2500, 3] = 0.25
-    with pytest.raises(ValueError, match=r"data \(rows from 2048\) has the value 0\.25 in row 452, column 3"):
+    data = np.zeros((20_000, 4), dtype=np.float32)
+    data[18_000, 3] = 0.25
+    with pytest.raises(ValueError, match=r"data \(rows from 16384\) has the value 0\.25 in row 1616, column 3"):
         hm.fit(hm.RBM(4, 2), data)
 
 

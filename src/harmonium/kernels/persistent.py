@@ -47,19 +47,27 @@ def _send_up(x, states, weights, bias, index, change):
 
 @register_jitable(**_SUMS)
 def _send_down(x, states, weights, bias):
-    # Half of the hidden units are on, so all are summed: two rows of states by two of W, each loaded once for both.
+    # Half of the hidden units are on, so all are summed: two rows of states by four of W, so that six are loaded for
+    # eight products.
     rows, units = x.shape
-    for i in range(0, units, 2):
-        k = min(i + 1, units - 1)  # the last may be met twice: the same sums again
+    zero = like(weights[0, 0], 0.0)
+    for i in range(0, units, 4):
+        k, m, n = min(i + 1, units - 1), min(i + 2, units - 1), min(i + 3, units - 1)  # the last again: the same sums
         for r in range(0, rows, 2):
             q = min(r + 1, rows - 1)
-            ri = rk = qi = qk = like(weights[0, 0], 0.0)
+            ri = rk = rm = rn = qi = qk = qm = qn = zero
             for j in range(weights.shape[1]):
-                ri += states[r, j] * weights[i, j]
-                rk += states[r, j] * weights[k, j]
-                qi += states[q, j] * weights[i, j]
-                qk += states[q, j] * weights[k, j]
-            x[r, i], x[r, k], x[q, i], x[q, k] = ri + bias[i], rk + bias[k], qi + bias[i], qk + bias[k]
+                h, g = states[r, j], states[q, j]
+                ri += h * weights[i, j]
+                qi += g * weights[i, j]
+                rk += h * weights[k, j]
+                qk += g * weights[k, j]
+                rm += h * weights[m, j]
+                qm += g * weights[m, j]
+                rn += h * weights[n, j]
+                qn += g * weights[n, j]
+            x[r, i], x[r, k], x[r, m], x[r, n] = ri + bias[i], rk + bias[k], rm + bias[m], rn + bias[n]
+            x[q, i], x[q, k], x[q, m], x[q, n] = qi + bias[i], qk + bias[k], qm + bias[m], qn + bias[n]
 
 
 @register_jitable(**OPTIONS)

@@ -76,7 +76,9 @@ def is_sparse(X: Any) -> bool:
 
 
 def into_domain(X: Any, units: Units, domain: Domain, *, warn: bool) -> Any:
-    """X (n, columns), dense or CSR, with its binary columns clipped or binarised; NaN stays.  X itself is not changed.
+    """X (n, columns), dense or CSR, with its binary columns clipped or binarised; NaN stays.
+
+    X itself is not changed; where nothing in it has to be, it is what is returned.
 
     Args:
         X: what scikit-learn validated.
@@ -98,11 +100,15 @@ def into_domain(X: Any, units: Units, domain: Domain, *, warn: bool) -> Any:
         return X
     if is_sparse(X) and not binary.all():
         X = X.toarray()
-    values = X.data if is_sparse(X) else X[:, binary]
-    if warn and values.size and (np.nanmin(values) < 0 or np.nanmax(values) > 1):
+    values = X.data if is_sparse(X) else X if binary.all() else X[:, binary]
+    low, high = (np.fmin.reduce(values, None), np.fmax.reduce(values, None)) if values.size else (0.0, 1.0)
+    if low >= 0 and high <= 1:
+        if domain == "clip":
+            return X
+    elif warn and not np.isnan(low):
         warnings.warn(
-            f"binary units are given values from {np.nanmin(values):g} to {np.nanmax(values):g}, which domain="
-            f"{domain!r} brings to [0, 1]: scale them, or take other units such as harmonium.Gaussian",
+            f"binary units are given values from {low:g} to {high:g}, which domain={domain!r} brings to [0, 1]: scale "
+            "them, or take other units such as harmonium.Gaussian",
             DomainWarning, stacklevel=4,
         )  # fmt: skip
     changed = np.clip(values, 0, 1) if domain == "clip" else np.where(np.isnan(values), values, values > 0.5)

@@ -30,6 +30,8 @@ from harmonium.units import ReplicatedSoftmax
 
 __all__ = ["fit"]
 
+_PASS_BYTES = 2**19  # of a chunk in the pass over the data: the arrays made of it stay next to the processor
+
 
 def fit(
     model: Model,
@@ -191,7 +193,7 @@ def _moments(model: Model, cases: Cases, weight: Tensor | None, name: str, missi
     total = torch.zeros(model.visible.size, dtype=torch.float64)
     square, mass = torch.zeros_like(total), torch.zeros_like(total)
     shift: Tensor | None = None
-    for start, v in cases.chunks(1024, dtype=torch.float64):
+    for start, v in cases.chunks(max(1, _PASS_BYTES // (8 * model.visible.size)), dtype=torch.float64):
         where = f"{name} (rows from {start})" if start else name
         v = model.visible.encode(v, where).double()
         observed = ~torch.isnan(v) if missing else torch.ones((), dtype=torch.bool)
