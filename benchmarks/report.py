@@ -53,6 +53,19 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
+def rows_of(name: str, page: Path = PAGE) -> list[list[str]]:
+    """Cells of the table in a section, row by row, without its header; none where there is no such section."""
+    text = page.read_text(encoding="utf-8") if page.exists() else ""
+    _, _, section = text.partition(f"<!-- {name}:begin -->")
+    lines = section.partition(f"<!-- {name}:end -->")[0].splitlines()
+    return [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines if line.startswith("|")][2:]
+
+
+def measured() -> str:
+    """Date and commit, for a row of a table whose rows were measured at different times."""
+    return f"{datetime.datetime.now(datetime.UTC).date().isoformat()}, {_commit()}"
+
+
 def machine(threads: int, versions: dict[str, set[str]]) -> str:
     """One paragraph: processor, cores, threads, versions, date and commit."""
     known = ", ".join(f"{name} {' and '.join(sorted(found))}" for name, found in versions.items())

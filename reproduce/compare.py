@@ -12,7 +12,6 @@ in OUT/comparison.png.  binarized_mnist needs HARMONIUM_DATA.  ``--write`` puts 
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
 import time
@@ -48,14 +47,11 @@ def main() -> None:
     print(found)
     seconds = time.perf_counter() - begun
     print(f"all in {seconds:.0f} s")
-    times = options.out / "seconds.json"  # of the first time, when everything was trained and judged
-    if not times.exists():
-        times.write_text(json.dumps({"seconds": round(seconds), "load": load}) + "\n")
     if options.write:
-        first = json.loads(times.read_text())
-        busy = f" **Not a quiet machine:** {first['load']}." if first["load"] else ""
+        training, judging = (sum(times) for times in zip(*((e.seconds, e.judging) for e in found.entries), strict=True))
+        busy = f" **Not a quiet machine:** {load}." if load else ""
         note = machine(options.threads, {"torch": {torch.__version__}})
-        whole = f"Training, judging and drawing of all models: {first['seconds']:,} s."
+        whole = f"Training takes {training:,.0f} s and judging {judging:,.0f} s, all models added up."
         replace_section(f"compare-{options.data}", f"{found.markdown()}\n{note} {whole}{busy}")
     if options.picture:
         target = ROOT / "docs" / "pictures" / f"compare-{options.data}.png"

@@ -67,7 +67,10 @@ def train(data: hm.data.Dataset, options: argparse.Namespace) -> tuple[Any, hm.H
     valid = spread(data.valid, 1000)
 
     def adam(parameters: list[torch.Tensor]) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(parameters, lr=1e-3, weight_decay=options.weight_decay, fused=True)
+        weights = [p for p in parameters if p.ndim > 1]
+        biases = [p for p in parameters if p.ndim <= 1]  # a pixel that is never on keeps its base rate
+        groups = [{"params": weights, "weight_decay": options.weight_decay}, {"params": biases, "weight_decay": 0.0}]
+        return torch.optim.AdamW(groups, lr=1e-3, fused=True)
 
     if (options.out / "config.json").exists():
         return hm.resume(options.out, validation=valid, optimizer=adam, progress=True)

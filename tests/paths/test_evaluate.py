@@ -14,6 +14,7 @@ import harmonium as hm
 from harmonium.data import as_cases
 from harmonium.data.cases import Standard
 from harmonium.models import RBM
+from harmonium.paths.evaluate import affordable
 from harmonium.paths.partition import LogPartition
 
 Make = Callable[..., RBM]
@@ -116,3 +117,13 @@ def test_pseudo_likelihood(make_rbm: Make) -> None:
     )
     with pytest.raises(ValueError, match="finitely many states"):
         hm.pseudo_log_likelihood(hm.RBM(hm.Gaussian(2), 2), np.zeros((1, 2)))
+
+
+def test_wide_models_are_judged_by_fewer_steps() -> None:
+    wide = hm.RBM(100_000, 30)
+    few = int(5e11 / (2 * 200 * (100_000 * 30 + 100_030)))
+    assert affordable(wide) == {"sweeps": few}  # without chains: by tempering
+    wide.chains = torch.zeros(2, 100_000)
+    assert affordable(wide) == {"temperatures": few}
+    for usual in (hm.RBM(784, 500), hm.RBM(400_000, 10), hm.NADE(100_000, 30)):  # small, enumerated, normalised
+        assert affordable(usual) == {}

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harmonium.cli.runs import Run, choose_split, find
-from harmonium.cli.shell import CONTEXT, NATURAL, POSITIVE, say, typed
+from harmonium.cli.shell import CONTEXT, NATURAL, POSITIVE, note, say, typed
 
 if TYPE_CHECKING:
     from harmonium.data import Dataset
     from harmonium.models.model import Model
 
-__all__ = ["chosen_data", "evaluate", "sample"]
+__all__ = ["annealing", "chosen_data", "evaluate", "sample"]
 
 SHOWN = 400  # samples in a picture
 _REPORTED = ("mean", "stderr", "lower", "upper", "bound", "kind", "method", "trusted", "why", "cases", "log_jacobian")
@@ -87,6 +87,8 @@ def evaluate(
     of_log_z: dict[str, Any] = {"method": method, "chains": chains}
     if "temperatures" in typed(ctx):
         of_log_z["temperatures"] = temperatures
+    elif method != "exact":
+        of_log_z |= annealing(model)
     if model.undirected is None:
         refuse(
             model,
@@ -176,6 +178,17 @@ def sample(ctx: click.Context, /, run: str, count: int, steps: int, seed: int, o
         return
     write_atomically(path, buffer.getvalue())
     say(f"{count} samples of {table.shape[1]} values: {path}")
+
+
+def annealing(model: Model) -> dict[str, Any]:
+    """Options that keep the judging of a wide model short, and a note that says so."""
+    from harmonium.paths.evaluate import affordable
+
+    few = affordable(model)
+    for name, count in few.items():
+        more = ": `harmonium evaluate` with --temperatures goes through more" if name == "temperatures" else ""
+        note(f"the model is wide, so that it is judged by {count} {name} in place of 1,000{more}")
+    return few
 
 
 def refuse(model: Model, given: set[str], why: str) -> None:

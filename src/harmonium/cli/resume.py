@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harmonium.cli.columns import keep_columns
+from harmonium.cli.judge import annealing
 from harmonium.cli.runs import CONFIG, MODEL, Run, choose_split, find
 from harmonium.cli.session import device, progress, quiet, set_threads, threads_of
 from harmonium.cli.shell import note, say, typed
@@ -71,7 +72,7 @@ def finish(run: Run, model: Any, data: Dataset, options: dict[str, Any]) -> None
             talk(
                 "no cases were set aside, so this is the likelihood of the training cases (--test 0.1 sets some aside):"
             )
-        say(f"{split} {hm.evaluate(model, cases)}")
+        say(f"{split} {hm.evaluate(model, cases, **annealing(model))}")
         paths = plots.pictures(run.model.parent, cases, data_name=f"{data.name}, {split}")
     talk(f"pictures: {', '.join(map(str, paths))}")
     name = shlex.quote(run.name)

@@ -15,12 +15,13 @@ from harmonium.models.lengths import at_length
 from harmonium.models.machine import Machine
 from harmonium.models.meanfield import mean_field, variational_bound
 from harmonium.models.model import Model
-from harmonium.paths.exact import exact_log_marginal, hidden_bits
+from harmonium.paths.exact import enumerable, exact_log_marginal, hidden_bits
 from harmonium.paths.log_z import NORMALISED, LogPartition
-from harmonium.paths.partition import log_partition
+from harmonium.paths.partition import EXACT_BITS, log_partition
+from harmonium.paths.sample import affordable_sweeps
 from harmonium.random import Stream, stream_of
 
-__all__ = ["Evaluation", "evaluate"]
+__all__ = ["Evaluation", "affordable", "evaluate"]
 
 MOST_LENGTHS = 100  # of documents, each of which needs a log Z
 EXACT_HIDDEN_BITS = 10.0  # of hidden states that are enumerated for every case rather than sampled
@@ -206,6 +207,18 @@ def evaluate(
 
 def _bound(machine: Machine, v: torch.Tensor) -> torch.Tensor:
     return variational_bound(machine, v, mean_field(machine, v, iterations=100, tolerance=1e-5))
+
+
+def affordable(model: Model) -> dict[str, Any]:
+    """Options of `evaluate` under which a model with tens of millions of couplings is judged within a minute or two.
+
+    Of others there are none: the usual ones do.  The bracket is then as wide as so short an annealing leaves it.
+    """
+    machine = model.undirected
+    if machine is None or enumerable(machine)[0] <= EXACT_BITS:
+        return {}
+    few = affordable_sweeps(machine, 200)  # 100 chains in each direction
+    return {} if few == 1000 else {"sweeps" if machine.chains is None else "temperatures": few}
 
 
 def _log_z(

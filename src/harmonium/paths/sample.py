@@ -108,7 +108,7 @@ def sample(
 
 
 def affordable_sweeps(model: Model, chains: int, most: int = 1000) -> int:
-    """How many sweeps of so many chains a picture is worth: ``most``, and fewer of models with tens of millions of
-    couplings, but ten at least."""
+    """How many sweeps of so many chains a picture or a page is worth: ``most``, and fewer of models with tens of
+    millions of couplings, but ten at least."""
     couplings = sum(parameter.numel() for parameter in model.parameters())
     return max(min(most, 10), min(most, int(_MULTIPLICATIONS / (2 * chains * max(1, couplings)))))

@@ -15,7 +15,7 @@ from harmonium.models.directed import Directed
 from harmonium.models.machine import Machine
 from harmonium.models.meanfield import variational_bound
 from harmonium.paths.diagnostics import Diagnosis, diagnose
-from harmonium.paths.evaluate import Evaluation, evaluate
+from harmonium.paths.evaluate import Evaluation, affordable, evaluate
 from harmonium.paths.sample import affordable_sweeps
 from harmonium.random import Stream
 from harmonium.report.charts import Line, histogram, lines
@@ -38,7 +38,8 @@ def judge(subject: Subject) -> Evaluation | str:
     if subject.judged is None:
         return f"There is nothing to judge by: {subject.unjudged}."
     try:
-        return evaluate(subject.model, _few(subject, subject.judged[1]), seed=subject.seed)
+        few = _few(subject, subject.judged[1])
+        return evaluate(subject.model, few, seed=subject.seed, **affordable(subject.model))
     except ValueError as error:
         return f"It cannot be told: {error}."
 
