@@ -144,4 +144,6 @@ def test_a_table_of_which_every_row_has_a_gap(tmp_path: Path) -> None:
     page = (run / "report.html").read_text()
     assert "There is nothing to judge by: every train case of gaps.csv has missing values" in page
     assert '"labels": ["0", "1"]' in page  # whole numbers, which pandas made 0.0 and 1.0 for the gaps beside them
+    drawn = [row.split(",") for row in call("sample", run, "-n", 9, "--steps", 2).stdout.splitlines()[1:]]
+    assert len(drawn) == 9 and {row[0] for row in drawn} <= {"0", "1"}
     assert "'a': binary: 0, 1; 10 missing" in call("data", "describe", path).stdout

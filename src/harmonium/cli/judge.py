@@ -152,7 +152,7 @@ def sample(ctx: click.Context, /, run: str, count: int, steps: int, seed: int, o
     columns = place.table()
     standard = place.standard() if columns is None else columns.standard
     if columns is not None and (path is None or path.suffix.lower() == ".csv"):
-        text = columns.to_frame(table).to_csv(index=False)
+        text = columns.to_frame(table).to_csv(index=False, float_format="%.15g")  # 1, where gaps made pandas say 1.0
         if path is None:
             sys.stdout.write(text)
             return
