@@ -178,7 +178,7 @@ def test_persistent_chains_learn_machines_with_lateral_couplings(name: str) -> N
     def reached(objective: hm.TwoPhase) -> float:
         machine = MACHINES[name]()
         hm.fit(
-            machine, data, objective=objective, epochs=400, batch_size=100, learning_rate=hm.Linear(0.2), seed=1
+            machine, data, objective=objective, epochs=200, batch_size=100, learning_rate=hm.Linear(0.2), seed=1
         )  # fmt: skip
         with torch.no_grad():
             return float((exact_log_marginal(machine, data) - exact_log_partition(machine)).mean())

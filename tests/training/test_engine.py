@@ -500,7 +500,7 @@ def test_batches_weigh_what_their_cases_weigh() -> None:
     for size in (1, 2, 8):
         model = hm.RBM.from_arrays(np.zeros((1, 1)), np.zeros(1), np.zeros(1))
         hm.fit(
-            model, data, sample_weight=weight, objective=hm.Exact(), metric="plain", batch_size=size, epochs=400,
+            model, data, sample_weight=weight, objective=hm.Exact(), metric="plain", batch_size=size, epochs=200,
             learning_rate=hm.Linear(0.3),
         )  # fmt: skip
         p = float(hm.gradient(model, data, objective=hm.Exact()).negative["visible_bias"])
