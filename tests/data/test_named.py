@@ -84,6 +84,14 @@ def test_names_include_the_files_of_the_data_folder(monkeypatch: pytest.MonkeyPa
     assert np.array_equal(np.asarray(load("zebra").train), np.eye(3))
 
 
+def test_pictures_in_files_of_rows_have_their_height_and_width(tmp_path: Path) -> None:
+    np.savez(tmp_path / "ocr_letters.npz", train=np.eye(128, dtype=np.uint8))
+    data = load("ocr_letters", root=tmp_path)
+    assert data.shape == (16, 8) and data.train.shape == (128, 128)
+    np.savez(tmp_path / "binarized_mnist.npz", train=np.eye(100, dtype=np.uint8))  # another file of that name
+    assert load("binarized_mnist", root=tmp_path).shape == (100,)
+
+
 def test_unknown_names_list_close_and_known_ones() -> None:
     with pytest.raises(ValueError, match=r"'digit'.*did you mean digits\?.*known names: bars-and-stripes, digits"):
         load("digit")

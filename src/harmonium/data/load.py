@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import math
 import operator
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,7 @@ from .dataset import Dataset, Labels
 from .download import cache_folder, download
 from .files import FORMATS, read_path
 from .idx import MNIST_PARTS, find_mnist, read_idx_folder
-from .named import data_folder, names, read_named
+from .named import IMAGES, data_folder, names, read_named
 from .raw import Array, Raw
 from .split import permutation, split_off
 from .summary import Summary
@@ -171,7 +173,9 @@ def _find_name(name: str, root: Path | None, fetch: bool) -> Raw | None:
         return raw
     folder = data_folder(root)
     if folder is not None and name == Path(name).name and (folder / f"{name}.npz").is_file():
-        return read_path(folder / f"{name}.npz")
+        raw = read_path(folder / f"{name}.npz")
+        shape = IMAGES.get(name, ())
+        return replace(raw, shape=shape) if raw.splits["train"].shape[1:] == (math.prod(shape),) else raw
     return None
 
 

@@ -13,11 +13,13 @@ from harmonium.random import Stream
 from .raw import Array, Raw
 from .split import permutation
 
-__all__ = ["BUILT_IN", "data_folder", "names", "read_named"]
+__all__ = ["BUILT_IN", "IMAGES", "data_folder", "names", "read_named"]
 
 BUILT_IN = ("bars-and-stripes", "digits", "mnist", "shifter")
 DIGITS_SPLIT = {"train": 1197, "valid": 300, "test": 300}
 LARGEST_BARS = 14
+IMAGES = {"binarized_mnist": (28, 28), "caltech101_silhouettes": (28, 28), "ocr_letters": (16, 8)}
+"""Height and width of pictures whose files hold them as rows of pixels; silhouettes lie on their side there."""
 
 
 def data_folder(root: Path | None) -> Path | None:
