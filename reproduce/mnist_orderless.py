@@ -3,8 +3,8 @@
     python reproduce/mnist_orderless.py --out runs/orderless                    # train, then 16 orderings
     python reproduce/mnist_orderless.py --out runs/orderless --orderings 128    # more of them, from where it stopped
 
-What docs/benchmarks.md shows was trained in two steps, the second because the first one's decay kept even training cases
-below what they reach without any:
+What docs/benchmarks.md shows was trained in two steps, the second because the first one's decay kept even training
+cases below what they reach without any:
 
     python reproduce/mnist_orderless.py --epochs 600 --weight-decay 0.1 --out runs/first
     python reproduce/mnist_orderless.py --start runs/first/model.safetensors --epochs 200 --learning-rate 5e-4 \\
