@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import webbrowser
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from click.testing import CliRunner, Result
 
 import harmonium as hm
@@ -56,6 +58,22 @@ def test_plays_what_is_there_or_writes_it(run: Path, monkeypatch: pytest.MonkeyP
     assert page.read_bytes() == content  # the same run and seed: the same page
     call("play", run, "--no-open", "--seed", 1)
     assert page.read_bytes() != content  # another seed is another page, however fresh this one is
+
+
+def test_runs_are_judged_with_the_threads_that_trained_them(run: Path, tmp_path: Path) -> None:
+    """Threads that share products too small for it wait for each other, minutes on a busy machine."""
+    settings = json.loads((run / "run.json").read_text())
+    before = torch.get_num_threads()
+    try:
+        for threads in (3, 1):
+            (run / "run.json").write_text(json.dumps(settings | {"threads": threads}))
+            for command in (("report", run, "--out", tmp_path / "page.html"), ("evaluate", run, "--split", "train"),
+                            ("sample", run, "-n", 2)):  # fmt: skip
+                torch.set_num_threads(2)
+                assert call(*command).exit_code == 0 and torch.get_num_threads() == threads, command
+    finally:
+        torch.set_num_threads(before)
+        (run / "run.json").write_text(json.dumps(settings))
 
 
 def test_refuses(run: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import click
 
 from harmonium.cli.judge import chosen_data
 from harmonium.cli.runs import choose_split, find
+from harmonium.cli.session import set_threads, threads_of
 from harmonium.cli.shell import CONTEXT, note, say
 
 __all__ = ["diagnose"]
@@ -59,6 +60,7 @@ def diagnose(
     place = find(run)
     import harmonium as hm
 
+    set_threads(threads_of(place.model.parent))
     model = place.machine()
     if getattr(model, "chains", None) is None:
         note(f"{run} holds no persistent chains (training with PCD leaves them): new ones begin far apart")

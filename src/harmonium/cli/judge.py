@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harmonium.cli.runs import Run, choose_split, find
+from harmonium.cli.session import set_threads, threads_of
 from harmonium.cli.shell import CONTEXT, NATURAL, POSITIVE, note, say, typed
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def evaluate(
     place = find(run)
     import harmonium as hm
 
+    set_threads(threads_of(place.model.parent))
     model = place.load()
     dataset = chosen_data(place, data, binarize)
     name, cases = choose_split(dataset, split)
@@ -145,6 +147,7 @@ def sample(ctx: click.Context, /, run: str, count: int, steps: int, seed: int, o
     import harmonium as hm
     from harmonium.files import write_atomically
 
+    set_threads(threads_of(place.model.parent))
     model = place.load()
     if model.undirected is None:
         refuse(model, {"steps"} & typed(ctx), "is sampled from its roots, without chains")

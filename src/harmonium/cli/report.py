@@ -8,6 +8,7 @@ import click
 
 from harmonium.cli.judge import chosen_data
 from harmonium.cli.runs import CHECKPOINT, MODEL, find
+from harmonium.cli.session import set_threads, threads_of
 from harmonium.cli.shell import CONTEXT, note, say, typed
 
 __all__ = ["play", "report"]
@@ -76,6 +77,7 @@ def _write(run: str, data: str | None, binarize: str | None, seed: int, out: str
     chosen = None if data is None else chosen_data(find(run), data, binarize)
     from harmonium.report import write
 
+    set_threads(threads_of(Path(run).expanduser()))
     return write(run, out, data=chosen, seed=seed)
 
 

@@ -54,7 +54,10 @@ def quiet(text: str) -> None:
 
 
 def threads_of(path: Path) -> int | None:
-    """The thread count of the run: with another one, sums are rounded otherwise."""
+    """The thread count of the run: with another one sums are rounded otherwise, and small products wait for each other.
+
+    None: of a model without a run.
+    """
     import json
 
     try:
