@@ -304,6 +304,31 @@ def test_small_numbers_are_shown_to_the_step_of_their_slider(tmp_path: Path, loo
     assert abs(small - inside[0]) < 1e-5 and abs(large - inside[1]) <= 0.51
 
 
+def test_large_numbers_have_room(tmp_path: Path, look: Callable[..., Any]) -> None:
+    """Incomes of billions, shown to as many digits as there is room for."""
+    incomes = 2e9 + 3e8 * np.random.default_rng(0).normal(size=(60, 2))
+    np.savetxt(tmp_path / "t.csv", incomes, delimiter=",", header="hers,his", comments="")
+    data = hm.data.load(str(tmp_path / "t.csv"), standardize=True)
+    hm.fit(hm.RBM(hm.Gaussian(2), 2), data.train, epochs=1, learning_rate=0.01, out=tmp_path / "run")
+    with quick():
+        page = look(write(tmp_path / "run"))
+    inside = page.evaluate("Array.from(harmonium.session.chains[0].state[0])") * incomes.std(0) + incomes.mean(0)
+    texts = page.locator(".column .set .value").all_text_contents()
+    assert max(map(len, texts)) <= 9 and [float(text) for text in texts] == pytest.approx(list(inside), rel=6e-4)
+
+
+def test_the_trace_of_energies_fills_its_frame(digits_page: Path, look: Callable[..., Any]) -> None:
+    """Also where it is as wide as a fresh canvas, 300 pixels: then its height still has to be set."""
+    sides = look(digits_page).evaluate("""() => {
+      const canvas = document.querySelector("canvas.trace");
+      Object.assign(canvas, { width: 300, height: 150 });
+      canvas.style.width = `${300 / (devicePixelRatio || 1)}px`;
+      dispatchEvent(new Event("resize"));
+      return [canvas.width, canvas.height, Math.round(canvas.clientHeight * (devicePixelRatio || 1))];
+    }""")
+    assert sides[0] == 300 and sides[1] == sides[2] > 150
+
+
 def test_runs_and_stops(digits_page: Path, look: Callable[..., Any]) -> None:
     page = look(digits_page)
     assert page.evaluate("harmonium.session.sweeps") == 0  # nothing moves before it is asked to

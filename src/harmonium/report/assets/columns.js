@@ -105,11 +105,15 @@ class Column {
       const outside = (value) => value * column.scale + column.mean;
       // As many as the steps of the slider have, 200 over the range.
       const digits = Math.min(20, Math.max(0, Math.ceil(-Math.log10((column.scale * (column.high - column.low)) / 200))));
+      const written = (value) => {
+        const text = value.toFixed(digits);
+        return text.length > 9 ? value.toExponential(3) : text; // there is room for so many
+      };
       if (!held) control.value = outside(s[start]);
-      this.value.value = outside(s[start]).toFixed(digits);
+      this.value.value = written(outside(s[start]));
       const share = (average[start] - column.low) / (column.high - column.low);
       bars[0].fill.style.width = `${100 * Math.min(1, Math.max(0, share))}%`;
-      bars[0].number.value = `mean ${outside(average[start]).toFixed(digits)}`;
+      bars[0].number.value = `mean ${written(outside(average[start]))}`;
       return;
     }
     const code = states === 1 ? Number(s[start] > 0) : s.subarray(start, end).indexOf(1);
