@@ -291,30 +291,29 @@ def test_states_of_a_hidden_variable_exclude_each_other(
     assert page.get_by_role("button", name="Hidden unit 3").get_attribute("aria-label") == "Hidden unit 3: off"
 
 
-def test_small_numbers_are_shown_to_the_step_of_their_slider(tmp_path: Path, look: Callable[..., Any]) -> None:
-    rng = np.random.default_rng(0)
-    table = np.stack([1e-4 * rng.normal(size=60), 1e6 * rng.normal(size=60)], 1)
-    np.savetxt(tmp_path / "t.csv", table, delimiter=",", header="small,large", comments="")
+def shown(table: Any, tmp_path: Path, look: Callable[..., Any]) -> tuple[list[str], Any]:
+    """What a page writes beside the sliders of a standardised table, and the values of its first chain."""
+    np.savetxt(tmp_path / "t.csv", table, delimiter=",", header="a,b", comments="")
     data = hm.data.load(str(tmp_path / "t.csv"), standardize=True)
     hm.fit(hm.RBM(hm.Gaussian(2), 2), data.train, epochs=1, learning_rate=0.01, out=tmp_path / "run")
     with quick():
         page = look(write(tmp_path / "run"))
-    inside = page.evaluate("Array.from(harmonium.session.chains[0].state[0])") * table.std(0) + table.mean(0)
-    small, large = (float(text) for text in page.locator(".column .set .value").all_text_contents())
-    assert abs(small - inside[0]) < 1e-5 and abs(large - inside[1]) <= 0.51
+    inside = page.evaluate("Array.from(harmonium.session.chains[0].state[0])")
+    return page.locator(".column .set .value").all_text_contents(), inside * table.std(0) + table.mean(0)
+
+
+def test_small_numbers_are_shown_to_the_step_of_their_slider(tmp_path: Path, look: Callable[..., Any]) -> None:
+    rng = np.random.default_rng(0)
+    table = np.stack([1e-4 * rng.normal(size=60), 1e6 * rng.normal(size=60)], 1)
+    texts, values = shown(table, tmp_path, look)
+    assert abs(float(texts[0]) - values[0]) < 1e-5 and abs(float(texts[1]) - values[1]) <= 0.51
 
 
 def test_large_numbers_have_room(tmp_path: Path, look: Callable[..., Any]) -> None:
     """Incomes of billions, shown to as many digits as there is room for."""
     incomes = 2e9 + 3e8 * np.random.default_rng(0).normal(size=(60, 2))
-    np.savetxt(tmp_path / "t.csv", incomes, delimiter=",", header="hers,his", comments="")
-    data = hm.data.load(str(tmp_path / "t.csv"), standardize=True)
-    hm.fit(hm.RBM(hm.Gaussian(2), 2), data.train, epochs=1, learning_rate=0.01, out=tmp_path / "run")
-    with quick():
-        page = look(write(tmp_path / "run"))
-    inside = page.evaluate("Array.from(harmonium.session.chains[0].state[0])") * incomes.std(0) + incomes.mean(0)
-    texts = page.locator(".column .set .value").all_text_contents()
-    assert max(map(len, texts)) <= 9 and [float(text) for text in texts] == pytest.approx(list(inside), rel=6e-4)
+    texts, values = shown(incomes, tmp_path, look)
+    assert max(map(len, texts)) <= 9 and [float(text) for text in texts] == pytest.approx(list(values), rel=6e-4)
 
 
 def test_the_trace_of_energies_fills_its_frame(digits_page: Path, look: Callable[..., Any]) -> None:
