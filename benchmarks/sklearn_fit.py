@@ -23,7 +23,7 @@ from launch import contend
 from sklearn.datasets import load_digits
 
 import harmonium as hm
-from harmonium.paths.flipped import flipped_log_likelihood
+from harmonium.likelihood.flipped import flipped_log_likelihood
 
 MODULES = {"harmonium": "harmonium.sklearn", "scikit-learn": "sklearn.neural_network"}
 MUST = {"digits": 1.0, "MNIST": 1.6}

@@ -18,9 +18,9 @@ import torch
 from report import machine, replace_section, table
 
 import harmonium as hm
-from harmonium.paths.ladder import tempering_round
-from harmonium.paths.path import Path
-from harmonium.paths.temperatures import Temperatures, adapted
+from harmonium.sampling.ladder import tempering_round
+from harmonium.sampling.path import Path
+from harmonium.sampling.temperatures import Temperatures, adapted
 
 
 def main() -> None:

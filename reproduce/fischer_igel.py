@@ -32,8 +32,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import harmonium as hm
-from harmonium.files import write_atomically
-from harmonium.paths.exact import exact_log_partition, exact_moments
+from harmonium.core.files import write_atomically
+from harmonium.likelihood.exact import exact_log_partition, exact_moments
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 from report import ROOT, machine, replace_section, table

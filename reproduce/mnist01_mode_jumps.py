@@ -25,8 +25,8 @@ import numpy as np
 import torch
 
 import harmonium as hm
-from harmonium.paths.ladder import Traffic, tempering_round
-from harmonium.paths.trajectory import Trajectory
+from harmonium.sampling.ladder import Traffic, tempering_round
+from harmonium.sampling.trajectory import Trajectory
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 from report import machine, replace_section, table

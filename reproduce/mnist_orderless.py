@@ -31,7 +31,7 @@ import numpy as np
 import torch
 
 import harmonium as hm
-from harmonium.models.orderings import random_orderings
+from harmonium.models.autoregressive.orderings import random_orderings
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 from report import machine, replace_section, table

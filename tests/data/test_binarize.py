@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from harmonium.core.random import Stream
 from harmonium.data import Dataset, as_cases, load
 from harmonium.data.binarize import Sampler
-from harmonium.random import Stream
 
 LEVELS = np.arange(256, dtype=np.uint8)
 GREY = np.tile(LEVELS, (600, 1))  # every case has every grey

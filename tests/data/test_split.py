@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from harmonium.core.random import Stream
 from harmonium.data.split import permutation, split_off
-from harmonium.random import Stream
 
 
 def test_a_permutation_is_one_and_depends_on_the_stream() -> None:

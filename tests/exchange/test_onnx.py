@@ -157,7 +157,7 @@ def randomised(model: Any, scale: float = 0.5) -> Any:
 
 @pytest.mark.parametrize("kind", ["bernoulli", "categorical", "gaussian", "mixed"])
 def test_a_nade_gives_its_likelihoods(tmp_path: Path, kind: str) -> None:
-    pytest.importorskip("harmonium.models.nade")
+    pytest.importorskip("harmonium.models.autoregressive.nade")
     units = LAYERS[kind]
     ordering = np.random.default_rng(3).permutation(units.columns)
     nade = randomised(hm.NADE(units, hidden=8, ordering=ordering))
@@ -179,7 +179,7 @@ def test_a_nade_gives_its_likelihoods(tmp_path: Path, kind: str) -> None:
     ids=["dense", "two latent layers", "convolutional", "machine as prior"],
 )
 def test_a_decoder_gives_its_means(tmp_path: Path, visible: str, options: dict[str, Any]) -> None:
-    pytest.importorskip("harmonium.models.vae")
+    pytest.importorskip("harmonium.models.vae.vae")
     options = dict(options)
     if "convolutional" in options:
         options["hidden"] = hm.Convolutional(options.pop("convolutional"), 7)

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from harmonium import kernels
+from harmonium.core.random import Draw
 from harmonium.kernels import portable
-from harmonium.random import Draw
 from harmonium.units import Bernoulli, Gaussian
 
 ROWS, UNITS, DRAW = 100, 40_000, Draw(1234, 7)

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from harmonium import kernels
+from harmonium.core.random import Draw
 from harmonium.kernels import fused, portable
 from harmonium.kernels.philox import split
-from harmonium.random import Draw
 
 # key, counter, output of Philox-4x32-10: the kat_vectors file of Random123 1.14
 KNOWN = [

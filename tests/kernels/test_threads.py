@@ -13,8 +13,8 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from harmonium.core.random import Stream
 from harmonium.models import RBM
-from harmonium.random import Stream
 
 
 def sweep(rbm: RBM, seed: int) -> bytes:

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 import harmonium as hm
+from harmonium.core.random import Stream
+from harmonium.likelihood.exact import exact_log_partition, exact_moments
 from harmonium.models import RBM
 from harmonium.objectives import CD, PCD, Batch, Exact
-from harmonium.paths.exact import exact_log_partition, exact_moments
-from harmonium.random import Stream
 from harmonium.testing.joint import Joint, start_at
 
 Make = Callable[..., RBM]

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 import harmonium as hm
+from harmonium.core.random import Stream
+from harmonium.likelihood.exact import exact_log_partition, exact_moments
 from harmonium.models import RBM
 from harmonium.objectives import Batch, Hybrid, Jarzynski
 from harmonium.objectives.jarzynski import _systematic, effective_share
-from harmonium.paths.exact import exact_log_partition, exact_moments
-from harmonium.random import Stream
 from harmonium.testing.compare import assert_mean
 
 Make = Callable[..., RBM]

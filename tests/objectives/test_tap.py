@@ -10,11 +10,11 @@ import pytest
 import torch
 
 import harmonium as hm
+from harmonium.core.random import Stream
+from harmonium.likelihood.exact import exact_log_partition, exact_moments
 from harmonium.models import RBM, Machine
 from harmonium.objectives import TAP, Batch
 from harmonium.objectives.tap import relax, tap_log_partition, tap_moments
-from harmonium.paths.exact import exact_log_partition, exact_moments
-from harmonium.random import Stream
 
 Make = Callable[..., RBM]
 MACHINES: dict[str, Callable[[], Machine]] = {

@@ -10,10 +10,10 @@ import torch
 
 import harmonium as hm
 from harmonium.data import as_cases
-from harmonium.models.layerwise import compose
-from harmonium.paths.exact import exact_log_marginal
+from harmonium.likelihood.exact import exact_log_marginal
+from harmonium.models.deep.dbm_pretraining import compose
 from harmonium.recipes.greedy import hidden_cases
-from harmonium.training.engine import Training
+from harmonium.training.loop import Training
 
 PATTERNS = hm.data.load("bars-and-stripes").train
 OPTIONS = {"epochs": 3, "objective": hm.PCD(chains=20), "batch_size": 8}

@@ -22,8 +22,8 @@ from filelock import FileLock
 
 import harmonium as hm
 from harmonium.cli import main
-from harmonium.paths.evaluate import Evaluation
-from harmonium.paths.log_z import LogPartition
+from harmonium.likelihood.evaluate import Evaluation
+from harmonium.likelihood.log_z import LogPartition
 from harmonium.report import judgement, write
 from harmonium.report.page import MODULES, bundle
 from harmonium.report.subject import open_subject

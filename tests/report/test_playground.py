@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.models.machine import Machine
+from harmonium.models.machine.machine import Machine
 from harmonium.report import write
 
 from .conftest import IMAGE, SCRIPT, quick

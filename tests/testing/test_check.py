@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from harmonium.core.random import Stream
 from harmonium.models import RBM
-from harmonium.models.machine import Machine, Moments
-from harmonium.random import Stream
+from harmonium.models.machine.machine import Machine, Moments
 from harmonium.testing import check_model, check_units
 from harmonium.testing.compare import assert_close, assert_counts, assert_mean
 from harmonium.testing.joint import Joint, start_at

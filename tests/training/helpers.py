@@ -17,7 +17,7 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.training.runs import Checkpoint, InterruptedRunError
+from harmonium.runs.resume import Checkpoint, InterruptedRunError
 
 Tensors = dict[str, torch.Tensor]
 

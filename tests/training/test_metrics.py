@@ -9,9 +9,9 @@ import pytest
 import torch
 
 import harmonium as hm
+from harmonium.core.random import Stream
 from harmonium.models import RBM
 from harmonium.objectives import Batch, Exact
-from harmonium.random import Stream
 from harmonium.training.metrics import Centered, Diagonal, Metric, Plain, as_metric
 from harmonium.training.natural import Natural
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 import harmonium as hm
+from harmonium.core.random import Stream
+from harmonium.likelihood.exact import exact_log_partition
 from harmonium.models import RBM
 from harmonium.objectives import PCD, Batch, Gradient
 from harmonium.objectives.base import Expectation
-from harmonium.paths.exact import exact_log_partition
-from harmonium.random import Stream
 from harmonium.training.metrics import Centered, Metric
 from harmonium.training.natural import Natural
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 import harmonium as hm
+from harmonium.core.random import Stream
 from harmonium.models import RBM
 from harmonium.objectives import CD, Batch
-from harmonium.random import Stream
 from harmonium.training.penalties import Sparsity, WeightDecay
 
 Make = Callable[..., RBM]

@@ -10,8 +10,8 @@ import pytest
 import torch
 from scipy import stats
 
+from harmonium.core.random import Draw
 from harmonium.models import RBM
-from harmonium.random import Draw
 from harmonium.testing.compare import assert_counts
 from harmonium.units import Binomial
 

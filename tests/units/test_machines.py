@@ -6,10 +6,10 @@ import pytest
 import torch
 from scipy.integrate import simpson
 
+from harmonium.core.random import Stream
+from harmonium.likelihood.exact import exact_log_partition
 from harmonium.models import RBM
-from harmonium.models.dbm import DBM
-from harmonium.paths.exact import exact_log_partition
-from harmonium.random import Stream
+from harmonium.models.machine.dbm import DBM
 from harmonium.testing import check_model
 from harmonium.testing.compare import assert_mean
 from harmonium.testing.numeric import scatter

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from harmonium.core.random import Draw
 from harmonium.models import RBM
-from harmonium.random import Draw
 from harmonium.units import Bernoulli, Categorical, Gaussian, Mixed, Spin
 
 

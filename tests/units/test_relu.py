@@ -10,8 +10,8 @@ import torch
 from scipy import special, stats
 from scipy.integrate import simpson
 
+from harmonium.core.random import Draw
 from harmonium.kernels import portable, scalar
-from harmonium.random import Draw
 from harmonium.units import DReLU, Gaussian, ReLU
 
 ALPHAS = [-30.0, -8.0, -1.0, 0.0, 1.0, 3.999, 4.001, 8.0, 20.0, 35.0]

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 import harmonium as hm
+from harmonium.core.random import Draw, Stream
 from harmonium.models import RBM
-from harmonium.models.dbn import _log_conditional
-from harmonium.random import Draw, Stream
-from harmonium.recipes.updown import _climb
+from harmonium.models.deep.dbn import _log_conditional
+from harmonium.recipes.up_down import _climb
 from harmonium.testing.compare import assert_close, assert_counts, assert_mean
 from harmonium.testing.numeric import derivative, moved, scatter
 from harmonium.units import ReplicatedSoftmax

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from harmonium.files import DamagedFileError
-from harmonium.random import Draw
+from harmonium.core.files import DamagedFileError
+from harmonium.core.random import Draw
 from harmonium.testing import check_units
 from harmonium.units import (
     Bernoulli,

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from harmonium.cli.runs import describe
 from harmonium.cli.session import progress, quiet, set_threads
 from harmonium.cli.shell import CONTEXT, POSITIVE, Range, say
 from harmonium.cli.source import data_options, load_data, visible_units
+from harmonium.runs.folder import describe
 
 __all__ = ["compare"]
 
@@ -62,7 +62,7 @@ def compare(data: str, models: list[str] | None, minutes: float, out: str | None
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file, and a comparison needs a folder: choose another with --out")
     import harmonium as hm
-    from harmonium.training.runs import InterruptedRunError
+    from harmonium.runs.resume import InterruptedRunError
 
     set_threads(options["threads"])
     dataset = load_data(data, options)

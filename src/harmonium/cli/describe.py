@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harmonium.cli.runs import describe as summary
 from harmonium.cli.shell import note, say
 from harmonium.cli.source import is_grey
+from harmonium.runs.folder import describe as summary
 
 if TYPE_CHECKING:
     from harmonium.data import Dataset

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from harmonium.cli.judge import chosen_data
-from harmonium.cli.runs import choose_split, find
 from harmonium.cli.session import set_threads, threads_of
 from harmonium.cli.shell import CONTEXT, note, say
+from harmonium.runs.folder import choose_split, find
 
 __all__ = ["diagnose"]
 

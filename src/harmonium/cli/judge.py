@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harmonium.cli.runs import Run, choose_split, find
 from harmonium.cli.session import set_threads, threads_of
 from harmonium.cli.shell import CONTEXT, NATURAL, POSITIVE, note, say, typed
+from harmonium.runs.folder import Run, choose_split, find
 
 if TYPE_CHECKING:
     from harmonium.data import Dataset
@@ -145,7 +145,7 @@ def sample(ctx: click.Context, /, run: str, count: int, steps: int, seed: int, o
     import numpy as np
 
     import harmonium as hm
-    from harmonium.files import write_atomically
+    from harmonium.core.files import write_atomically
 
     set_threads(threads_of(place.model.parent))
     model = place.load()
@@ -185,7 +185,7 @@ def sample(ctx: click.Context, /, run: str, count: int, steps: int, seed: int, o
 
 def annealing(model: Model) -> dict[str, Any]:
     """Options that keep the judging of a wide model short, and a note that says so."""
-    from harmonium.paths.evaluate import affordable
+    from harmonium.likelihood.evaluate import affordable
 
     few = affordable(model)
     for name, count in few.items():

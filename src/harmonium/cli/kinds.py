@@ -57,43 +57,43 @@ class Descent:
 
 
 def _rbm(visible: Units, sizes: Sizes) -> Model:
-    from harmonium.models.rbm import RBM
+    from harmonium.models.machine.rbm import RBM
 
     return RBM(visible, sizes.layers[0])
 
 
 def _bm(visible: Units, sizes: Sizes) -> Model:
-    from harmonium.models.boltzmann import BoltzmannMachine
+    from harmonium.models.machine.boltzmann import BoltzmannMachine
 
     return BoltzmannMachine(visible, sum(sizes.layers))
 
 
 def _dbm(visible: Units, sizes: Sizes) -> Model:
-    from harmonium.models.dbm import DBM
+    from harmonium.models.machine.dbm import DBM
 
     return DBM([visible, *sizes.layers])
 
 
 def _nade(visible: Units, sizes: Sizes) -> Model:
-    from harmonium.models.nade import NADE
+    from harmonium.models.autoregressive.nade import NADE
 
     return NADE(visible, hidden=sizes.layers[0])
 
 
 def _eonade(visible: Units, sizes: Sizes) -> Model:
-    from harmonium.models.orderless import OrderlessNADE
+    from harmonium.models.autoregressive.orderless import OrderlessNADE
 
     return OrderlessNADE(visible, hidden=sizes.layers)
 
 
 def _made(visible: Units, sizes: Sizes) -> Model:
-    from harmonium.models.made import MADE
+    from harmonium.models.autoregressive.made import MADE
 
     return MADE(visible, hidden=sizes.layers)
 
 
 def _vae(visible: Units, sizes: Sizes) -> Model:
-    from harmonium.models.vae import VAE
+    from harmonium.models.vae.vae import VAE
 
     return VAE(visible, latent=sizes.latent, hidden=sizes.layers)
 

@@ -20,10 +20,10 @@ CHAINS = ("pcd", "pt", "ptt", "fpcd", "jarzynski")  # objectives that leave chai
 def monitors(data: Dataset, model: Model, epochs: int, options: dict[str, Any]) -> list[Any]:
     """Monitors, and the keeper of the best model: by likelihood where it is estimated, else by pseudo-likelihood."""
     import harmonium as hm
-    from harmonium.models.machine import Machine
-    from harmonium.paths.exact import enumerable
-    from harmonium.paths.partition import EXACT_BITS
-    from harmonium.training.runs import Checkpoint
+    from harmonium.likelihood.exact import enumerable
+    from harmonium.likelihood.partition import EXACT_BITS
+    from harmonium.models.machine.machine import Machine
+    from harmonium.runs.resume import Checkpoint
 
     callbacks: list[Any] = [Checkpoint(options["checkpoint_seconds"])]
     if data.valid is None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from harmonium.cli.runs import describe
 from harmonium.cli.shell import CONTEXT, POSITIVE, Range, fraction_or_count, say, sizes
+from harmonium.runs.folder import describe
 
 __all__ = ["pretrain"]
 
@@ -86,7 +86,7 @@ def pretrain(data: str, layers: list[int], labels: int | None, out: str | None, 
         repetitions=options["repetitions"], seed=options["seed"], out=out, progress=progress,
     )  # fmt: skip
     if out is not None:
-        from harmonium.files import write_tensors
+        from harmonium.core.files import write_tensors
 
         hm.save(found.model, Path(out) / f"{options['model']}.safetensors")
         write_tensors(Path(out) / "network.safetensors", dict(found.network.state_dict()), {"format": 1})

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from harmonium.cli.judge import chosen_data
-from harmonium.cli.runs import CHECKPOINT, MODEL, find
 from harmonium.cli.session import set_threads, threads_of
 from harmonium.cli.shell import CONTEXT, note, say, typed
+from harmonium.runs.folder import CHECKPOINT, MODEL, find
 
 __all__ = ["play", "report"]
 

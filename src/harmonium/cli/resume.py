@@ -11,9 +11,9 @@ import click
 
 from harmonium.cli.columns import keep_columns
 from harmonium.cli.judge import annealing
-from harmonium.cli.runs import CONFIG, MODEL, Run, choose_split, find
 from harmonium.cli.session import device, progress, quiet, set_threads, threads_of
 from harmonium.cli.shell import note, say, typed
+from harmonium.runs.folder import CONFIG, MODEL, Run, choose_split, find
 
 if TYPE_CHECKING:
     from harmonium.data import Dataset

@@ -13,10 +13,10 @@ from harmonium.cli.columns import gap_sweeps
 from harmonium.cli.kinds import KINDS, OBJECTIVES, choose, named, words
 from harmonium.cli.monitors import MEASUREMENTS, monitors
 from harmonium.cli.resume import check_alone, finish, go_on, outcome
-from harmonium.cli.runs import CONFIG, MODEL, claim, describe, find
 from harmonium.cli.session import count, device, progress, quiet, set_threads, threads_for
 from harmonium.cli.shell import CONTEXT, NATURAL, POSITIVE, Range, say, sizes, typed
 from harmonium.cli.source import data_options, load_data, visible_units
+from harmonium.runs.folder import CONFIG, MODEL, claim, describe, find
 
 __all__ = ["train"]
 

@@ -19,7 +19,7 @@ from typing import Literal
 from torch import Tensor
 
 from harmonium import kernels
-from harmonium.random import Draw, Stream
+from harmonium.core.random import Draw, Stream
 
 from .summary import Summary
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from harmonium.optional import need
+from harmonium.core.optional import need
 
 from .images import as_greys
 from .raw import Array, Raw

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from harmonium.optional import need
+from harmonium.core.optional import need
 
 from .csvfile import NotNumbersError, read_layout
 from .datasets_folder import arrow_table, datasets_frames, holds_images, is_datasets_folder

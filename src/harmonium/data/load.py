@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from harmonium.random import Stream
+from harmonium.core.random import Stream
 
 from .binarize import Sampler, check_choice
 from .cases import CHUNK_BYTES, Cases, Standard, as_cases

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harmonium.random import Stream
+from harmonium.core.random import Stream
 
 from .raw import Array, Raw
 from .split import permutation

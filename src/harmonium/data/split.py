@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from harmonium import kernels
-from harmonium.random import Stream
+from harmonium.core.random import Stream
 
 __all__ = ["permutation", "split_off"]
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from harmonium.core.optional import need
 from harmonium.data.cases import Cases, Standard
-from harmonium.optional import need
 from harmonium.units import Bernoulli, Categorical, Gaussian, Mixed, Units
 
 __all__ = ["Column", "Table", "from_frame"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from harmonium.exchange.formulas import cumulant, exponent, mean
 from harmonium.exchange.graph import Graph
-from harmonium.models.conditionals import MixtureConditional, UnitConditional
+from harmonium.models.autoregressive.conditionals import MixtureConditional, UnitConditional
 
 __all__ = ["conditional_mean", "log_prob"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harmonium.optional import need
+from harmonium.core.optional import need
 
 __all__ = ["OPSET", "Graph", "Value"]
 

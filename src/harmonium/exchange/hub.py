@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import harmonium
-from harmonium.files import DamagedFileError, write_atomically
+from harmonium.core.files import DamagedFileError, write_atomically
+from harmonium.core.optional import need
+from harmonium.models.io import load, save
 from harmonium.models.model import Model
-from harmonium.models.store import load, save
-from harmonium.optional import need
 
 if TYPE_CHECKING:
     from harmonium.data import Dataset
-    from harmonium.paths.evaluate import Evaluation
+    from harmonium.likelihood.evaluate import Evaluation
 
 __all__ = ["from_pretrained", "save_pretrained"]
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from harmonium.exchange.conditional import conditional_mean, log_prob
 from harmonium.exchange.formulas import encode
 from harmonium.exchange.graph import Graph
-from harmonium.models.masked import DenseNetwork, linears
+from harmonium.models.autoregressive.observed_mask import DenseNetwork, linears
 
 __all__ = ["made_graph", "orderless_graph"]
 

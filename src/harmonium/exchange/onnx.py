@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import harmonium
+from harmonium.core.files import write_atomically
 from harmonium.exchange.formulas import cumulant, encode, exponent, mean
 from harmonium.exchange.graph import OPSET, Graph
 from harmonium.exchange.masked import made_graph, orderless_graph
 from harmonium.exchange.nade import nade_graph
 from harmonium.exchange.vae import vae_graph
-from harmonium.files import write_atomically
+from harmonium.models.machine.rbm import RBM
 from harmonium.models.model import Model
-from harmonium.models.rbm import RBM
 from harmonium.units import ReplicatedSoftmax
 
 __all__ = ["to_onnx"]

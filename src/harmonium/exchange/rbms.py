@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from harmonium.files import DamagedFileError
-from harmonium.models.rbm import RBM
-from harmonium.optional import need
+from harmonium.core.files import DamagedFileError
+from harmonium.core.optional import need
+from harmonium.models.machine.rbm import RBM
 from harmonium.units import Categorical
 
 __all__ = ["from_rbms"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from harmonium.models.rbm import RBM
+from harmonium.models.machine.rbm import RBM
 
 __all__ = ["from_sklearn"]
 

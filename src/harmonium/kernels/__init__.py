@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harmonium.core.random import Draw
 from harmonium.kernels import fused as loops
 from harmonium.kernels import portable
 from harmonium.kernels.flips import REFRESH, add_flips_, flips_pay, list_flips
 from harmonium.kernels.philox import split
 from harmonium.kernels.sparse import difference_of_outers, product
-from harmonium.random import Draw
 
 # After a fork, products in torch wait for OpenMP threads that the child does not have; with one thread they never do.
 if hasattr(os, "register_at_fork"):

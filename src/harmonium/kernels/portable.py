@@ -7,9 +7,9 @@ import math
 import torch
 from torch import Tensor
 
+from harmonium.core.random import Draw
 from harmonium.kernels.fused import FEW_TRIALS
 from harmonium.kernels.philox import split
-from harmonium.random import Draw
 
 __all__ = ["beyond", "binomial", "poisson", "positive", "positive_quantile", "uniform", "walk", "words"]
 

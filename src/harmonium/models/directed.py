@@ -7,10 +7,10 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
-from harmonium.models.batch import Array, as_batch
-from harmonium.models.machine import Clamp
+from harmonium.core.random import Stream, as_cursor
+from harmonium.models.arrays import Array, as_batch
+from harmonium.models.machine.machine import Clamp
 from harmonium.models.model import Model
-from harmonium.random import Stream, as_cursor
 
 __all__ = ["Directed", "Tractable", "as_directed"]
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 from torch import Tensor, nn
 
-from harmonium.random import Stream
+from harmonium.core.random import Stream
 from harmonium.units import Units
 
 if TYPE_CHECKING:
-    from harmonium.models.machine import Machine
+    from harmonium.models.machine.machine import Machine
 
 __all__ = ["BUFFERS", "Model"]
 
@@ -121,7 +121,7 @@ class Model(nn.Module):
         """Raise ValueError for a stack of models, where ``function`` takes one."""
 
     def config(self) -> dict[str, Any]:
-        """JSON-able arguments that build this model again (see `harmonium.models.store`)."""
+        """JSON-able arguments that build this model again (see `harmonium.models.io`)."""
         raise NotImplementedError
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:

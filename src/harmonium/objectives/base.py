@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from harmonium.described import Described
-from harmonium.models.batch import Array, as_batch, as_weights
-from harmonium.models.machine import Machine, Moments, Phase, as_machine
-from harmonium.random import Stream, stream_of
+from harmonium.core.config import Described
+from harmonium.core.random import Stream, stream_of
+from harmonium.models.arrays import Array, as_batch, as_weights
+from harmonium.models.machine.machine import Machine, Moments, Phase, as_machine
 
 __all__ = ["Batch", "Expectation", "Gradient", "LogZ", "Objective", "ObjectiveState", "TwoPhase", "gradient"]
 

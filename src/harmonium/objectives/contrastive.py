@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from harmonium.models.machine import Machine
+from harmonium.core.random import Stream
+from harmonium.models.machine.machine import Machine
 from harmonium.objectives.base import Batch, Expectation, Gradient, ObjectiveState, TwoPhase
-from harmonium.objectives.clamped import Inference, MeanField
-from harmonium.paths.path import independent_sample
-from harmonium.random import Stream
+from harmonium.objectives.inference import Inference, MeanField
+from harmonium.sampling.path import independent_sample
 
 __all__ = ["CD", "PCD", "positive", "starting_chains"]
 

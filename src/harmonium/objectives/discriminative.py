@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from harmonium.models.machine import Machine
+from harmonium.core.random import Stream
+from harmonium.likelihood.conditional import refuse_kept_hidden, variable_log_probs
+from harmonium.models.machine.machine import Machine
 from harmonium.objectives.base import Batch, Expectation, Gradient, ObjectiveState, TwoPhase
 from harmonium.objectives.contrastive import PCD
-from harmonium.paths.conditional import refuse_kept_hidden, variable_log_probs
-from harmonium.random import Stream
 
 __all__ = ["Discriminative", "Hybrid"]
 

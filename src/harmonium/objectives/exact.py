@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harmonium.models.machine import Machine
+from harmonium.core.random import Stream
+from harmonium.likelihood.exact import enumerable, exact_clamped_moments, exact_moments
+from harmonium.models.machine.machine import Machine
 from harmonium.objectives.base import Batch, Expectation, Gradient, ObjectiveState, TwoPhase
-from harmonium.paths.exact import enumerable, exact_clamped_moments, exact_moments
-from harmonium.random import Stream
 
 __all__ = ["Exact"]
 

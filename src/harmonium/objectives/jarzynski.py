@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from harmonium import kernels
-from harmonium.models.machine import Machine
+from harmonium.core.random import Stream
+from harmonium.models.machine.machine import Machine
 from harmonium.objectives.base import Batch, Expectation, Gradient, ObjectiveState, TwoPhase
-from harmonium.objectives.clamped import Inference, MeanField
 from harmonium.objectives.contrastive import positive, starting_chains
-from harmonium.paths.path import Path
-from harmonium.random import Stream
+from harmonium.objectives.inference import Inference, MeanField
+from harmonium.sampling.path import Path
 
 __all__ = ["Jarzynski"]
 

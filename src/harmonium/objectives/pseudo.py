@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harmonium.models.machine import Machine, Phase
+from harmonium.core.random import Stream
+from harmonium.models.machine.machine import Machine, Phase
 from harmonium.objectives.base import Batch, Gradient, ObjectiveState, TwoPhase
-from harmonium.random import Stream
 
 __all__ = ["PseudoLikelihood"]
 

@@ -23,11 +23,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from harmonium.models.machine import Machine, Moments, Phase
+from harmonium.core.random import Stream
+from harmonium.models.machine.machine import Machine, Moments, Phase
 from harmonium.objectives.base import Batch, Expectation, Gradient, ObjectiveState, TwoPhase
-from harmonium.objectives.clamped import Inference, MeanField
 from harmonium.objectives.contrastive import positive, starting_chains
-from harmonium.random import Stream
+from harmonium.objectives.inference import Inference, MeanField
 from harmonium.units import Units
 
 __all__ = ["TAP", "relax", "tap_log_partition", "tap_moments"]

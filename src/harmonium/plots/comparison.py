@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harmonium.data import as_cases
-from harmonium.models.batch import Array
+from harmonium.models.arrays import Array
 from harmonium.plots.drawing import blank_grid, colours_of, heat_map, mosaic, some
 from harmonium.recipes.compare import samples_of
 from harmonium.recipes.comparison import Comparison, Entry

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from harmonium.core.files import write_atomically
 from harmonium.data import Cases
-from harmonium.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

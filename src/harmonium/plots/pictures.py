@@ -14,23 +14,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harmonium.core.files import read_tensors
 from harmonium.data import as_cases, from_source
-from harmonium.files import read_tensors
-from harmonium.models.batch import Array
+from harmonium.models.arrays import Array
 from harmonium.models.directed import Directed
-from harmonium.models.machine import Machine
+from harmonium.models.io import load
+from harmonium.models.machine.machine import Machine
 from harmonium.models.model import Model
-from harmonium.models.store import load
-from harmonium.paths.sample import affordable_sweeps, sample
 from harmonium.plots.drawing import blank, colours_of, heat_map, height_of, mosaic, some, write
 from harmonium.plots.weights import first_weights
+from harmonium.sampling.sample import affordable_sweeps, sample
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-    from harmonium.paths.diagnostics import Diagnosis
+    from harmonium.diagnostics.diagnose import Diagnosis
 
 __all__ = ["best_epoch", "curves", "diagnosis", "filters", "pictures", "samples"]
 
@@ -199,7 +199,7 @@ def diagnosis(found: Diagnosis) -> Figure:
     >>> diagnosis(hm.diagnose(hm.RBM(4, 2), sweeps=50)).axes[0].get_ylabel()
     'free energy (nats)'
     """
-    from harmonium.paths.convergence import autocorrelation
+    from harmonium.diagnostics.convergence import autocorrelation
 
     traces, named = found.traces.numpy(), found.observables
     figure, panels = blank(10.4, 6.8, rows=2, columns=2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from harmonium.models.machine import Machine
+from harmonium.models.machine.machine import Machine
 from harmonium.models.model import Model
 from harmonium.plots.drawing import Table
 

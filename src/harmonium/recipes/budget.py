@@ -10,12 +10,12 @@ import math
 import time
 from typing import Any, NamedTuple
 
+from harmonium.core.random import Stream
 from harmonium.data import Cases
 from harmonium.models.model import Model
-from harmonium.random import Stream
 from harmonium.training.callbacks import Callback
-from harmonium.training.engine import Training
 from harmonium.training.fit import fit
+from harmonium.training.loop import Training
 from harmonium.training.monitor import Likelihood
 
 __all__ = ["Budget", "budget"]

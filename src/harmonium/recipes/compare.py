@@ -12,17 +12,17 @@ from typing import Any
 
 import torch
 
+from harmonium.core.files import DamagedFileError, read_tensors, write_atomically, write_tensors
+from harmonium.core.random import Stream
 from harmonium.data import Dataset
-from harmonium.files import DamagedFileError, read_tensors, write_atomically, write_tensors
+from harmonium.likelihood.evaluate import evaluate
+from harmonium.models.io import load, save
 from harmonium.models.model import Model
-from harmonium.models.store import load, save
-from harmonium.paths.evaluate import evaluate
-from harmonium.paths.sample import sample
-from harmonium.random import Stream
 from harmonium.recipes.comparison import Comparison, Entry
 from harmonium.recipes.contenders import CONTENDERS, Contender, Scale
 from harmonium.recipes.procedures import Task
-from harmonium.training.runs import MODEL
+from harmonium.runs.resume import MODEL
+from harmonium.sampling.sample import sample
 from harmonium.units import Bernoulli, Gaussian, Units
 
 __all__ = ["compare", "samples_of"]

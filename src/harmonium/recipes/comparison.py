@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from harmonium.paths.evaluate import Evaluation
+from harmonium.likelihood.evaluate import Evaluation
 
 __all__ = ["Comparison", "Entry"]
 

@@ -6,17 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from harmonium.models.autoregressive.made import MADE
+from harmonium.models.autoregressive.nade import NADE
+from harmonium.models.autoregressive.orderless import OrderlessNADE
 from harmonium.models.baselines.independent import Independent
 from harmonium.models.baselines.mixture import BernoulliMixture
 from harmonium.models.baselines.tree import ChowLiuTree
-from harmonium.models.dbm import DBM
-from harmonium.models.dbn import DBN
-from harmonium.models.made import MADE
+from harmonium.models.deep.dbn import DBN
+from harmonium.models.machine.dbm import DBM
+from harmonium.models.machine.rbm import RBM
 from harmonium.models.model import Model
-from harmonium.models.nade import NADE
-from harmonium.models.orderless import OrderlessNADE
-from harmonium.models.rbm import RBM
-from harmonium.models.vae import VAE
+from harmonium.models.vae.vae import VAE
 from harmonium.objectives import ELBO, IWAE, PCD
 from harmonium.recipes.procedures import Task, Trained, deep, estimated, fitted, mixed, stacked
 from harmonium.training.penalties import WeightDecay

@@ -14,10 +14,10 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from harmonium import kernels
+from harmonium.core.random import Draw, Stream, as_stream
 from harmonium.data import Cases, as_cases
-from harmonium.models.batch import Array
-from harmonium.random import Draw, Stream, as_stream
-from harmonium.training.engine import DivergedError
+from harmonium.models.arrays import Array
+from harmonium.training.loop import DivergedError
 
 __all__ = ["as_targets", "errors", "finetune", "random_start"]
 

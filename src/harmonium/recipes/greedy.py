@@ -9,18 +9,18 @@ from typing import Any, TypeVar
 
 import torch
 
+from harmonium.core.random import Stream, as_stream
 from harmonium.data import Cases, as_cases
 from harmonium.data.binarize import Sampler
-from harmonium.models.batch import Array
-from harmonium.models.dbm import DBM
-from harmonium.models.dbn import DBN
-from harmonium.models.layerwise import compose, layer_machines
-from harmonium.models.machine import Machine
-from harmonium.models.rbm import RBM
-from harmonium.random import Stream, as_stream
+from harmonium.models.arrays import Array
+from harmonium.models.deep.dbm_pretraining import compose, layer_machines
+from harmonium.models.deep.dbn import DBN
+from harmonium.models.machine.dbm import DBM
+from harmonium.models.machine.machine import Machine
+from harmonium.models.machine.rbm import RBM
+from harmonium.runs.resume import CONFIG, resume
 from harmonium.training.fit import fit
 from harmonium.training.history import History
-from harmonium.training.runs import CONFIG, resume
 from harmonium.units import Bernoulli, Binomial
 
 __all__ = ["fit_or_resume", "greedy", "hidden_cases", "transpose"]
@@ -48,8 +48,8 @@ def greedy(
     whose visible units have the very distribution of its hidden ones, wherever it has hidden units enough.
 
     The machines of a DBM take doubled inputs where a layer will have only one neighbour, and become its weights and
-    biases in the end (see `harmonium.models.layerwise`); then train its layers together with `harmonium.fit`.  With two
-    hidden layers and ``transposed``, it starts as an exact model of what the first machine has learned.
+    biases in the end (see `harmonium.models.deep.dbm_pretraining`); then train its layers together with `harmonium.fit`.
+    With two hidden layers and ``transposed``, it starts as an exact model of what the first machine has learned.
 
     Args:
         model: trained in place.  Recognition parameters of a DBN's own are given up: they are tied again.

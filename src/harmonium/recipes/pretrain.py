@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from harmonium.core.random import Stream, as_stream
 from harmonium.data import Cases, as_cases
-from harmonium.models.batch import Array
-from harmonium.models.dbm import DBM
-from harmonium.models.dbn import DBN
+from harmonium.models.arrays import Array
+from harmonium.models.deep.dbn import DBN
+from harmonium.models.machine.dbm import DBM
 from harmonium.objectives import PCD
-from harmonium.random import Stream, as_stream
 from harmonium.recipes.finetune import as_targets, errors, finetune, random_start
 from harmonium.recipes.greedy import fit_or_resume, greedy
 from harmonium.training.schedules import Linear

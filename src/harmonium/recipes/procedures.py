@@ -12,21 +12,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm.auto import tqdm
 
+from harmonium.core.random import Stream
 from harmonium.data import Cases
+from harmonium.likelihood.evaluate import evaluate
 from harmonium.models.baselines.baseline import Baseline
 from harmonium.models.baselines.mixture import BernoulliMixture
-from harmonium.models.dbm import DBM
-from harmonium.models.dbn import DBN
+from harmonium.models.deep.dbn import DBN
+from harmonium.models.machine.dbm import DBM
+from harmonium.models.machine.rbm import RBM
 from harmonium.models.model import Model
-from harmonium.models.rbm import RBM
-from harmonium.paths.evaluate import evaluate
-from harmonium.random import Stream
 from harmonium.recipes.budget import budget
 from harmonium.recipes.greedy import fit_or_resume, greedy
+from harmonium.runs.resume import CONFIG
 from harmonium.training.callbacks import Callback, EarlyStopping, TimeLimit
 from harmonium.training.history import History
 from harmonium.training.monitor import Likelihood, Monitor
-from harmonium.training.runs import CONFIG
 from harmonium.units import Bernoulli, Units
 
 __all__ = ["Task", "Trained", "deep", "estimated", "fitted", "mixed", "stacked"]

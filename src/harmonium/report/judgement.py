@@ -10,17 +10,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harmonium.models.dbn import DBN
+from harmonium.core.random import Stream
+from harmonium.diagnostics.diagnose import Diagnosis, diagnose
+from harmonium.likelihood.evaluate import Evaluation, affordable, evaluate
+from harmonium.models.deep.dbn import DBN
 from harmonium.models.directed import Directed
-from harmonium.models.machine import Machine
-from harmonium.models.meanfield import variational_bound
-from harmonium.paths.diagnostics import Diagnosis, diagnose
-from harmonium.paths.evaluate import Evaluation, affordable, evaluate
-from harmonium.paths.sample import affordable_sweeps
-from harmonium.random import Stream
+from harmonium.models.machine.machine import Machine
+from harmonium.models.machine.mean_field import variational_bound
 from harmonium.report.charts import Line, histogram, lines
 from harmonium.report.markup import Section, escape, figure, number, pair, paragraph, table
 from harmonium.report.subject import Subject
+from harmonium.sampling.sample import affordable_sweeps
 
 if TYPE_CHECKING:
     from harmonium.data import Cases

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harmonium.models.dbn import DBN
-from harmonium.models.machine import Machine, owners
+from harmonium.models.deep.dbn import DBN
+from harmonium.models.machine.machine import Machine, owners
 from harmonium.report.subject import Subject
 from harmonium.units import Bernoulli, Categorical, Gaussian, Mixed, ReLU, Spin, Units
 

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 import harmonium
+from harmonium.core.files import write_atomically
 from harmonium.data import Dataset
-from harmonium.files import write_atomically
-from harmonium.models.machine import Machine
-from harmonium.paths.evaluate import Evaluation
+from harmonium.likelihood.evaluate import Evaluation
+from harmonium.models.machine.machine import Machine
 from harmonium.report import judgement, pictures, training
 from harmonium.report.live import NotPlayableError, payload
 from harmonium.report.markup import Section, escape, number, paragraph

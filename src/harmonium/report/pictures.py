@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harmonium.models.dbn import DBN
-from harmonium.models.machine import Machine
+from harmonium.models.deep.dbn import DBN
+from harmonium.models.machine.machine import Machine
 from harmonium.plots.weights import first_weights
 from harmonium.report.charts import points
 from harmonium.report.images import Palette, diverging, grey, heat_map, mosaic

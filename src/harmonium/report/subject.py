@@ -13,19 +13,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harmonium.cli.runs import CHECKPOINT, CONFIG, MODEL, Run, choose_split, find, is_training, read_config
+from harmonium.core.files import DamagedFileError, read_tensors
 from harmonium.data import Cases, Dataset
 from harmonium.data.cases import Standard
 from harmonium.data.csvfile import read_header
 from harmonium.data.table import Table
-from harmonium.files import DamagedFileError, read_tensors
-from harmonium.models.classification import ClassificationRBM
-from harmonium.models.dbn import DBN
-from harmonium.models.machine import Machine
+from harmonium.models.deep.dbn import DBN
+from harmonium.models.io import build, restore
+from harmonium.models.machine.classification import ClassificationRBM
+from harmonium.models.machine.machine import Machine
 from harmonium.models.model import Model
-from harmonium.models.store import build, restore
-from harmonium.paths.sample import affordable_sweeps, sample
 from harmonium.plots import best_epoch
+from harmonium.runs.folder import CHECKPOINT, CONFIG, MODEL, Run, choose_split, find, is_training, read_config
+from harmonium.sampling.sample import affordable_sweeps, sample
 from harmonium.units import Mixed
 
 __all__ = ["Subject", "open_subject"]

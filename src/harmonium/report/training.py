@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from harmonium.cli.runs import describe
 from harmonium.models.directed import Directed
-from harmonium.models.machine import Machine
+from harmonium.models.machine.machine import Machine
 from harmonium.report.charts import Line, lines
 from harmonium.report.markup import Section, figure, number, pair, paragraph, pre, table
 from harmonium.report.subject import Subject
+from harmonium.runs.folder import describe
 from harmonium.units import Mixed, Units
 
 __all__ = ["curves", "facts", "kind", "lead", "reproduce", "title"]

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from harmonium.data import as_cases
-from harmonium.models.batch import Array
+from harmonium.models.arrays import Array
 from harmonium.sklearn.domain import Domain, into_domain
 from harmonium.sklearn.seeds import seed_of
 from harmonium.units import Units

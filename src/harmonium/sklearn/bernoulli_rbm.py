@@ -10,18 +10,18 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from harmonium.core.random import Stream
 from harmonium.data import as_cases
-from harmonium.models.batch import Array, as_matrix
-from harmonium.models.rbm import RBM
+from harmonium.likelihood.flipped import flipped_log_likelihood
+from harmonium.models.arrays import Array, as_matrix
+from harmonium.models.machine.rbm import RBM
 from harmonium.objectives import PCD
-from harmonium.paths.flipped import flipped_log_likelihood
-from harmonium.random import Stream
 from harmonium.sklearn.base import Features, by_rows, need_positive, precision
 from harmonium.sklearn.domain import Activations, Domain, into_domain, lend, strict
 from harmonium.training.callbacks import Callback
-from harmonium.training.engine import Plan, Training
 from harmonium.training.fit import prepare
 from harmonium.training.history import Row
+from harmonium.training.loop import Plan, Training
 from harmonium.training.metrics import Plain
 from harmonium.training.schedules import as_schedule
 

@@ -10,7 +10,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from torch import Tensor
 
-from harmonium.models.batch import Array
+from harmonium.models.arrays import Array
 from harmonium.sklearn.base import Estimator, by_rows
 
 __all__ = ["Classifier"]

@@ -8,8 +8,8 @@ from typing import Any, Self
 from torch import Tensor
 
 from harmonium import models
-from harmonium.models.batch import Array
-from harmonium.random import Stream
+from harmonium.core.random import Stream
+from harmonium.models.arrays import Array
 from harmonium.recipes.greedy import greedy
 from harmonium.sklearn.base import Features, VisibleUnits, layer, precision
 from harmonium.sklearn.domain import Domain, into_domain, lenient, strict

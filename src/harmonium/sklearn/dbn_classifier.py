@@ -8,8 +8,8 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from harmonium.models.batch import Array
-from harmonium.random import Stream
+from harmonium.core.random import Stream
+from harmonium.models.arrays import Array
 from harmonium.recipes.finetune import finetune
 from harmonium.sklearn.base import VisibleUnits, need_positive
 from harmonium.sklearn.classifier import Classifier

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harmonium.models.batch import Array
-from harmonium.paths.log_z import LogPartition
-from harmonium.paths.partition import log_partition
-from harmonium.paths.sample import sample
-from harmonium.random import Stream
+from harmonium.core.random import Stream
+from harmonium.likelihood.log_z import LogPartition
+from harmonium.likelihood.partition import log_partition
+from harmonium.models.arrays import Array
+from harmonium.sampling.sample import sample
 from harmonium.sklearn.base import Estimator, by_rows
 from harmonium.sklearn.seeds import seed_of
 

@@ -6,9 +6,9 @@ from typing import Any, Self
 
 import torch
 
-from harmonium.models.batch import Array
+from harmonium.models.arrays import Array
 from harmonium.models.directed import Directed
-from harmonium.paths.sample import sample
+from harmonium.sampling.sample import sample
 from harmonium.sklearn.base import VisibleUnits, layer, precision
 from harmonium.sklearn.density import Density
 from harmonium.sklearn.domain import into_domain

@@ -21,7 +21,7 @@ import numpy as np
 from scipy import sparse
 from torch import Tensor
 
-from harmonium.models.machine import Machine
+from harmonium.models.machine.machine import Machine
 from harmonium.units import Bernoulli, Mixed, Units
 from harmonium.units.registry import build
 

@@ -10,9 +10,9 @@ import torch
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from harmonium.models.batch import Array
+from harmonium.models.arrays import Array
 from harmonium.objectives import Objective
-from harmonium.paths.impute import impute
+from harmonium.sampling.impute import impute
 from harmonium.sklearn.base import VisibleUnits, need_positive
 from harmonium.sklearn.domain import Domain, into_domain, lend
 from harmonium.sklearn.rbm import Machine

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harmonium.models.batch import Array
-from harmonium.models.nade import NADE
+from harmonium.models.arrays import Array
+from harmonium.models.autoregressive.nade import NADE
 from harmonium.sklearn.base import VisibleUnits
 from harmonium.sklearn.directed import DirectedDensity
 from harmonium.sklearn.domain import Domain

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import OutlierMixin
 from torch import Tensor
 
-from harmonium.models.batch import Array
+from harmonium.models.arrays import Array
 from harmonium.objectives import Objective
 from harmonium.sklearn.base import VisibleUnits, by_rows
 from harmonium.sklearn.domain import Domain

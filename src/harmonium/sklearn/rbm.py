@@ -8,7 +8,7 @@ from typing import Any, Self
 from sklearn.utils.validation import check_is_fitted
 
 from harmonium import models
-from harmonium.models.batch import Array
+from harmonium.models.arrays import Array
 from harmonium.objectives import Objective
 from harmonium.sklearn.base import Estimator, Features, VisibleUnits, layer, precision
 from harmonium.sklearn.density import EnergyDensity

@@ -9,8 +9,8 @@ import numpy as np
 from scipy import sparse
 from torch import Tensor
 
-from harmonium.models.batch import Array
-from harmonium.models.classification import ClassificationRBM
+from harmonium.models.arrays import Array
+from harmonium.models.machine.classification import ClassificationRBM
 from harmonium.objectives import Hybrid, Objective
 from harmonium.sklearn.base import VisibleUnits, layer, precision
 from harmonium.sklearn.classifier import Classifier

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harmonium.models.architecture import Architecture
-from harmonium.models.batch import Array, as_batch
-from harmonium.models.vae import VAE
+from harmonium.core.random import Stream
+from harmonium.models.arrays import Array, as_batch
+from harmonium.models.vae.architecture import Architecture
+from harmonium.models.vae.vae import VAE
 from harmonium.objectives import Objective
-from harmonium.random import Stream
 from harmonium.sklearn.base import VisibleUnits, need_positive
 from harmonium.sklearn.directed import DirectedDensity
 from harmonium.sklearn.domain import Domain

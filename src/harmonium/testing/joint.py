@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from harmonium import kernels
-from harmonium.models.machine import Machine, State
-from harmonium.random import Stream
+from harmonium.core.random import Stream
+from harmonium.models.machine.machine import Machine, State
 from harmonium.testing.numeric import accepted, discrete, pieces
 from harmonium.units import Natural, Units
 

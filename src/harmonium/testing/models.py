@@ -10,17 +10,17 @@ from pathlib import Path as Folder
 import torch
 from torch import Tensor
 
-from harmonium.models.machine import Machine, State
-from harmonium.models.stack import stack
-from harmonium.models.store import load, save
+from harmonium.core.random import Stream
+from harmonium.likelihood.exact import enumerable, exact_log_marginal, exact_log_partition, exact_moments
+from harmonium.models.io import load, save
+from harmonium.models.machine.batched import stack
+from harmonium.models.machine.machine import Machine, State
 from harmonium.objectives import Batch, Exact
-from harmonium.paths.ais import anneal
-from harmonium.paths.exact import enumerable, exact_log_marginal, exact_log_partition, exact_moments
-from harmonium.paths.ladder import Ladder, exchange_round
-from harmonium.paths.path import Path
-from harmonium.paths.temperatures import Temperatures
-from harmonium.paths.trajectory import Trajectory, model_at
-from harmonium.random import Stream
+from harmonium.sampling.ais import anneal
+from harmonium.sampling.ladder import Ladder, exchange_round
+from harmonium.sampling.path import Path
+from harmonium.sampling.temperatures import Temperatures
+from harmonium.sampling.trajectory import Trajectory, model_at
 from harmonium.testing.compare import assert_close, assert_counts, assert_mean, assert_that
 from harmonium.testing.joint import Joint, start_at
 from harmonium.testing.numeric import derivative, moved, pick, scatter

@@ -10,7 +10,7 @@ from scipy import integrate
 from torch import Tensor, nn
 
 from harmonium import kernels
-from harmonium.random import Stream
+from harmonium.core.random import Stream
 from harmonium.units import Mixed, Units
 
 __all__ = [

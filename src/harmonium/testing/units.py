@@ -10,7 +10,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from harmonium.random import Draw, Stream
+from harmonium.core.random import Draw, Stream
 from harmonium.testing.compare import assert_close, assert_mean, assert_that
 from harmonium.testing.numeric import conditional, derivative, discrete, moved, normals, pick, pieces, scatter
 from harmonium.units import Natural, Units

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
-    from harmonium.training.engine import Training
     from harmonium.training.history import Row
+    from harmonium.training.loop import Training
 
 __all__ = ["Callback", "EarlyStopping", "Progress", "TimeLimit"]
 

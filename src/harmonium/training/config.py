@@ -24,6 +24,7 @@ from harmonium.objectives import (
 )
 from harmonium.training.callbacks import Callback, EarlyStopping, TimeLimit
 from harmonium.training.equilibrium import Equilibrium
+from harmonium.training.keep_trajectory import KeepTrajectory
 from harmonium.training.metrics import Centered, Diagonal, Plain
 from harmonium.training.mlflow import MLflow
 from harmonium.training.monitor import Likelihood, Monitor
@@ -31,7 +32,6 @@ from harmonium.training.natural import Natural
 from harmonium.training.penalties import Sparsity, WeightDecay
 from harmonium.training.schedules import Constant, Exponential, Linear
 from harmonium.training.tensorboard import TensorBoard
-from harmonium.training.trajectory import KeepTrajectory
 
 __all__ = ["callback_config", "from_config"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from harmonium.models.directed import Tractable
-from harmonium.models.machine import Machine
+from harmonium.models.machine.machine import Machine
 from harmonium.models.model import Model
 from harmonium.objectives import ELBO, PCD, MaximumLikelihood, Objective
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from harmonium.paths.equilibrium import equilibrium_test
+from harmonium.diagnostics.equilibrium import equilibrium_test
 from harmonium.training.callbacks import Callback
 
 if TYPE_CHECKING:
-    from harmonium.training.engine import Training
     from harmonium.training.history import Row
+    from harmonium.training.loop import Training
 
 __all__ = ["Equilibrium"]
 
@@ -35,7 +35,7 @@ class Equilibrium(Callback):
       that cannot be judged, such as with fewer than 30 effective annealed chains.
 
     What is wrong is said as a warning, once of each kind, with what to do.  A mode that neither the chains nor the
-    annealed ones visit is not seen, nor one of small probability (`harmonium.paths.unseen` says how small).
+    annealed ones visit is not seen, nor one of small probability (see `harmonium.diagnostics.missing_modes`).
 
     Args:
         every: epochs between measurements; the last epoch is always measured.

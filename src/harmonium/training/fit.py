@@ -10,18 +10,18 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from harmonium.core.random import Stream, as_stream
 from harmonium.data import Cases, as_cases
-from harmonium.models.batch import Array, as_weights
+from harmonium.models.arrays import Array, as_weights
 from harmonium.models.directed import Directed
-from harmonium.models.machine import Machine, as_machine, owners
+from harmonium.models.machine.machine import Machine, as_machine, owners
 from harmonium.models.model import Model
 from harmonium.objectives import Objective
-from harmonium.paths.impute import check_observed
-from harmonium.random import Stream, as_stream
+from harmonium.sampling.impute import check_observed
 from harmonium.training.callbacks import Callback, Progress
 from harmonium.training.defaults import defaults
-from harmonium.training.engine import OptimizerFactory, Plan, Training, check_optimizer
 from harmonium.training.history import History
+from harmonium.training.loop import OptimizerFactory, Plan, Training, check_optimizer
 from harmonium.training.metrics import Metric, as_metric
 from harmonium.training.monitor import Likelihood, Monitor
 from harmonium.training.penalties import Penalty
@@ -138,7 +138,7 @@ def fit(
         listeners.insert(0, Monitor() if isinstance(model, Machine) else Likelihood(every=1, samples=1, cases=500))
     if out is not None:
         model.refuse_stack("fit(out=...)")
-        from harmonium.training.runs import start
+        from harmonium.runs.resume import start
 
         return start(Path(out), model, cases, valid, sample_weight, plan, listeners, progress, initialise)
     training = prepare(model, cases, valid, sample_weight, plan, listeners, initialise)

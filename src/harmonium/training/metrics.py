@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harmonium.described import Described
-from harmonium.models.machine import Machine, as_machine
+from harmonium.core.config import Described
+from harmonium.models.machine.machine import Machine, as_machine
 from harmonium.objectives import Gradient
 
 __all__ = ["Centered", "Diagonal", "Metric", "Plain", "as_metric"]

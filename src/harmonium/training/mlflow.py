@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harmonium.models.store import save
-from harmonium.optional import need
+from harmonium.core.optional import need
+from harmonium.models.io import save
 from harmonium.training.callbacks import Callback
 
 if TYPE_CHECKING:
-    from harmonium.training.engine import Training
     from harmonium.training.history import Row
+    from harmonium.training.loop import Training
 
 __all__ = ["MLflow"]
 

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from harmonium.models.machine import Machine
-from harmonium.models.meanfield import variational_bound
+from harmonium.likelihood.exact import enumerable
+from harmonium.likelihood.log_z import NORMALISED, LogPartition
+from harmonium.likelihood.partition import EXACT_BITS, log_partition
+from harmonium.likelihood.pseudo import pseudo_log_likelihood
+from harmonium.models.machine.machine import Machine
+from harmonium.models.machine.mean_field import variational_bound
 from harmonium.models.model import Model
-from harmonium.paths.exact import enumerable
-from harmonium.paths.log_z import NORMALISED, LogPartition
-from harmonium.paths.partition import EXACT_BITS, log_partition
-from harmonium.paths.pseudo import pseudo_log_likelihood
 from harmonium.training.callbacks import Callback
 from harmonium.units import ReplicatedSoftmax
 
 if TYPE_CHECKING:
     from harmonium.data import Cases
-    from harmonium.training.engine import Training
     from harmonium.training.history import Row
+    from harmonium.training.loop import Training
 
 __all__ = ["Likelihood", "Monitor"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harmonium.models.machine import Machine, as_machine
+from harmonium.models.machine.machine import Machine, as_machine
 from harmonium.objectives import Gradient
 from harmonium.objectives.base import Expectation
 from harmonium.training.metrics import Centered, MetricState

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harmonium.described import Described
-from harmonium.models.machine import Machine, as_machine
+from harmonium.core.config import Described
+from harmonium.models.machine.machine import Machine, as_machine
 from harmonium.models.model import Model
 from harmonium.objectives import Gradient
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from harmonium.described import Described
+from harmonium.core.config import Described
 
 __all__ = ["Constant", "Exponential", "Linear", "Schedule", "as_schedule"]
 

@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harmonium.models.machine import Machine
+from harmonium.core.optional import need
+from harmonium.models.machine.machine import Machine
 from harmonium.models.model import Model
-from harmonium.optional import need
 from harmonium.training.callbacks import Callback
 
 if TYPE_CHECKING:
-    from harmonium.training.engine import Training
     from harmonium.training.history import Row
+    from harmonium.training.loop import Training
 
 __all__ = ["TensorBoard"]
 

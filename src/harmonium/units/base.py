@@ -28,8 +28,8 @@ import torch
 from torch import Tensor, nn
 
 from harmonium import kernels
+from harmonium.core.random import Draw
 from harmonium.kernels.philox import split
-from harmonium.random import Draw
 
 __all__ = ["Line", "Loops", "Natural", "Turns", "Units", "as_units"]
 

@@ -9,8 +9,8 @@ from torch.nn import functional
 
 from harmonium.kernels import scalar
 from harmonium.kernels.fused import mapper, sampler, summer, walker
+from harmonium.kernels.fused_pcd import updater
 from harmonium.kernels.nade import ancestral
-from harmonium.kernels.persistent import updater
 from harmonium.units.base import Loops, Natural
 from harmonium.units.biased import Biased
 

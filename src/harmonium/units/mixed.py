@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harmonium.random import Draw
+from harmonium.core.random import Draw
 from harmonium.units.base import Line, Loops, Natural, Units
 
 __all__ = ["Mixed"]

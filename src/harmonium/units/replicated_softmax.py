@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from harmonium import kernels
+from harmonium.core.random import Draw
 from harmonium.kernels.fused import sample_words
 from harmonium.kernels.philox import split
-from harmonium.random import Draw
 from harmonium.units.base import Line, Loops, Natural
 from harmonium.units.biased import Biased
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from harmonium.data import Cases, as_cases
-from harmonium.models.batch import Array
+from harmonium.models.arrays import Array
 from harmonium.models.directed import Tractable
-from harmonium.models.machine import owners
+from harmonium.models.machine.machine import owners
 from harmonium.units import Units, build
 
 __all__ = ["Baseline", "columns_of", "pick"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from harmonium.core.random import Stream
+from harmonium.models.arrays import Array
 from harmonium.models.baselines.baseline import Baseline
-from harmonium.models.batch import Array
-from harmonium.models.machine import Clamp
-from harmonium.random import Stream
+from harmonium.models.machine.machine import Clamp
 from harmonium.units import Bernoulli, Units, as_units
 
 __all__ = ["Independent"]

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from harmonium import kernels
+from harmonium.core.random import Stream
+from harmonium.models.arrays import Array
 from harmonium.models.baselines.baseline import Baseline, columns_of, pick
-from harmonium.models.batch import Array
-from harmonium.models.machine import Clamp
-from harmonium.random import Stream
+from harmonium.models.machine.machine import Clamp
 from harmonium.units import Bernoulli, Units, as_units
 
 __all__ = ["ChowLiuTree"]

@@ -1,0 +1,95 @@
+"""Chains against data: means, pairs of units, free energies."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from scipy.stats import wasserstein_distance
+from torch import Tensor
+
+from harmonium.models.machine.machine import Machine, owners
+from harmonium.models.machine.mean_field import variational_bound
+
+__all__ = ["LEAST_PAIRS", "MOST_SHIFT", "Resemblance", "resemblance"]
+
+LEAST_PAIRS = 0.5  # of the correlation of two halves of the data, which is what their number allows
+MOST_SHIFT = 0.5  # standard deviations of the data's free energies: beyond, the histograms are plainly not the same
+_PAIRED = 1000  # units of which all pairs are looked at: half a million
+
+
+class Resemblance(NamedTuple):
+    """How states of a model compare with data.
+
+    Attributes:
+        means: correlation, over visible units, of their means under the chains and under the data; NaN where one of
+            both is the same for all units.
+        worst: the largest difference of two means, in standard errors.
+        worst_variable: the visible variable that shows it.
+        pairs: correlation, over pairs of units, of their covariances under the chains and under the data.
+        pairs_of_halves: the same for two halves of the data: what the number of cases allows.  Where it is below 0.5,
+            pairs say nothing.
+        distance: between the distributions of free energies (Wasserstein-1), in nats.
+        shift: that distance over the standard deviation of the data's free energies.
+        free_energies: of the chains and of the data, each (states,), in nats.
+    """
+
+    means: float
+    worst: float
+    worst_variable: int
+    pairs: float
+    pairs_of_halves: float
+    distance: float
+    shift: float
+    free_energies: tuple[Tensor, Tensor]
+
+    @property
+    def pairs_differ(self) -> bool:
+        """Whether pairs of units vary together in the data, and otherwise in the chains."""
+        return self.pairs_of_halves > 0.5 and not self.pairs > LEAST_PAIRS * self.pairs_of_halves
+
+
+@torch.no_grad()
+def resemblance(machine: Machine, snapshots: Tensor, data: Tensor) -> Resemblance:
+    """Compare visible states of chains, (times, chains, size), with data (cases, size).
+
+    The standard error of a chain mean is that of the chains' own means over time, the chains being independent.  Free
+    energies are variational bounds where hidden layers are coupled, on both sides.
+    """
+    states, per_chain = snapshots.flatten(0, 1).double(), snapshots.double().mean(0)
+    cases = data.double()
+    difference = per_chain.mean(0) - cases.mean(0)
+    error = (per_chain.var(0) / len(per_chain) + cases.var(0) / len(cases)).sqrt()
+    z = torch.where(difference.abs() > 1e-9, difference / error, 0.0).abs()
+    unit = int(z.argmax())
+    here, there = (-variational_bound(machine, v) for v in (snapshots.flatten(0, 1), data))
+    distance = float(wasserstein_distance(here.cpu(), there.cpu()))
+    spread = float(there.std())
+    spread = spread if spread > 1e-9 * (1 + float(there.abs().max())) else 0.0  # but for rounding
+    return Resemblance(
+        means=_correlation(per_chain.mean(0), cases.mean(0)),
+        worst=float(z[unit]),
+        worst_variable=int(owners(machine.visible)[unit]),
+        pairs=_correlation(_pairs(states), _pairs(cases)),
+        pairs_of_halves=_correlation(_pairs(cases[::2]), _pairs(cases[1::2])),
+        distance=distance,
+        shift=distance / spread if spread > 0 else float("inf") if distance > 0 else 0.0,
+        free_energies=(here, there),
+    )
+
+
+def _pairs(states: Tensor) -> Tensor:
+    """Covariances of all pairs of different units, or of a thousand units evenly spaced."""
+    size = min(states.shape[1], _PAIRED)
+    states = states[:, torch.linspace(0, states.shape[1] - 1, size, device=states.device).round().long()]
+    covariance = torch.cov(states.T).view(size, size)
+    above = torch.triu_indices(size, size, 1, device=states.device)
+    return covariance[above[0], above[1]]
+
+
+def _correlation(a: Tensor, b: Tensor) -> float:
+    if len(a) < 2:
+        return float("nan")
+    a, b = a - a.mean(), b - b.mean()
+    norm = float(a.norm() * b.norm())
+    return float(a @ b) / norm if norm > 1e-12 else float("nan")  # all the same, but for rounding

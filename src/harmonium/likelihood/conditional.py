@@ -1,0 +1,161 @@
+"""Exact conditional distributions of visible variables given others."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from harmonium.models.arrays import Array, as_matrix
+from harmonium.models.directed import Directed
+from harmonium.models.machine.machine import Machine, as_machine
+from harmonium.models.model import Model
+from harmonium.sampling.impute import check_observed
+from harmonium.units import Units
+
+__all__ = ["Received", "conditional_log_prob", "received", "refuse_kept_hidden", "variable_log_probs"]
+
+_MOST_BITS = 16
+_ROWS = 1 << 14
+
+
+def refuse_kept_hidden(machine: Machine, what: str) -> None:
+    """Raise ValueError where hidden layers cannot be summed out exactly."""
+    if machine.kept != [0]:
+        raise ValueError(f"{what} needs hidden layers that can be summed out: these are coupled")
+
+
+class Received(NamedTuple):
+    """What visible states send and receive: the same for every variable, so that it is found once."""
+
+    inputs: dict[int, Tensor]
+    field: Tensor
+
+
+def received(machine: Machine, v: Tensor) -> Received:
+    """Inputs of the summed-out layers from v (batch, size), and the fields of the visible units without them."""
+    state = machine.clamped(v)
+    field = machine.visible.natural()[0].unsqueeze(-2)
+    if 0 in machine.lateral:
+        field = field + v @ machine.couplings[machine.lateral[0]]
+    return Received({layer: machine.inputs(layer, state) for layer in machine.summed}, field)
+
+
+def variable_log_probs(machine: Machine, v: Tensor, column: int, known: Received | None = None) -> Tensor:
+    """log p(v_i = k | all other variables) for every state k of the variable in one column outside: (batch, states).
+
+    Exact, at one change of rank one of the hidden inputs for each state.  float64, differentiable.
+
+    Args:
+        machine: the machine, with hidden layers that can be summed out.
+        v: states inside (batch, size); those of the variable itself are not looked at, but must be finite.
+        column: of the variable outside.
+        known: what `received` gives, where several variables are asked for.
+    """
+    units = machine.visible
+    where, values = units.variable(column)
+    inputs, fields = received(machine, v) if known is None else known
+    rows = {b: machine.couplings[name][..., where, :] for name, (a, b) in machine.edges.items() if b in machine.summed}
+    field, one = fields[..., where], v[..., :1, :]
+    log_weights = []
+    for value in values:
+        change = value - v[..., where]
+        moved = (change * field).sum(-1).double()
+        for layer, x in inputs.items():
+            moved = moved + machine.units(layer).cumulant(x + change @ rows[layer])
+        there = torch.cat((one[..., : where.start], value.expand_as(one[..., where]), one[..., where.stop :]), -1)
+        measure = units.log_measure(there)
+        if measure is not None:  # of the variable alone: the others' is the same for all its states
+            moved = moved + measure[..., where].sum(-1, dtype=torch.float64)
+        log_weights.append(moved)
+    return torch.log_softmax(torch.stack(log_weights, -1), -1)
+
+
+@torch.no_grad()
+def conditional_log_prob(model: Model, v: Array, given: Array, asked: Array | None = None) -> Tensor:
+    """log p(the variables asked for | the given ones) in nats, (batch,), float64; the others are summed out.
+
+    Exact.  Of a machine all variables that are not given are enumerated, and the partition function cancels.  An
+    order-agnostic NADE takes orderings that begin with the given variables and go on with those asked for; a NADE or
+    MADE knows those that come first in its own.
+
+    Args:
+        model: a machine with hidden layers that can be summed out, or a directed model that can condition: an
+            `OrderlessNADE` on any variables.
+        v: cases (batch, n_visible); variables neither given nor asked for are not looked at and may be NaN.
+        given: which variables are given, bool (n_visible,).
+        asked: which are asked for, bool (n_visible,).  Default: all others.  With none given: a marginal probability.
+
+    Raises:
+        ValueError: where the variables of a machine that are not given have more than 2^16 joint states, or not
+            finitely many; where a variable is both given and asked for; where the model cannot condition on these.
+
+    >>> import harmonium as hm
+    >>> rbm = hm.RBM.from_arrays([[0.0], [0.0]], [0.0, 0.0], [0.0])
+    >>> conditional_log_prob(rbm, [[0, 1]], [True, False]).exp().tolist()
+    [0.5]
+    """
+    units = model.visible
+    units.need_columns("conditional_log_prob")
+    known = _columns(given, "given", units)
+    wanted = ~known if asked is None else _columns(asked, "asked", units)
+    if bool((known & wanted).any()):
+        column = int((known & wanted).nonzero()[0])
+        raise ValueError(f"the variable in column {column} is both given and asked for: its probability is 1")
+    states = _observed(model, v, known | wanted)
+    if isinstance(model, Directed):
+        return model.log_conditional(states, *(mask.expand(len(states), -1) for mask in (wanted, known)))
+    machine = as_machine(model, "conditional_log_prob")
+    machine.refuse_stack("conditional_log_prob")
+    refuse_kept_hidden(machine, "conditional_log_prob")
+    free = (~known).nonzero()[:, 0].tolist()
+    bits = sum(math.log2(len(units.variable(column)[1])) for column in free)
+    if bits > _MOST_BITS:
+        raise ValueError(
+            f"the {len(free)} variables that are not given have 2^{bits:.0f} joint states, at most 2^{_MOST_BITS} are "
+            "enumerated: give more of them"
+        )
+    others = (~known & ~wanted).nonzero()[:, 0].tolist()
+    return _log_sum(machine, states, others) - _log_sum(machine, states, free)
+
+
+def _columns(mask: Array, name: str, units: Units) -> Tensor:
+    columns = as_matrix(mask, name, torch.float64) != 0
+    if columns.shape != (units.columns,):
+        raise ValueError(
+            f"{name} has shape {tuple(columns.shape)}; expected ({units.columns},), one entry per variable"
+        )
+    return columns
+
+
+def _observed(model: Model, v: Array, needed: Tensor) -> Tensor:
+    """States inside, checked in the needed columns and 0 in the others."""
+    units = model.visible
+    x = as_matrix(v, "v", model.dtype, model.device)
+    if x.dim() != 2 or x.shape[1] != units.columns or not len(x):
+        raise ValueError(f"v has shape {tuple(x.shape)}; expected (batch, {units.columns}) with at least one row")
+    needed = needed.to(model.device)
+    wrong = needed & ~torch.isfinite(x)
+    if bool(wrong.any()):
+        row, column = (int(i) for i in wrong.nonzero()[0])
+        raise ValueError(f"v is not finite in row {row}, column {column}: remove or impute such values first")
+    inside = units.encode(torch.where(needed, x, torch.nan), "v")
+    check_observed(model, inside, "v")
+    return inside.nan_to_num(0.0)
+
+
+def _log_sum(machine: Machine, states: Tensor, columns: list[int]) -> Tensor:
+    """log of the sum of the weights of states over all values of the variables in these columns, (batch,), float64."""
+    variables = [machine.visible.variable(column) for column in columns]
+    count = math.prod(len(values) for _, values in variables)
+    found = []
+    for row in torch.split(states, max(1, _ROWS // count)):
+        filled = row.repeat_interleave(count, 0)
+        index = torch.arange(count).repeat(len(row))
+        for where, values in variables:
+            filled[:, where] = values[index % len(values)]
+            index = index // len(values)
+        found.append(torch.logsumexp(machine.log_weight(machine.clamped(filled)).view(len(row), count), -1))
+    return torch.cat(found)

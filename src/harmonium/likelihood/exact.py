@@ -1,0 +1,213 @@
+"""Enumeration: log Z and all expectations of machines with one small side, block by block."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+from torch import Tensor
+
+from harmonium.models.machine.machine import Machine, Moments, State
+from harmonium.units import Line
+
+__all__ = [
+    "enumerable",
+    "exact_clamped_moments",
+    "exact_log_marginal",
+    "exact_log_partition",
+    "exact_moments",
+    "hidden_bits",
+]
+
+_BLOCK = 1 << 12
+_LOW = 1 << 11  # low parts: their inputs stay in the cache
+_HIGH = 1 << 7  # high parts per task
+
+
+def enumerable(machine: Machine) -> tuple[float, int]:
+    """(log2 of the number of joint states to enumerate, the colour to sum out), for the cheaper side.
+
+    The first is infinite where no side is finite.  Machines with lateral couplings or more than two colours keep all
+    but colour 0.
+    """
+    colours = range(2) if machine.bipartite else range(1)
+    return min((_bits(machine, _rest(machine, machine.colours[colour])), colour) for colour in colours)
+
+
+def _rest(machine: Machine, layers: Sequence[int]) -> list[int]:
+    return [layer for layer in range(len(machine.names)) if layer not in layers]
+
+
+def _bits(machine: Machine, layers: Sequence[int]) -> float:
+    return sum(machine.units(layer).log2_count for layer in layers)
+
+
+def _counts(machine: Machine, layers: Sequence[int]) -> list[int]:
+    return [machine.units(layer).count for layer in layers]
+
+
+def _states(machine: Machine, layers: Sequence[int], index: Tensor) -> State:
+    """Joint states of some layers by number, the first layer fastest."""
+    state: list[Tensor | None] = [None] * len(machine.names)
+    for layer, count in zip(layers, _counts(machine, layers), strict=True):
+        state[layer] = machine.units(layer).states(index % count)
+        index = index // count
+    return tuple(state)
+
+
+@torch.no_grad()
+def exact_log_partition(machine: Machine) -> Tensor:
+    """log Z in nats, float64, shape () or the leading shape of a stack.  Memory is bounded by a block of states.
+
+    A joint state is a low part plus a high part, and inputs are sums over both: the inputs of all low parts are
+    computed once, and each high part only shifts them.
+
+    Raises:
+        ValueError: where no side of the machine has finitely many states.
+    """
+    layers, colour, count = _enumerated(machine)
+    summed = machine.colours[colour]
+    if not machine.bipartite:
+        return _sum_by_blocks(machine, layers, colour, count)
+    low_count = 1
+    for radix in machine.units(layers[0]).radices():
+        if low_count < _LOW:
+            low_count *= radix
+    natural = {j: machine.units(j).natural() for j in summed}
+
+    def parts(index: Tensor) -> tuple[dict[int, Tensor], Tensor]:
+        state = _states(machine, layers, index)
+        exponents = [machine.units(layer).exponent(s) for layer, s in enumerate(state) if s is not None]
+        return {j: machine.inputs(j, state) for j in summed}, torch.stack(exponents).sum(0)
+
+    zero_inputs, zero_exponent = parts(torch.zeros(1, dtype=torch.long))
+    low_inputs, low_exponent = parts(torch.arange(low_count))
+    low_exponent = low_exponent - zero_exponent
+    one = machine.visible.natural()[0].new_ones(low_count)
+
+    @torch.no_grad()
+    def task(first: int) -> Tensor:
+        index = torch.arange(first, min(first + _HIGH * low_count, count), low_count)
+        inputs, exponent = parts(index)
+        sums = []
+        for k in range(len(index)):
+            log_weight = low_exponent + exponent[..., k : k + 1]
+            for j in summed:
+                shift = inputs[j][..., k, :] - zero_inputs[j][..., 0, :]
+                slope = (natural[j][0] + shift, *natural[j][1:])
+                line = Line(one, slope, tuple(torch.zeros_like(eta) for eta in slope))
+                log_weight = log_weight + machine.units(j).cumulant(low_inputs[j], line)
+            sums.append(torch.logsumexp(log_weight, -1))
+        return torch.logsumexp(torch.stack(sums), 0)
+
+    # The loops release the GIL.  The blocks are fixed and combined in order: threads change nothing but the time.
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        return torch.logsumexp(torch.stack(list(pool.map(task, range(0, count, _HIGH * low_count)))), 0)
+
+
+def _sum_by_blocks(machine: Machine, layers: Sequence[int], colour: int, count: int) -> Tensor:
+    sums = []
+    for first in range(0, count, _BLOCK):
+        state = _states(machine, layers, torch.arange(first, min(first + _BLOCK, count)))
+        sums.append(torch.logsumexp(machine.log_weight(state, colour), -1))
+    return torch.logsumexp(torch.stack(sums), 0)
+
+
+@torch.no_grad()
+def exact_moments(machine: Machine, log_partition: Tensor | None = None) -> Moments:
+    """Expectations under the model of everything the gradient is made of (the negative phase, exactly)."""
+    log_z = exact_log_partition(machine) if log_partition is None else log_partition
+    layers, colour, count = _enumerated(machine)
+    total: Moments = {}
+    for first in range(0, count, _BLOCK):
+        state = _states(machine, layers, torch.arange(first, min(first + _BLOCK, count)))
+        weight = torch.exp(machine.log_weight(state, colour) - log_z.unsqueeze(-1))
+        _add_moments(machine, total, state, colour, weight)
+    return total
+
+
+@torch.no_grad()
+def exact_log_marginal(machine: Machine, v: Tensor) -> Tensor:
+    """log sum_h exp(-E(v, h)) of visible states (batch, n_visible), (batch,), float64: -F(v).
+
+    Hidden layers that are coupled are enumerated, but for those of one colour.
+
+    Raises:
+        ValueError: where such layers have too many states.
+    """
+    hidden, summed, count = _hidden_states(machine)
+    found = []
+    for rows in torch.split(v, max(1, 4 * _BLOCK // min(count, _BLOCK))):
+        sums = []
+        for first in range(0, count, _BLOCK):
+            states = _states(machine, hidden, torch.arange(first, min(first + _BLOCK, count)))
+            sums.append(torch.logsumexp(_clamped_log_weights(machine, rows, states, summed), -1))
+        found.append(torch.logsumexp(torch.stack(sums, -1), -1))
+    return torch.cat(found)
+
+
+def hidden_bits(machine: Machine) -> float:
+    """log2 of the number of hidden states that `exact_log_marginal` enumerates; infinite where it cannot."""
+    hidden = range(1, len(machine.names))
+    choices = machine.colours[: 2 if machine.bipartite else 1]
+    return min(_bits(machine, [layer for layer in hidden if layer not in choice]) for choice in choices)
+
+
+@torch.no_grad()
+def exact_clamped_moments(machine: Machine, v: Tensor, weight: Tensor | None = None) -> Moments:
+    """The positive phase by enumeration: expectations under p(h | v), averaged over cases (batch, n_visible)."""
+    hidden, summed, count = _hidden_states(machine)
+    log_sum = exact_log_marginal(machine, v)
+    share = torch.full_like(log_sum, 1 / len(v)) if weight is None else (weight / weight.sum()).double()
+    total: Moments = {}
+    for first in range(0, count, _BLOCK):
+        states = _states(machine, hidden, torch.arange(first, min(first + _BLOCK, count)))
+        posterior = torch.exp(_clamped_log_weights(machine, v, states, summed) - log_sum.unsqueeze(-1))
+        for row, p in enumerate(posterior):
+            clamped = [None if s is None else s for s in states]
+            clamped[0] = v[row].expand(len(p), -1)
+            _add_moments(machine, total, tuple(clamped), summed, p * share[row])
+    return total
+
+
+def _hidden_states(machine: Machine) -> tuple[list[int], list[int], int]:
+    """(hidden layers to enumerate, hidden layers to sum out, number of joint states of the former)."""
+    hidden = range(1, len(machine.names))
+    choices = [[layer for layer in colour if layer] for colour in machine.colours[: 2 if machine.bipartite else 1]]
+    bits, summed = min(
+        (_bits(machine, [layer for layer in hidden if layer not in choice]), choice) for choice in choices
+    )
+    if bits > 24:
+        raise ValueError(f"exact marginals would enumerate 2^{bits:.0f} hidden states for every case: use a bound")
+    listed = [layer for layer in hidden if layer not in summed]
+    return listed, summed, math.prod(_counts(machine, listed))
+
+
+def _clamped_log_weights(machine: Machine, v: Tensor, states: State, summed: list[int]) -> Tensor:
+    """Log-weights of every case with every state of the enumerated layers, (batch, states)."""
+    rows = next((len(s) for s in states if s is not None), 1)
+    pairs = [None if s is None else s.to(v.dtype).repeat(len(v), 1) for s in states]
+    pairs[0] = v.repeat_interleave(rows, 0)
+    return machine.log_weight(tuple(pairs), summed).view(len(v), rows)
+
+
+def _add_moments(machine: Machine, total: Moments, state: State, colour: int | list[int], weight: Tensor) -> None:
+    mass = weight.sum(-1)
+    # A block of no weight has no mean, and no part in the sum.
+    weight = torch.where(mass.unsqueeze(-1) > 0, weight / mass.unsqueeze(-1), 1.0)  # float32 holds shares only
+    for name, moment in machine.moments(machine.average(state, colour), weight.to(machine.dtype)).items():
+        part = moment * mass.reshape(mass.shape + (1,) * (moment.dim() - mass.dim())).to(moment.dtype)
+        total[name] = total[name] + part if name in total else part
+
+
+def _enumerated(machine: Machine) -> tuple[list[int], int, int]:
+    """(layers to enumerate, colour to sum out, number of joint states)."""
+    bits, colour = enumerable(machine)
+    if math.isinf(bits):
+        raise ValueError("exact enumeration needs a side with finitely many states: use method='ais'")
+    if bits > 62:
+        raise ValueError(f"exact enumeration of 2^{bits:.0f} states would not end: use method='ais'")
+    layers = _rest(machine, machine.colours[colour])
+    return layers, colour, math.prod(_counts(machine, layers))

@@ -1,0 +1,58 @@
+"""Thermodynamic integration: log Z as the area under the mean slope of the log-weight (Kirkwood 1935)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from scipy.integrate import trapezoid
+from scipy.interpolate import PchipInterpolator
+
+from harmonium.core.random import Stream
+from harmonium.likelihood.log_z import LogPartition
+from harmonium.models.machine.machine import Machine
+from harmonium.sampling.ladder import Traffic, tempering_round
+from harmonium.sampling.temperatures import Temperatures
+from harmonium.sampling.tempering import ReplicaExchange, confidence, doubts_about, ladder_of
+from harmonium.units import Natural
+
+__all__ = ["by_integration"]
+
+
+@torch.no_grad()
+def by_integration(
+    machine: Machine,
+    sampler: ReplicaExchange,
+    base: Sequence[Natural] | None,
+    replicas: int,
+    rounds: int,
+    stream: Stream,
+) -> LogPartition:
+    """log Z(1) = log Z(0) + integral over t of E_t[ d log p*(s; t) / dt ], along the temperatures of a ladder.
+
+    The slopes are joined by a monotone cubic.  How far its area lies from the trapezoids' is taken for the error of
+    the rule and added to the confidence interval from the replicas.
+    """
+    ladder = ladder_of(sampler, machine, base, stream.child("ladder"))
+    if not isinstance(ladder, Temperatures):
+        raise ValueError(f"integration needs a ladder of temperatures, which {type(sampler).__name__} has not")
+    if ladder.rungs < 3:
+        raise ValueError("integration needs at least 3 rungs: between two, the error of the rule cannot be seen")
+    walkers, moves = ladder.start(replicas, stream.child("start")), stream.child("moves")
+    for _ in range(math.ceil(0.2 * rounds)):
+        tempering_round(ladder, walkers, moves)
+    traffic = Traffic(walkers)
+    slopes = torch.zeros(walkers.who.shape, dtype=torch.float64)
+    for _ in range(rounds):
+        slopes += ladder.log_slopes(walkers).cpu()
+        traffic.count(walkers, *tempering_round(ladder, walkers, moves))
+    t, mean = ladder.t.cpu().numpy(), (slopes / rounds).numpy()
+    cubic = PchipInterpolator(t, mean, axis=0).integrate(0.0, 1.0)
+    rule = abs(float((cubic - trapezoid(mean, t, axis=0)).mean()))
+    value = ladder.log_partition_at_start() + float(cubic.mean())
+    around = rule + confidence(replicas) * float(cubic.std(ddof=1)) / math.sqrt(replicas) if replicas > 1 else math.inf
+    doubts = doubts_about(machine, base, traffic, replicas)
+    why = "; ".join([f"{ladder.rungs} temperatures, of which the rule may be {rule:.2g} nats off", *doubts])
+    trips = float(traffic.trips.sum())
+    return LogPartition(value, value - around, value + around, trips, "integration", not doubts, why)

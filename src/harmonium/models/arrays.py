@@ -1,0 +1,130 @@
+"""What users pass in becomes a (batch, features) tensor here, once, with clear refusals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from harmonium.models.machine.machine import Machine
+    from harmonium.models.model import Model
+    from harmonium.units import Units
+
+__all__ = ["Array", "as_batch", "as_clamp", "as_matrix", "as_packed", "as_weights"]
+
+Array = Any
+"""NumPy array (bool, integer or float), SciPy sparse matrix, torch tensor, `Cases` or nested list."""
+
+
+def as_matrix(data: Array, name: str, dtype: torch.dtype, device: torch.device | str = "cpu") -> Tensor:
+    """``data`` as a dense tensor.
+
+    Raises:
+        TypeError: where it is not numeric.
+    """
+    if isinstance(data, Tensor):
+        return data.to(device, dtype)
+    if hasattr(data, "toarray"):
+        data = data.toarray()
+    array = np.asarray(data)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be numeric, found dtype {array.dtype}: convert text and objects to numbers first")
+    # torch takes no read-only, big-endian or negatively strided memory.
+    return torch.from_numpy(np.array(array, dtype=np.float64 if dtype == torch.float64 else np.float32)).to(
+        device, dtype
+    )
+
+
+def as_batch(data: Array, model: Model, name: str, layer: int = 0, domain: bool = False) -> Tensor:
+    """States of one layer of a model, inside, as (batch, size) in the model's precision and on its device.
+
+    ``data`` may be states outside, such as codes of categorical variables (batch, columns), or inside already.
+
+    Raises:
+        ValueError: for another width, values that are not finite or, with ``domain``, outside the units' domain; for
+            codes out of range always.
+    """
+    x = as_matrix(data, name, model.dtype, model.device)
+    units: Units = model.visible if layer == 0 else model.units(layer)  # type: ignore[operator]
+    widths = (units.columns, units.size)
+    expected = f"(batch, {units.columns})" + (
+        "" if units.columns == units.size else f", or (batch, {units.size}) inside"
+    )
+    if x.dim() == 1 and len(x) in widths:
+        raise ValueError(f"{name} has shape {tuple(x.shape)}; expected {expected}: pass {name}[None] for one case")
+    if x.dim() < 2 or x.shape[-1] not in widths:
+        raise ValueError(f"{name} has shape {tuple(x.shape)}; expected {expected}, one column per unit")
+    if x.shape[-2] == 0:
+        raise ValueError(f"{name} is empty: give at least one row")
+    if not bool(torch.isfinite(x.sum())) and not bool(torch.isfinite(x).all()):  # the sum may overflow by itself
+        row, column = (int(i) for i in (~torch.isfinite(x)).nonzero()[0][-2:])
+        raise ValueError(f"{name} is not finite in row {row}, column {column}: remove or impute such values first")
+    if x.shape[-1] != units.size:
+        return units.encode(x, name)
+    if domain:
+        units.check(x, name)
+    return x
+
+
+def as_packed(chains: Array, model: Machine, name: str) -> Tensor:
+    """States of all kept layers side by side (see `Machine.pack`), checked layer by layer.
+
+    Raises:
+        ValueError: as `as_batch`.
+    """
+    if model.kept == [0]:
+        return as_batch(chains, model, name, domain=True)
+    packed = as_matrix(chains, name, model.dtype, model.device)
+    if packed.dim() != 2 or packed.shape[1] != model.packed_size:
+        layers = " and ".join(f"{model.names[layer]!r} ({model.units(layer).size})" for layer in model.kept)
+        raise ValueError(
+            f"{name} has shape {tuple(packed.shape)}; expected (chains, {model.packed_size}): the states of the layers "
+            f"{layers} side by side, such as the chains that training leaves in the model, or visible states alone"
+        )
+    parts = model.unpack(packed)
+    return torch.cat([as_batch(parts[layer], model, name, layer, domain=True) for layer in model.kept], -1)
+
+
+def as_clamp(clamp: tuple[Array, Array], v: Tensor, model: Model) -> tuple[Tensor, Tensor]:
+    """(mask, values) over units, each (size,) or (batch, size), as a bool and a float tensor.
+
+    ``clamp`` is a mask and values over the visible variables, (columns,) or (batch, columns), or both inside.
+    Values where the mask is false are not looked at (they may be NaN); they are taken from v (batch, size).
+
+    Raises:
+        ValueError: for another shape, or values outside the domain.
+    """
+    units = model.visible
+    units.need_columns("clamp")
+    mask = as_matrix(clamp[0], "the mask of clamp", model.dtype, model.device) != 0
+    values = as_matrix(clamp[1], "the values of clamp", model.dtype, model.device)
+    width = units.size if values.shape[-1:] == v.shape[-1:] else units.columns
+    for what, given in (("mask", mask), ("values", values)):
+        if given.shape not in ((width,), (*v.shape[:-1], width)):
+            raise ValueError(
+                f"the {what} of clamp has shape {tuple(given.shape)}; expected ({units.columns},) or "
+                f"{(*v.shape[:-1], units.columns)}"
+            )
+    if width != units.size:
+        values = units.encode(torch.where(mask, values, 0.0), "the values of clamp")
+        mask = units.spread(mask)
+    values = torch.where(mask, values, v)
+    units.check(values, "the values of clamp")
+    return mask, values
+
+
+def as_weights(sample_weight: Array, cases: int) -> Tensor:
+    """Weights of cases, (cases,), float64.
+
+    Raises:
+        ValueError: for another shape, negative or infinite weights, or none above zero.
+    """
+    weight = torch.as_tensor(sample_weight, dtype=torch.float64).detach().cpu()
+    if weight.shape != (cases,):
+        raise ValueError(f"sample_weight has shape {tuple(weight.shape)}; expected ({cases},), one weight per case")
+    if not bool(torch.isfinite(weight).all()) or bool((weight < 0).any()) or not bool((weight > 0).any()):
+        raise ValueError("sample_weight must be finite and non-negative, with at least one positive weight")
+    return weight

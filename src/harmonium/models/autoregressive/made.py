@@ -1,0 +1,221 @@
+"""MADE: an autoregressive model of which all conditionals come from one pass (Germain et al. 2015).
+
+Every unit k of every layer has a degree m(k): that of a visible variable is its place 1 ... D in the ordering, that
+of a hidden unit the last place it may look at.  Weights are kept where
+
+    m(k above) >= m(k below)  between hidden layers,      m(variable) > m(k below)  at the output,
+
+so that the output of a variable is a function of those before it (equations 12 and 13).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from harmonium import kernels
+from harmonium.core.random import Stream, as_stream
+from harmonium.models.arrays import Array
+from harmonium.models.autoregressive.conditionals import Conditional, UnitConditional, build_conditional
+from harmonium.models.autoregressive.observed_mask import check_hidden, draw_layers, layers, linears
+from harmonium.models.autoregressive.orderings import as_orderings, random_orderings
+from harmonium.models.autoregressive.orderless import as_outputs, unit_slices
+from harmonium.models.directed import Tractable
+from harmonium.models.machine.machine import Clamp, owners
+from harmonium.units import Units
+
+__all__ = ["MADE"]
+
+
+class MADE(Tractable):
+    """A masked network: exact log p(v) in one pass, samples in one pass for each variable.
+
+    Args:
+        visible: units, or an int or a shape for that many `Bernoulli` units.
+        hidden: units of each layer of rectified linear units.
+        masks: how many sets of masks share the weights.  With several, p(v) is the mean of the probabilities under
+            each, and every update of training takes one at random (order- and connectivity-agnostic training).
+        orderings: of the variables, (n_visible,) for all masks or (masks, n_visible).  Default: the natural one for one
+            mask, random ones for several.
+        outputs: an output layer in place of the conditional distribution of the visible units, such as
+            `MixtureConditional`; it has the visible units with it.
+        dtype: float32 or float64.
+        seed: of the masks and the initial parameters.
+
+    Raises:
+        ValueError: for layers without units, or orderings that are no permutations.
+
+    Variables that come before all others in every ordering can be conditioned on (`harmonium.sample` with ``clamp``,
+    `harmonium.conditional_log_prob`); `OrderlessNADE` conditions on any.
+
+    >>> import harmonium as hm
+    >>> model = hm.MADE(16, hidden=(32,), masks=4)
+    >>> history = hm.fit(model, hm.data.load("bars-and-stripes").train, epochs=2)
+    >>> model.log_prob([[0] * 16]).shape
+    torch.Size([1])
+    """
+
+    places: Tensor
+
+    def __init__(
+        self,
+        visible: Units | int | tuple[int, ...] | None = None,
+        hidden: Sequence[int] = (500,),
+        masks: int = 1,
+        *,
+        orderings: Array | None = None,
+        outputs: Conditional | None = None,
+        dtype: torch.dtype = torch.float32,
+        seed: int | Stream = 0,
+    ) -> None:
+        super().__init__()
+        if isinstance(masks, bool) or not isinstance(masks, int) or masks < 1:
+            raise ValueError(f"masks must be a positive integer, found {masks!r}")
+        self.outputs = as_outputs(visible, outputs).to(dtype)
+        units, root = self.visible, as_stream(seed)
+        units.need_columns("MADE")
+        self.hidden, self.masks = check_hidden(hidden), masks
+        self.layers = layers((units.size, *self.hidden, self.outputs.width), dtype)
+        order = _orderings(orderings, masks, units.columns, root.child("orderings"))
+        self.register_buffer("places", order.argsort(-1) + 1)  # degrees of the variables, (masks, columns)
+        lowest = torch.ones(masks, 1, dtype=torch.long)
+        for i, n in enumerate(self.hidden):
+            u = kernels.uniforms(root.child("degrees", i).advance(), masks, n, torch.float64, torch.device("cpu"))
+            highest = max(1, units.columns - 1)
+            degrees = lowest + (u * (highest - lowest + 1)).long()
+            self.register_buffer(f"degrees_{i}", degrees)  # of hidden units, (masks, n)
+            lowest = degrees.amin(-1, keepdim=True)
+        self.initialise(root.child("initialise"))
+        self.mark_fresh()
+
+    @property
+    def visible(self) -> Units:
+        return self.outputs.units
+
+    @property
+    def orderings(self) -> Tensor:
+        """The ordering of every set of masks, int64 (masks, n_visible)."""
+        return self.places.argsort(-1)
+
+    # The likelihood ----------------------------------------------------------------------------------------------
+
+    def masked_weights(self, k: int) -> list[Tensor]:
+        """Weights of all layers under the k-th masks, zero where one has no connection."""
+        below = self.places[k][owners(self.visible).to(self.device)]
+        *rectified, last = linears(self.layers)
+        weights = []
+        for i, layer in enumerate(rectified):
+            above: Tensor = getattr(self, f"degrees_{i}")[k]
+            weights.append(layer.weight * (above.unsqueeze(-1) >= below))
+            below = above
+        above = self.places[k][self.outputs.owners().to(self.device)]
+        return [*weights, last.weight * (above.unsqueeze(-1) > below)]
+
+    def numbers(self, v: Tensor, k: int) -> Tensor:
+        """What the network under the k-th masks gives the output layer, (batch, width); v (batch, size) inside."""
+        *weights, last = self.masked_weights(k)
+        *rectified, _ = linears(self.layers)
+        h = v
+        for layer, weight in zip(rectified, weights, strict=True):
+            h = torch.relu(functional.linear(h, weight, layer.bias))
+        return functional.linear(h, last)
+
+    def log_likelihood(self, v: Tensor) -> Tensor:
+        return self._log_marginal(v, torch.ones(len(v), self.visible.columns, dtype=torch.bool, device=v.device))
+
+    def log_conditional(self, v: Tensor, asked: Tensor, given: Tensor) -> Tensor:
+        self._need_first(given, "the given variables")
+        self._need_first(asked | given, "the variables given and asked for")
+        return self._log_marginal(v, asked | given) - self._log_marginal(v, given)
+
+    def _log_marginal(self, v: Tensor, first: Tensor) -> Tensor:
+        """log p(v_first), (batch,), of variables that come first, bool (batch, columns), in every ordering."""
+        return torch.logsumexp(self._log_marginals(v, first), 0) - math.log(self.masks)
+
+    def _log_marginals(self, v: Tensor, first: Tensor) -> Tensor:
+        """The same under each set of masks, (masks, batch)."""
+        each = [self.outputs.log_prob(self.numbers(v, k), v) for k in range(self.masks)]
+        return torch.where(first, torch.stack(each), 0.0).sum(-1)
+
+    def training_log_prob(self, v: Tensor, stream: Stream) -> Tensor:
+        """log p(v) under masks taken at random, (batch,)."""
+        k = int(kernels.uniforms(stream.advance(), 1, 1, torch.float64, torch.device("cpu")) * self.masks)
+        return self.outputs.log_prob(self.numbers(v, k).to(v.dtype), v).sum(-1)
+
+    @torch.no_grad()
+    def draw(self, n: int, stream: Stream, clamp: Clamp | None = None) -> Tensor:
+        """Independent draws, each under masks taken at random (by what they say of the held variables)."""
+        units = unit_slices(owners(self.visible))
+        v = torch.zeros(n, self.visible.size, dtype=self.dtype, device=self.device)
+        held = torch.zeros(n, self.visible.columns, dtype=torch.bool, device=self.device)
+        if clamp is not None:
+            held = clamp[0].expand_as(v)[:, [there.start for there in units]]
+            v = torch.where(clamp[0], clamp[1], v)
+            self._need_first(held, "held variables")
+        u = kernels.uniforms(stream.advance(), n, 1, torch.float64, self.device)[:, 0]
+        below = torch.softmax(self._log_marginals(v, held), 0).cumsum(0) <= u
+        which = below.sum(0).clamp(max=self.masks - 1)
+        for k in torch.unique(which).tolist():
+            rows, draw = (which == k).nonzero()[:, 0], stream.advance()
+            for i in self.orderings[k].tolist():
+                drawn = self.outputs.sample(self.numbers(v[rows], k), draw)[:, units[i]]
+                v[rows, units[i]] = torch.where(held[rows, i : i + 1], v[rows, units[i]], drawn)
+        return v
+
+    def _need_first(self, columns: Tensor, what: str) -> None:
+        """Raise ValueError unless these variables, bool (batch, columns), come before all others in every ordering."""
+        places = self.places.unsqueeze(1)
+        last = torch.where(columns, places, 0).amax(-1)
+        if bool((last != columns.sum(-1)).any()):
+            raise ValueError(
+                f"{what} must come before all others in every ordering of a MADE: build it with such orderings, or "
+                "take an OrderlessNADE, which conditions on any"
+            )
+
+    # Training ----------------------------------------------------------------------------------------------------
+
+    def initialise(self, stream: Stream) -> None:
+        draw_layers(self.layers, stream)
+
+    def begin(self, stream: Stream) -> None:
+        assert self.data_mean is not None and self.data_variance is not None and self.data_cases is not None
+        self.initialise(stream)
+        self.outputs.set_base_rate(self.data_mean, self.data_variance, float(self.data_cases))
+
+    def constrain(self) -> None:
+        self.visible.constrain()
+
+    # The store ---------------------------------------------------------------------------------------------------
+
+    def config(self) -> dict[str, Any]:
+        return {
+            "type": "MADE",
+            "hidden": list(self.hidden),
+            "masks": self.masks,
+            "outputs": self.outputs.config(),
+            "dtype": str(self.dtype).removeprefix("torch."),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> MADE:
+        """The model that a `config` describes, with fresh parameters."""
+        outputs = build_conditional(config["outputs"])
+        return cls(None, config["hidden"], config["masks"], outputs=outputs, dtype=getattr(torch, config["dtype"]))
+
+    def __repr__(self) -> str:
+        said = "" if isinstance(self.outputs, UnitConditional) else f", outputs={self.outputs!r}"
+        return f"MADE({self.visible!r}, hidden={self.hidden}, masks={self.masks}{said})"
+
+
+def _orderings(orderings: Array | None, masks: int, columns: int, stream: Stream) -> Tensor:
+    if orderings is None:
+        return torch.arange(columns).unsqueeze(0) if masks == 1 else random_orderings(masks, columns, stream)
+    table = as_orderings(orderings, columns)
+    if len(table) not in (1, masks):
+        raise ValueError(f"orderings has {len(table)} rows; expected one, or one for each of the {masks} masks")
+    return table.expand(masks, -1)

@@ -1,0 +1,242 @@
+"""The neural autoregressive distribution estimator.
+
+By the chain rule along an ordering o of the variables, p(v) = prod_t p(v_{o_t} | v_{o_1}, ..., v_{o_{t-1}}), and each
+conditional is a network of one hidden layer whose weights all of them share (Larochelle & Murray 2011; Uria et al.
+2016, equations 3 and 4):
+
+    a_t = c + sum_{s < t} v_{o_s} W_{o_s},   h_t = sigmoid(a_t),   p(v_{o_t} | ...) with the input V_{o_t} . h_t.
+
+Rows of W and V belong to variables; what the input means is said by a `Conditional`: log-odds of binary variables,
+parameters of mixtures of real ones (RNADE: Uria, Murray & Larochelle 2013).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from harmonium import kernels
+from harmonium.core.random import Draw, Stream, as_stream
+from harmonium.kernels.nade import Steps, nade_inputs, portable_inputs
+from harmonium.kernels.philox import split
+from harmonium.models.arrays import Array
+from harmonium.models.autoregressive.conditionals import Conditional, UnitConditional, build_conditional, check_same
+from harmonium.models.autoregressive.orderings import as_ordering
+from harmonium.models.directed import Tractable
+from harmonium.models.machine.machine import Clamp
+from harmonium.models.machine.rbm import RBM
+from harmonium.units import Bernoulli, Units, as_units
+
+__all__ = ["NADE"]
+
+
+class NADE(Tractable):
+    """Neural autoregressive distribution estimator with one ordering of the variables.
+
+    Args:
+        visible: visible units: an int or a shape (that many `Bernoulli`), or a unit type.
+        hidden: width of the hidden layer.
+        ordering: in which the variables are drawn, a permutation of 0 ... n - 1.  Default: as they stand.
+        outputs: what the network says of a variable.  Default: the units' own conditional distribution.  Mixtures of
+            real variables: ``hm.MixtureConditional(n, 10)``.
+        rectified: hidden units max(0, rho_t a_t) with learned factors rho (Uria, Murray & Larochelle 2013, section
+            3), where sums of real values would saturate sigmoids.  Default: where units are not finite.
+        dtype: float32 or float64.
+        seed: of the initial weights.
+
+    Raises:
+        ValueError: for an ordering that is no permutation, a hidden layer without units, outputs of other variables.
+
+    Log-likelihoods are exact, in O(n hidden) a case; binary and categorical units are served by a fused loop.
+
+    >>> import torch, harmonium as hm
+    >>> nade = hm.NADE(4, hidden=3)
+    >>> every = nade.visible.states(torch.arange(16))
+    >>> round(nade.log_prob(every).exp().sum().item(), 5)
+    1.0
+    """
+
+    rescaling: nn.Parameter | None
+
+    def __init__(
+        self,
+        visible: Units | int | tuple[int, ...],
+        hidden: int = 500,
+        *,
+        ordering: Array | None = None,
+        outputs: Conditional | None = None,
+        rectified: bool | None = None,
+        dtype: torch.dtype = torch.float32,
+        seed: int | Stream = 0,
+    ) -> None:
+        super().__init__()
+        if isinstance(hidden, bool) or not hasattr(hidden, "__index__") or hidden < 1:
+            raise ValueError(f"hidden must be a positive integer, found {hidden!r}")
+        self.outputs = UnitConditional(as_units(visible, Bernoulli)) if outputs is None else outputs
+        check_same(visible, self.outputs)
+        self.hidden = int(hidden)
+        self.ordering = as_ordering(ordering, self.visible.columns)
+        self.steps = Steps.of(
+            self.ordering, self.visible.spread(torch.arange(self.visible.columns)), self.outputs.owners()
+        )
+        self.weights = nn.Parameter(torch.empty(self.visible.size, self.hidden))
+        self.hidden_bias = nn.Parameter(torch.zeros(self.hidden))
+        self.output_weights = nn.Parameter(torch.empty(self.outputs.width, self.hidden))
+        rectified = not self.visible.finite if rectified is None else rectified
+        self.rescaling = nn.Parameter(torch.ones(self.visible.columns)) if rectified else None
+        self.to(dtype)
+        self.initialise(as_stream(seed))
+        self.mark_fresh()
+
+    @classmethod
+    def from_rbm(cls, rbm: RBM, ordering: Array | None = None) -> Self:
+        """A NADE with the weights and biases of an RBM: the mean field that NADE was derived from.
+
+        One step of the mean field for p(v_{o_t} | v_{o_1}, ...), which starts with all unknown means at zero, first
+        gives the hidden units sigmoid(c + sum of the known v_i W_i), then variable o_t the input W_{o_t} . h: NADE with
+        V = W (Larochelle & Murray 2011, section 3; Uria et al. 2016, section 2).  Everything is copied; training goes
+        on from there, with W and V untied.
+
+        Raises:
+            TypeError: for another model.
+            ValueError: for hidden units that are not Bernoulli.
+        """
+        if not isinstance(rbm, RBM):
+            raise TypeError(f"from_rbm takes an RBM, found {type(rbm).__name__}")
+        if type(rbm.hidden) is not Bernoulli:
+            raise ValueError(f"from_rbm needs Bernoulli hidden units, whose mean is a sigmoid, found {rbm.hidden!r}")
+        rbm.refuse_stack("from_rbm")
+        nade = cls(copy.deepcopy(rbm.visible), rbm.hidden.size, ordering=ordering, rectified=False, dtype=rbm.dtype).to(
+            rbm.device
+        )
+        with torch.no_grad():
+            nade.weights.copy_(rbm.weights)
+            nade.output_weights.copy_(rbm.weights)
+            nade.hidden_bias.copy_(rbm.hidden_bias)
+        return nade
+
+    @property
+    def visible(self) -> Units:
+        return self.outputs.units
+
+    # Training ----------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def initialise(self, stream: Stream) -> None:
+        # a_t is of order 1 at the end of the ordering; outputs begin close to their biases.
+        for name, part, scale in (
+            ("weights", self.weights, self.visible.size**-0.5),
+            ("outputs", self.output_weights, 0.1 * self.hidden**-0.5),
+        ):
+            u = kernels.uniforms(
+                stream.child(name).advance(), len(part), self.hidden, torch.float64, torch.device("cpu")
+            )
+            part.copy_(scale * torch.special.ndtri(u))
+        self.hidden_bias.zero_()
+        if self.rescaling is not None:
+            self.rescaling.fill_(1.0)
+
+    def begin(self, stream: Stream) -> None:
+        self.initialise(stream)
+        assert self.data_mean is not None and self.data_variance is not None and self.data_cases is not None
+        self.outputs.set_base_rate(self.data_mean, self.data_variance, float(self.data_cases))
+
+    def weights_to_decay(self) -> Iterator[nn.Parameter]:
+        yield from (self.weights, self.output_weights)
+
+    def constrain(self) -> None:
+        self.visible.constrain()
+
+    # The distribution --------------------------------------------------------------------------------------------
+
+    def inputs(self, v: Tensor) -> Tensor:
+        """What the network gives the conditional of each variable given those before it, (batch, outputs.width)."""
+        parts = (v, self.weights, self.hidden_bias, self.output_weights, self.steps)
+        if kernels.is_fused(v) and self.rescaling is None:
+            return nade_inputs(*parts)
+        return portable_inputs(*parts, self._activation)
+
+    def log_likelihood(self, v: Tensor) -> Tensor:
+        return self.outputs.log_prob(self.inputs(v), v).sum(-1)
+
+    def log_conditional(self, v: Tensor, asked: Tensor, given: Tensor) -> Tensor:
+        for first in (given, asked | given):
+            self._check_prefix(self.visible.spread(first))
+        return torch.where(asked, self.outputs.log_prob(self.inputs(v), v), 0.0).sum(-1)
+
+    @torch.no_grad()
+    def draw(self, n: int, stream: Stream, clamp: Clamp | None = None) -> Tensor:
+        s = torch.zeros(n, self.visible.size, dtype=self.dtype, device=self.device)
+        held = torch.zeros_like(s, dtype=torch.bool)
+        if clamp is not None:
+            held = clamp[0].expand_as(s)
+            self._check_prefix(held)
+            s = torch.where(held, clamp[1], s)
+        draw = stream.advance()
+        loop = self.visible.loops.ancestral
+        if isinstance(self.outputs, UnitConditional) and loop and kernels.is_fused(s) and self.rescaling is None:
+            return self._draw_fused(s, held, draw)
+        a = self.hidden_bias.expand(n, -1)
+        x = torch.zeros(n, self.outputs.width, dtype=self.dtype, device=self.device)
+        for t in range(self.visible.columns):
+            outputs, own = self.steps.outputs_of(t), self.steps.inputs_of(t)
+            x[:, outputs] = self._activation(a, t) @ self.output_weights[outputs].mT
+            s[:, own] = torch.where(held[:, own], s[:, own], self.outputs.sample(x, draw)[:, own])
+            a = torch.addmm(a, s[:, own], self.weights[own])
+        return s
+
+    def _draw_fused(self, s: Tensor, held: Tensor, draw: Draw) -> Tensor:
+        units = self.visible
+        slope, start = (tuple(eta.detach().unsqueeze(0).numpy() for eta in part) for part in units.line()[1:3])
+        units.loops.ancestral(
+            s.numpy(), held.numpy(), self.weights.detach().numpy(), self.output_weights.detach().numpy(),
+            self.hidden_bias.detach().double().repeat(len(s), 1).numpy(), self.steps.inputs,
+            slope, start, units.known, draw.first, *split(draw.key, draw.step, draw.site),
+        )  # fmt: skip
+        return s
+
+    def _activation(self, a: Tensor, t: int) -> Tensor:
+        return torch.sigmoid(a) if self.rescaling is None else torch.relu(self.rescaling[int(self.ordering[t])] * a)
+
+    def _check_prefix(self, held: Tensor) -> None:
+        along = held[:, torch.from_numpy(self.steps.inputs).to(held.device)]
+        late = along[:, 1:] & ~along[:, :-1]
+        if bool(late.any()):
+            row, place = (int(i) for i in late.nonzero()[0])
+            raise ValueError(
+                f"a NADE with one ordering knows what follows its first variables alone, and in row {row} the variable "
+                f"at place {place + 1} of the ordering is held or asked for while the one before it is not: choose an "
+                "ordering that begins with what is known, or use an OrderlessNADE"
+            )
+
+    def config(self) -> dict[str, Any]:
+        plain = torch.equal(self.ordering, torch.arange(self.visible.columns))
+        return {
+            "type": "NADE",
+            "hidden": self.hidden,
+            "ordering": None if plain else self.ordering.tolist(),
+            "outputs": self.outputs.config(),
+            "rectified": self.rescaling is not None,
+            "dtype": str(self.dtype).removeprefix("torch."),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """The model that a ``config()`` describes, with fresh parameters."""
+        outputs = build_conditional(config["outputs"])
+        return cls(
+            outputs.units,
+            config["hidden"],
+            ordering=config["ordering"],
+            outputs=outputs,
+            rectified=config["rectified"],
+            dtype=getattr(torch, config["dtype"]),
+        )
+
+    def __repr__(self) -> str:
+        said = "" if isinstance(self.outputs, UnitConditional) else f", outputs={self.outputs!r}"
+        return f"NADE({self.visible!r}, hidden={self.hidden}{said})"

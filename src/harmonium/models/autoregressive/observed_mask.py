@@ -1,0 +1,206 @@
+"""Networks that see some of the variables and answer for all: what an order-agnostic model asks.
+
+The input of such a network is (v * m, m): the values of the variables that are observed, zero elsewhere, and the mask
+that tells an observed zero from an unknown value (Uria, Murray & Larochelle 2014, section 4).
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from harmonium import kernels
+from harmonium.core.random import Stream
+from harmonium.models.autoregressive.conditionals import Conditional
+
+__all__ = [
+    "DenseNetwork", "MaskedNetwork", "Walk", "build_network", "check_hidden", "draw_layers", "draw_weights", "layers",
+    "linears", "without_draws",
+]  # fmt: skip
+
+
+class Walk(ABC):
+    """A network while variables are revealed to it one after the other, each row seeing what it has seen so far."""
+
+    @abstractmethod
+    def answer(self, outputs: slice) -> Tensor:
+        """These outputs given what has been revealed: (batch, outputs)."""
+
+    @abstractmethod
+    def reveal(self, column: int, units: slice, values: Tensor, rows: Tensor) -> None:
+        """Show the variable in ``column``, whose units have ``values`` (batch, units), to the rows (batch,), bool."""
+
+
+class MaskedNetwork(nn.Module, ABC):
+    """A function of (v * m, m)."""
+
+    @abstractmethod
+    def forward(self, v: Tensor, mask: Tensor) -> Tensor:
+        """All outputs (batch, width) given values v (batch, size), zero where hidden, and the mask (batch, columns)."""
+
+    @abstractmethod
+    def initialise(self, stream: Stream) -> None:
+        """Draw initial parameters, the last layer's small: an untrained model is one of nearly independent units."""
+
+    def config(self) -> dict[str, Any]:
+        """JSON-able arguments that build this network again, and its "type"."""
+        raise TypeError(
+            f"a model with a {type(self).__name__} cannot be written to a file: only networks of the library can be "
+            "built again from their description; keep its state_dict() yourself"
+        )
+
+    def walk(self, v: Tensor, mask: Tensor) -> Walk:
+        """Begin to reveal variables to rows that have seen v (batch, size), zero where hidden."""
+        return _Recomputed(self, v, mask)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class _Recomputed(Walk):
+    """The network asked anew at every step."""
+
+    def __init__(self, network: MaskedNetwork, v: Tensor, mask: Tensor) -> None:
+        self.network, self.v, self.mask = network, v, mask
+
+    def answer(self, outputs: slice) -> Tensor:
+        return self.network(self.v, self.mask)[:, outputs]  # type: ignore[no-any-return]
+
+    def reveal(self, column: int, units: slice, values: Tensor, rows: Tensor) -> None:
+        self.v, self.mask = self.v.clone(), self.mask.clone()
+        self.v[:, units] = torch.where(rows.unsqueeze(-1), values, self.v[:, units])
+        self.mask[:, column] = torch.where(rows, 1.0, self.mask[:, column])
+
+
+class DenseNetwork(MaskedNetwork):
+    """Layers of rectified linear units: h_1 = relu((v * m) W + m U + c), ..., outputs h_L V.
+
+    Args:
+        size: units of the visible layer, the width of v.
+        columns: its variables, the width of the mask.
+        width: numbers that the output layer takes.
+        hidden: units of each hidden layer, at least one layer.
+        dtype: float32 or float64.
+
+    Revealing one variable changes the inputs of the first layer by a row of W and one of U, so that a step of a walk
+    costs the products between hidden layers and no product with the input (Uria et al. 2016, section 5.1).
+    """
+
+    def __init__(
+        self, size: int, columns: int, width: int, hidden: Sequence[int], *, dtype: torch.dtype = torch.float32
+    ) -> None:
+        super().__init__()
+        self.size, self.hidden = size, check_hidden(hidden)
+        self.layers = layers((size + columns, *self.hidden, width), dtype)
+
+    def forward(self, v: Tensor, mask: Tensor) -> Tensor:
+        h = torch.cat((v, mask), -1)
+        for layer in self.layers[:-1]:
+            h = torch.relu(layer(h))
+        return self.layers[-1](h)  # type: ignore[no-any-return]
+
+    def initialise(self, stream: Stream) -> None:
+        draw_layers(self.layers, stream)
+
+    def walk(self, v: Tensor, mask: Tensor) -> Walk:
+        return _DenseWalk(self, v, mask)
+
+    def config(self) -> dict[str, Any]:
+        return {"type": "DenseNetwork", "hidden": list(self.hidden)}
+
+    def __repr__(self) -> str:
+        return f"DenseNetwork(hidden={self.hidden})"
+
+
+class _DenseWalk(Walk):
+    """A dense network that keeps the inputs of its first layer."""
+
+    def __init__(self, network: DenseNetwork, v: Tensor, mask: Tensor) -> None:
+        first, *self.middle, self.last = linears(network.layers)
+        self.inputs = first(torch.cat((v, mask), -1))
+        self.of_values, self.of_mask = first.weight.mT[: network.size], first.weight.mT[network.size :]
+
+    def answer(self, outputs: slice) -> Tensor:
+        h = torch.relu(self.inputs)
+        for layer in self.middle:
+            h = torch.relu(layer(h))
+        return functional.linear(h, self.last.weight[outputs])
+
+    def reveal(self, column: int, units: slice, values: Tensor, rows: Tensor) -> None:
+        seen = rows.to(values.dtype).unsqueeze(-1)
+        self.inputs = torch.addmm(self.inputs, torch.cat((values * seen, seen), -1),
+                                  torch.cat((self.of_values[units], self.of_mask[column : column + 1])))  # fmt: skip
+
+
+def layers(sides: Sequence[int], dtype: torch.dtype) -> nn.ModuleList:
+    """Linear layers from the first width to the last, not yet filled (see `draw_layers`).
+
+    The last has no biases: those of the outputs belong to the output layer, which knows the base rate.
+    """
+    return nn.ModuleList(
+        without_draws(nn.Linear, below, above, bias=i + 2 < len(sides)).to(dtype)
+        for i, (below, above) in enumerate(pairwise(sides))
+    )
+
+
+def linears(modules: nn.ModuleList) -> list[nn.Linear]:
+    """What `layers` has made, by its type."""
+    return [layer for layer in modules if isinstance(layer, nn.Linear)]
+
+
+def without_draws(kind: type[nn.Module], *arguments: int, bias: bool = True) -> nn.Module:
+    """A layer that draws nothing from a global generator."""
+    layer: nn.Module = nn.utils.skip_init(kind, *arguments, bias=bias)  # type: ignore[no-untyped-call]
+    return layer
+
+
+def draw_layers(modules: nn.ModuleList, stream: Stream) -> None:
+    """Weights that keep the size of what rectified units hand on (He et al. 2015), the last ones small; in place."""
+    *rectified, last = linears(modules)
+    for layer in rectified:
+        draw_weights(layer, math.sqrt(2 / layer.in_features), stream)
+    draw_weights(last, 0.01, stream)
+
+
+@torch.no_grad()
+def draw_weights(layer: nn.Module, deviation: float, stream: Stream) -> None:
+    """Normal weights and no biases, in place."""
+    for name, parameter in layer.named_parameters():
+        if name == "bias":
+            parameter.zero_()
+            continue
+        inputs = parameter[0].numel()
+        u = kernels.uniforms(stream.advance(), len(parameter), inputs, torch.float64, parameter.device)
+        parameter.copy_((deviation * torch.special.ndtri(u)).view_as(parameter))
+
+
+def check_hidden(hidden: Sequence[int]) -> tuple[int, ...]:
+    """Sizes of hidden layers as a tuple.
+
+    Raises:
+        ValueError: for no layer, or one without units.
+    """
+    if not isinstance(hidden, (list, tuple)) or not hidden or not all(_positive(units) for units in hidden):
+        raise ValueError(f"hidden must be a list of layer sizes of at least 1, such as (500, 500), found {hidden!r}")
+    return tuple(hidden)
+
+
+def _positive(units: object) -> bool:
+    return isinstance(units, int) and not isinstance(units, bool) and units >= 1
+
+
+def build_network(config: dict[str, Any], outputs: Conditional) -> MaskedNetwork:
+    """The network that a ``config()`` describes, for an output layer."""
+    arguments = dict(config)
+    if arguments.pop("type") == "DenseNetwork":
+        return DenseNetwork(outputs.units.size, outputs.units.columns, outputs.width, **arguments)
+    from harmonium.models.autoregressive.convnade import ConvolutionalNetwork
+
+    return ConvolutionalNetwork(outputs, **arguments)

@@ -1,0 +1,269 @@
+"""Deep belief networks: directed layers of units under one restricted Boltzmann machine.
+
+With h_0 = v and L machines, the joint distribution of a DBN (Hinton, Osindero & Teh 2006, equation 1 on) is
+
+    p(v, h_1, ..., h_L) = p(h_{L-1}, h_L) prod_{k=1}^{L-1} p(h_{k-1} | h_k),
+
+where p(h_{L-1}, h_L) is the top RBM and p(h_{k-1} | h_k) the visible conditional of the k-th one.  The posterior is
+approximated from the bottom up by q(h_k | h_{k-1}), the hidden conditional of the k-th machine of the *recognition*
+model: the same machines until up-down training unties them.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Sequence
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from harmonium.core.random import Stream, as_stream
+from harmonium.models.arrays import Array, as_batch
+from harmonium.models.deep.to_torch import linear, need_bernoulli, to_classes
+from harmonium.models.machine.rbm import RBM
+from harmonium.models.model import Model
+from harmonium.units import Bernoulli, Units, as_units
+
+__all__ = ["DBN"]
+
+ROWS = 4096  # of a batch of importance samples: their states are dropped before the next
+
+
+class DBN(Model):
+    """A deep belief network.
+
+    Args:
+        layers: the units of every layer from the visible one up, at least two; an int or a shape means that many
+            `Bernoulli` units.  Layers between the first and the last are Bernoulli: they are the hidden units of one
+            machine and the visible units of the next.
+        dtype: float32 or float64.
+        seed: of the initial weights of all machines.
+
+    Attributes:
+        rbms: the machines from the bottom up: the generative model.
+
+    Raises:
+        ValueError: for fewer than two layers, or units that a layer cannot have.
+
+    Train it with `harmonium.greedy`, then, if you like, `harmonium.up_down`; judge it with `harmonium.evaluate`.
+
+    >>> import harmonium as hm
+    >>> dbn = hm.DBN([6, 4, 3])
+    >>> [mean.shape[1] for mean in dbn.hidden_means([[0, 1, 1, 0, 0, 1]])]
+    [4, 3]
+    """
+
+    recognition: nn.ModuleList | None
+
+    def __init__(
+        self,
+        layers: Sequence[Units | int | tuple[int, ...]],
+        *,
+        dtype: torch.dtype = torch.float32,
+        seed: int | Stream = 0,
+    ) -> None:
+        super().__init__()
+        if isinstance(layers, (int, str, Units)) or len(layers) < 2:
+            raise ValueError(f"layers must be a list of two layers or more, such as [784, 500, 2000], found {layers!r}")
+        units = [as_units(layer, Bernoulli) for layer in layers]
+        stream = as_stream(seed)
+        self.rbms = nn.ModuleList(
+            RBM(copy.deepcopy(below), copy.deepcopy(above), dtype=dtype, seed=stream.child("layer", k))
+            for k, (below, above) in enumerate(itertools.pairwise(units))
+        )
+        self.recognition = None
+        _check_stack(self.machines)
+
+    @classmethod
+    def from_rbms(cls, rbms: Sequence[RBM], recognition: Sequence[RBM] | None = None) -> Self:
+        """A DBN of trained machines, which it then holds (they are not copied).
+
+        Args:
+            rbms: from the bottom up; the hidden layer of each is the visible layer of the next.
+            recognition: machines whose hidden conditionals approximate the posterior, one less than ``rbms``; None:
+                the same machines.
+
+        Raises:
+            ValueError: where widths or unit types do not fit on each other.
+        """
+        if not rbms:
+            raise ValueError("rbms is empty: give one machine or more")
+        dbn = cls.__new__(cls)
+        Model.__init__(dbn)
+        dbn.rbms = nn.ModuleList(rbms)
+        dbn.recognition = None if recognition is None else nn.ModuleList(recognition)
+        _check_stack(dbn.machines)
+        if recognition is not None:
+            shapes = [[tuple(rbm.weights.shape) for rbm in machines] for machines in (dbn.machines[:-1], recognition)]
+            if shapes[0] != shapes[1]:
+                raise ValueError(f"recognition has weights of shapes {shapes[1]}, expected {shapes[0]}")
+        return dbn
+
+    # What it is made of ------------------------------------------------------------------------------------------
+
+    @property
+    def machines(self) -> list[RBM]:
+        """The generative machines as a list."""
+        return list(self.rbms)  # type: ignore[arg-type]
+
+    @property
+    def top(self) -> RBM:
+        """The undirected machine: log Z is its."""
+        return self.machines[-1]
+
+    @property
+    def encoders(self) -> list[RBM]:
+        """The machines whose hidden conditionals are q(h_k | h_{k-1}), the top one included."""
+        below: list[RBM] = self.machines[:-1] if self.recognition is None else list(self.recognition)  # type: ignore[arg-type]
+        return [*below, self.top]
+
+    @property
+    def visible(self) -> Units:
+        """The visible layer."""
+        return self.machines[0].visible
+
+    def initialise(self, stream: Stream) -> None:
+        for k, rbm in enumerate(self.machines):
+            rbm.initialise(stream.child("layer", k))
+
+    @property
+    def undirected(self) -> RBM:
+        return self.top
+
+    @property
+    def sampled(self) -> bool:
+        return True
+
+    def untie(self) -> None:
+        """Give the recognition model parameters of its own, equal to the generative ones at first."""
+        if self.recognition is None:
+            self.recognition = nn.ModuleList(copy.deepcopy(rbm) for rbm in self.machines[:-1])
+
+    def config(self) -> dict[str, Any]:
+        """JSON-able description (see `harmonium.models.io`)."""
+        return {
+            "type": "DBN",
+            "rbms": [rbm.config() for rbm in self.machines],
+            "recognition": None if self.recognition is None else [rbm.config() for rbm in self.encoders[:-1]],
+        }
+
+    # Up and down -------------------------------------------------------------------------------------------------
+
+    def hidden_means(self, v: Array) -> list[Tensor]:
+        """Mean field from the bottom up: m_k = E_q[h_k | h_{k-1} = m_{k-1}], each (batch, n_k)."""
+        mean, means = as_batch(v, self.machines[0], "v"), []
+        for rbm in self.encoders:
+            mean = rbm.hidden_mean(mean)
+            means.append(mean)
+        return means
+
+    @torch.no_grad()
+    def sample_up(self, v: Array, stream: Stream) -> list[Tensor]:
+        """A draw of (h_1, ..., h_{L-1}) from q given v: all layers below the top one.  L - 1 steps of the stream."""
+        state, states = as_batch(v, self.machines[0], "v"), []
+        for rbm in self.encoders[:-1]:
+            state = rbm.sample_hidden(state, stream)
+            states.append(state)
+        return states
+
+    @torch.no_grad()
+    def sample_down(self, h: Array, stream: Stream) -> list[Tensor]:
+        """A draw of (h_{L-2}, ..., h_1, v) given h_{L-1}: one ancestral pass.  L - 1 steps of the stream.
+
+        Of a DBN that is a single machine the list is empty: h is v.
+        """
+        state, states = as_batch(h, self.top, "h"), []
+        for rbm in reversed(self.machines[:-1]):
+            state = rbm.sample_visible(state, stream)
+            states.append(state)
+        return states
+
+    @torch.no_grad()
+    def log_weights(self, v: Array, stream: Stream, samples: int = 1) -> Tensor:
+        """log of p*(v, h_1, ..., h_{L-1}) / q(h_1, ..., h_{L-1} | v) for draws of q, (samples, batch), float64.
+
+        p* is p times Z of the top machine, whose hidden layer is summed out.  The mean of exp(log weight) is Z p(v)
+        (Salakhutdinov & Murray 2008, section 5); the mean of the log weight is the variational bound
+        E_q[log p*] + H(q) <= log p(v) + log Z.
+        """
+        v = as_batch(v, self.machines[0], "v")
+        at_once = max(1, ROWS // len(v))
+        rows = [min(at_once, samples - done) for done in range(0, samples, at_once)]
+        return torch.cat([self._log_weight(v.repeat(count, 1), stream).view(count, -1) for count in rows])
+
+    def _log_weight(self, v: Tensor, stream: Stream) -> Tensor:
+        states = [v, *self.sample_up(v, stream)]
+        total = self.top.log_weight((states[-1], None))
+        for rbm, encoder, below, above in zip(self.machines, self.encoders, states, states[1:], strict=False):
+            total = total + _log_conditional(rbm, 0, (None, above), below)
+            total = total - _log_conditional(encoder, 1, (below, None), above)
+        return total
+
+    # Networks ----------------------------------------------------------------------------------------------------
+
+    def to_classifier(self, n_classes: int, seed: int | Stream = 0) -> nn.Sequential:
+        """A feed-forward network Linear, Sigmoid, ..., Linear from v to the logits of ``n_classes`` classes.
+
+        Its hidden activations are `hidden_means`; the last Linear layer has weights drawn with standard deviation 0.01
+        and no biases yet.  Parameters are copies: training the network leaves the DBN as it is.
+
+        Raises:
+            ValueError: for fewer than two classes, or hidden units that are not Bernoulli.
+
+        >>> import torch, harmonium as hm
+        >>> hm.DBN([6, 4, 3]).to_classifier(10)(torch.zeros(1, 6)).shape
+        torch.Size([1, 10])
+        """
+        need_bernoulli("to_classifier", self.top.hidden)
+        return nn.Sequential(*self._encoder(), to_classes(self.top.hidden_bias, n_classes, seed))
+
+    def to_autoencoder(self) -> nn.Sequential:
+        """The network unrolled: up by q, down by the transposed generative weights (Hinton & Salakhutdinov 2006).
+
+        Linear and Sigmoid layers; the code is the mean of the top hidden layer, the output the mean of v given the
+        layer above.  Parameters are copies.
+
+        Raises:
+            ValueError: where a layer, the visible one included, is not Bernoulli.
+        """
+        need_bernoulli("to_autoencoder", self.visible, self.top.hidden)
+        decoder: list[nn.Module] = []
+        for rbm in reversed(self.machines):
+            decoder += [linear(rbm.weights.mT, rbm.visible_bias), nn.Sigmoid()]
+        return nn.Sequential(*self._encoder(), *decoder)
+
+    def _encoder(self) -> list[nn.Module]:
+        encoder: list[nn.Module] = []
+        for rbm in self.encoders:
+            encoder += [linear(rbm.weights, rbm.hidden_bias), nn.Sigmoid()]
+        return encoder
+
+    def __repr__(self) -> str:
+        units = [self.visible, *(rbm.hidden for rbm in self.machines)]
+        return f"DBN([{', '.join(map(repr, units))}])"
+
+
+def _log_conditional(rbm: RBM, layer: int, given: tuple[Tensor | None, Tensor | None], s: Tensor) -> Tensor:
+    """log p(s | the other layer) = x . s - U(s) - A(x), (batch,), float64."""
+    x, units = rbm.inputs(layer, given), rbm.units(layer).keeping(s)
+    return (x * s).sum(-1, dtype=torch.float64) + units.exponent(s) - units.cumulant(x)
+
+
+def _check_stack(rbms: Sequence[RBM]) -> None:
+    """Raise ValueError unless every machine can stand on the one below."""
+    for k, (below, above) in enumerate(itertools.pairwise(rbms), start=1):
+        for units in (below.hidden, above.visible):
+            if type(units) is not Bernoulli:
+                raise ValueError(
+                    f"layer {k} lies between two machines and must be Bernoulli, found {units!r}: other units can be "
+                    "the first layer or the last"
+                )
+        if below.hidden.size != above.visible.size:
+            raise ValueError(
+                f"machine {k} has {below.hidden.size} hidden units, but machine {k + 1} has {above.visible.size} "
+                "visible ones: they are the same layer"
+            )
+        if below.dtype != above.dtype:
+            raise ValueError(f"machine {k} is {below.dtype}, machine {k + 1} {above.dtype}: give all one dtype")

@@ -1,0 +1,99 @@
+"""Fast weights: persistent chains on a surface that pushes them away from where they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from harmonium.core.random import Stream
+from harmonium.models.machine.machine import Machine
+from harmonium.objectives.base import Batch, Expectation, Gradient, ObjectiveState, TwoPhase
+from harmonium.objectives.contrastive import positive, starting_chains
+from harmonium.objectives.inference import Inference, MeanField
+
+__all__ = ["FPCD"]
+
+_MEAN_FIELD = MeanField()
+_FAST = "fast."
+
+
+@dataclass(frozen=True)
+class FPCD(TwoPhase):
+    """Persistent contrastive divergence with fast weights (Tieleman & Hinton 2009; Fischer & Igel 2014).
+
+    The chains take their sweeps at theta + theta_fast, theta being the regular parameters.  With g the estimate of the
+    gradient at theta, all fast parameters follow it at a rate of their own and fade:
+
+        theta_fast <- decay theta_fast + fast_rate g.
+
+    Where chains linger, g lowers the probability of that place at once, so that they mix faster than the model alone
+    would let them.  Their distribution is that of theta + theta_fast: near the model's where theta_fast is small.
+    The regular parameters come back bit for bit after each sweep.
+
+    Args:
+        k: Gibbs sweeps per update.
+        chains: number of persistent chains.
+        fast_rate: learning rate of the fast parameters, constant; about the regular rate at its start.
+        decay: what is left of the fast parameters after each update.
+        inference: of coupled hidden layers given the data.
+
+    >>> import harmonium as hm
+    >>> bars = hm.data.load("bars-and-stripes").train
+    >>> history = hm.fit(hm.RBM(16, 4), bars, objective=hm.FPCD(k=1, chains=20, fast_rate=0.05), epochs=2)
+    """
+
+    k: int = 1
+    chains: int = 256
+    fast_rate: float = 0.05
+    decay: float = 19 / 20
+    inference: Inference = _MEAN_FIELD
+
+    def __post_init__(self) -> None:
+        positive("FPCD", "k", self.k)
+        positive("FPCD", "chains", self.chains)
+        if not self.fast_rate >= 0:
+            raise ValueError(f"FPCD(fast_rate=...) must not be negative, found {self.fast_rate!r}")
+        if not 0 <= self.decay < 1:
+            raise ValueError(f"FPCD(decay=...) must be at least 0 and below 1, found {self.decay!r}")
+
+    def begin(self, model: Machine, stream: Stream) -> ObjectiveState:
+        fast = {_FAST + name: torch.zeros_like(p.detach()) for name, p in model.parameters_by_name().items()}
+        return {"chains": starting_chains(model, self.chains, stream)} | fast
+
+    def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
+        with _moved(model, {name: state[_FAST + name] for name in model.parameters_by_name()}):
+            chains = model.sweep(model.unpack(state["chains"]), stream, self.k)
+        state["chains"] = model.pack(chains)
+        return Gradient(
+            Expectation(model, self.inference(model, batch.v, stream), batch.weight),
+            Expectation(model, model.average(chains)),
+        )
+
+    @torch.no_grad()
+    def gradient(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
+        phases = super().gradient(model, batch, state, stream)
+        for name, parameter in model.parameters_by_name().items():
+            assert parameter.grad is not None
+            state[_FAST + name].mul_(self.decay).sub_(parameter.grad, alpha=self.fast_rate)
+        return phases
+
+
+@contextmanager
+def _moved(model: Machine, steps: dict[str, Tensor]) -> Iterator[None]:
+    """The model with steps added to its parameters; afterwards, whatever happens, with what it had before."""
+    parameters = model.parameters_by_name()
+    before = {name: parameter.detach().clone() for name, parameter in parameters.items()}
+    try:
+        with torch.no_grad():
+            for name, parameter in parameters.items():
+                parameter.add_(steps[name])
+        model.constrain()
+        yield
+    finally:
+        with torch.no_grad():
+            for name, parameter in parameters.items():
+                parameter.copy_(before[name])

@@ -1,0 +1,71 @@
+"""The clamped phase: how the states of hidden units given the data are found."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from harmonium.core.config import Described
+from harmonium.core.random import Stream
+from harmonium.models.machine.machine import Machine, Phase
+from harmonium.models.machine.mean_field import mean_field
+
+__all__ = ["ClampedGibbs", "Inference", "MeanField"]
+
+
+class Inference(Described, ABC):
+    """Expectations under p(h | v), where hidden layers are coupled; elsewhere they are exact and nothing is asked."""
+
+    def __call__(self, model: Machine, v: Tensor, stream: Stream) -> Phase:
+        """The clamped phase of cases v (batch, n_visible)."""
+        if not model.hidden_couplings:
+            return model.infer(v)
+        return self.approximate(model, v, stream)
+
+    @abstractmethod
+    def approximate(self, model: Machine, v: Tensor, stream: Stream) -> Phase:
+        """Of a machine whose hidden layers are coupled."""
+
+
+@dataclass(frozen=True)
+class MeanField(Inference):
+    """Independent hidden units that maximise the variational bound (Salakhutdinov & Hinton 2009, section 2.2).
+
+    What is learned is then a lower bound of the likelihood, where the negative phase is right.
+
+    Args:
+        iterations: updates of every layer, at most.
+        tolerance: no mean moves by more in the last one.
+    """
+
+    iterations: int = 30
+    tolerance: float = 1e-3
+
+    def __post_init__(self) -> None:
+        if self.iterations < 1 or not self.tolerance >= 0:
+            raise ValueError(f"MeanField needs iterations >= 1 and tolerance >= 0, found {self}")
+
+    def approximate(self, model: Machine, v: Tensor, stream: Stream) -> Phase:
+        return mean_field(model, v, self.iterations, self.tolerance).phase(model, v)
+
+
+@dataclass(frozen=True)
+class ClampedGibbs(Inference):
+    """Hidden states after Gibbs sweeps with the data clamped, from one pass upwards (Hinton & Sejnowski 1983).
+
+    Unbiased where the sweeps reach equilibrium.
+
+    Args:
+        sweeps: over the hidden layers.
+    """
+
+    sweeps: int = 10
+
+    def __post_init__(self) -> None:
+        if self.sweeps < 1:
+            raise ValueError(f"ClampedGibbs(sweeps=...) must be at least 1, found {self.sweeps!r}")
+
+    def approximate(self, model: Machine, v: Tensor, stream: Stream) -> Phase:
+        return model.average(model.sweep(model.complete(v, stream), stream, self.sweeps, still=(0,)))

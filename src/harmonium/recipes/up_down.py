@@ -1,0 +1,161 @@
+"""Up-down training: the contrastive wake-sleep algorithm (Hinton, Osindero & Teh 2006, section 5 and appendix B)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from harmonium import kernels
+from harmonium.core.random import Stream, as_stream
+from harmonium.data import as_cases
+from harmonium.models.arrays import Array
+from harmonium.models.deep.dbn import DBN
+from harmonium.models.machine.rbm import RBM
+from harmonium.objectives.base import Expectation, Gradient
+from harmonium.training.loop import DivergedError
+from harmonium.training.schedules import Schedule, as_schedule
+
+__all__ = ["up_down"]
+
+
+def up_down(
+    dbn: DBN,
+    data: Array,
+    *,
+    epochs: int = 10,
+    batch_size: int = 100,
+    learning_rate: float | Schedule = 0.01,
+    momentum: float = 0.5,
+    k: int = 3,
+    persistent: bool = False,
+    seed: int | Stream = 0,
+    progress: bool = False,
+) -> list[dict[str, float]]:
+    """Fine-tune all layers of a DBN together, after `harmonium.greedy`; unties its recognition parameters.
+
+    Up (wake): layers are drawn from q given a batch, and every generative conditional p(h_{k-1} | h_k) climbs its own
+    log-likelihood.  The top machine takes a step of contrastive divergence from there, or with ``persistent`` from its
+    own chains.  Down (sleep): from where its k sweeps end, layers are drawn from the generative model, and every
+    q(h_k | h_{k-1}) climbs its own log-likelihood.
+
+    Args:
+        dbn: trained in place.
+        data: training cases, (n, n_visible).
+        epochs: passes over the data.
+        batch_size: cases per update.
+        learning_rate: a number or a schedule, of plain gradient ascent.
+        momentum: of the updates, from 0 to below 1.
+        k: sweeps of the top machine per update.
+        persistent: whether the top machine keeps chains of its own, as many as ``batch_size``; they are stored in it,
+            and bracket its log Z afterwards.
+        seed: an int or a stream.
+        progress: show a progress bar.
+
+    Returns:
+        one row per epoch: "wake" and "sleep", the summed log-likelihoods (nats per case) of the generative and of the
+        recognition conditionals.  Neither is a bound on log p(v).
+
+    Raises:
+        ValueError: for data of another width or outside the domain; arguments out of range.
+        DivergedError: where parameters stop being finite.
+
+    >>> import harmonium as hm
+    >>> dbn, data = hm.DBN([16, 8, 16]), hm.data.load("bars-and-stripes")
+    >>> _ = hm.greedy(dbn, data.train, epochs=2)
+    >>> rows = hm.up_down(dbn, data.train, epochs=2)
+    """
+    for name, value in (("epochs", epochs), ("batch_size", batch_size), ("k", k)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name} must be a positive integer, found {value!r}")
+    if not 0 <= momentum < 1:
+        raise ValueError(f"momentum must be from 0 to below 1, found {momentum!r}")
+    cases, schedule = as_cases(data), as_schedule(learning_rate)
+    if cases.shape[1] != dbn.visible.columns:
+        raise ValueError(f"data has {cases.shape[1]} columns; the model has {dbn.visible.columns} visible units")
+    root = as_stream(seed).child("up_down")
+    stream = root.child("states")
+    dbn.untie()
+    optimizer = torch.optim.SGD(_trained(dbn), lr=schedule(0.0), momentum=momentum)
+    chains = _chains(dbn.top, batch_size, root) if persistent else None
+    batches = -(-len(cases) // batch_size)
+    rows: list[dict[str, float]] = []
+    with tqdm(total=epochs * batches, unit="update", disable=not progress, dynamic_ncols=True) as bar:
+        for epoch in range(epochs):
+            order = kernels.permutation(root.child("shuffle", epoch).advance(), len(cases))
+            wake = sleep = 0.0
+            for batch, index in enumerate(torch.split(order, batch_size)):
+                v = cases.rows(index, epoch=epoch, dtype=dbn.dtype, device=dbn.device)
+                v = dbn.visible.encode(v, "data")
+                dbn.visible.check(v, "data")
+                for group in optimizer.param_groups:
+                    group["lr"] = schedule((epoch * batches + batch) / (epochs * batches))
+                up, down, dream = gradients(dbn, v, stream, k, chains)
+                chains = dream if persistent else None
+                optimizer.step()
+                for rbm in (*dbn.machines, *dbn.encoders):
+                    rbm.constrain()
+                wake, sleep = wake + up * len(v) / len(cases), sleep + down * len(v) / len(cases)
+                bar.update()
+            if not all(bool(torch.isfinite(parameter).all()) for parameter in dbn.parameters()):
+                raise DivergedError(f"parameters are no longer finite in epoch {epoch + 1}: lower the learning rate")
+            rows.append({"epoch": epoch + 1, "wake": wake, "sleep": sleep})
+            bar.set_description(f"epoch {epoch + 1}/{epochs}", refresh=False)
+    dbn.top.chains = chains
+    return rows
+
+
+@torch.no_grad()
+def gradients(dbn: DBN, v: Tensor, stream: Stream, k: int, chains: Tensor | None = None) -> tuple[float, float, Tensor]:
+    """Fill ``.grad`` of every parameter that `up_down` trains with minus its direction of ascent.
+
+    Returns:
+        (wake, sleep, dream): log-likelihoods of the conditionals in nats per case, and the states of h_{L-1}
+        (batch, n_{L-1}) where the sweeps of the top machine ended.
+    """
+    top = dbn.top
+    states = [v, *dbn.sample_up(v, stream)]
+    wake = sum(
+        _climb(rbm, 0, below, above) for rbm, below, above in zip(dbn.machines[:-1], states, states[1:], strict=False)
+    )
+    dream = top.sweep(top.clamped(states[-1] if chains is None else chains), stream, k)[0]
+    assert dream is not None
+    Gradient(Expectation(top, top.infer(states[-1])), Expectation(top, top.infer(dream))).fill(top)
+    fantasies = [dream, *dbn.sample_down(dream, stream)][::-1]
+    sleep = sum(
+        _climb(encoder, 1, above, below)
+        for encoder, below, above in zip(dbn.encoders[:-1], fantasies, fantasies[1:], strict=False)
+    )
+    return float(wake), float(sleep), dream
+
+
+def _climb(rbm: RBM, layer: int, s: Tensor, given: Tensor) -> float:
+    """Minus the gradient of the mean of log p(s | given) into ``.grad`` of the weights and of this layer's parameters.
+
+    With x = given . W (or W'), the gradient in W is the mean of (s - E[s | x]) given', and in the layer's own
+    parameters the difference of its statistics, as in every exponential family.
+    """
+    units = rbm.units(layer).keeping(s)
+    x = rbm.inputs(layer, (None, given) if layer == 0 else (given, None))
+    log_p = (x * s).sum(-1, dtype=torch.float64) + units.exponent(s) - units.cumulant(x)
+    expected = units.expected_statistics(x)
+    excess = tuple(T - E for T, E in zip(units.statistics(s), expected, strict=True))
+    pair = (excess[0], given) if layer == 0 else (given, excess[0])
+    rbm.weights.grad = (pair[0].mT @ pair[1]).mul_(-1 / len(s))
+    for name, value in units.pull(tuple(T.mean(0) for T in excess)).items():
+        parameter = units.get_parameter(name)
+        parameter.grad = value.neg()
+    return float(log_p.mean())
+
+
+def _trained(dbn: DBN) -> list[Tensor]:
+    """Every parameter but the visible ones of the recognition model and the hidden ones of the generative one."""
+    generative = [p for rbm in dbn.machines[:-1] for p in (rbm.weights, *rbm.visible.parameters())]
+    recognition = [p for rbm in dbn.encoders[:-1] for p in (rbm.weights, *rbm.hidden.parameters())]
+    return [*generative, *recognition, *dbn.top.parameters()]
+
+
+def _chains(top: RBM, count: int, root: Stream) -> Tensor:
+    from harmonium.objectives import PCD
+
+    return PCD(chains=count).begin(top, root.child("begin"))["chains"]

@@ -1,0 +1,189 @@
+"""A path of models that share their variables, from the independent base-rate model (t = 0) to the model (t = 1).
+
+All natural parameters move linearly: eta(t) = (1 - t) eta_0 + t eta_1, precisions included, and the couplings are
+t W.  A path does not build a model for each t: it answers for a batch whose rows stand at different t.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from functools import partial
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from harmonium.core.random import Draw, Stream
+from harmonium.models.machine.incremental_inputs import KeptLateral, Receive
+from harmonium.models.machine.machine import Clamp, Machine, State
+from harmonium.units import Line, Natural
+
+__all__ = ["Path", "independent_sample"]
+
+
+class Path:
+    """The path from a base-rate model to a machine.
+
+    Args:
+        machine: the model at t = 1.
+        base: natural parameters at t = 0, one entry per layer (default: `Machine.base_rate`).
+
+    The layers of colour 0 are summed out of all weights; the others are *kept* and make up a chain's state.  A path
+    takes the parameters as they are when it is made: make another after they change.
+    """
+
+    def __init__(self, machine: Machine, base: Sequence[Natural] | None = None) -> None:
+        self.machine = machine
+        base = machine.base_rate() if base is None else base
+        if len(base) != len(machine.names):
+            raise ValueError(
+                f"base has {len(base)} entries; expected natural parameters for {', '.join(machine.names)}"
+            )
+        # Rounded once: what is summed exactly must be what is drawn from.
+        base = [
+            tuple(
+                eta.to(machine.device, machine.dtype).expand_as(own)
+                for eta, own in zip(natural, machine.units(layer).natural(), strict=True)
+            )
+            for layer, natural in enumerate(base)
+        ]
+        for layer, eta in enumerate(base):
+            if not machine.units(layer).normalisable(eta):
+                raise ValueError(
+                    f"base of layer {machine.names[layer]!r} is no distribution: its curvature must be negative"
+                )
+        nothing = torch.zeros((), dtype=machine.dtype, device=machine.device)
+        with torch.no_grad():
+            self._lines = [machine.units(layer).line(nothing, eta) for layer, eta in enumerate(base)]
+        self._senders = [machine.senders(layer, lasting=True, lateral=False) for layer in range(len(base))]
+        self._receive: list[Receive] = []
+        for layer, senders in enumerate(self._senders):
+            self._receive.append(partial(machine.gather, layer, senders))
+        self._lateral: dict[int, KeptLateral] = {}
+        self.summed, self.kept = machine.summed, machine.kept
+
+    def run(self) -> Self:
+        """The same path for one run of chains: its inputs are kept from step to step (see `Machine.receiver`).
+
+        What it answers depends on what it was asked before, within rounding.
+        """
+        running = copy.copy(self)
+        running._receive = [self.machine.receiver(layer, senders) for layer, senders in enumerate(self._senders)]
+        running._lateral = self.machine.kept_lateral()
+        return running
+
+    def lines(self, t: Tensor) -> list[Line]:
+        """Where rows at t (..., batch) or (..., batch, points) stand, for every layer."""
+        return [line._replace(t=t) for line in self._lines]
+
+    @torch.no_grad()
+    def start(self, chains: int, draw: Draw, clamp: Clamp | None = None) -> State:
+        """Independent draws of the kept layers at t = 0, each (chains, n); but what ``clamp`` holds, stays."""
+        machine = self.machine
+        zero = torch.zeros(chains, dtype=machine.dtype, device=machine.device)
+        state: list[Tensor | None] = [None] * len(self._lines)
+        for layer in self.kept:
+            units = machine.units(layer)
+            own = units.natural()[0]
+            x = own.new_zeros((*own.shape[:-1], chains, units.size))
+            state[layer] = units.sample_(x, draw.at(layer), self._lines[layer]._replace(t=zero))
+        if clamp is not None and state[0] is not None:
+            state[0] = torch.where(clamp[0], clamp[1], state[0])
+        return tuple(state)
+
+    @torch.no_grad()
+    def log_partition_at_start(self) -> float:
+        """log Z at t = 0: exact, since the units are independent."""
+        total = 0.0
+        for layer, line in enumerate(self._lines):
+            units = self.machine.units(layer)
+            x = units.natural()[0].new_zeros((1, units.size)).double()
+            start = tuple(eta.double() for eta in line.start)
+            total += float(units.cumulant(x, Line(x.new_zeros(1), start, start)))
+        return total
+
+    @torch.no_grad()
+    def inputs(self, state: State) -> dict[int, Tensor]:
+        """Inputs of the summed-out layers at t = 1: they serve both the weights and the next draw."""
+        return {layer: self._receive[layer](state) for layer in self.summed}
+
+    @torch.no_grad()
+    def log_weights(self, state: State, inputs: dict[int, Tensor], t: Tensor) -> Tensor:
+        """log of the unnormalised probability of the kept layers at t (batch, points), (batch, points), float64."""
+        return self.machine.log_weight(state, 0, self.lines(t), inputs)
+
+    @torch.no_grad()
+    def log_ratio(self, state: State, inputs: dict[int, Tensor], t: Tensor) -> Tensor:
+        """log p*(state; t[..., 1]) - log p*(state; t[..., 0]) of the kept layers, for t (..., batch, 2): (..., batch).
+
+        The difference of two `log_weights`: what does not change with t cancels before it is ever computed.
+        """
+        total = self._linear(state)
+        total = total * (t[..., 1].double() - t[..., 0].double())
+        for layer, x in inputs.items():
+            pair = self.machine.units(layer).cumulant(x, self._lines[layer]._replace(t=t))
+            total = total + (pair[..., 1] - pair[..., 0])
+        return total
+
+    @torch.no_grad()
+    def log_slope(self, state: State, inputs: dict[int, Tensor], t: Tensor) -> Tensor:
+        """d log p*(state; t) / dt of the kept layers at t (..., batch): (..., batch), float64."""
+        total = self._linear(state)
+        lines = self.lines(t)
+        for layer, x in inputs.items():
+            expected = self.machine.units(layer).expected_statistics(x.clone(), lines[layer])
+            total = total + (expected[0].double() * x).sum(-1)
+            for statistic, eta in zip(expected, self._lines[layer].slope, strict=True):
+                total = total + (statistic.double() @ eta.detach().double().unsqueeze(-1)).squeeze(-1)
+        return total
+
+    def _linear(self, state: State) -> Tensor:
+        """What the log-weight gains per unit of t, the summed-out layers apart: (..., batch), float64."""
+        linear: Tensor | None = None
+        for layer in self.kept:
+            s, slope = state[layer], self._lines[layer].slope
+            assert s is not None
+            for statistic, eta in zip(self.machine.units(layer).statistics(s), slope, strict=True):
+                term = (statistic @ eta.detach().unsqueeze(-1)).squeeze(-1)
+                linear = term if linear is None else linear + term
+        assert linear is not None
+        total = linear.double()
+        for name in self.machine.kept_couplings:
+            total = total + self.machine.pair_exponent(name, state)
+        return total
+
+    @torch.no_grad()
+    def step(self, state: State, inputs: dict[int, Tensor], t: Tensor, draw: Draw, clamp: Clamp | None = None) -> State:
+        """A reversible Gibbs sweep at t (batch,): summed-out layers from their inputs (consumed), then the kept ones.
+
+        Kept layers that depend on each other, and lateral ones, are drawn there and back again, in the opposite order:
+        so one transition serves both directions of annealing.  Visible units that ``clamp`` holds stay as they are.
+        """
+        machine = self.machine
+        current = list(state)
+        lines = self.lines(t)
+        for layer, x in inputs.items():
+            current[layer] = machine.draw_layer(layer, x, None, draw, lines[layer])
+        order = [layer for colour in machine.colours[1:] for layer in colour]
+        for back in (False,) if machine.bipartite else (False, True):
+            for layer in reversed(order) if back else order:
+                x = self._receive[layer](current)
+                at = draw._replace(site=draw.site + back * len(machine.names))  # words of their own on the way back
+                held = None if layer or clamp is None else clamp[0]
+                current[layer] = machine.draw_layer(
+                    layer,
+                    x,
+                    current[layer],
+                    at,
+                    lines[layer],
+                    held=held,
+                    reverse=back,
+                    lateral=self._lateral.get(layer),
+                )
+        return tuple(current)
+
+
+def independent_sample(machine: Machine, chains: int, stream: Stream) -> Tensor:
+    """Packed draws of the kept layers from the base-rate model: where persistent chains begin (see `Machine.pack`)."""
+    return machine.pack(Path(machine).start(chains, stream.advance()))

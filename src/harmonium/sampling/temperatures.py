@@ -1,0 +1,164 @@
+"""The ladder of temperatures: a path between the base-rate model and the machine, at a few points t."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from harmonium.core.random import Draw, Stream
+from harmonium.models.machine.machine import Clamp, State
+from harmonium.sampling.ladder import Ladder, Replicas, Traffic, exchanged, refuse_lengths, tempering_round
+from harmonium.sampling.path import Path
+
+__all__ = ["Temperatures", "adapted", "spaced"]
+
+
+class Temperatures(Ladder):
+    """Points t of a path as rungs, from t = 0, where a sweep draws afresh, to t = 1.
+
+    What is exchanged is the temperature of two walkers; their states stay where they are.
+
+    Args:
+        path: the path.
+        t: (rungs,), rising from 0 to 1.
+        clamp: (mask, values) of visible units that are held, each (n_visible,) or (replicas, n_visible); the rungs are
+            then conditional models.
+    """
+
+    def __init__(self, path: Path, t: Tensor, clamp: Clamp | None = None) -> None:
+        refuse_lengths(path.machine)
+        self.path = path.run()
+        # Every walker of a replica holds what the replica holds.
+        self._clamp: Clamp | None = None
+        if clamp is not None:
+            mask, values = (part if part.dim() == 1 else part.repeat(len(t), 1) for part in clamp)
+            self._clamp = mask, values
+        self.t = t.to(path.machine.device, torch.float64)
+        self.rungs = len(t)
+        self._inputs: dict[int, Tensor] | None = None
+        self._placed: tuple[Tensor, Tensor] | None = None
+
+    def start(self, replicas: int, stream: Stream) -> Replicas:
+        rows = self.rungs * replicas
+        state = self.path.start(rows, stream.advance(), self._clamp)
+        kept = state[self.path.kept[0]]
+        assert kept is not None
+        who = torch.arange(self.rungs, device=kept.device).unsqueeze(-1).expand(-1, replicas)
+        return Replicas(state, who.expand(*kept.shape[:-2], *who.shape).clone())
+
+    def log_ratios(self, replicas: Replicas, lower: Tensor) -> tuple[Tensor, Tensor]:
+        own, other = self.t.clone(), self.t.clone()
+        other[lower], other[lower + 1] = self.t[lower + 1], self.t[lower]
+        t = torch.stack([self._rows(replicas, values) for values in (own, other)], -1)
+        self._inputs = self.path.inputs(replicas.state)
+        ratio = self._by_rung(replicas, self.path.log_ratio(replicas.state, self._inputs, t))
+        return ratio[..., lower, :], ratio[..., lower + 1, :]
+
+    def log_slopes(self, replicas: Replicas) -> Tensor:
+        """d log p*(s; t) / dt of every state where it stands, (..., rungs, replicas), float64."""
+        inputs = self.path.inputs(replicas.state)
+        slope = self.path.log_slope(replicas.state, inputs, self._rows(replicas, self.t))
+        return self._by_rung(replicas, slope)
+
+    def exchange(self, replicas: Replicas, lower: Tensor, accepted: Tensor) -> None:
+        replicas.who = exchanged(replicas.who, lower, accepted)
+
+    def step(self, replicas: Replicas, draw: Draw) -> None:
+        inputs = self.path.inputs(replicas.state) if self._inputs is None else self._inputs
+        replicas.state = self.path.step(replicas.state, inputs, self._rows(replicas, self.t), draw, self._clamp)
+        self._inputs = None
+
+    def on(self, replicas: Replicas, rung: int) -> State:
+        at = self._places(replicas)[..., rung, :]
+        state: list[Tensor | None] = [None] * len(replicas.state)
+        for layer in self.path.kept:  # what is summed out was drawn before the exchange, at another t
+            s = replicas.state[layer]
+            assert s is not None
+            state[layer] = s.gather(-2, at.unsqueeze(-1).expand(*at.shape, s.shape[-1]))
+        return tuple(state)
+
+    def log_partition_at_start(self) -> float:
+        return self.path.log_partition_at_start()
+
+    def _rows(self, replicas: Replicas, values: Tensor) -> Tensor:
+        """Values of rungs (rungs,) as values of walkers (..., walkers), in the machine's precision."""
+        at = self._places(replicas)
+        by_rung = values.to(self.path.machine.dtype).unsqueeze(-1).expand(at.shape).flatten(-2)
+        return torch.empty_like(by_rung).scatter_(-1, at.flatten(-2), by_rung)
+
+    def _by_rung(self, replicas: Replicas, values: Tensor) -> Tensor:
+        """Values of walkers (..., walkers) as (..., rungs, replicas)."""
+        at = self._places(replicas)
+        return values.gather(-1, at.flatten(-2)).view(at.shape)
+
+    def _places(self, replicas: Replicas) -> Tensor:
+        """Which row of the state stands on each rung, (..., rungs, replicas)."""
+        if self._placed is None or self._placed[0] is not replicas.who:
+            count = replicas.who.shape[-1]
+            at = replicas.who * count + torch.arange(count, device=replicas.who.device)
+            self._placed = replicas.who, at
+        return self._placed[1]
+
+
+def spaced(t: Tensor, acceptance: Tensor, rungs: int) -> Tensor:
+    """Temperatures between which exchanges should be rejected equally often (Syed et al. 2022, algorithm 2).
+
+    The rejections of neighbours add up to a barrier that, as a function of t, depends on the path alone; new rungs
+    divide it equally.
+
+    Args:
+        t: the present temperatures, (rungs,).
+        acceptance: of exchanges between neighbours, (rungs - 1,).
+        rungs: how many are wanted.
+    """
+    # Nowhere less than a little: where nothing is ever rejected, nothing is known of the barrier either.
+    barrier = torch.cat((t.new_zeros(1), (1 - acceptance).clamp(min=1e-3).cumsum(0)))
+    wanted = torch.linspace(0, float(barrier[-1]), rungs, dtype=torch.float64)
+    above = torch.searchsorted(barrier, wanted).clamp(1, len(t) - 1)
+    share = (wanted - barrier[above - 1]) / (barrier[above] - barrier[above - 1])
+    new = t[above - 1] + share * (t[above] - t[above - 1])
+    new[0], new[-1] = 0.0, 1.0
+    return new
+
+
+@torch.no_grad()
+def adapted(
+    path: Path,
+    rungs: int | None,
+    stream: Stream,
+    clamp: Clamp | None = None,
+    *,
+    replicas: int = 20,
+    rejected: float = 0.4,
+    passes: int = 5,
+    rounds: int = 40,
+) -> Tensor:
+    """Temperatures (rungs,) for a path, from a pilot whose states nobody uses.
+
+    Args:
+        path: the path.
+        rungs: how many; None: as many as reject the share ``rejected`` of exchanges.
+        stream: of the pilot.
+        clamp: visible units that are held.
+        replicas: of the pilot.
+        rejected: the share of exchanges to be rejected between neighbours.
+        passes: how often the rungs are spaced anew; each pass walks twice as many rounds as the one before.
+        rounds: of the first pass.
+    """
+    t = torch.linspace(0, 1, rungs or 12, dtype=torch.float64)
+    ladder = Temperatures(path, t, clamp)
+    walkers = ladder.start(replicas, stream.child("start"))
+    for index in range(passes):
+        traffic, moves = Traffic(walkers), stream.child(index)
+        for _ in range(rounds << index):
+            traffic.count(walkers, *tempering_round(ladder, walkers, moves))
+        acceptance = traffic.acceptance
+        barrier = float((1 - acceptance).sum())
+        t = spaced(ladder.t.cpu(), acceptance, rungs or max(3, round(barrier / rejected) + 1))
+        before, ladder = ladder.rungs, Temperatures(path, t, clamp)
+        if ladder.rungs != before:
+            walkers = ladder.start(replicas, moves.child("start"))
+    assert all(low < high for low, high in pairwise(t.tolist()))
+    return t
