@@ -74,7 +74,7 @@ def main() -> None:
         replace_section("families", text)
 
 
-def randomise(model: hm.Machine, scale: float) -> None:
+def randomise(model: hm.models.Machine, scale: float) -> None:
     """Normal weights of standard deviation ``scale``, symmetric where lateral; biases stay zero."""
     generator = torch.Generator().manual_seed(0)
     for name, (a, b) in model.edges.items():
@@ -82,13 +82,13 @@ def randomise(model: hm.Machine, scale: float) -> None:
         model.couplings[name].copy_((W.triu(1) + W.triu(1).T) if a == b else W)
 
 
-def sweeps(model: hm.Machine, state: tuple[torch.Tensor | None, ...]) -> Callable[[], object]:
+def sweeps(model: hm.models.Machine, state: tuple[torch.Tensor | None, ...]) -> Callable[[], object]:
     """A work of ``SWEEPS`` sweeps from one state."""
     stream = hm.Stream(0)
     return lambda: model.sweep(state, stream, SWEEPS)
 
 
-def flip_shares(model: hm.Machine, state: tuple[torch.Tensor | None, ...], count: int = 20) -> list[float]:
+def flip_shares(model: hm.models.Machine, state: tuple[torch.Tensor | None, ...], count: int = 20) -> list[float]:
     """The mean number of units of each layer that change in a sweep."""
     stream, flips = hm.Stream(2), torch.zeros(len(state))
     for _ in range(count):

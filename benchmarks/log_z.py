@@ -45,7 +45,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     model = hm.load(options.model)
     begun = time.perf_counter()
-    ladder = hm.Tempering()
+    ladder = hm.sampling.Tempering()
     long = hm.log_partition(model, "tempering", sampler=ladder, chains=40, sweeps=2000, seed=10_000)
     print("reference", long, f"{time.perf_counter() - begun:.0f} s", flush=True)
     with tempfile.TemporaryDirectory() as folder:

@@ -19,7 +19,7 @@ def main() -> None:
     """Train the machine of the first page, and draw it."""
     data = hm.data.load("digits")
     rbm = hm.RBM(hm.Bernoulli(data.shape), 64)
-    hm.fit(rbm, data.train, epochs=30, batch_size=10, learning_rate=hm.Linear(0.1), metric="plain", seed=0)
+    hm.fit(rbm, data.train, epochs=30, batch_size=10, learning_rate=hm.schedules.Linear(0.1), metric="plain", seed=0)
     print(hm.evaluate(rbm, data.test))
     hm.plots.write(hm.plots.filters(rbm), PICTURES / "digits-filters.png")
     new = hm.sample(rbm, 64, steps=2000, seed=1)

@@ -30,7 +30,7 @@ from report import machine, replace_section, table
 SWEEPS = 1000  # between two states of one chain from which the reverse direction starts
 
 
-class Conservative(hm.Likelihood):
+class Conservative(hm.training.LikelihoodMonitor):
     """Adds "log_likelihood_worse", the worse end of the bracket.
 
     Chains that mix badly miss parts of the distribution; the upper bound of log Z is then below the lower one, and the
@@ -79,9 +79,9 @@ def main() -> None:
         print(json.dumps(result, indent=2))
         return
     callbacks = [
-        hm.Monitor(every=max(1, options.epochs // 20)),
+        hm.training.Monitor(every=max(1, options.epochs // 20)),
         Conservative(every=max(1, options.epochs // 10), start=6 * options.epochs // 10),
-        hm.EarlyStopping("log_likelihood_worse", patience=None),
+        hm.training.EarlyStopping("log_likelihood_worse", patience=None),
     ]
     if (options.out / "config.json").exists():
         model, history = hm.resume(
@@ -90,10 +90,19 @@ def main() -> None:
     else:
         model = hm.RBM(hm.Bernoulli((28, 28)), options.hidden)
         history = hm.fit(
-            model, splits["train"], objective=hm.PCD(k=options.k, chains=options.chains), epochs=options.epochs,
-            batch_size=100, learning_rate=hm.Linear(options.rate), penalties=[hm.WeightDecay(options.weight_decay)],
-            validation=splits["valid"], callbacks=callbacks, seed=options.seed, out=options.out, progress=True,
-        )  # fmt: skip
+            model,
+            splits["train"],
+            objective=hm.PCD(k=options.k, chains=options.chains),
+            epochs=options.epochs,
+            batch_size=100,
+            learning_rate=hm.schedules.Linear(options.rate),
+            penalties=[hm.training.WeightDecay(options.weight_decay)],
+            validation=splits["valid"],
+            callbacks=callbacks,
+            seed=options.seed,
+            out=options.out,
+            progress=True,
+        )
     result = judge(model, splits, options) | {
         "hidden": options.hidden,
         "k": options.k,
@@ -117,7 +126,7 @@ def silhouettes() -> dict[str, Any]:
     return {name: (1 - cases[:]).astype("uint8") for name, cases in splits.items()}
 
 
-def judge(model: hm.Machine, splits: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
+def judge(model: hm.models.Machine, splits: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
     """Nats per case of every split with the bracket of log Z."""
     begun = time.perf_counter()
     # The persistent chains, at several times; errors stay those of as many chains as there are.

@@ -48,8 +48,8 @@ class Setting(NamedTuple):
     """One curve: what is learned, and how."""
 
     data: str
-    objective: hm.Objective
-    rate: float | hm.Linear = 0.1
+    objective: hm.objectives.Objective
+    rate: float | hm.schedules.Linear = 0.1
     metric: str = "plain"
     decay: float = 0.0
     updates: int = 20_000
@@ -60,25 +60,22 @@ SETTINGS = {
     **{f"cd-{k}": Setting(BARS, hm.CD(k)) for k in (1, 2, 5, 10, 20, 100)},
     **{f"cd-1-rate-{rate}": Setting(BARS, hm.CD(1), rate=rate) for rate in (0.2, 0.05, 0.01)},
     **{f"cd-1-decay-{decay}": Setting(BARS, hm.CD(1), decay=decay) for decay in (0.0003, 0.001, 0.003)},
-    **{
-        f"pcd-1-rate-{rate}": Setting(BARS, hm.PCD(1, chains=32), rate=rate)
-        for rate in (0.1, 0.05, 0.01)
-    },
-    **{
-        f"fpcd-1-rate-{rate}": Setting(BARS, hm.FPCD(1, chains=32, fast_rate=rate), rate=rate) for rate in (0.1, 0.05)
-    },
-    "pcd-1-falling": Setting(BARS, hm.PCD(1, chains=32), rate=hm.Linear(0.05)),
+    **{f"pcd-1-rate-{rate}": Setting(BARS, hm.PCD(1, chains=32), rate=rate) for rate in (0.1, 0.05, 0.01)},
+    **{f"fpcd-1-rate-{rate}": Setting(BARS, hm.FPCD(1, chains=32, fast_rate=rate), rate=rate) for rate in (0.1, 0.05)},
+    "pcd-1-falling": Setting(BARS, hm.PCD(1, chains=32), rate=hm.schedules.Linear(0.05)),
     **{f"pt-{rungs}": Setting(BARS, hm.PT(rungs=rungs, chains=32)) for rungs in (4, 10)},
     "pt-10-fixed": Setting(BARS, hm.PT(rungs=10, chains=32, adapt=False)),
     **{f"cd-{k}-centered": Setting(BARS, hm.CD(k), metric="centered") for k in (1, 10)},
     "pcd-1-centered": Setting(BARS, hm.PCD(1, chains=32), metric="centered"),
     "pt-10-centered": Setting(BARS, hm.PT(rungs=10, chains=32), metric="centered"),
     "pt-10-centered-fixed": Setting(BARS, hm.PT(rungs=10, chains=32, adapt=False), metric="centered"),
-    "pt-10-centered-falling": Setting(BARS, hm.PT(rungs=10, chains=32), rate=hm.Linear(0.1), metric="centered"),
+    "pt-10-centered-falling": Setting(
+        BARS, hm.PT(rungs=10, chains=32), rate=hm.schedules.Linear(0.1), metric="centered"
+    ),
     "shifter-cd-1": Setting(SHIFTER, hm.CD(1), rate=0.3, updates=10_000),
     "shifter-pcd-1": Setting(SHIFTER, hm.PCD(1, chains=32), rate=0.3, updates=10_000),
     "shifter-pt-10": Setting(SHIFTER, hm.PT(rungs=10, chains=32), rate=0.3, updates=10_000),
-}  # fmt: skip
+}
 
 
 class Picture(NamedTuple):
@@ -131,7 +128,7 @@ PICTURED = {
 # ------------------------------------------------------------------------------------------------------- training
 
 
-class Curve(hm.Callback):
+class Curve(hm.training.Callback):
     """Exact log-likelihoods (nats, total) and reconstruction errors (bits wrong per case) of every trial."""
 
     def __init__(self, every: int) -> None:
@@ -152,7 +149,7 @@ class Curve(hm.Callback):
         model = training.model
         v = training.cases.rows(torch.arange(len(training.cases)), dtype=model.dtype)
         v = v.expand(*model.weights.shape[:-2], *v.shape)
-        total = model.log_weight(model.clamped(v)).sum(-1) - v.shape[-2] * exact_log_partition(model)
+        total = model.log_weight(model.visible_only_state(v)).sum(-1) - v.shape[-2] * exact_log_partition(model)
         back = model.visible_mean(model.hidden_mean(v))
         self.updates.append(update)
         self.log_likelihood.append([round(x, 4) for x in total.tolist()])
@@ -177,9 +174,16 @@ def trained(name: str, out: Path) -> str:
     curve = Curve(setting.updates // MARKS)
     begun = time.process_time()
     hm.fit(
-        stack(data.shape[1]), data, objective=setting.objective, metric=setting.metric, learning_rate=setting.rate,
-        penalties=[hm.WeightDecay(l2=setting.decay)], epochs=setting.updates, batch_size=len(data), callbacks=[curve],
-    )  # fmt: skip
+        stack(data.shape[1]),
+        data,
+        objective=setting.objective,
+        metric=setting.metric,
+        learning_rate=setting.rate,
+        penalties=[hm.training.WeightDecay(l2=setting.decay)],
+        epochs=setting.updates,
+        batch_size=len(data),
+        callbacks=[curve],
+    )
     result = {
         "setting": repr(setting),
         "seconds": round(time.process_time() - begun, 1),
@@ -353,7 +357,7 @@ def summary(data: str, curves: dict[str, Any]) -> str:
     return table(header, rows)
 
 
-def described(objective: hm.TwoPhase) -> str:
+def described(objective: hm.objectives.TwoPhase) -> str:
     if isinstance(objective, hm.CD):
         return f"CD-{objective.k}"
     if isinstance(objective, hm.PT):

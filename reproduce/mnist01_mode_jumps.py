@@ -25,7 +25,7 @@ import numpy as np
 import torch
 
 import harmonium as hm
-from harmonium.sampling.ladder import Traffic, tempering_round
+from harmonium.sampling.ladder import ExchangeStats, tempering_round
 from harmonium.sampling.trajectory import Trajectory
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
@@ -73,7 +73,7 @@ def trained(digits: hm.data.Cases, options: argparse.Namespace) -> tuple[Any, fl
             learning_rate=RATE,
             batch_size=BATCH,
             epochs=max(1, round(options.updates * BATCH / len(digits))),
-            callbacks=[hm.KeepTrajectory(growth=1.05)],
+            callbacks=[hm.training.KeepTrajectory(growth=1.05)],
             out=options.out,
         )
     return model, history.rows[-1]["seconds"]
@@ -106,7 +106,7 @@ class Digit:
 def counted(model: Any, digits: hm.data.Cases, labels: np.ndarray, options: argparse.Namespace) -> dict[str, Any]:
     """Jumps of both."""
     cases, classes = digits.rows(torch.arange(len(digits))), torch.as_tensor(labels)
-    sampler, stream = hm.TrajectoryTempering.from_run(options.out), hm.Stream(0, "jumps")
+    sampler, stream = hm.sampling.TrajectoryTempering.from_run(options.out), hm.Stream(0, "jumps")
     begun = time.perf_counter()
     ladder = sampler.ladder(model, stream.child("ladder"))
     piloted = time.perf_counter() - begun
@@ -141,12 +141,12 @@ def counted(model: Any, digits: hm.data.Cases, labels: np.ndarray, options: argp
 
 def along(
     ladder: Trajectory, digit: Digit, stream: hm.Stream, options: argparse.Namespace
-) -> tuple[Digit, Traffic, torch.Tensor, float]:
+) -> tuple[Digit, ExchangeStats, torch.Tensor, float]:
     """What the top of the ladder shows, and its last states."""
     walkers, moves = ladder.start(options.chains, stream.child("start")), stream.child("moves")
     for _ in range(options.rounds // 5):
         tempering_round(ladder, walkers, moves)
-    traffic, begun = Traffic(walkers), time.perf_counter()
+    traffic, begun = ExchangeStats(walkers), time.perf_counter()
     for _ in range(options.rounds):
         traffic.count(walkers, *tempering_round(ladder, walkers, moves))
         v = ladder.on(walkers, -1)[0]

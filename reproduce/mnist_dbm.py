@@ -56,16 +56,16 @@ def main() -> None:
         history = hm.fit(
             dbm,
             data.train,
-            objective=hm.PCD(k=1, chains=CHAINS, inference=hm.MeanField(options.iterations, 1e-2)),
+            objective=hm.PCD(k=1, chains=CHAINS, inference=hm.objectives.MeanField(options.iterations, 1e-2)),
             epochs=options.epochs,
             batch_size=BATCH,
-            learning_rate=hm.Linear(options.rate),
-            penalties=[hm.WeightDecay(options.weight_decay)],
+            learning_rate=hm.schedules.Linear(options.rate),
+            penalties=[hm.training.WeightDecay(options.weight_decay)],
             validation=data.valid,
             callbacks=[
-                hm.Monitor(every=5, cases=200),
-                hm.Likelihood(every=10, start=min(20, options.epochs), temperatures=1000),
-                hm.EarlyStopping("log_likelihood_lower", patience=None),
+                hm.training.Monitor(every=5, cases=200),
+                hm.training.LikelihoodMonitor(every=10, start=min(20, options.epochs), temperatures=1000),
+                hm.training.EarlyStopping("log_likelihood_lower", patience=None),
             ],
             seed=options.seed,
             out=options.out,
@@ -85,7 +85,7 @@ def grow(dbm: hm.DBM, rbm: hm.RBM) -> None:
     dbm.chains = dbm.pack(dbm.complete(rbm.chains, hm.Stream(0, "grow")))
 
 
-def judge(dbm: hm.DBM, history: hm.History, data: hm.data.Dataset, options: argparse.Namespace) -> None:
+def judge(dbm: hm.DBM, history: hm.training.History, data: hm.data.Dataset, options: argparse.Namespace) -> None:
     """Variational bounds by the upper log Z, and the estimate by importance sampling."""
     print("log Z, both directions ...", flush=True)
     begun = time.perf_counter()

@@ -65,11 +65,13 @@ def main() -> None:
         layers=[
             {
                 "epochs": count,
-                "learning_rate": hm.Linear(rate),
-                "penalties": [hm.WeightDecay(decay)],
+                "learning_rate": hm.schedules.Linear(rate),
+                "penalties": [hm.training.WeightDecay(decay)],
                 "callbacks": [
-                    hm.Likelihood(every=max(1, count // 5), start=1 if top else count // 2, temperatures=1000),
-                    hm.EarlyStopping("log_likelihood_lower", patience=None),
+                    hm.training.LikelihoodMonitor(
+                        every=max(1, count // 5), start=1 if top else count // 2, temperatures=1000
+                    ),
+                    hm.training.EarlyStopping("log_likelihood_lower", patience=None),
                 ],
             }
             for top, (count, rate, decay) in enumerate(zip(epochs, rates, decays, strict=True))
@@ -84,7 +86,7 @@ def main() -> None:
     judge(dbn, histories[-1], data, options)
 
 
-def judge(dbn: hm.DBN, history: hm.History, data: hm.data.Dataset, options: argparse.Namespace) -> None:
+def judge(dbn: hm.DBN, history: hm.training.History, data: hm.data.Dataset, options: argparse.Namespace) -> None:
     """Test nats by importance sampling below and the upper log Z of the top machine, with the bracket and the bound."""
     print("log Z of the top machine, both directions ...", flush=True)
     begun = time.perf_counter()

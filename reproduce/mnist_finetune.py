@@ -103,7 +103,7 @@ def begin(start: str, options: argparse.Namespace) -> tuple[nn.Sequential, nn.Mo
     # Not from the transpose of the first machine: its hidden units would start as copies of the pixels.
     layerwise: dict[str, Any] = {
         "transposed": False, "objective": hm.PCD(k=1, chains=100), "epochs": options.pretrain_epochs,
-        "learning_rate": hm.Linear(0.05), "penalties": [hm.WeightDecay(2e-4)], "progress": True,
+        "learning_rate": hm.schedules.Linear(0.05), "penalties": [hm.training.WeightDecay(2e-4)], "progress": True,
     }  # fmt: skip
     if start == "dbn":
         dbn = hm.DBN(DBN)
@@ -113,9 +113,12 @@ def begin(start: str, options: argparse.Namespace) -> tuple[nn.Sequential, nn.Mo
         dbm = hm.DBM(DBM)
         hm.greedy(dbm, drawn, out=options.out / "dbm", **layerwise)
         together: dict[str, Any] = {
-            "objective": hm.PCD(k=5, chains=100, inference=hm.MeanField(10, 1e-2)), "epochs": options.joint_epochs,
-            "learning_rate": hm.Linear(0.01), "penalties": [hm.WeightDecay(2e-4)], "progress": True,
-        }  # fmt: skip
+            "objective": hm.PCD(k=5, chains=100, inference=hm.objectives.MeanField(10, 1e-2)),
+            "epochs": options.joint_epochs,
+            "learning_rate": hm.schedules.Linear(0.01),
+            "penalties": [hm.training.WeightDecay(2e-4)],
+            "progress": True,
+        }
         dbm, _ = fit_or_resume(dbm, drawn, options.out / "dbm" / "joint", validation=None, **together)
         network = dbm.to_classifier(10, stream)
         return with_tanh(network[1:], DBM[0]), Spins(network[0], DBM[0])

@@ -69,7 +69,7 @@ def spread(cases: hm.data.Cases, count: int) -> torch.Tensor:
     return torch.as_tensor(cases[:: len(cases) // count][:count])
 
 
-def train(data: hm.data.Dataset, options: argparse.Namespace) -> tuple[Any, hm.History]:
+def train(data: hm.data.Dataset, options: argparse.Namespace) -> tuple[Any, hm.training.History]:
     assert data.valid is not None
     valid = spread(data.valid, 1000)
 
@@ -89,10 +89,13 @@ def train(data: hm.data.Dataset, options: argparse.Namespace) -> tuple[Any, hm.H
         objective=hm.MaximumLikelihood(bfloat16=True),
         epochs=options.epochs,
         batch_size=options.batch_size,
-        learning_rate=hm.Linear(options.learning_rate),
+        learning_rate=hm.schedules.Linear(options.learning_rate),
         optimizer=adam,
         validation=valid,
-        callbacks=[hm.Likelihood(every=every, samples=1), hm.EarlyStopping("log_likelihood", patience=None)],
+        callbacks=[
+            hm.training.LikelihoodMonitor(every=every, samples=1),
+            hm.training.EarlyStopping("log_likelihood", patience=None),
+        ],
         seed=options.seed,
         out=options.out,
         progress=True,
@@ -101,7 +104,7 @@ def train(data: hm.data.Dataset, options: argparse.Namespace) -> tuple[Any, hm.H
 
 
 def judge(
-    model: hm.OrderlessNADE, history: hm.History, test: torch.Tensor, options: argparse.Namespace
+    model: hm.OrderlessNADE, history: hm.training.History, test: torch.Tensor, options: argparse.Namespace
 ) -> dict[str, Any]:
     """Nats per case under the first 1, 2, 4, ... orderings: of one the mean over those done, of more the ensemble's."""
     folder = options.out / "orderings"

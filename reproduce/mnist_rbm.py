@@ -66,13 +66,13 @@ def main() -> None:
             objective=objective_of(options),
             epochs=epochs,
             batch_size=BATCH,
-            learning_rate=hm.Linear(RATE),
-            penalties=[hm.WeightDecay(decay)] if decay else [],
+            learning_rate=hm.schedules.Linear(RATE),
+            penalties=[hm.training.WeightDecay(decay)] if decay else [],
             validation=fixed.valid,
             callbacks=[
-                hm.Monitor(every=max(1, epochs // 10), cases=200),
-                hm.Likelihood(every=max(1, epochs // 10), start=epochs // 2, temperatures=1000),
-                hm.EarlyStopping("log_likelihood_lower", patience=None),
+                hm.training.Monitor(every=max(1, epochs // 10), cases=200),
+                hm.training.LikelihoodMonitor(every=max(1, epochs // 10), start=epochs // 2, temperatures=1000),
+                hm.training.EarlyStopping("log_likelihood_lower", patience=None),
             ],
             seed=options.seed,
             out=options.out,
@@ -81,7 +81,7 @@ def main() -> None:
     judge(model, history, fixed, decay, options)
 
 
-def objective_of(options: argparse.Namespace) -> hm.Objective:
+def objective_of(options: argparse.Namespace) -> hm.objectives.Objective:
     return hm.PT(rungs=options.rungs, chains=options.replicas) if options.rungs else hm.PCD(k=1, chains=CHAINS)
 
 
@@ -90,23 +90,25 @@ def section(binarisation: str, options: argparse.Namespace) -> str:
     return f"mnist-{binarisation}-{options.minutes:g}" + ("-pt" if options.rungs else "")
 
 
-def seconds_per_update(train: hm.data.Cases, objective: hm.TwoPhase) -> float:
+def seconds_per_update(train: hm.data.Cases, objective: hm.objectives.TwoPhase) -> float:
     """Measured on a throw-away model: the plan must be fixed before training, or it could not be resumed exactly."""
     rows = hm.data.as_cases(train[: 400 * BATCH])
     times: list[float] = []
 
-    class Clock(hm.Callback):
+    class Clock(hm.training.Callback):
         def on_update(self, training) -> None:  # type: ignore[no-untyped-def]
             times.append(time.perf_counter())
 
     hm.fit(
         hm.RBM(rows.shape[1], HIDDEN), rows, objective=objective, batch_size=BATCH, epochs=1,
-        penalties=[hm.WeightDecay(1e-4)], callbacks=[Clock()],
+        penalties=[hm.training.WeightDecay(1e-4)], callbacks=[Clock()],
     )  # fmt: skip
     return (times[-1] - times[50]) / (len(times) - 51)
 
 
-def judge(model: hm.Machine, history: hm.History, fixed: hm.data.Dataset, decay: float, options) -> None:  # type: ignore[no-untyped-def]
+def judge(
+    model: hm.models.Machine, history: hm.training.History, fixed: hm.data.Dataset, decay: float, options
+) -> None:  # type: ignore[no-untyped-def]
     """Test and training nats by the upper log Z, with the bracket."""
     print("log Z, both directions ...", flush=True)
     begun = time.perf_counter()

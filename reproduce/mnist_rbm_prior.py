@@ -63,12 +63,12 @@ def main() -> None:
             objective=objective(),
             epochs=epochs,
             batch_size=BATCH,
-            learning_rate=hm.Exponential(2e-3, 1e-4),
+            learning_rate=hm.schedules.Exponential(2e-3, 1e-4),
             optimizer=adam,
             validation=data.valid[:2000],
             callbacks=[
-                hm.Likelihood(every=max(1, epochs // 20), samples=100, temperatures=500),
-                hm.EarlyStopping("log_likelihood_lower", patience=None),
+                hm.training.LikelihoodMonitor(every=max(1, epochs // 20), samples=100, temperatures=500),
+                hm.training.EarlyStopping("log_likelihood_lower", patience=None),
             ],
             seed=options.seed,
             out=options.out,
@@ -83,7 +83,7 @@ def vae(prior: str) -> hm.VAE:
     return hm.VAE((28, 28), hidden=HIDDEN, prior=hm.RBM(LATENT, LATENT))
 
 
-def objective() -> hm.Objective:
+def objective() -> hm.objectives.Objective:
     """The same bound; the prior's chains walk only where there are any."""
     return hm.ELBO(warm_up=5000, prior=hm.PCD(k=5, chains=100))
 
@@ -101,7 +101,7 @@ def seconds_per_update(prior: str, data: hm.data.Dataset) -> float:
     rows = hm.data.as_cases(data.train[: 200 * BATCH])
     times: list[float] = []
 
-    class Clock(hm.Callback):
+    class Clock(hm.training.Callback):
         def on_update(self, training) -> None:  # type: ignore[no-untyped-def]
             times.append(time.process_time())
 
@@ -111,7 +111,7 @@ def seconds_per_update(prior: str, data: hm.data.Dataset) -> float:
     return statistics.median(after - before for before, after in itertools.pairwise(times))
 
 
-def judge(model: hm.VAE, history: hm.History, data: hm.data.Dataset, options: argparse.Namespace) -> None:
+def judge(model: hm.VAE, history: hm.training.History, data: hm.data.Dataset, options: argparse.Namespace) -> None:
     """Test nats, by the upper log Z where the prior is a machine."""
     begun = time.perf_counter()
     z = None if model.prior is None else log_z(model.prior, options.temperatures)
@@ -150,7 +150,7 @@ def judge(model: hm.VAE, history: hm.History, data: hm.data.Dataset, options: ar
     print(json.dumps(result, indent=2))
 
 
-def log_z(prior: hm.Machine, temperatures: int) -> hm.LogPartition:
+def log_z(prior: hm.models.Machine, temperatures: int) -> hm.likelihood.LogPartition:
     """Bracketed; a hundred chains give five hundred starts, at five times 1,000 sweeps apart."""
     assert prior.chains is not None
     states = [prior.chains]

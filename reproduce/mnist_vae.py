@@ -67,10 +67,10 @@ def main() -> None:
             objective=objective(options),
             epochs=epochs,
             batch_size=BATCH,
-            learning_rate=hm.Exponential(options.learning_rate, 1e-4),
+            learning_rate=hm.schedules.Exponential(options.learning_rate, 1e-4),
             optimizer=adam,
             validation=data.valid,
-            callbacks=[hm.Likelihood(every=max(1, epochs // 20), samples=100)],
+            callbacks=[hm.training.LikelihoodMonitor(every=max(1, epochs // 20), samples=100)],
             seed=options.seed,
             out=options.out,
             progress=True,
@@ -89,7 +89,7 @@ def adam(parameters: list[torch.Tensor]) -> torch.optim.Optimizer:
     return torch.optim.Adam(parameters, lr=1e-3, eps=1e-4, fused=True)
 
 
-def objective(options: argparse.Namespace) -> hm.Objective:
+def objective(options: argparse.Namespace) -> hm.objectives.Objective:
     return hm.IWAE(options.iwae, bfloat16=True) if options.iwae else hm.ELBO()
 
 
@@ -101,7 +101,7 @@ def seconds_per_update(options: argparse.Namespace, data: hm.data.Dataset) -> fl
     rows = hm.data.as_cases(data.train[: (20 if options.iwae else 200) * BATCH].round())
     times: list[float] = []
 
-    class Clock(hm.Callback):
+    class Clock(hm.training.Callback):
         def on_update(self, training) -> None:  # type: ignore[no-untyped-def]
             times.append(time.process_time())
 
@@ -112,7 +112,7 @@ def seconds_per_update(options: argparse.Namespace, data: hm.data.Dataset) -> fl
     return statistics.median(after - before for before, after in itertools.pairwise(times))
 
 
-def judge(model: hm.VAE, history: hm.History, data: hm.data.Dataset, options: argparse.Namespace) -> None:
+def judge(model: hm.VAE, history: hm.training.History, data: hm.data.Dataset, options: argparse.Namespace) -> None:
     """Test nats by importance sampling, and how many latent units the encoder uses."""
     print(f"{SAMPLES:,} importance samples for each of {len(data.test):,} test cases ...", flush=True)
     begun = time.perf_counter()

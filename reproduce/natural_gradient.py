@@ -29,7 +29,7 @@ import harmonium as hm
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 from report import machine, quiet, replace_section, table
 
-METRICS = {"plain": hm.Plain(), "centered": hm.Centered(), "natural": hm.Natural()}
+METRICS = {"plain": hm.training.Plain(), "centered": hm.training.Centered(), "natural": hm.training.NaturalGradient()}
 RATES = (0.01, 0.03, 0.05, 0.1, 0.2, 0.3, 1.0, 2.0, 4.0)
 SETS = {"bars-and-stripes": 32, "digits": 100}  # cases per update
 HIDDEN, CHOOSE, REPORT = 16, 3, 3
@@ -45,22 +45,30 @@ def members(cases: np.ndarray, count: int) -> hm.RBM:
 
 
 def train(
-    model: hm.RBM, cases: np.ndarray, size: int, metric: hm.Centered | hm.Plain, rate: float, updates: int, seed: int
+    model: hm.RBM,
+    cases: np.ndarray,
+    size: int,
+    metric: hm.training.Centered | hm.training.Plain,
+    rate: float,
+    updates: int,
+    seed: int,
 ) -> None:
     """At least so many updates, in whole epochs."""
     batches = -(-len(cases) // size)
     hm.fit(
-        model, cases, objective=hm.PCD(k=1, chains=100), metric=metric, learning_rate=hm.Linear(rate),
+        model, cases, objective=hm.PCD(k=1, chains=100), metric=metric, learning_rate=hm.schedules.Linear(rate),
         epochs=-(-updates // batches), batch_size=size, seed=seed, initialise=False,
     )  # fmt: skip
 
 
-def likelihoods(cases: np.ndarray, size: int, metric: hm.Centered | hm.Plain, rate: float, updates: int) -> list[float]:
+def likelihoods(
+    cases: np.ndarray, size: int, metric: hm.training.Centered | hm.training.Plain, rate: float, updates: int
+) -> list[float]:
     """Exact mean log-likelihoods of the training cases, one per machine; minus infinity where training diverged."""
     stack = members(cases, CHOOSE + REPORT)
     try:
         train(stack, cases, size, metric, rate, updates, seed=0)
-    except hm.DivergedError:
+    except hm.errors.DivergedError:
         return [-np.inf] * (CHOOSE + REPORT)
     arrays = stack.to_arrays()
     single = [hm.RBM.from_arrays(*[a[r] for a in arrays]) for r in range(CHOOSE + REPORT)]

@@ -98,23 +98,33 @@ def family(path: Path) -> dict[str, Part]:
     return parts
 
 
-def train(parts: dict[str, Part], options: argparse.Namespace) -> tuple[hm.Machine, hm.History]:
+def train(parts: dict[str, Part], options: argparse.Namespace) -> tuple[hm.models.Machine, hm.training.History]:
     """Centered PCD; the epoch with the best lower bound of the validation likelihood is kept."""
     codes, weights = parts["train"]
     if (options.out / "config.json").exists():
         return hm.resume(options.out, data=codes, validation=parts["valid"].codes, progress=True)
     model = hm.RBM(hm.Categorical(SITES, STATES), options.hidden)
     history = hm.fit(
-        model, codes, objective=hm.PCD(k=options.k, chains=CHAINS), epochs=options.epochs, batch_size=BATCH,
-        learning_rate=hm.Linear(options.rate), penalties=[hm.WeightDecay(options.weight_decay)],
-        validation=parts["valid"].codes, sample_weight=weights,
+        model,
+        codes,
+        objective=hm.PCD(k=options.k, chains=CHAINS),
+        epochs=options.epochs,
+        batch_size=BATCH,
+        learning_rate=hm.schedules.Linear(options.rate),
+        penalties=[hm.training.WeightDecay(options.weight_decay)],
+        validation=parts["valid"].codes,
+        sample_weight=weights,
         callbacks=[
-            hm.Monitor(every=max(1, options.epochs // 20)),
-            hm.Likelihood(every=max(1, options.epochs // 6), start=options.epochs // 2, temperatures=1000),
-            hm.EarlyStopping("log_likelihood_lower", patience=None),
+            hm.training.Monitor(every=max(1, options.epochs // 20)),
+            hm.training.LikelihoodMonitor(
+                every=max(1, options.epochs // 6), start=options.epochs // 2, temperatures=1000
+            ),
+            hm.training.EarlyStopping("log_likelihood_lower", patience=None),
         ],
-        seed=options.seed, out=options.out, progress=True,
-    )  # fmt: skip
+        seed=options.seed,
+        out=options.out,
+        progress=True,
+    )
     return model, history
 
 
@@ -133,7 +143,7 @@ def connected(pairs: Tensor) -> Tensor:
     return blocks[i, j].flatten()
 
 
-def sampled_frequencies(model: hm.Machine, chains: int, steps: int) -> Tensor:
+def sampled_frequencies(model: hm.models.Machine, chains: int, steps: int) -> Tensor:
     """Pair frequencies of the model's samples at ten times, (10, sites states, sites states).
 
     Chains from the base rate take half of the sweeps to forget where they began, and are looked at ten times in the
@@ -147,7 +157,7 @@ def sampled_frequencies(model: hm.Machine, chains: int, steps: int) -> Tensor:
     return torch.stack(looks)
 
 
-def compare(model: hm.Machine, parts: dict[str, Part], options: argparse.Namespace) -> dict[str, float]:
+def compare(model: hm.models.Machine, parts: dict[str, Part], options: argparse.Namespace) -> dict[str, float]:
     """Pearson's r between the connected correlations of the model, of the test and of the training sequences."""
     train, test = (connected(frequencies(*parts[name])) for name in ("train", "test"))
     looks = sampled_frequencies(model, options.samples, options.steps)
@@ -168,7 +178,7 @@ def pearson(x: Tensor, y: Tensor) -> float:
 
 
 @torch.no_grad()
-def judge(model: hm.Machine, parts: dict[str, Part], options: argparse.Namespace) -> dict[str, Any]:
+def judge(model: hm.models.Machine, parts: dict[str, Part], options: argparse.Namespace) -> dict[str, Any]:
     """Correlations of samples against those of the test sequences; nats per sequence with the bracket of log Z."""
     begun = time.perf_counter()
     r = compare(model, parts, options)
@@ -199,7 +209,7 @@ def judge(model: hm.Machine, parts: dict[str, Part], options: argparse.Namespace
     }
 
 
-def independent(model: hm.Machine, part: Part) -> list[float]:
+def independent(model: hm.models.Machine, part: Part) -> list[float]:
     """Nats per sequence, plain and weighted mean, of independent sites with the frequencies of the training data."""
     (fields,) = model.base_rate()[0]
     log_f = torch.log_softmax(fields.double().view(SITES, STATES), -1)

@@ -82,16 +82,19 @@ def setting_of(options: argparse.Namespace, family: str, hidden: int, rate: floa
     for fold in range(len(done["folds"]) + 1, options.folds + 1):
         begun = time.perf_counter()
         train, valid, test = split_of(fold)
-        model = hm.NADE(11, hidden, outputs=hm.MixtureConditional(11, COMPONENTS, family, FLOOR))
+        model = hm.NADE(11, hidden, outputs=hm.models.MixtureConditional(11, COMPONENTS, family, FLOOR))
         history = hm.fit(
             model,
             train,
             epochs=options.epochs,
             batch_size=BATCH,
-            learning_rate=hm.Linear(rate),
-            penalties=[hm.WeightDecay(decay)],
+            learning_rate=hm.schedules.Linear(rate),
+            penalties=[hm.training.WeightDecay(decay)],
             validation=valid,
-            callbacks=[hm.Likelihood(every=1), hm.EarlyStopping("log_likelihood", patience=30)],
+            callbacks=[
+                hm.training.LikelihoodMonitor(every=1),
+                hm.training.EarlyStopping("log_likelihood", patience=30),
+            ],
         )
         assert history.best is not None
         done["folds"].append(

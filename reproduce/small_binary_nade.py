@@ -99,7 +99,9 @@ def run(name: str, plan: Plan, out: Path) -> dict[str, Any]:
     }
 
 
-def trained(data: hm.data.Dataset, plan: Plan, setting: dict[str, Any], out: Path) -> tuple[hm.NADE, hm.History]:
+def trained(
+    data: hm.data.Dataset, plan: Plan, setting: dict[str, Any], out: Path
+) -> tuple[hm.NADE, hm.training.History]:
     """One training, or what is left of it."""
     if (out / "config.json").exists():
         model, history = hm.resume(out)
@@ -110,10 +112,10 @@ def trained(data: hm.data.Dataset, plan: Plan, setting: dict[str, Any], out: Pat
         data.train,
         epochs=plan.epochs,
         batch_size=plan.batch,
-        learning_rate=hm.Linear(setting["rate"]),
-        penalties=[hm.WeightDecay(setting["weight_decay"])] if setting["weight_decay"] else [],
+        learning_rate=hm.schedules.Linear(setting["rate"]),
+        penalties=[hm.training.WeightDecay(setting["weight_decay"])] if setting["weight_decay"] else [],
         validation=data.valid,
-        callbacks=[hm.Likelihood(every=1), hm.EarlyStopping("log_likelihood", patience=15)],
+        callbacks=[hm.training.LikelihoodMonitor(every=1), hm.training.EarlyStopping("log_likelihood", patience=15)],
         out=out,
     )
     return model, history

@@ -52,7 +52,7 @@ PLANS = {
 }
 
 
-class ExactLikelihood(hm.Callback):
+class ExactLikelihood(hm.training.Callback):
     """Adds "log_likelihood" of the validation cases, in nats per case, every so many epochs and after the last."""
 
     def __init__(self, every: int) -> None:
@@ -126,11 +126,11 @@ def train(data: hm.data.Dataset, plan: Plan, rate: float, decay: float) -> tuple
     model = hm.RBM(data.train.shape[1], HIDDEN)
     history = hm.fit(
         model, data.train, objective=hm.PCD(k=plan.k, chains=plan.chains), epochs=epochs, batch_size=plan.batch,
-        learning_rate=hm.Linear(rate), penalties=[hm.WeightDecay(decay)], validation=data.valid,
+        learning_rate=hm.schedules.Linear(rate), penalties=[hm.training.WeightDecay(decay)], validation=data.valid,
         callbacks=[
-            hm.Monitor(every=epochs),
+            hm.training.Monitor(every=epochs),
             ExactLikelihood(max(1, epochs // MEASUREMENTS)),
-            hm.EarlyStopping("log_likelihood", patience=None),
+            hm.training.EarlyStopping("log_likelihood", patience=None),
         ],
     )  # fmt: skip
     assert history.best is not None

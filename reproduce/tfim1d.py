@@ -93,7 +93,7 @@ def learn(samples: np.ndarray, hidden: int, options: argparse.Namespace) -> hm.R
     counts = np.bincount(samples, minlength=2**SPINS)
     hm.fit(
         model, states(), sample_weight=counts, objective=hm.Exact(), epochs=options.updates, batch_size=2**SPINS,
-        learning_rate=hm.Linear(options.rate), optimizer="adam",
+        learning_rate=hm.schedules.Linear(options.rate), optimizer="adam",
     )  # fmt: skip
     return model
 

@@ -99,7 +99,9 @@ def test_curves_of_little() -> None:
 def test_pictures_of_a_run(tmp_path: Path) -> None:
     data = hm.data.load("bars-and-stripes", valid=8)
     rbm = hm.RBM(hm.Bernoulli(data.shape), 4)
-    hm.fit(rbm, data.train, validation=data.valid, epochs=2, out=tmp_path / "run", callbacks=[hm.EarlyStopping()])
+    hm.fit(
+        rbm, data.train, validation=data.valid, epochs=2, out=tmp_path / "run", callbacks=[hm.training.EarlyStopping()]
+    )
     paths = plots.pictures(tmp_path / "run")
     assert [path.name for path in paths] == ["filters.png", "samples.png", "curves.png"]
     before = [path.read_bytes() for path in paths]

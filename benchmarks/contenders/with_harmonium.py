@@ -35,7 +35,9 @@ def prepare(spec: Spec) -> Answer:
     rbm = hm.RBM(spec["visible"], spec["hidden"])
     objective = hm.PCD(k=1, chains=spec["chains"])
     epochs = spec["prepare_epochs"]
-    hm.fit(rbm, cases, objective=objective, epochs=epochs, batch_size=100, learning_rate=hm.Linear(0.05), seed=0)
+    hm.fit(
+        rbm, cases, objective=objective, epochs=epochs, batch_size=100, learning_rate=hm.schedules.Linear(0.05), seed=0
+    )
     hm.save(rbm, folder / "model.safetensors")
     W, b, c = rbm.to_arrays()
     assert rbm.chains is not None
@@ -142,7 +144,7 @@ def _clock(bare: Callable[[], None], updates: int) -> Any:
         for _ in range(updates):
             bare()
 
-    class Clock(hm.Callback):
+    class Clock(hm.training.Callback):
         def __init__(self) -> None:
             self.pairs: list[tuple[float, float]] = []
             self._start = 0.0
@@ -172,14 +174,14 @@ def ais_bracket(spec: Spec) -> Answer:
     return {"seconds": took, "note": f"{z.value:.2f} in [{z.lower:.2f}, {z.upper:.2f}], {trust}"}
 
 
-def _ais(spec: Spec, chains_kept: bool) -> tuple[float, hm.LogPartition]:
+def _ais(spec: Spec, chains_kept: bool) -> tuple[float, hm.likelihood.LogPartition]:
     _torch(spec)
     import harmonium as hm
 
     rbm = hm.load(Path(spec["folder"]) / "model.safetensors")
     if not chains_kept:
         rbm.chains = None
-    values: list[hm.LogPartition] = []
+    values: list[hm.likelihood.LogPartition] = []
 
     def work(temperatures: int = spec["temperatures"]) -> None:
         values.append(hm.log_partition(rbm, method="ais", chains=spec["ais_chains"], temperatures=temperatures))
@@ -211,7 +213,7 @@ def mapped(spec: Spec) -> Answer:
 
     import harmonium as hm
 
-    class Stop(hm.Callback):
+    class Stop(hm.training.Callback):
         begun = 0.0
 
         def on_begin(self, training: Any) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from harmonium.core.files import DamagedFileError, read_tensors, write_atomically, write_tensors
+from harmonium.core.errors import DamagedFileError
+from harmonium.core.files import read_tensors, write_atomically, write_tensors
 
 
 def test_tensors_of_every_dtype_and_shape(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from harmonium.core.random import Draw, Stream, as_stream
+from harmonium.core.random import RandomAddress, Stream, as_stream
 
 
 def test_children_are_pure() -> None:
@@ -43,12 +43,12 @@ def test_the_key_is_what_files_and_runs_rely_on() -> None:
 
 def test_the_cursor() -> None:
     stream = Stream(0, "x", step=5, first=100)
-    assert stream.advance() == Draw(stream.key, 5, 0, 100)
+    assert stream.advance() == RandomAddress(stream.key, 5, 0, 100)
     assert stream.advance(3).step == 6
     assert stream.step == 9
     assert stream.child("y").first == 100
     assert repr(stream) == "Stream(0, 'x', step=9)"
-    assert Draw(1, 2).at(3) == Draw(1, 2, 3, 0)
+    assert RandomAddress(1, 2).at(3) == RandomAddress(1, 2, 3, 0)
 
 
 @pytest.mark.parametrize("seed", [True, 1.0, "1", None])

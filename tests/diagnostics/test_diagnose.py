@@ -87,7 +87,7 @@ def test_jumps_are_counted_between_the_modes() -> None:
     found = hm.diagnose(rbm, exact, sweeps=200)
     assert found.jumps is not None and found.jumps.total > 20
     modes = found.jumps.modes
-    assert found.jumps.total == int(hm.mode_jumps_along(found.traces[1], modes.low, modes.high).sum())
+    assert found.jumps.total == int(hm.diagnostics.mode_jumps_along(found.traces[1], modes.low, modes.high).sum())
     assert not any("no chain changed its mode" in concern for concern in found.concerns)
 
 
@@ -115,7 +115,7 @@ def test_it_repeats_itself(make_rbm: Make) -> None:
 @pytest.mark.parametrize("model", [
     hm.DBM([6, 4, 3]), hm.BoltzmannMachine(5), hm.RBM(hm.Gaussian(3), 2), hm.RBM(hm.Categorical(3, 4), 2),
 ], ids=["DBM", "BoltzmannMachine", "Gaussian", "Categorical"])  # fmt: skip
-def test_every_machine(model: hm.Machine) -> None:
+def test_every_machine(model: hm.models.Machine) -> None:
     """Zero weights: chains are independent draws, and the data are draws, too."""
     data = hm.sample(model, 300, steps=1, seed=5)
     found = hm.diagnose(model, data, sweeps=20)

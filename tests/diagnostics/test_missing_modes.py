@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from harmonium.core.random import Stream
-from harmonium.diagnostics.drift import lag_test
-from harmonium.diagnostics.missing_modes import unseen_test
+from harmonium.diagnostics.drift import drift_test
+from harmonium.diagnostics.missing_modes import missing_mode_test
 from harmonium.models import RBM
 from harmonium.testing.joint import Joint, start_at
 
@@ -26,7 +26,7 @@ def test_passes_at_equilibrium(make_rbm: Make) -> None:
         v = start_at(Joint(rbm), 556, Stream(seed))[0]
         assert v is not None
         rbm = knowing(rbm, v[256:])
-        found = unseen_test(rbm, v[: (30, 256)[seed % 2]], Stream(seed, "unseen"), temperatures=200)
+        found = missing_mode_test(rbm, v[: (30, 256)[seed % 2]], Stream(seed, "unseen"), temperatures=200)
         assert found.passed and found.ess > 100, found
 
 
@@ -34,17 +34,17 @@ def test_finds_the_mode_that_no_chain_visits() -> None:
     """The lag test passes, as it must: nothing drifts."""
     rbm = far_modes()
     trapped = in_modes(256, 0.0)
-    assert lag_test(rbm, trapped, Stream(0)).passed
-    found = unseen_test(rbm, trapped, Stream(1))
+    assert drift_test(rbm, trapped, Stream(0)).passed
+    found = missing_mode_test(rbm, trapped, Stream(1))
     assert found.passed is False and found.difference > 8
     # Half of the model is there; 5 standard errors of 150 effective draws are 20 %.
     share = int(found.why.split("errors: ")[1].split("%")[0])
     assert 30 <= share <= 70 and "lies where 0% of the chains are; the chains miss a part of the model" in found.why
-    assert unseen_test(rbm, in_modes(256, 0.5), Stream(1)).passed
+    assert missing_mode_test(rbm, in_modes(256, 0.5), Stream(1)).passed
 
 
 def test_wrong_shares_are_seen_too() -> None:
-    found = unseen_test(far_modes(), in_modes(256, 0.05), Stream(1))
+    found = missing_mode_test(far_modes(), in_modes(256, 0.05), Stream(1))
     assert found.passed is False and "the shares of the modes differ" in found.why
 
 
@@ -52,7 +52,7 @@ def test_what_annealing_does_not_find_cannot_be_judged() -> None:
     """From the means of the first mode the path leads there alone, and all weights look well."""
     rbm = far_modes()
     rbm.data_mean = torch.full((20,), 0.02, dtype=torch.float64)
-    found = unseen_test(rbm, in_modes(256, 0.5), Stream(1))
+    found = missing_mode_test(rbm, in_modes(256, 0.5), Stream(1))
     assert found.passed is None and found.ess > 100 and "annealing does not find" in found.why
 
 
@@ -61,10 +61,10 @@ def test_a_mean_field_may_know_one_mode_alone() -> None:
     rbm = far_modes()
     base = rbm.base_rate()
     rbm.data_mean = rbm.data_variance = rbm.data_cases = None
-    found = unseen_test(rbm, in_modes(256, 0.0), Stream(1))
+    found = missing_mode_test(rbm, in_modes(256, 0.0), Stream(1))
     assert found.passed is None and found.ess > 150 and "may know one mode alone" in found.why
-    assert unseen_test(rbm, in_modes(256, 0.0), Stream(1), base=base).passed is False
-    assert unseen_test(rbm, in_modes(256, 0.5), Stream(1), base=base).passed is True
+    assert missing_mode_test(rbm, in_modes(256, 0.0), Stream(1), base=base).passed is False
+    assert missing_mode_test(rbm, in_modes(256, 0.5), Stream(1), base=base).passed is True
 
 
 def test_the_weights_count(make_rbm: Make) -> None:
@@ -74,7 +74,7 @@ def test_the_weights_count(make_rbm: Make) -> None:
     rbm.data_variance, rbm.data_cases = rbm.data_mean / 2, torch.tensor(1e6)
     v = start_at(Joint(rbm), 2000, Stream(0))[0]
     assert v is not None
-    found = unseen_test(rbm, v, Stream(1), annealed=2000, temperatures=2)
+    found = missing_mode_test(rbm, v, Stream(1), annealed=2000, temperatures=2)
     assert found.passed and 200 < found.ess < 1800
 
 
@@ -91,7 +91,7 @@ def test_one_heavy_weight_is_no_evidence() -> None:
     rbm, rare = one_unit(0.004), torch.logit(torch.tensor([0.0001], dtype=torch.float64))
     base = ((rare,), (torch.zeros(1, dtype=torch.float64),))
     chains = (torch.arange(256).unsqueeze(-1) == 0).double()
-    found = unseen_test(rbm, chains, Stream(119), temperatures=2, base=base)
+    found = missing_mode_test(rbm, chains, Stream(119), temperatures=2, base=base)
     assert found.ess == pytest.approx(240**2 / (199 + 40**2), rel=0.02)  # one weight of 40, 199 of 1
     assert found.passed and found.difference < 2
 
@@ -102,7 +102,9 @@ def test_few_chains_may_miss_something_by_luck() -> None:
     By the spread of the annealed chains alone, the 20 having none, they would differ by 5 standard errors.
     """
     rbm = one_unit(0.1)
-    found = unseen_test(rbm, torch.zeros(20, 1, dtype=torch.float64), Stream(0), temperatures=2, base=rbm.base_rate())
+    found = missing_mode_test(
+        rbm, torch.zeros(20, 1, dtype=torch.float64), Stream(0), temperatures=2, base=rbm.base_rate()
+    )
     assert found.passed and found.difference < 2.5
 
 
@@ -110,14 +112,14 @@ def test_too_few_cannot_be_judged(make_rbm: Make) -> None:
     rbm = make_rbm(6, 4)
     v = start_at(Joint(rbm), 256, Stream(0))[0]
     assert v is not None
-    few = unseen_test(rbm, v[:19], Stream(1))
+    few = missing_mode_test(rbm, v[:19], Stream(1))
     assert few.passed is None and few.why.startswith("only 19 chains")
-    light = unseen_test(rbm, v, Stream(1), annealed=25)
+    light = missing_mode_test(rbm, v, Stream(1), annealed=25)
     assert light.passed is None and light.ess == pytest.approx(25, abs=1) and "through more temperatures" in light.why
 
 
 def test_the_smallest_mode_that_would_be_seen() -> None:
     """Chains miss a mode of probability p: sqrt(p ESS / (1 - p)) standard errors, 4.5 of them at `visible`."""
-    found = unseen_test(far_modes(), in_modes(256, 0.0), Stream(1))
+    found = missing_mode_test(far_modes(), in_modes(256, 0.0), Stream(1))
     p, k = found.visible, found.ess
     assert (p * k / (1 - p)) ** 0.5 == pytest.approx(4.5)

@@ -12,24 +12,24 @@ from harmonium.diagnostics.modes import two_modes
 
 def test_states_in_between_belong_to_the_mode_before() -> None:
     labels = [[0, -1, 0, -1, 1, -1, -1, 1, 0], [-1, -1, 3, 3, 3, 3, 3, 3, 3], [-1] * 9, [0, 1, 2, 0, 1, 2, 0, 1, 2]]
-    assert hm.mode_jumps(labels).tolist() == [2, 0, 0, 8]
-    assert hm.mode_jumps(np.array(labels)).dtype == torch.int64
+    assert hm.diagnostics.mode_jumps(labels).tolist() == [2, 0, 0, 8]
+    assert hm.diagnostics.mode_jumps(np.array(labels)).dtype == torch.int64
 
 
 def test_noise_at_the_border_is_no_jump() -> None:
     """A chain that hovers about zero crosses it in about half of all steps, and never leaves the band."""
     noise = 0.3 * torch.as_tensor(np.random.default_rng(0).standard_normal((4, 1000)))
-    assert int(hm.mode_jumps(torch.where(noise > 0, 1, 0)).min()) > 400
-    assert hm.mode_jumps_along(noise, -2.0, 2.0).tolist() == [0, 0, 0, 0]
+    assert int(hm.diagnostics.mode_jumps(torch.where(noise > 0, 1, 0)).min()) > 400
+    assert hm.diagnostics.mode_jumps_along(noise, -2.0, 2.0).tolist() == [0, 0, 0, 0]
     square = torch.where(torch.arange(1000) % 200 < 100, -3.0, 3.0).double()  # nine changes of side
-    assert hm.mode_jumps_along(noise + square, -2.0, 2.0).tolist() == [9, 9, 9, 9]
+    assert hm.diagnostics.mode_jumps_along(noise + square, -2.0, 2.0).tolist() == [9, 9, 9, 9]
 
 
 def test_a_two_state_chain_jumps_as_often_as_its_rate() -> None:
     """Jumps of 50 chains in 4,000 sweeps with probability 0.01 each: 2,000 expected, within 5 standard errors of 45."""
     rng = np.random.default_rng(1)
     side = np.cumsum(rng.random((50, 4000)) < 0.01, 1) % 2
-    jumps = hm.mode_jumps_along(4.0 * side + 0.5 * rng.standard_normal((50, 4000)), 1.0, 3.0)
+    jumps = hm.diagnostics.mode_jumps_along(4.0 * side + 0.5 * rng.standard_normal((50, 4000)), 1.0, 3.0)
     assert abs(int(jumps.sum()) - 2000) < 225
 
 
@@ -48,6 +48,6 @@ def test_what_is_bimodal() -> None:
 
 def test_refused() -> None:
     with pytest.raises(ValueError, match=r"labels has shape \(3,\); expected \(chains, sweeps\)"):
-        hm.mode_jumps([0, 1, 0])
+        hm.diagnostics.mode_jumps([0, 1, 0])
     with pytest.raises(ValueError, match=r"low must not lie above high, found low=1\.0 and high=0\.0"):
-        hm.mode_jumps_along([[0.0]], 1.0, 0.0)
+        hm.diagnostics.mode_jumps_along([[0.0]], 1.0, 0.0)

@@ -27,8 +27,8 @@ BARS = hm.data.load("bars-and-stripes")
     ids=lambda model: type(model).__name__,
 )
 def test_every_model_comes_back_from_its_folder(tmp_path: Path, model: Any) -> None:
-    hm.save_pretrained(model, tmp_path / "there" / "model")
-    again = hm.from_pretrained(tmp_path / "there" / "model")
+    hm.exchange.save_pretrained(model, tmp_path / "there" / "model")
+    again = hm.exchange.from_pretrained(tmp_path / "there" / "model")
     assert again.config() == model.config()
     states = again.state_dict()
     assert model.state_dict().keys() == states.keys()
@@ -39,38 +39,38 @@ def test_the_card_says_what_is_known_and_what_is_not(tmp_path: Path) -> None:
     rbm = hm.RBM(16, 3)
     hm.fit(rbm, BARS.train, epochs=1)
     result = hm.evaluate(rbm, BARS.train)
-    hm.save_pretrained(rbm, tmp_path, trained_on=BARS, evaluation=result, license="cc-by-4.0")
+    hm.exchange.save_pretrained(rbm, tmp_path, trained_on=BARS, evaluation=result, license="cc-by-4.0")
     card = (tmp_path / "README.md").read_text()
     assert card.startswith("---\nlibrary_name: harmonium\nlicense: cc-by-4.0\n")
     assert "Dataset bars-and-stripes: features 4x4, train 32, binary. Moments of 32 training cases" in card
     assert f"| {result.mean:.2f} | {result.stderr:.2f} | {result.lower:.2f} | {result.upper:.2f} | yes |" in card
     assert json.loads((tmp_path / "config.json").read_text())["model"] == rbm.config()
-    hm.save_pretrained(hm.DBN([4, 3, 2]), tmp_path)
+    hm.exchange.save_pretrained(hm.DBN([4, 3, 2]), tmp_path)
     card = (tmp_path / "README.md").read_text()
     assert card.count("Not stated.") == 3 and "license" not in card
 
 
 def test_folders_that_are_none_of_ours_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"there is no folder nobody/nothing: .*download=True"):
-        hm.from_pretrained("nobody/nothing")
+        hm.exchange.from_pretrained("nobody/nothing")
     with pytest.raises(FileNotFoundError, match=r"has no config\.json"):
-        hm.from_pretrained(tmp_path)
-    hm.save_pretrained(hm.RBM(4, 2), tmp_path)
+        hm.exchange.from_pretrained(tmp_path)
+    hm.exchange.save_pretrained(hm.RBM(4, 2), tmp_path)
     (tmp_path / "config.json").write_text(json.dumps({"model": hm.RBM(4, 3).config()}))
-    with pytest.raises(hm.DamagedFileError, match="describes another model"):
-        hm.from_pretrained(tmp_path)
+    with pytest.raises(hm.errors.DamagedFileError, match="describes another model"):
+        hm.exchange.from_pretrained(tmp_path)
     (tmp_path / "config.json").write_text('{"architectures": []}')
-    with pytest.raises(hm.DamagedFileError, match="not that of a harmonium model"):
-        hm.from_pretrained(tmp_path)
+    with pytest.raises(hm.errors.DamagedFileError, match="not that of a harmonium model"):
+        hm.exchange.from_pretrained(tmp_path)
     (tmp_path / "model.safetensors").unlink()
     with pytest.raises(FileNotFoundError, match=r"has no model\.safetensors"):
-        hm.from_pretrained(tmp_path)
+        hm.exchange.from_pretrained(tmp_path)
     with pytest.raises(ValueError, match="license='MIT\\\\ntags: x' is no identifier"):
-        hm.save_pretrained(hm.RBM(4, 2), tmp_path, license="MIT\ntags: x")
+        hm.exchange.save_pretrained(hm.RBM(4, 2), tmp_path, license="MIT\ntags: x")
 
 
 def test_the_network_is_used_when_asked_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    hm.save_pretrained(hm.RBM(4, 2), tmp_path / "cache")
+    hm.exchange.save_pretrained(hm.RBM(4, 2), tmp_path / "cache")
     asked = []
 
     def snapshot_download(name: str, **options: Any) -> str:
@@ -79,10 +79,12 @@ def test_the_network_is_used_when_asked_only(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setitem(sys.modules, "huggingface_hub", types.SimpleNamespace(snapshot_download=snapshot_download))
     with pytest.raises(FileNotFoundError):
-        hm.from_pretrained("somebody/digits")
+        hm.exchange.from_pretrained("somebody/digits")
     assert asked == []
-    assert hm.from_pretrained("somebody/digits", download=True, revision="abc").config() == hm.RBM(4, 2).config()
+    assert (
+        hm.exchange.from_pretrained("somebody/digits", download=True, revision="abc").config() == hm.RBM(4, 2).config()
+    )
     assert asked == [("somebody/digits", {"revision": "abc", "allow_patterns": ["config.json", "model.safetensors"]})]
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(ImportError, match=r"pip install 'harmonium\[hub\]'"):
-        hm.from_pretrained("somebody/digits", download=True)
+        hm.exchange.from_pretrained("somebody/digits", download=True)

@@ -60,7 +60,7 @@ def rbm_of(visible: Any, hidden: Any, scale: float) -> hm.RBM:
 def test_every_pair_of_units_gives_our_numbers_to_float32(tmp_path: Path, visible: str, hidden: str) -> None:
     # Counts have no use for inputs in the hundreds: their rates are exponentials of them.
     rbm = rbm_of(LAYERS[visible], LAYERS[hidden], 0.02 if "poisson" in (visible, hidden) else 0.7)
-    hm.to_onnx(rbm, tmp_path / "rbm.onnx")
+    hm.exchange.to_onnx(rbm, tmp_path / "rbm.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "rbm.onnx")
     rng = np.random.default_rng(0)
     v, h = states(rbm.visible, 20, rng), states(rbm.hidden, 9, rng)
@@ -85,7 +85,7 @@ def test_cut_normal_distributions_far_on_both_sides(tmp_path: Path) -> None:
         with torch.no_grad():
             rbm.weights.copy_(torch.linspace(-60, 60, 241).unsqueeze(-1))
             rbm.hidden.bias.zero_()
-        hm.to_onnx(rbm, tmp_path / "rbm.onnx")
+        hm.exchange.to_onnx(rbm, tmp_path / "rbm.onnx")
         v = np.arange(241, dtype=np.float32)[:, None]
         session = onnxruntime.InferenceSession(tmp_path / "rbm.onnx")
         found = session.run(["hidden_mean", "free_energy"], {"visible": v, "hidden": np.zeros((1, 1), np.float32)})
@@ -97,7 +97,7 @@ def test_cut_normal_distributions_far_on_both_sides(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["bernoulli", "spin", "categorical"])
 def test_large_inputs_neither_overflow_nor_saturate(tmp_path: Path, kind: str) -> None:
     rbm = rbm_of(LAYERS[kind], LAYERS[kind], 60.0)
-    hm.to_onnx(rbm, tmp_path / "rbm.onnx")
+    hm.exchange.to_onnx(rbm, tmp_path / "rbm.onnx")
     v = states(rbm.visible, 20, np.random.default_rng(1))
     inputs = {"visible": v, "hidden": np.zeros((1, rbm.hidden.columns), np.float32)}
     (found,) = onnxruntime.InferenceSession(tmp_path / "rbm.onnx").run(["free_energy"], inputs)
@@ -106,7 +106,7 @@ def test_large_inputs_neither_overflow_nor_saturate(tmp_path: Path, kind: str) -
 
 def test_the_file_says_what_it_is(tmp_path: Path) -> None:
     rbm = rbm_of(6, 3, 1.0).double()
-    hm.to_onnx(rbm, tmp_path / "rbm.onnx")
+    hm.exchange.to_onnx(rbm, tmp_path / "rbm.onnx")
     model = onnx.load(tmp_path / "rbm.onnx")
     assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", 18)]
     meta = {entry.key: entry.value for entry in model.metadata_props}
@@ -122,21 +122,21 @@ def test_what_has_no_export_is_refused_and_nothing_is_written(tmp_path: Path, mo
 
     for units in (Wider(3), hm.Mixed([hm.Bernoulli(2), Wider(1)])):
         with pytest.raises(TypeError, match=r"cannot be exported to ONNX: only Bernoulli, Spin"):
-            hm.to_onnx(hm.RBM(units, 2), tmp_path / "rbm.onnx")
+            hm.exchange.to_onnx(hm.RBM(units, 2), tmp_path / "rbm.onnx")
     with pytest.raises(TypeError, match=r"to_onnx exports RBM.*, found DBM"):
-        hm.to_onnx(hm.DBM([4, 3, 2]), tmp_path / "rbm.onnx")
+        hm.exchange.to_onnx(hm.DBM([4, 3, 2]), tmp_path / "rbm.onnx")
     stack = hm.RBM.from_arrays(np.zeros((2, 4, 3)), np.zeros((2, 4)), np.zeros((2, 3)))
     with pytest.raises(ValueError, match="stack"):
-        hm.to_onnx(stack, tmp_path / "rbm.onnx")
+        hm.exchange.to_onnx(stack, tmp_path / "rbm.onnx")
     monkeypatch.setitem(__import__("sys").modules, "onnx", None)
     with pytest.raises(ImportError, match=r"to_onnx needs onnx: pip install 'harmonium\[onnx\]'"):
-        hm.to_onnx(hm.RBM(4, 3), tmp_path / "rbm.onnx")
+        hm.exchange.to_onnx(hm.RBM(4, 3), tmp_path / "rbm.onnx")
     assert not list(tmp_path.iterdir())
 
 
 def test_documents_of_many_lengths(tmp_path: Path) -> None:
     rbm = rbm_of(hm.ReplicatedSoftmax(5, lengths=[7]), hm.Bernoulli(3), 0.7)
-    hm.to_onnx(rbm, tmp_path / "rbm.onnx")
+    hm.exchange.to_onnx(rbm, tmp_path / "rbm.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "rbm.onnx")
     rng = np.random.default_rng(0)
     v, h = rng.poisson(6, (20, 5)).astype(np.float32), states(rbm.hidden, 9, rng)
@@ -161,7 +161,7 @@ def test_a_nade_gives_its_likelihoods(tmp_path: Path, kind: str) -> None:
     units = LAYERS[kind]
     ordering = np.random.default_rng(3).permutation(units.columns)
     nade = randomised(hm.NADE(units, hidden=8, ordering=ordering))
-    hm.to_onnx(nade, tmp_path / "nade.onnx")
+    hm.exchange.to_onnx(nade, tmp_path / "nade.onnx")
     v = states(units, 30, np.random.default_rng(2))
     (found,) = onnxruntime.InferenceSession(tmp_path / "nade.onnx").run(["log_prob"], {"visible": v})
     # Sums over variables in float32.
@@ -182,9 +182,9 @@ def test_a_decoder_gives_its_means(tmp_path: Path, visible: str, options: dict[s
     pytest.importorskip("harmonium.models.vae.vae")
     options = dict(options)
     if "convolutional" in options:
-        options["hidden"] = hm.Convolutional(options.pop("convolutional"), 7)
+        options["hidden"] = hm.models.Convolutional(options.pop("convolutional"), 7)
     vae = randomised(hm.VAE(LAYERS[visible], **options))
-    hm.to_onnx(vae, tmp_path / "vae.onnx")
+    hm.exchange.to_onnx(vae, tmp_path / "vae.onnx")
     z = np.random.default_rng(4).normal(size=(20, vae.latents[-1].n)).astype(np.float32)
     (found,) = onnxruntime.InferenceSession(tmp_path / "vae.onnx").run(["visible_mean"], {"latent": z})
     np.testing.assert_allclose(found, vae.decode(z).detach().numpy(), rtol=2e-5, atol=2e-6)
@@ -192,18 +192,18 @@ def test_a_decoder_gives_its_means(tmp_path: Path, visible: str, options: dict[s
 
 @pytest.mark.parametrize("family", ["gaussian", "laplace"])
 def test_mixtures_of_real_values(tmp_path: Path, family: str) -> None:
-    outputs = hm.MixtureConditional(4, 3, family, floor=0.1)
+    outputs = hm.models.MixtureConditional(4, 3, family, floor=0.1)
     v = states(hm.Gaussian(4), 30, np.random.default_rng(2))
     for model in (
         randomised(hm.NADE(outputs=outputs, visible=4, hidden=8, ordering=[2, 0, 3, 1])),
         randomised(hm.MADE(outputs=outputs, hidden=(8, 7), masks=2)),
     ):
-        hm.to_onnx(model, tmp_path / "model.onnx")
+        hm.exchange.to_onnx(model, tmp_path / "model.onnx")
         (found,) = onnxruntime.InferenceSession(tmp_path / "model.onnx").run(["log_prob"], {"visible": v})
         # Residuals of tens of scales, squared, in float32.
         np.testing.assert_allclose(found, model.log_prob(v).detach().numpy(), rtol=5e-5, atol=5e-5)
     vae = randomised(hm.VAE(4, latent=2, hidden=(5,), outputs=outputs))
-    hm.to_onnx(vae, tmp_path / "vae.onnx")
+    hm.exchange.to_onnx(vae, tmp_path / "vae.onnx")
     z = np.random.default_rng(4).normal(size=(20, 2)).astype(np.float32)
     (found,) = onnxruntime.InferenceSession(tmp_path / "vae.onnx").run(["visible_mean"], {"latent": z})
     np.testing.assert_allclose(found, vae.decode(z).detach().numpy(), rtol=2e-5, atol=2e-6)
@@ -212,7 +212,7 @@ def test_mixtures_of_real_values(tmp_path: Path, family: str) -> None:
 @pytest.mark.parametrize("kind", ["bernoulli", "categorical", "mixed"])
 def test_a_made_gives_its_likelihoods(tmp_path: Path, kind: str) -> None:
     made = randomised(hm.MADE(LAYERS[kind], hidden=(9, 7), masks=3))
-    hm.to_onnx(made, tmp_path / "made.onnx")
+    hm.exchange.to_onnx(made, tmp_path / "made.onnx")
     v = states(LAYERS[kind], 30, np.random.default_rng(2))
     (found,) = onnxruntime.InferenceSession(tmp_path / "made.onnx").run(["log_prob"], {"visible": v})
     np.testing.assert_allclose(found, made.log_prob(v).detach().numpy(), rtol=2e-5, atol=2e-5)
@@ -222,14 +222,14 @@ def test_a_made_gives_its_likelihoods(tmp_path: Path, kind: str) -> None:
 def test_an_order_agnostic_nade_gives_its_means(tmp_path: Path, kind: str) -> None:
     units = LAYERS[kind]
     model = randomised(hm.OrderlessNADE(units, hidden=(9, 7)))
-    hm.to_onnx(model, tmp_path / "orderless.onnx")
+    hm.exchange.to_onnx(model, tmp_path / "orderless.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "orderless.onnx")
     rng = np.random.default_rng(2)
     v, observed = states(units, 30, rng), rng.random((30, units.columns)) < 0.5
     v[~observed] = np.nan
     (found,) = session.run(["visible_mean"], {"visible": v, "observed": observed.astype(np.float32)})
     shown = torch.as_tensor(observed)
-    inside = units.encode(torch.nan_to_num(torch.as_tensor(v)), "v") * units.spread(shown)
+    inside = units.encode(torch.nan_to_num(torch.as_tensor(v)), "v") * units.repeat_per_column(shown)
     with torch.no_grad():
         expected = model.outputs.mean(model.network(inside, shown.float()))
     np.testing.assert_allclose(found, expected.numpy(), rtol=2e-5, atol=2e-6)

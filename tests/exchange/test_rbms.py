@@ -51,43 +51,43 @@ def test_energies_are_those_of_the_file(tmp_path: Path, kind: str, flat: bool) -
     v = rng.integers(2, size=(30, 6)) if kind == "BBRBM" else rng.integers(3, size=(30, 4))
     path = written(tmp_path / "rbm.h5", kind, saved, v.astype(np.float32), flat)
     for index, update in ((-1, 20), (20, 20), (3, 3)):
-        rbm = hm.from_rbms(path, index)
+        rbm = hm.exchange.from_rbms(path, index)
         arrays = saved[update]
         expected = theirs(arrays["weight_matrix"], arrays["vbias"], arrays["hbias"], v)
         np.testing.assert_allclose(rbm.free_energy(v).detach().numpy(), expected, rtol=1e-5, atol=1e-5)
         assert (rbm.chains is not None) == (update == 20)
-    chains = hm.from_rbms(path).chains
+    chains = hm.exchange.from_rbms(path).chains
     assert chains is not None and (rbm.visible.decode(chains).numpy() == v).all()
     with pytest.raises(ValueError, match=r"index=7: .* holds the updates 1, 3, 20, or -1 for the last"):
-        hm.from_rbms(path, 7)
+        hm.exchange.from_rbms(path, 7)
 
 
 def test_chains_bound_log_z_from_above(tmp_path: Path) -> None:
     rng = np.random.default_rng(4)
     arrays = {name: 0.1 * array for name, array in parameters("BBRBM", rng).items()}
     chains = rng.integers(2, size=(500, 6)).astype(np.float32)  # nearly those of so small weights
-    rbm = hm.from_rbms(written(tmp_path / "rbm.h5", "BBRBM", {1: arrays}, chains, False))
+    rbm = hm.exchange.from_rbms(written(tmp_path / "rbm.h5", "BBRBM", {1: arrays}, chains, False))
     assert np.isfinite(hm.log_partition(rbm, method="ais", chains=100, temperatures=50).upper)
 
 
 def test_other_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(FileNotFoundError, match="there is no file"):
-        hm.from_rbms(tmp_path / "none.h5")
+        hm.exchange.from_rbms(tmp_path / "none.h5")
     (tmp_path / "text.h5").write_text("no HDF5")
-    with pytest.raises(hm.DamagedFileError, match="is no HDF5 file"):
-        hm.from_rbms(tmp_path / "text.h5")
+    with pytest.raises(hm.errors.DamagedFileError, match="is no HDF5 file"):
+        hm.exchange.from_rbms(tmp_path / "text.h5")
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["x"] = 1.0
-    with pytest.raises(hm.DamagedFileError, match="holds no update of a training"):
-        hm.from_rbms(tmp_path / "other.h5")
+    with pytest.raises(hm.errors.DamagedFileError, match="holds no update of a training"):
+        hm.exchange.from_rbms(tmp_path / "other.h5")
     arrays = parameters("BBRBM", np.random.default_rng(0))
     del arrays["hbias"]
     path = written(tmp_path / "part.h5", "BBRBM", {1: arrays}, np.zeros((2, 6)), False)
-    with pytest.raises(hm.DamagedFileError, match="update 1 has no hbias"):
-        hm.from_rbms(path)
+    with pytest.raises(hm.errors.DamagedFileError, match="update 1 has no hbias"):
+        hm.exchange.from_rbms(path)
     monkeypatch.setitem(__import__("sys").modules, "h5py", None)
     with pytest.raises(ImportError, match=r"from_rbms needs h5py: pip install 'harmonium\[rbms\]'"):
-        hm.from_rbms(path)
+        hm.exchange.from_rbms(path)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch.jit, which rbms uses
@@ -102,6 +102,6 @@ def test_a_file_that_rbms_itself_has_written(tmp_path: Path, kind: str) -> None:
     with torch.random.fork_rng():  # which rbms draws from
         chains = model.init_chains(20)
     save_model(str(tmp_path / "rbm.h5"), model, chains, 5, 1.0)
-    rbm = hm.from_rbms(tmp_path / "rbm.h5")
+    rbm = hm.exchange.from_rbms(tmp_path / "rbm.h5")
     expected = model.compute_energy_visibles(chains["visible"]).numpy()
     np.testing.assert_allclose(rbm.free_energy(chains["visible"]).detach().numpy(), expected, rtol=1e-5, atol=1e-5)

@@ -14,8 +14,8 @@ DIGITS = np.asarray(hm.data.load("digits").train)[:200]
 def test_energies_and_means_are_those_of_scikit_learn(dtype: type) -> None:
     cases = DIGITS.astype(dtype)
     theirs = BernoulliRBM(n_components=12, n_iter=5, random_state=0).fit(cases)
-    ours = hm.from_sklearn(theirs)
-    assert ours.weights.detach().numpy().dtype == dtype and not ours.fresh
+    ours = hm.exchange.from_sklearn(theirs)
+    assert ours.weights.detach().numpy().dtype == dtype and not ours.is_untrained
     tolerance = {"rtol": 1e-12 if dtype is np.float64 else 1e-5}
     np.testing.assert_allclose(ours.free_energy(cases).detach().numpy(), theirs._free_energy(cases), **tolerance)
     np.testing.assert_allclose(ours.hidden_mean(cases).detach().numpy(), theirs.transform(cases), **tolerance)
@@ -30,6 +30,6 @@ def test_energies_and_means_are_those_of_scikit_learn(dtype: type) -> None:
 
 def test_what_is_no_fitted_rbm_is_refused() -> None:
     with pytest.raises(ValueError, match="BernoulliRBM is not fitted"):
-        hm.from_sklearn(BernoulliRBM())
+        hm.exchange.from_sklearn(BernoulliRBM())
     with pytest.raises(TypeError, match=r"fitted sklearn\.neural_network\.BernoulliRBM, found LogisticRegression"):
-        hm.from_sklearn(LogisticRegression())
+        hm.exchange.from_sklearn(LogisticRegression())

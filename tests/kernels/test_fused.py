@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from harmonium import kernels
-from harmonium.core.random import Draw
+from harmonium.core.random import RandomAddress
 from harmonium.kernels import portable
 from harmonium.units import Bernoulli, Gaussian
 
-ROWS, UNITS, DRAW = 100, 40_000, Draw(1234, 7)
+ROWS, UNITS, DRAW = 100, 40_000, RandomAddress(1234, 7)
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +62,8 @@ def test_a_word_of_zero_fires_down_to_its_own_probability() -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_fused_draws_differ_only_within_rounding(dtype: torch.dtype) -> None:
     rows, units = 1000, 300
-    x = 6 * torch.special.ndtri(kernels.uniforms(Draw(1, 0), rows, units, dtype, torch.device("cpu")))
-    layer, draw = Bernoulli(units, dtype=dtype), Draw(2, 0)
+    x = 6 * torch.special.ndtri(kernels.uniforms(RandomAddress(1, 0), rows, units, dtype, torch.device("cpu")))
+    layer, draw = Bernoulli(units, dtype=dtype), RandomAddress(2, 0)
     fused, slow = layer.sample_(x.clone(), draw), layer.sample_(x.clone().requires_grad_(), draw).detach()
     u = (portable.words(draw, torch.arange(rows), units).double() + 0.5) / 2**32
     p = torch.sigmoid(-x.double().abs())
@@ -81,7 +81,7 @@ def test_bernoulli_rows(dtype: torch.dtype, device: torch.device) -> None:
     p[0] = 0
     p[1] = 1
     rows = torch.arange(50, device=device)
-    draw = Draw(8, 2)
+    draw = RandomAddress(8, 2)
     s = kernels.bernoulli_rows(p, rows, draw)
     u = (portable.words(draw, rows, 7).double() + 0.5) / 2**32
     assert torch.equal(s, (u < p.double()).to(dtype))
@@ -97,7 +97,7 @@ def test_bernoulli_rows(dtype: torch.dtype, device: torch.device) -> None:
 def test_cumulants_of_many_units(units: int) -> None:
     """Products of factors are folded into few logarithms: no overflow, no lost lane."""
     x = torch.linspace(-3, 3, units, dtype=torch.float64)[None]
-    assert float(Bernoulli(units, dtype=torch.float64).cumulant(x.clone()).detach()) == pytest.approx(
+    assert float(Bernoulli(units, dtype=torch.float64).log_normalizer(x.clone()).detach()) == pytest.approx(
         float(np.logaddexp(0, x.numpy()).sum()), rel=1e-13
     )
 
@@ -108,7 +108,7 @@ def test_cumulants_of_many_units(units: int) -> None:
 def test_cumulants_of_many_wide_units(log_variance: float, units: int) -> None:
     layer = Gaussian(units, log_variance_bounds=(-10, 10), dtype=torch.float64)
     layer.log_variance.fill_(log_variance)
-    found = float(layer.cumulant(torch.zeros(1, units, dtype=torch.float64)))
+    found = float(layer.log_normalizer(torch.zeros(1, units, dtype=torch.float64)))
     assert found == pytest.approx(0.5 * units * (math.log(2 * math.pi) + log_variance), rel=1e-12)
 
 

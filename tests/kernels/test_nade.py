@@ -18,13 +18,13 @@ GROUPS = {
 def problem(kind: str, dtype: torch.dtype, rows: int = 13, hidden: int = 37) -> tuple[Tensor, list[Tensor], Steps]:
     """States, parameters and a random ordering; 13 rows are a whole group of cases and a part of one."""
     generator = torch.Generator().manual_seed(0)
-    owners = GROUPS[kind]
-    s = (torch.rand(rows, len(owners[0]), generator=generator) < 0.3).to(dtype)
+    variable_of_column = GROUPS[kind]
+    s = (torch.rand(rows, len(variable_of_column[0]), generator=generator) < 0.3).to(dtype)
     if kind.startswith("mixed"):  # real values and zeros
         s *= torch.randn(s.shape, generator=generator).to(dtype)
-    shapes = [(len(owners[0]), hidden), (hidden,), (len(owners[1]), hidden)]
+    shapes = [(len(variable_of_column[0]), hidden), (hidden,), (len(variable_of_column[1]), hidden)]
     parameters = [torch.randn(shape, generator=generator).to(dtype).requires_grad_() for shape in shapes]
-    return s, parameters, Steps.of(torch.randperm(20, generator=generator), *owners)
+    return s, parameters, Steps.of(torch.randperm(20, generator=generator), *variable_of_column)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from harmonium import kernels
-from harmonium.core.random import Draw
+from harmonium.core.random import RandomAddress
 from harmonium.kernels import fused, portable
 from harmonium.kernels.philox import split
 
@@ -43,26 +43,26 @@ def test_known_answers_portable(
     monkeypatch.setattr(portable, "split", lambda *_: (*key, *counter[2:]))
     arange = torch.arange
     monkeypatch.setattr(torch, "arange", lambda blocks, **options: arange(blocks, **options) + counter[0])
-    words = portable.words(Draw(0, 0), torch.tensor([counter[1]], device=device), 4)
+    words = portable.words(RandomAddress(0, 0), torch.tensor([counter[1]], device=device), 4)
     assert tuple(words[0].tolist()) == answer
 
 
 def test_word_zero_of_a_zero_draw() -> None:
-    words = portable.words(Draw(0, 0), torch.tensor([0]), 4)
+    words = portable.words(RandomAddress(0, 0), torch.tensor([0]), 4)
     assert tuple(words[0].tolist()) == KNOWN[0][2]
 
 
 DRAWS = [
-    Draw(0, 0),
-    Draw(0xFFFFFFFFFFFFFFFF, 0xFFFFFFFFFFFF, 0xFF, 0),
-    Draw(0x0123456789ABCDEF, 2**33 + 5, 3, 2**31 - 2),
-    Draw(1 << 63, 7, 255, 2**32 - 3),
+    RandomAddress(0, 0),
+    RandomAddress(0xFFFFFFFFFFFFFFFF, 0xFFFFFFFFFFFF, 0xFF, 0),
+    RandomAddress(0x0123456789ABCDEF, 2**33 + 5, 3, 2**31 - 2),
+    RandomAddress(1 << 63, 7, 255, 2**32 - 3),
 ]
 
 
 @pytest.mark.parametrize("draw", DRAWS)
 @pytest.mark.parametrize("units", [1, 4, 7, 130])
-def test_fused_and_portable_words_are_the_same(draw: Draw, units: int, device: torch.device) -> None:
+def test_fused_and_portable_words_are_the_same(draw: RandomAddress, units: int, device: torch.device) -> None:
     rows = torch.arange(draw.first, draw.first + 5, device=device)
     expected = portable.words(draw, rows, units).cpu()
     for r in range(5):
@@ -74,7 +74,7 @@ def test_fused_and_portable_words_are_the_same(draw: Draw, units: int, device: t
 def test_step_site_and_row_are_told_apart() -> None:
     rows = torch.tensor([0, 1, 2**31])
     seen = {
-        tuple(portable.words(Draw(9, step, site), rows, 4)[row].tolist())
+        tuple(portable.words(RandomAddress(9, step, site), rows, 4)[row].tolist())
         for step in (0, 1, 2**32, 2**47) for site in (0, 1, 255) for row in range(3)
     }  # fmt: skip
     assert len(seen) == 4 * 3 * 3
@@ -82,7 +82,7 @@ def test_step_site_and_row_are_told_apart() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_uniforms(dtype: torch.dtype, device: torch.device) -> None:
-    draw = Draw(5, 3, 1, first=10)
+    draw = RandomAddress(5, 3, 1, first=10)
     u = kernels.uniforms(draw, 6, 9, dtype, device)
     assert u.dtype == dtype
     words = portable.words(draw, torch.arange(10, 16), 9)
@@ -101,7 +101,7 @@ def test_uniforms_stay_inside_the_unit_interval() -> None:
 
 
 def test_uniforms_are_uniform() -> None:
-    u = kernels.uniforms(Draw(77, 0), 2000, 100, torch.float64, torch.device("cpu")).flatten()
+    u = kernels.uniforms(RandomAddress(77, 0), 2000, 100, torch.float64, torch.device("cpu")).flatten()
     counts = torch.histc(u, 64, 0, 1)
     chi = float(((counts - 3125) ** 2 / 3125).sum())
     assert 20 < chi < 140  # 63 degrees of freedom: p between 1e-6 and 1 - 1e-6
@@ -112,15 +112,15 @@ def test_uniforms_are_uniform() -> None:
 
 
 def test_permutation() -> None:
-    order = kernels.permutation(Draw(3, 1), 1001)
+    order = kernels.permutation(RandomAddress(3, 1), 1001)
     assert torch.equal(order.sort().values, torch.arange(1001))
-    assert torch.equal(order, kernels.permutation(Draw(3, 1), 1001))
-    assert not torch.equal(order, kernels.permutation(Draw(3, 2), 1001))
-    assert kernels.permutation(Draw(0, 0), 1).tolist() == [0]
+    assert torch.equal(order, kernels.permutation(RandomAddress(3, 1), 1001))
+    assert not torch.equal(order, kernels.permutation(RandomAddress(3, 2), 1001))
+    assert kernels.permutation(RandomAddress(0, 0), 1).tolist() == [0]
 
 
 def test_permutations_are_uniform() -> None:
-    orders = torch.stack([kernels.permutation(Draw(3, step), 4) for step in range(6000)])
+    orders = torch.stack([kernels.permutation(RandomAddress(3, step), 4) for step in range(6000)])
     index = (orders * torch.tensor([64, 16, 4, 1])).sum(-1)
     counts = index.unique(return_counts=True)[1].double()
     assert len(counts) == 24

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.likelihood.conditional import variable_log_probs
+from harmonium.models.machine.conditional import variable_log_probs
 
 
-def scattered(model: hm.Machine, seed: int = 0) -> hm.Machine:
+def scattered(model: hm.models.Machine, seed: int = 0) -> hm.models.Machine:
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -36,7 +36,7 @@ def test_conditionals_by_enumeration(name: str) -> None:
     model = scattered(MODELS[name]())
     units = model.visible
     states = units.states(torch.arange(units.count))
-    log_p = model.log_weight(model.clamped(states)).detach()
+    log_p = model.log_weight(model.visible_only_state(states)).detach()
     codes = units.decode(states)
     for column in range(units.columns):
         table = variable_log_probs(model, states, column).detach()
@@ -53,7 +53,7 @@ def test_conditionals_by_enumeration(name: str) -> None:
         [log_p[r] - torch.logsumexp(log_p[codes[:, 0] == codes[r, 0]], 0) for r in range(len(codes))]
     )
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-10)
-    pseudo = hm.pseudo_log_likelihood(model, codes[:5])
+    pseudo = hm.likelihood.pseudo_log_likelihood(model, codes[:5])
     by_hand = sum(
         hm.conditional_log_prob(model, codes[:5], [c != column for c in range(units.columns)])
         for column in range(units.columns)
@@ -67,7 +67,7 @@ def test_marginals_by_enumeration(name: str) -> None:
     model = scattered(MODELS[name]())
     units, last = model.visible, model.visible.columns - 1
     codes = units.decode(units.states(torch.arange(units.count)))
-    p = model.log_weight(model.clamped(units.encode(codes))).detach().softmax(0)
+    p = model.log_weight(model.visible_only_state(units.encode(codes))).detach().softmax(0)
 
     def summed(columns: list[int]) -> torch.Tensor:
         return (codes[:, None, columns] == codes[:, columns]).all(-1).double() @ p

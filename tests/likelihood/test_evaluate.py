@@ -12,7 +12,7 @@ import torch
 
 import harmonium as hm
 from harmonium.data import as_cases
-from harmonium.data.cases import Standard
+from harmonium.data.cases import Standardization
 from harmonium.likelihood.evaluate import affordable
 from harmonium.likelihood.partition import LogPartition
 from harmonium.models import RBM
@@ -72,7 +72,7 @@ def test_densities_carry_the_jacobian() -> None:
         rbm.visible.bias.fill_(0.3)
     z = hm.log_partition(rbm)
     x = np.linspace(-40, 60, 301)[:, None]
-    standard = Standard(np.array([10.0]), np.array([5.0]))
+    standard = Standardization(np.array([10.0]), np.array([5.0]))
     data = as_cases(x).derive(standard=standard)
     assert hm.evaluate(rbm, data).mean == pytest.approx(hm.evaluate(rbm, (x - 10) / 5).mean - np.log(5), rel=1e-6)
     density = [
@@ -108,15 +108,15 @@ def test_pseudo_likelihood(make_rbm: Make) -> None:
                 other[i] = 1 - other[i]
                 total -= np.logaddexp(0, log_p[tuple(other)] - log_p[tuple(row)])
             expected.append(total)
-        found = hm.pseudo_log_likelihood(rbm, v)
+        found = hm.likelihood.pseudo_log_likelihood(rbm, v)
         assert found.dtype == torch.float64 and found.numpy() == pytest.approx(expected, rel=tolerance)
     independent = RBM.from_arrays(np.zeros((5, 3)), np.arange(5.0) - 2, np.zeros(3))
     z = hm.log_partition(independent)
-    assert hm.pseudo_log_likelihood(independent, v).numpy() == pytest.approx(
+    assert hm.likelihood.pseudo_log_likelihood(independent, v).numpy() == pytest.approx(
         independent.log_prob(v, z).detach().numpy(), rel=1e-6
     )
     with pytest.raises(ValueError, match="finitely many states"):
-        hm.pseudo_log_likelihood(hm.RBM(hm.Gaussian(2), 2), np.zeros((1, 2)))
+        hm.likelihood.pseudo_log_likelihood(hm.RBM(hm.Gaussian(2), 2), np.zeros((1, 2)))
 
 
 def test_wide_models_are_judged_by_fewer_steps() -> None:

@@ -13,7 +13,9 @@ from harmonium.likelihood.flipped import flipped_log_likelihood
 def test_binary_cases_have_the_pseudo_likelihood(make_rbm: Callable[..., hm.RBM], hidden: int) -> None:
     rbm = make_rbm(6, hidden)
     v = rbm.visible.states(torch.arange(64))
-    torch.testing.assert_close(flipped_log_likelihood(rbm, v), hm.pseudo_log_likelihood(rbm, v), rtol=0, atol=1e-11)
+    torch.testing.assert_close(
+        flipped_log_likelihood(rbm, v), hm.likelihood.pseudo_log_likelihood(rbm, v), rtol=0, atol=1e-11
+    )
 
 
 def flips(rbm: hm.RBM, v: torch.Tensor) -> torch.Tensor:

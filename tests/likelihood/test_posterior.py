@@ -28,7 +28,7 @@ def linear_gaussian() -> tuple[hm.VAE, torch.distributions.MultivariateNormal]:
 def test_a_linear_gaussian_model() -> None:
     vae, density = linear_gaussian()
     v = torch.tensor([[0.3, -1.0, 0.5, 0.2], [1.0, 2.4, -1.6, 0.0], [-2.0, 0.0, 2.0, 1.0]], dtype=D)
-    found = hm.anneal_posterior(vae, v, chains=200, temperatures=60, leapfrog=5, seed=1)
+    found = hm.likelihood.anneal_posterior(vae, v, chains=200, temperatures=60, leapfrog=5, seed=1)
     assert bool((found.stderr < 0.1).all()) and bool((found.stderr > 0.001).all())
     assert bool(((found.log_prob - density.log_prob(v)).abs() < 4 * found.stderr).all())
 
@@ -36,7 +36,7 @@ def test_a_linear_gaussian_model() -> None:
 def test_a_pilot_tunes_the_steps_of_each_case() -> None:
     vae, density = linear_gaussian()
     v = torch.tensor([[0.3, -1.0, 0.5, 0.2], [1.0, 2.4, -1.6, 0.0]], dtype=D)
-    found = hm.anneal_posterior(vae, v, chains=500, temperatures=200, leapfrog=3, seed=1)
+    found = hm.likelihood.anneal_posterior(vae, v, chains=500, temperatures=200, leapfrog=3, seed=1)
     assert bool(((found.accepted > 0.55) & (found.accepted < 0.85)).all())  # it aims at 0.65, from a cautious start
     # Large steps, of which a third is refused: only the right ones may be.
     assert bool(((found.log_prob - density.log_prob(v)).abs() < 4 * found.stderr).all())
@@ -47,7 +47,7 @@ def test_moves_correct_what_too_few_temperatures_miss() -> None:
     vae, _ = linear_gaussian()
     v = torch.tensor([[-2.0, 2.0, 2.0, 1.0]], dtype=D)
     still, moved = (
-        hm.anneal_posterior(vae, v, chains=200, temperatures=temperatures, leapfrog=5).stderr
+        hm.likelihood.anneal_posterior(vae, v, chains=200, temperatures=temperatures, leapfrog=5).stderr
         for temperatures in (2, 60)
     )
     assert float(moved) < 0.5 * float(still)
@@ -56,7 +56,7 @@ def test_moves_correct_what_too_few_temperatures_miss() -> None:
 def test_two_layers_agree_with_importance_sampling() -> None:
     vae = hm.VAE(5, latent=(2, 1), hidden=((4,), (3,)), dtype=D, seed=2)
     v = torch.tensor([[1.0, 0, 1, 1, 0], [0, 0, 0, 1, 0]], dtype=D)
-    found = hm.anneal_posterior(vae, v, chains=200, temperatures=50, leapfrog=5)
+    found = hm.likelihood.anneal_posterior(vae, v, chains=200, temperatures=50, leapfrog=5)
     by_importance = hm.evaluate(vae, v, samples=20_000)
     assert float(found.log_prob.mean()) == pytest.approx(by_importance.mean, abs=4 * float(found.stderr.mean()) + 0.02)
 
@@ -71,11 +71,11 @@ def test_two_layers_agree_with_importance_sampling() -> None:
 )
 def test_options_out_of_range_are_named(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        hm.anneal_posterior(hm.VAE(2, 1, (2,)), [[0, 1]], **options)
+        hm.likelihood.anneal_posterior(hm.VAE(2, 1, (2,)), [[0, 1]], **options)
 
 
 def test_what_has_no_gradient_is_refused() -> None:
     with pytest.raises(ValueError, match="those of a machine prior are binary"):
-        hm.anneal_posterior(hm.VAE(2, hidden=(2,), prior=hm.RBM(2, 1)), [[0, 1]])
+        hm.likelihood.anneal_posterior(hm.VAE(2, hidden=(2,), prior=hm.RBM(2, 1)), [[0, 1]])
     with pytest.raises(TypeError, match="takes a VAE, found RBM"):
-        hm.anneal_posterior(hm.RBM(2, 1), [[0, 1]])  # type: ignore[arg-type]
+        hm.likelihood.anneal_posterior(hm.RBM(2, 1), [[0, 1]])  # type: ignore[arg-type]

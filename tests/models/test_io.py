@@ -34,7 +34,7 @@ def test_everything_comes_back(tmp_path: Path, make_rbm: Make) -> None:
         model.chains = torch.zeros(5, 4, dtype=torch.uint8)
         hm.save(model, path)
         other = hm.load(path)
-        assert repr(other) == repr(model) and other.config() == model.config() and not other.fresh
+        assert repr(other) == repr(model) and other.config() == model.config() and not other.is_untrained
         assert other.state_dict().keys() == model.state_dict().keys()
         for name, tensor in model.state_dict().items():
             assert torch.equal(tensor, other.state_dict()[name]) and tensor.dtype == other.state_dict()[name].dtype
@@ -67,7 +67,7 @@ def test_every_changed_byte_is_noticed(tmp_path: Path) -> None:
             changed = bytearray(content)
             changed[position] ^= flip
             path.write_bytes(changed)
-            with pytest.raises(hm.DamagedFileError, match=r"m\.safetensors"):
+            with pytest.raises(hm.errors.DamagedFileError, match=r"m\.safetensors"):
                 hm.load(path)
     path.write_bytes(content)
     hm.load(path)
@@ -79,10 +79,10 @@ def test_every_truncation_is_noticed(tmp_path: Path) -> None:
     content = path.read_bytes()
     for length in range(len(content)):
         path.write_bytes(content[:length])
-        with pytest.raises(hm.DamagedFileError, match="cut short or damaged"):
+        with pytest.raises(hm.errors.DamagedFileError, match="cut short or damaged"):
             hm.load(path)
     path.write_bytes(content + b"x")
-    with pytest.raises(hm.DamagedFileError):
+    with pytest.raises(hm.errors.DamagedFileError):
         hm.load(path)
 
 
@@ -91,13 +91,13 @@ def test_other_files(tmp_path: Path) -> None:
 
     path = tmp_path / "x"
     save_file({"a": torch.zeros(2)}, path)
-    with pytest.raises(hm.DamagedFileError, match="harmonium did not write it"):
+    with pytest.raises(hm.errors.DamagedFileError, match="harmonium did not write it"):
         hm.load(path)
     save_file({"a": torch.zeros(2)}, path, {"format": "pt"})
-    with pytest.raises(hm.DamagedFileError, match="harmonium did not write it"):
+    with pytest.raises(hm.errors.DamagedFileError, match="harmonium did not write it"):
         hm.load(path)
     write_tensors(path, {"a": torch.zeros(2)}, {"format": 1})
-    with pytest.raises(hm.DamagedFileError, match="holds no harmonium model"):
+    with pytest.raises(hm.errors.DamagedFileError, match="holds no harmonium model"):
         hm.load(path)
     with pytest.raises(FileNotFoundError, match="there is no file"):
         hm.load(tmp_path / "nothing")
@@ -114,10 +114,10 @@ def test_nothing_is_pickled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     path = tmp_path / "m"
     for content in (pickle.dumps(Bomb()), b"", b"\x80\x04."):
         path.write_bytes(content)
-        with pytest.raises(hm.DamagedFileError):
+        with pytest.raises(hm.errors.DamagedFileError):
             hm.load(path)
     torch.save({"a": torch.zeros(1)}, path)
-    with pytest.raises(hm.DamagedFileError):
+    with pytest.raises(hm.errors.DamagedFileError):
         hm.load(path)
 
     def refuse(*_: object, **__: object) -> None:
@@ -138,9 +138,9 @@ def test_of_another_model(tmp_path: Path) -> None:
         (hm.RBM(4, 2), "has shape .* expected"),
         (hm.RBM(hm.Gaussian(3), 2), r"log_variance does not fit"),
     ):
-        with pytest.raises(hm.DamagedFileError, match=f"belongs to another model.*{message}"):
+        with pytest.raises(hm.errors.DamagedFileError, match=f"belongs to another model.*{message}"):
             restore(other, tensors, "m")
-    with pytest.raises(hm.DamagedFileError, match="odd does not fit"):
+    with pytest.raises(hm.errors.DamagedFileError, match="odd does not fit"):
         restore(hm.RBM(3, 2), tensors | {"odd": torch.zeros(1)}, "m")
 
 
@@ -151,7 +151,7 @@ def test_newer_files_are_refused_with_words(tmp_path: Path) -> None:
         ({"visible": {"type": "Odd", "shape": [3]}}, "unknown unit type 'Odd'"),
     ):
         write_tensors(tmp_path / "m", model.state_dict(), {"format": 1, "model": model.config() | change})
-        with pytest.raises(hm.DamagedFileError, match=message):
+        with pytest.raises(hm.errors.DamagedFileError, match=message):
             hm.load(tmp_path / "m")
 
 
@@ -195,8 +195,8 @@ def test_a_copy_of_a_fresh_model_is_fresh() -> None:
     """Training then begins with the means of the data; a copy of a changed model keeps what it has."""
     rbm = hm.RBM(4, 2)
     copied = copy.deepcopy(rbm)
-    assert copied.fresh and rbm.fresh and copied.weights is not rbm.weights
+    assert copied.is_untrained and rbm.is_untrained and copied.weights is not rbm.weights
     with torch.no_grad():
         rbm.weights.add_(1)
-    assert not rbm.fresh and not copy.deepcopy(rbm).fresh and copied.fresh
+    assert not rbm.is_untrained and not copy.deepcopy(rbm).is_untrained and copied.is_untrained
     assert torch.equal(copy.deepcopy(rbm).weights, rbm.weights)

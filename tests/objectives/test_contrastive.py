@@ -32,7 +32,7 @@ def assert_same_mean(found: list[dict[str, torch.Tensor]], expected: dict[str, t
 
 @pytest.mark.parametrize("k", [1, 3])
 @pytest.mark.parametrize("visible", [hm.Bernoulli(4), hm.Gaussian(2)], ids=repr)
-def test_from_the_exact_distribution_the_negative_phase_is_exact(visible: hm.Units, k: int) -> None:
+def test_from_the_exact_distribution_the_negative_phase_is_exact(visible: hm.units.Units, k: int) -> None:
     """Chains at equilibrium stay there, so CD and PCD are unbiased: whatever the number of chains and cases."""
     rbm = hm.RBM(visible, 3, dtype=torch.float64)
     rng = np.random.default_rng(5)
@@ -85,7 +85,7 @@ def test_cd_weighs_both_phases(make_rbm: Make) -> None:
 def test_pcd_chains_go_on(make_rbm: Make) -> None:
     rbm, v = make_rbm(4, 3), cases(7, 4)
     objective = PCD(k=2, chains=50)
-    state = objective.begin(rbm, Stream(1))
+    state = objective.init_state(rbm, Stream(1))
     assert state["chains"].shape == (50, 4)
     start, stream = state["chains"].clone(), Stream(2)
     objective.phases(rbm, Batch(v), state, stream)
@@ -97,13 +97,13 @@ def test_pcd_chains_begin_at_the_base_rate() -> None:
     rbm = hm.RBM(3, 2)
     rbm.data_mean, rbm.data_cases = torch.tensor([0.02, 0.5, 0.9]), torch.tensor(1e6)
     rbm.data_variance = rbm.data_mean * (1 - rbm.data_mean)
-    chains = PCD(chains=20_000).begin(rbm, Stream(0))["chains"]
+    chains = PCD(chains=20_000).init_state(rbm, Stream(0))["chains"]
     error = (rbm.data_variance / 20_000).sqrt()
     assert bool(((chains.mean(0) - rbm.data_mean).abs() < 5 * error).all())
 
 
 @pytest.mark.parametrize("visible", [hm.Bernoulli(4), hm.Gaussian(4)], ids=repr)
-def test_exact_fills_grad_with_minus_the_gradient(visible: hm.Units) -> None:
+def test_exact_fills_grad_with_minus_the_gradient(visible: hm.units.Units) -> None:
     rbm = hm.RBM(visible, 3, dtype=torch.float64, seed=3)
     v = cases(6, 4)
     returned = Exact().gradient(rbm, Batch(v), {}, Stream(0))
@@ -154,7 +154,7 @@ def test_a_gradient_is_of_the_moment_it_was_taken() -> None:
 def test_grad_is_refilled_not_added_to(make_rbm: Make) -> None:
     rbm = make_rbm(4, 3)
     for objective in (CD(1), PCD(1, chains=9), Exact()):
-        state = objective.begin(rbm, Stream(1))
+        state = objective.init_state(rbm, Stream(1))
         for rows in (5, 3):
             found = objective.gradient(rbm, Batch(cases(rows, 4)), state, Stream(rows))
             for name, parameter in rbm.parameters_by_name().items():

@@ -36,11 +36,13 @@ def with_prior() -> hm.VAE:
     return livelier(hm.VAE(4, hidden=(5,), prior=hm.RBM(3, 2, dtype=D), dtype=D, seed=1))
 
 
-def gradients(vae: hm.VAE, objective: hm.Objective, v: Tensor, stream: hm.Stream, **batch: Any) -> dict[str, Tensor]:
+def gradients(
+    vae: hm.VAE, objective: hm.objectives.Objective, v: Tensor, stream: hm.Stream, **batch: Any
+) -> dict[str, Tensor]:
     """Of the bound (`fit` descends), by parameter."""
     if vae.data_cases is None:
         vae.data_cases = torch.tensor(2.0, dtype=D)
-    objective.gradient(vae, Batch(v, **batch), objective.begin(vae, hm.Stream(9)), stream)
+    objective.gradient(vae, Batch(v, **batch), objective.init_state(vae, hm.Stream(9)), stream)
     return {name: -parameter.grad.clone() for name, parameter in vae.named_parameters()}  # type: ignore[union-attr]
 
 
@@ -212,7 +214,7 @@ def test_the_base_rate_of_the_prior_follows_the_encoder() -> None:
     vae = with_prior()
     objective, stream = hm.ELBO(prior=hm.PCD(chains=10)), hm.Stream(0)
     vae.data_cases = torch.tensor(100.0, dtype=D)
-    state = objective.begin(vae, hm.Stream(1))
+    state = objective.init_state(vae, hm.Stream(1))
     for _ in range(400):
         objective.gradient(vae, Batch(V), state, stream)
     with torch.no_grad():

@@ -28,7 +28,7 @@ def test_two_updates_by_hand(make_rbm: Make) -> None:
     """Chains move on theta + theta_fast, the phase is taken at theta, and the fast parameters follow it and fade."""
     rbm, v = make_rbm(4, 3), cases(6, 4)
     objective, stream, again = FPCD(k=2, chains=9, fast_rate=0.7, decay=0.8), Stream(1), Stream(1)
-    state = objective.begin(rbm, Stream(0))
+    state = objective.init_state(rbm, Stream(0))
     theta = [torch.as_tensor(a) for a in rbm.to_arrays()]
     fast, chains = [torch.zeros_like(a) for a in theta], state["chains"].clone()
     for _ in range(3):
@@ -52,7 +52,7 @@ def test_regular_parameters_come_back_bit_for_bit(make_rbm: Make, monkeypatch: p
     """Adding and subtracting 1000 in float32 would leave residues of 3e-5; an interrupted sweep must leave none."""
     rbm = make_rbm(5, 4, dtype=np.float32)
     objective = FPCD(chains=7)
-    state = objective.begin(rbm, Stream(0))
+    state = objective.init_state(rbm, Stream(0))
     for name in NAMES:
         state[f"fast.{name}"] += 1000
     before = {name: p.detach().clone() for name, p in rbm.parameters_by_name().items()}
@@ -91,7 +91,7 @@ def test_fast_weights_drive_a_chain_out_of_its_mode() -> None:
     for rate in (0.0, 1.0):
         rbm = RBM.from_arrays([[16.0]], [-8.0], [-8.0])
         objective, stream = FPCD(k=1, chains=1, fast_rate=rate), Stream(2)
-        state, where = objective.begin(rbm, Stream(0)), []
+        state, where = objective.init_state(rbm, Stream(0)), []
         for _ in range(400):
             objective.gradient(rbm, Batch(data), state, stream)
             where.append(float(state["chains"]))
@@ -104,12 +104,12 @@ def test_a_stack_is_its_members(make_rbm: Make) -> None:
     members = [make_rbm(4, 3, seed=seed) for seed in range(3)]
     stack = RBM.from_arrays(*[np.stack(arrays) for arrays in zip(*[m.to_arrays() for m in members], strict=True)])
     objective, v = FPCD(k=2, chains=5, fast_rate=0.5), cases(6, 4)
-    state, stream = objective.begin(stack, Stream(0)), Stream(1)
+    state, stream = objective.init_state(stack, Stream(0)), Stream(1)
     start = state["chains"].clone()
     for _ in range(3):
         objective.gradient(stack, Batch(v), state, stream)
     for r, member in enumerate(members):
-        own, stream = objective.begin(member, Stream(0)) | {"chains": start[r]}, Stream(1, first=5 * r)
+        own, stream = objective.init_state(member, Stream(0)) | {"chains": start[r]}, Stream(1, first=5 * r)
         for _ in range(3):
             objective.gradient(member, Batch(v), own, stream)
         for name, value in own.items():

@@ -11,7 +11,7 @@ from harmonium.training.config import from_config
 
 
 @pytest.mark.parametrize("model", [hm.DBM([4, 3, 3], seed=1), hm.BoltzmannMachine(4, 3)], ids=["deep", "lateral"])
-def test_clamped_sampling_has_the_exact_moments(model: hm.Machine) -> None:
+def test_clamped_sampling_has_the_exact_moments(model: hm.models.Machine) -> None:
     """20,000 chains, averages within 0.02: 5 standard errors of a moment of binary states."""
     with torch.no_grad():
         for parameter in model.parameters():
@@ -19,14 +19,14 @@ def test_clamped_sampling_has_the_exact_moments(model: hm.Machine) -> None:
         model.constrain()
     v = torch.tensor([[1.0, 0, 1, 1], [0, 0, 1, 0]])
     exact = exact_clamped_moments(model, v)
-    phase = hm.ClampedGibbs(sweeps=20)(model, v.repeat(10_000, 1), hm.Stream(0))
+    phase = hm.objectives.ClampedGibbs(sweeps=20)(model, v.repeat(10_000, 1), hm.Stream(0))
     for name, moment in model.moments(phase).items():
         torch.testing.assert_close(moment, exact[name], rtol=0, atol=0.02)
 
 
 def test_an_rbm_is_exact_whatever_is_asked_for() -> None:
     rbm, v = hm.RBM(4, 3, seed=1), torch.eye(4)
-    for inference in (hm.MeanField(iterations=1), hm.ClampedGibbs(1)):
+    for inference in (hm.objectives.MeanField(iterations=1), hm.objectives.ClampedGibbs(1)):
         assert torch.equal(inference(rbm, v, hm.Stream(0)).means[1], rbm.infer(v).means[1])
 
 
@@ -38,23 +38,27 @@ def test_objectives_use_the_inference_they_are_given(kind: type[hm.CD] | type[hm
         for parameter in dbm.parameters():
             parameter.copy_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(2)))
     short, long = (
-        hm.gradient(dbm, v, objective=kind(inference=hm.MeanField(n, 0.0))).positive["weights2"] for n in (1, 100)
+        hm.gradient(dbm, v, objective=kind(inference=hm.objectives.MeanField(n, 0.0))).positive["weights2"]
+        for n in (1, 100)
     )
-    expected = dbm.moments(hm.MeanField(100, 0.0)(dbm, v.double(), hm.Stream(0)))["weights2"]
+    expected = dbm.moments(hm.objectives.MeanField(100, 0.0)(dbm, v.double(), hm.Stream(0)))["weights2"]
     torch.testing.assert_close(long, expected)
     assert float((short - long).abs().max()) > 1e-4
 
 
 def test_objectives_come_back_from_their_description() -> None:
-    for objective in (hm.PCD(k=2, chains=7, inference=hm.ClampedGibbs(3)), hm.CD(inference=hm.MeanField(5, 0.1))):
+    for objective in (
+        hm.PCD(k=2, chains=7, inference=hm.objectives.ClampedGibbs(3)),
+        hm.CD(inference=hm.objectives.MeanField(5, 0.1)),
+    ):
         assert from_config(objective.config()) == objective
 
 
 def test_impossible_settings() -> None:
     with pytest.raises(ValueError, match="iterations >= 1"):
-        hm.MeanField(iterations=0)
+        hm.objectives.MeanField(iterations=0)
     with pytest.raises(ValueError, match="at least 1"):
-        hm.ClampedGibbs(0)
+        hm.objectives.ClampedGibbs(0)
 
 
 def test_persistent_chains_use_the_inference_they_are_given() -> None:
@@ -67,7 +71,7 @@ def test_persistent_chains_use_the_inference_they_are_given() -> None:
     exact = exact_clamped_moments(model, v[:2])["weights2"]
     sampled, field = (
         hm.gradient(model, v, objective=hm.PCD(chains=5, inference=inference)).positive["weights2"]
-        for inference in (hm.ClampedGibbs(20), hm.MeanField())
+        for inference in (hm.objectives.ClampedGibbs(20), hm.objectives.MeanField())
     )
     assert float((sampled - exact).abs().max()) < 0.03  # 4,000 chains, 3 standard errors
     assert not torch.equal(sampled, field)

@@ -26,13 +26,13 @@ def follow(target: RBM, objective: Jarzynski, seed: int, steps: int = 12) -> tup
     """Chains along a straight line of parameters from small ones to the target, whatever the chains do."""
     end = {name: p.detach().clone() for name, p in target.parameters_by_name().items()}
     rbm = RBM.from_arrays(*[0.01 * a for a in target.to_arrays()])
-    state, stream = objective.begin(rbm, Stream(seed, "begin")), Stream(seed)
+    state, stream = objective.init_state(rbm, Stream(seed, "begin")), Stream(seed)
     for step in range(1, steps + 1):
         objective.gradient(rbm, Batch(V), state, stream)
         with torch.no_grad():
             for name, p in rbm.parameters_by_name().items():
                 p.copy_(end[name] * step / steps)
-        assert objective.settle(rbm, state)
+        assert objective.after_update(rbm, state)
     return rbm, state, objective.phases(rbm, Batch(V), state, stream)
 
 
@@ -77,7 +77,7 @@ def test_log_z_is_tracked_through_training() -> None:
     for chains in (250, 4000):
         seen: list[tuple[float, float, float]] = []
 
-        class Track(hm.Callback):
+        class Track(hm.training.Callback):
             def on_update(self, training: Any) -> None:
                 if training.position.update % 10:
                     return
@@ -106,7 +106,7 @@ def test_weights_telescope(make_rbm: Make) -> None:
     """One chain without a sweep between: the log-weight is the log ratio of the ends, step by step."""
     rbm = make_rbm(4, 3)
     objective = Jarzynski(chains=6)
-    state = objective.begin(rbm, Stream(0))
+    state = objective.init_state(rbm, Stream(0))
     start, base = state["log_weight"].clone(), rbm.base_rate()
     v = state["chains"]
     uniform = v @ base[0][0] - torch.log1p(torch.exp(base[0][0])).sum()
@@ -116,7 +116,7 @@ def test_weights_telescope(make_rbm: Make) -> None:
         with torch.no_grad():
             for p in rbm.parameters():
                 p.mul_(1.3)
-        objective.settle(rbm, state)
+        objective.after_update(rbm, state)
     expected = start - first - rbm.free_energy(v)
     assert state["log_weight"].numpy() == pytest.approx(expected.detach().numpy(), rel=1e-12)
 
@@ -140,7 +140,7 @@ def test_chains_are_drawn_anew_where_few_are_effective(make_rbm: Make) -> None:
     rbm = make_rbm(4, 3, scale=0.1)
     for weights, drawn in ((np.linspace(0, 1, 50), False), (np.linspace(0, 9, 50), True)):
         objective = Jarzynski(chains=50, resample_below=0.5)
-        state = objective.begin(rbm, Stream(0))
+        state = objective.init_state(rbm, Stream(0))
         state["log_weight"] = torch.as_tensor(weights)
         before = float(objective.log_mean_weight(state))
         stream = Stream(1)
@@ -151,7 +151,7 @@ def test_chains_are_drawn_anew_where_few_are_effective(make_rbm: Make) -> None:
 
 def test_the_model_gets_chains_of_equal_weight(make_rbm: Make) -> None:
     objective = Jarzynski(chains=400)
-    state = objective.begin(make_rbm(4, 3, scale=2.0), Stream(0))
+    state = objective.init_state(make_rbm(4, 3, scale=2.0), Stream(0))
     state["chains"] = torch.arange(400).unsqueeze(-1)  # named, to be counted
     count = torch.bincount(objective.model_chains(state)[:, 0], minlength=400)
     expected = 400 * torch.softmax(state["log_weight"], 0)
@@ -165,7 +165,7 @@ def test_fit_leaves_such_chains_in_the_model(keep_best: bool) -> None:
     """Never drawn anew in training, so that weights end uneven; the last model, or the best one, gets equal chains."""
     v, objective, ends = np.repeat([[0], [1], [1]], 5, 1), Jarzynski(chains=60, resample_below=0.0), []
 
-    class Track(hm.Callback):
+    class Track(hm.training.Callback):
         def on_update(self, training: Any) -> None:
             state = {name: tensor.clone() for name, tensor in training.objective_state.items()}
             ends.append((state["chains"], objective.model_chains(state)))
@@ -181,7 +181,7 @@ def test_fit_leaves_such_chains_in_the_model(keep_best: bool) -> None:
 def test_a_trained_model_goes_on_from_its_chains(make_rbm: Make) -> None:
     rbm, objective = make_rbm(4, 3), Jarzynski(chains=5)
     rbm.chains = torch.eye(4, dtype=torch.float64)
-    state = objective.begin(rbm, Stream(0))
+    state = objective.init_state(rbm, Stream(0))
     assert bool((state["chains"].sum(-1) == 1).all()) and bool((state["log_weight"] == 0).all())
     assert math.isnan(float(objective.log_mean_weight(state)))
 
@@ -192,7 +192,7 @@ def test_it_learns_inside_a_hybrid() -> None:
     objective = Hybrid(0.5, Jarzynski(k=1, chains=1000))
     seen = []
 
-    class Track(hm.Callback):
+    class Track(hm.training.Callback):
         def on_update(self, training: Any) -> None:
             seen.append(float(objective.generative.log_mean_weight(training.objective_state)))  # type: ignore[attr-defined]
 
@@ -200,7 +200,7 @@ def test_it_learns_inside_a_hybrid() -> None:
     hm.fit(rbm, v, objective=objective, epochs=100, batch_size=40, learning_rate=0.5, callbacks=[Track()])
     assert seen[-1] == pytest.approx(float(exact_log_partition(rbm)), abs=0.15)
     assert abs(seen[-1] - seen[0]) > 0.3
-    assert not objective.may_undo and hm.CD().may_undo is False
+    assert not objective.can_reject and hm.CD().can_reject is False
 
 
 def test_what_is_refused(make_rbm: Make) -> None:
@@ -210,4 +210,4 @@ def test_what_is_refused(make_rbm: Make) -> None:
         Jarzynski(resample_below=1.5)
     stack = RBM.from_arrays(np.zeros((2, 3, 2)), np.zeros((2, 3)), np.zeros((2, 2)))
     with pytest.raises(ValueError, match="Jarzynski takes one model at a time"):
-        Jarzynski().begin(stack, Stream(0))
+        Jarzynski().init_state(stack, Stream(0))

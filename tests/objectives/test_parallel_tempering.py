@@ -15,7 +15,7 @@ def test_the_negative_phase_is_that_of_the_model_with_two_far_modes(adapt: bool)
     W = torch.full((6, 5), 2.0, dtype=torch.float64)
     rbm = hm.RBM.from_arrays(W, -W.sum(1) / 2 + 0.05, -W.sum(0) / 2 + 0.05)  # all on, a little likelier, or all off
     objective, stream = hm.PT(rungs=5, chains=500, adapt=adapt), hm.Stream(0)
-    state, batch = objective.begin(rbm, hm.Stream(1)), Batch(torch.ones(1, 6, dtype=torch.float64))
+    state, batch = objective.init_state(rbm, hm.Stream(1)), Batch(torch.ones(1, 6, dtype=torch.float64))
     for _ in range(150):
         gradient = objective.phases(rbm, batch, state, stream)
     exact = exact_moments(rbm)
@@ -32,7 +32,7 @@ def test_the_negative_phase_is_that_of_the_model_with_two_far_modes(adapt: bool)
 
 def test_a_resumed_objective_goes_on_bit_for_bit() -> None:
     rbm, objective, batch = hm.RBM(5, 3), hm.PT(rungs=4, chains=6), Batch(torch.ones(2, 5))
-    state, stream = objective.begin(rbm, hm.Stream(1)), hm.Stream(0)
+    state, stream = objective.init_state(rbm, hm.Stream(1)), hm.Stream(0)
     for _ in range(3):
         objective.phases(rbm, batch, state, stream)
     kept = {name: tensor.clone() for name, tensor in state.items()}
@@ -46,7 +46,7 @@ def test_a_resumed_objective_goes_on_bit_for_bit() -> None:
 def test_a_trained_model_goes_on_from_its_chains() -> None:
     rbm, objective = hm.RBM(5, 3), hm.PT(rungs=4, chains=6)
     rbm.chains = torch.ones(6, 5)
-    assert torch.equal(objective.model_chains(objective.begin(rbm, hm.Stream(0))), rbm.chains)  # type: ignore[arg-type]
+    assert torch.equal(objective.model_chains(objective.init_state(rbm, hm.Stream(0))), rbm.chains)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("options", [{"rungs": 1}, {"k": 0}, {"chains": 0}, {"rungs": 2.5}])

@@ -26,7 +26,7 @@ def test_value_by_hand() -> None:
     m, v = machine(), cases()
     x = v @ m.couplings["visible_visible"] + m.visible.bias
     expected = (v * torch.nn.functional.logsigmoid(x) + (1 - v) * torch.nn.functional.logsigmoid(-x)).sum(-1)
-    torch.testing.assert_close(hm.pseudo_log_likelihood(m, v), expected.detach())
+    torch.testing.assert_close(hm.likelihood.pseudo_log_likelihood(m, v), expected.detach())
 
 
 @pytest.mark.parametrize("edges", [None, [[0, 1], [1, 2], [3, 4]]], ids=["dense", "sparse"])
@@ -37,7 +37,7 @@ def test_gradient_by_finite_differences(edges: list[list[int]] | None, weighted:
     gradient = hm.gradient(m, v, objective=hm.PseudoLikelihood(), sample_weight=weight if weighted else None)
 
     def value() -> torch.Tensor:
-        return (weight * hm.pseudo_log_likelihood(m, v)).sum() / weight.sum()
+        return (weight * hm.likelihood.pseudo_log_likelihood(m, v)).sum() / weight.sum()
 
     W, found = m.couplings["visible_visible"], gradient.difference["visible_visible"]
     for i, j in [(0, 1), (1, 2), (3, 4)]:
@@ -66,4 +66,4 @@ def test_machines_with_hidden_units_are_refused() -> None:
     with pytest.raises(ValueError, match="without hidden units"):
         hm.fit(hm.RBM(4, 2), cases()[:, :4], objective=hm.PseudoLikelihood())
     with pytest.raises(ValueError, match="hidden layers that can be summed out"):
-        hm.pseudo_log_likelihood(hm.DBM([5, 3, 2]), cases())
+        hm.likelihood.pseudo_log_likelihood(hm.DBM([5, 3, 2]), cases())

@@ -24,7 +24,7 @@ def far_patterns(cases: int = 200, width: int = 12) -> np.ndarray:
     return (rng.random((cases, 1)) < 0.25) ^ (rng.random((cases, width)) < 0.05)
 
 
-class Watch(hm.Callback):
+class Watch(hm.training.Callback):
     """The state after every update, as (rungs, rate, live), and the weights."""
 
     def __init__(self, every: int = 10**9) -> None:
@@ -40,7 +40,7 @@ class Watch(hm.Callback):
             self.log_z.append((*z, float(exact_log_partition(training.model))))
 
 
-def fit(model: hm.Machine, data: Any, watch: hm.Callback, **options: Any) -> hm.History:
+def fit(model: hm.models.Machine, data: Any, watch: hm.training.Callback, **options: Any) -> hm.training.History:
     return hm.fit(
         model,
         data,
@@ -63,17 +63,17 @@ def test_log_z_is_tracked_within_its_error_while_rungs_are_frozen() -> None:
     assert float(exact.max() - exact.min()) > 1.0  # what was followed has moved
     row = history.rows[-1]
     likelihood = float(
-        (rbm.log_weight(rbm.clamped(torch.as_tensor(far_patterns()).float()))).mean().detach() - exact[-1]
+        (rbm.log_weight(rbm.visible_only_state(torch.as_tensor(far_patterns()).float()))).mean().detach() - exact[-1]
     )
     assert abs(row["log_likelihood_tracked"] - likelihood) < 4 * row["log_likelihood_tracked_stderr"] + 1e-4
 
 
 def test_chains_hold_both_patterns_in_their_shares() -> None:
     rbm = hm.RBM(12, 6)
-    fit(rbm, far_patterns(), Watch(), objective=hm.PTT(k=2, chains=400), learning_rate=hm.Linear(0.2))
+    fit(rbm, far_patterns(), Watch(), objective=hm.PTT(k=2, chains=400), learning_rate=hm.schedules.Linear(0.2))
     assert rbm.chains is not None and rbm.chains.shape == (400, 12)
     v = rbm.visible.states(torch.arange(2**12)).to(rbm.dtype)
-    share = float(torch.softmax(rbm.log_weight(rbm.clamped(v)), 0)[v.sum(-1) > 6].sum().detach())
+    share = float(torch.softmax(rbm.log_weight(rbm.visible_only_state(v)), 0)[v.sum(-1) > 6].sum().detach())
     found = float((rbm.chains.sum(-1) > 6).double().mean())
     # At a rate that has fallen to zero the chains have caught up: five standard errors of 400 independent ones.
     assert abs(found - share) < 5 * (share * (1 - share) / 400) ** 0.5
@@ -85,7 +85,7 @@ def test_the_gradient_of_a_trained_model_is_right_at_once(make_rbm: Any) -> None
     strength = torch.full((6, 5), 2.0, dtype=torch.float64)
     rbm = hm.RBM.from_arrays(strength, -strength.sum(1) / 2 + 0.05, -strength.sum(0) / 2)
     objective = hm.PTT(chains=2000)
-    state = objective.begin(rbm, hm.Stream(0))
+    state = objective.init_state(rbm, hm.Stream(0))
     assert len(state["chains"]) > 3
     exact = exact_moments(rbm)["visible_bias"]
     batch = Batch(torch.zeros(1, 6).double())
@@ -114,7 +114,7 @@ def test_an_update_that_goes_too_far_is_undone_and_the_rate_halved() -> None:
 
 def test_a_model_is_frozen_as_it_was_with_its_chains(make_rbm: Any) -> None:
     rbm, objective, stream = hm.RBM(12, 6), hm.PTT(chains=30), hm.Stream(0)
-    state = objective.begin(rbm, stream)
+    state = objective.init_state(rbm, stream)
     before = rbm.weights.detach().clone()
     state["live"] = torch.tensor(0.29).double()
     objective.phases(rbm, Batch(torch.zeros(5, 12)), state, stream)
@@ -131,7 +131,7 @@ def test_a_model_is_frozen_as_it_was_with_its_chains(make_rbm: Any) -> None:
 
 def test_a_rung_that_the_model_has_come_back_from_is_dropped() -> None:
     rbm, objective, stream = hm.RBM(12, 6), hm.PTT(chains=30), hm.Stream(0)
-    state = objective.begin(rbm, stream)
+    state = objective.init_state(rbm, stream)
     start = rbm.weights.detach().clone()
     with torch.no_grad():
         rbm.weights.add_(0.1)
@@ -143,7 +143,7 @@ def test_a_rung_that_the_model_has_come_back_from_is_dropped() -> None:
     for _ in range(40):
         objective.phases(rbm, Batch(torch.zeros(5, 12)), state, stream)
         live = state["chains"][-1]
-        assert objective.settle(rbm, state)
+        assert objective.after_update(rbm, state)
         assert torch.equal(state["chains"][-1], live)
         if len(state["chains"]) == 2:
             break
@@ -154,7 +154,7 @@ def test_a_rung_that_the_model_has_come_back_from_is_dropped() -> None:
 
 
 def test_the_best_model_may_be_chosen_by_what_is_tracked() -> None:
-    rbm, early = hm.RBM(12, 6), hm.EarlyStopping("log_likelihood_tracked", patience=None)
+    rbm, early = hm.RBM(12, 6), hm.training.EarlyStopping("log_likelihood_tracked", patience=None)
     history = fit(
         rbm, far_patterns(), early, objective=hm.PTT(chains=50), validation=far_patterns(), epochs=5, learning_rate=0.5
     )
@@ -162,7 +162,7 @@ def test_the_best_model_may_be_chosen_by_what_is_tracked() -> None:
     assert all(0 < row["log_likelihood_tracked_stderr"] < 1 for row in history.rows)
 
 
-class Break(hm.Callback):
+class Break(hm.training.Callback):
     def __init__(self, update: int | None = None) -> None:
         self.update = update
 
@@ -205,7 +205,7 @@ def test_a_resumed_run_is_bit_identical(tmp_path: Path, stop: int) -> None:
 def test_other_machines_are_trained_and_tracked(make: Any) -> None:
     watch, machine = Watch(every=20), make()
 
-    class Look(hm.Callback):
+    class Look(hm.training.Callback):
         def on_update(self, training: Any) -> None:
             if training.position.update % 20 == 0:
                 z = training.plan.objective.log_partition(training.model, training.objective_state)
@@ -223,7 +223,7 @@ def test_other_machines_are_trained_and_tracked(make: Any) -> None:
         (lambda: hm.PTT(chains=True), r"PTT\(chains=...\)"),
         (lambda: hm.PTT(freeze=0.1, reject=0.2), "reject < freeze"),
         (
-            lambda: hm.PTT().begin(
+            lambda: hm.PTT().init_state(
                 hm.RBM.from_arrays(np.zeros((2, 3, 2)), np.zeros((2, 3)), np.zeros((2, 2))), hm.Stream(0)
             ),
             "found a stack",

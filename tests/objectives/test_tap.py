@@ -106,7 +106,7 @@ def test_phases_by_hand(make_rbm: Make) -> None:
     """Two updates of second order, written out for binary units (Gabrie et al. 2015, equations 16 and 17)."""
     rbm, v = make_rbm(4, 3, scale=0.5), torch.tensor([[0.0, 1, 1, 0]], dtype=torch.float64)
     objective = TAP(order=2, iterations=2, chains=5)
-    state = objective.begin(rbm, Stream(0))
+    state = objective.init_state(rbm, Stream(0))
     W, b, c = (torch.as_tensor(a) for a in rbm.to_arrays())
     m, h = state["means.visible"].clone(), state["means.hidden"].clone()
     assert bool(((m == 0) | (m == 1)).all()) and torch.allclose(h, torch.sigmoid(c + m @ W))
@@ -160,7 +160,7 @@ def test_weak_models_are_learned() -> None:
 )
 def test_other_machines_are_refused(model: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        TAP().begin(model(), Stream(0))
+        TAP().init_state(model(), Stream(0))
 
 
 @pytest.mark.parametrize("order", [0, 4, True, "2", 2.5])

@@ -29,7 +29,9 @@ class Ticks:
 
 def plan(seconds: float, monkeypatch: pytest.MonkeyPatch, **options: Any) -> module.Budget:
     monkeypatch.setattr(module, "time", Ticks())
-    return budget(hm.RBM(6, 2), CASES, CASES, seconds, hm.Likelihood(every=1, temperatures=10), **options)
+    return budget(
+        hm.RBM(6, 2), CASES, CASES, seconds, hm.training.LikelihoodMonitor(every=1, temperatures=10), **options
+    )
 
 
 def test_the_plan_follows_from_the_measured_times(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,6 +50,6 @@ def test_there_is_always_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_model_is_left_alone() -> None:
     rbm = hm.RBM(6, 2)
     before = {name: tensor.clone() for name, tensor in rbm.state_dict().items()}
-    budget(rbm, CASES, CASES, 0.1, hm.Likelihood(temperatures=10))
-    assert rbm.fresh and rbm.state_dict().keys() == before.keys()
+    budget(rbm, CASES, CASES, 0.1, hm.training.LikelihoodMonitor(temperatures=10))
+    assert rbm.is_untrained and rbm.state_dict().keys() == before.keys()
     assert all((rbm.state_dict()[name] == tensor).all() for name, tensor in before.items())

@@ -93,17 +93,19 @@ def test_a_run_that_was_broken_off_goes_on_by_its_plan(
     class PowerCutError(Exception):
         pass
 
-    def fail(limit: hm.TimeLimit, training: Any) -> None:
+    def fail(limit: hm.training.TimeLimit, training: Any) -> None:
         if training.folder is not None and training.position.update == 3:
             raise PowerCutError
 
-    monkeypatch.setattr(hm.TimeLimit, "on_update", fail)
+    monkeypatch.setattr(hm.training.TimeLimit, "on_update", fail)
     with pytest.raises(PowerCutError):
         found(data, ["independent", "made"], tmp_path, seconds=1.0)
     run = tmp_path / "made"
     plan = json.loads((run / "config.json").read_text())["plan"]
     assert not (run / "result.json").exists()
-    monkeypatch.setattr(hm.TimeLimit, "on_update", lambda limit, training: None)  # a busy machine cuts nothing short
+    monkeypatch.setattr(
+        hm.training.TimeLimit, "on_update", lambda limit, training: None
+    )  # a busy machine cuts nothing short
     result = found(data, ["independent", "made"], tmp_path, seconds=1.0)
     assert json.loads((run / "config.json").read_text())["plan"] == plan
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]

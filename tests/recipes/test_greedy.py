@@ -143,7 +143,14 @@ def test_a_transposed_deep_boltzmann_machine_starts_as_its_first_machine() -> No
 def test_pretraining_gives_the_joint_training_a_better_start() -> None:
     """Exact log-likelihood of bars and stripes before any joint training: -6.95 nats, against -11.1 of fair coins."""
     dbm = hm.DBM([16, 8, 8])
-    hm.greedy(dbm, PATTERNS, epochs=150, learning_rate=hm.Linear(0.2), objective=hm.PCD(k=2, chains=50), batch_size=16)
+    hm.greedy(
+        dbm,
+        PATTERNS,
+        epochs=150,
+        learning_rate=hm.schedules.Linear(0.2),
+        objective=hm.PCD(k=2, chains=50),
+        batch_size=16,
+    )
     v = dbm.visible.encode(torch.as_tensor(np.asarray(PATTERNS)))
     found = float((exact_log_marginal(dbm, v) - hm.log_partition(dbm, method="exact").value).mean())
     assert found > -7.5

@@ -139,7 +139,7 @@ def test_a_deep_boltzmann_machine_is_pretrained_composed_and_trained_together(
     dbm = hm.DBM([64, *layers], seed=root.child("dbm"))
     hm.greedy(dbm, DIGITS.train, transposed=False, learning_rate=0.05, seed=root.child("greedy"), **SMALL)
     pcd = hm.PCD(k=5, chains=100)
-    hm.fit(dbm, DIGITS.train, objective=pcd, learning_rate=hm.Linear(0.01), seed=root.child("joint"), **SMALL)
+    hm.fit(dbm, DIGITS.train, objective=pcd, learning_rate=hm.schedules.Linear(0.01), seed=root.child("joint"), **SMALL)
     for name, tensor in dbm.state_dict().items():
         assert torch.equal(tensor, found.model.state_dict()[name]), name
     network = dbm.to_classifier(10, root.child("repetition", 0), unroll=len(layers) > 2)
@@ -205,7 +205,7 @@ def test_refusals() -> None:
         hm.pretrain(v, y, layers=[3], greedy_options={"batch_size": 0})
     with pytest.raises(ValueError, match="dropout"):
         hm.finetune(network, v, y, dropout=(0.5, 1.0))
-    with pytest.raises(hm.DivergedError, match="learning rate"):
+    with pytest.raises(hm.errors.DivergedError, match="learning rate"):
         hm.finetune(network, v, y % 9, learning_rate=float("inf"), epochs=2)
     with pytest.raises(ValueError, match="patience"):
         hm.finetune(network, v, y, patience=3)

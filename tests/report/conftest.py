@@ -30,7 +30,11 @@ def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A short training on images of 8 x 8 pixels, with validation."""
     out = tmp_path_factory.mktemp("digits") / "run"
     data = hm.data.load("digits")
-    watch = [hm.Monitor(every=1), hm.Likelihood(every=1), hm.EarlyStopping("log_likelihood_lower")]
+    watch = [
+        hm.training.Monitor(every=1),
+        hm.training.LikelihoodMonitor(every=1),
+        hm.training.EarlyStopping("log_likelihood_lower"),
+    ]
     hm.fit(hm.RBM(hm.Bernoulli((8, 8)), 12), data.train, objective=hm.PCD(chains=50), epochs=3, learning_rate=0.05,
            validation=data.valid, callbacks=watch, out=out)  # fmt: skip
     return out

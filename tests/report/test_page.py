@@ -224,7 +224,14 @@ def test_normalised_models(model: Any, tmp_path: Path) -> None:
     bits, name = np.random.default_rng(0).integers(0, 2, (60, 6)), type(model).__name__
     np.savetxt(tmp_path / "bits.csv", bits, fmt="%d", delimiter=",")
     data = hm.data.load(str(tmp_path / "bits.csv"), valid=0.2, test=0.2)
-    hm.fit(model, data.train, validation=data.valid, epochs=2, callbacks=[hm.Likelihood(every=1)], out=tmp_path / "run")
+    hm.fit(
+        model,
+        data.train,
+        validation=data.valid,
+        epochs=2,
+        callbacks=[hm.training.LikelihoodMonitor(every=1)],
+        out=tmp_path / "run",
+    )
     page = Elements(write(tmp_path / "run"))
     assert {"play", "likelihood", "curves", "samples", "filters", "activity", "energies"} <= set(page.sections)
     kind = "An estimate from below" if name == "VAE" else "Exact"

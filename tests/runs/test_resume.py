@@ -22,8 +22,9 @@ import pytest
 import torch
 
 import harmonium as hm
+from harmonium.core.errors import InterruptedRunError, RunInUseError
 from harmonium.core.files import read_tensors, write_tensors
-from harmonium.runs.resume import Checkpoint, InterruptedRunError, RunInUseError
+from harmonium.runs.resume import Checkpoint
 
 from ..training.helpers import RECIPES, Drift, Server, begin, go_on, momentum, patterns, rows, same, stored, tensors
 from ..training.helpers import one_thread as one_thread
@@ -67,10 +68,10 @@ def check_equal(out: Path, expected_run: Reference) -> None:
     assert not leftovers
 
 
-def stop_at(update: int, number: int = signal.SIGTERM) -> hm.Callback:
+def stop_at(update: int, number: int = signal.SIGTERM) -> hm.training.Callback:
     """A callback that sends this process a signal after an update; it needs no place in a folder."""
 
-    class Stop(hm.Callback):
+    class Stop(hm.training.Callback):
         transient = True
 
         def on_update(self, training: Any) -> None:
@@ -80,7 +81,7 @@ def stop_at(update: int, number: int = signal.SIGTERM) -> hm.Callback:
     return Stop()
 
 
-def small(out: Path, **changes: Any) -> tuple[hm.Machine, hm.History]:
+def small(out: Path, **changes: Any) -> tuple[hm.models.Machine, hm.training.History]:
     """A run of 12 updates on arrays."""
     model = changes.pop("model", None) or hm.RBM(12, 4)
     options: dict[str, Any] = {"objective": hm.PCD(chains=8), "epochs": 3, "batch_size": 16, "seed": 2}
@@ -112,8 +113,8 @@ def test_run_folder_contents(tmp_path: Path) -> None:
         model,
         data.train,
         objective=hm.CD(k=2),
-        learning_rate=hm.Linear(0.1),
-        penalties=[hm.WeightDecay(l2=0.01)],
+        learning_rate=hm.schedules.Linear(0.1),
+        penalties=[hm.training.WeightDecay(l2=0.01)],
         validation=data.valid,
         epochs=2,
         batch_size=400,
@@ -157,7 +158,7 @@ def test_a_run_folder_changes_no_parameter(tmp_path: Path) -> None:
 def test_every_update_is_checkpointed_with_seconds_zero_and_none_with_a_long_interval(tmp_path: Path) -> None:
     seen: dict[str, list[int]] = {"every": [], "late": []}
 
-    class Watch(hm.Callback):
+    class Watch(hm.training.Callback):
         def __init__(self, name: str) -> None:
             self.name = name
 
@@ -285,7 +286,7 @@ def test_a_model_that_is_not_fresh_resumes_from_its_own_start(tmp_path: Path) ->
         hm.resume(tmp_path / "run", data=patterns())
 
 
-class Fail(hm.Callback):
+class Fail(hm.training.Callback):
     transient = True
 
     def on_begin(self, training: Any) -> None:
@@ -343,11 +344,11 @@ def test_named_data_of_another_binarisation_are_refused(tmp_path: Path) -> None:
 def test_own_callbacks_must_be_passed_again(tmp_path: Path) -> None:
     out = tmp_path / "run"
     with pytest.raises(InterruptedRunError):
-        small(out, callbacks=[stop_at(5), hm.Monitor(), Drift()])
+        small(out, callbacks=[stop_at(5), hm.training.Monitor(), Drift()])
     with pytest.raises(ValueError, match=r"2 callbacks of your own.*found 0 \(known without .*: Monitor, Check"):
         hm.resume(out, data=patterns())
     with pytest.raises(ValueError, match=r"2 callbacks of your own.*found 3"):
-        hm.resume(out, data=patterns(), callbacks=[stop_at(99), hm.Monitor(), Drift()])
+        hm.resume(out, data=patterns(), callbacks=[stop_at(99), hm.training.Monitor(), Drift()])
     whole, history = small(tmp_path / "whole", callbacks=[Drift()])
     model, resumed = hm.resume(out, data=patterns(), callbacks=[stop_at(99), Drift()])
     assert resumed["drift"] == history["drift"]
@@ -355,7 +356,7 @@ def test_own_callbacks_must_be_passed_again(tmp_path: Path) -> None:
 
 
 def test_a_subclass_of_a_known_callback_is_ones_own(tmp_path: Path) -> None:
-    class Louder(hm.EarlyStopping):
+    class Louder(hm.training.EarlyStopping):
         pass
 
     interrupted_by = [stop_at(5), Louder(patience=None)]
@@ -412,10 +413,10 @@ def test_no_run_to_resume(tmp_path: Path) -> None:
         hm.resume(tmp_path / "nothing")
     assert not (tmp_path / "nothing").exists()
     (tmp_path / "config.json").write_text('{"name": "somebody else\'s"}')
-    with pytest.raises(hm.DamagedFileError, match=r"config\.json is not that of a harmonium run"):
+    with pytest.raises(hm.errors.DamagedFileError, match=r"config\.json is not that of a harmonium run"):
         hm.resume(tmp_path)
     (tmp_path / "config.json").write_text('{"format": 1, "mod')
-    with pytest.raises(hm.DamagedFileError, match=r"config\.json is damaged"):
+    with pytest.raises(hm.errors.DamagedFileError, match=r"config\.json is damaged"):
         hm.resume(tmp_path)
 
 
@@ -448,7 +449,7 @@ def test_a_second_process_in_the_folder_is_refused(server: Server, tmp_path: Pat
 
 
 def test_two_trainings_of_one_process_in_one_folder(tmp_path: Path) -> None:
-    class Nested(hm.Callback):
+    class Nested(hm.training.Callback):
         refused = False
 
         def on_update(self, training: Any) -> None:
@@ -490,7 +491,7 @@ def test_a_damaged_checkpoint_is_refused_and_left_alone(tmp_path: Path) -> None:
     damaged += [whole[:cut] for cut in (0, 4, 100, 8 + header, len(whole) // 2, len(whole) - 1)]
     for content in damaged:
         path.write_bytes(content)
-        with pytest.raises(hm.DamagedFileError, match=r"run/checkpoint\.safetensors"):
+        with pytest.raises(hm.errors.DamagedFileError, match=r"run/checkpoint\.safetensors"):
             hm.resume(out, data=patterns())
         assert path.read_bytes() == content
     path.write_bytes(whole)
@@ -512,7 +513,7 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
         (other / "model.safetensors", "is a model, not a checkpoint"),
     ):
         path.write_bytes(source.read_bytes())
-        with pytest.raises(hm.DamagedFileError, match=rf"run/checkpoint\.safetensors.*{message}"):
+        with pytest.raises(hm.errors.DamagedFileError, match=rf"run/checkpoint\.safetensors.*{message}"):
             hm.resume(out, data=patterns())
         assert path.read_bytes() == source.read_bytes()
 
@@ -522,7 +523,7 @@ def test_a_full_disk_keeps_the_earlier_checkpoint(tmp_path: Path, monkeypatch: p
     path = out / "checkpoint.safetensors"
     full = False
 
-    class Fill(hm.Callback):
+    class Fill(hm.training.Callback):
         transient = True
 
         def on_update(self, training: Any) -> None:
@@ -580,7 +581,7 @@ def test_bad_data_leave_no_run_behind(data: np.ndarray, message: str, tmp_path: 
     with pytest.raises(ValueError, match=message):
         small(tmp_path / "run", model=model, data=data)
     assert not [path for path in (tmp_path / "run").glob("*") if path.name != ".lock"]
-    assert same(tensors(model), before) and model.fresh
+    assert same(tensors(model), before) and model.is_untrained
     small(tmp_path / "run", model=model)  # the folder is free
 
 
@@ -614,8 +615,8 @@ def test_a_signal_after_the_last_update_is_passed_on_when_the_run_is_complete(tm
     heard: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
 
-    class Late(hm.Callback):
-        def on_epoch(self, training: Any, row: hm.History) -> None:
+    class Late(hm.training.Callback):
+        def on_epoch(self, training: Any, row: hm.training.History) -> None:
             if row["epoch"] == 3:
                 signal.raise_signal(signal.SIGTERM)
 
@@ -677,7 +678,7 @@ def test_a_program_that_is_interrupted_says_how_to_go_on(tmp_path: Path) -> None
 def test_a_diverging_run_keeps_its_last_good_checkpoint(tmp_path: Path) -> None:
     out = tmp_path / "run"
     data = np.random.default_rng(0).normal(size=(50, 6)) * 30
-    with pytest.raises(hm.DivergedError):
+    with pytest.raises(hm.errors.DivergedError):
         small(out, model=hm.RBM(hm.Gaussian(6), 4), data=data, learning_rate=1e12, callbacks=[Checkpoint(seconds=0)])
     files = [out / name for name in ("checkpoint.safetensors", "model.safetensors") if (out / name).exists()]
     for path in files:
@@ -692,5 +693,5 @@ def test_write_tensors_is_what_checkpoints_are_made_with(tmp_path: Path) -> None
     state, meta = read_tensors(out / "checkpoint.safetensors")
     del state["model.couplings.weights"]
     write_tensors(out / "checkpoint.safetensors", state, meta)
-    with pytest.raises(hm.DamagedFileError, match="another model"):
+    with pytest.raises(hm.errors.DamagedFileError, match="another model"):
         hm.resume(out, data=patterns())

@@ -11,13 +11,13 @@ import pytest
 import torch
 
 import harmonium as hm
+from harmonium.likelihood import ladder_log_z
 from harmonium.likelihood.bridge import bennett_ladder
 from harmonium.likelihood.exact import exact_log_partition
-from harmonium.sampling import tempering
-from harmonium.sampling.ladder import Replicas, Traffic, exchanged, pairs
+from harmonium.likelihood.ladder_log_z import bridge
+from harmonium.sampling.ladder import ExchangeStats, Replicas, exchanged, pairs
 from harmonium.sampling.path import Path
 from harmonium.sampling.temperatures import Temperatures, adapted, spaced
-from harmonium.sampling.tempering import bridge
 
 
 def two_modes(strength: float = 6.0, tilt: float = 0.5) -> hm.RBM:
@@ -31,7 +31,7 @@ def two_modes(strength: float = 6.0, tilt: float = 0.5) -> hm.RBM:
 def exact_share_on(rbm: hm.RBM) -> float:
     """The probability that most visible units are on."""
     v = rbm.visible.states(torch.arange(2**6))
-    p = torch.softmax(rbm.log_weight(rbm.clamped(v)), 0)
+    p = torch.softmax(rbm.log_weight(rbm.visible_only_state(v)), 0)
     return float(p[v.sum(-1) > 3].sum())
 
 
@@ -49,7 +49,7 @@ def test_exchanged_moves_what_was_accepted_and_nothing_else() -> None:
 
 def test_round_trips_go_from_the_bottom_to_the_top_and_back() -> None:
     walkers = Replicas((None,), torch.tensor([[0], [1], [2]]))
-    traffic = Traffic(walkers)
+    traffic = ExchangeStats(walkers)
     nothing = (torch.tensor([], dtype=torch.long), torch.zeros(0, 1), torch.zeros(0, 1))
     orders = [[0, 1, 2], [1, 0, 2], [1, 2, 0], [1, 0, 2], [0, 1, 2], [2, 1, 0]]
     # Walker 0 is at the bottom, at the top in the third and back at the bottom in the fifth; walker 2 was at the top
@@ -116,7 +116,7 @@ def test_log_partition_holds_the_exact_value(name: str, method: str) -> None:
         hm.testing.numeric.scatter(machine, hm.Stream(1), 0.8)
         machine.constrain()
     exact = float(exact_log_partition(machine))
-    sampler = hm.Tempering(rungs=20) if method == "integration" else None
+    sampler = hm.sampling.Tempering(rungs=20) if method == "integration" else None
     z = hm.log_partition(machine, method, chains=40, sweeps=300, sampler=sampler, seed=2)
     # Seeded; a 99 % interval, widened to the 5 standard errors of the house: 40 replicas make it 2.7 wide.
     around = 5 / 2.7 * (z.upper - z.lower) / 2
@@ -129,7 +129,7 @@ def test_log_partition_holds_the_exact_value(name: str, method: str) -> None:
 def test_a_ladder_finds_both_modes_where_gibbs_chains_stay() -> None:
     rbm = two_modes(strength=14.0)
     share = exact_share_on(rbm)
-    ladder = hm.sample(rbm, 2000, steps=30, sampler=hm.Tempering(), seed=1).mean(-1) > 0.5
+    ladder = hm.sample(rbm, 2000, steps=30, sampler=hm.sampling.Tempering(), seed=1).mean(-1) > 0.5
     error = (share * (1 - share) / 2000) ** 0.5
     assert 0.55 < share < 0.75
     assert abs(float(ladder.double().mean()) - share) < 5 * error
@@ -141,11 +141,11 @@ def test_clamped_units_are_held_and_the_rest_follows_the_conditional() -> None:
     rbm = two_modes(strength=5.0)
     mask = torch.tensor([True, True, False, False, False, False])
     values = torch.tensor([1.0, 0.0, 0, 0, 0, 0])
-    found = hm.sample(rbm, 4000, steps=20, clamp=(mask, values), sampler=hm.Tempering(rungs=4), seed=3)
+    found = hm.sample(rbm, 4000, steps=20, clamp=(mask, values), sampler=hm.sampling.Tempering(rungs=4), seed=3)
     assert bool((found[:, 0] == 1).all() and (found[:, 1] == 0).all())
     v = rbm.visible.states(torch.arange(2**6))
     v = v[(v[:, 0] == 1) & (v[:, 1] == 0)]
-    p = torch.softmax(rbm.log_weight(rbm.clamped(v)), 0).detach()
+    p = torch.softmax(rbm.log_weight(rbm.visible_only_state(v)), 0).detach()
     mean = p @ v
     error = (mean * (1 - mean) / 4000).sqrt()
     assert bool(((found.mean(0) - mean).abs() <= 5 * error).all())
@@ -160,16 +160,20 @@ def test_a_base_within_one_mode_is_named_as_a_doubt() -> None:
 
 
 def test_few_round_trips_are_named_as_a_doubt() -> None:
-    z = hm.log_partition(two_modes(40.0), "tempering", sampler=hm.Tempering(rungs=2), chains=5, sweeps=20)
+    z = hm.log_partition(two_modes(40.0), "tempering", sampler=hm.sampling.Tempering(rungs=2), chains=5, sweeps=20)
     assert not z.trusted
     assert "round trips" in z.why
 
 
 def test_walkers_that_have_not_come_round_are_named_as_a_doubt() -> None:
     """All replicas begin at the bottom's states and agree on what they have not forgotten: no spread shows it."""
-    z = hm.log_partition(two_modes(), "tempering", sampler=hm.Tempering(rungs=12), chains=20, sweeps=60, seed=1)
+    z = hm.log_partition(
+        two_modes(), "tempering", sampler=hm.sampling.Tempering(rungs=12), chains=20, sweeps=60, seed=1
+    )
     assert z.why.count("240 walkers made") == 1 and not z.trusted
-    z = hm.log_partition(two_modes(), "tempering", sampler=hm.Tempering(rungs=12), chains=20, sweeps=300, seed=1)
+    z = hm.log_partition(
+        two_modes(), "tempering", sampler=hm.sampling.Tempering(rungs=12), chains=20, sweeps=300, seed=1
+    )
     assert z.trusted
 
 
@@ -178,8 +182,8 @@ def test_halves_that_lie_apart_are_named_as_a_doubt(
     halves: float, trusted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Twenty replicas: 99.7 % of Student's t of 19 degrees of freedom lie within 3.4."""
-    run = tempering.bridge
-    monkeypatch.setattr(tempering, "bridge", lambda *given: run(*given)._replace(halves=halves))
+    run = ladder_log_z.bridge
+    monkeypatch.setattr(ladder_log_z, "bridge", lambda *given: run(*given)._replace(halves=halves))
     z = hm.log_partition(two_modes(), "tempering", chains=20, sweeps=300, seed=1)
     assert z.trusted == trusted and ("halves" in z.why) != trusted
 
@@ -196,12 +200,15 @@ def test_auto_tempers_where_no_chains_are_left() -> None:
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: hm.Tempering(rungs=1), "at least 2"),
-        (lambda: hm.Tempering(adapt=False), "how many rungs"),
-        (lambda: hm.log_partition(hm.RBM(4, 2), "ais", sampler=hm.Tempering()), "ladder of method='tempering'"),
+        (lambda: hm.sampling.Tempering(rungs=1), "at least 2"),
+        (lambda: hm.sampling.Tempering(adapt=False), "how many rungs"),
+        (
+            lambda: hm.log_partition(hm.RBM(4, 2), "ais", sampler=hm.sampling.Tempering()),
+            "ladder of method='tempering'",
+        ),
         (lambda: hm.log_partition(hm.RBM(4, 2), "bennett"), "'tempering'"),
         (lambda: hm.log_partition(hm.RBM(4, 2), "tempering", sweeps=0), "sweeps must be a positive integer"),
-        (lambda: hm.sample(hm.RBM(4, 2), 2, init=torch.zeros(2, 4), sampler=hm.Tempering()), "init"),
+        (lambda: hm.sample(hm.RBM(4, 2), 2, init=torch.zeros(2, 4), sampler=hm.sampling.Tempering()), "init"),
     ],
 )
 def test_what_makes_no_sense_is_refused(call: Any, words: str) -> None:
@@ -212,11 +219,11 @@ def test_what_makes_no_sense_is_refused(call: Any, words: str) -> None:
 def test_exchanges_never_decide_about_lengths_of_documents() -> None:
     model = hm.RBM(hm.ReplicatedSoftmax(5, lengths=[4, 20]), 3)
     with pytest.raises(ValueError, match="documents of one length"):
-        hm.sample(model, 4, steps=2, sampler=hm.Tempering(rungs=3))
+        hm.sample(model, 4, steps=2, sampler=hm.sampling.Tempering(rungs=3))
     for objective in (hm.PT(rungs=3, chains=4), hm.PTT(chains=4)):
         with pytest.raises(ValueError, match="documents of one length"):
             hm.fit(model, [[4, 0, 0, 0, 0], [0, 0, 0, 0, 20]] * 3, objective=objective, epochs=1)
-    one = hm.sample(hm.at_length(model, 4), 3, steps=2, sampler=hm.Tempering(rungs=3))
+    one = hm.sample(hm.models.at_length(model, 4), 3, steps=2, sampler=hm.sampling.Tempering(rungs=3))
     assert one.sum(-1).tolist() == [4, 4, 4]
 
 
@@ -224,7 +231,7 @@ def test_a_ladder_for_clamped_rows_is_that_of_the_freest_row() -> None:
     rbm = two_modes(strength=14.0)
     mask, values = torch.zeros(400, 6, dtype=torch.bool), torch.zeros(400, 6)
     mask[0] = True  # nothing is left to be drawn in the first row
-    found = hm.sample(rbm, 400, steps=30, clamp=(mask, values), sampler=hm.Tempering(), seed=1)
+    found = hm.sample(rbm, 400, steps=30, clamp=(mask, values), sampler=hm.sampling.Tempering(), seed=1)
     share = exact_share_on(rbm)
     on = float((found[1:].mean(-1) > 0.5).double().mean())
     assert abs(on - share) < 5 * (share * (1 - share) / 399) ** 0.5
@@ -232,7 +239,7 @@ def test_a_ladder_for_clamped_rows_is_that_of_the_freest_row() -> None:
 
 def test_two_rungs_cannot_show_the_error_of_integration() -> None:
     with pytest.raises(ValueError, match="at least 3 rungs"):
-        hm.log_partition(two_modes(), "integration", sampler=hm.Tempering(rungs=2))
+        hm.log_partition(two_modes(), "integration", sampler=hm.sampling.Tempering(rungs=2))
 
 
 @pytest.mark.parametrize("sampler", ["pt", hm.PT()])

@@ -17,7 +17,7 @@ from harmonium.likelihood.bridge import bennett, bennett_ladder, bennett_means
 from harmonium.likelihood.exact import exact_log_partition
 from harmonium.models.machine.batched import stack
 from harmonium.sampling.ladder import acceptance, exchanged, pairs, tempering_round
-from harmonium.sampling.tempering import bottom_of
+from harmonium.sampling.tempering import default_base
 from harmonium.sampling.trajectory import Trajectory, model_at, thinned, weigh
 from harmonium.testing.numeric import scatter
 
@@ -29,13 +29,13 @@ def two_modes(strength: float = 6.0, tilt: float = 0.5) -> hm.RBM:
     return hm.RBM.from_arrays(W, b, c)
 
 
-def on_the_way(machine: hm.Machine, points: list[float]) -> list[hm.Machine]:
+def on_the_way(machine: hm.models.Machine, points: list[float]) -> list[hm.models.Machine]:
     """What the machine might have been: models at these points from the base rate."""
-    base = bottom_of(machine) or machine.base_rate()
+    base = default_base(machine) or machine.base_rate()
     return [model_at(machine, base, t) for t in points]
 
 
-def trajectory_of(machine: hm.Machine, points: list[float]) -> Trajectory:
+def trajectory_of(machine: hm.models.Machine, points: list[float]) -> Trajectory:
     return Trajectory(stack([*on_the_way(machine, [0.0, *points]), machine]))
 
 
@@ -113,7 +113,7 @@ def test_log_partition_holds_the_exact_value(name: str) -> None:
     if not machine.visible.finite:  # data say where a ladder begins that its own mean field must not
         machine.data_mean, machine.data_variance = torch.zeros(2).double(), 4 * torch.ones(2).double()
         machine.data_cases = torch.tensor(100.0).double()
-    sampler = hm.TrajectoryTempering(on_the_way(machine, [0.2, 0.4, 0.6, 0.8]))
+    sampler = hm.sampling.TrajectoryTempering(on_the_way(machine, [0.2, 0.4, 0.6, 0.8]))
     z = hm.log_partition(machine, "tempering", chains=40, sweeps=300, sampler=sampler, seed=2)
     # Seeded; a 99 % interval, widened to the 5 standard errors of the house: 40 replicas make it 2.7 wide.
     around = 5 / 2.7 * (z.upper - z.lower) / 2
@@ -125,9 +125,9 @@ def test_log_partition_holds_the_exact_value(name: str) -> None:
 def test_a_trajectory_finds_both_modes_where_gibbs_chains_stay() -> None:
     rbm = two_modes(strength=14.0)
     v = rbm.visible.states(torch.arange(2**6))
-    share = float(torch.softmax(rbm.log_weight(rbm.clamped(v)), 0)[v.sum(-1) > 3].sum().detach())
+    share = float(torch.softmax(rbm.log_weight(rbm.visible_only_state(v)), 0)[v.sum(-1) > 3].sum().detach())
     assert 0.55 < share < 0.75
-    sampler = hm.TrajectoryTempering(on_the_way(rbm, [0.15, 0.25, 0.35, 0.5, 0.7]))
+    sampler = hm.sampling.TrajectoryTempering(on_the_way(rbm, [0.15, 0.25, 0.35, 0.5, 0.7]))
     found = hm.sample(rbm, 2000, steps=40, sampler=sampler, seed=1).mean(-1) > 0.5
     # Independent replicas: five standard errors of a share.
     assert abs(float(found.double().mean()) - share) < 5 * (share * (1 - share) / 2000) ** 0.5
@@ -136,13 +136,13 @@ def test_a_trajectory_finds_both_modes_where_gibbs_chains_stay() -> None:
 def test_clamped_units_are_held_and_the_rest_follows_the_conditional() -> None:
     rbm = two_modes(strength=5.0)
     mask = torch.tensor([True, True, False, False, False, False])
-    sampler = hm.TrajectoryTempering(on_the_way(rbm, [0.4, 0.7]))
+    sampler = hm.sampling.TrajectoryTempering(on_the_way(rbm, [0.4, 0.7]))
     values = torch.tensor([1.0, 0.0, 0, 0, 0, 0])
     found = hm.sample(rbm, 4000, steps=20, clamp=(mask, values), sampler=sampler, seed=3)
     assert bool((found[:, 0] == 1).all() and (found[:, 1] == 0).all())
     v = rbm.visible.states(torch.arange(2**6))
     v = v[(v[:, 0] == 1) & (v[:, 1] == 0)]
-    mean = torch.softmax(rbm.log_weight(rbm.clamped(v)), 0).detach() @ v
+    mean = torch.softmax(rbm.log_weight(rbm.visible_only_state(v)), 0).detach() @ v
     error = (mean * (1 - mean) / 4000).sqrt()
     assert bool(((found.mean(0) - mean).abs() <= 5 * error).all())
 
@@ -172,10 +172,12 @@ def test_the_pilot_leaves_out_what_is_not_needed_and_no_more() -> None:
 def test_neighbours_that_are_too_far_apart_are_named() -> None:
     rbm = two_modes(strength=14.0)
     with pytest.warns(UserWarning, match=r"too far apart .*models\[0\] and the machine \(\d"):
-        hm.sample(rbm, 2, steps=1, sampler=hm.TrajectoryTempering(on_the_way(rbm, [0.1])))
+        hm.sample(rbm, 2, steps=1, sampler=hm.sampling.TrajectoryTempering(on_the_way(rbm, [0.1])))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        hm.sample(rbm, 2, steps=1, sampler=hm.TrajectoryTempering(on_the_way(rbm, [0.15, 0.25, 0.35, 0.5, 0.7])))
+        hm.sample(
+            rbm, 2, steps=1, sampler=hm.sampling.TrajectoryTempering(on_the_way(rbm, [0.15, 0.25, 0.35, 0.5, 0.7]))
+        )
 
 
 def test_the_first_model_must_be_drawn_exactly(make_rbm: Any) -> None:
@@ -195,9 +197,12 @@ def test_a_model_on_the_line_is_what_the_path_says(make_rbm: Any) -> None:
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: hm.TrajectoryTempering([]), "has no models"),
-        (lambda: hm.TrajectoryTempering([hm.RBM(4, 2)], target=1.0), "between 0 and 1"),
-        (lambda: hm.sample(hm.RBM(4, 2), sampler=hm.TrajectoryTempering([hm.RBM(4, 3)])), "of its own training"),
+        (lambda: hm.sampling.TrajectoryTempering([]), "has no models"),
+        (lambda: hm.sampling.TrajectoryTempering([hm.RBM(4, 2)], target=1.0), "between 0 and 1"),
+        (
+            lambda: hm.sample(hm.RBM(4, 2), sampler=hm.sampling.TrajectoryTempering([hm.RBM(4, 3)])),
+            "of its own training",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused(call: Any, words: str) -> None:
@@ -207,4 +212,4 @@ def test_what_makes_no_sense_is_refused(call: Any, words: str) -> None:
 
 def test_a_folder_without_models_says_so(tmp_path: Any) -> None:
     with pytest.raises(FileNotFoundError, match="KeepTrajectory"):
-        hm.TrajectoryTempering.from_run(tmp_path)
+        hm.sampling.TrajectoryTempering.from_run(tmp_path)

@@ -66,7 +66,9 @@ def test_their_score_is_ours_on_average() -> None:
         draws.append(theirs.score_samples(few).mean())
     error = np.std(draws) / np.sqrt(len(draws))
     assert abs(np.mean(draws) - ours.score_samples(few).mean()) < 4.5 * error  # once in 150,000 by chance
-    np.testing.assert_allclose(ours.score_samples(BITS[:9]), hm.pseudo_log_likelihood(ours.model_, BITS[:9]), rtol=1e-9)
+    np.testing.assert_allclose(
+        ours.score_samples(BITS[:9]), hm.likelihood.pseudo_log_likelihood(ours.model_, BITS[:9]), rtol=1e-9
+    )
 
 
 @pytest.mark.parametrize("X", [DIGITS, BITS], ids=["greys", "binary"])

@@ -31,13 +31,13 @@ class WrongMean(Gaussian):
 
 
 class WrongCumulant(Gaussian):
-    def cumulant(self, x: Tensor, line: Any = None) -> Tensor:
-        return super().cumulant(x, line) + 0.5 * math.log(2)
+    def log_normalizer(self, x: Tensor, line: Any = None) -> Tensor:
+        return super().log_normalizer(x, line) + 0.5 * math.log(2)
 
 
 class WrongPull(Gaussian):
-    def pull(self, moments: Natural) -> dict[str, Tensor]:
-        return super().pull(moments) | {"log_variance": moments[1]}
+    def parameter_gradient(self, moments: Natural) -> dict[str, Tensor]:
+        return super().parameter_gradient(moments) | {"log_variance": moments[1]}
 
 
 class WrongMode(Bernoulli):
@@ -77,8 +77,8 @@ class WrongBase(Bernoulli):
 
 
 class ForgetsMeasure(Binomial):
-    def exponent(self, s: Tensor, natural: Natural | None = None) -> Tensor:
-        return self.exponents(s, (self.natural() if natural is None else natural,))[..., 0]
+    def neg_energy(self, s: Tensor, natural: Natural | None = None) -> Tensor:
+        return self.linear_terms(s, (self.natural() if natural is None else natural,))[..., 0]
 
 
 class NeighboursCode(Categorical):

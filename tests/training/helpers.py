@@ -17,7 +17,8 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.runs.resume import Checkpoint, InterruptedRunError
+from harmonium.core.errors import InterruptedRunError
+from harmonium.runs.resume import Checkpoint
 
 Tensors = dict[str, torch.Tensor]
 
@@ -50,7 +51,7 @@ def clusters(cases: int = 400, seed: int = 0) -> np.ndarray:
     return (x - x.mean(0)) / x.std(0)
 
 
-def tensors(model: hm.Machine) -> Tensors:
+def tensors(model: hm.models.Machine) -> Tensors:
     """Copies of all that a model file holds."""
     return {name: tensor.clone() for name, tensor in model.state_dict().items()}
 
@@ -81,13 +82,13 @@ def stored(out: Path) -> Tensors:
 # ------------------------------------------------------------------------------------------ trainings to be killed
 
 
-class Drift(hm.Callback):
+class Drift(hm.training.Callback):
     """Somebody's own callback: it measures with random numbers, and remembers from epoch to epoch."""
 
     def __init__(self) -> None:
         self.total = 0.0
 
-    def on_measure(self, training: Any, row: hm.History) -> None:
+    def on_measure(self, training: Any, row: hm.training.History) -> None:
         v = training.cases.rows(torch.arange(8))
         moved = training.model.gibbs(v, 3, training.root.child("drift", row["epoch"]))
         self.total += float((moved != v).double().mean())
@@ -115,11 +116,11 @@ def everything(seconds: float) -> dict[str, Any]:
         "objective": hm.PCD(chains=20),
         "metric": "diagonal",
         "optimizer": "adam",
-        "learning_rate": hm.Linear(0.02),
-        "penalties": [hm.Sparsity(0.2, 0.1), hm.WeightDecay(1e-3)],
+        "learning_rate": hm.schedules.Linear(0.02),
+        "penalties": [hm.training.Sparsity(0.2, 0.1), hm.training.WeightDecay(1e-3)],
         "epochs": 8,
         "batch_size": 150,
-        "callbacks": [hm.Monitor(cases=40), hm.EarlyStopping(patience=None), Checkpoint(seconds)],
+        "callbacks": [hm.training.Monitor(cases=40), hm.training.EarlyStopping(patience=None), Checkpoint(seconds)],
         "seed": 4,
     }
 
@@ -137,7 +138,7 @@ def stopping(seconds: float) -> dict[str, Any]:
         "metric": "plain",
         "epochs": 400,
         "batch_size": 7,
-        "callbacks": [hm.EarlyStopping(patience=8), Checkpoint(seconds)],
+        "callbacks": [hm.training.EarlyStopping(patience=8), Checkpoint(seconds)],
         "seed": 5,
     }
 
@@ -165,7 +166,9 @@ RECIPES: dict[str, Callable[[float], dict[str, Any]]] = {
 }
 
 
-def begin(recipe: str, out: Path | None, seconds: float = 60.0, **changes: Any) -> tuple[hm.Machine, hm.History]:
+def begin(
+    recipe: str, out: Path | None, seconds: float = 60.0, **changes: Any
+) -> tuple[hm.models.Machine, hm.training.History]:
     """Train by a recipe, in a run folder or without."""
     options = RECIPES[recipe](seconds) | changes
     if out is None:
@@ -174,7 +177,7 @@ def begin(recipe: str, out: Path | None, seconds: float = 60.0, **changes: Any) 
     return model, hm.fit(model, data, out=out, **options)
 
 
-def go_on(recipe: str, out: Path) -> tuple[hm.Machine, hm.History]:
+def go_on(recipe: str, out: Path) -> tuple[hm.models.Machine, hm.training.History]:
     """Resume a recipe's run, passing again what a folder cannot hold."""
     again: dict[str, Any] = {}
     if recipe != "everything":

@@ -15,21 +15,21 @@ from .helpers import Tensors, clusters, patterns, same, tensors, trained
 from .helpers import one_thread as one_thread
 
 
-class Score(hm.Callback):
+class Score(hm.training.Callback):
     """Measures what it is told, None being nothing, and keeps the parameters of every epoch."""
 
     def __init__(self, *scores: float | None) -> None:
         self.scores = scores
         self.models: dict[int, Tensors] = {}
 
-    def on_measure(self, training: Any, row: hm.History) -> None:
+    def on_measure(self, training: Any, row: hm.training.History) -> None:
         score = self.scores[row["epoch"] - 1]
         if score is not None:
             row["score"] = score
         self.models[row["epoch"]] = tensors(training.model)
 
 
-def fit(*callbacks: hm.Callback, epochs: int, **options: Any) -> tuple[hm.Machine, hm.History]:
+def fit(*callbacks: hm.training.Callback, epochs: int, **options: Any) -> tuple[hm.models.Machine, hm.training.History]:
     model = hm.RBM(12, 4)
     return model, hm.fit(
         model, patterns(), objective=hm.CD(), epochs=epochs, batch_size=30, callbacks=callbacks, **options
@@ -39,7 +39,7 @@ def fit(*callbacks: hm.Callback, epochs: int, **options: Any) -> tuple[hm.Machin
 def test_events_come_in_order() -> None:
     events: list[str] = []
 
-    class Log(hm.Callback):
+    class Log(hm.training.Callback):
         def __getattribute__(self, name: str) -> Any:
             if name.startswith("on_"):
                 events.append(name[3:])
@@ -51,7 +51,7 @@ def test_events_come_in_order() -> None:
 
 
 def test_a_callback_may_stop_training_between_updates() -> None:
-    class Enough(hm.Callback):
+    class Enough(hm.training.Callback):
         def on_update(self, training: Any) -> None:
             if training.position.update == 3:
                 training.stop = "enough"
@@ -77,7 +77,7 @@ def test_early_stopping_keeps_the_best(
     scores: tuple[float | None, ...], patience: int | None, epochs: int, best: int
 ) -> None:
     score = Score(*scores)
-    model, history = fit(score, hm.EarlyStopping("score", patience), epochs=6)
+    model, history = fit(score, hm.training.EarlyStopping("score", patience), epochs=6)
     assert len(history) == epochs
     assert history.best["epoch"] == best and history.best["score"] == scores[best - 1]
     stopped = f"no better score since epoch {best}" if epochs < 6 else None
@@ -97,12 +97,12 @@ def test_early_stopping_by_pseudo_likelihood_keeps_the_best_of_the_history() -> 
         epochs=500,
         batch_size=10,
         validation=valid,
-        callbacks=[hm.EarlyStopping(patience=6)],
+        callbacks=[hm.training.EarlyStopping(patience=6)],
     )
     column = history["pseudo_log_likelihood"]
     assert len(column) < 500 and history.best["pseudo_log_likelihood"] == max(column) > column[-1]
     assert len(column) - history.best["epoch"] == 6
-    found = hm.pseudo_log_likelihood(model, torch.as_tensor(valid, dtype=torch.float32)).mean()
+    found = hm.likelihood.pseudo_log_likelihood(model, torch.as_tensor(valid, dtype=torch.float32)).mean()
     assert float(found) == pytest.approx(max(column), abs=1e-9)
 
 
@@ -110,11 +110,11 @@ def test_early_stopping_changes_no_update() -> None:
     valid = patterns(seed=1)
     seen: list[list[Tensors]] = []
 
-    class Keep(hm.Callback):
+    class Keep(hm.training.Callback):
         def on_update(self, training: Any) -> None:
             seen[-1].append(tensors(training.model))
 
-    for callbacks in ([Keep()], [Keep(), hm.EarlyStopping(patience=None)]):
+    for callbacks in ([Keep()], [Keep(), hm.training.EarlyStopping(patience=None)]):
         seen.append([])
         trained(patterns(), validation=valid, callbacks=callbacks)
     assert len(seen[0]) == 12 and all(same(a, b) for a, b in zip(*seen, strict=True))
@@ -125,7 +125,7 @@ def test_a_column_that_nothing_measures_is_refused_before_training(patience: int
     model = hm.RBM(12, 4)
     updates: list[int] = []
 
-    class Watch(hm.Callback):
+    class Watch(hm.training.Callback):
         def on_update(self, training: Any) -> None:
             updates.append(1)
 
@@ -134,20 +134,24 @@ def test_a_column_that_nothing_measures_is_refused_before_training(patience: int
             model,
             patterns(),
             validation=patterns(),
-            callbacks=[Watch(), hm.EarlyStopping("log_likelihood", patience)],
+            callbacks=[Watch(), hm.training.EarlyStopping("log_likelihood", patience)],
             out=tmp_path / "run",
         )
     with pytest.raises(ValueError, match=r"only epoch, learning_rate, seconds, update\. Measures need validation="):
-        hm.fit(model, patterns(), callbacks=[Watch(), hm.EarlyStopping(patience=patience)])
+        hm.fit(model, patterns(), callbacks=[Watch(), hm.training.EarlyStopping(patience=patience)])
     with pytest.raises(ValueError, match=r"only .*free_energy_gap.*add a Likelihood monitor"):
         hm.fit(
             hm.RBM(hm.Gaussian(3), 2),
             clusters(),
             validation=clusters(),
-            callbacks=[hm.EarlyStopping(patience=patience)],
+            callbacks=[hm.training.EarlyStopping(patience=patience)],
         )
     assert not updates
-    callbacks = [hm.EarlyStopping("log_likelihood", patience), hm.Likelihood(every=1), hm.Progress()]
+    callbacks = [
+        hm.training.EarlyStopping("log_likelihood", patience),
+        hm.training.LikelihoodMonitor(every=1),
+        hm.training.ProgressBar(),
+    ]
     history = hm.fit(hm.RBM(12, 2), patterns(), validation=patterns(), epochs=1, callbacks=callbacks)
     assert history.best["epoch"] == 1
 
@@ -155,11 +159,11 @@ def test_a_column_that_nothing_measures_is_refused_before_training(patience: int
 @pytest.mark.parametrize("patience", [None, 10])
 def test_a_column_that_ones_own_callback_fails_to_measure_is_refused_at_the_end(patience: int | None) -> None:
     with pytest.raises(ValueError, match=r"\(metric='skore'\): no epoch measured it; the last row has .*score"):
-        fit(Score(1.0, 2.0), hm.EarlyStopping("skore", patience), epochs=2)
+        fit(Score(1.0, 2.0), hm.training.EarlyStopping("skore", patience), epochs=2)
 
 
 def test_early_stopping_may_serve_again() -> None:
-    stopping = hm.EarlyStopping("score", 2)
+    stopping = hm.training.EarlyStopping("score", 2)
     fit(Score(9.0, 8.0, 7.0, 6.0), stopping, epochs=4)
     _, history = fit(Score(1.0, 2.0, 3.0, 4.0), stopping, epochs=4)
     assert len(history) == 4 and history.best["score"] == 4.0
@@ -168,11 +172,11 @@ def test_early_stopping_may_serve_again() -> None:
 @pytest.mark.parametrize("patience", [0, -1, True])
 def test_patience_refused(patience: int) -> None:
     with pytest.raises(ValueError, match=r"EarlyStopping\(patience=.* must be a positive integer or None, found"):
-        hm.EarlyStopping(patience=patience)
+        hm.training.EarlyStopping(patience=patience)
 
 
 def test_state_round_trip() -> None:
-    a, b = hm.EarlyStopping(), hm.EarlyStopping()
+    a, b = hm.training.EarlyStopping(), hm.training.EarlyStopping()
     a.best, a.best_epoch = -3.5, 7
     b.restore(a.state())
     assert (b.best, b.best_epoch) == (-3.5, 7)

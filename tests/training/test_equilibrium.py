@@ -25,7 +25,7 @@ STILL = {"objective": hm.PCD(k=1, chains=256), "epochs": 1, "learning_rate": 1e-
 def watched(rbm: hm.RBM, chains: Any, data: Any, **options: Any) -> dict[str, Any]:
     """The row of one epoch at (all but) fixed parameters, with persistent chains that begin where they are put."""
     rbm.chains = torch.as_tensor(chains, dtype=rbm.dtype)
-    history = hm.fit(rbm, data, callbacks=[hm.Equilibrium(temperatures=200)], **STILL | options)
+    history = hm.fit(rbm, data, callbacks=[hm.training.EquilibriumMonitor(temperatures=200)], **STILL | options)
     return history.rows[-1]
 
 
@@ -56,7 +56,7 @@ def test_chains_that_cannot_follow() -> None:
         warnings.simplefilter("always")
         history = hm.fit(
             hm.RBM(16, 16), bars(), objective=hm.PCD(k=1, chains=256), epochs=400, batch_size=32, learning_rate=2.0,
-            callbacks=[hm.Equilibrium(every=100)],
+            callbacks=[hm.training.EquilibriumMonitor(every=100)],
         )  # fmt: skip
     said = [str(warning.message) for warning in caught]
     assert [row["equilibrium"] for row in history.rows if "lag" in row] == [False] * 4
@@ -102,10 +102,10 @@ def test_no_alarm_at_equilibrium(make_rbm: Callable[..., hm.RBM]) -> None:
 
 
 def test_no_alarm_in_a_sound_training() -> None:
-    watch = hm.Equilibrium(every=200)
+    watch = hm.training.EquilibriumMonitor(every=200)
     history = hm.fit(
         hm.RBM(16, 8), bars(), objective=hm.PCD(k=1, chains=256), epochs=600, batch_size=32,
-        learning_rate=hm.Linear(0.1), callbacks=[watch],
+        learning_rate=hm.schedules.Linear(0.1), callbacks=[watch],
     )  # fmt: skip
     assert [row["equilibrium"] for row in history.rows if "lag" in row] == [True] * 3 and watch.said == []
 
@@ -113,12 +113,12 @@ def test_no_alarm_in_a_sound_training() -> None:
 def test_it_changes_no_parameter() -> None:
     data = patterns(width=24)
     options = {"hidden": 21, "objective": hm.PCD(chains=40)}
-    watch = hm.Equilibrium(every=1, sweeps=20, annealed=40, temperatures=10)
+    watch = hm.training.EquilibriumMonitor(every=1, sweeps=20, annealed=40, temperatures=10)
     assert same(trained(data, callbacks=[watch], **options), trained(data, **options))
 
 
 def test_when_it_measures() -> None:
-    callbacks = [hm.Equilibrium(every=2, sweeps=5, annealed=40, temperatures=10)]
+    callbacks = [hm.training.EquilibriumMonitor(every=2, sweeps=5, annealed=40, temperatures=10)]
     history = hm.fit(hm.RBM(12, 4), patterns(), epochs=5, learning_rate=0.01, callbacks=callbacks)
     assert ["lag" in row for row in history.rows] == [False, True, False, True, True]
     assert {"equilibrium", "lag", "spread", "unseen"} <= set(history.rows[-1])
@@ -126,7 +126,7 @@ def test_when_it_measures() -> None:
 
 def test_few_chains_are_not_judged() -> None:
     options = {"objective": hm.PCD(chains=10), "epochs": 1, "learning_rate": 0.01}
-    history = hm.fit(hm.RBM(12, 4), patterns(), callbacks=[hm.Equilibrium()], **options)
+    history = hm.fit(hm.RBM(12, 4), patterns(), callbacks=[hm.training.EquilibriumMonitor()], **options)
     assert history["equilibrium"] == [None] and history["unseen"] == [None]
 
 
@@ -134,7 +134,7 @@ def test_a_step_without_spread_is_written_as_json(tmp_path: Path) -> None:
     """All chains fall from all ones to all zeros: infinitely many standard errors, which JSON does not know."""
     rbm = hm.RBM.from_arrays(np.zeros((6, 3)), np.full(6, -60.0), np.zeros(3))
     rbm.chains = torch.ones(100, 6, dtype=torch.float64)
-    watch = hm.Equilibrium(every=1, temperatures=10)
+    watch = hm.training.EquilibriumMonitor(every=1, temperatures=10)
     options = STILL | {"objective": hm.PCD(chains=100), "out": tmp_path / "run"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -145,23 +145,35 @@ def test_a_step_without_spread_is_written_as_json(tmp_path: Path) -> None:
 
 def test_an_objective_without_chains() -> None:
     with pytest.warns(UserWarning, match="CD keeps no persistent chains, so Equilibrium has nothing to watch: use PCD"):
-        history = hm.fit(hm.RBM(12, 4), patterns(), objective=hm.CD(), epochs=1, callbacks=[hm.Equilibrium()])
+        history = hm.fit(
+            hm.RBM(12, 4), patterns(), objective=hm.CD(), epochs=1, callbacks=[hm.training.EquilibriumMonitor()]
+        )
     assert "lag" not in history.rows[0]
 
 
 def test_a_resumed_run_does_not_repeat_itself(tmp_path: Path) -> None:
     """Stopped in the middle, gone on: the same rows, and nothing said twice."""
 
-    class Stop(hm.Callback):
+    class Stop(hm.training.Callback):
         def on_epoch(self, training: Any, row: dict[str, Any]) -> None:
             if row["epoch"] == 25 and stop:
                 raise KeyboardInterrupt
 
     def fit(out: Path) -> None:
         hm.fit(
-            hm.RBM(16, 8), bars(), objective=hm.PCD(chains=30), epochs=40, batch_size=8, learning_rate=3.0, out=out,
-            callbacks=[hm.Equilibrium(every=10, sweeps=20, annealed=40, temperatures=20), Stop(), hm.Checkpoint(0.0)],
-        )  # fmt: skip
+            hm.RBM(16, 8),
+            bars(),
+            objective=hm.PCD(chains=30),
+            epochs=40,
+            batch_size=8,
+            learning_rate=3.0,
+            out=out,
+            callbacks=[
+                hm.training.EquilibriumMonitor(every=10, sweeps=20, annealed=40, temperatures=20),
+                Stop(),
+                hm.runs.Checkpoint(0.0),
+            ],
+        )
 
     with warnings.catch_warnings(record=True) as whole:
         warnings.simplefilter("always")
@@ -181,4 +193,4 @@ def test_a_resumed_run_does_not_repeat_itself(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "value"), [("every", 0), ("sweeps", 1.5), ("chains", True), ("temperatures", 1)])
 def test_options_refused(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=rf"Equilibrium\({name}=\.\.\.\) must be an integer of at least [12], found"):
-        hm.Equilibrium(**{name: value})
+        hm.training.EquilibriumMonitor(**{name: value})

@@ -29,7 +29,7 @@ def trained(cases: np.ndarray, dtype: torch.dtype, **options: object) -> hm.RBM:
 @pytest.mark.parametrize(("batch", "chains"), [(7, 5), (60, 8), (1, 3)])
 def test_the_loop_does_what_single_updates_do(batch: int, chains: int, monkeypatch: pytest.MonkeyPatch) -> None:
     # 60 cases in batches of 7 leave a short last batch; odd numbers meet the tails of the loops.
-    options = {"batch_size": batch, "objective": hm.PCD(k=1, chains=chains), "learning_rate": hm.Linear(0.2)}
+    options = {"batch_size": batch, "objective": hm.PCD(k=1, chains=chains), "learning_rate": hm.schedules.Linear(0.2)}
     looped = trained(patterns(width=13), torch.float64, **options)
     monkeypatch.setattr(persistent, "applies", never)
     single = trained(patterns(width=13), torch.float64, **options)
@@ -76,7 +76,7 @@ def test_listening_changes_no_bit() -> None:
         ({"objective": hm.CD(k=1)}, False),
         ({"metric": "centered"}, False),
         ({"optimizer": "adam"}, False),
-        ({"penalties": [hm.WeightDecay(0.01)]}, False),
+        ({"penalties": [hm.training.WeightDecay(0.01)]}, False),
         ({"sample_weight": np.arange(60)}, False),
         ({"missing": 1}, False),
     ],
@@ -97,7 +97,7 @@ def test_only_where_it_does_what_the_plan_says(
 
 
 @pytest.mark.parametrize(("units", "does"), [(hm.Bernoulli(12), True), (hm.Spin(12), False)])
-def test_only_binary_units(units: hm.Units, does: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_binary_units(units: hm.units.Units, does: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
     advance = persistent.advance
 
@@ -114,6 +114,6 @@ def test_only_binary_units(units: hm.Units, does: bool, monkeypatch: pytest.Monk
 def test_divergence_is_caught_in_the_loop() -> None:
     cases = patterns(cases=400)
     rbm = hm.RBM(12, 4)
-    with pytest.raises(hm.DivergedError, match="update 50 "):
+    with pytest.raises(hm.errors.DivergedError, match="update 50 "):
         hm.fit(rbm, cases, objective=hm.PCD(k=1, chains=5), metric="plain", batch_size=4, learning_rate=3e38, epochs=2)
     assert all(bool(torch.isfinite(parameter).all()) for parameter in rbm.parameters())

@@ -11,23 +11,23 @@ from .helpers import patterns
 
 
 def test_columns() -> None:
-    history = hm.History(rows=[{"epoch": 1, "update": 5}, {"epoch": 2, "update": 10, "score": 0.5}])
+    history = hm.training.History(rows=[{"epoch": 1, "update": 5}, {"epoch": 2, "update": 10, "score": 0.5}])
     assert history["epoch"] == [1, 2] and history["score"] == [None, 0.5]
     assert len(history) == 2
 
 
 def test_an_unknown_column_names_those_there_are() -> None:
-    history = hm.History(rows=[{"epoch": 1, "update": 5}, {"epoch": 2, "score": 0.5}])
+    history = hm.training.History(rows=[{"epoch": 1, "update": 5}, {"epoch": 2, "score": 0.5}])
     with pytest.raises(KeyError, match="no column 'loss'; there are epoch, score, update"):
         history["loss"]
     with pytest.raises(KeyError, match="no column 'epoch'; there are none yet"):
-        hm.History()["epoch"]
+        hm.training.History()["epoch"]
 
 
 def test_repr() -> None:
-    history = hm.History(rows=[{"epoch": 3, "learning_rate": 0.05, "score": -1.23456789, "lower": None}])
+    history = hm.training.History(rows=[{"epoch": 3, "learning_rate": 0.05, "score": -1.23456789, "lower": None}])
     assert repr(history) == "History(1 epochs; last: epoch 3, learning_rate 0.05, score -1.235, lower None)"
-    assert repr(hm.History()) == "History(0 epochs; last: empty)"
+    assert repr(hm.training.History()) == "History(0 epochs; last: empty)"
 
 
 def test_of_a_training() -> None:

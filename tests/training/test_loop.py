@@ -34,22 +34,22 @@ class Recorder(hm.CD):
     batches: list[Batch]
     gradients: list[Gradient]
 
-    def phases(self, model: hm.Machine, batch: Batch, state: Tensors, stream: hm.Stream) -> Gradient:
+    def phases(self, model: hm.models.Machine, batch: Batch, state: Tensors, stream: hm.Stream) -> Gradient:
         phases = super().phases(model, batch, state, stream)
         self.batches.append(Batch(batch.v.clone(), None if batch.weight is None else batch.weight.clone()))
         self.gradients.append(phases)
         return phases
 
 
-class Still(hm.TwoPhase):
+class Still(hm.objectives.TwoPhase):
     """A likelihood that is flat: every gradient is zero, and penalties are alone."""
 
-    def phases(self, model: hm.Machine, batch: Batch, state: Tensors, stream: hm.Stream) -> Gradient:
+    def phases(self, model: hm.models.Machine, batch: Batch, state: Tensors, stream: hm.Stream) -> Gradient:
         moments = model.moments(model.infer(batch.v))
         return Gradient(moments, moments)
 
 
-class OnUpdate(hm.Callback):
+class OnUpdate(hm.training.Callback):
     """Calls a function after every update."""
 
     def __init__(self, function: Any) -> None:
@@ -147,7 +147,7 @@ def test_plain_descent_follows_the_exact_gradient() -> None:
         data,
         objective=hm.Exact(),
         metric="plain",
-        learning_rate=hm.Linear(0.3),
+        learning_rate=hm.schedules.Linear(0.3),
         epochs=3,
         batch_size=20,
         initialise=False,
@@ -163,10 +163,10 @@ def test_the_rate_of_every_update() -> None:
         rates.extend(group["lr"] for group in training.optimizer.param_groups)
 
     options = {"epochs": 2, "batch_size": 30, "callbacks": [OnUpdate(note)]}
-    hm.fit(hm.RBM(12, 3), patterns(), learning_rate=hm.Linear(0.4, 0.2), **options)
+    hm.fit(hm.RBM(12, 3), patterns(), learning_rate=hm.schedules.Linear(0.4, 0.2), **options)
     np.testing.assert_allclose(rates, [0.4, 0.35, 0.3, 0.25])
     rates.clear()
-    hm.fit(hm.RBM(12, 3), patterns(), learning_rate=hm.Exponential(0.16, 0.01), optimizer="adam", **options)
+    hm.fit(hm.RBM(12, 3), patterns(), learning_rate=hm.schedules.Exponential(0.16, 0.01), optimizer="adam", **options)
     np.testing.assert_allclose(rates, [0.16, 0.08, 0.04, 0.02])
     rates.clear()
     hm.fit(hm.RBM(12, 3), patterns(), learning_rate=0.07, **options)
@@ -210,7 +210,7 @@ def test_an_optimizer_of_ones_own() -> None:
 def test_penalties_do_not_touch_biases() -> None:
     model = hm.RBM.from_arrays(np.full((12, 4), 2.0), np.arange(12.0), -np.arange(4.0))
     options = {"objective": Still(), "metric": "plain", "epochs": 1, "batch_size": 30}  # two updates
-    hm.fit(model, patterns(), learning_rate=0.5, penalties=[hm.WeightDecay(l2=0.2, l1=0.1)], **options)
+    hm.fit(model, patterns(), learning_rate=0.5, penalties=[hm.training.WeightDecay(l2=0.2, l1=0.1)], **options)
     W, b, c = model.to_arrays()
     np.testing.assert_allclose(W, (2.0 * 0.9 - 0.05) * 0.9 - 0.05)
     np.testing.assert_array_equal(b, np.arange(12.0))
@@ -247,15 +247,15 @@ class Undoing(hm.PCD):
     before: list[Any]
     training: list[Any]
 
-    def begin(self, model: hm.Machine, stream: hm.Stream) -> Tensors:
-        return super().begin(model, stream) | {"count": torch.zeros((), dtype=torch.int64)}
+    def init_state(self, model: hm.models.Machine, stream: hm.Stream) -> Tensors:
+        return super().init_state(model, stream) | {"count": torch.zeros((), dtype=torch.int64)}
 
-    def gradient(self, model: hm.Machine, batch: Batch, state: Tensors, stream: hm.Stream) -> Gradient:
+    def gradient(self, model: hm.models.Machine, batch: Batch, state: Tensors, stream: hm.Stream) -> Gradient:
         self.before.append(snapshot(self.training[0]) if self.training else None)
         state["count"].add_(1)  # in place, and yet to be undone
         return super().gradient(model, batch, state, stream)
 
-    def settle(self, model: hm.Machine, state: Tensors) -> bool:
+    def after_update(self, model: hm.models.Machine, state: Tensors) -> bool:
         state["scratch"] = torch.ones(3)
         return len(self.before) % 3 != 0
 
@@ -271,7 +271,7 @@ def snapshot(training: Any) -> Any:
     )
 
 
-class Present(hm.Callback):
+class Present(hm.training.Callback):
     def __init__(self, training: list[Any]) -> None:
         self.training = training
 
@@ -314,7 +314,7 @@ def test_an_update_that_is_undone_leaves_no_trace_but_in_the_stream(optimizer: s
 
 def test_the_first_update_may_be_undone() -> None:
     class Never(hm.CD):
-        def settle(self, model: hm.Machine, state: Tensors) -> bool:
+        def after_update(self, model: hm.models.Machine, state: Tensors) -> bool:
             return False
 
     model = hm.RBM(12, 4, seed=3)
@@ -330,14 +330,14 @@ def test_the_first_update_may_be_undone() -> None:
 class Halving(hm.CD):
     """Undoes the second and the third update, and halves the rate each time."""
 
-    def begin(self, model: hm.Machine, stream: hm.Stream) -> Tensors:
+    def init_state(self, model: hm.models.Machine, stream: hm.Stream) -> Tensors:
         return {"factor": torch.ones(()), "tried": torch.zeros(())}
 
-    def settle(self, model: hm.Machine, state: Tensors) -> bool:
+    def after_update(self, model: hm.models.Machine, state: Tensors) -> bool:
         state["tried"].add_(1)
         return float(state["factor"]) == 0.25 or float(state["tried"]) != 2
 
-    def undone(self, state: Tensors) -> None:
+    def on_reject(self, state: Tensors) -> None:
         assert float(state["tried"]) == 1  # the state is that from before the update
         state["factor"] = state["factor"] / 2
 
@@ -348,7 +348,7 @@ class Halving(hm.CD):
 def test_an_objective_may_lower_the_learning_rate_when_an_update_is_undone() -> None:
     rates: list[float] = []
     updates = [OnUpdate(lambda training: rates.append(training.optimizer.param_groups[0]["lr"]))]
-    options = {"learning_rate": hm.Linear(0.4, 0.0), "epochs": 8, "batch_size": 60, "callbacks": updates}
+    options = {"learning_rate": hm.schedules.Linear(0.4, 0.0), "epochs": 8, "batch_size": 60, "callbacks": updates}
     history = hm.fit(hm.RBM(12, 4), patterns(), objective=Halving(), **options)
     # The schedule falls by an eighth per update, whether or not it is undone.
     factors = [1, 1, 0.5, 0.25, 0.25, 0.25, 0.25, 0.25]
@@ -369,7 +369,7 @@ class Counting(torch.optim.SGD):
 
 def test_an_objective_that_never_undoes_costs_no_snapshot() -> None:
     class Keeps(hm.CD):
-        def settle(self, model: hm.Machine, state: Tensors) -> bool:
+        def after_update(self, model: hm.models.Machine, state: Tensors) -> bool:
             return True
 
     for objective, asked in ((hm.CD(), 0), (hm.PCD(chains=4), 0), (hm.Jarzynski(chains=4), 0), (Keeps(), 4)):
@@ -384,12 +384,12 @@ def test_an_objective_that_never_undoes_costs_no_snapshot() -> None:
 @pytest.mark.filterwarnings("ignore:data. column")  # they are not standardised, on purpose
 @pytest.mark.parametrize("objective", [hm.CD(), hm.PCD(chains=10)], ids=["CD", "PCD"])
 @pytest.mark.parametrize("metric", ["plain", "centered"])
-def test_a_huge_rate_on_gaussian_units_is_caught_with_advice(objective: hm.Objective, metric: str) -> None:
+def test_a_huge_rate_on_gaussian_units_is_caught_with_advice(objective: hm.objectives.Objective, metric: str) -> None:
     model = hm.RBM(hm.Gaussian(3), 4)
     updates: list[int] = []
     callbacks = [OnUpdate(lambda training: updates.append(training.position.update))]
     options = {"objective": objective, "metric": metric, "batch_size": 4, "epochs": 3, "callbacks": callbacks}
-    with pytest.raises(hm.DivergedError, match=r"at update 50 \(learning rate 1e\+12, .*Gaussian.*standardise"):
+    with pytest.raises(hm.errors.DivergedError, match=r"at update 50 \(learning rate 1e\+12, .*Gaussian.*standardise"):
         hm.fit(model, 50 * clusters(), learning_rate=1e12, **options)
     assert updates == list(range(1, 50))
     assert all(torch.isfinite(parameter).all() for parameter in model.parameters())
@@ -407,7 +407,7 @@ def test_the_last_parameters_that_passed_a_check_come_back() -> None:
                 training.model.weights[2, 1] = float("inf")
 
     model = hm.RBM(12, 4)
-    with pytest.raises(hm.DivergedError, match=r"at update 150 .*Bernoulli units\): lower the learning rate"):
+    with pytest.raises(hm.errors.DivergedError, match=r"at update 150 .*Bernoulli units\): lower the learning rate"):
         hm.fit(model, patterns(), epochs=10, batch_size=1, callbacks=[OnUpdate(poison)], initialise=True)
     assert max(seen) == 149
     assert same({name: p.detach() for name, p in model.named_parameters()}, seen[120])  # an epoch ended there
@@ -421,7 +421,7 @@ def test_no_checkpoint_holds_what_is_not_finite(value: float, tmp_path: Path) ->
                 training.model.hidden_bias[0] = value
 
     out = tmp_path / "run"
-    with pytest.raises(hm.DivergedError, match="at update 20"):
+    with pytest.raises(hm.errors.DivergedError, match="at update 20"):
         hm.fit(
             hm.RBM(12, 4),
             patterns(),
@@ -442,14 +442,14 @@ def test_the_best_model_is_checked_before_it_is_kept() -> None:
                 training.model.hidden_bias[0] = float("nan")
 
     model = hm.RBM(12, 4)
-    with pytest.raises(hm.DivergedError, match="at update 4"):
+    with pytest.raises(hm.errors.DivergedError, match="at update 4"):
         hm.fit(
             model,
             patterns(),
             validation=patterns(seed=1),
             epochs=9,
             batch_size=15,
-            callbacks=[OnUpdate(poison), hm.EarlyStopping()],
+            callbacks=[OnUpdate(poison), hm.training.EarlyStopping()],
         )
     assert torch.isfinite(model.hidden_bias).all()
 
@@ -501,7 +501,7 @@ def test_batches_weigh_what_their_cases_weigh() -> None:
         model = hm.RBM.from_arrays(np.zeros((1, 1)), np.zeros(1), np.zeros(1))
         hm.fit(
             model, data, sample_weight=weight, objective=hm.Exact(), metric="plain", batch_size=size, epochs=200,
-            learning_rate=hm.Linear(0.3),
+            learning_rate=hm.schedules.Linear(0.3),
         )  # fmt: skip
         p = float(hm.gradient(model, data, objective=hm.Exact()).negative["visible_bias"])
         # Single cases leave a standard deviation of about 0.008 where the rate becomes too small to move.
@@ -539,5 +539,5 @@ def test_training_goes_on_from_the_chains_it_left() -> None:
     model = hm.RBM(12, 5)
     hm.fit(model, patterns(), objective=hm.PCD(1, 30), epochs=2)
     assert model.chains is not None
-    state = hm.PCD(1, 30).begin(model, hm.Stream(0))
+    state = hm.PCD(1, 30).init_state(model, hm.Stream(0))
     assert torch.equal(state["chains"], model.chains)

@@ -26,7 +26,7 @@ def cases(rows: int, n: int, seed: int = 0) -> torch.Tensor:
 
 def direction(rbm: RBM, v: torch.Tensor, metric: Metric, state: dict[str, torch.Tensor] | None = None) -> Grads:
     """The direction of ascent after the metric."""
-    state = metric.begin(rbm, v.mean(0), v.var(0, correction=0)) if state is None else state
+    state = metric.init_state(rbm, v.mean(0), v.var(0, correction=0)) if state is None else state
     gradient = Exact().gradient(rbm, Batch(v), {}, Stream(0))
     parameters = rbm.parameters_by_name()
     start = {name: parameter.detach().clone() for name, parameter in parameters.items()}
@@ -81,7 +81,7 @@ def test_plain_changes_nothing(make_rbm: Make) -> None:
 def test_centered_is_the_gradient_of_an_explicitly_centered_model(make_rbm: Make) -> None:
     rbm, v = make_rbm(4, 3), cases(20, 4)
     metric = Centered(rate=0)
-    state = metric.begin(rbm, v.mean(0), v.var(0))
+    state = metric.init_state(rbm, v.mean(0), v.var(0))
     m, l = state["offset.visible"].clone(), state["offset.hidden"].clone()  # noqa: E741
     assert m.numpy() == pytest.approx(v.mean(0).numpy())
     assert l.detach().numpy() == pytest.approx(rbm.hidden_mean(v.mean(0)[None])[0].detach().numpy())
@@ -116,7 +116,7 @@ def test_centered_by_the_formula(make_rbm: Make) -> None:
 def test_offsets_follow_the_data(make_rbm: Make) -> None:
     rbm, v = make_rbm(4, 3), cases(20, 4)
     metric = Centered(rate=0.25)
-    state = metric.begin(rbm, torch.full((4,), 0.5).double(), torch.ones(4))
+    state = metric.init_state(rbm, torch.full((4,), 0.5).double(), torch.ones(4))
     before = {name: offset.clone() for name, offset in state.items()}
     found = direction(rbm, v, metric, state)
     positive = hm.gradient(rbm, v, objective=hm.Exact()).positive
@@ -152,7 +152,7 @@ def test_diagonal_is_the_gradient_of_a_standardised_model(make_rbm: Make) -> Non
     """Scaled by variances relative to their layer's mean: floors far away, it is the standardised model's step."""
     rbm, v = make_rbm(4, 3, scale=0.5), cases(50, 4)
     metric = Diagonal(rate=0, floor=1e-6)
-    state = metric.begin(rbm, v.mean(0), v.var(0, correction=0))
+    state = metric.init_state(rbm, v.mean(0), v.var(0, correction=0))
     m, l = state["offset.visible"].clone(), state["offset.hidden"].clone()  # noqa: E741
     q = rbm.hidden_mean(m[None])[0].detach()
     vv, vh = v.var(0, correction=0), q * (1 - q)
@@ -164,7 +164,7 @@ def test_diagonal_reduces_to_centered_where_variances_are_equal() -> None:
     rbm = RBM.from_arrays(np.zeros((4, 3)), np.array([0.3, -1.0, 0.0, 2.0]), np.zeros(3))
     v = cases(20, 4)
     equal = torch.full((4,), 0.2, dtype=torch.float64)
-    states = [metric.begin(rbm, v.mean(0), equal) for metric in (Centered(), Diagonal())]
+    states = [metric.init_state(rbm, v.mean(0), equal) for metric in (Centered(), Diagonal())]
     assert_same(direction(rbm, v, Diagonal(), states[1]), direction(rbm, v, Centered(), states[0]))
 
 
@@ -221,7 +221,7 @@ def test_a_stack_is_its_members(make_rbm: Make) -> None:
     v = cases(20, 4)
     both = torch.stack((v, 1 - v))
     for metric in (Centered(rate=0.1), Diagonal(rate=0.1)):
-        state = metric.begin(stack, both.mean(-2), both.var(-2, correction=0))
+        state = metric.init_state(stack, both.mean(-2), both.var(-2, correction=0))
         found = direction(stack, both, metric, state)
         for r, member in enumerate(members):
             for name, single in direction(member, both[r], metric).items():

@@ -15,49 +15,51 @@ from .helpers import one_thread as one_thread
 
 
 @pytest.mark.parametrize("objective", [hm.CD(), hm.PCD(chains=25)], ids=["CD", "PCD"])
-def test_monitors_change_no_parameter(objective: hm.TwoPhase) -> None:
+def test_monitors_change_no_parameter(objective: hm.objectives.TwoPhase) -> None:
     """24 x 21 units are more than log Z enumerates, so that annealed chains draw numbers too."""
     data, valid = patterns(width=24), patterns(width=24, seed=1)
     bare = trained(data, hidden=21, objective=objective)
     options = {"hidden": 21, "objective": objective, "validation": valid}
-    sets: list[list[hm.Callback]] = [
+    sets: list[list[hm.training.Callback]] = [
         [],
-        [hm.Monitor(cases=10)],
-        [hm.Likelihood(every=1, chains=10, temperatures=20)],
+        [hm.training.Monitor(cases=10)],
+        [hm.training.LikelihoodMonitor(every=1, chains=10, temperatures=20)],
         [Drift()],
-        [hm.Progress(), Drift(), hm.Likelihood(every=2, chains=30, temperatures=10)],
+        [hm.training.ProgressBar(), Drift(), hm.training.LikelihoodMonitor(every=2, chains=30, temperatures=10)],
     ]
     for callbacks in sets:
         assert same(trained(data, callbacks=callbacks, **options), bare), callbacks
     last: list[Any] = []
 
-    class Keep(hm.Callback):
-        def on_epoch(self, training: Any, row: hm.History) -> None:
+    class Keep(hm.training.Callback):
+        def on_epoch(self, training: Any, row: hm.training.History) -> None:
             last[:] = [{name: p.detach().clone() for name, p in training.model.named_parameters()}]
 
-    trained(data, callbacks=[*sets[-1], hm.EarlyStopping(patience=None), Keep()], **options)
+    trained(data, callbacks=[*sets[-1], hm.training.EarlyStopping(patience=None), Keep()], **options)
     assert all(torch.equal(value, bare[name]) for name, value in last[0].items())
 
 
-def mean_free_energy(model: hm.Machine, v: np.ndarray) -> float:
+def mean_free_energy(model: hm.models.Machine, v: np.ndarray) -> float:
     return model.free_energy(v).double().mean().item()
 
 
 def test_the_monitor_measures_what_it_says() -> None:
     data, valid = patterns(), patterns(40, seed=1)
     model = hm.RBM(12, 4)
-    history = hm.fit(model, data, validation=valid, epochs=5, batch_size=20, callbacks=[hm.Monitor(every=2)])
+    history = hm.fit(model, data, validation=valid, epochs=5, batch_size=20, callbacks=[hm.training.Monitor(every=2)])
     gap = mean_free_energy(model, valid) - mean_free_energy(model, data)
     assert history["free_energy_gap"][-1] == pytest.approx(gap, abs=1e-5)
     v = torch.as_tensor(valid, dtype=torch.float32)
-    assert history["pseudo_log_likelihood"][-1] == pytest.approx(float(hm.pseudo_log_likelihood(model, v).mean()))
+    assert history["pseudo_log_likelihood"][-1] == pytest.approx(
+        float(hm.likelihood.pseudo_log_likelihood(model, v).mean())
+    )
     assert [value is not None for value in history["free_energy_gap"]] == [False, True, False, True, True]
 
 
 def test_the_monitor_takes_evenly_spaced_cases() -> None:
     data, valid = patterns(60), patterns(41, seed=1)
     model = hm.RBM(12, 4)
-    history = hm.fit(model, data, validation=valid, epochs=1, callbacks=[hm.Monitor(cases=5)])
+    history = hm.fit(model, data, validation=valid, epochs=1, callbacks=[hm.training.Monitor(cases=5)])
     train_part, valid_part = data[[0, 15, 30, 44, 59]], valid[[0, 10, 20, 30, 40]]
     gap = mean_free_energy(model, valid_part) - mean_free_energy(model, train_part)
     assert history["free_energy_gap"] == [pytest.approx(gap, abs=1e-5)]
@@ -65,7 +67,12 @@ def test_the_monitor_takes_evenly_spaced_cases() -> None:
 
 def test_an_overfitted_model_has_a_positive_gap() -> None:
     model = hm.RBM(12, 30)
-    options = {"epochs": 300, "learning_rate": 0.5, "objective": hm.PCD(chains=50), "callbacks": [hm.Monitor(every=50)]}
+    options = {
+        "epochs": 300,
+        "learning_rate": 0.5,
+        "objective": hm.PCD(chains=50),
+        "callbacks": [hm.training.Monitor(every=50)],
+    }
     history = hm.fit(model, patterns(10), validation=patterns(200)[100:], **options)
     gap = [value for value in history["free_energy_gap"] if value is not None]
     assert len(gap) == 6 and gap[-1] > gap[0] + 2.0
@@ -74,7 +81,7 @@ def test_an_overfitted_model_has_a_positive_gap() -> None:
 def test_the_likelihood_is_that_of_evaluate() -> None:
     data, valid = patterns(), patterns(40, seed=1)
     model = hm.RBM(12, 4)
-    callbacks = [hm.Likelihood(every=3, start=2)]
+    callbacks = [hm.training.LikelihoodMonitor(every=3, start=2)]
     history = hm.fit(model, data, validation=valid, epochs=7, batch_size=20, callbacks=callbacks)
     assert [value is not None for value in history["log_likelihood"]] == [False, False, True, False, False, True, True]
     found = hm.evaluate(model, valid)
@@ -83,7 +90,7 @@ def test_the_likelihood_is_that_of_evaluate() -> None:
 
 
 def test_the_last_epoch_is_measured_even_before_the_start() -> None:
-    callbacks = [hm.Likelihood(start=100)]
+    callbacks = [hm.training.LikelihoodMonitor(start=100)]
     history = hm.fit(hm.RBM(12, 4), patterns(), validation=patterns(), epochs=2, callbacks=callbacks)
     assert history["log_likelihood"][0] is None and history["log_likelihood"][1] < 0
 
@@ -96,7 +103,7 @@ def test_the_likelihood_bracket_holds_the_truth() -> None:
         model,
         data,
         validation=data,
-        callbacks=[hm.Likelihood(every=100, chains=100, temperatures=300)],
+        callbacks=[hm.training.LikelihoodMonitor(every=100, chains=100, temperatures=300)],
         **options,
     )
     row = history.rows[-1]
@@ -107,7 +114,7 @@ def test_the_likelihood_bracket_holds_the_truth() -> None:
 
 
 def test_without_persistent_chains_there_is_no_lower_bound() -> None:
-    callbacks = [hm.Likelihood(chains=10, temperatures=20)]
+    callbacks = [hm.training.LikelihoodMonitor(chains=10, temperatures=20)]
     data = patterns(width=24)
     history = hm.fit(hm.RBM(24, 21), data, validation=data, epochs=1, objective=hm.CD(), callbacks=callbacks)
     assert history["log_likelihood_lower"] == [None]
@@ -120,7 +127,7 @@ def test_densities_of_standardised_data_carry_their_jacobian(tmp_path: Any) -> N
     data = hm.data.load(tmp_path / "table.npy", standardize=True, valid=50)
     assert abs(data.valid.log_jacobian) > 0.5
     model = hm.RBM(hm.Gaussian(3), 3)
-    options = {"epochs": 2, "learning_rate": 0.01, "callbacks": [hm.Likelihood()]}
+    options = {"epochs": 2, "learning_rate": 0.01, "callbacks": [hm.training.LikelihoodMonitor()]}
     history = hm.fit(model, data.train, validation=data.valid, **options)
     assert history["log_likelihood"][-1] == pytest.approx(hm.evaluate(model, data.valid).mean, abs=1e-5)
 
@@ -133,22 +140,32 @@ def test_gaussian_units_have_a_gap_and_no_pseudo_likelihood() -> None:
 def test_one_monitor_is_added_for_validation_and_no_second() -> None:
     bare = hm.fit(hm.RBM(12, 4), patterns(), epochs=2)
     assert set(bare.rows[0]) == {"epoch", "update", "seconds", "learning_rate"}
-    own = hm.fit(hm.RBM(12, 4), patterns(), validation=patterns(), epochs=3, callbacks=[hm.Monitor(every=2)])
+    own = hm.fit(hm.RBM(12, 4), patterns(), validation=patterns(), epochs=3, callbacks=[hm.training.Monitor(every=2)])
     assert own["free_energy_gap"][0] is None
     model = hm.RBM(12, 4)
-    hm.fit(model, patterns(), epochs=1, callbacks=[hm.Monitor(), hm.Likelihood()])  # nothing to measure on
+    hm.fit(
+        model, patterns(), epochs=1, callbacks=[hm.training.Monitor(), hm.training.LikelihoodMonitor()]
+    )  # nothing to measure on
     assert same(tensors(model), tensors(model))
 
 
 @pytest.mark.parametrize(
     ("monitor", "options", "message"),
     [
-        (hm.Monitor, {"every": 0}, r"Monitor\(every=\.\.\.\) must be a positive integer, found 0"),
-        (hm.Monitor, {"cases": -5}, r"Monitor\(cases=\.\.\.\) must be a positive integer, found -5"),
-        (hm.Likelihood, {"every": 1.5}, r"Likelihood\(every=\.\.\.\) must be a positive integer, found 1\.5"),
-        (hm.Likelihood, {"chains": True}, r"Likelihood\(chains=\.\.\.\) must be a positive integer, found True"),
+        (hm.training.Monitor, {"every": 0}, r"Monitor\(every=\.\.\.\) must be a positive integer, found 0"),
+        (hm.training.Monitor, {"cases": -5}, r"Monitor\(cases=\.\.\.\) must be a positive integer, found -5"),
+        (
+            hm.training.LikelihoodMonitor,
+            {"every": 1.5},
+            r"Likelihood\(every=\.\.\.\) must be a positive integer, found 1\.5",
+        ),
+        (
+            hm.training.LikelihoodMonitor,
+            {"chains": True},
+            r"Likelihood\(chains=\.\.\.\) must be a positive integer, found True",
+        ),
     ],
 )
-def test_options_refused(monitor: type[hm.Callback], options: dict[str, Any], message: str) -> None:
+def test_options_refused(monitor: type[hm.training.Callback], options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         monitor(**options)

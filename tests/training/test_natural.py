@@ -13,9 +13,9 @@ from harmonium.core.random import Stream
 from harmonium.likelihood.exact import exact_log_partition
 from harmonium.models import RBM
 from harmonium.objectives import PCD, Batch, Gradient
-from harmonium.objectives.base import Expectation
+from harmonium.objectives.base import WeightedPhase
 from harmonium.training.metrics import Centered, Metric
-from harmonium.training.natural import Natural
+from harmonium.training.natural import NaturalGradient
 
 Make = Callable[..., RBM]
 Tensors = dict[str, torch.Tensor]
@@ -30,10 +30,12 @@ def every(n: int) -> torch.Tensor:
     return torch.tensor([[i >> j & 1 for j in range(n)] for i in range(2**n)], dtype=torch.float64)
 
 
-def direction(model: hm.Machine, v: torch.Tensor, dream: Expectation, metric: Metric) -> tuple[Tensors, Tensors]:
+def direction(
+    model: hm.models.Machine, v: torch.Tensor, dream: WeightedPhase, metric: Metric
+) -> tuple[Tensors, Tensors]:
     """(step of ascent after the metric, offsets), for data v and the states of a negative phase."""
-    state = metric.begin(model, v.mean(-2), v.var(-2, correction=0))
-    gradient = Gradient(Expectation(model, model.infer(v)), dream)
+    state = metric.init_state(model, v.mean(-2), v.var(-2, correction=0))
+    gradient = Gradient(WeightedPhase(model, model.infer(v)), dream)
     parameters = model.parameters_by_name()
     start = {name: p.detach().clone() for name, p in parameters.items()}
     with torch.no_grad():
@@ -51,19 +53,19 @@ def flat(named: Tensors) -> np.ndarray:
     return np.concatenate([value.detach().double().numpy().ravel() for value in named.values()])
 
 
-def scores(model: hm.Machine, v: torch.Tensor) -> np.ndarray:
+def scores(model: hm.models.Machine, v: torch.Tensor) -> np.ndarray:
     """Gradients of log p*(v) in all parameters by autograd, (rows, parameters)."""
     rows = []
     for case in v:
         model.zero_grad()
-        model.log_weight(model.clamped(case.unsqueeze(0))).sum().backward()
+        model.log_weight(model.visible_only_state(case.unsqueeze(0))).sum().backward()
         rows.append(flat({name: p.grad for name, p in model.parameters_by_name().items()}))  # type: ignore[misc]
     model.zero_grad()
     return np.stack(rows)
 
 
 def dense(
-    model: hm.Machine, v: torch.Tensor, chains: torch.Tensor, weight: np.ndarray, damping: float, at: Tensors
+    model: hm.models.Machine, v: torch.Tensor, chains: torch.Tensor, weight: np.ndarray, damping: float, at: Tensors
 ) -> Tensors:
     """J (J' F J + damping)^-1 J' g, J being the step from centered to plain coordinates: all matrices written out."""
     parameters = {name: p.detach() for name, p in model.parameters_by_name().items()}
@@ -83,7 +85,7 @@ def dense(
     return {name: torch.as_tensor(step[starts[name] : starts[name] + size]) for name, size in sizes.items()}
 
 
-MODELS: dict[str, Callable[[], hm.Machine]] = {
+MODELS: dict[str, Callable[[], hm.models.Machine]] = {
     "bernoulli": lambda: hm.RBM(4, 3, dtype=torch.float64),
     "spin": lambda: hm.RBM(hm.Spin(4), 3, dtype=torch.float64),
     "gaussian": lambda: hm.RBM(hm.Gaussian(4), 3, dtype=torch.float64),
@@ -104,8 +106,8 @@ def test_the_direction_is_that_of_the_dense_fisher_matrix(kind: str, damping: fl
     )
     v, chains = draw(6, 4, 1), draw(9, 4, 2)
     weight = torch.as_tensor(rng.random(9)) if weighted else None
-    dream = Expectation(model, model.infer(chains), weight)
-    found, offsets = direction(model, v, dream, Natural(damping=damping, rate=0.0))
+    dream = WeightedPhase(model, model.infer(chains), weight)
+    found, offsets = direction(model, v, dream, NaturalGradient(damping=damping, rate=0.0))
     share = np.full(9, 1 / 9) if weight is None else (weight / weight.sum()).numpy()
     expected = dense(model, v, chains, share, damping, offsets)
     for name, value in expected.items():
@@ -120,7 +122,7 @@ def test_with_all_states_it_is_the_exact_natural_gradient(make_rbm: Make) -> Non
     rbm, v = make_rbm(4, 1, scale=0.8), cases(20, 4)
     states = every(4)
     p = torch.exp(rbm.log_weight((states, None)) - exact_log_partition(rbm)).detach()
-    found, _ = direction(rbm, v, Expectation(rbm, rbm.infer(states), p), Natural(damping=1e-9))
+    found, _ = direction(rbm, v, WeightedPhase(rbm, rbm.infer(states), p), NaturalGradient(damping=1e-9))
     theta = np.concatenate([a.ravel() for a in rbm.to_arrays()])
 
     def log_p(x: np.ndarray) -> np.ndarray:
@@ -144,7 +146,7 @@ def test_with_all_states_it_is_the_exact_natural_gradient(make_rbm: Make) -> Non
     gradient = flat(hm.gradient(rbm, v, objective=hm.Exact()).difference)
     assert F @ flat(found) == pytest.approx(gradient, abs=1e-5)
     # it is another direction than that of centering
-    centered, _ = direction(rbm, v, Expectation(rbm, rbm.infer(states), p), Centered())
+    centered, _ = direction(rbm, v, WeightedPhase(rbm, rbm.infer(states), p), Centered())
     a, b = flat(found), flat(centered)
     assert a @ b / np.linalg.norm(a) / np.linalg.norm(b) < 0.95
 
@@ -154,11 +156,11 @@ def test_many_exact_samples_come_near_it(make_rbm: Make) -> None:
     rbm, v, states = make_rbm(4, 1, scale=0.8), cases(20, 4), every(4)
     p = torch.exp(rbm.log_weight((states, None)) - exact_log_partition(rbm)).detach()
     draws = states[np.random.default_rng(0).choice(16, 1500, p=p.numpy() / p.numpy().sum())]
-    metric = Natural(damping=0.01)
-    exact, _ = direction(rbm, v, Expectation(rbm, rbm.infer(states), p), metric)
-    phase = Expectation(rbm, rbm.infer(draws))
+    metric = NaturalGradient(damping=0.01)
+    exact, _ = direction(rbm, v, WeightedPhase(rbm, rbm.infer(states), p), metric)
+    phase = WeightedPhase(rbm, rbm.infer(draws))
     rbm_gradient = Gradient(rbm.moments(rbm.infer(v)), rbm.moments(rbm.infer(states), p)).difference
-    noisy = Gradient(Expectation(rbm, rbm.infer(v)), phase).difference
+    noisy = Gradient(WeightedPhase(rbm, rbm.infer(v)), phase).difference
     shift = {name: rbm_gradient[name] - noisy[name] for name in noisy}
     assert max(float(x.abs().max()) for x in shift.values()) < 0.06
     found, _ = direction(rbm, v, phase, metric)
@@ -178,7 +180,7 @@ def test_a_data_set_and_its_negative_are_learned_alike(make_rbm: Make, damping: 
     there = RBM.from_arrays(*flip(*arrays))
     ends = []
     for model, x, s in ((rbm, v, chains), (there, 1 - v, 1 - chains)):
-        moved, _ = direction(model, x, Expectation(model, model.infer(s)), Natural(damping=damping))
+        moved, _ = direction(model, x, WeightedPhase(model, model.infer(s)), NaturalGradient(damping=damping))
         names = ("weights", "visible_bias", "hidden_bias")
         ends.append([a + moved[name] for a, name in zip(map(torch.as_tensor, model.to_arrays()), names, strict=True)])
     for a, b in zip(flip(*ends[0]), ends[1], strict=True):
@@ -187,13 +189,13 @@ def test_a_data_set_and_its_negative_are_learned_alike(make_rbm: Make, damping: 
 
 def test_much_damping_is_centering(make_rbm: Make) -> None:
     rbm, v, chains = make_rbm(4, 3), cases(8, 4), cases(7, 4, seed=5)
-    dream = Expectation(rbm, rbm.infer(chains))
-    natural, _ = direction(rbm, v, dream, Natural(damping=1e6))
+    dream = WeightedPhase(rbm, rbm.infer(chains))
+    natural, _ = direction(rbm, v, dream, NaturalGradient(damping=1e6))
     centered, _ = direction(rbm, v, dream, Centered())
     assert 1e6 * flat(natural) == pytest.approx(flat(centered), rel=1e-4, abs=1e-6)
     # and in what no chain shows it always is: identical chains span nothing
-    alike = Expectation(rbm, rbm.infer(chains[:1].expand(7, 4)))
-    natural, _ = direction(rbm, v, alike, Natural(damping=0.5))
+    alike = WeightedPhase(rbm, rbm.infer(chains[:1].expand(7, 4)))
+    natural, _ = direction(rbm, v, alike, NaturalGradient(damping=0.5))
     centered, _ = direction(rbm, v, alike, Centered())
     assert 0.5 * flat(natural) == pytest.approx(flat(centered), rel=1e-9, abs=1e-12)
 
@@ -203,9 +205,9 @@ def test_a_stack_is_its_members(make_rbm: Make) -> None:
     stack = RBM.from_arrays(*[np.stack(pair) for pair in zip(*[m.to_arrays() for m in members], strict=True)])
     v = torch.stack((cases(8, 4), cases(8, 4, seed=3)))
     chains = torch.stack((cases(7, 4, seed=5), cases(7, 4, seed=6)))
-    found, _ = direction(stack, v, Expectation(stack, stack.infer(chains)), Natural())
+    found, _ = direction(stack, v, WeightedPhase(stack, stack.infer(chains)), NaturalGradient())
     for r, member in enumerate(members):
-        own, _ = direction(member, v[r], Expectation(member, member.infer(chains[r])), Natural())
+        own, _ = direction(member, v[r], WeightedPhase(member, member.infer(chains[r])), NaturalGradient())
         for name, value in own.items():
             assert found[name][r].numpy() == pytest.approx(value.numpy(), rel=1e-9, abs=1e-12)
 
@@ -216,7 +218,7 @@ def test_float32_follows_float64(make_rbm: Make) -> None:
     for dtype in (np.float32, np.float64):
         rbm = make_rbm(30, 20, scale=0.3, dtype=dtype)
         v, chains = (cases(rows, 30, seed=rows).to(rbm.dtype) for rows in (20, 50))
-        ends.append(flat(direction(rbm, v, Expectation(rbm, rbm.infer(chains)), Natural(damping=0.1))[0]))
+        ends.append(flat(direction(rbm, v, WeightedPhase(rbm, rbm.infer(chains)), NaturalGradient(damping=0.1))[0]))
     assert np.linalg.norm(ends[0] - ends[1]) < 1e-4 * np.linalg.norm(ends[1])
 
 
@@ -230,21 +232,21 @@ def test_fit_by_one_word() -> None:
 
 def test_what_is_refused(make_rbm: Make) -> None:
     with pytest.raises(ValueError, match=r"Natural\(damping=...\) must be positive"):
-        Natural(damping=0.0)
+        NaturalGradient(damping=0.0)
     with pytest.raises(ValueError, match="the states of the negative phase, and this objective has none"):
         hm.fit(hm.RBM(4, 2), cases(5, 4), objective=hm.Exact(), metric="natural", epochs=1)
     with pytest.raises(ValueError, match=r"whose couplings are full; .* is lateral"):
         hm.fit(hm.BoltzmannMachine(4), cases(5, 4), objective=PCD(chains=4), metric="natural", epochs=1)
-    assert Natural(0.2, damping=0.3).config() == {"type": "Natural", "rate": 0.2, "damping": 0.3}
+    assert NaturalGradient(0.2, damping=0.3).config() == {"type": "Natural", "rate": 0.2, "damping": 0.3}
 
 
 def test_dbm_and_its_kept_hidden_layers() -> None:
     """Any machine of full couplings: three layers, by the same code; the step raises the likelihood."""
     dbm = hm.DBM([4, 3, 2], dtype=torch.float64, seed=2)
     objective, v = PCD(k=3, chains=60), cases(20, 4)
-    gradient = objective.phases(dbm, Batch(v), objective.begin(dbm, Stream(0)), Stream(1))
-    assert gradient.dream is not None
-    step, _ = direction(dbm, v, gradient.dream, Natural(damping=0.5))
+    gradient = objective.phases(dbm, Batch(v), objective.init_state(dbm, Stream(0)), Stream(1))
+    assert gradient.negative_sample is not None
+    step, _ = direction(dbm, v, gradient.negative_sample, NaturalGradient(damping=0.5))
     before = float(hm.evaluate(dbm, v, method="exact").mean)
     with torch.no_grad():
         for name, p in dbm.parameters_by_name().items():

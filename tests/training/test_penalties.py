@@ -63,7 +63,7 @@ def test_weight_decay_settings(value: float) -> None:
 def test_sparsity_by_the_formula(make_rbm: Make) -> None:
     rbm, v = make_rbm(4, 3), cases()
     penalty = Sparsity(target=0.2, cost=0.5, decay=0.75)
-    state = penalty.begin(rbm)
+    state = penalty.init_state(rbm)
     assert state["hidden"].tolist() == [0.2] * 3
     found = added(rbm, penalty, state, v)
     q = 0.75 * 0.2 + 0.25 * rbm.hidden_mean(v).detach().mean(0)
@@ -78,7 +78,7 @@ def test_sparsity_is_the_slope_of_a_cross_entropy() -> None:
     rbm = RBM.from_arrays(np.array([[0.4, -0.3], [1.0, 0.2]]), np.zeros(2), np.array([0.1, -0.5]))
     v = torch.tensor([[1.0, 1.0]], dtype=torch.float64)
     penalty = Sparsity(target=0.1, cost=1.0, decay=0.0)
-    found = added(rbm, penalty, penalty.begin(rbm), v)
+    found = added(rbm, penalty, penalty.init_state(rbm), v)
     c = rbm.hidden.bias
     q = torch.sigmoid(v @ rbm.weights + c)[0]
     loss = (-0.1 * torch.log(q) - 0.9 * torch.log(1 - q)).sum()
@@ -96,7 +96,7 @@ def test_sparsity_reaches_its_target() -> None:
         epochs=60,
         batch_size=50,
         learning_rate=0.5,
-        penalties=[hm.Sparsity(target=0.1, cost=5.0)],
+        penalties=[hm.training.Sparsity(target=0.1, cost=5.0)],
     )
     assert rbm.hidden_mean(data).detach().mean(0).numpy() == pytest.approx(np.full(10, 0.1), abs=0.03)
 

@@ -13,13 +13,13 @@ from harmonium.training.schedules import as_schedule
 @pytest.mark.parametrize(
     ("schedule", "values"),
     [
-        (hm.Constant(0.3), {0.0: 0.3, 0.5: 0.3, 1.0: 0.3}),
-        (hm.Linear(0.2), {0.0: 0.2, 0.25: 0.15, 1.0: 0.0}),
-        (hm.Linear(0.2, 0.1), {0.0: 0.2, 0.5: 0.15, 1.0: 0.1}),
-        (hm.Linear(0.1, 0.3), {0.0: 0.1, 0.5: 0.2, 1.0: 0.3}),
-        (hm.Linear(0.2, hold=0.5), {0.0: 0.2, 0.4: 0.2, 0.5: 0.2, 0.75: 0.1, 1.0: 0.0}),
-        (hm.Exponential(0.1, 0.001), {0.0: 0.1, 0.5: 0.01, 1.0: 0.001}),
-        (hm.Exponential(0.1, 0.1), {0.0: 0.1, 0.7: 0.1}),
+        (hm.schedules.Constant(0.3), {0.0: 0.3, 0.5: 0.3, 1.0: 0.3}),
+        (hm.schedules.Linear(0.2), {0.0: 0.2, 0.25: 0.15, 1.0: 0.0}),
+        (hm.schedules.Linear(0.2, 0.1), {0.0: 0.2, 0.5: 0.15, 1.0: 0.1}),
+        (hm.schedules.Linear(0.1, 0.3), {0.0: 0.1, 0.5: 0.2, 1.0: 0.3}),
+        (hm.schedules.Linear(0.2, hold=0.5), {0.0: 0.2, 0.4: 0.2, 0.5: 0.2, 0.75: 0.1, 1.0: 0.0}),
+        (hm.schedules.Exponential(0.1, 0.001), {0.0: 0.1, 0.5: 0.01, 1.0: 0.001}),
+        (hm.schedules.Exponential(0.1, 0.1), {0.0: 0.1, 0.7: 0.1}),
     ],
 )
 def test_values(schedule: Any, values: dict[float, float]) -> None:
@@ -28,20 +28,26 @@ def test_values(schedule: Any, values: dict[float, float]) -> None:
 
 
 def test_a_number_is_a_constant() -> None:
-    assert as_schedule(1) == hm.Constant(1.0) and as_schedule(0) == hm.Constant(0.0)
-    linear = hm.Linear(0.1)
+    assert as_schedule(1) == hm.schedules.Constant(1.0) and as_schedule(0) == hm.schedules.Constant(0.0)
+    linear = hm.schedules.Linear(0.1)
     assert as_schedule(linear) is linear
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: hm.Constant(-1.0), r"Constant\(rate=\.\.\.\) must be a non-negative number, found -1"),
-        (lambda: hm.Linear(float("nan")), r"Linear\(start=\.\.\.\) must be a non-negative number, found nan"),
-        (lambda: hm.Linear(0.1, -0.1), r"Linear\(end=\.\.\.\) must be a non-negative number, found -0\.1"),
-        (lambda: hm.Linear(0.1, hold=1.0), r"Linear\(hold=\.\.\.\) must be a share of .* \[0, 1\), found 1\.0"),
-        (lambda: hm.Exponential(0.1, 0.0), r"Exponential\(end=\.\.\.\) must be a positive number, found 0\.0"),
-        (lambda: hm.Exponential(float("inf"), 0.1), r"Exponential\(start=\.\.\.\) must be a positive .*inf"),
+        (lambda: hm.schedules.Constant(-1.0), r"Constant\(rate=\.\.\.\) must be a non-negative number, found -1"),
+        (lambda: hm.schedules.Linear(float("nan")), r"Linear\(start=\.\.\.\) must be a non-negative number, found nan"),
+        (lambda: hm.schedules.Linear(0.1, -0.1), r"Linear\(end=\.\.\.\) must be a non-negative number, found -0\.1"),
+        (
+            lambda: hm.schedules.Linear(0.1, hold=1.0),
+            r"Linear\(hold=\.\.\.\) must be a share of .* \[0, 1\), found 1\.0",
+        ),
+        (
+            lambda: hm.schedules.Exponential(0.1, 0.0),
+            r"Exponential\(end=\.\.\.\) must be a positive number, found 0\.0",
+        ),
+        (lambda: hm.schedules.Exponential(float("inf"), 0.1), r"Exponential\(start=\.\.\.\) must be a positive .*inf"),
         (lambda: as_schedule(float("inf")), "learning_rate must be a non-negative number or a schedule, found inf"),
     ],
 )

@@ -20,14 +20,14 @@ class Clock(Callback):
 
 
 def test_it_stops_in_time_and_says_why() -> None:
-    history = hm.fit(hm.RBM(16, 2), BARS, epochs=100, batch_size=10, callbacks=[Clock(), hm.TimeLimit(5)])
+    history = hm.fit(hm.RBM(16, 2), BARS, epochs=100, batch_size=10, callbacks=[Clock(), hm.training.TimeLimit(5)])
     assert history.stopped == "the time limit of 5 s was reached"
     assert history.rows[-1]["update"] <= 5
 
 
 def test_a_run_that_reached_its_limit_stays_there(tmp_path: Path) -> None:
     history = hm.fit(
-        hm.RBM(16, 2), BARS, epochs=10_000, batch_size=5, callbacks=[hm.TimeLimit(0.05)], out=tmp_path / "run"
+        hm.RBM(16, 2), BARS, epochs=10_000, batch_size=5, callbacks=[hm.training.TimeLimit(0.05)], out=tmp_path / "run"
     )
     assert history.stopped is not None
     _, again = hm.resume(tmp_path / "run")
@@ -37,4 +37,4 @@ def test_a_run_that_reached_its_limit_stays_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), True])
 def test_no_time_at_all_is_refused(seconds: float) -> None:
     with pytest.raises(ValueError, match="positive number"):
-        hm.TimeLimit(seconds)
+        hm.training.TimeLimit(seconds)

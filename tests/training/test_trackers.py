@@ -15,7 +15,7 @@ BARS = hm.data.load("bars-and-stripes").train
 SETTINGS: dict[str, Any] = {"objective": hm.PCD(k=1, chains=8), "batch_size": 8, "seed": 3}
 
 
-class Break(hm.Callback):
+class Break(hm.training.Callback):
     """Ends a training as Ctrl-C would, after so many epochs."""
 
     transient = True
@@ -25,7 +25,7 @@ class Break(hm.Callback):
 
     def on_epoch(self, training: Any, row: Any) -> None:
         if row["epoch"] == self.epoch:
-            next(c for c in training.callbacks if isinstance(c, hm.Checkpoint)).write(training)
+            next(c for c in training.callbacks if isinstance(c, hm.runs.Checkpoint)).write(training)
             raise KeyboardInterrupt
 
 
@@ -51,8 +51,8 @@ def test_tensorboard_holds_rows_and_pictures_and_changes_nothing(tmp_path: Path)
     pytest.importorskip("tensorboardX")
     plain, watched = hm.RBM(hm.Bernoulli((4, 4)), 5), hm.RBM(hm.Bernoulli((4, 4)), 5)
     hm.fit(plain, BARS, epochs=5, validation=BARS, **SETTINGS)
-    board = hm.TensorBoard(tmp_path, every=2)
-    history = hm.fit(watched, BARS, epochs=5, validation=BARS, callbacks=[hm.Monitor(), board], **SETTINGS)
+    board = hm.training.TensorBoard(tmp_path, every=2)
+    history = hm.fit(watched, BARS, epochs=5, validation=BARS, callbacks=[hm.training.Monitor(), board], **SETTINGS)
     assert all((a == b).all() for a, b in zip(plain.to_arrays(), watched.to_arrays(), strict=True))
     for tag in ("pseudo_log_likelihood", "learning_rate", "free_energy_gap"):
         written = scalars(tmp_path, tag)
@@ -71,7 +71,7 @@ def test_tensorboard_holds_rows_and_pictures_and_changes_nothing(tmp_path: Path)
 def test_tensorboard_draws_units_without_an_image_as_one(tmp_path: Path) -> None:
     pytest.importorskip("tensorboardX")
     rbm = hm.RBM(hm.Categorical(3, 4), 5)
-    hm.fit(rbm, [[0, 1, 3], [2, 2, 0]], epochs=1, callbacks=[hm.TensorBoard(tmp_path)], **SETTINGS)
+    hm.fit(rbm, [[0, 1, 3], [2, 2, 0]], epochs=1, callbacks=[hm.training.TensorBoard(tmp_path)], **SETTINGS)
     images = {value.tag: value.image for _, value in events(tmp_path) if value.image.height}
     assert (images["filters"].height, images["filters"].width) == (5, 12)
     assert (images["chains"].height, images["chains"].width) == (8, 3)
@@ -80,8 +80,8 @@ def test_tensorboard_draws_units_without_an_image_as_one(tmp_path: Path) -> None
 def test_tensorboard_goes_on_with_a_resumed_run(tmp_path: Path) -> None:
     pytest.importorskip("tensorboardX")
     whole = hm.RBM(16, 5)
-    hm.fit(whole, BARS, epochs=4, out=tmp_path / "whole", callbacks=[hm.TensorBoard()], **SETTINGS)
-    broken = [hm.TensorBoard(), Break(2)]
+    hm.fit(whole, BARS, epochs=4, out=tmp_path / "whole", callbacks=[hm.training.TensorBoard()], **SETTINGS)
+    broken = [hm.training.TensorBoard(), Break(2)]
     with pytest.raises(KeyboardInterrupt):
         hm.fit(hm.RBM(16, 5), BARS, epochs=4, out=tmp_path / "run", callbacks=broken, **SETTINGS)
     assert list(scalars(tmp_path / "run/tensorboard", "learning_rate")) == [1, 2]
@@ -93,9 +93,9 @@ def test_tensorboard_goes_on_with_a_resumed_run(tmp_path: Path) -> None:
 def test_tensorboard_needs_a_folder_and_sound_settings(tmp_path: Path) -> None:
     pytest.importorskip("tensorboardX")
     with pytest.raises(ValueError, match=r"every=\.\.\.\) must be a positive integer, found 0"):
-        hm.TensorBoard(tmp_path, every=0)
+        hm.training.TensorBoard(tmp_path, every=0)
     with pytest.raises(ValueError, match=r"name one with fit\(\.\.\., out=\.\.\.\)"):
-        hm.fit(hm.RBM(16, 2), BARS, epochs=1, callbacks=[hm.TensorBoard()])
+        hm.fit(hm.RBM(16, 2), BARS, epochs=1, callbacks=[hm.training.TensorBoard()])
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_mlflow_has_plan_metrics_and_model_and_goes_on(tmp_path: Path, monkeypat
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     store = (tmp_path / "store").as_uri()
-    broken = [hm.MLflow("bars", "first", store), Break(2)]
+    broken = [hm.training.MLflow("bars", "first", store), Break(2)]
     with pytest.raises(KeyboardInterrupt):
         hm.fit(hm.RBM(16, 5), BARS, epochs=4, out=tmp_path / "run", callbacks=broken, **SETTINGS)
     client = mlflow.MlflowClient(tracking_uri=store)

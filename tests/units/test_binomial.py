@@ -10,7 +10,7 @@ import pytest
 import torch
 from scipy import stats
 
-from harmonium.core.random import Draw
+from harmonium.core.random import RandomAddress
 from harmonium.models import RBM
 from harmonium.testing.compare import assert_counts
 from harmonium.units import Binomial
@@ -50,7 +50,7 @@ def test_two_trials_are_two_tied_copies() -> None:
 def test_draws_follow_the_distribution(trials: int, field: float, portable: bool) -> None:
     """Chi-square over cells of at least 5 expected draws; alarm at 1e-6 in each of 60 tests."""
     x = torch.full((20_000, 1), field, dtype=torch.float64).requires_grad_(portable)
-    s = Binomial(1, trials, dtype=torch.float64).sample_(x, Draw(3, 1)).detach().numpy()[:, 0]
+    s = Binomial(1, trials, dtype=torch.float64).sample_(x, RandomAddress(3, 1)).detach().numpy()[:, 0]
     law = stats.binom(trials, 1 / (1 + math.exp(-field)))
     edges = np.unique(law.ppf(np.linspace(0, 1, 41)[1:-1]))
     cell = np.searchsorted(edges, s)
@@ -63,8 +63,8 @@ def test_far_out() -> None:
     units = Binomial(4, 50, dtype=torch.float64)
     x = torch.tensor([[-1000.0, 1000.0, -40.0, 40.0]], dtype=torch.float64)
     assert units.mean(x.clone())[0].tolist() == pytest.approx([0, 50, 50 * math.exp(-40), 50], abs=1e-12)
-    assert float(units.cumulant(x.clone())) == pytest.approx(50 * 1000 + 50 * 40, rel=1e-12)
-    assert units.sample(x.clone(), Draw(0, 0))[0].tolist() == [0, 50, 0, 50]
+    assert float(units.log_normalizer(x.clone())) == pytest.approx(50 * 1000 + 50 * 40, rel=1e-12)
+    assert units.sample(x.clone(), RandomAddress(0, 0))[0].tolist() == [0, 50, 0, 50]
     assert units.log_measure(torch.tensor([[0.0, 50, 1, 25]]))[0].tolist() == pytest.approx(
         [0, 0, math.log(50), math.log(math.comb(50, 25))], abs=1e-12
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from harmonium.core.random import Draw, Stream
+from harmonium.core.random import RandomAddress, Stream
 from harmonium.models import RBM
 from harmonium.units import Categorical
 
@@ -19,7 +19,7 @@ def test_by_hand() -> None:
     units.bias.copy_(torch.tensor([0.0, math.log(2), 0, 1000, 1000, -1000], dtype=torch.float64))
     x = torch.tensor([[0, 0, math.log(3), 0, 0, 0]], dtype=torch.float64)
     assert units.mean(x.clone())[0].numpy() == pytest.approx([1 / 6, 1 / 3, 1 / 2, 0.5, 0.5, 0], abs=1e-15)
-    assert float(units.cumulant(x.clone())) == pytest.approx(math.log(6) + 1000 + math.log(2), rel=1e-15)
+    assert float(units.log_normalizer(x.clone())) == pytest.approx(math.log(6) + 1000 + math.log(2), rel=1e-15)
     assert units.mode(x.clone())[0].tolist() == [0, 0, 1, 1, 0, 0]
     assert float(units.energy(units.encode(torch.tensor([[1.0, 2.0]])))) == pytest.approx(1000 - math.log(2))
 
@@ -37,7 +37,7 @@ def test_codes_go_in_and_out() -> None:
     assert inside[0].tolist() == [1, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0]
     assert torch.isnan(inside[1]).tolist() == [False] * 4 + [True] * 4 + [False] * 4
     assert np.array_equal(units.decode(inside).numpy(), codes.numpy(), equal_nan=True)
-    assert units.spread(torch.tensor([True, False, True])).tolist() == [True] * 4 + [False] * 4 + [True] * 4
+    assert units.repeat_per_column(torch.tensor([True, False, True])).tolist() == [True] * 4 + [False] * 4 + [True] * 4
 
 
 @pytest.mark.parametrize("code", [-1.0, 4.0, 1.5, math.inf])
@@ -73,7 +73,7 @@ def test_rare_states_keep_their_share(portable: bool) -> None:
         units.bias.view(20, 21)[:, -1] = math.log(20 * 2e-5)
     x = torch.zeros(100_000, 420).requires_grad_(portable)
     with torch.no_grad():
-        s = units.sample_(x, Draw(5, 0)) if portable else units.sample(x, Draw(5, 0))
+        s = units.sample_(x, RandomAddress(5, 0)) if portable else units.sample(x, RandomAddress(5, 0))
     assert abs(float(s.view(-1, 21)[:, -1].sum()) - 40) < 5 * math.sqrt(40)
     assert bool((s.view(-1, 21).sum(-1) == 1).all())
 

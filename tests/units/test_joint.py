@@ -21,7 +21,7 @@ LAYERS = [
 
 
 @pytest.mark.parametrize("units", LAYERS, ids=lambda units: type(units).__name__)
-def test_value_and_derivative(units: hm.Units) -> None:
+def test_value_and_derivative(units: hm.units.Units) -> None:
     generator = torch.Generator().manual_seed(0)
     for parameter in units.parameters():
         parameter.data.copy_(0.5 * torch.randn(parameter.shape, generator=generator, dtype=D))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from harmonium.core.random import Draw
+from harmonium.core.random import RandomAddress
 from harmonium.models import RBM
 from harmonium.units import Bernoulli, Categorical, Gaussian, Mixed, Spin
 
@@ -24,13 +24,13 @@ def test_parts_stand_side_by_side() -> None:
     for k, part in enumerate(units.parts):
         columns = units._inside[k]
         assert torch.equal(units.mean(x)[:, columns], part.mean(x[:, columns]))
-    assert torch.equal(units.cumulant(x), sum(part.cumulant(x[:, at]) for part, at in units._each()))
+    assert torch.equal(units.log_normalizer(x), sum(part.log_normalizer(x[:, at]) for part, at in units._each()))
     assert [tuple(eta.shape) for eta in units.natural()] == [(8,), (8,)]
     assert units.natural()[1].tolist() == [0.0] * 7 + [-0.5]
 
 
 def test_equal_parts_draw_different_words() -> None:
-    s = Mixed([Bernoulli(50), Bernoulli(50)]).sample(torch.zeros(100, 100), Draw(3, 0))
+    s = Mixed([Bernoulli(50), Bernoulli(50)]).sample(torch.zeros(100, 100), RandomAddress(3, 0))
     same = float((s[:, :50] == s[:, 50:]).double().mean())
     assert same == pytest.approx(0.5, abs=5 * 0.5 / math.sqrt(5000))  # 5 standard errors
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy import stats
 
-from harmonium.core.random import Draw
+from harmonium.core.random import RandomAddress
 from harmonium.models import RBM
 from harmonium.testing.compare import assert_counts
 from harmonium.units import Poisson
@@ -21,7 +21,7 @@ def test_draws_follow_the_distribution(field: float, portable: bool) -> None:
     """Chi-square over 40 cells, alarm at 1e-6; fused and portable draws are the same."""
     rows = 20_000 if field < 12 else 2_000
     x = torch.full((rows, 1), field, dtype=torch.float64).requires_grad_(portable)
-    s = Poisson(1, dtype=torch.float64).sample_(x, Draw(3, 1)).detach().numpy()[:, 0]
+    s = Poisson(1, dtype=torch.float64).sample_(x, RandomAddress(3, 1)).detach().numpy()[:, 0]
     law = stats.poisson(math.exp(field))
     edges = np.unique(law.ppf(np.linspace(0, 1, 41)[1:-1]))
     p = np.diff(np.concatenate(([0], law.cdf(edges), [1])))
@@ -33,8 +33,8 @@ def test_rates_stop_at_e_16() -> None:
     units = Poisson(2)
     x = torch.tensor([[16.0, 1000.0]])
     assert units.mean(x.clone())[0].tolist() == pytest.approx([math.exp(16)] * 2, rel=1e-6)
-    assert float(units.cumulant(x.clone())) == pytest.approx(math.exp(16) * (1 + 1 + 984), rel=1e-6)
-    s = units.sample(x.clone(), Draw(1, 0))
+    assert float(units.log_normalizer(x.clone())) == pytest.approx(math.exp(16) * (1 + 1 + 984), rel=1e-6)
+    s = units.sample(x.clone(), RandomAddress(1, 0))
     assert (s[0] - math.exp(16)).abs().max() < 6 * math.exp(8)  # standard deviations
     assert bool((s == s.round()).all())
 

@@ -10,7 +10,7 @@ import torch
 from scipy import special, stats
 from scipy.integrate import simpson
 
-from harmonium.core.random import Draw
+from harmonium.core.random import RandomAddress
 from harmonium.kernels import portable, scalar
 from harmonium.units import DReLU, Gaussian, ReLU
 
@@ -57,7 +57,7 @@ def test_draws_far_out_follow_the_distribution() -> None:
     for field in (-60.0, -5.0, -3.0, 2.0, 30.0):
         for portably in (False, True):
             x = torch.full((20_000, 1), field, dtype=torch.float64).requires_grad_(portably)
-            s = ReLU(1, dtype=torch.float64).sample_(x, Draw(4, 0)).detach().numpy()[:, 0]
+            s = ReLU(1, dtype=torch.float64).sample_(x, RandomAddress(4, 0)).detach().numpy()[:, 0]
 
             def cdf(v: np.ndarray, field: float = field) -> np.ndarray:
                 return -np.expm1(stats.norm.logsf(v - field) - stats.norm.logsf(-field))
@@ -74,9 +74,9 @@ def test_relu_by_hand() -> None:
     assert units.variance(x.clone())[0].tolist() == pytest.approx([1 - 2 / math.pi, 1, 1e-8], rel=1e-6)
     assert units.mode(x.clone())[0].tolist() == [0, 50, 0]
     expected = math.log(math.sqrt(math.pi / 2)) + 1250 + math.log(math.sqrt(2 * math.pi)) - math.log(1e4)
-    assert float(units.cumulant(x.clone())) == pytest.approx(expected, rel=1e-10)
+    assert float(units.log_normalizer(x.clone())) == pytest.approx(expected, rel=1e-10)
     for dtype in (torch.float32, torch.float64):
-        s = ReLU(3, dtype=dtype).sample(x.to(dtype).expand(1000, 3).clone(), Draw(1, 0))
+        s = ReLU(3, dtype=dtype).sample(x.to(dtype).expand(1000, 3).clone(), RandomAddress(1, 0))
         assert bool((s >= 0).all()) and bool(torch.isfinite(s).all())
 
 
@@ -97,7 +97,7 @@ def test_drelu_by_hand() -> None:
     gaussian = Gaussian(2, dtype=torch.float64)
     x = torch.tensor([[1.5, -300.0]], dtype=torch.float64)
     assert units.mean(x.clone())[0].tolist() == pytest.approx(gaussian.mean(x.clone())[0].tolist(), rel=1e-12)
-    assert float(units.cumulant(x.clone())) == pytest.approx(float(gaussian.cumulant(x.clone())), rel=1e-12)
+    assert float(units.log_normalizer(x.clone())) == pytest.approx(float(gaussian.log_normalizer(x.clone())), rel=1e-12)
     units.kink.fill_(2.0)
     units.log_variance_up.fill_(math.log(4))
     # positive side: mean 4 (b + x + k); negative: -(k - b - x)
@@ -115,7 +115,7 @@ def test_drelu_draws(field: float) -> None:
     with torch.no_grad():
         units.kink.fill_(-2.0)
         units.log_variance_down.fill_(1.0)
-        s = units.sample(torch.full((20_000, 1), field, dtype=torch.float64), Draw(9, 0)).numpy()[:, 0]
+        s = units.sample(torch.full((20_000, 1), field, dtype=torch.float64), RandomAddress(9, 0)).numpy()[:, 0]
     up, down, precision = field - 2, -field - 2, math.exp(-1)
     log_up, log_down = scalar.positive(up, 1.0)[0], scalar.positive(down, precision)[0]
     share = special.expit(log_down - log_up)

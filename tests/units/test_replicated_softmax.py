@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 import harmonium as hm
-from harmonium.core.random import Draw, Stream
+from harmonium.core.random import RandomAddress, Stream
 from harmonium.models import RBM
 from harmonium.models.deep.dbn import _log_conditional
 from harmonium.recipes.up_down import _climb
@@ -51,7 +51,7 @@ def test_log_z_is_the_sum_over_all_sequences_of_words(length: int) -> None:
         hidden = torch.tensor(h, dtype=torch.float64)
         total.append(v @ rbm.weights @ hidden + v @ rbm.visible_bias + hidden @ rbm.hidden_bias)
     expected = float(torch.logsumexp(torch.cat(total), 0))
-    found = hm.log_partition(hm.at_length(rbm, length))
+    found = hm.log_partition(hm.models.at_length(rbm, length))
     assert (found.method, found.value) == ("exact", pytest.approx(expected, rel=1e-12))
     v = documents(WORDS, length)
     assert float(rbm.log_prob(v, found).exp().sum()) == pytest.approx(1, rel=1e-12)
@@ -79,7 +79,7 @@ def test_rows_of_different_lengths_keep_their_own_distribution() -> None:
     starts, probability = [], []
     for length in (2, 5):
         v = documents(WORDS, length)
-        p = rbm.log_prob(v, hm.log_partition(hm.at_length(rbm, length))).exp()
+        p = rbm.log_prob(v, hm.log_partition(hm.models.at_length(rbm, length))).exp()
         probability.append(p)
         starts.append(v[torch.multinomial(p, 10_000, True, generator=generator)])
     mixed = torch.stack(starts, 1).flatten(0, 1).float()
@@ -97,13 +97,15 @@ def test_fused_and_portable_draws_of_several_lengths_agree() -> None:
     scatter(units, Stream(2), 0.5)
     counts = torch.zeros(30, 40, dtype=torch.float64)
     counts[:, 0] = torch.arange(30.0) * 11
-    units, x = units.keeping(counts), torch.linspace(-1, 1, 1200, dtype=torch.float64).view(30, 40)
-    draw = Draw(key=7, step=3, first=5)
+    units, x = units.conditioned_on_total(counts), torch.linspace(-1, 1, 1200, dtype=torch.float64).view(30, 40)
+    draw = RandomAddress(key=7, step=3, first=5)
     fused, portable = units.sample(x, draw), units.sample_(x.clone().requires_grad_(), draw)
     assert torch.equal(fused, portable) and torch.equal(fused.sum(1), counts[:, 0])
     # 11 * 29 words of the last row, within 5 standard errors of their mean
-    many = units.keeping(counts[-1:].expand(4000, -1)).sample(x[-1:].expand(4000, -1).contiguous(), Draw(1, 0))
-    assert_mean("mean counts", many, units.keeping(counts[-1:]).mean(x[-1:])[0])
+    many = units.conditioned_on_total(counts[-1:].expand(4000, -1)).sample(
+        x[-1:].expand(4000, -1).contiguous(), RandomAddress(1, 0)
+    )
+    assert_mean("mean counts", many, units.conditioned_on_total(counts[-1:]).mean(x[-1:])[0])
 
 
 def test_lengths_are_evenly_spaced_quantiles_of_the_data() -> None:
@@ -113,7 +115,7 @@ def test_lengths_are_evenly_spaced_quantiles_of_the_data() -> None:
     assert len(units.lengths) == 256 and units.lengths.tolist() == sorted(units.lengths.tolist())
     assert float(units.lengths.double().mean()) == pytest.approx(500.5, abs=2)  # half a step of 1000 / 256
     # Any number of rows takes them evenly: the golden section leaves gaps below 3 / rows.
-    drawn = units.sample(torch.zeros(50, 2), Draw(0, 0)).sum(1).sort().values
+    drawn = units.sample(torch.zeros(50, 2), RandomAddress(0, 0)).sum(1).sort().values
     assert float((drawn / 1000 - (torch.arange(50) + 0.5) / 50).abs().max()) < 0.06
     units.set_lengths(torch.tensor([3.0, 8.0]), torch.tensor([1.0, 3.0]))
     assert units.lengths.tolist() == [3, 8]
@@ -130,10 +132,10 @@ def test_persistent_chains_have_the_lengths_of_the_data() -> None:
     assert rbm.chains is not None
     assert float(rbm.chains.sum(1).mean()) == pytest.approx(lengths.mean(), abs=0.3)  # of a spread of 7.8
     assert sorted(rbm.chains.sum(1).unique().tolist())[:1] == [3]
-    at_seven = hm.at_length(rbm, 7)
+    at_seven = hm.models.at_length(rbm, 7)
     assert at_seven.chains is not None and set(at_seven.chains.sum(1).tolist()) == {7.0}
     assert at_seven.weights is rbm.weights and rbm.chains.shape[0] == 200
-    assert hm.at_length(rbm, 500).chains is None
+    assert hm.models.at_length(rbm, 500).chains is None
 
 
 @torch.no_grad()
@@ -141,7 +143,7 @@ def test_evaluate_judges_each_document_by_its_own_length() -> None:
     rbm = model()
     v = torch.cat([documents(WORDS, length)[:k] for length, k in ((2, 4), (3, 9), (5, 20))])
     found = hm.evaluate(rbm, v)
-    each = [rbm.log_prob(row[None], hm.log_partition(hm.at_length(rbm, int(row.sum())))) for row in v]
+    each = [rbm.log_prob(row[None], hm.log_partition(hm.models.at_length(rbm, int(row.sum())))) for row in v]
     log_p = torch.cat(each)
     assert (found.mean, found.method) == (pytest.approx(float(log_p.mean()), rel=1e-12), "exact")
     rbm.data_mean, rbm.data_variance = torch.ones(WORDS).double(), torch.ones(WORDS).double()
@@ -151,13 +153,13 @@ def test_evaluate_judges_each_document_by_its_own_length() -> None:
     assert estimate.upper == pytest.approx(found.mean, abs=0.1) and estimate.upper > found.mean  # three standard errors
     assert estimate.mean == pytest.approx(found.mean, abs=0.03) and estimate.lower == -math.inf
     one = hm.evaluate(rbm, v[:4], method="ais", chains=50, temperatures=50, seed=3)
-    z = hm.log_partition(hm.at_length(rbm, 2), method="ais", chains=50, temperatures=50, seed=3)
+    z = hm.log_partition(hm.models.at_length(rbm, 2), method="ais", chains=50, temperatures=50, seed=3)
     assert one.log_partition == z
 
 
 @torch.no_grad()
 def test_annealing_brackets_log_z_of_one_length() -> None:
-    rbm = hm.at_length(model(words=5), 6)
+    rbm = hm.models.at_length(model(words=5), 6)
     rbm.data_mean = rbm.data_variance = torch.ones(5).double()
     rbm.data_cases = torch.tensor(50.0)
     exact = hm.log_partition(rbm)
@@ -166,7 +168,7 @@ def test_annealing_brackets_log_z_of_one_length() -> None:
     assert found.trusted, found.why
     assert found.lower < exact.value < found.upper and found.upper - found.lower < 0.2
     with pytest.raises(ValueError, match="chains_from holds documents of other lengths than 7"):
-        hm.log_partition(hm.at_length(rbm, 7), method="ais", chains_from=chains)
+        hm.log_partition(hm.models.at_length(rbm, 7), method="ais", chains_from=chains)
 
 
 @torch.no_grad()
@@ -210,7 +212,7 @@ def test_a_deep_belief_network_of_documents() -> None:
     found = hm.evaluate(dbn, v, samples=2000)
     z = hm.log_partition(dbn.top).value
     assert found.mean == pytest.approx(float((truth - z).mean()), abs=0.05)
-    below = hm.at_length(dbn, 9)
+    below = hm.models.at_length(dbn, 9)
     assert set(hm.sample(below, 4, steps=3).sum(1).tolist()) == {9.0}
 
 
@@ -286,15 +288,15 @@ def test_refusals() -> None:
     with pytest.raises(ValueError, match="Mixed takes columns that are drawn one by one"):
         hm.ClassificationRBM(ReplicatedSoftmax(3), 2, 2)
     with pytest.raises(TypeError, match="at_length is for models of documents"):
-        hm.at_length(RBM(3, 2), 4)
+        hm.models.at_length(RBM(3, 2), 4)
     with pytest.raises(ValueError, match="has 0 words"):
-        hm.at_length(rbm, 0)
+        hm.models.at_length(rbm, 0)
     mask = torch.tensor([True, False, False])
     for refused in (
         lambda: hm.sample(rbm, 15, init=v, clamp=(mask, v)), lambda: rbm.gibbs(v, 1, Stream(0), clamp=(mask, v)),
         lambda: hm.impute(rbm, v), lambda: hm.conditional_log_prob(rbm, v, mask),
-        lambda: hm.pseudo_log_likelihood(rbm, v), lambda: hm.fit(rbm, v, missing=2),
-        lambda: hm.gradient(rbm, v, objective=hm.Discriminative()),
+        lambda: hm.likelihood.pseudo_log_likelihood(rbm, v), lambda: hm.fit(rbm, v, missing=2),
+        lambda: hm.gradient(rbm, v, objective=hm.objectives.Discriminative()),
     ):  # fmt: skip
         with pytest.raises(ValueError, match="looks at visible columns one by one"):
             refused()

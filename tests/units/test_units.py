@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from harmonium.core.files import DamagedFileError
-from harmonium.core.random import Draw
+from harmonium.core.errors import DamagedFileError
+from harmonium.core.random import RandomAddress
 from harmonium.testing import check_units
 from harmonium.units import (
     Bernoulli,
@@ -72,7 +72,9 @@ def test_bernoulli_by_hand() -> None:
     assert units.mean(x.clone())[0].numpy() == pytest.approx([1 / (1 + math.exp(-1)), 0.5], rel=1e-15)
     assert units.mean(x.clone())[1].tolist() == pytest.approx([0, 1], abs=1e-300)
     # log((1 + e)(1 + 1)); far out the cumulant is the input itself
-    assert units.cumulant(x.clone()).tolist() == pytest.approx([math.log(1 + math.e) + math.log(2), 999.0], rel=1e-15)
+    assert units.log_normalizer(x.clone()).tolist() == pytest.approx(
+        [math.log(1 + math.e) + math.log(2), 999.0], rel=1e-15
+    )
     assert units.energy(torch.tensor([[1.0, 1.0], [0.0, 1.0]])).tolist() == [0.5, 1.0]
     assert units.base_rate(torch.tensor([0.0, 1.0]), torch.zeros(2), 9.0)[0].tolist() == pytest.approx(
         [-math.log(19), math.log(19)]
@@ -88,7 +90,7 @@ def test_gaussian_by_hand() -> None:
     # s | x is normal with mean sigma^2 (b + x) = 6 and variance 4
     assert float(units.mean(x.clone())) == pytest.approx(6)
     assert float(units.variance(x.clone())) == pytest.approx(4)
-    assert float(units.cumulant(x.clone())) == pytest.approx(0.5 * 4 * 1.5**2 + 0.5 * math.log(2 * math.pi * 4))
+    assert float(units.log_normalizer(x.clone())) == pytest.approx(0.5 * 4 * 1.5**2 + 0.5 * math.log(2 * math.pi * 4))
     assert float(units.energy(torch.tensor([[2.0]], dtype=torch.float64))) == pytest.approx(2**2 / 8 - 0.5 * 2)
     assert [float(eta) for eta in units.base_rate(torch.tensor([6.0]), torch.tensor([4.0]), 10.0)] == pytest.approx(
         [1.5, -0.125]
@@ -101,7 +103,7 @@ def test_gaussian_draws_are_normal() -> None:
 
     for dtype in (torch.float32, torch.float64):
         units = Gaussian(1, dtype=dtype)
-        s = units.sample(torch.zeros(20_000, 1, dtype=dtype), Draw(4, 0))
+        s = units.sample(torch.zeros(20_000, 1, dtype=dtype), RandomAddress(4, 0))
         assert stats.kstest(s[:, 0].numpy(), "norm").pvalue > 1e-6
 
 
@@ -159,8 +161,8 @@ def test_extreme_inputs_stay_finite(dtype: torch.dtype) -> None:
     units = Bernoulli(5, dtype=dtype)
     with torch.no_grad():
         assert units.mean(x.clone())[0].tolist() == pytest.approx([1, 0, 1, 0, 0.5], abs=1e-30)
-        assert float(units.cumulant(x.clone())) == pytest.approx(10_090 + math.log(2), rel=1e-7)
-        s = units.sample(x.expand(1000, 5).clone(), Draw(0, 0))
+        assert float(units.log_normalizer(x.clone())) == pytest.approx(10_090 + math.log(2), rel=1e-7)
+        s = units.sample(x.expand(1000, 5).clone(), RandomAddress(0, 0))
     assert np.array_equal(s[:, :4].numpy(), np.tile([1, 0, 1, 0], (1000, 1)))
 
 
@@ -170,7 +172,7 @@ def test_means_are_differentiable_in_the_parameters() -> None:
     for units in (Bernoulli(3, dtype=torch.float64), Gaussian(3, dtype=torch.float64)):
         (slope,) = torch.autograd.grad(units.mean(x.clone()).sum(), units.bias)
         assert slope.numpy() == pytest.approx(units.variance(x).detach().sum(0).numpy(), rel=1e-12)
-        (slope,) = torch.autograd.grad(units.cumulant(x.clone()).sum(), units.bias)
+        (slope,) = torch.autograd.grad(units.log_normalizer(x.clone()).sum(), units.bias)
         assert slope.numpy() == pytest.approx(units.mean(x.clone()).detach().sum(0).numpy(), rel=1e-12)
 
 
@@ -183,5 +185,8 @@ def test_device(device: torch.device) -> None:
             for name in ("mean", "variance", "mode", "cumulant"):
                 found, expected = getattr(there, name)(x.clone().to(device)).cpu(), getattr(units, name)(x.clone())
                 assert found.numpy() == pytest.approx(expected.numpy(), rel=1e-5, abs=1e-6)
-            found, expected = there.sample(x.clone().to(device), Draw(1, 0)).cpu(), units.sample(x.clone(), Draw(1, 0))
+            found, expected = (
+                there.sample(x.clone().to(device), RandomAddress(1, 0)).cpu(),
+                units.sample(x.clone(), RandomAddress(1, 0)),
+            )
             assert float(((found - expected).abs() > 1e-5).double().mean()) <= 0.002

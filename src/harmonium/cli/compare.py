@@ -62,7 +62,7 @@ def compare(data: str, models: list[str] | None, minutes: float, out: str | None
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file, and a comparison needs a folder: choose another with --out")
     import harmonium as hm
-    from harmonium.runs.resume import InterruptedRunError
+    from harmonium.core.errors import InterruptedRunError
 
     set_threads(options["threads"])
     dataset = load_data(data, options)

@@ -91,14 +91,14 @@ def evaluate(
         of_log_z["temperatures"] = temperatures
     elif method != "exact":
         of_log_z |= annealing(model)
-    if model.undirected is None:
+    if model.energy_part is None:
         refuse(
             model,
             {"method", "chains", "temperatures"} & typed(ctx),
             "is normalised by construction, there is no log Z to find",
         )
         of_log_z = {}
-    if not model.sampled:
+    if not model.likelihood_is_estimated:
         refuse(model, {"samples"} & typed(ctx), "sums over its hidden units in full, or has none")
     result = hm.evaluate(model, cases, samples=samples, seed=seed, **of_log_z)
     if not as_json:
@@ -149,7 +149,7 @@ def sample(ctx: click.Context, /, run: str, count: int, steps: int, seed: int, o
 
     set_threads(threads_of(place.model.parent))
     model = place.load()
-    if model.undirected is None:
+    if model.energy_part is None:
         refuse(model, {"steps"} & typed(ctx), "is sampled from its roots, without chains")
     table = hm.sample(model, count, steps=steps, seed=seed).cpu().numpy()
     columns = place.table()

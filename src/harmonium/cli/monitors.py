@@ -20,7 +20,7 @@ CHAINS = ("pcd", "pt", "ptt", "fpcd", "jarzynski")  # objectives that leave chai
 def monitors(data: Dataset, model: Model, epochs: int, options: dict[str, Any]) -> list[Any]:
     """Monitors, and the keeper of the best model: by likelihood where it is estimated, else by pseudo-likelihood."""
     import harmonium as hm
-    from harmonium.likelihood.exact import enumerable
+    from harmonium.likelihood.exact import cheapest_enumeration
     from harmonium.likelihood.partition import EXACT_BITS
     from harmonium.models.machine.machine import Machine
     from harmonium.runs.resume import Checkpoint
@@ -38,18 +38,18 @@ def monitors(data: Dataset, model: Model, epochs: int, options: dict[str, Any]) 
     if not isinstance(model, Machine):
         if every == 0:
             raise ValueError("--likelihood-every 0: a network is chosen by its validation likelihood, measure it")
-        measured = hm.Likelihood(every=every or -(-epochs // OF_NETWORKS), samples=10)
-        return [*callbacks, measured, hm.EarlyStopping("log_likelihood_lower", options["patience"])]
+        measured = hm.training.LikelihoodMonitor(every=every or -(-epochs // OF_NETWORKS), samples=10)
+        return [*callbacks, measured, hm.training.EarlyStopping("log_likelihood_lower", options["patience"])]
     if every is None:
         every = -(-epochs // MEASUREMENTS)
-    callbacks.append(hm.Monitor(every=max(1, epochs // 100)))
+    callbacks.append(hm.training.Monitor(every=max(1, epochs // 100)))
     if every:
-        callbacks.append(hm.Likelihood(every=every))
+        callbacks.append(hm.training.LikelihoodMonitor(every=every))
     # An estimate without a lower bound is too good where chains mix badly: no model is chosen by it.
-    if every and (enumerable(model)[0] <= EXACT_BITS or options["objective"] in CHAINS):
-        callbacks.append(hm.EarlyStopping("log_likelihood_lower", options["patience"]))
-    elif model.visible.finite and model.kept == [0]:
-        callbacks.append(hm.EarlyStopping("pseudo_log_likelihood", options["patience"]))
+    if every and (cheapest_enumeration(model)[0] <= EXACT_BITS or options["objective"] in CHAINS):
+        callbacks.append(hm.training.EarlyStopping("log_likelihood_lower", options["patience"]))
+    elif model.visible.finite and model.sampled_layers == [0]:
+        callbacks.append(hm.training.EarlyStopping("pseudo_log_likelihood", options["patience"]))
     elif options["patience"]:
         raise ValueError(
             "--patience for gaussian units and coupled hidden layers goes by the lower bound of the log-likelihood: "

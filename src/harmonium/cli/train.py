@@ -170,7 +170,7 @@ def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
     rate = options["learning_rate"] or (MACHINE_RATE if kind.machine else usual.learning_rate)
     decay = options["weight_decay"]
     decay = (MACHINE_DECAY if kind.machine else 0.0) if decay is None else decay
-    schedule = hm.Linear if options["schedule"] == "linear" else hm.Constant
+    schedule = hm.schedules.Linear if options["schedule"] == "linear" else hm.schedules.Constant
     talk(f"model: {options['model']}, {visible.columns} {type(visible).__name__} visible, {words(kind, sizes)}")
     talk(
         f"training: {named(descended)}, {metric + ', ' if kind.machine else ''}{optimizer}, learning rate {rate:g} "
@@ -178,7 +178,7 @@ def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
         f"{count(epochs, 'epoch')} of {count(batches, 'update')}"
     )
     callbacks = monitors(data, model, epochs, options | {"objective": objective})
-    callbacks += [hm.TensorBoard(options["tensorboard"])] if options["tensorboard"] else []
+    callbacks += [hm.training.TensorBoard(options["tensorboard"])] if options["tensorboard"] else []
     with claim(folder, f"{Path(name).name.split('.')[0] or 'data'}-{options['model']}") as out:
         talk(f"run folder: {out}")
         began = time.monotonic()
@@ -191,7 +191,7 @@ def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
             learning_rate=schedule(rate),
             optimizer=optimizer,
             metric=metric,
-            penalties=[hm.WeightDecay(decay)] if decay else [],
+            penalties=[hm.training.WeightDecay(decay)] if decay else [],
             validation=data.valid,
             seed=options["seed"],
             out=out,

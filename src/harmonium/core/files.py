@@ -14,11 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harmonium.core.errors import DamagedFileError
+
 __all__ = ["DamagedFileError", "read_tensors", "write_atomically", "write_tensors"]
-
-
-class DamagedFileError(ValueError):
-    """A file is cut short, has a changed byte, or is not of this library."""
 
 
 def write_atomically(path: str | Path, content: bytes) -> None:

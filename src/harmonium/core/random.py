@@ -12,10 +12,10 @@ import hashlib
 import operator
 from typing import NamedTuple
 
-__all__ = ["Draw", "Stream", "as_cursor", "as_stream", "stream_of"]
+__all__ = ["RandomAddress", "Stream", "as_cursor", "as_stream", "stream_of"]
 
 
-class Draw(NamedTuple):
+class RandomAddress(NamedTuple):
     """The address of one array of random words, one word per (row, unit).
 
     ``first`` is the global index of row 0 (a chain or a case), so that chains split over processes draw what
@@ -27,7 +27,7 @@ class Draw(NamedTuple):
     site: int = 0
     first: int = 0
 
-    def at(self, site: int) -> Draw:
+    def at(self, site: int) -> RandomAddress:
         """The same step at another site (a layer of a machine): independent words."""
         return self._replace(site=site)
 
@@ -39,7 +39,7 @@ class Stream:
         seed: any integer.
         path: names that tell this stream from others of the same seed.
         step: where the cursor stands.
-        first: global index of the first row (see `Draw`).
+        first: global index of the first row (see `RandomAddress`).
 
     >>> Stream(0).child("ais", 3).key == Stream(0, "ais", 3).key
     True
@@ -64,9 +64,9 @@ class Stream:
         """An independent stream named below this one.  Pure: it does not depend on where this cursor stands."""
         return Stream(self.seed, *self.path, *names, first=self.first)
 
-    def advance(self, steps: int = 1) -> Draw:
+    def advance(self, steps: int = 1) -> RandomAddress:
         """Take the next ``steps`` steps; the returned `Draw` addresses the first of them."""
-        draw = Draw(self.key, self.step, first=self.first)
+        draw = RandomAddress(self.key, self.step, first=self.first)
         self.step += steps
         return draw
 

@@ -19,11 +19,11 @@ from typing import Literal
 from torch import Tensor
 
 from harmonium import kernels
-from harmonium.core.random import Draw, Stream
+from harmonium.core.random import RandomAddress, Stream
 
 from .summary import Summary
 
-__all__ = ["CHOICES", "THRESHOLD", "Binarization", "Copies", "Sampler", "check_choice"]
+__all__ = ["CHOICES", "THRESHOLD", "Binarization", "RepeatedCases", "Sampler", "check_choice"]
 
 Binarization = Literal["threshold", "fixed", "dynamic", "binary"]
 CHOICES = ("threshold", "fixed", "dynamic", "grey")
@@ -51,13 +51,13 @@ class Sampler:
         mean = grey.mean
         return Summary(mean, mean * (1.0 - mean), 0.0, 1.0, grey.finite, grey.finite, grey.first_bad)
 
-    def _address(self, epoch: int) -> Draw:
+    def _address(self, epoch: int) -> RandomAddress:
         stream = self.stream.child(epoch) if self.every_epoch else self.stream.child()
         return stream.advance()
 
 
 @dataclass(frozen=True)
-class Copies:
+class RepeatedCases:
     """Every value, or what is drawn from it, times a number: the sum of so many copies of a case.
 
     They are the cases of a layer of `Binomial` units, whose trials are tied copies of a unit.

@@ -13,12 +13,12 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from .binarize import THRESHOLD, Binarization, Copies, Sampler
+from .binarize import THRESHOLD, Binarization, RepeatedCases, Sampler
 from .gather import gather_rows, gather_sparse, gather_standard, gather_threshold
 from .mapped import Pages, find_mapping
 from .summary import Summary, summarise
 
-__all__ = ["Cases", "Standard", "as_cases", "from_source"]
+__all__ = ["Cases", "Standardization", "as_cases", "from_source"]
 
 Array = np.ndarray[Any, Any]
 Index = np.ndarray[Any, np.dtype[np.int64]]
@@ -29,7 +29,7 @@ HASH_ROWS = 4096
 
 
 @dataclass(frozen=True)
-class Standard:
+class Standardization:
     """Column means and scales, (features,) each, that standardise a table: (x - mean) / scale."""
 
     mean: Array
@@ -48,7 +48,7 @@ class Cases:
         binarization: None, ``"threshold"``, ``"fixed"`` or ``"dynamic"``: how grey values become binary here.
         log_jacobian: nats per case to *add* to a log-density of these values to get that of the values before they
             were standardised; 0 where nothing was standardised.
-        standard: `Standard` means and scales of the columns, or None where nothing was standardised.
+        standard: `Standardization` means and scales of the columns, or None where nothing was standardised.
         source: JSON-able dict from which `from_source` makes the same cases again, or None.
 
     >>> cases = as_cases([[0, 1, 1], [1, 0, 1]])
@@ -77,8 +77,8 @@ class Cases:
         order: Index | None = None,
         divisor: float = 1.0,
         binarization: Binarization | None = None,
-        sampler: Sampler | Copies | None = None,
-        standard: Standard | None = None,
+        sampler: Sampler | RepeatedCases | None = None,
+        standard: Standardization | None = None,
         source: Mapping[str, Any] | None = None,
     ) -> None:
         mapping = find_mapping(values) if isinstance(values, np.ndarray) else None
@@ -116,9 +116,9 @@ class Cases:
         >>> as_cases([[0, 1], [1, 1]]).copies(2).rows(torch.tensor([0])).tolist()
         [[0.0, 2.0]]
         """
-        if isinstance(self._sampler, Copies):
+        if isinstance(self._sampler, RepeatedCases):
             raise ValueError("these cases are copies already: take copies of the cases they were made from")
-        return self.derive(sampler=Copies(count, self._sampler), source=None)
+        return self.derive(sampler=RepeatedCases(count, self._sampler), source=None)
 
     # ---------------------------------------------------------------- as an array
 

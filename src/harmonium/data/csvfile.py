@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .raw import Array, Raw
+from .raw import Array, RawData
 
 __all__ = ["Layout", "NotNumbersError", "read_csv", "read_header", "read_layout"]
 
@@ -48,7 +48,7 @@ def read_layout(path: Path) -> Layout:
     return Layout(delimiter, header=bool(lines) and not any(map(_is_number, first)))
 
 
-def read_csv(path: Path) -> Raw:
+def read_csv(path: Path) -> RawData:
     """A table of numbers, one case per line.
 
     The first line is a header if none of its cells is a number.  Values are float64, or bytes if all are 0 or 1.
@@ -71,7 +71,7 @@ def read_csv(path: Path) -> Raw:
         raise ValueError(f"{path} holds no cases{' below its header' if header else ''}: give at least one line")
     if ((table == 0) | (table == 1)).all():
         table = table.astype(np.uint8)
-    return Raw({"train": table})
+    return RawData({"train": table})
 
 
 def read_header(path: Path) -> list[str] | None:

@@ -14,7 +14,7 @@ import numpy as np
 from harmonium.core.optional import need
 
 from .images import as_greys
-from .raw import Array, Raw
+from .raw import Array, RawData
 from .table import Frame
 
 __all__ = ["arrow_table", "datasets_frames", "holds_images", "is_datasets_folder", "read_image_dataset"]
@@ -65,7 +65,7 @@ def holds_images(folder: Path) -> bool:
         return _image_column(_reader(file).schema) is not None
 
 
-def read_image_dataset(folder: Path) -> Raw:
+def read_image_dataset(folder: Path) -> RawData:
     """The images as greys, see `harmonium.data.images.read_images`; labels are the numbers of named classes.
 
     Raises:
@@ -88,7 +88,7 @@ def read_image_dataset(folder: Path) -> Raw:
         if len(classes) == 1:
             codes = table.column(classes[0]).to_pandas()
             labels[split] = _codes(codes, len(_classes(part)[classes[0]]), part, classes[0])
-    return Raw(images, labels if len(labels) == len(images) else {}, levels=255.0)
+    return RawData(images, labels if len(labels) == len(images) else {}, levels=255.0)
 
 
 def _parts(folder: Path) -> dict[str, Path]:

@@ -8,13 +8,13 @@ import torch
 
 from .cases import Cases
 
-__all__ = ["Facts", "facts"]
+__all__ = ["SplitSummary", "facts"]
 
 FEW_CODES = 32  # 0, 1, ... that are taken for codes, not for numbers
 
 
 @dataclass(frozen=True)
-class Facts:
+class SplitSummary:
     """Of a split.
 
     Attributes:
@@ -40,7 +40,7 @@ class Facts:
     units: tuple[str, ...]
 
 
-def facts(cases: Cases) -> Facts:
+def facts(cases: Cases) -> SplitSummary:
     """The facts of a split, by one pass.
 
     >>> from harmonium.data import as_cases
@@ -82,4 +82,4 @@ def facts(cases: Cases) -> Facts:
         fitting.append("Gaussian")
     present = max(1, cases.shape[0] * width - missing)
     constant = int((low >= high).sum())
-    return Facts(float(low.min()), top, missing, zeros / present, *kinds, constant, tuple(fitting))
+    return SplitSummary(float(low.min()), top, missing, zeros / present, *kinds, constant, tuple(fitting))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .raw import Array, Raw
+from .raw import Array, RawData
 
 __all__ = ["AMINO_ACIDS", "is_fasta", "read_fasta"]
 
@@ -35,7 +35,7 @@ def _table() -> Array:
     return table
 
 
-def read_fasta(path: Path) -> Raw:
+def read_fasta(path: Path) -> RawData:
     """The aligned sequences of a FASTA file as codes, (sequences, sites) uint8 in 0 ... 20 (see `AMINO_ACIDS`).
 
     Each sequence follows a line that starts with ">".  Capital letters and "-" are the columns of the alignment; lower
@@ -66,4 +66,4 @@ def read_fasta(path: Path) -> Raw:
         rows.append(codes)
     if not len(rows[0]):
         raise ValueError(f"{path}, sequence 1 has no aligned sites: capital letters and '-' are its columns")
-    return Raw({"train": np.stack(rows)})
+    return RawData({"train": np.stack(rows)})

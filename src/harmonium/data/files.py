@@ -15,7 +15,7 @@ from .csvfile import read_csv
 from .fasta import is_fasta, read_fasta
 from .idx import find_mnist, is_idx, read_idx_file, read_idx_folder
 from .images import find_images, read_images
-from .raw import Array, Raw
+from .raw import Array, RawData
 
 if TYPE_CHECKING:
     from .table import Table
@@ -31,7 +31,7 @@ _SPLITS = ("train", "valid", "test")
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError, NotImplementedError)
 
 
-def read_path(path: Path, table: Table | bool = False, drop: Sequence[str] = ()) -> Raw:
+def read_path(path: Path, table: Table | bool = False, drop: Sequence[str] = ()) -> RawData:
     """What a file or a folder holds; ``table`` and ``drop`` as `harmonium.data.load` takes them.
 
     Raises:
@@ -68,29 +68,29 @@ def read_path(path: Path, table: Table | bool = False, drop: Sequence[str] = ())
     raise ValueError(f"{path} is of no format that can be read: give {FORMATS}")
 
 
-def _read_npy(path: Path) -> Raw:
+def _read_npy(path: Path) -> RawData:
     # Mapped, not read: the file may be larger than memory.
-    return Raw({"train": _load(path, mmap_mode="r")})
+    return RawData({"train": _load(path, mmap_mode="r")})
 
 
-def _read_npz(path: Path) -> Raw:
+def _read_npz(path: Path) -> RawData:
     with _load(path) as archive:
         found = list(archive.files)
         if {"indptr", "indices", "data", "format"} <= set(found):
-            return Raw({"train": _read_sparse(path)})
+            return RawData({"train": _read_sparse(path)})
         if "train" not in found:
             if len(found) != 1:
                 raise ValueError(
                     f"{path} holds the arrays {', '.join(found) or '(none)'}; expected train, and as you like valid, "
                     "test, y_train, y_valid, y_test, or one array alone"
                 )
-            return Raw({"train": _member(archive, found[0], path)})
+            return RawData({"train": _member(archive, found[0], path)})
         splits = {split: _member(archive, split, path) for split in _SPLITS if split in found}
         labels = {split: _member(archive, f"y_{split}", path) for split in splits if f"y_{split}" in found}
     for split, values in labels.items():
         if values.ndim == 0 or len(values) != len(splits[split]):
             raise ValueError(f"{path}: y_{split} has shape {values.shape}, {split} has {len(splits[split])} cases")
-    return Raw(splits, labels)
+    return RawData(splits, labels)
 
 
 def _read_sparse(path: Path) -> sparse.csr_array:

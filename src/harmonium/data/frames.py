@@ -18,7 +18,7 @@ from harmonium.core.optional import need
 from .csvfile import NotNumbersError, read_layout
 from .datasets_folder import arrow_table, datasets_frames, holds_images, is_datasets_folder
 from .facts import FEW_CODES
-from .raw import Array, Raw
+from .raw import Array, RawData
 from .table import Frame, Table, from_frame
 
 __all__ = ["coded", "is_table", "read_frames", "read_table", "unfit"]
@@ -37,7 +37,7 @@ def is_table(path: Path) -> bool:
     return is_datasets_folder(path) and not holds_images(path)
 
 
-def read_table(path: Path, table: Table | bool, drop: Sequence[str]) -> Raw:
+def read_table(path: Path, table: Table | bool, drop: Sequence[str]) -> RawData:
     """A table as numbers.
 
     Args:
@@ -51,7 +51,7 @@ def read_table(path: Path, table: Table | bool, drop: Sequence[str]) -> Raw:
     """
     frames = {split: _without(frame, drop, path) for split, frame in read_frames(path).items()}
     if table is False:
-        return Raw({split: _plain(frame, path) for split, frame in frames.items()})
+        return RawData({split: _plain(frame, path) for split, frame in frames.items()})
     if table is True:
         whole = next(iter(frames.values())) if len(frames) == 1 else need("pandas", "table", "a table").concat(frames)
         bad = unfit(whole)
@@ -60,7 +60,7 @@ def read_table(path: Path, table: Table | bool, drop: Sequence[str]) -> Raw:
             names = ", ".join(map(repr, bad))
             raise ValueError(f"{path} has columns that cannot be learned: {reasons}. Leave them out, drop=[{names}]")
         table = from_frame(coded(whole))[2]
-    return Raw({split: table.to_numbers(frame) for split, frame in frames.items()}, table=table)
+    return RawData({split: table.to_numbers(frame) for split, frame in frames.items()}, table=table)
 
 
 def read_frames(path: Path) -> dict[str, Frame]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .raw import Array, Raw
+from .raw import Array, RawData
 
 __all__ = ["MNIST_PARTS", "find_mnist", "is_idx", "read_idx", "read_idx_file", "read_idx_folder"]
 
@@ -53,15 +53,15 @@ def read_idx(path: Path) -> Array:
         raise ValueError(f"{path} is damaged or cut short ({error}): fetch it again") from error
 
 
-def read_idx_file(path: Path) -> Raw:
+def read_idx_file(path: Path) -> RawData:
     """One IDX file as training cases."""
     cases = read_idx(path)
     if cases.ndim < 2:
         raise ValueError(f"{path} holds {cases.ndim}-dimensional data, as files of labels do: name the file of images")
-    return Raw({"train": cases}, levels=_levels(cases))
+    return RawData({"train": cases}, levels=_levels(cases))
 
 
-def read_idx_folder(folder: Path) -> Raw:
+def read_idx_folder(folder: Path) -> RawData:
     """A folder with MNIST's four files, or those of a set that took their names.
 
     Raises:
@@ -80,7 +80,7 @@ def read_idx_folder(folder: Path) -> Raw:
                 f"{files[split, 'images']} has {len(images)} cases, {files[split, 'labels']} has {len(labels)}: "
                 "the files do not belong together, fetch them again"
             )
-    return Raw(
+    return RawData(
         {split: arrays[split, "images"] for split in ("train", "test")},
         {split: arrays[split, "labels"] for split in ("train", "test")},
         levels=_levels(arrays["train", "images"]),

@@ -8,7 +8,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from .raw import Array, Raw
+from .raw import Array, RawData
 
 __all__ = ["as_greys", "find_images", "read_images"]
 
@@ -27,7 +27,7 @@ def find_images(folder: Path) -> list[Path]:
     )
 
 
-def read_images(folder: Path) -> Raw:
+def read_images(folder: Path) -> RawData:
     """The images of a folder as greys, (images, height, width) uint8 from 0 (black) to 255 (white).
 
     Subfolders are labels, numbered in the order of their names.  Subfolders named train, and perhaps valid and test,
@@ -56,7 +56,7 @@ def read_images(folder: Path) -> Raw:
                     f"{paths[own.index('')]} lies beside the subfolders, which are labels: move it into one of them"
                 )
             labels[split] = np.array([names.index(label) for label in own])
-    return Raw(images, labels, levels=255.0)
+    return RawData(images, labels, levels=255.0)
 
 
 def as_greys(files: Iterable[tuple[Path | IO[bytes], str]], shape: tuple[int, ...] = ()) -> Array:

@@ -18,13 +18,13 @@ from scipy import sparse
 from harmonium.core.random import Stream
 
 from .binarize import Sampler, check_choice
-from .cases import CHUNK_BYTES, Cases, Standard, as_cases
+from .cases import CHUNK_BYTES, Cases, Standardization, as_cases
 from .dataset import Dataset, Labels
 from .download import cache_folder, download
 from .files import FORMATS, read_path
 from .idx import MNIST_PARTS, find_mnist, read_idx_folder
 from .named import IMAGES, data_folder, names, read_named
-from .raw import Array, Raw
+from .raw import Array, RawData
 from .split import permutation, split_off
 from .summary import Summary
 
@@ -150,7 +150,7 @@ def _folder(name_or_path: str | os.PathLike[str], root: str | os.PathLike[str] |
 
 def _find(
     name_or_path: str | os.PathLike[str], root: Path | None, fetch: bool, table: bool | Table, drop: Sequence[str]
-) -> tuple[Raw, str, str]:
+) -> tuple[RawData, str, str]:
     """The content, a short name, and the name or absolute path under which it is found again."""
     asked = os.fspath(name_or_path)
     if not isinstance(name_or_path, Path):
@@ -165,7 +165,7 @@ def _find(
     return read_path(path, table, drop), path.name, str(path.resolve())
 
 
-def _find_name(name: str, root: Path | None, fetch: bool) -> Raw | None:
+def _find_name(name: str, root: Path | None, fetch: bool) -> RawData | None:
     if name == "mnist":
         return read_idx_folder(_find_mnist(root, fetch))
     raw = read_named(name)
@@ -215,7 +215,7 @@ def _plain_number(part: Any) -> Any:
 
 
 def _split(
-    raw: Raw, name: str, valid: int | float | None, test: int | float | None, seed: int
+    raw: RawData, name: str, valid: int | float | None, test: int | float | None, seed: int
 ) -> tuple[Splits, dict[str, Array], tuple[int, ...]]:
     splits = {split: as_cases(values, f"{name}, {split}") for split, values in raw.splits.items()}
     labels = dict(raw.labels)
@@ -236,7 +236,7 @@ def _split(
     return splits, labels, shape
 
 
-def _set_aside(raw: Raw, asked: dict[str, int | float | None], seed: int) -> dict[str, Array]:
+def _set_aside(raw: RawData, asked: dict[str, int | float | None], seed: int) -> dict[str, Array]:
     """Rows of every split.  What is judged is a likelihood of whole cases, so that gaps stay in training."""
     values = raw.splits["train"]
     if raw.table is None or isinstance(values, sparse.csr_array) or not np.isnan(values).any():
@@ -316,4 +316,4 @@ def _standardise(splits: Splits, name: str) -> Splits:
     mean, scale = summary.mean.numpy(), summary.variance.sqrt().numpy()
     # A constant column may have a spread of rounding; dividing by it would blow the rounding up to size one.
     scale = np.where(scale > 1e-12 * np.abs(mean), scale, 1.0)
-    return {split: cases.derive(standard=Standard(mean, scale)) for split, cases in splits.items()}
+    return {split: cases.derive(standard=Standardization(mean, scale)) for split, cases in splits.items()}

@@ -10,7 +10,7 @@ import numpy as np
 
 from harmonium.core.random import Stream
 
-from .raw import Array, Raw
+from .raw import Array, RawData
 from .split import permutation
 
 __all__ = ["BUILT_IN", "IMAGES", "data_folder", "names", "read_named"]
@@ -41,7 +41,7 @@ def names(root: str | os.PathLike[str] | None = None) -> tuple[str, ...]:
     return tuple(sorted({*BUILT_IN, *found}))
 
 
-def read_named(name: str) -> Raw | None:
+def read_named(name: str) -> RawData | None:
     """A built-in set by its name, or None if it is none (``mnist`` is files: see `load`)."""
     if name == "digits":
         return _digits()
@@ -61,7 +61,7 @@ def read_named(name: str) -> Raw | None:
     return _bars_and_stripes(height)
 
 
-def _digits() -> Raw:
+def _digits() -> RawData:
     """The 1797 digits of 8 x 8 pixels in 17 grey levels that come with scikit-learn.
 
     The split is the same for every seed, so that numbers of different runs can be compared.
@@ -78,10 +78,10 @@ def _digits() -> Raw:
         index = np.sort(order[start : start + count])
         splits[split], labels[split] = images[index], target[index]
         start += count
-    return Raw(splits, labels, levels=16.0, binarize="threshold")
+    return RawData(splits, labels, levels=16.0, binarize="threshold")
 
 
-def _bars_and_stripes(size: int) -> Raw:
+def _bars_and_stripes(size: int) -> RawData:
     """All images of constant columns, then all of constant rows: 2^(size + 1), all-black and all-white in both.
 
     The data are this multiset, not its distinct patterns: no model's log-likelihoods of the 32 cases of 4 x 4 can sum
@@ -89,10 +89,10 @@ def _bars_and_stripes(size: int) -> Raw:
     """
     lines = (np.arange(2**size)[:, None] >> np.arange(size) & 1).astype(np.uint8)
     stripes = np.repeat(lines[:, None, :], size, axis=1)
-    return Raw({"train": np.concatenate([stripes, stripes.transpose(0, 2, 1)])})
+    return RawData({"train": np.concatenate([stripes, stripes.transpose(0, 2, 1)])})
 
 
-def _shifter() -> Raw:
+def _shifter() -> RawData:
     """The labelled shifter: 8 bits, the same 8 shifted by one with wrap-around, and which way in one-hot: 768 x 19.
 
     Each pattern comes with each shift: bit j goes to j + 1 (label 0), stays (1), goes to j - 1 (2), the order of the
@@ -104,4 +104,4 @@ def _shifter() -> Raw:
         cases[:, label, :8] = bits
         cases[:, label, 8:16] = np.roll(bits, shift, axis=1)
         cases[:, label, 16 + label] = 1
-    return Raw({"train": cases.reshape(768, 19)}, {"train": np.tile(np.arange(3), 256)})
+    return RawData({"train": cases.reshape(768, 19)}, {"train": np.tile(np.arange(3), 256)})

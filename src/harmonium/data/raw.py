@@ -12,13 +12,13 @@ from scipy import sparse
 if TYPE_CHECKING:
     from .table import Table
 
-__all__ = ["Array", "Raw"]
+__all__ = ["Array", "RawData"]
 
 Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
-class Raw:
+class RawData:
     """The content of a source.
 
     Attributes:

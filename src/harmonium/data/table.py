@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from harmonium.core.optional import need
-from harmonium.data.cases import Cases, Standard
+from harmonium.data.cases import Cases, Standardization
 from harmonium.units import Bernoulli, Categorical, Gaussian, Mixed, Units
 
 __all__ = ["Column", "Table", "from_frame"]
@@ -108,11 +108,11 @@ class Table:
         return Cases(self.to_numbers(frame), standard=self.standard)
 
     @property
-    def standard(self) -> Standard:
+    def standard(self) -> Standardization:
         """Means and scales of the columns: 0 and 1 of those with labels."""
         pairs = [(column.mean, column.scale) for column in self.columns]
         mean, scale = np.array(pairs, dtype=np.float64).T
-        return Standard(mean, scale)
+        return Standardization(mean, scale)
 
     def standardised_by(self, numbers: np.ndarray) -> Table:
         """The same columns with means and scales of these numbers (cases, columns), as of the training cases alone.

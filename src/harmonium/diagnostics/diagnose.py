@@ -194,7 +194,7 @@ def diagnose(
     (True, 'free energy', True)
     """
     machine = as_machine(model, "diagnose")
-    machine.refuse_stack("diagnose")
+    machine.refuse_batched("diagnose")
     for name, value, least in (("chains", chains, 2), ("sweeps", sweeps, 10)):
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise ValueError(f"{name} must be an integer of at least {least}, found {value!r}")
@@ -274,7 +274,7 @@ def _start(machine: Machine, cases: Tensor | None, chains: int, sweeps: int, str
         packed, start = independent_sample(machine, chains, stream.child("start")), "from the base rate"
     else:
         index = torch.linspace(0, len(cases) - 1, chains // 2, device=cases.device).round().long()
-        at_data = machine.pack(machine.complete(cases[index], stream.child("data")))
+        at_data = machine.pack(machine.state_from_visible(cases[index], stream.child("data")))
         elsewhere = independent_sample(machine, chains - len(at_data), stream.child("start"))
         packed, start = torch.cat((at_data, elsewhere)), "half from the data, half from the base rate"
     return machine.pack(machine.sweep(machine.unpack(packed), stream.child("warm-up"), sweeps)), start

@@ -10,13 +10,13 @@ from torch import Tensor
 from harmonium.core.random import Stream
 from harmonium.models.machine.machine import Machine
 
-__all__ = ["FEWEST", "LIMIT", "LagTest", "lag_test", "statistics"]
+__all__ = ["FEWEST", "LIMIT", "DriftTest", "drift_test", "statistics"]
 
 LIMIT = 4.5  # standard errors; with ten statistics a chain at equilibrium fails once in 15,000 tests
 FEWEST = 20  # chains: with fewer the standard error itself is noise
 
 
-class LagTest(NamedTuple):
+class DriftTest(NamedTuple):
     """The chains after the lag, whether they passed, a sentence about it, and the largest drift in standard errors."""
 
     chains: Tensor
@@ -26,7 +26,7 @@ class LagTest(NamedTuple):
 
 
 @torch.no_grad()
-def lag_test(machine: Machine, chains: Tensor, stream: Stream, sweeps: int = 200, copies: int = 1) -> LagTest:
+def drift_test(machine: Machine, chains: Tensor, stream: Stream, sweeps: int = 200, copies: int = 1) -> DriftTest:
     """Run packed chains (chains, columns) for some sweeps and compare where they were with where they are.
 
     At equilibrium the mean of any function of the state stays where it was.  Tested, as paired differences in units of
@@ -60,7 +60,7 @@ def lag_test(machine: Machine, chains: Tensor, stream: Stream, sweeps: int = 200
             f"the chains drift over {sweeps} sweeps ({'free energy' if int(z.abs().argmax()) == 0 else 'overlaps'} by "
             f"{worst:.1f} standard errors): they have not reached the model; run them longer"
         )
-    return LagTest(moved, passed, why, worst)
+    return DriftTest(moved, passed, why, worst)
 
 
 def statistics(machine: Machine, chains: Tensor, reference: Tensor, weight: Tensor | None = None) -> Tensor:

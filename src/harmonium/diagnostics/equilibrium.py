@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from harmonium.core.random import Stream
-from harmonium.diagnostics.drift import FEWEST, LIMIT, LagTest, lag_test
-from harmonium.diagnostics.missing_modes import UnseenTest, unseen_test
+from harmonium.diagnostics.drift import FEWEST, LIMIT, DriftTest, drift_test
+from harmonium.diagnostics.missing_modes import MissingModeTest, missing_mode_test
 from harmonium.models.machine.machine import Machine
 from harmonium.units import Natural
 
@@ -44,8 +44,8 @@ class EquilibriumTest(NamedTuple):
         findings: what is wrong; empty where nothing was found.
     """
 
-    lag: LagTest
-    unseen: UnseenTest
+    lag: DriftTest
+    unseen: MissingModeTest
     free_energy: float
     moved: float
     spread: float | None
@@ -84,8 +84,8 @@ def equilibrium_test(
         temperatures: of the annealing.
         base: natural parameters from which it begins (default: means of the training data stored in the model).
     """
-    lag = lag_test(machine, chains, stream.child("lag"), sweeps)
-    unseen = unseen_test(machine, lag.chains, stream.child("unseen"), annealed, temperatures, base)
+    lag = drift_test(machine, chains, stream.child("lag"), sweeps)
+    unseen = missing_mode_test(machine, lag.chains, stream.child("unseen"), annealed, temperatures, base)
     before, after = (-machine.log_weight(machine.unpack(c)).mean() for c in (chains, lag.chains))
     fell = float(after - before)
     moved = _moved(chains, lag.chains)
@@ -139,6 +139,6 @@ def _moved(before: Tensor, after: Tensor) -> float:
 def _spread(machine: Machine, chains: Tensor) -> float | None:
     v = machine.unpack(chains)[0]
     total = 0.0 if machine.data_variance is None else float(machine.data_variance.sum())
-    if v is None or len(v) < 2 or total == 0 or machine.visible.keeps_total:
+    if v is None or len(v) < 2 or total == 0 or machine.visible.conditions_on_total:
         return None
     return float(v.double().var(0).sum()) / total

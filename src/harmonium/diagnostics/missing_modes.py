@@ -15,13 +15,13 @@ from harmonium.sampling.ais import anneal
 from harmonium.sampling.path import Path
 from harmonium.units import Natural, ReplicatedSoftmax
 
-__all__ = ["UnseenTest", "against_annealed", "unseen_test"]
+__all__ = ["MissingModeTest", "compare_with_annealed", "missing_mode_test"]
 
 _ENOUGH = 30.0  # effective annealed chains: below, their own error bar is noise and alarms would be false
 _NOBODY = 0.01  # a share of chains below which nobody is there
 
 
-class UnseenTest(NamedTuple):
+class MissingModeTest(NamedTuple):
     """Whether chains and annealed chains agree.
 
     Attributes:
@@ -42,14 +42,14 @@ class UnseenTest(NamedTuple):
 
 
 @torch.no_grad()
-def unseen_test(
+def missing_mode_test(
     machine: Machine,
     chains: Tensor,
     stream: Stream,
     annealed: int = 200,
     temperatures: int = 500,
     base: tuple[Natural, ...] | None = None,
-) -> UnseenTest:
+) -> MissingModeTest:
     """Compare packed chains (chains, columns) with a batch annealed from the base rate (Neal 2001), by its weights w.
 
     Annealed states with normalised weights stand for the model however far its modes lie apart, as long as enough
@@ -66,18 +66,18 @@ def unseen_test(
     """
     if isinstance(machine.visible, ReplicatedSoftmax) and machine.visible.several:
         why = "documents of several lengths have weights that cannot be compared: ask at_length(model, length)"
-        return UnseenTest(None, 0.0, 0.0, 1.0, why)
+        return MissingModeTest(None, 0.0, 0.0, 1.0, why)
     path = Path(machine, base)
     t = torch.linspace(0, 1, temperatures, dtype=torch.float64)
     run = anneal(path, t, path.start(annealed, stream.child("start").advance()), stream.child("anneal"))
-    return against_annealed(machine, chains, machine.pack(run.state), run.log_weights, own_base=base is not None)
+    return compare_with_annealed(machine, chains, machine.pack(run.state), run.log_weights, own_base=base is not None)
 
 
 @torch.no_grad()
-def against_annealed(
+def compare_with_annealed(
     machine: Machine, chains: Tensor, fresh: Tensor, log_weights: Tensor, *, own_base: bool = False
-) -> UnseenTest:
-    """`unseen_test` with packed annealed states (annealed, columns) and their log-weights as they are.
+) -> MissingModeTest:
+    """`missing_mode_test` with packed annealed states (annealed, columns) and their log-weights as they are.
 
     ``own_base`` says that annealing began elsewhere than the model would have it begin.
     """
@@ -103,19 +103,19 @@ def against_annealed(
         why = f"{few}: whether a mode is missed cannot be judged" + (
             "" if n < FEWEST else "; anneal through more temperatures"
         )
-        return UnseenTest(None, difference, ess, visible, why)
+        return MissingModeTest(None, difference, ess, visible, why)
     if difference < LIMIT and not own_base and machine.data_mean is None:
         why = (
             "annealed chains find nothing that these do not know, but began at the mean field of the model, which may "
             "know one mode alone: the means of its data would tell more (fit stores them; or pass data)"
         )
-        return UnseenTest(None, difference, ess, visible, why)
+        return MissingModeTest(None, difference, ess, visible, why)
     if difference < LIMIT:
         why = (
             f"annealed chains ({ess:.0f} effective) find nothing that these do not know (largest difference "
             f"{difference:.1f} standard errors); a mode with a probability below {visible:.2g} could be missed"
         )
-        return UnseenTest(True, difference, ess, visible, why)
+        return MissingModeTest(True, difference, ess, visible, why)
     # How much of both lies on the annealed side of the halfway point, along the statistic that differs most.
     side = math.copysign(1.0, float(apart[worst]))
     halfway = (mean_here + mean_there)[worst] / 2
@@ -133,4 +133,4 @@ def against_annealed(
         f"annealed chains ({ess:.0f} effective) and these differ by {difference:.1f} standard errors: "
         f"{of_annealed:.0%} of the annealed weight lies where {of_chains:.0%} of the chains are; {what}"
     )
-    return UnseenTest(passed, difference, ess, visible, why)
+    return MissingModeTest(passed, difference, ess, visible, why)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from harmonium.exchange.formulas import cumulant, exponent, mean
+from harmonium.exchange.formulas import log_normalizer, mean, neg_energy
 from harmonium.exchange.graph import Graph
 from harmonium.models.autoregressive.conditionals import MixtureConditional, UnitConditional
 
@@ -17,8 +17,8 @@ def log_prob(graph: Graph, outputs: Any, x: str, s: str) -> str:
     if _is_mixture(outputs):
         return _mixture_log_prob(graph, outputs, x, s)
     linear = graph("ReduceSum", graph("Mul", x, s), [1], keepdims=0)
-    exponential = graph("Add", linear, exponent(graph, outputs.units, s))
-    return graph("Sub", exponential, cumulant(graph, outputs.units, x))
+    exponential = graph("Add", linear, neg_energy(graph, outputs.units, s))
+    return graph("Sub", exponential, log_normalizer(graph, outputs.units, x))
 
 
 def conditional_mean(graph: Graph, outputs: Any, x: str) -> str:

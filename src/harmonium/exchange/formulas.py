@@ -25,14 +25,14 @@ from harmonium.units import (
     Units,
 )
 
-__all__ = ["cumulant", "encode", "exponent", "mean"]
+__all__ = ["log_normalizer", "encode", "neg_energy", "mean"]
 
 _HIGHEST = 16.0  # log of the highest rate of Poisson units
 
 
 class _Formulas(NamedTuple):
     mean: Callable[[Graph, Any, str], str]
-    cumulant: Callable[[Graph, Any, str], str]
+    log_normalizer: Callable[[Graph, Any, str], str]
     """Of each variable, (batch, variables)."""
     statistics: Callable[[Graph, str], list[str]] = lambda graph, s: [s]
     """T_1(s), T_2(s), ..."""
@@ -58,18 +58,18 @@ def mean(graph: Graph, units: Units, x: str) -> str:
     return _formulas(units).mean(graph, units, graph("Add", x, units.natural()[0]))
 
 
-def cumulant(graph: Graph, units: Units, x: str) -> str:
+def log_normalizer(graph: Graph, units: Units, x: str) -> str:
     """A(x), summed over the units, (batch,)."""
     if isinstance(units, Mixed):
-        return _added(graph, units, x, cumulant)
-    each = _formulas(units).cumulant(graph, units, graph("Add", x, units.natural()[0]))
+        return _added(graph, units, x, log_normalizer)
+    each = _formulas(units).log_normalizer(graph, units, graph("Add", x, units.natural()[0]))
     return graph("ReduceSum", each, [1], keepdims=0)
 
 
-def exponent(graph: Graph, units: Units, s: str) -> str:
+def neg_energy(graph: Graph, units: Units, s: str) -> str:
     """log m(s) + sum_k eta_k . T_k(s), (batch,), of states inside."""
     if isinstance(units, Mixed):
-        return _added(graph, units, s, exponent)
+        return _added(graph, units, s, neg_energy)
     formulas = _formulas(units)
     terms = [graph("Mul", T, eta) for T, eta in zip(formulas.statistics(graph, s), units.natural(), strict=True)]
     if formulas.measure is not None:
@@ -123,7 +123,7 @@ def _tanh(graph: Graph, units: Spin, field: str) -> str:
     return graph("Tanh", field)
 
 
-def _spin_cumulant(graph: Graph, units: Spin, field: str) -> str:
+def _spin_log_normalizer(graph: Graph, units: Spin, field: str) -> str:
     size = graph("Abs", field)
     return graph("Add", size, graph("Softplus", graph("Mul", size, -2.0)))
 
@@ -144,7 +144,7 @@ def _binomial_mean(graph: Graph, units: Binomial, field: str) -> str:
     return graph("Mul", graph("Sigmoid", field), float(units.known))
 
 
-def _binomial_cumulant(graph: Graph, units: Binomial, field: str) -> str:
+def _binomial_log_normalizer(graph: Graph, units: Binomial, field: str) -> str:
     return graph("Mul", graph("Softplus", field), float(units.known))
 
 
@@ -158,7 +158,7 @@ def _gaussian_mean(graph: Graph, units: Gaussian, field: str) -> str:
     return graph("Mul", field, -0.5 / units.natural()[1])
 
 
-def _gaussian_cumulant(graph: Graph, units: Gaussian, field: str) -> str:
+def _gaussian_log_normalizer(graph: Graph, units: Gaussian, field: str) -> str:
     curvature = units.natural()[1]
     square = graph("Mul", graph("Mul", field, field), -0.25 / curvature)
     return graph("Add", square, 0.5 * (-math.pi / curvature).log())
@@ -168,7 +168,7 @@ def _poisson_mean(graph: Graph, units: Poisson, field: str) -> str:
     return graph("Exp", graph("Min", field, _HIGHEST))
 
 
-def _poisson_cumulant(graph: Graph, units: Poisson, field: str) -> str:
+def _poisson_log_normalizer(graph: Graph, units: Poisson, field: str) -> str:
     beyond = graph("Relu", graph("Sub", field, _HIGHEST))
     return graph("Mul", _poisson_mean(graph, units, field), graph("Add", beyond, 1.0))
 
@@ -200,7 +200,7 @@ def _relu_mean(graph: Graph, units: ReLU, field: str) -> str:
     return positive(graph, field, -2 * units.natural()[1])[1]
 
 
-def _relu_cumulant(graph: Graph, units: ReLU, field: str) -> str:
+def _relu_log_normalizer(graph: Graph, units: ReLU, field: str) -> str:
     return positive(graph, field, -2 * units.natural()[1])[0]
 
 
@@ -218,7 +218,7 @@ def _drelu_mean(graph: Graph, units: DReLU, field: str) -> str:
     return graph("Sub", graph("Mul", above, up), graph("Mul", below, down))
 
 
-def _drelu_cumulant(graph: Graph, units: DReLU, field: str) -> str:
+def _drelu_log_normalizer(graph: Graph, units: DReLU, field: str) -> str:
     (log_up, _), (log_down, _) = _sides(graph, units, field)
     apart = graph("Neg", graph("Abs", graph("Sub", log_up, log_down)))
     return graph("Add", graph("Max", log_up, log_down), graph("Softplus", apart))
@@ -246,12 +246,12 @@ def _no_sum(graph: Graph, units: ReplicatedSoftmax, field: str) -> str:
 
 _KNOWN: dict[type[Units], _Formulas] = {
     Bernoulli: _Formulas(_sigmoid, _softplus),
-    Spin: _Formulas(_tanh, _spin_cumulant),
+    Spin: _Formulas(_tanh, _spin_log_normalizer),
     Categorical: _Formulas(_softmax, _logsumexp),
-    Binomial: _Formulas(_binomial_mean, _binomial_cumulant, measure=_binomial_measure),
-    Gaussian: _Formulas(_gaussian_mean, _gaussian_cumulant, _squares),
-    Poisson: _Formulas(_poisson_mean, _poisson_cumulant, measure=_poisson_measure),
-    ReLU: _Formulas(_relu_mean, _relu_cumulant, _squares),
-    DReLU: _Formulas(_drelu_mean, _drelu_cumulant, _drelu_statistics),
+    Binomial: _Formulas(_binomial_mean, _binomial_log_normalizer, measure=_binomial_measure),
+    Gaussian: _Formulas(_gaussian_mean, _gaussian_log_normalizer, _squares),
+    Poisson: _Formulas(_poisson_mean, _poisson_log_normalizer, measure=_poisson_measure),
+    ReLU: _Formulas(_relu_mean, _relu_log_normalizer, _squares),
+    DReLU: _Formulas(_drelu_mean, _drelu_log_normalizer, _drelu_statistics),
     ReplicatedSoftmax: _Formulas(_words_share, _no_sum, measure=_words_measure),
 }

@@ -8,9 +8,10 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import harmonium
-from harmonium.core.files import DamagedFileError, write_atomically
+from harmonium.core.errors import DamagedFileError
+from harmonium.core.files import write_atomically
 from harmonium.core.optional import need
+from harmonium.core.version import __version__
 from harmonium.models.io import load, save
 from harmonium.models.model import Model
 
@@ -50,17 +51,17 @@ def save_pretrained(
 
     >>> import harmonium as hm, os, tempfile
     >>> folder = tempfile.mkdtemp()
-    >>> hm.save_pretrained(hm.RBM(4, 2), folder, trained_on="nothing", license="mit")
+    >>> hm.exchange.save_pretrained(hm.RBM(4, 2), folder, trained_on="nothing", license="mit")
     >>> sorted(os.listdir(folder))
     ['README.md', 'config.json', 'model.safetensors']
-    >>> hm.from_pretrained(folder)
+    >>> hm.exchange.from_pretrained(folder)
     RBM(visible=Bernoulli(4), hidden=Bernoulli(2))
     """
     if license is not None and not re.fullmatch(r"[a-z0-9][a-z0-9.+-]*", license):
         raise ValueError(f"license={license!r} is no identifier of the Hub: write one such as 'mit' or 'cc-by-4.0'")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    description = {"library_name": "harmonium", "harmonium": harmonium.__version__, "model": model.config()}
+    description = {"library_name": "harmonium", "harmonium": __version__, "model": model.config()}
     save(model, folder / MODEL)
     write_atomically(folder / CONFIG, (json.dumps(description, indent=2) + "\n").encode())
     write_atomically(folder / CARD, _card(model, trained_on, evaluation, license).encode())
@@ -90,12 +91,12 @@ def from_pretrained(name: str | os.PathLike[str], *, download: bool = False, rev
         folder = Path(hub.snapshot_download(os.fspath(name), revision=revision, allow_patterns=[CONFIG, MODEL]))
     missing = [file for file in (CONFIG, MODEL) if not (folder / file).is_file()]
     if missing:
-        raise FileNotFoundError(f"{folder} has no {missing[0]}: is it a model that harmonium.save_pretrained wrote?")
+        raise FileNotFoundError(f"{folder} has no {missing[0]}: save_pretrained writes such files")
     try:
         described = json.loads((folder / CONFIG).read_text(encoding="utf-8"))["model"]
     except (ValueError, KeyError, TypeError):
         raise DamagedFileError(
-            f"{folder / CONFIG} is not that of a harmonium model: is it a model that harmonium.save_pretrained wrote?"
+            f"{folder / CONFIG} is not that of a harmonium model: save_pretrained writes such files"
         ) from None
     model = load(folder / MODEL)
     if json.loads(json.dumps(model.config())) != described:
@@ -106,7 +107,7 @@ def from_pretrained(name: str | os.PathLike[str], *, download: bool = False, rev
 def _card(model: Model, trained_on: str | Dataset | None, evaluation: Evaluation | None, license: str | None) -> str:
     kind = type(model).__name__
     head = ["---", "library_name: harmonium", *([f"license: {license}"] if license else [])]
-    head += ["tags:", "- energy-based-model" if model.undirected is not None else "- density-estimation", "---"]
+    head += ["tags:", "- energy-based-model" if model.energy_part is not None else "- density-estimation", "---"]
     cases = "" if model.data_cases is None else f" Moments of {float(model.data_cases):g} training cases are stored."
     learned = "Not stated." if trained_on is None else f"{str(trained_on).rstrip('.')}."
     parameters = sum(parameter.numel() for parameter in model.parameters())
@@ -137,10 +138,10 @@ def _card(model: Model, trained_on: str | Dataset | None, evaluation: Evaluation
             "```python",
             "import harmonium as hm",
             "",
-            'model = hm.from_pretrained("FOLDER")    # or ("OWNER/NAME", download=True)',
+            'model = hm.exchange.from_pretrained("FOLDER")    # or ("OWNER/NAME", download=True)',
             "```",
             "",
-            f"Written by harmonium {harmonium.__version__}. The files hold tensors and JSON; nothing is executed.",
+            f"Written by harmonium {__version__}. The files hold tensors and JSON; nothing is executed.",
             "",
         ]
     )

@@ -28,7 +28,7 @@ def orderless_graph(graph: Graph, model: Any) -> None:
     observed = graph("Greater", graph.input("observed", units.columns), 0.5)
     v = encode(graph, units, graph("Where", observed, graph.input("visible", units.columns), 0.0))
     mask = graph("Cast", observed, to=graph.onnx.TensorProto.FLOAT)
-    owner = units.spread(torch.arange(units.columns)).tolist()
+    owner = units.repeat_per_column(torch.arange(units.columns)).tolist()
     shown = graph("Mul", v, graph("Gather", mask, owner, axis=1))
     weights = [layer.weight for layer in linears(model.network.layers)]
     x = _rectified(graph, graph("Concat", shown, mask, axis=1), model.network.layers, weights)

@@ -22,7 +22,7 @@ def nade_graph(graph: Graph, nade: Any) -> None:
     units, steps = nade.visible, nade.steps
     inputs = torch.as_tensor(steps.inputs)  # all units, along the ordering
     v = encode(graph, units, graph.input("visible", units.columns))
-    owner = units.spread(torch.arange(units.columns))
+    owner = units.repeat_per_column(torch.arange(units.columns))
     along = owner[inputs]
     first = [int((along == variable).nonzero()[0]) for variable in range(units.columns)]
     terms = graph("Mul", graph("Unsqueeze", graph("Gather", v, inputs.tolist(), axis=1), [2]), nade.weights[inputs])
@@ -30,6 +30,6 @@ def nade_graph(graph: Graph, nade: Any) -> None:
     a = graph("Add", graph("Gather", before, first, axis=1), nade.hidden_bias)  # (batch, variables, hidden)
     rho = nade.rescaling
     h = graph("Sigmoid", a) if rho is None else graph("Relu", graph("Mul", a, rho.unsqueeze(-1)))
-    own = graph("Gather", h, nade.outputs.owners().tolist(), axis=1)  # (batch, outputs.width, hidden)
+    own = graph("Gather", h, nade.outputs.variable_of_column().tolist(), axis=1)  # (batch, outputs.width, hidden)
     x = graph("ReduceSum", graph("Mul", own, nade.output_weights), [2], keepdims=0)
     graph.output("log_prob", log_prob(graph, nade.outputs, x, v), "visible")

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import harmonium
 from harmonium.core.files import write_atomically
-from harmonium.exchange.formulas import cumulant, encode, exponent, mean
+from harmonium.core.version import __version__
+from harmonium.exchange.formulas import encode, log_normalizer, mean, neg_energy
 from harmonium.exchange.graph import OPSET, Graph
 from harmonium.exchange.masked import made_graph, orderless_graph
 from harmonium.exchange.nade import nade_graph
@@ -52,15 +52,15 @@ def to_onnx(model: Model, path: str | os.PathLike[str]) -> None:
         TypeError: for a model or units that have no export.
         ValueError: for a stack of models.
 
-    Use it as ``hm.to_onnx(rbm, "digits.onnx")``.
+    Use it as ``hm.exchange.to_onnx(rbm, "digits.onnx")``.
     """
     export = _KINDS.get(type(model).__name__)
     if export is None:
         raise TypeError(f"to_onnx exports {', '.join(_KINDS)}, found {type(model).__name__}")
-    model.refuse_stack("to_onnx")
+    model.refuse_batched("to_onnx")
     graph = Graph("to_onnx")
     export(graph, model)
-    meta = {"harmonium": harmonium.__version__, "opset": str(OPSET), "model": json.dumps(model.config())}
+    meta = {"harmonium": __version__, "opset": str(OPSET), "model": json.dumps(model.config())}
     write_atomically(Path(path), graph.to_bytes(meta))
 
 
@@ -73,7 +73,7 @@ def _rbm(graph: Graph, rbm: RBM) -> None:
     if isinstance(rbm.visible, ReplicatedSoftmax):
         reconstructed = graph("Mul", reconstructed, graph.input("length", 1))
     graph.output("visible_mean", reconstructed, "hidden", rbm.visible.size)
-    log_weight = graph("Add", exponent(graph, rbm.visible, v), cumulant(graph, rbm.hidden, x))
+    log_weight = graph("Add", neg_energy(graph, rbm.visible, v), log_normalizer(graph, rbm.hidden, x))
     graph.output("free_energy", graph("Neg", log_weight), "visible")
 
 

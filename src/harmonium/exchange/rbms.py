@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from harmonium.core.files import DamagedFileError
+from harmonium.core.errors import DamagedFileError
 from harmonium.core.optional import need
 from harmonium.models.machine.rbm import RBM
 from harmonium.units import Categorical
@@ -37,7 +37,7 @@ def from_rbms(path: str | os.PathLike[str], index: int = -1) -> RBM:
         DamagedFileError: where it is no file of rbms.
         ValueError: where no such update was saved.
 
-    Use it as ``rbm = hm.from_rbms("RBM.h5")``.
+    Use it as ``rbm = hm.exchange.from_rbms("RBM.h5")``.
     """
     h5py = need("h5py", "rbms", "from_rbms")
     if not Path(path).is_file():

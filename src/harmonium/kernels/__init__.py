@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harmonium.core.random import Draw
+from harmonium.core.random import RandomAddress
 from harmonium.kernels import fused as loops
 from harmonium.kernels import portable
 from harmonium.kernels.flips import REFRESH, add_flips_, flips_pay, list_flips
@@ -34,7 +34,7 @@ def is_fused(x: Tensor) -> bool:
     return x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64) and not x.requires_grad
 
 
-def uniforms(draw: Draw, rows: int, units: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+def uniforms(draw: RandomAddress, rows: int, units: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Uniforms in (0, 1), shape (rows, units), one word each, the rows counted from ``draw.first``."""
     if device.type == "cpu":
         return portable.uniform(torch.from_numpy(words(draw, rows, units)[:, :units].astype(np.int64)), dtype)
@@ -42,14 +42,14 @@ def uniforms(draw: Draw, rows: int, units: int, dtype: torch.dtype, device: torc
     return portable.uniform(portable.words(draw, index, units), dtype)
 
 
-def words(draw: Draw, rows: int, units: int) -> np.ndarray:
+def words(draw: RandomAddress, rows: int, units: int) -> np.ndarray:
     """The 32-bit words of a draw, (rows, units rounded up to a multiple of 4), for the fused loops."""
     out = np.empty((rows, 4 * ((units + 3) // 4)), np.uint32)
     loops.fill_rows(out, draw.first, *split(draw.key, draw.step, draw.site))
     return out
 
 
-def bernoulli_rows(probability: Tensor, rows: Tensor, draw: Draw) -> Tensor:
+def bernoulli_rows(probability: Tensor, rows: Tensor, draw: RandomAddress) -> Tensor:
     """Draw 0/1 with the given probabilities, shape (rows, units); row r uses the words of global row ``rows[r]``.
 
     What a case draws so depends on its index alone, never on its neighbours in a batch.
@@ -62,7 +62,7 @@ def bernoulli_rows(probability: Tensor, rows: Tensor, draw: Draw) -> Tensor:
     return (portable.uniform(bits, probability.dtype) < probability).to(probability.dtype)
 
 
-def permutation(draw: Draw, cases: int) -> Tensor:
+def permutation(draw: RandomAddress, cases: int) -> Tensor:
     """A random order of ``cases`` indices, int64: the stable sorting order of one 32-bit word per case."""
     words = np.empty(4 * ((cases + 3) // 4), np.uint32)
     loops.fill_row(words, draw.first, *split(draw.key, draw.step, draw.site))

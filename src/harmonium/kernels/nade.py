@@ -76,12 +76,12 @@ def _span(rows: Any, starts: Any, t: int) -> slice:
     return slice(first, first + int(starts[t + 1] - starts[t]))
 
 
-def _rows_along(ordering: Tensor, owners: Tensor) -> tuple[Any, Any]:
+def _rows_along(ordering: Tensor, variable_of_column: Tensor) -> tuple[Any, Any]:
     place = torch.empty_like(ordering)
     place[ordering] = torch.arange(len(ordering))
-    counts = torch.bincount(place[owners], minlength=len(ordering))
+    counts = torch.bincount(place[variable_of_column], minlength=len(ordering))
     starts = torch.cat((counts.new_zeros(1), counts.cumsum(0)))
-    return torch.argsort(place[owners], stable=True).numpy(), starts.numpy()
+    return torch.argsort(place[variable_of_column], stable=True).numpy(), starts.numpy()
 
 
 def nade_inputs(s: Tensor, weights: Tensor, bias: Tensor, outputs: Tensor, steps: Steps) -> Tensor:

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from harmonium.core.random import Draw
+from harmonium.core.random import RandomAddress
 from harmonium.kernels.fused import FEW_TRIALS
 from harmonium.kernels.philox import split
 
@@ -16,7 +16,7 @@ __all__ = ["beyond", "binomial", "poisson", "positive", "positive_quantile", "un
 _LOW = 0xFFFFFFFF
 
 
-def words(draw: Draw, rows: Tensor, units: int) -> Tensor:
+def words(draw: RandomAddress, rows: Tensor, units: int) -> Tensor:
     """The 32-bit words of a draw as int64, shape (len(rows), units); ``rows`` are global row indices."""
     k0, k1, c2, c3 = (int(word) for word in split(draw.key, draw.step, draw.site))
     blocks = (units + 3) // 4

@@ -10,7 +10,7 @@ import torch
 from scipy.optimize import brentq
 from torch import Tensor
 
-__all__ = ["Mean", "bennett", "bennett_ladder", "bennett_means", "log_mean_weight", "stderr_of"]
+__all__ = ["Mean", "bennett", "bennett_ladder", "bennett_means", "log_mean_weight", "standard_error"]
 
 
 class Mean(NamedTuple):
@@ -94,7 +94,7 @@ def bennett_means(guess: Tensor, to: Tensor, fro: Tensor) -> tuple[float, Tensor
     return float(value), influence.sum(0)
 
 
-def stderr_of(influence: Tensor) -> float:
+def standard_error(influence: Tensor) -> float:
     """Of an estimate to which independent replicas contribute these parts."""
     n = len(influence)
     return math.sqrt(float((influence - influence.mean()).square().sum()) * n / (n - 1)) if n > 1 else math.inf

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,7 +14,7 @@ from harmonium.models.model import Model
 from harmonium.sampling.impute import check_observed
 from harmonium.units import Units
 
-__all__ = ["Received", "conditional_log_prob", "received", "refuse_kept_hidden", "variable_log_probs"]
+__all__ = ["conditional_log_prob", "refuse_kept_hidden"]
 
 _MOST_BITS = 16
 _ROWS = 1 << 14
@@ -23,54 +22,8 @@ _ROWS = 1 << 14
 
 def refuse_kept_hidden(machine: Machine, what: str) -> None:
     """Raise ValueError where hidden layers cannot be summed out exactly."""
-    if machine.kept != [0]:
+    if machine.sampled_layers != [0]:
         raise ValueError(f"{what} needs hidden layers that can be summed out: these are coupled")
-
-
-class Received(NamedTuple):
-    """What visible states send and receive: the same for every variable, so that it is found once."""
-
-    inputs: dict[int, Tensor]
-    field: Tensor
-
-
-def received(machine: Machine, v: Tensor) -> Received:
-    """Inputs of the summed-out layers from v (batch, size), and the fields of the visible units without them."""
-    state = machine.clamped(v)
-    field = machine.visible.natural()[0].unsqueeze(-2)
-    if 0 in machine.lateral:
-        field = field + v @ machine.couplings[machine.lateral[0]]
-    return Received({layer: machine.inputs(layer, state) for layer in machine.summed}, field)
-
-
-def variable_log_probs(machine: Machine, v: Tensor, column: int, known: Received | None = None) -> Tensor:
-    """log p(v_i = k | all other variables) for every state k of the variable in one column outside: (batch, states).
-
-    Exact, at one change of rank one of the hidden inputs for each state.  float64, differentiable.
-
-    Args:
-        machine: the machine, with hidden layers that can be summed out.
-        v: states inside (batch, size); those of the variable itself are not looked at, but must be finite.
-        column: of the variable outside.
-        known: what `received` gives, where several variables are asked for.
-    """
-    units = machine.visible
-    where, values = units.variable(column)
-    inputs, fields = received(machine, v) if known is None else known
-    rows = {b: machine.couplings[name][..., where, :] for name, (a, b) in machine.edges.items() if b in machine.summed}
-    field, one = fields[..., where], v[..., :1, :]
-    log_weights = []
-    for value in values:
-        change = value - v[..., where]
-        moved = (change * field).sum(-1).double()
-        for layer, x in inputs.items():
-            moved = moved + machine.units(layer).cumulant(x + change @ rows[layer])
-        there = torch.cat((one[..., : where.start], value.expand_as(one[..., where]), one[..., where.stop :]), -1)
-        measure = units.log_measure(there)
-        if measure is not None:  # of the variable alone: the others' is the same for all its states
-            moved = moved + measure[..., where].sum(-1, dtype=torch.float64)
-        log_weights.append(moved)
-    return torch.log_softmax(torch.stack(log_weights, -1), -1)
 
 
 @torch.no_grad()
@@ -98,7 +51,7 @@ def conditional_log_prob(model: Model, v: Array, given: Array, asked: Array | No
     [0.5]
     """
     units = model.visible
-    units.need_columns("conditional_log_prob")
+    units.require_independent_columns("conditional_log_prob")
     known = _columns(given, "given", units)
     wanted = ~known if asked is None else _columns(asked, "asked", units)
     if bool((known & wanted).any()):
@@ -108,7 +61,7 @@ def conditional_log_prob(model: Model, v: Array, given: Array, asked: Array | No
     if isinstance(model, Directed):
         return model.log_conditional(states, *(mask.expand(len(states), -1) for mask in (wanted, known)))
     machine = as_machine(model, "conditional_log_prob")
-    machine.refuse_stack("conditional_log_prob")
+    machine.refuse_batched("conditional_log_prob")
     refuse_kept_hidden(machine, "conditional_log_prob")
     free = (~known).nonzero()[:, 0].tolist()
     bits = sum(math.log2(len(units.variable(column)[1])) for column in free)
@@ -157,5 +110,5 @@ def _log_sum(machine: Machine, states: Tensor, columns: list[int]) -> Tensor:
         for where, values in variables:
             filled[:, where] = values[index % len(values)]
             index = index // len(values)
-        found.append(torch.logsumexp(machine.log_weight(machine.clamped(filled)).view(len(row), count), -1))
+        found.append(torch.logsumexp(machine.log_weight(machine.visible_only_state(filled)).view(len(row), count), -1))
     return torch.cat(found)

@@ -11,7 +11,7 @@ import torch
 
 from harmonium.core.random import Stream, stream_of
 from harmonium.data import Cases, as_cases
-from harmonium.likelihood.exact import enumerable, exact_log_marginal, hidden_bits
+from harmonium.likelihood.exact import cheapest_enumeration, exact_log_marginal, hidden_bits
 from harmonium.likelihood.log_z import NORMALISED, LogPartition
 from harmonium.likelihood.partition import EXACT_BITS, log_partition
 from harmonium.models.arrays import Array
@@ -150,13 +150,13 @@ def evaluate(
     """
     if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
         raise ValueError(f"samples must be a positive integer, found {samples!r}")
-    machine.refuse_stack("evaluate")
+    machine.refuse_batched("evaluate")
     cases = as_cases(data)
     if cases.shape[1] != machine.visible.columns:
         raise ValueError(f"data has {cases.shape[1]} columns; the model has {machine.visible.columns} visible units")
     if log_partition is not None and options:
         raise ValueError(f"log_partition is given, so {', '.join(options)} would do nothing: leave one of them out")
-    part = machine.undirected
+    part = machine.energy_part
     if part is None:
         if log_partition is not None or options:
             name = "log_partition" if log_partition is not None else next(iter(options))
@@ -165,14 +165,14 @@ def evaluate(
     else:
         z = _log_z(part, cases, log_partition, seed, options)
     stream = stream_of(seed, "evaluate")
-    deep = machine.sampled
+    deep = machine.likelihood_is_estimated
     if isinstance(machine, Machine) and deep and hidden_bits(machine) <= EXACT_HIDDEN_BITS:
         deep = False
     total = square = bound = 0.0
     for start, v in cases.chunks(1024, dtype=machine.dtype, device=machine.device):
         v = machine.visible.encode(v, f"data (rows from {start})")
         machine.visible.check(v, f"data (rows from {start})")
-        if machine.sampled and not deep:
+        if machine.likelihood_is_estimated and not deep:
             assert isinstance(machine, Machine)
             log_weight = exact_log_marginal(machine, v)
         else:
@@ -214,8 +214,8 @@ def affordable(model: Model) -> dict[str, Any]:
 
     Of others there are none: the usual ones do.  The bracket is then as wide as so short an annealing leaves it.
     """
-    machine = model.undirected
-    if machine is None or enumerable(machine)[0] <= EXACT_BITS:
+    machine = model.energy_part
+    if machine is None or cheapest_enumeration(machine)[0] <= EXACT_BITS:
         return {}
     few = affordable_sweeps(machine, 200)  # 100 chains in each direction
     return {} if few == 1000 else {"sweeps" if machine.chains is None else "temperatures": few}
@@ -224,15 +224,15 @@ def affordable(model: Model) -> dict[str, Any]:
 def _log_z(
     part: Machine, cases: Cases, known: LogPartition | None, seed: int | Stream, options: dict[str, Any]
 ) -> LogPartition:
-    part.refuse_stack("evaluate")
+    part.refuse_batched("evaluate")
     if known is not None:
-        if part.visible.keeps_total and len(np.unique(np.asarray(cases[:].sum(-1)))) > 1:
+        if part.visible.conditions_on_total and len(np.unique(np.asarray(cases[:].sum(-1)))) > 1:
             raise ValueError(
                 "log_partition is of one length of documents, and data has several: leave it out, then each document "
                 "is taken by the log Z of its own length"
             )
         return known
-    if part.visible.keeps_total:
+    if part.visible.conditions_on_total:
         return _over_lengths(part, cases, seed, options)
     return _log_partition(part, seed=seed, **options)
 

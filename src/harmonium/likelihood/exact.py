@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from harmonium.models.machine.machine import Machine, Moments, State
-from harmonium.units import Line
+from harmonium.units import Interpolation
 
 __all__ = [
-    "enumerable",
+    "cheapest_enumeration",
     "exact_clamped_moments",
     "exact_log_marginal",
     "exact_log_partition",
@@ -26,7 +26,7 @@ _LOW = 1 << 11  # low parts: their inputs stay in the cache
 _HIGH = 1 << 7  # high parts per task
 
 
-def enumerable(machine: Machine) -> tuple[float, int]:
+def cheapest_enumeration(machine: Machine) -> tuple[float, int]:
     """(log2 of the number of joint states to enumerate, the colour to sum out), for the cheaper side.
 
     The first is infinite where no side is finite.  Machines with lateral couplings or more than two colours keep all
@@ -79,7 +79,7 @@ def exact_log_partition(machine: Machine) -> Tensor:
 
     def parts(index: Tensor) -> tuple[dict[int, Tensor], Tensor]:
         state = _states(machine, layers, index)
-        exponents = [machine.units(layer).exponent(s) for layer, s in enumerate(state) if s is not None]
+        exponents = [machine.units(layer).neg_energy(s) for layer, s in enumerate(state) if s is not None]
         return {j: machine.inputs(j, state) for j in summed}, torch.stack(exponents).sum(0)
 
     zero_inputs, zero_exponent = parts(torch.zeros(1, dtype=torch.long))
@@ -97,8 +97,8 @@ def exact_log_partition(machine: Machine) -> Tensor:
             for j in summed:
                 shift = inputs[j][..., k, :] - zero_inputs[j][..., 0, :]
                 slope = (natural[j][0] + shift, *natural[j][1:])
-                line = Line(one, slope, tuple(torch.zeros_like(eta) for eta in slope))
-                log_weight = log_weight + machine.units(j).cumulant(low_inputs[j], line)
+                line = Interpolation(one, slope, tuple(torch.zeros_like(eta) for eta in slope))
+                log_weight = log_weight + machine.units(j).log_normalizer(low_inputs[j], line)
             sums.append(torch.logsumexp(log_weight, -1))
         return torch.logsumexp(torch.stack(sums), 0)
 
@@ -197,14 +197,16 @@ def _add_moments(machine: Machine, total: Moments, state: State, colour: int | l
     mass = weight.sum(-1)
     # A block of no weight has no mean, and no part in the sum.
     weight = torch.where(mass.unsqueeze(-1) > 0, weight / mass.unsqueeze(-1), 1.0)  # float32 holds shares only
-    for name, moment in machine.moments(machine.average(state, colour), weight.to(machine.dtype)).items():
+    for name, moment in machine.moments(
+        machine.conditional_expectation(state, colour), weight.to(machine.dtype)
+    ).items():
         part = moment * mass.reshape(mass.shape + (1,) * (moment.dim() - mass.dim())).to(moment.dtype)
         total[name] = total[name] + part if name in total else part
 
 
 def _enumerated(machine: Machine) -> tuple[list[int], int, int]:
     """(layers to enumerate, colour to sum out, number of joint states)."""
-    bits, colour = enumerable(machine)
+    bits, colour = cheapest_enumeration(machine)
     if math.isinf(bits):
         raise ValueError("exact enumeration needs a side with finitely many states: use method='ais'")
     if bits > 62:

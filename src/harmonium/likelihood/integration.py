@@ -10,11 +10,12 @@ from scipy.integrate import trapezoid
 from scipy.interpolate import PchipInterpolator
 
 from harmonium.core.random import Stream
+from harmonium.likelihood.ladder_log_z import confidence, doubts_about, ladder_of
 from harmonium.likelihood.log_z import LogPartition
 from harmonium.models.machine.machine import Machine
-from harmonium.sampling.ladder import Traffic, tempering_round
+from harmonium.sampling.ladder import ExchangeStats, tempering_round
 from harmonium.sampling.temperatures import Temperatures
-from harmonium.sampling.tempering import ReplicaExchange, confidence, doubts_about, ladder_of
+from harmonium.sampling.tempering import ReplicaExchange
 from harmonium.units import Natural
 
 __all__ = ["by_integration"]
@@ -42,7 +43,7 @@ def by_integration(
     walkers, moves = ladder.start(replicas, stream.child("start")), stream.child("moves")
     for _ in range(math.ceil(0.2 * rounds)):
         tempering_round(ladder, walkers, moves)
-    traffic = Traffic(walkers)
+    traffic = ExchangeStats(walkers)
     slopes = torch.zeros(walkers.who.shape, dtype=torch.float64)
     for _ in range(rounds):
         slopes += ladder.log_slopes(walkers).cpu()

@@ -10,18 +10,19 @@ import torch
 from torch import Tensor
 
 from harmonium.core.random import Stream, stream_of
-from harmonium.diagnostics.drift import lag_test
-from harmonium.diagnostics.missing_modes import against_annealed
+from harmonium.diagnostics.drift import drift_test
+from harmonium.diagnostics.missing_modes import compare_with_annealed
 from harmonium.likelihood.bridge import bennett, log_mean_weight
-from harmonium.likelihood.exact import enumerable, exact_log_partition
+from harmonium.likelihood.exact import cheapest_enumeration, exact_log_partition
 from harmonium.likelihood.integration import by_integration
+from harmonium.likelihood.ladder_log_z import by_tempering
 from harmonium.likelihood.log_z import LogPartition
 from harmonium.models.arrays import Array, as_batch, as_packed
 from harmonium.models.machine.machine import Machine, as_machine
 from harmonium.sampling.ais import anneal
 from harmonium.sampling.path import Path
 from harmonium.sampling.schedule import adapted
-from harmonium.sampling.tempering import ReplicaExchange, Tempering, by_tempering
+from harmonium.sampling.tempering import ReplicaExchange, Tempering
 from harmonium.units import Natural, ReplicatedSoftmax
 
 __all__ = ["LogPartition", "log_partition"]
@@ -78,11 +79,11 @@ def log_partition(
     log Z = 1.3863 nats (exact)
     """
     as_machine(machine, "log_partition")
-    bits, _ = enumerable(machine)
+    bits, _ = cheapest_enumeration(machine)
     methods = ("auto", "exact", "ais", "tempering", "integration")
     if method not in methods:
         raise ValueError(f"method must be one of {', '.join(map(repr, methods))}, found {method!r}")
-    machine.refuse_stack("log_partition")
+    machine.refuse_batched("log_partition")
     for name, count in (("chains", 1 if chains is None else chains), ("sweeps", sweeps)):
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
             raise ValueError(f"{name} must be a positive integer, found {count!r}")
@@ -117,7 +118,7 @@ def log_partition(
         value = origin + up.value
         return LogPartition(value, value - 3 * up.stderr, math.inf, up.ess, "ais", False, why)
     start, copies = _starts(chains_from, machine, chains, stream.child("hidden"))
-    lag = lag_test(machine, start, stream.child("lag"), copies=copies)
+    lag = drift_test(machine, start, stream.child("lag"), copies=copies)
     # Both directions walk in one batch, each row on its own schedule: one larger product is faster than two.
     rising, falling = t.unsqueeze(-1).expand(-1, chains), t.flip(0).unsqueeze(-1).expand(-1, len(start))
     walk = torch.cat((rising, falling), -1)
@@ -134,7 +135,7 @@ def log_partition(
     doubts = _doubts(machine, base, lag.passed, min(up.ess, down.ess), lower, upper)
     # Both directions agree where the chains hold the modes in wrong shares: the annealed states know the right ones.
     once = lag.chains[: len(lag.chains) // copies]
-    unseen = against_annealed(machine, once, machine.pack(ends)[:chains], forward, own_base=base is not None)
+    unseen = compare_with_annealed(machine, once, machine.pack(ends)[:chains], forward, own_base=base is not None)
     if unseen.passed is False:
         doubts.append(unseen.why)
     if not lag.passed:
@@ -166,10 +167,10 @@ def _with_hidden(chains_from: Array, machine: Machine, stream: Stream) -> Array:
     """
     widths = (machine.visible.columns, machine.visible.size)
     columns = np.shape(chains_from)[-1]
-    if machine.kept == [0] or columns == machine.packed_size or columns not in widths:
+    if machine.sampled_layers == [0] or columns == machine.packed_size or columns not in widths:
         return chains_from
     v = as_batch(chains_from, machine, "chains_from", domain=True)
-    return machine.pack(machine.sweep(machine.complete(v, stream), stream, _COMPLETION, still=(0,)))
+    return machine.pack(machine.sweep(machine.state_from_visible(v, stream), stream, _COMPLETION, still=(0,)))
 
 
 def _doubts(machine: Machine, base: Any, passed: bool, ess: float, lower: float, upper: float) -> list[str]:

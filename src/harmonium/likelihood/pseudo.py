@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harmonium.likelihood.conditional import received, refuse_kept_hidden, variable_log_probs
+from harmonium.likelihood.conditional import refuse_kept_hidden
 from harmonium.models.arrays import Array, as_batch
+from harmonium.models.machine.conditional import received, variable_log_probs
 from harmonium.models.machine.machine import Machine, as_machine
 
 __all__ = ["pseudo_log_likelihood"]
@@ -29,7 +30,7 @@ def pseudo_log_likelihood(machine: Machine, v: Array) -> Tensor:
     as_machine(machine, "pseudo_log_likelihood")
     refuse_kept_hidden(machine, "the pseudo-likelihood")
     units = machine.visible
-    units.need_columns("the pseudo-likelihood")
+    units.require_independent_columns("the pseudo-likelihood")
     if not units.finite:
         raise ValueError(f"the pseudo-likelihood needs visible units with finitely many states, found {units!r}")
     v = as_batch(v, machine, "v", domain=True)

@@ -75,17 +75,17 @@ def as_packed(chains: Array, model: Machine, name: str) -> Tensor:
     Raises:
         ValueError: as `as_batch`.
     """
-    if model.kept == [0]:
+    if model.sampled_layers == [0]:
         return as_batch(chains, model, name, domain=True)
     packed = as_matrix(chains, name, model.dtype, model.device)
     if packed.dim() != 2 or packed.shape[1] != model.packed_size:
-        layers = " and ".join(f"{model.names[layer]!r} ({model.units(layer).size})" for layer in model.kept)
+        layers = " and ".join(f"{model.names[layer]!r} ({model.units(layer).size})" for layer in model.sampled_layers)
         raise ValueError(
             f"{name} has shape {tuple(packed.shape)}; expected (chains, {model.packed_size}): the states of the layers "
             f"{layers} side by side, such as the chains that training leaves in the model, or visible states alone"
         )
     parts = model.unpack(packed)
-    return torch.cat([as_batch(parts[layer], model, name, layer, domain=True) for layer in model.kept], -1)
+    return torch.cat([as_batch(parts[layer], model, name, layer, domain=True) for layer in model.sampled_layers], -1)
 
 
 def as_clamp(clamp: tuple[Array, Array], v: Tensor, model: Model) -> tuple[Tensor, Tensor]:
@@ -98,7 +98,7 @@ def as_clamp(clamp: tuple[Array, Array], v: Tensor, model: Model) -> tuple[Tenso
         ValueError: for another shape, or values outside the domain.
     """
     units = model.visible
-    units.need_columns("clamp")
+    units.require_independent_columns("clamp")
     mask = as_matrix(clamp[0], "the mask of clamp", model.dtype, model.device) != 0
     values = as_matrix(clamp[1], "the values of clamp", model.dtype, model.device)
     width = units.size if values.shape[-1:] == v.shape[-1:] else units.columns
@@ -110,7 +110,7 @@ def as_clamp(clamp: tuple[Array, Array], v: Tensor, model: Model) -> tuple[Tenso
             )
     if width != units.size:
         values = units.encode(torch.where(mask, values, 0.0), "the values of clamp")
-        mask = units.spread(mask)
+        mask = units.repeat_per_column(mask)
     values = torch.where(mask, values, v)
     units.check(values, "the values of clamp")
     return mask, values

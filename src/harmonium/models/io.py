@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harmonium.core.files import DamagedFileError, read_tensors, write_tensors
+from harmonium.core.errors import DamagedFileError
+from harmonium.core.files import read_tensors, write_tensors
 from harmonium.models.deep.dbn import DBN
 from harmonium.models.machine.boltzmann import BoltzmannMachine
 from harmonium.models.machine.classification import ClassificationRBM
@@ -18,7 +19,7 @@ from harmonium.models.machine.rbm import RBM
 from harmonium.models.model import BUFFERS, Model
 from harmonium.units import build as build_units
 
-__all__ = ["build", "keep", "kept", "load", "load_trajectory", "save"]
+__all__ = ["model_from_config", "save_snapshot", "snapshots", "load", "load_trajectory", "save"]
 
 # Imported when first built: each with a class method `from_config` that takes what `config` gave.
 _DIRECTED: dict[str, str] = {
@@ -61,18 +62,18 @@ def load(path: str | Path) -> Any:
         raise DamagedFileError(
             f"{path} holds no harmonium model (is it a checkpoint? use harmonium.resume on its folder)"
         )
-    model = build(meta["model"])
+    model = model_from_config(meta["model"])
     restore(model, tensors, str(path))
     return model
 
 
-def keep(model: Model, run: Path, update: int) -> None:
+def save_snapshot(model: Model, run: Path, update: int) -> None:
     """Write what a model is at this update among the kept ones of a run."""
     (run / _TRAJECTORY).mkdir(exist_ok=True)
     save(model, run / _TRAJECTORY / f"{update:012d}.safetensors")
 
 
-def kept(run: Path) -> dict[int, Path]:
+def snapshots(run: Path) -> dict[int, Path]:
     """The files of the models that a run has kept, by update, from early to late."""
     return {int(path.stem): path for path in sorted((run / _TRAJECTORY).glob("[0-9]*.safetensors"))}
 
@@ -84,7 +85,7 @@ def load_trajectory(run: str | Path) -> list[Any]:
         FileNotFoundError: where it has kept none.
         DamagedFileError: where a file is cut short, changed, or holds something else.
     """
-    paths = kept(Path(run))
+    paths = snapshots(Path(run))
     if not paths:
         raise FileNotFoundError(
             f"{run} holds no trajectory: train with fit(..., out=..., callbacks=[KeepTrajectory()])"
@@ -92,7 +93,7 @@ def load_trajectory(run: str | Path) -> list[Any]:
     return [load(path) for path in paths.values()]
 
 
-def build(config: dict[str, Any]) -> Any:
+def model_from_config(config: dict[str, Any]) -> Any:
     """A model with fresh parameters from its JSON description."""
     dtype = getattr(torch, config.get("dtype", "float32"))
     match config["type"]:
@@ -109,8 +110,8 @@ def build(config: dict[str, Any]) -> Any:
         case "DBN":
             recognition = config["recognition"]
             return DBN.from_rbms(
-                [build(rbm) for rbm in config["rbms"]],
-                None if recognition is None else [build(rbm) for rbm in recognition],
+                [model_from_config(rbm) for rbm in config["rbms"]],
+                None if recognition is None else [model_from_config(rbm) for rbm in recognition],
             )
         case other if other in _DIRECTED:
             kind = getattr(importlib.import_module(f"harmonium.models.{_DIRECTED[other]}"), other)

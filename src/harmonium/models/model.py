@@ -53,12 +53,12 @@ class Model(nn.Module):
     # The likelihood ----------------------------------------------------------------------------------------------
 
     @property
-    def undirected(self) -> Machine | None:
+    def energy_part(self) -> Machine | None:
         """The part whose log Z is to be taken off the log-weights; None where they are normalised."""
         return None
 
     @property
-    def sampled(self) -> bool:
+    def likelihood_is_estimated(self) -> bool:
         """Whether `log_weights` draws hidden states, so that log p(v) is an estimate even where log Z is known."""
         return False
 
@@ -66,18 +66,18 @@ class Model(nn.Module):
     def log_weights(self, v: Tensor, stream: Stream, samples: int = 1) -> Tensor:
         """log of p*(v, h) / q(h | v) for draws of q, (samples, batch), float64; v (batch, size) inside.
 
-        The mean of their exponentials is p*(v), which is p(v) times Z of the `undirected` part; their mean is a lower
+        The mean of their exponentials is p*(v), which is p(v) times Z of the `energy_part` part; their mean is a lower
         bound of log p*(v).  One row where p*(v) is known in closed form.
         """
 
     # Training ----------------------------------------------------------------------------------------------------
 
     @property
-    def fresh(self) -> bool:
+    def is_untrained(self) -> bool:
         """Whether the parameters are still those of the constructor, so that training may initialise them."""
         return self._untouched == self._versions()
 
-    def mark_fresh(self) -> None:
+    def mark_untrained(self) -> None:
         """Call the present parameters those of the constructor."""
         self._untouched = self._versions()
 
@@ -86,8 +86,8 @@ class Model(nn.Module):
         other = self.__class__.__new__(self.__class__)
         memo[id(self)] = other
         other.__dict__.update(copy.deepcopy(self.__dict__, memo))
-        if "_untouched" in self.__dict__ and self.fresh:
-            other.mark_fresh()
+        if "_untouched" in self.__dict__ and self.is_untrained:
+            other.mark_untrained()
         return other
 
     def _versions(self) -> list[tuple[int, int]]:
@@ -98,7 +98,7 @@ class Model(nn.Module):
     def initialise(self, stream: Stream) -> None:
         """Draw initial parameters."""
 
-    def begin(self, stream: Stream) -> None:
+    def initialise_from_data(self, stream: Stream) -> None:
         """Draw initial parameters for the data whose moments have been stored."""
         self.initialise(stream)
 
@@ -117,7 +117,7 @@ class Model(nn.Module):
         """Every layer of units."""
         yield self.visible
 
-    def refuse_stack(self, function: str) -> None:
+    def refuse_batched(self, function: str) -> None:
         """Raise ValueError for a stack of models, where ``function`` takes one."""
 
     def config(self) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from torch import Tensor
 from harmonium.core.config import Described
 from harmonium.core.random import Stream, stream_of
 from harmonium.models.arrays import Array, as_batch, as_weights
-from harmonium.models.machine.machine import Machine, Moments, Phase, as_machine
+from harmonium.models.machine.machine import LayerExpectations, Machine, Moments, as_machine
 
-__all__ = ["Batch", "Expectation", "Gradient", "LogZ", "Objective", "ObjectiveState", "TwoPhase", "gradient"]
+__all__ = ["Batch", "WeightedPhase", "Gradient", "LogZ", "Objective", "ObjectiveState", "TwoPhase", "gradient"]
 
 ObjectiveState = dict[str, Tensor]
 """What an objective carries from update to update, as flat tensors, so that it can be checkpointed."""
@@ -34,11 +34,11 @@ class LogZ(NamedTuple):
     stderr: float
 
 
-class Expectation(NamedTuple):
+class WeightedPhase(NamedTuple):
     """One phase before its moments are taken: a batch of (expected) states of a model, with optional weights."""
 
     model: Machine
-    phase: Phase
+    phase: LayerExpectations
     weight: Tensor | None = None
 
 
@@ -46,11 +46,11 @@ class Gradient:
     """Both phases of the gradient of the mean log-likelihood, each a dict of moments (nats per case).
 
     Args:
-        positive: what the data say: moments, or an `Expectation` whose moments are taken when they are asked for.
+        positive: what the data say: moments, or an `WeightedPhase` whose moments are taken when they are asked for.
         negative: what the model says, likewise.
     """
 
-    def __init__(self, positive: Moments | Expectation, negative: Moments | Expectation) -> None:
+    def __init__(self, positive: Moments | WeightedPhase, negative: Moments | WeightedPhase) -> None:
         self._phases = positive, negative
 
     @cached_property
@@ -68,10 +68,10 @@ class Gradient:
         return _layer_moments(self._phases[1])
 
     @property
-    def dream(self) -> Expectation | None:
+    def negative_sample(self) -> WeightedPhase | None:
         """The negative phase as the batch of states it is taken over, where it is one."""
         negative = self._phases[1]
-        return negative if isinstance(negative, Expectation) else None
+        return negative if isinstance(negative, WeightedPhase) else None
 
     @property
     def difference(self) -> Moments:
@@ -93,18 +93,18 @@ class Gradient:
                 torch.sub(self._layers_below[name], self.layers[name], out=grad)
                 continue
             data, dream = self._phases
-            if isinstance(data, Expectation) and isinstance(dream, Expectation):
+            if isinstance(data, WeightedPhase) and isinstance(dream, WeightedPhase):
                 parameter.grad = model.coupling_difference(grad, name, dream[1:], data[1:])
             else:
                 torch.sub(self.negative[name], self.positive[name], out=grad)
 
 
-def _moments(phase: Moments | Expectation) -> Moments:
-    return phase.model.moments(phase.phase, phase.weight) if isinstance(phase, Expectation) else phase
+def _moments(phase: Moments | WeightedPhase) -> Moments:
+    return phase.model.moments(phase.phase, phase.weight) if isinstance(phase, WeightedPhase) else phase
 
 
-def _layer_moments(phase: Moments | Expectation) -> Moments:
-    return phase.model.layer_moments(phase.phase, phase.weight) if isinstance(phase, Expectation) else phase
+def _layer_moments(phase: Moments | WeightedPhase) -> Moments:
+    return phase.model.layer_moments(phase.phase, phase.weight) if isinstance(phase, WeightedPhase) else phase
 
 
 class Objective(Described, ABC):
@@ -113,7 +113,7 @@ class Objective(Described, ABC):
     def check(self, model: Any) -> None:
         """Raise TypeError or ValueError for a model that this objective cannot train."""
 
-    def begin(self, model: Any, stream: Stream) -> ObjectiveState:
+    def init_state(self, model: Any, stream: Stream) -> ObjectiveState:
         """The state before the first update."""
         return {}
 
@@ -121,20 +121,20 @@ class Objective(Described, ABC):
     def gradient(self, model: Any, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient | None:
         """Fill ``.grad`` of every parameter with minus the gradient; return both phases where there are two."""
 
-    def settle(self, model: Any, state: ObjectiveState) -> bool:
+    def after_update(self, model: Any, state: ObjectiveState) -> bool:
         """After the update: False asks the trainer to undo it."""
         return True
 
     @property
-    def may_undo(self) -> bool:
+    def can_reject(self) -> bool:
         """Whether `settle` may ask for that: the trainer then keeps a copy of all that an update changes."""
-        return type(self).settle is not Objective.settle
+        return type(self).after_update is not Objective.after_update
 
-    def remember(self, state: ObjectiveState) -> ObjectiveState:
+    def snapshot(self, state: ObjectiveState) -> ObjectiveState:
         """What an undone update restores, asked for before every update of an objective that may undo."""
         return {name: tensor.clone() for name, tensor in state.items()}
 
-    def undone(self, state: ObjectiveState) -> None:
+    def on_reject(self, state: ObjectiveState) -> None:
         """After an update was undone: change the restored state, so that the next one turns out otherwise."""
 
     def rate(self, state: ObjectiveState) -> float:
@@ -200,7 +200,7 @@ def gradient(
     stream = stream_of(seed, "gradient")
     batch = as_batch(v, model, "v", domain=True)
     weight = None if sample_weight is None else as_weights(sample_weight, len(batch)).to(model.device, model.dtype)
-    state = objective.begin(model, stream.child("begin"))
+    state = objective.init_state(model, stream.child("begin"))
     with torch.no_grad():
         phases = objective.phases(model, Batch(batch, weight), state, stream.child("objective"))
         return Gradient(phases.positive, phases.negative)  # now: the model and v may change later

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from harmonium.core.random import Stream
 from harmonium.models.machine.machine import Machine
-from harmonium.objectives.base import Batch, Expectation, Gradient, ObjectiveState, TwoPhase
+from harmonium.objectives.base import Batch, Gradient, ObjectiveState, TwoPhase, WeightedPhase
 from harmonium.objectives.inference import Inference, MeanField
 from harmonium.sampling.path import independent_sample
 
@@ -36,10 +36,10 @@ class CD(TwoPhase):
         positive("CD", "k", self.k)
 
     def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
-        dream = model.sweep(model.complete(batch.v, stream), stream, self.k)
+        dream = model.sweep(model.state_from_visible(batch.v, stream), stream, self.k)
         return Gradient(
-            Expectation(model, self.inference(model, batch.v, stream), batch.weight),
-            Expectation(model, model.average(dream), batch.weight),
+            WeightedPhase(model, self.inference(model, batch.v, stream), batch.weight),
+            WeightedPhase(model, model.conditional_expectation(dream), batch.weight),
         )
 
 
@@ -61,15 +61,15 @@ class PCD(TwoPhase):
         positive("PCD", "k", self.k)
         positive("PCD", "chains", self.chains)
 
-    def begin(self, model: Machine, stream: Stream) -> ObjectiveState:
+    def init_state(self, model: Machine, stream: Stream) -> ObjectiveState:
         return {"chains": starting_chains(model, self.chains, stream)}
 
     def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
         chains = model.sweep(model.unpack(state["chains"]), stream, self.k)
         state["chains"] = model.pack(chains)
         return Gradient(
-            Expectation(model, self.inference(model, batch.v, stream), batch.weight),
-            Expectation(model, model.average(chains)),
+            WeightedPhase(model, self.inference(model, batch.v, stream), batch.weight),
+            WeightedPhase(model, model.conditional_expectation(chains)),
         )
 
 

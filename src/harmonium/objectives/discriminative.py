@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from harmonium.core.random import Stream
-from harmonium.likelihood.conditional import refuse_kept_hidden, variable_log_probs
+from harmonium.likelihood.conditional import refuse_kept_hidden
+from harmonium.models.machine.conditional import variable_log_probs
 from harmonium.models.machine.machine import Machine
-from harmonium.objectives.base import Batch, Expectation, Gradient, ObjectiveState, TwoPhase
+from harmonium.objectives.base import Batch, Gradient, ObjectiveState, TwoPhase, WeightedPhase
 from harmonium.objectives.contrastive import PCD
 
 __all__ = ["Discriminative", "Hybrid"]
@@ -29,9 +30,9 @@ class Discriminative(TwoPhase):
 
     column: int = -1
 
-    def begin(self, model: Machine, stream: Stream) -> ObjectiveState:
+    def init_state(self, model: Machine, stream: Stream) -> ObjectiveState:
         refuse_kept_hidden(model, "Discriminative")
-        model.visible.need_columns("Discriminative")
+        model.visible.require_independent_columns("Discriminative")
         if not -model.visible.columns <= self.column < model.visible.columns:
             raise ValueError(
                 f"Discriminative(column={self.column}): there are {model.visible.columns} visible variables"
@@ -46,7 +47,7 @@ class Discriminative(TwoPhase):
         every[:, where] = values.to(v.dtype).repeat_interleave(len(v), 0)
         weight = p.T.flatten() if batch.weight is None else (p * batch.weight.unsqueeze(-1)).T.flatten()
         return Gradient(
-            Expectation(model, model.infer(v), batch.weight), Expectation(model, model.infer(every), weight)
+            WeightedPhase(model, model.infer(v), batch.weight), WeightedPhase(model, model.infer(every), weight)
         )
 
 
@@ -75,9 +76,9 @@ class Hybrid(TwoPhase):
                 "use PCD"
             )
 
-    def begin(self, model: Machine, stream: Stream) -> ObjectiveState:
-        Discriminative(self.column).begin(model, stream)
-        return self.generative.begin(model, stream)
+    def init_state(self, model: Machine, stream: Stream) -> ObjectiveState:
+        Discriminative(self.column).init_state(model, stream)
+        return self.generative.init_state(model, stream)
 
     def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
         label = Discriminative(self.column).phases(model, batch, state, stream)
@@ -88,12 +89,12 @@ class Hybrid(TwoPhase):
         ]
         return Gradient(*mixed)
 
-    def settle(self, model: Machine, state: ObjectiveState) -> bool:
-        return self.generative.settle(model, state)
+    def after_update(self, model: Machine, state: ObjectiveState) -> bool:
+        return self.generative.after_update(model, state)
 
     @property
-    def may_undo(self) -> bool:
-        return self.generative.may_undo
+    def can_reject(self) -> bool:
+        return self.generative.can_reject
 
     def model_chains(self, state: ObjectiveState) -> Tensor | None:
         return self.generative.model_chains(state)

@@ -67,7 +67,7 @@ class ELBO(Objective):
         positive("ELBO", "k", self.k)
         if isinstance(self.warm_up, bool) or not isinstance(self.warm_up, int) or self.warm_up < 0:
             raise ValueError(f"ELBO(warm_up=...) must be a number of updates, or 0, found {self.warm_up!r}")
-        if not isinstance(self.prior, TwoPhase) or self.prior.may_undo:
+        if not isinstance(self.prior, TwoPhase) or self.prior.can_reject:
             raise ValueError(f"ELBO(prior=...) must be a two-phase objective that undoes nothing, such as "
                              f"harmonium.PCD(k=1), found {self.prior!r}")  # fmt: skip
         if not 0 < self.relaxation < math.inf:
@@ -78,7 +78,7 @@ class ELBO(Objective):
         if model.prior is not None:
             self.prior.check(model.prior)
 
-    def begin(self, model: VAE, stream: Stream) -> ObjectiveState:
+    def init_state(self, model: VAE, stream: Stream) -> ObjectiveState:
         state: ObjectiveState = {}
         if model.prior is not None:
             machine = model.prior
@@ -87,7 +87,7 @@ class ELBO(Objective):
                 machine.data_mean, machine.data_variance = half, half / 2
                 assert model.data_cases is not None
                 machine.data_cases = model.data_cases.clone()
-            state = self.prior.begin(machine, stream)
+            state = self.prior.init_state(machine, stream)
         return state | {"updates": torch.zeros((), dtype=torch.int64)}
 
     def gradient(self, model: VAE, batch: Batch, state: ObjectiveState, stream: Stream) -> None:
@@ -194,7 +194,7 @@ def log_weights(
     total: Tensor | float = 0.0
     for k, (layer, encoder, u) in enumerate(zip(model.latents, model.encoders, noise, strict=True)):
         x = encoder(below).to(model.dtype)
-        z = layer.place(x, u)
+        z = layer.rsample(x, u)
         seen = z
         if seen_as is not None:
             seen = seen_as(z)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harmonium.core.random import Stream
-from harmonium.likelihood.exact import enumerable, exact_clamped_moments, exact_moments
+from harmonium.likelihood.exact import cheapest_enumeration, exact_clamped_moments, exact_moments
 from harmonium.models.machine.machine import Machine
-from harmonium.objectives.base import Batch, Expectation, Gradient, ObjectiveState, TwoPhase
+from harmonium.objectives.base import Batch, Gradient, ObjectiveState, TwoPhase, WeightedPhase
 
 __all__ = ["Exact"]
 
@@ -19,8 +19,8 @@ _MOST_BITS = 22
 class Exact(TwoPhase):
     """Both phases exactly, the negative one by enumerating the smaller side (Fischer & Igel 2014)."""
 
-    def begin(self, model: Machine, stream: Stream) -> ObjectiveState:
-        bits, _ = enumerable(model)
+    def init_state(self, model: Machine, stream: Stream) -> ObjectiveState:
+        bits, _ = cheapest_enumeration(model)
         if bits > _MOST_BITS:
             raise ValueError(
                 f"Exact would enumerate 2^{bits:g} states for every update: use PCD, "
@@ -31,4 +31,4 @@ class Exact(TwoPhase):
     def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
         if model.hidden_couplings:
             return Gradient(exact_clamped_moments(model, batch.v, batch.weight), exact_moments(model))
-        return Gradient(Expectation(model, model.infer(batch.v), batch.weight), exact_moments(model))
+        return Gradient(WeightedPhase(model, model.infer(batch.v), batch.weight), exact_moments(model))

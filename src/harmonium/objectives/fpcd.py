@@ -11,7 +11,7 @@ from torch import Tensor
 
 from harmonium.core.random import Stream
 from harmonium.models.machine.machine import Machine
-from harmonium.objectives.base import Batch, Expectation, Gradient, ObjectiveState, TwoPhase
+from harmonium.objectives.base import Batch, Gradient, ObjectiveState, TwoPhase, WeightedPhase
 from harmonium.objectives.contrastive import positive, starting_chains
 from harmonium.objectives.inference import Inference, MeanField
 
@@ -60,7 +60,7 @@ class FPCD(TwoPhase):
         if not 0 <= self.decay < 1:
             raise ValueError(f"FPCD(decay=...) must be at least 0 and below 1, found {self.decay!r}")
 
-    def begin(self, model: Machine, stream: Stream) -> ObjectiveState:
+    def init_state(self, model: Machine, stream: Stream) -> ObjectiveState:
         fast = {_FAST + name: torch.zeros_like(p.detach()) for name, p in model.parameters_by_name().items()}
         return {"chains": starting_chains(model, self.chains, stream)} | fast
 
@@ -69,8 +69,8 @@ class FPCD(TwoPhase):
             chains = model.sweep(model.unpack(state["chains"]), stream, self.k)
         state["chains"] = model.pack(chains)
         return Gradient(
-            Expectation(model, self.inference(model, batch.v, stream), batch.weight),
-            Expectation(model, model.average(chains)),
+            WeightedPhase(model, self.inference(model, batch.v, stream), batch.weight),
+            WeightedPhase(model, model.conditional_expectation(chains)),
         )
 
     @torch.no_grad()

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from harmonium.core.config import Described
 from harmonium.core.random import Stream
-from harmonium.models.machine.machine import Machine, Phase
+from harmonium.models.machine.machine import LayerExpectations, Machine
 from harmonium.models.machine.mean_field import mean_field
 
 __all__ = ["ClampedGibbs", "Inference", "MeanField"]
@@ -18,14 +18,14 @@ __all__ = ["ClampedGibbs", "Inference", "MeanField"]
 class Inference(Described, ABC):
     """Expectations under p(h | v), where hidden layers are coupled; elsewhere they are exact and nothing is asked."""
 
-    def __call__(self, model: Machine, v: Tensor, stream: Stream) -> Phase:
+    def __call__(self, model: Machine, v: Tensor, stream: Stream) -> LayerExpectations:
         """The clamped phase of cases v (batch, n_visible)."""
         if not model.hidden_couplings:
             return model.infer(v)
         return self.approximate(model, v, stream)
 
     @abstractmethod
-    def approximate(self, model: Machine, v: Tensor, stream: Stream) -> Phase:
+    def approximate(self, model: Machine, v: Tensor, stream: Stream) -> LayerExpectations:
         """Of a machine whose hidden layers are coupled."""
 
 
@@ -47,7 +47,7 @@ class MeanField(Inference):
         if self.iterations < 1 or not self.tolerance >= 0:
             raise ValueError(f"MeanField needs iterations >= 1 and tolerance >= 0, found {self}")
 
-    def approximate(self, model: Machine, v: Tensor, stream: Stream) -> Phase:
+    def approximate(self, model: Machine, v: Tensor, stream: Stream) -> LayerExpectations:
         return mean_field(model, v, self.iterations, self.tolerance).phase(model, v)
 
 
@@ -67,5 +67,7 @@ class ClampedGibbs(Inference):
         if self.sweeps < 1:
             raise ValueError(f"ClampedGibbs(sweeps=...) must be at least 1, found {self.sweeps!r}")
 
-    def approximate(self, model: Machine, v: Tensor, stream: Stream) -> Phase:
-        return model.average(model.sweep(model.complete(v, stream), stream, self.sweeps, still=(0,)))
+    def approximate(self, model: Machine, v: Tensor, stream: Stream) -> LayerExpectations:
+        return model.conditional_expectation(
+            model.sweep(model.state_from_visible(v, stream), stream, self.sweeps, still=(0,))
+        )

@@ -11,7 +11,7 @@ from torch import Tensor
 from harmonium import kernels
 from harmonium.core.random import Stream
 from harmonium.models.machine.machine import Machine
-from harmonium.objectives.base import Batch, Expectation, Gradient, ObjectiveState, TwoPhase
+from harmonium.objectives.base import Batch, Gradient, ObjectiveState, TwoPhase, WeightedPhase
 from harmonium.objectives.contrastive import positive, starting_chains
 from harmonium.objectives.inference import Inference, MeanField
 from harmonium.sampling.path import Path
@@ -67,8 +67,8 @@ class Jarzynski(TwoPhase):
             raise ValueError(f"Jarzynski(resample_below=...) must be between 0 and 1, found {self.resample_below!r}")
 
     @torch.no_grad()
-    def begin(self, model: Machine, stream: Stream) -> ObjectiveState:
-        model.refuse_stack("Jarzynski")
+    def init_state(self, model: Machine, stream: Stream) -> ObjectiveState:
+        model.refuse_batched("Jarzynski")
         if model.chains is not None:
             chains = starting_chains(model, self.chains, stream)
             log_weight = torch.zeros(self.chains, dtype=torch.float64, device=model.device)
@@ -97,19 +97,21 @@ class Jarzynski(TwoPhase):
         state["chains"] = model.pack(chains)
         state["log_density"] = model.log_weight(chains)
         return Gradient(
-            Expectation(model, self.inference(model, batch.v, stream), batch.weight),
-            Expectation(model, model.average(chains), torch.softmax(state["log_weight"], -1).to(model.dtype)),
+            WeightedPhase(model, self.inference(model, batch.v, stream), batch.weight),
+            WeightedPhase(
+                model, model.conditional_expectation(chains), torch.softmax(state["log_weight"], -1).to(model.dtype)
+            ),
         )
 
     @torch.no_grad()
-    def settle(self, model: Machine, state: ObjectiveState) -> bool:
+    def after_update(self, model: Machine, state: ObjectiveState) -> bool:
         density = model.log_weight(model.unpack(state["chains"]))
         state["log_weight"] = state["log_weight"] + (density - state["log_density"])
         state["log_density"] = density
         return True
 
     @property
-    def may_undo(self) -> bool:
+    def can_reject(self) -> bool:
         return False
 
     def log_mean_weight(self, state: ObjectiveState) -> Tensor:

@@ -9,12 +9,12 @@ from torch import Tensor
 
 from harmonium.core.random import Stream
 from harmonium.models.machine.machine import Machine
-from harmonium.objectives.base import Batch, Expectation, Gradient, ObjectiveState, TwoPhase
+from harmonium.objectives.base import Batch, Gradient, ObjectiveState, TwoPhase, WeightedPhase
 from harmonium.objectives.inference import Inference, MeanField
 from harmonium.sampling.ladder import Replicas, tempering_round
 from harmonium.sampling.path import Path
 from harmonium.sampling.temperatures import Temperatures, spaced
-from harmonium.sampling.tempering import bottom_of
+from harmonium.sampling.tempering import default_base
 
 __all__ = ["PT"]
 
@@ -51,9 +51,9 @@ class PT(TwoPhase):
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise ValueError(f"PT({name}=...) must be an integer of at least {least}, found {value!r}")
 
-    def begin(self, model: Machine, stream: Stream) -> ObjectiveState:
+    def init_state(self, model: Machine, stream: Stream) -> ObjectiveState:
         t = torch.linspace(0, 1, self.rungs, dtype=torch.float64)
-        walkers = Temperatures(Path(model, bottom_of(model)), t).start(self.chains, stream)
+        walkers = Temperatures(Path(model, default_base(model)), t).start(self.chains, stream)
         chains = model.pack(walkers.state).clone()
         if model.chains is not None:  # a trained model is trained further
             index = torch.linspace(0, model.chains.shape[-2] - 1, self.chains, device=model.device).round().long()
@@ -67,7 +67,7 @@ class PT(TwoPhase):
         }
 
     def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
-        ladder = Temperatures(Path(model, bottom_of(model)), state["t"])
+        ladder = Temperatures(Path(model, default_base(model)), state["t"])
         walkers = Replicas(model.unpack(state["chains"]), state["who"], int(state["rounds"]))
         for _ in range(self.k):
             lower, up, down = tempering_round(ladder, walkers, stream)
@@ -78,8 +78,8 @@ class PT(TwoPhase):
         if self.adapt and int(state["rounds"]) // self.k % _SPACE_EVERY == 0:
             state["t"] = spaced(state["t"], state["acceptance"], self.rungs)
         return Gradient(
-            Expectation(model, self.inference(model, batch.v, stream), batch.weight),
-            Expectation(model, model.average(top)),
+            WeightedPhase(model, self.inference(model, batch.v, stream), batch.weight),
+            WeightedPhase(model, model.conditional_expectation(top)),
         )
 
     def model_chains(self, state: ObjectiveState) -> Tensor | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harmonium.core.random import Stream
-from harmonium.models.machine.machine import Machine, Phase
+from harmonium.models.machine.machine import LayerExpectations, Machine
 from harmonium.objectives.base import Batch, Gradient, ObjectiveState, TwoPhase
 
 __all__ = ["PseudoLikelihood"]
@@ -27,7 +27,7 @@ class PseudoLikelihood(TwoPhase):
     >>> history = hm.fit(hm.BoltzmannMachine(4), [[0, 1, 1, 0], [1, 0, 0, 1]], objective=objective, epochs=2)
     """
 
-    def begin(self, model: Machine, stream: Stream) -> ObjectiveState:
+    def init_state(self, model: Machine, stream: Stream) -> ObjectiveState:
         if len(model.names) > 1:
             raise ValueError(
                 f"PseudoLikelihood is for machines without hidden units, found the layers {', '.join(model.names)}: "
@@ -38,9 +38,11 @@ class PseudoLikelihood(TwoPhase):
     def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
         units, (coupling,) = model.visible, model.edges
         expected = units.expected_statistics(model.inputs(0, (batch.v,)))
-        data, dream = model.infer(batch.v), Phase((expected[0],), (expected,))
+        data, dream = model.infer(batch.v), LayerExpectations((expected[0],), (expected,))
         positive, negative = (model.moments(phase, batch.weight) for phase in (data, dream))
-        both = model.moments(Phase((data.means[0] + dream.means[0],), data.statistics), batch.weight)[coupling]
+        both = model.moments(LayerExpectations((data.means[0] + dream.means[0],), data.statistics), batch.weight)[
+            coupling
+        ]
         # <v m> + <m v> = <(v + m)(v + m)> - <v v> - <m m>, elementwise over pairs
         cross = both - positive[coupling] - negative[coupling]
         return Gradient(positive | {coupling: 2 * positive[coupling]}, negative | {coupling: cross})

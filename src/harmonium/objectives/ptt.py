@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 
 from harmonium.core.random import Stream
-from harmonium.likelihood.bridge import bennett, bennett_ladder, bennett_means, stderr_of
+from harmonium.likelihood.bridge import bennett, bennett_ladder, bennett_means, standard_error
 from harmonium.models.machine.batched import stack, with_parameters
 from harmonium.models.machine.machine import Machine
-from harmonium.objectives.base import Batch, Expectation, Gradient, LogZ, ObjectiveState, TwoPhase
+from harmonium.objectives.base import Batch, Gradient, LogZ, ObjectiveState, TwoPhase, WeightedPhase
 from harmonium.objectives.inference import Inference, MeanField
 from harmonium.sampling.ladder import Replicas, acceptance, tempering_round
 from harmonium.sampling.path import Path
 from harmonium.sampling.temperatures import adapted
-from harmonium.sampling.tempering import bottom_of
+from harmonium.sampling.tempering import default_base
 from harmonium.sampling.trajectory import Trajectory, model_at, weigh
 
 __all__ = ["PTT"]
@@ -80,9 +80,9 @@ class PTT(TwoPhase):
     # `bennett_means` takes, with "seen", how many rounds are in these means; "live", the acceptance between the model
     # and the rung below it; "rate".
 
-    def begin(self, model: Machine, stream: Stream) -> ObjectiveState:
-        model.refuse_stack("PTT")
-        base = bottom_of(model) or model.base_rate()
+    def init_state(self, model: Machine, stream: Stream) -> ObjectiveState:
+        model.refuse_batched("PTT")
+        base = default_base(model) or model.base_rate()
         bottom = model_at(model, base, 0.0)
         state = self._along([bottom, model], stream.child("start"))
         if not float(self._live(model, state)) >= self.freeze:
@@ -133,11 +133,11 @@ class PTT(TwoPhase):
         if not float(state["live"]) >= self.freeze:
             _freeze(model, state)
         return Gradient(
-            Expectation(model, self.inference(model, batch.v, stream), batch.weight),
-            Expectation(model, model.average(ladder.on(walkers, -1))),
+            WeightedPhase(model, self.inference(model, batch.v, stream), batch.weight),
+            WeightedPhase(model, model.conditional_expectation(ladder.on(walkers, -1))),
         )
 
-    def settle(self, model: Machine, state: ObjectiveState) -> bool:
+    def after_update(self, model: Machine, state: ObjectiveState) -> bool:
         live = self._live(model, state)
         if not float(live) >= self.reject:
             return False
@@ -148,10 +148,10 @@ class PTT(TwoPhase):
                 _drop(state, passing)
         return True
 
-    def remember(self, state: ObjectiveState) -> ObjectiveState:
+    def snapshot(self, state: ObjectiveState) -> ObjectiveState:
         return dict(state)  # no tensor is written into, but the top rung, whose parameters are the model's own
 
-    def undone(self, state: ObjectiveState) -> None:
+    def on_reject(self, state: ObjectiveState) -> None:
         # The next update starts on a rung of its own, so that nothing but its own length can undo it again.
         state |= {"rate": state["rate"] / 2, "live": torch.zeros_like(state["live"])}
 
@@ -170,7 +170,7 @@ class PTT(TwoPhase):
         frozen, influence = bennett_means(state["guess"], state["to"], state["fro"])
         up, down = _weights(model, state, -2)
         live, own = bennett_ladder([up.unsqueeze(0)], [down.unsqueeze(0)])
-        return LogZ(start + frozen + live, stderr_of(influence + own))
+        return LogZ(start + frozen + live, standard_error(influence + own))
 
     def model_chains(self, state: ObjectiveState) -> Tensor | None:
         """Those at the top."""

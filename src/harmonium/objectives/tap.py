@@ -24,8 +24,8 @@ import torch
 from torch import Tensor
 
 from harmonium.core.random import Stream
-from harmonium.models.machine.machine import Machine, Moments, Phase
-from harmonium.objectives.base import Batch, Expectation, Gradient, ObjectiveState, TwoPhase
+from harmonium.models.machine.machine import LayerExpectations, Machine, Moments
+from harmonium.objectives.base import Batch, Gradient, ObjectiveState, TwoPhase, WeightedPhase
 from harmonium.objectives.contrastive import positive, starting_chains
 from harmonium.objectives.inference import Inference, MeanField
 from harmonium.units import Units
@@ -66,16 +66,16 @@ class TAP(TwoPhase):
         positive("TAP", "chains", self.chains)
 
     @torch.no_grad()
-    def begin(self, model: Machine, stream: Stream) -> ObjectiveState:
+    def init_state(self, model: Machine, stream: Stream) -> ObjectiveState:
         _check(model)
         chains = starting_chains(model, self.chains, stream)
-        means = model.average(model.unpack(chains)).means
+        means = model.conditional_expectation(model.unpack(chains)).means
         return {_MEANS + name: m.clone() for name, m in zip(model.names, means, strict=True)}
 
     def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
         means = relax(model, [state[_MEANS + name] for name in model.names], self.order, self.iterations)
         state |= {_MEANS + name: m for name, m in zip(model.names, means, strict=True)}
-        data = Expectation(model, self.inference(model, batch.v, stream), batch.weight)
+        data = WeightedPhase(model, self.inference(model, batch.v, stream), batch.weight)
         return Gradient(data, tap_moments(model, means, self.order))
 
 
@@ -120,7 +120,7 @@ def tap_log_partition(machine: Machine, means: Sequence[Tensor], order: int) -> 
         units = machine.units(layer)
         low, width = _levels(units)
         p = (m - low) / width
-        total += units.exponent(m) - (torch.xlogy(p, p) + torch.xlogy(1 - p, 1 - p)).sum(-1)
+        total += units.neg_energy(m) - (torch.xlogy(p, p) + torch.xlogy(1 - p, 1 - p)).sum(-1)
         cumulants.append(_cumulants(units, m, order))
     for name, (a, b) in machine.edges.items():
         for W, left, right in zip(_powers(machine, order)[name], cumulants[a], cumulants[b], strict=True):
@@ -140,10 +140,10 @@ def tap_moments(machine: Machine, means: Sequence[Tensor], order: int) -> Moment
     for name, W in machine.couplings.items():
         moments[name] = torch.zeros_like(W)
         for k in range(order):
-            phase = Phase(tuple(kappa[k] for kappa in cumulants), ())
+            phase = LayerExpectations(tuple(kappa[k] for kappa in cumulants), ())
             pairs = machine.add_coupling_moment(torch.empty_like(W), name, phase, keep=0.0)
             moments[name] += W**k / math.factorial(k) * pairs
-    return moments | machine.layer_moments(Phase(tuple(means), tuple((m,) for m in means)))
+    return moments | machine.layer_moments(LayerExpectations(tuple(means), tuple((m,) for m in means)))
 
 
 def _powers(machine: Machine, order: int) -> dict[str, list[Tensor]]:

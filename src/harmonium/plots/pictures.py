@@ -136,7 +136,7 @@ def curves(rows: Iterable[Row], best: int | None = None) -> Figure:
     learning rate, over epochs.
 
     Args:
-        rows: dicts as in `harmonium.History.rows`.
+        rows: dicts as in `harmonium.training.History.rows`.
         best: the epoch whose model was kept, to be marked.
 
     >>> curves([{"epoch": 1, "learning_rate": 0.1}, {"epoch": 2, "learning_rate": 0.05}]).axes[0].get_ylabel()

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 from harmonium.core.random import Stream
 from harmonium.data import Cases
 from harmonium.models.model import Model
+from harmonium.runs.fit import fit
 from harmonium.training.callbacks import Callback
-from harmonium.training.fit import fit
 from harmonium.training.loop import Training
-from harmonium.training.monitor import Likelihood
+from harmonium.training.monitor import LikelihoodMonitor
 
 __all__ = ["Budget", "budget"]
 
@@ -45,7 +45,7 @@ class Budget(NamedTuple):
 class _Clock(Callback):
     """Times updates until the time is up, and one measurement then."""
 
-    def __init__(self, seconds: float, measure: Likelihood, validation: Cases | None) -> None:
+    def __init__(self, seconds: float, measure: LikelihoodMonitor, validation: Cases | None) -> None:
         self.seconds, self.measure, self.validation = seconds, measure, validation
         self.times: list[float] = []
         self.measurement = 0.0
@@ -68,12 +68,12 @@ def budget(
     cases: Cases,
     validation: Cases | None,
     seconds: float,
-    measure: Likelihood,
+    measure: LikelihoodMonitor,
     *,
     batch_size: int = 100,
     **options: Any,
 ) -> Budget:
-    """How many epochs of `harmonium.fit` fit into so many seconds, `Likelihood` measurements included; at least one.
+    """How many epochs of `harmonium.fit` fit into a number of seconds, measurements included; at least one.
 
     Args:
         model: left alone; a copy is trained.

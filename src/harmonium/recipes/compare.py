@@ -12,7 +12,8 @@ from typing import Any
 
 import torch
 
-from harmonium.core.files import DamagedFileError, read_tensors, write_atomically, write_tensors
+from harmonium.core.errors import DamagedFileError
+from harmonium.core.files import read_tensors, write_atomically, write_tensors
 from harmonium.core.random import Stream
 from harmonium.data import Dataset
 from harmonium.likelihood.evaluate import evaluate

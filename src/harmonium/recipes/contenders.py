@@ -18,7 +18,7 @@ from harmonium.models.machine.rbm import RBM
 from harmonium.models.model import Model
 from harmonium.models.vae.vae import VAE
 from harmonium.objectives import ELBO, IWAE, PCD
-from harmonium.recipes.procedures import Task, Trained, deep, estimated, fitted, mixed, stacked
+from harmonium.recipes.procedures import Task, Trained, deep, estimated, fit_stack, fitted, mixed
 from harmonium.training.penalties import WeightDecay
 from harmonium.training.schedules import Linear
 from harmonium.units import Units
@@ -133,7 +133,12 @@ CONTENDERS = {
         "RBM", "machine", lambda scale: RBM(scale.visible, scale.hidden), fitted, _machine, judge=_annealed
     ),
     "dbn": Contender(
-        "DBN", "machine", lambda scale: DBN([scale.visible, scale.hidden, scale.top]), stacked, _stack, judge=_annealed
+        "DBN",
+        "machine",
+        lambda scale: DBN([scale.visible, scale.hidden, scale.top]),
+        fit_stack,
+        _stack,
+        judge=_annealed,
     ),
     "dbm": Contender(
         "DBM", "machine", lambda scale: DBM([scale.visible, scale.hidden, scale.top]), deep, _stack, judge=_annealed

@@ -14,10 +14,10 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from harmonium import kernels
-from harmonium.core.random import Draw, Stream, as_stream
+from harmonium.core.errors import DivergedError
+from harmonium.core.random import RandomAddress, Stream, as_stream
 from harmonium.data import Cases, as_cases
 from harmonium.models.arrays import Array
-from harmonium.training.loop import DivergedError
 
 __all__ = ["as_targets", "errors", "finetune", "random_start"]
 
@@ -188,7 +188,9 @@ def _probabilities(dropout: float | tuple[float, float]) -> tuple[float, float]:
     return pair
 
 
-def _thinned(network: nn.Sequential, x: Tensor, dropout: tuple[float, float], index: Tensor, draw: Draw) -> Tensor:
+def _thinned(
+    network: nn.Sequential, x: Tensor, dropout: tuple[float, float], index: Tensor, draw: RandomAddress
+) -> Tensor:
     """The network with inputs of its Linear layers left out at random; ``index`` has the numbers of the cases."""
     linear = 0
     for layer in network:

@@ -18,8 +18,8 @@ from harmonium.models.deep.dbn import DBN
 from harmonium.models.machine.dbm import DBM
 from harmonium.models.machine.machine import Machine
 from harmonium.models.machine.rbm import RBM
+from harmonium.runs.fit import fit
 from harmonium.runs.resume import CONFIG, resume
-from harmonium.training.fit import fit
 from harmonium.training.history import History
 from harmonium.units import Bernoulli, Binomial
 
@@ -48,8 +48,9 @@ def greedy(
     whose visible units have the very distribution of its hidden ones, wherever it has hidden units enough.
 
     The machines of a DBM take doubled inputs where a layer will have only one neighbour, and become its weights and
-    biases in the end (see `harmonium.models.deep.dbm_pretraining`); then train its layers together with `harmonium.fit`.
-    With two hidden layers and ``transposed``, it starts as an exact model of what the first machine has learned.
+    biases in the end (see `harmonium.models.deep.dbm_pretraining`); then train its layers together with
+    `harmonium.fit`.  With two hidden layers and ``transposed``, it starts as an exact model of what the first machine
+    has learned.
 
     Args:
         model: trained in place.  Recognition parameters of a DBN's own are given up: they are tied again.
@@ -78,7 +79,7 @@ def greedy(
     stream = as_stream(seed).child("greedy")
     cases, valid = as_cases(data), None if validation is None else as_cases(validation, "validation")
     if isinstance(model, DBM):
-        model.refuse_stack("greedy")
+        model.refuse_batched("greedy")
         machines = layer_machines(model, stream)
         cases = _doubled(model, cases, "data")
         valid = None if valid is None else _doubled(model, valid, "validation")
@@ -102,7 +103,7 @@ def greedy(
         rbm, here = machines[k], stream.child(k)
         if k >= skip:
             own = options | dict(layers[k] if k < len(layers) else {})
-            if k and transposed and rbm.fresh:
+            if k and transposed and rbm.is_untrained:
                 own["initialise"] = own.get("initialise", not transpose(machines[k - 1], rbm, here.child("turn")))
             folder = None if out is None else Path(out) / f"layer-{k + 1}"
             rbm, history = fit_or_resume(rbm, cases, folder, validation=valid, seed=here.child("fit"), **own)

@@ -26,10 +26,10 @@ from harmonium.recipes.greedy import fit_or_resume, greedy
 from harmonium.runs.resume import CONFIG
 from harmonium.training.callbacks import Callback, EarlyStopping, TimeLimit
 from harmonium.training.history import History
-from harmonium.training.monitor import Likelihood, Monitor
+from harmonium.training.monitor import LikelihoodMonitor, Monitor
 from harmonium.units import Bernoulli, Units
 
-__all__ = ["Task", "Trained", "deep", "estimated", "fitted", "mixed", "stacked"]
+__all__ = ["Task", "Trained", "deep", "estimated", "fitted", "mixed", "fit_stack"]
 
 LAYERWISE = 0.4  # of the time of a deep Boltzmann machine
 SMOOTHINGS = (1.0, 0.1, 10.0)
@@ -134,7 +134,7 @@ def fitted(model: Model, task: Task, options: dict[str, Any]) -> Trained:
     return Trained(trained, _valid(history), spent + _seconds(history), _words(history))
 
 
-def stacked(model: DBN | DBM, task: Task, options: dict[str, Any]) -> Trained:
+def fit_stack(model: DBN | DBM, task: Task, options: dict[str, Any]) -> Trained:
     """`harmonium.greedy`, the same time for every machine."""
     units = [*_layers(model)]
     seconds = task.seconds / (len(units) - 1)
@@ -163,7 +163,7 @@ def deep(model: DBM, task: Task, options: dict[str, Any]) -> Trained:
     below = Task(
         task.train, task.valid, LAYERWISE * task.seconds, task.seed, task.folder / "layers", task.progress
     )  # fmt: skip
-    began = stacked(model, below, options)
+    began = fit_stack(model, below, options)
     rest = Task(task.train, task.valid, task.seconds - began.seconds, task.seed, task.folder, task.progress)
     whole = fitted(model, rest, options)
     return whole._replace(seconds=began.seconds + whole.seconds, how=f"layer by layer, then {whole.how}")
@@ -173,11 +173,11 @@ def _plan(
     model: Model, cases: Cases, valid: Cases, seconds: float, options: dict[str, Any]
 ) -> tuple[float, dict[str, Any]]:
     """Seconds that planning took; epochs, and callbacks that measure, choose and end."""
-    measure = Likelihood(every=1, samples=10, temperatures=300)
+    measure = LikelihoodMonitor(every=1, samples=10, temperatures=300)
     found = budget(model, cases, valid, seconds, measure, **options)
     callbacks: list[Callback] = [
         Monitor(every=found.every),
-        Likelihood(every=found.every, samples=measure.samples, temperatures=measure.temperatures),
+        LikelihoodMonitor(every=found.every, samples=measure.samples, temperatures=measure.temperatures),
         EarlyStopping("log_likelihood_lower", patience=None),
         TimeLimit(max(0.1, round(seconds - found.spent, 3))),
     ]

@@ -7,13 +7,13 @@ from torch import Tensor
 from tqdm import tqdm
 
 from harmonium import kernels
+from harmonium.core.errors import DivergedError
 from harmonium.core.random import Stream, as_stream
 from harmonium.data import as_cases
 from harmonium.models.arrays import Array
 from harmonium.models.deep.dbn import DBN
 from harmonium.models.machine.rbm import RBM
-from harmonium.objectives.base import Expectation, Gradient
-from harmonium.training.loop import DivergedError
+from harmonium.objectives.base import Gradient, WeightedPhase
 from harmonium.training.schedules import Schedule, as_schedule
 
 __all__ = ["up_down"]
@@ -118,9 +118,9 @@ def gradients(dbn: DBN, v: Tensor, stream: Stream, k: int, chains: Tensor | None
     wake = sum(
         _climb(rbm, 0, below, above) for rbm, below, above in zip(dbn.machines[:-1], states, states[1:], strict=False)
     )
-    dream = top.sweep(top.clamped(states[-1] if chains is None else chains), stream, k)[0]
+    dream = top.sweep(top.visible_only_state(states[-1] if chains is None else chains), stream, k)[0]
     assert dream is not None
-    Gradient(Expectation(top, top.infer(states[-1])), Expectation(top, top.infer(dream))).fill(top)
+    Gradient(WeightedPhase(top, top.infer(states[-1])), WeightedPhase(top, top.infer(dream))).fill(top)
     fantasies = [dream, *dbn.sample_down(dream, stream)][::-1]
     sleep = sum(
         _climb(encoder, 1, above, below)
@@ -135,14 +135,14 @@ def _climb(rbm: RBM, layer: int, s: Tensor, given: Tensor) -> float:
     With x = given . W (or W'), the gradient in W is the mean of (s - E[s | x]) given', and in the layer's own
     parameters the difference of its statistics, as in every exponential family.
     """
-    units = rbm.units(layer).keeping(s)
+    units = rbm.units(layer).conditioned_on_total(s)
     x = rbm.inputs(layer, (None, given) if layer == 0 else (given, None))
-    log_p = (x * s).sum(-1, dtype=torch.float64) + units.exponent(s) - units.cumulant(x)
+    log_p = (x * s).sum(-1, dtype=torch.float64) + units.neg_energy(s) - units.log_normalizer(x)
     expected = units.expected_statistics(x)
     excess = tuple(T - E for T, E in zip(units.statistics(s), expected, strict=True))
     pair = (excess[0], given) if layer == 0 else (given, excess[0])
     rbm.weights.grad = (pair[0].mT @ pair[1]).mul_(-1 / len(s))
-    for name, value in units.pull(tuple(T.mean(0) for T in excess)).items():
+    for name, value in units.parameter_gradient(tuple(T.mean(0) for T in excess)).items():
         parameter = units.get_parameter(name)
         parameter.grad = value.neg()
     return float(log_p.mean())
@@ -158,4 +158,4 @@ def _trained(dbn: DBN) -> list[Tensor]:
 def _chains(top: RBM, count: int, root: Stream) -> Tensor:
     from harmonium.objectives import PCD
 
-    return PCD(chains=count).begin(top, root.child("begin"))["chains"]
+    return PCD(chains=count).init_state(top, root.child("begin"))["chains"]

@@ -81,7 +81,7 @@ class _Axes(NamedTuple):
 def lines(curves: Sequence[Line], x_label: str, y_label: str, title: str, mark: float | None = None) -> str:
     """Curves over one axis, the first ones in colours of their own; ``mark`` is a place on the x axis.
 
-    >>> "<svg" in lines([Line([1, 2], [0.5, 0.7])], "epoch", "nats", "Likelihood")
+    >>> "<svg" in lines([Line([1, 2], [0.5, 0.7])], "epoch", "nats", "LikelihoodMonitor")
     True
     """
     bands = [

@@ -19,7 +19,7 @@ from harmonium.models.machine.machine import Machine
 from harmonium.models.machine.mean_field import variational_bound
 from harmonium.report.charts import Line, histogram, lines
 from harmonium.report.markup import Section, escape, figure, number, pair, paragraph, table
-from harmonium.report.subject import Subject
+from harmonium.report.subject import ReportInput
 from harmonium.sampling.sample import affordable_sweeps
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ DEEP_CASES = 500  # each needs importance samples of its hidden layers
 CHAINS, CHAINS_SHOWN = 100, 6
 
 
-def judge(subject: Subject) -> Evaluation | str:
+def judge(subject: ReportInput) -> Evaluation | str:
     """The log-likelihood of held-out cases, or why there is none."""
     if subject.broken_off:
         return "A run is judged when it has come to its end."
@@ -44,14 +44,14 @@ def judge(subject: Subject) -> Evaluation | str:
         return f"It cannot be told: {error}."
 
 
-def _few(subject: Subject, cases: Cases) -> Cases:
+def _few(subject: ReportInput, cases: Cases) -> Cases:
     """All cases, but of deep models only some."""
-    if len(cases) <= DEEP_CASES or not subject.model.sampled:
+    if len(cases) <= DEEP_CASES or not subject.model.likelihood_is_estimated:
         return cases
     return cases.select(np.linspace(0, len(cases) - 1, DEEP_CASES).round().astype(np.int64))
 
 
-def likelihood(subject: Subject, found: Evaluation | str) -> Section:
+def likelihood(subject: ReportInput, found: Evaluation | str) -> Section:
     """The log-likelihood with its bracket, and whether to trust it."""
     name = "Log-likelihood"
     if isinstance(found, str):
@@ -103,7 +103,7 @@ def _verdict(found: Evaluation) -> tuple[str, str]:
 
 
 @torch.no_grad()
-def free_energies(subject: Subject) -> dict[str, Tensor]:
+def free_energies(subject: ReportInput) -> dict[str, Tensor]:
     """Free energies of each split and of samples, in nats, at most `ROWS` of each: -log p(v) of normalised models."""
     model = subject.model
     groups = {name: subject.rows_of(cases)[0] for name, cases in subject.splits.items() if name != "test"}
@@ -113,7 +113,7 @@ def free_energies(subject: Subject) -> dict[str, Tensor]:
         if not len(outside):
             continue
         v = model.visible.encode(outside)
-        if bool(model.visible.wrong(v).any()):
+        if bool(model.visible.invalid(v).any()):
             continue
         if isinstance(model, DBN):
             found[name] = -model.log_weights(v, Stream(subject.seed, "report"), samples=10).mean(0)
@@ -123,11 +123,11 @@ def free_energies(subject: Subject) -> dict[str, Tensor]:
         elif model.hidden_couplings:
             found[name] = -variational_bound(model, v)
         else:
-            found[name] = -model.log_weight(model.clamped(v))
+            found[name] = -model.log_weight(model.visible_only_state(v))
     return {name: energies.cpu() for name, energies in found.items() if bool(torch.isfinite(energies).all())}
 
 
-def histograms(subject: Subject, energies: dict[str, Tensor]) -> Section | None:
+def histograms(subject: ReportInput, energies: dict[str, Tensor]) -> Section | None:
     """Distributions of free energies side by side."""
     if not energies:
         return None
@@ -136,7 +136,7 @@ def histograms(subject: Subject, energies: dict[str, Tensor]) -> Section | None:
     if not machine:
         name, axis = "Surprise", "-log p(v) (nats)".replace("-", "\N{MINUS SIGN}")
         meaning = "A normalised model has no free energy; this is minus the log-likelihood of single cases" + (
-            ", by ten importance samples each. " if model.sampled else ". "
+            ", by ten importance samples each. " if model.likelihood_is_estimated else ". "
         )
     else:
         deep = isinstance(model, DBN) or bool(model.hidden_couplings)
@@ -152,7 +152,7 @@ def histograms(subject: Subject, energies: dict[str, Tensor]) -> Section | None:
     return Section("energies", name, pair(figure(drawn, ""), f"<div>{paragraph(text)}{means}</div>"))
 
 
-def equilibrium(subject: Subject) -> Section:
+def equilibrium(subject: ReportInput) -> Section:
     """Whether chains stand for the model."""
     name = "Equilibrium"
     found = _diagnose(subject)
@@ -180,10 +180,10 @@ def equilibrium(subject: Subject) -> Section:
     return Section("equilibrium", name, body + pair(f"<div>{numbers}</div>", drawn))
 
 
-def _diagnose(subject: Subject) -> Diagnosis | str:
+def _diagnose(subject: ReportInput) -> Diagnosis | str:
     if isinstance(subject.model, Directed):
         what = f"A {type(subject.model).__name__} is sampled from its roots, without chains"
-        if subject.model.undirected is None:
+        if subject.model.energy_part is None:
             return f"{what}: there is nothing that would have to come to equilibrium."
         return "The chains of this model are those of its prior, which are judged by themselves."
     if importlib.util.find_spec("arviz_stats") is None:

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from harmonium.models.deep.dbn import DBN
-from harmonium.models.machine.machine import Machine, owners
-from harmonium.report.subject import Subject
+from harmonium.models.machine.machine import Machine, variable_of_column
+from harmonium.report.subject import ReportInput
 from harmonium.units import Bernoulli, Categorical, Gaussian, Mixed, ReLU, Spin, Units
 
 __all__ = ["NotPlayableError", "payload"]
@@ -47,7 +47,7 @@ class _Floats:
         return base64.b64encode(b"".join(part.tobytes() for part in self.parts)).decode()
 
 
-def payload(subject: Subject, reference: Tensor | None = None) -> str:
+def payload(subject: ReportInput, reference: Tensor | None = None) -> str:
     """The two script elements from which the page makes the model.
 
     Args:
@@ -121,7 +121,7 @@ def _order(machine: Machine, layer: int) -> list[int] | None:
     """Variables of a layer coupled to itself, in the order of a sweep."""
     if layer not in machine.lateral:
         return None
-    drawn = owners(machine.units(layer))[torch.cat(machine.classes[layer])].tolist()
+    drawn = variable_of_column(machine.units(layer))[torch.cat(machine.classes[layer])].tolist()
     return list(dict.fromkeys(drawn))
 
 
@@ -140,25 +140,25 @@ def _parts(units: Units) -> Iterator[dict[str, Any]]:
         start += part.size
 
 
-def _cases(subject: Subject) -> Tensor | None:
+def _cases(subject: ReportInput) -> Tensor | None:
     return None if subject.judged is None else subject.rows_of(subject.judged[1], CASES)[0]
 
 
-def _starts(subject: Subject, outside: Tensor | None, count: int, floats: _Floats) -> dict[str, int]:
+def _starts(subject: ReportInput, outside: Tensor | None, count: int, floats: _Floats) -> dict[str, int]:
     units = subject.model.visible
     count = max(1, min(count, MOST_START_FLOATS // units.size))
     inside = torch.zeros(0, units.size) if outside is None else units.encode(outside[:count].to(subject.model.dtype))
     return {"start": floats.add(inside), "count": len(inside)}
 
 
-def _image(subject: Subject) -> dict[str, Any] | None:
+def _image(subject: ReportInput) -> dict[str, Any] | None:
     if subject.image_shape is None:
         return None
     low, high = _range(subject)
     return {"shape": list(subject.image_shape), "low": low, "high": high}
 
 
-def _range(subject: Subject) -> tuple[float, float]:
+def _range(subject: ReportInput) -> tuple[float, float]:
     """Which values are drawn as paper and as ink."""
     units = subject.model.visible
     if units.finite:
@@ -170,7 +170,7 @@ def _range(subject: Subject) -> tuple[float, float]:
     return (low, high) if high > low else (low - 1.0, low + 1.0)
 
 
-def _columns(subject: Subject) -> Iterator[dict[str, Any]]:
+def _columns(subject: ReportInput) -> Iterator[dict[str, Any]]:
     """How each visible variable is shown and set."""
     values = subject.samples.double()
     cases = _cases(subject)

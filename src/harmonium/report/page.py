@@ -13,15 +13,15 @@ from string import Template
 import torch
 from torch import Tensor
 
-import harmonium
 from harmonium.core.files import write_atomically
+from harmonium.core.version import __version__
 from harmonium.data import Dataset
 from harmonium.likelihood.evaluate import Evaluation
 from harmonium.models.machine.machine import Machine
 from harmonium.report import judgement, pictures, training
 from harmonium.report.live import NotPlayableError, payload
 from harmonium.report.markup import Section, escape, number, paragraph
-from harmonium.report.subject import Subject, open_subject
+from harmonium.report.subject import ReportInput, open_subject
 
 __all__ = ["MODULES", "bundle", "default_path", "write"]
 
@@ -70,7 +70,7 @@ def default_path(run: str | Path) -> Path:
     return path / "report.html" if path.is_dir() else path.with_suffix(".html")
 
 
-def render(subject: Subject) -> str:
+def render(subject: ReportInput) -> str:
     """The whole page."""
     found = judgement.judge(subject)
     energies = judgement.free_energies(subject)
@@ -90,7 +90,7 @@ def render(subject: Subject) -> str:
     script = bundle()
     title = training.title(subject)
     return Template(_asset("page.html")).substitute(
-        version=escape(harmonium.__version__),
+        version=escape(__version__),
         policy=f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'",
         style=_asset("style.css"),
         title=escape(title),
@@ -118,10 +118,12 @@ def _asset(name: str) -> str:
     return (files("harmonium.report") / "assets" / name).read_text(encoding="utf-8")
 
 
-def _playground(subject: Subject, energies: dict[str, Tensor]) -> tuple[str, Section]:
+def _playground(subject: ReportInput, energies: dict[str, Tensor]) -> tuple[str, Section]:
     """The model for the page, and the section in which it lives; or the reason why it does not."""
     title, model = "Playground", subject.model
-    same = isinstance(model, Machine) and model.kept == [0]  # the page's free energy is then that of the histogram
+    same = isinstance(model, Machine) and model.sampled_layers == [
+        0
+    ]  # the page's free energy is then that of the histogram
     try:
         live = payload(subject, energies.get("train") if same else None)
     except NotPlayableError as error:
@@ -137,7 +139,7 @@ def _playground(subject: Subject, energies: dict[str, Tensor]) -> tuple[str, Sec
     return live, Section("play", title, f'{paragraph(what)}<div id="playground">{waiting}</div>')
 
 
-def _notice(subject: Subject) -> str:
+def _notice(subject: ReportInput) -> str:
     if subject.broken_off is None:
         return ""
     return paragraph(
@@ -146,7 +148,7 @@ def _notice(subject: Subject) -> str:
     )  # fmt: skip
 
 
-def _facts(subject: Subject, found: Evaluation | str) -> str:
+def _facts(subject: ReportInput, found: Evaluation | str) -> str:
     tiles: Sequence[tuple[str, str, str]] = list(training.facts(subject))
     if not isinstance(found, str):
         split = "" if subject.judged is None else subject.judged[0]

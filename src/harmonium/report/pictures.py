@@ -15,7 +15,7 @@ from harmonium.plots.weights import first_weights
 from harmonium.report.charts import points
 from harmonium.report.images import Palette, diverging, grey, heat_map, mosaic
 from harmonium.report.markup import Section, data_uri, escape, figure, pair, paragraph, table
-from harmonium.report.subject import Subject
+from harmonium.report.subject import ReportInput
 from harmonium.units import Units
 
 __all__ = ["activity", "filters", "samples"]
@@ -34,7 +34,7 @@ _NO_ACTIVITY = (
 Array = np.ndarray[Any, Any]
 
 
-def filters(subject: Subject) -> Section | None:
+def filters(subject: ReportInput) -> Section | None:
     """The weights of the first hidden layer, unit by unit, largest first."""
     found = first_weights(subject.model.machines[0] if isinstance(subject.model, DBN) else subject.model)
     if found is None:
@@ -53,12 +53,12 @@ def filters(subject: Subject) -> Section | None:
     return Section("filters", "Filters", _picture(picture, caption, "wide"))
 
 
-def samples(subject: Subject) -> Section:
+def samples(subject: ReportInput) -> Section:
     """Samples of the model beside cases of the data."""
     drawn = subject.samples.numpy()
     note = paragraph(
         f"Samples are independent draws of the {type(subject.model).__name__}, without chains."
-        if subject.model.undirected is None else
+        if subject.model.energy_part is None else
         f"Each sample ends a chain of its own, of {subject.sweeps:,} sweeps from the base rate. Chains of a model with "
         "far modes are by then near where they began.", "note"
     )  # fmt: skip
@@ -74,7 +74,7 @@ def samples(subject: Subject) -> Section:
     return Section("samples", "Samples beside data", body + note)
 
 
-def _images(subject: Subject, drawn: Array, cases: Array | None, name: str) -> str:
+def _images(subject: ReportInput, drawn: Array, cases: Array | None, name: str) -> str:
     count, shape = SHOWN // 2 + 14, subject.image_shape or (1, 1)
     tables = [(f"{min(count, len(drawn))} samples of the model", drawn[:count])]
     if cases is not None:
@@ -91,7 +91,7 @@ def _images(subject: Subject, drawn: Array, cases: Array | None, name: str) -> s
     )  # fmt: skip
 
 
-def _columns(subject: Subject, drawn: Array, cases: Array, name: str) -> str:
+def _columns(subject: ReportInput, drawn: Array, cases: Array, name: str) -> str:
     """Means of the units, data against model, and every column in words."""
     units = subject.model.visible
     of_data, of_samples = (units.encode(torch.from_numpy(values)).double().mean(0).numpy() for values in (cases, drawn))
@@ -104,10 +104,10 @@ def _columns(subject: Subject, drawn: Array, cases: Array, name: str) -> str:
     return pair(figure(chart, "Means of the visible units: the closer to the diagonal the better"), words)
 
 
-def _rows(subject: Subject, units: Units, drawn: Array, cases: Array) -> Iterator[tuple[str, str, str]]:
+def _rows(subject: ReportInput, units: Units, drawn: Array, cases: Array) -> Iterator[tuple[str, str, str]]:
     outside = [subject.original(values) for values in (cases, drawn)]
     for j, name in enumerate(subject.columns[:MOST_COLUMNS]):
-        owner = units.owner(j, inside=False)
+        owner = units.units_of_column(j, inside=False)
         if owner.finite:
             values = np.unique(np.concatenate([table[:, j] for table in outside]))
             shown, labels = values[1:] if len(values) == 2 else values[:6], subject.labels(j)
@@ -129,7 +129,7 @@ def _rows(subject: Subject, units: Units, drawn: Array, cases: Array) -> Iterato
 
 
 @torch.no_grad()
-def activity(subject: Subject) -> Section | None:
+def activity(subject: ReportInput) -> Section | None:
     """What the hidden units do with cases: probabilities, units by cases."""
     if not isinstance(subject.model, (Machine, DBN)):
         return Section("activity", "Hidden activity", paragraph(_NO_ACTIVITY))

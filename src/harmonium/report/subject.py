@@ -13,13 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harmonium.core.files import DamagedFileError, read_tensors
+from harmonium.core.errors import DamagedFileError
+from harmonium.core.files import read_tensors
 from harmonium.data import Cases, Dataset
-from harmonium.data.cases import Standard
+from harmonium.data.cases import Standardization
 from harmonium.data.csvfile import read_header
 from harmonium.data.table import Table
 from harmonium.models.deep.dbn import DBN
-from harmonium.models.io import build, restore
+from harmonium.models.io import model_from_config, restore
 from harmonium.models.machine.classification import ClassificationRBM
 from harmonium.models.machine.machine import Machine
 from harmonium.models.model import Model
@@ -28,7 +29,7 @@ from harmonium.runs.folder import CHECKPOINT, CONFIG, MODEL, Run, choose_split, 
 from harmonium.sampling.sample import affordable_sweeps, sample
 from harmonium.units import Mixed
 
-__all__ = ["Subject", "open_subject"]
+__all__ = ["ReportInput", "open_subject"]
 
 METRICS, RUN = "metrics.jsonl", "run.json"
 SAMPLES = 200
@@ -37,7 +38,7 @@ MOST_VALUES = 20_000_000  # of samples, or of such rows: fewer of them where tab
 
 
 @dataclass(frozen=True)
-class Subject:
+class ReportInput:
     """A model with what is known of its training.
 
     Attributes:
@@ -114,7 +115,7 @@ class Subject:
             return None, str(error)
 
     @property
-    def standard(self) -> Standard | None:
+    def standard(self) -> Standardization | None:
         """Means and scales by which the columns were standardised."""
         if self.table is not None:
             return self.table.standard
@@ -163,7 +164,7 @@ class Subject:
         return values if self.standard is None else values * self.standard.scale + self.standard.mean
 
 
-def open_subject(name: str, data: Dataset | None = None, seed: int = 0) -> Subject:
+def open_subject(name: str, data: Dataset | None = None, seed: int = 0) -> ReportInput:
     """Read a run folder or a model file.
 
     Args:
@@ -206,7 +207,7 @@ def open_subject(name: str, data: Dataset | None = None, seed: int = 0) -> Subje
         )
     in_run = config is not None
     rows = _rows(folder / METRICS) if in_run else []
-    return Subject(
+    return ReportInput(
         name=name,
         folder=folder,
         model=model,
@@ -237,7 +238,7 @@ def _checkpointed(folder: Path, config: dict[str, Any] | None) -> tuple[Model, s
     tensors, meta = read_tensors(folder / CHECKPOINT)
     if config is None or "checkpoint" not in meta:
         raise DamagedFileError(f"{folder / CHECKPOINT} is no checkpoint: put that of the run back")
-    model: Model = build(config["model"])
+    model: Model = model_from_config(config["model"])
     own = {key.removeprefix("model."): value for key, value in tensors.items() if key.startswith("model.")}
     restore(model, own, str(folder / CHECKPOINT))
     position = meta["checkpoint"]["position"]

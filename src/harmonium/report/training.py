@@ -13,7 +13,7 @@ from harmonium.models.directed import Directed
 from harmonium.models.machine.machine import Machine
 from harmonium.report.charts import Line, lines
 from harmonium.report.markup import Section, figure, number, pair, paragraph, pre, table
-from harmonium.report.subject import Subject
+from harmonium.report.subject import ReportInput
 from harmonium.runs.folder import describe
 from harmonium.units import Mixed, Units
 
@@ -40,19 +40,19 @@ _CURVES = (
 )
 
 
-def kind(subject: Subject) -> str:
+def kind(subject: ReportInput) -> str:
     """What sort of model it is."""
     name = type(subject.model).__name__
     return _KINDS.get(name, name)
 
 
-def title(subject: Subject) -> str:
+def title(subject: ReportInput) -> str:
     """A few words for the top of the page."""
     about = subject.data.name if subject.data is not None else Path(subject.name).name
     return f"{kind(subject)} of {about}"
 
 
-def lead(subject: Subject) -> str:
+def lead(subject: ReportInput) -> str:
     """What was trained on what, in a sentence or two."""
     layers = [_units(units) for units in subject.layers]
     above = f"; hidden: {', '.join(layers[1:])}" if len(layers) > 1 else ""
@@ -69,7 +69,7 @@ def lead(subject: Subject) -> str:
     return f"{text}."
 
 
-def facts(subject: Subject) -> Iterator[tuple[str, str, str]]:
+def facts(subject: ReportInput) -> Iterator[tuple[str, str, str]]:
     """(name, value, remark) of what one asks first, but for the likelihood."""
     numbers = sum(parameter.numel() for parameter in subject.model.parameters())
     yield "Parameters", f"{numbers:,}", str(subject.model.dtype).removeprefix("torch.")
@@ -81,7 +81,7 @@ def facts(subject: Subject) -> Iterator[tuple[str, str, str]]:
     yield "Trained in", _duration(float(last.get("seconds", 0.0))), f"{last['update']:,} updates"
 
 
-def curves(subject: Subject) -> Section | None:
+def curves(subject: ReportInput) -> Section | None:
     """What was measured during training."""
     charts = []
     for key, caption in _CURVES:
@@ -104,7 +104,7 @@ def curves(subject: Subject) -> Section | None:
     return Section("curves", "Learning curves", pair(*charts) + note)
 
 
-def reproduce(subject: Subject) -> Section:
+def reproduce(subject: ReportInput) -> Section:
     """Commands that train, resume and judge; versions and settings."""
     name, environment = shlex.quote(subject.name), subject.environment
     parts = []

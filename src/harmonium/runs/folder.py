@@ -5,17 +5,16 @@ from __future__ import annotations
 import difflib
 import json
 import shlex
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harmonium.cli.shell import note
-
 if TYPE_CHECKING:
     from harmonium.data import Cases, Dataset
-    from harmonium.data.cases import Standard
+    from harmonium.data.cases import Standardization
     from harmonium.data.table import Table
     from harmonium.models.machine.machine import Machine
     from harmonium.models.model import Model
@@ -76,7 +75,7 @@ class Run:
         """Whether the model knows columns of mean 0 and variance 1."""
         return self.source is not None and bool(self.source["standardize"])
 
-    def standard(self) -> Standard | None:
+    def standard(self) -> Standardization | None:
         """The means and scales by which the run standardised its columns."""
         return self.data().train.standard if self.standardized else None
 
@@ -93,7 +92,7 @@ class Run:
         assert self.config is not None
         split = self.config["data"]["source"]["split"]
         if getattr(data, split).fingerprint() != self.config["data"]["fingerprint"]:
-            note(f"{data.name} has changed since {self.name} was trained")
+            warnings.warn(f"{data.name} has changed since {self.name} was trained", UserWarning, stacklevel=2)
         return data
 
 
@@ -174,7 +173,9 @@ def choose_split(data: Dataset, split: str | None) -> tuple[str, Cases]:
         cases, count = cases.complete(), len(cases)
         if not len(cases):
             raise ValueError(f"every {split} case of {data.name} has missing values: no case can be judged whole")
-        note(f"{len(cases)} of {count} {split} cases have no missing values: they are judged")
+        warnings.warn(
+            f"{len(cases)} of {count} {split} cases have no missing values: they are judged", UserWarning, stacklevel=2
+        )
     return split, cases
 
 

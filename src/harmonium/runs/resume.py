@@ -26,45 +26,31 @@ import numpy as np
 import torch
 from filelock import FileLock, Timeout
 
-import harmonium
-from harmonium.core.files import DamagedFileError, read_tensors, write_atomically, write_tensors
+from harmonium.core.errors import DamagedFileError, InterruptedRunError, RunInUseError
+from harmonium.core.files import read_tensors, write_atomically, write_tensors
 from harmonium.core.random import Stream
+from harmonium.core.version import __version__
 from harmonium.data import Cases, as_cases, from_source
 from harmonium.models.arrays import Array
-from harmonium.models.io import build, save
+from harmonium.models.io import model_from_config, save
 from harmonium.models.model import Model
 from harmonium.objectives import Objective
-from harmonium.training.callbacks import Callback, Progress
+from harmonium.training.callbacks import Callback, ProgressBar
 from harmonium.training.config import callback_config, from_config
 from harmonium.training.history import History
 from harmonium.training.loop import OptimizerFactory, Plan, Training
 from harmonium.training.metrics import Metric
 from harmonium.training.penalties import Penalty
+from harmonium.training.prepare import prepare
 from harmonium.training.schedules import Schedule
 
 if TYPE_CHECKING:
     from harmonium.training.history import Row
 
-__all__ = ["Checkpoint", "InterruptedRunError", "RunInUseError", "resume", "start"]
+__all__ = ["Checkpoint", "resume", "start"]
 
 CONFIG, RUN, METRICS = "config.json", "run.json", "metrics.jsonl"
 CHECKPOINT, MODEL, WEIGHTS = "checkpoint.safetensors", "model.safetensors", "sample_weight.safetensors"
-
-
-class RunInUseError(ValueError):
-    """Another process trains in this folder, or the folder holds something else."""
-
-
-class InterruptedRunError(KeyboardInterrupt):
-    """Training was stopped by a signal after its checkpoint was written.
-
-    Attributes:
-        signal: its number.
-    """
-
-    def __init__(self, message: str, number: int) -> None:
-        super().__init__(message)
-        self.signal = number
 
 
 class Checkpoint(Callback):
@@ -147,8 +133,6 @@ def start(
     initialise: bool | None,
 ) -> History:
     """Train in a new run folder (see `harmonium.fit`)."""
-    from harmonium.training.fit import prepare
-
     with _new_folder(out), _locked(out):
         if (out / CONFIG).exists():
             raise RunInUseError(
@@ -157,7 +141,7 @@ def start(
         if (out / MODEL).exists():
             raise RunInUseError(f"{out} holds a {MODEL} that is not of this run: choose another folder")
         _sweep(out, CHECKPOINT, WEIGHTS)  # of a run that was killed before it had a config
-        fresh = model.fresh if initialise is None else initialise
+        fresh = model.is_untrained if initialise is None else initialise
         training = prepare(model, cases, validation, sample_weight, plan, callbacks, initialise)
         writer = _writer(out, training, progress)
         config = _config(training, cases, validation, fresh)
@@ -210,8 +194,6 @@ def resume(
         ValueError: where the data are not those of the run, or something must be passed again.
         RunInUseError: where another process trains in the folder.
     """
-    from harmonium.training.fit import prepare
-
     out = Path(out)
     if not (out / CONFIG).is_file():
         raise FileNotFoundError(f"{out} holds no run to resume (there is no {CONFIG})")
@@ -223,7 +205,7 @@ def resume(
         weight = read_tensors(out / WEIGHTS)[0]["sample_weight"] if (out / WEIGHTS).exists() else None
         plan = _plan(config["plan"], optimizer, objective, metric, learning_rate, penalties)
         listeners = _listeners(config["callbacks"], callbacks)
-        model = build(config["model"])
+        model = model_from_config(config["model"])
         if device is not None:
             model.to(device)
         _warn_of_changes(out, _environment(model))
@@ -284,7 +266,7 @@ def _writer(out: Path, training: Training, progress: bool) -> Checkpoint:
     writer = writer or Checkpoint()
     writer.folder, writer.signal = out, None
     training.folder = out
-    training.callbacks = [*rest, *([Progress()] if progress else []), writer]
+    training.callbacks = [*rest, *([ProgressBar()] if progress else []), writer]
     return writer
 
 
@@ -299,7 +281,7 @@ def _config(training: Training, cases: Cases, validation: Cases | None, fresh: b
         "callbacks": [
             callback.config() if type(callback) is Checkpoint else callback_config(callback)
             for callback in training.callbacks
-            if not isinstance(callback, Progress)
+            if not isinstance(callback, ProgressBar)
         ],
     }
 
@@ -359,7 +341,7 @@ def _read_config(out: Path) -> dict[str, Any]:
 
 def _environment(model: Model) -> dict[str, Any]:
     return {
-        "harmonium": harmonium.__version__,
+        "harmonium": __version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": np.__version__,

@@ -39,7 +39,7 @@ def anneal(path: Path, t: Tensor, state: State, stream: Stream, keep: bool = Fal
         keep: whether to keep what each step added, (points - 1, chains).
     """
     machine, path = path.machine, path.run()
-    kept = state[path.kept[0]]
+    kept = state[path.sampled_layers[0]]
     assert kept is not None
     rows = kept.shape[0]
     t = t.to(machine.device, machine.dtype)

@@ -25,7 +25,7 @@ def fill_missing(machine: Machine, v: Tensor, stream: Stream, sweeps: int) -> Te
     start = Path(machine).start(len(v), stream.advance())[0]
     assert start is not None
     filled = torch.where(missing, start, v)
-    out = machine.sweep(machine.complete(filled, stream), stream, sweeps, clamp=(~missing, filled))[0]
+    out = machine.sweep(machine.state_from_visible(filled, stream), stream, sweeps, clamp=(~missing, filled))[0]
     assert out is not None
     return out
 
@@ -60,9 +60,9 @@ def impute(
     """
     if not isinstance(machine, Directed):
         as_machine(machine, "impute")
-    machine.refuse_stack("impute")
+    machine.refuse_batched("impute")
     units = machine.visible
-    units.need_columns("impute")
+    units.require_independent_columns("impute")
     x = as_matrix(v, "v", machine.dtype, machine.device)
     if x.dim() != 2 or x.shape[1] != units.columns or not len(x):
         raise ValueError(f"v has shape {tuple(x.shape)}; expected (batch, {units.columns}) with at least one row")

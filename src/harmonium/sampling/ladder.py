@@ -23,14 +23,14 @@ import torch
 from torch import Tensor
 
 from harmonium import kernels
-from harmonium.core.random import Draw, Stream
+from harmonium.core.random import RandomAddress, Stream
 from harmonium.models.machine.machine import Machine, State
 from harmonium.units import ReplicatedSoftmax
 
 __all__ = [
     "Ladder",
     "Replicas",
-    "Traffic",
+    "ExchangeStats",
     "acceptance",
     "exchange_round",
     "exchanged",
@@ -77,7 +77,7 @@ class Ladder(ABC):
         """Exchange the states of the rungs ``lower`` and ``lower`` + 1 where ``accepted`` (..., pairs, replicas)."""
 
     @abstractmethod
-    def step(self, replicas: Replicas, draw: Draw) -> None:
+    def step(self, replicas: Replicas, draw: RandomAddress) -> None:
         """A Gibbs sweep on every rung."""
 
     @abstractmethod
@@ -97,8 +97,9 @@ def refuse_lengths(machine: Machine) -> None:
     units = machine.visible
     if isinstance(units, ReplicatedSoftmax) and units.several:
         raise ValueError(
-            "a ladder takes documents of one length, and this model knows several: pass harmonium.at_length(model, "
-            "length), or use Gibbs sampling (PCD in training), which keeps the length of every document"
+            "a ladder takes documents of one length, and this model knows several: pass "
+            "harmonium.models.at_length(model, length), or use Gibbs sampling (PCD in training), which keeps the "
+            "length of every document"
         )
 
 
@@ -149,7 +150,7 @@ def tempering_round(ladder: Ladder, replicas: Replicas, stream: Stream) -> tuple
     return seen
 
 
-class Traffic:
+class ExchangeStats:
     """What goes up and down a ladder: acceptance of every pair, round trips of every walker.
 
     A round trip leads from the bottom to the top and back to the bottom: it brings a state to the top that knows

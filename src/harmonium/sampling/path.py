@@ -14,10 +14,10 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from harmonium.core.random import Draw, Stream
-from harmonium.models.machine.incremental_inputs import KeptLateral, Receive
+from harmonium.core.random import RandomAddress, Stream
+from harmonium.models.machine.incremental_inputs import CachedLateral, Receive
 from harmonium.models.machine.machine import Clamp, Machine, State
-from harmonium.units import Line, Natural
+from harmonium.units import Interpolation, Natural
 
 __all__ = ["Path", "independent_sample"]
 
@@ -56,34 +56,34 @@ class Path:
         nothing = torch.zeros((), dtype=machine.dtype, device=machine.device)
         with torch.no_grad():
             self._lines = [machine.units(layer).line(nothing, eta) for layer, eta in enumerate(base)]
-        self._senders = [machine.senders(layer, lasting=True, lateral=False) for layer in range(len(base))]
+        self._senders = [machine.neighbours(layer, lasting=True, lateral=False) for layer in range(len(base))]
         self._receive: list[Receive] = []
         for layer, senders in enumerate(self._senders):
-            self._receive.append(partial(machine.gather, layer, senders))
-        self._lateral: dict[int, KeptLateral] = {}
-        self.summed, self.kept = machine.summed, machine.kept
+            self._receive.append(partial(machine.layer_input, layer, senders))
+        self._lateral: dict[int, CachedLateral] = {}
+        self.marginalised, self.sampled_layers = machine.marginalised, machine.sampled_layers
 
     def run(self) -> Self:
-        """The same path for one run of chains: its inputs are kept from step to step (see `Machine.receiver`).
+        """The same path for one run of chains: its inputs are kept from step to step (see `Machine.cached_input`).
 
         What it answers depends on what it was asked before, within rounding.
         """
         running = copy.copy(self)
-        running._receive = [self.machine.receiver(layer, senders) for layer, senders in enumerate(self._senders)]
-        running._lateral = self.machine.kept_lateral()
+        running._receive = [self.machine.cached_input(layer, senders) for layer, senders in enumerate(self._senders)]
+        running._lateral = self.machine.cached_lateral()
         return running
 
-    def lines(self, t: Tensor) -> list[Line]:
+    def lines(self, t: Tensor) -> list[Interpolation]:
         """Where rows at t (..., batch) or (..., batch, points) stand, for every layer."""
         return [line._replace(t=t) for line in self._lines]
 
     @torch.no_grad()
-    def start(self, chains: int, draw: Draw, clamp: Clamp | None = None) -> State:
+    def start(self, chains: int, draw: RandomAddress, clamp: Clamp | None = None) -> State:
         """Independent draws of the kept layers at t = 0, each (chains, n); but what ``clamp`` holds, stays."""
         machine = self.machine
         zero = torch.zeros(chains, dtype=machine.dtype, device=machine.device)
         state: list[Tensor | None] = [None] * len(self._lines)
-        for layer in self.kept:
+        for layer in self.sampled_layers:
             units = machine.units(layer)
             own = units.natural()[0]
             x = own.new_zeros((*own.shape[:-1], chains, units.size))
@@ -100,13 +100,13 @@ class Path:
             units = self.machine.units(layer)
             x = units.natural()[0].new_zeros((1, units.size)).double()
             start = tuple(eta.double() for eta in line.start)
-            total += float(units.cumulant(x, Line(x.new_zeros(1), start, start)))
+            total += float(units.log_normalizer(x, Interpolation(x.new_zeros(1), start, start)))
         return total
 
     @torch.no_grad()
     def inputs(self, state: State) -> dict[int, Tensor]:
         """Inputs of the summed-out layers at t = 1: they serve both the weights and the next draw."""
-        return {layer: self._receive[layer](state) for layer in self.summed}
+        return {layer: self._receive[layer](state) for layer in self.marginalised}
 
     @torch.no_grad()
     def log_weights(self, state: State, inputs: dict[int, Tensor], t: Tensor) -> Tensor:
@@ -122,7 +122,7 @@ class Path:
         total = self._linear(state)
         total = total * (t[..., 1].double() - t[..., 0].double())
         for layer, x in inputs.items():
-            pair = self.machine.units(layer).cumulant(x, self._lines[layer]._replace(t=t))
+            pair = self.machine.units(layer).log_normalizer(x, self._lines[layer]._replace(t=t))
             total = total + (pair[..., 1] - pair[..., 0])
         return total
 
@@ -141,7 +141,7 @@ class Path:
     def _linear(self, state: State) -> Tensor:
         """What the log-weight gains per unit of t, the summed-out layers apart: (..., batch), float64."""
         linear: Tensor | None = None
-        for layer in self.kept:
+        for layer in self.sampled_layers:
             s, slope = state[layer], self._lines[layer].slope
             assert s is not None
             for statistic, eta in zip(self.machine.units(layer).statistics(s), slope, strict=True):
@@ -149,12 +149,14 @@ class Path:
                 linear = term if linear is None else linear + term
         assert linear is not None
         total = linear.double()
-        for name in self.machine.kept_couplings:
-            total = total + self.machine.pair_exponent(name, state)
+        for name in self.machine.sampled_couplings:
+            total = total + self.machine.neg_coupling_energy(name, state)
         return total
 
     @torch.no_grad()
-    def step(self, state: State, inputs: dict[int, Tensor], t: Tensor, draw: Draw, clamp: Clamp | None = None) -> State:
+    def step(
+        self, state: State, inputs: dict[int, Tensor], t: Tensor, draw: RandomAddress, clamp: Clamp | None = None
+    ) -> State:
         """A reversible Gibbs sweep at t (batch,): summed-out layers from their inputs (consumed), then the kept ones.
 
         Kept layers that depend on each other, and lateral ones, are drawn there and back again, in the opposite order:

@@ -13,7 +13,7 @@ from harmonium.models.machine.machine import Machine, as_machine
 from harmonium.models.model import Model
 from harmonium.models.vae.vae import VAE
 from harmonium.sampling.path import independent_sample
-from harmonium.sampling.tempering import ReplicaExchange, as_exchange
+from harmonium.sampling.tempering import ReplicaExchange, check_sampler
 
 __all__ = ["affordable_sweeps", "sample"]
 
@@ -72,7 +72,7 @@ def sample(
         z = sample(machine.prior, n, steps=steps, seed=stream.child("prior"), sampler=sampler)
         return machine.visible.decode(machine.sample_down(z, stream.child("down")))
     if isinstance(machine, Directed):
-        if init is not None or (sampler is not None and machine.undirected is None):
+        if init is not None or (sampler is not None and machine.energy_part is None):
             raise ValueError(f"a {type(machine).__name__} is sampled from its roots, without chains: leave out "
                              f"{'init' if init is not None else 'sampler'}")  # fmt: skip
         mask = None
@@ -82,7 +82,7 @@ def sample(
             mask = as_clamp(clamp, machine.visible.mode(x), machine)
             mask = mask[0].expand_as(x), mask[1].expand_as(x)
         return machine.visible.decode(machine.draw(n, stream, mask))
-    as_machine(machine, "sample").refuse_stack("sample")
+    as_machine(machine, "sample").refuse_batched("sample")
     assert isinstance(machine, Machine)
     if sampler is not None and init is not None:
         raise ValueError("init has no place on a ladder, whose chains begin at the base-rate model: leave out one of "
@@ -93,13 +93,13 @@ def sample(
         v = as_batch(init, machine, "init", domain=True)
         if len(v) != n:
             raise ValueError(f"init has {len(v)} rows; expected n = {n}")
-        state = machine.complete(v, stream.child("start"))
+        state = machine.state_from_visible(v, stream.child("start"))
     assert state[0] is not None
     held = None if clamp is None else as_clamp(clamp, state[0], machine)
     if held is not None:
         state = (held[1], *state[1:])
     if sampler is not None:
-        top = as_exchange(sampler).sample(machine, n, steps, stream.child("exchange"), held)[0]
+        top = check_sampler(sampler).sample(machine, n, steps, stream.child("exchange"), held)[0]
         assert top is not None
         return machine.visible.decode(top)
     out = machine.sweep(state, stream.child("sweeps"), steps, clamp=held)[0]

@@ -7,9 +7,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from harmonium.core.random import Draw, Stream
+from harmonium.core.random import RandomAddress, Stream
 from harmonium.models.machine.machine import Clamp, State
-from harmonium.sampling.ladder import Ladder, Replicas, Traffic, exchanged, refuse_lengths, tempering_round
+from harmonium.sampling.ladder import ExchangeStats, Ladder, Replicas, exchanged, refuse_lengths, tempering_round
 from harmonium.sampling.path import Path
 
 __all__ = ["Temperatures", "adapted", "spaced"]
@@ -43,7 +43,7 @@ class Temperatures(Ladder):
     def start(self, replicas: int, stream: Stream) -> Replicas:
         rows = self.rungs * replicas
         state = self.path.start(rows, stream.advance(), self._clamp)
-        kept = state[self.path.kept[0]]
+        kept = state[self.path.sampled_layers[0]]
         assert kept is not None
         who = torch.arange(self.rungs, device=kept.device).unsqueeze(-1).expand(-1, replicas)
         return Replicas(state, who.expand(*kept.shape[:-2], *who.shape).clone())
@@ -65,7 +65,7 @@ class Temperatures(Ladder):
     def exchange(self, replicas: Replicas, lower: Tensor, accepted: Tensor) -> None:
         replicas.who = exchanged(replicas.who, lower, accepted)
 
-    def step(self, replicas: Replicas, draw: Draw) -> None:
+    def step(self, replicas: Replicas, draw: RandomAddress) -> None:
         inputs = self.path.inputs(replicas.state) if self._inputs is None else self._inputs
         replicas.state = self.path.step(replicas.state, inputs, self._rows(replicas, self.t), draw, self._clamp)
         self._inputs = None
@@ -73,7 +73,7 @@ class Temperatures(Ladder):
     def on(self, replicas: Replicas, rung: int) -> State:
         at = self._places(replicas)[..., rung, :]
         state: list[Tensor | None] = [None] * len(replicas.state)
-        for layer in self.path.kept:  # what is summed out was drawn before the exchange, at another t
+        for layer in self.path.sampled_layers:  # what is summed out was drawn before the exchange, at another t
             s = replicas.state[layer]
             assert s is not None
             state[layer] = s.gather(-2, at.unsqueeze(-1).expand(*at.shape, s.shape[-1]))
@@ -151,7 +151,7 @@ def adapted(
     ladder = Temperatures(path, t, clamp)
     walkers = ladder.start(replicas, stream.child("start"))
     for index in range(passes):
-        traffic, moves = Traffic(walkers), stream.child(index)
+        traffic, moves = ExchangeStats(walkers), stream.child(index)
         for _ in range(rounds << index):
             traffic.count(walkers, *tempering_round(ladder, walkers, moves))
         acceptance = traffic.acceptance

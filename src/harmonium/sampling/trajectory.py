@@ -15,11 +15,11 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from harmonium.core.random import Draw, Stream
+from harmonium.core.random import RandomAddress, Stream
 from harmonium.models.machine.batched import with_parameters
 from harmonium.models.machine.machine import Clamp, Machine, State
 from harmonium.sampling.ladder import Ladder, Replicas, acceptance, exchanged, refuse_lengths, tempering_round
-from harmonium.units import Line, Natural
+from harmonium.units import Interpolation, Natural
 
 Inputs = dict[int, Tensor]
 """What the summed-out layers receive, by layer, each (rungs, replicas, n)."""
@@ -55,7 +55,7 @@ class Trajectory(Ladder):
     def start(self, replicas: int, stream: Stream) -> Replicas:
         machine, draw = self.machine, stream.advance()
         state: list[Tensor | None] = [None] * len(machine.names)
-        for layer in machine.kept:
+        for layer in machine.sampled_layers:
             x = self._natural[layer][0].new_zeros((self.rungs * replicas, machine.units(layer).size))
             drawn = machine.units(layer).sample_(x, draw.at(layer), _at(self._natural[layer], 0))
             state[layer] = drawn.view(self.rungs, replicas, -1)
@@ -66,7 +66,7 @@ class Trajectory(Ladder):
 
     def log_ratios(self, replicas: Replicas, lower: Tensor) -> tuple[Tensor, Tensor]:
         machine, state = self.machine, replicas.state
-        self._inputs = {layer: machine.inputs(layer, state) for layer in machine.summed}
+        self._inputs = {layer: machine.inputs(layer, state) for layer in machine.marginalised}
         low, high = _neighbours(lower)
         below, above = _rungs(state, low), _rungs(state, high)
         # Kept for what follows: states that are exchanged bring the inputs that they have on their new rung.
@@ -81,25 +81,29 @@ class Trajectory(Ladder):
         """Inputs of the summed-out layers, from states that may stand elsewhere, under the models of these rungs."""
         machine = self.machine
         return {
-            layer: machine.gather(layer, [(other, W[rungs]) for other, W in machine.senders(layer)], state)
-            for layer in machine.summed
+            layer: machine.layer_input(layer, [(other, W[rungs]) for other, W in machine.neighbours(layer)], state)
+            for layer in machine.marginalised
         }
 
     def _gain(self, here: slice, there: slice, state: State, x_here: Inputs, x_there: Inputs) -> Tensor:
         """log p*_there - log p*_here of states: what both say alike cancels before it is ever summed."""
         machine = self.machine
         total = torch.zeros((), dtype=torch.float64, device=machine.device)
-        for layer in machine.kept:
+        for layer in machine.sampled_layers:
             s = state[layer]
             assert s is not None
             for statistic, eta in zip(machine.units(layer).statistics(s), self._natural[layer], strict=True):
                 total = total + (statistic @ (eta[there] - eta[here]).unsqueeze(-1)).squeeze(-1).double()
         for layer, x in x_here.items():
             units, natural = machine.units(layer), self._natural[layer]
-            total = total + units.cumulant(x_there[layer], _at(natural, there)) - units.cumulant(x, _at(natural, here))
-        for name in machine.kept_couplings:
+            total = (
+                total
+                + units.log_normalizer(x_there[layer], _at(natural, there))
+                - units.log_normalizer(x, _at(natural, here))
+            )
+        for name in machine.sampled_couplings:
             W = machine.couplings[name]
-            total = total + machine.pair_exponent(name, state, W[there] - W[here])
+            total = total + machine.neg_coupling_energy(name, state, W[there] - W[here])
         return total
 
     def exchange(self, replicas: Replicas, lower: Tensor, accepted: Tensor) -> None:
@@ -116,17 +120,17 @@ class Trajectory(Ladder):
                 x[rungs] = torch.where(moves, crossed[layer], x[rungs])
         replicas.state, replicas.who = state, exchanged(replicas.who, lower, accepted)
 
-    def step(self, replicas: Replicas, draw: Draw) -> None:
+    def step(self, replicas: Replicas, draw: RandomAddress) -> None:
         machine, current = self.machine, list(replicas.state)
-        inputs = self._inputs or {layer: machine.inputs(layer, replicas.state) for layer in machine.summed}
+        inputs = self._inputs or {layer: machine.inputs(layer, replicas.state) for layer in machine.marginalised}
         self._inputs = self._crossed = None
         for layer, x in inputs.items():
             current[layer] = machine.draw_layer(layer, x, None, draw, machine.units(layer).line())
         for layer in self._order:
-            x = machine.gather(layer, machine.senders(layer, lateral=False), current)
+            x = machine.layer_input(layer, machine.neighbours(layer, lateral=False), current)
             held = None if layer or self._clamp is None else self._clamp[0]
             current[layer] = machine.draw_layer(layer, x, current[layer], draw, machine.units(layer).line(), held=held)
-        replicas.state = tuple(s if layer in machine.kept else None for layer, s in enumerate(current))
+        replicas.state = tuple(s if layer in machine.sampled_layers else None for layer, s in enumerate(current))
 
     def on(self, replicas: Replicas, rung: int) -> State:
         return tuple(None if s is None else s[rung] for s in replicas.state)
@@ -136,7 +140,7 @@ class Trajectory(Ladder):
         total = 0.0
         for units, natural in zip(self.machine.unit_layers(), self._natural, strict=True):
             eta = tuple(part.double() for part in natural)
-            total += float(units.cumulant(eta[0].new_zeros((1, units.size)), _at(eta, 0)))
+            total += float(units.log_normalizer(eta[0].new_zeros((1, units.size)), _at(eta, 0)))
         return total
 
 
@@ -150,10 +154,10 @@ def _rungs(state: State, rungs: slice) -> State:
     return tuple(None if s is None else s[rungs] for s in state)
 
 
-def _at(natural: Natural, rungs: slice | int) -> Line:
+def _at(natural: Natural, rungs: slice | int) -> Interpolation:
     """A layer with the natural parameters of these rungs."""
     own = tuple(eta[rungs] for eta in natural)
-    return Line(None, own, tuple(torch.zeros_like(eta) for eta in own), {})
+    return Interpolation(None, own, tuple(torch.zeros_like(eta) for eta in own), {})
 
 
 @torch.no_grad()

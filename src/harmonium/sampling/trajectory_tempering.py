@@ -12,7 +12,7 @@ from harmonium.core.random import Stream
 from harmonium.models.io import load_trajectory
 from harmonium.models.machine.batched import stack, with_parameters
 from harmonium.models.machine.machine import Clamp, Machine
-from harmonium.sampling.tempering import ReplicaExchange, bottom_of, few_of
+from harmonium.sampling.tempering import ReplicaExchange, default_base, first_rows
 from harmonium.sampling.trajectory import Trajectory, model_at, thinned
 
 __all__ = ["TrajectoryTempering"]
@@ -37,10 +37,10 @@ class TrajectoryTempering(ReplicaExchange):
         UserWarning: where two neighbours are too far apart, naming them.
 
     >>> import harmonium as hm
-    >>> kept = hm.KeepTrajectory()
+    >>> kept = hm.training.KeepTrajectory()
     >>> rbm, bars = hm.RBM(16, 4), hm.data.load("bars-and-stripes").train
     >>> history = hm.fit(rbm, bars, epochs=20, callbacks=[kept])
-    >>> hm.sample(rbm, 3, steps=10, sampler=hm.TrajectoryTempering(kept.models)).shape
+    >>> hm.sample(rbm, 3, steps=10, sampler=hm.sampling.TrajectoryTempering(kept.models)).shape
     torch.Size([3, 16])
     """
 
@@ -70,9 +70,9 @@ class TrajectoryTempering(ReplicaExchange):
                     f"models[{index}] of the trajectory is {model!r}, the machine to be sampled {machine!r}: "
                     "take the trajectory of its own training"
                 )
-        bottom = model_at(machine, bottom_of(machine) or machine.base_rate(), 0.0)
+        bottom = model_at(machine, default_base(machine) or machine.base_rate(), 0.0)
         rungs = stack([bottom, *self.models, machine])
-        chosen, accepted = thinned(rungs, self.target, stream, None if clamp is None else few_of(clamp))
+        chosen, accepted = thinned(rungs, self.target, stream, None if clamp is None else first_rows(clamp))
         apart = [
             f"{_named(a, len(self.models))} and {_named(b, len(self.models))} ({100 * share:.2g} %)"
             for (a, b), share in zip(pairwise(chosen), accepted, strict=True)

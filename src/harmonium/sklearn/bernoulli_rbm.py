@@ -19,10 +19,10 @@ from harmonium.objectives import PCD
 from harmonium.sklearn.base import Features, by_rows, need_positive, precision
 from harmonium.sklearn.domain import Activations, Domain, into_domain, lend, strict
 from harmonium.training.callbacks import Callback
-from harmonium.training.fit import prepare
 from harmonium.training.history import Row
 from harmonium.training.loop import Plan, Training
 from harmonium.training.metrics import Plain
+from harmonium.training.prepare import prepare
 from harmonium.training.schedules import as_schedule
 
 __all__ = ["BernoulliRBM"]

@@ -15,7 +15,7 @@ from harmonium.sklearn.base import Features, VisibleUnits, layer, precision
 from harmonium.sklearn.domain import Domain, into_domain, lenient, strict
 from harmonium.units import Bernoulli, Units
 
-__all__ = ["DBN", "stacked"]
+__all__ = ["DBN", "fit_stack"]
 
 
 class DBN(Features):
@@ -62,7 +62,7 @@ class DBN(Features):
         Raises:
             ValueError: for values outside the domain of the units; layers that a DBN cannot have.
         """
-        _, self.model_ = stacked(self, self._accept(X), Stream(self._seed), self.greedy_options)
+        _, self.model_ = fit_stack(self, self._accept(X), Stream(self._seed), self.greedy_options)
         return self
 
     def _features(self, v: Tensor) -> Tensor:
@@ -73,7 +73,7 @@ class DBN(Features):
         return int(self.model_.top.hidden.columns)
 
 
-def stacked(estimator: Any, X: Any, stream: Stream, options: Mapping[str, Any] | None) -> tuple[Any, models.DBN]:
+def fit_stack(estimator: Any, X: Any, stream: Stream, options: Mapping[str, Any] | None) -> tuple[Any, models.DBN]:
     """Accepted X in the domain of an estimator, and a DBN of its layers trained greedily on it."""
     units = layer(estimator.visible, X.shape[1])
     X = into_domain(X, units, estimator.domain, warn=True)

@@ -13,7 +13,7 @@ from harmonium.models.arrays import Array
 from harmonium.recipes.finetune import finetune
 from harmonium.sklearn.base import VisibleUnits, need_positive
 from harmonium.sklearn.classifier import Classifier
-from harmonium.sklearn.dbn import stacked
+from harmonium.sklearn.dbn import fit_stack
 from harmonium.sklearn.domain import Domain
 from harmonium.units import Bernoulli, Units
 
@@ -77,7 +77,7 @@ class DBNClassifier(Classifier):
         X, number = self._accept_labelled(X, y)
         need_positive(n_iter=self.n_iter)
         stream = Stream(self._seed)
-        X, self.model_ = stacked(self, X, stream, self.greedy_options)
+        X, self.model_ = fit_stack(self, X, stream, self.greedy_options)
         self.network_ = self.model_.to_classifier(len(self.classes_), stream.child("classes"))
         options: dict[str, Any] = {"epochs": self.n_iter, "seed": stream.child("finetune")}
         options |= self.finetune_options or {}

@@ -8,12 +8,12 @@ import torch
 
 from harmonium.models.arrays import Array
 from harmonium.models.directed import Directed
+from harmonium.runs.fit import fit
 from harmonium.sampling.sample import sample
 from harmonium.sklearn.base import VisibleUnits, layer, precision
 from harmonium.sklearn.density import Density
 from harmonium.sklearn.domain import into_domain
 from harmonium.sklearn.seeds import seed_of
-from harmonium.training.fit import fit
 from harmonium.training.history import History
 from harmonium.units import Units
 

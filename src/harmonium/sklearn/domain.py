@@ -41,7 +41,7 @@ class Activations(Bernoulli):
     >>> Activations(2).check(np.array([[0.25, 1.0]]), "v")
     """
 
-    def wrong(self, s: Tensor) -> Tensor:
+    def invalid(self, s: Tensor) -> Tensor:
         return ~((s >= 0) & (s <= 1))
 
     def config(self) -> dict[str, Any]:
@@ -95,7 +95,9 @@ def into_domain(X: Any, units: Units, domain: Domain, *, warn: bool) -> Any:
     """
     if domain not in ("clip", "binarize", "raise"):
         raise ValueError(f"domain must be 'clip', 'binarize' or 'raise', found {domain!r}")
-    binary = np.array([isinstance(units.owner(column, inside=False), Bernoulli) for column in range(units.columns)])
+    binary = np.array(
+        [isinstance(units.units_of_column(column, inside=False), Bernoulli) for column in range(units.columns)]
+    )
     if domain == "raise" or not binary.any():
         return X
     if is_sparse(X) and not binary.all():

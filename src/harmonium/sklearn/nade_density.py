@@ -28,7 +28,8 @@ class NADEDensity(DirectedDensity):
         n_iter: passes over the data.
         batch_size: cases per update.
         learning_rate: of Adam: a number or a schedule.
-        fit_options: more arguments of `harmonium.fit`, such as ``{"penalties": [harmonium.WeightDecay(1e-4)]}``.
+        fit_options: more arguments of `harmonium.fit`, such as
+            ``{"penalties": [harmonium.training.WeightDecay(1e-4)]}``.
         domain: "binarize", "raise" or "clip": what becomes of values that binary units do not take (see
             `harmonium.sklearn.domain`).  Greys have no likelihood, so that they are refused after clipping, too.
         random_state: an int, a RandomState, or None.

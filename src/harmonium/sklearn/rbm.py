@@ -10,10 +10,10 @@ from sklearn.utils.validation import check_is_fitted
 from harmonium import models
 from harmonium.models.arrays import Array
 from harmonium.objectives import Objective
+from harmonium.runs.fit import fit
 from harmonium.sklearn.base import Estimator, Features, VisibleUnits, layer, precision
 from harmonium.sklearn.density import EnergyDensity
 from harmonium.sklearn.domain import Domain, into_domain, lenient, strict
-from harmonium.training.fit import fit
 from harmonium.training.history import History
 from harmonium.units import Bernoulli, Units
 

@@ -12,10 +12,10 @@ from torch import Tensor
 from harmonium.models.arrays import Array
 from harmonium.models.machine.classification import ClassificationRBM
 from harmonium.objectives import Hybrid, Objective
+from harmonium.runs.fit import fit
 from harmonium.sklearn.base import VisibleUnits, layer, precision
 from harmonium.sklearn.classifier import Classifier
 from harmonium.sklearn.domain import Domain, into_domain, is_sparse, lend, lenient, strict
-from harmonium.training.fit import fit
 from harmonium.units import Bernoulli, Units
 
 __all__ = ["RBMClassifier"]
@@ -27,7 +27,7 @@ class RBMClassifier(Classifier):
     Args:
         visible: units of the inputs: a unit type such as `harmonium.Gaussian`, or the units of all columns.
         hidden: a number of binary units, or units.
-        objective: what is descended (default: `harmonium.Hybrid`: mostly p(class | x), a little p(x, class)).
+        objective: the loss (default: `harmonium.objectives.Hybrid`, mostly p(class | x), a little p(x, class)).
         n_iter: passes over the data.
         batch_size: cases per update.
         learning_rate: a number or a schedule.

@@ -55,7 +55,7 @@ class Joint:
             natural = tuple(t * eta for eta in units.natural())
             if base is not None:
                 natural = tuple((1 - t) * start.double() + eta for start, eta in zip(base[layer], natural, strict=True))
-            total = total + units.exponent(s, natural)
+            total = total + units.neg_energy(s, natural)
         return total
 
     def marginal(self, log_p: Tensor, summed: Sequence[int]) -> tuple[State, Tensor]:

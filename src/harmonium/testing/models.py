@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from harmonium.core.random import Stream
-from harmonium.likelihood.exact import enumerable, exact_log_marginal, exact_log_partition, exact_moments
+from harmonium.likelihood.exact import cheapest_enumeration, exact_log_marginal, exact_log_partition, exact_moments
 from harmonium.models.io import load, save
 from harmonium.models.machine.batched import stack
 from harmonium.models.machine.machine import Machine, State
@@ -149,7 +149,7 @@ def _check_path_weights(joint: Joint, base: Base) -> None:
     path = Path(joint.machine, base)
     points = torch.tensor([0.0, 0.35, 1.0], dtype=torch.float64)
     for k, t in enumerate(points):
-        state, expected = joint.marginal(joint.log_weights(float(t), base), path.summed)
+        state, expected = joint.marginal(joint.log_weights(float(t), base), path.marginalised)
         rows = len(expected)
         several = path.log_weights(state, path.inputs(state), points.expand(rows, -1))[:, k]
         assert_close(f"log_weights of a path at t = {float(t):.2f}", several, expected, 1e-9, 1e-9)
@@ -182,7 +182,7 @@ def _check_sweeps(machine: Machine, joint: Joint, stream: Stream) -> None:
 @torch.no_grad()
 def _check_path_steps(machine: Machine, joint: Joint, base: Base, stream: Stream) -> None:
     path = Path(machine, [tuple(eta.to(machine.dtype) for eta in natural) for natural in base])
-    kept = path.kept
+    kept = path.sampled_layers
     start = path.start(_CHAINS, stream.child("start").advance())
     _follow("draws of the base-rate model", joint, start, joint.log_weights(0.0, base), kept)
     points = [0.3, 0.7]
@@ -212,7 +212,9 @@ def _check_ladders(machine: Machine, joint: Joint, base: Base, stream: Stream) -
     path = Path(machine, base)
     states = [start_at(joint, replicas, stream.child("rung", r), value, base) for r, value in enumerate(t)]
     of_rungs = tuple(
-        torch.stack([s[layer] for s in states]).to(machine.device, machine.dtype) if layer in path.kept else None  # type: ignore[misc]
+        torch.stack([part for s in states if (part := s[layer]) is not None]).to(machine.device, machine.dtype)
+        if layer in path.sampled_layers
+        else None
         for layer in range(len(joint.counts))
     )
     temperatures = Temperatures(path, torch.tensor(t, dtype=torch.float64))
@@ -294,6 +296,6 @@ def _check_file(machine: Machine) -> None:
     assert_that(before.keys() == after.keys(), f"tensors after a file: {sorted(after)}, before {sorted(before)}")
     for name, tensor in before.items():
         assert_that(torch.equal(after[name], tensor) and after[name].dtype == tensor.dtype, f"{name} changed in a file")
-    bits, _ = enumerable(machine)
+    bits, _ = cheapest_enumeration(machine)
     if bits < float("inf"):
         assert_that(bool(exact_log_partition(other) == exact_log_partition(machine)), "log Z changed in a file")

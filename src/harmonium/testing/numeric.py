@@ -105,9 +105,9 @@ def accepted(layer: Units, values: Tensor) -> bool:
 
 
 class Conditional(NamedTuple):
-    """p(s | x) of a layer by brute force: cumulant (batch,), highest density (batch, variables), rest (batch, n)."""
+    """p(s | x) of a layer by brute force: log_normalizer (batch,), highest (batch, variables), others (batch, n)."""
 
-    cumulant: Tensor
+    log_normalizer: Tensor
     mean: Tensor
     variance: Tensor
     statistics: tuple[Tensor, ...]
@@ -126,7 +126,7 @@ def conditional(layer: Units, x: Tensor) -> Conditional:
         return total if measure is None else total + measure
 
     variables = _listed(layer)
-    cumulants, highest = x.new_zeros(len(x)), x.new_zeros(len(x), len(variables))
+    log_normalizers, highest = x.new_zeros(len(x)), x.new_zeros(len(x), len(variables))
     means = [torch.zeros_like(x) for _ in natural]
     variance = torch.zeros_like(x)
     for i, (columns, values, total) in enumerate(variables):
@@ -138,7 +138,7 @@ def conditional(layer: Units, x: Tensor) -> Conditional:
             highest[r, i] = log_p.max()
             p = torch.exp(log_p - highest[r, i])
             mass = total(p)
-            cumulants[r] += float(torch.log(mass) + highest[r, i])
+            log_normalizers[r] += float(torch.log(mass) + highest[r, i])
             for mean, T in zip(means, statistics, strict=True):
                 mean[r, columns] = total(p * T) / mass
             variance[r, columns] = total(p * (values - means[0][r, columns]) ** 2) / mass
@@ -147,7 +147,7 @@ def conditional(layer: Units, x: Tensor) -> Conditional:
         each = terms(s) + s * x
         return torch.stack([each[:, columns].sum(-1) for columns, _, _ in variables], -1)
 
-    return Conditional(cumulants, means[0], variance, tuple(means), highest, log_density)
+    return Conditional(log_normalizers, means[0], variance, tuple(means), highest, log_density)
 
 
 def _listed(layer: Units) -> list[tuple[slice, Tensor, Callable[[Tensor], Tensor]]]:

@@ -10,7 +10,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from harmonium.core.random import Draw, Stream
+from harmonium.core.random import RandomAddress, Stream
 from harmonium.testing.compare import assert_close, assert_mean, assert_that
 from harmonium.testing.numeric import conditional, derivative, discrete, moved, normals, pick, pieces, scatter
 from harmonium.units import Natural, Units
@@ -27,8 +27,8 @@ def check_units(units: Units, seed: int = 0) -> None:
 
     The parameters are moved at random on copies in float64 and float32; the layer itself is left alone.  Checked are
 
-    - cumulant, mean, variance and mode against enumeration of a unit's states, or quadrature of continuous ones;
-    - the mean as the derivative of the cumulant, the variance as the derivative of the mean;
+    - log_normalizer, mean, variance and mode against enumeration of a unit's states, or quadrature of continuous ones;
+    - the mean as the derivative of the log_normalizer, the variance as the derivative of the mean;
     - `statistics`, `natural` and `pull` against finite differences of log p(s | x) in every parameter, and autograd;
     - `states`, `count`, `encode` and `decode` against each other, log sum of exp(-energy) over all states;
     - `set_natural`, `base_rate`, `rest` and `line`, the last also at several points per row;
@@ -79,8 +79,8 @@ def _tolerance(x: Tensor) -> float:
     return 1e-12 if x.dtype == torch.float64 else 1e-5
 
 
-def _draw(step: int, first: int = 0) -> Draw:
-    return Draw(key=0x9E3779B97F4A7C15, step=step, site=3, first=first)
+def _draw(step: int, first: int = 0) -> RandomAddress:
+    return RandomAddress(key=0x9E3779B97F4A7C15, step=step, site=3, first=first)
 
 
 # Formulae --------------------------------------------------------------------------------------------------------
@@ -88,7 +88,13 @@ def _draw(step: int, first: int = 0) -> Draw:
 
 def _check_definition(layer: Units, x: Tensor) -> None:
     truth = conditional(layer, x)
-    assert_close("cumulant = log sum_s exp(x s - energy(s))", layer.cumulant(x.clone()), truth.cumulant, 1e-9, 1e-9)
+    assert_close(
+        "log_normalizer = log sum_s exp(x s - energy(s))",
+        layer.log_normalizer(x.clone()),
+        truth.log_normalizer,
+        1e-9,
+        1e-9,
+    )
     assert_close("mean = E[s | x]", layer.mean(x.clone()), truth.mean, 1e-8, 1e-9)
     assert_close("variance = Var[s | x]", layer.variance(x.clone()), truth.variance, 1e-8, 1e-9)
     at_mode = truth.log_density(layer.mode(x.clone()))
@@ -105,8 +111,8 @@ def _check_derivatives(layer: Units, x: Tensor) -> None:
     for j in pick(layer.size):
         step = torch.zeros_like(x)
         step[:, j] = 1.0
-        slope = derivative(partial(_along, layer.cumulant, x, step))
-        assert_close(f"mean = d cumulant / dx (unit {j})", layer.mean(x.clone())[:, j], slope, 1e-7, 1e-7)
+        slope = derivative(partial(_along, layer.log_normalizer, x, step))
+        assert_close(f"mean = d log_normalizer / dx (unit {j})", layer.mean(x.clone())[:, j], slope, 1e-7, 1e-7)
         slope = derivative(partial(_along, layer.mean, x, step))[:, j]
         assert_close(f"variance = d mean / dx (unit {j})", layer.variance(x.clone())[:, j], slope, 1e-7, 1e-7)
 
@@ -121,10 +127,10 @@ def _check_parameters(layer: Units, x: Tensor) -> None:
     assert_close("energy = - log m(s) - sum_k eta_k T_k(s)", layer.energy(s), expected, 1e-12, 1e-12)
 
     def log_density() -> Tensor:
-        return (layer.exponent(s) - layer.cumulant(x.clone())).sum()
+        return (layer.neg_energy(s) - layer.log_normalizer(x.clone())).sum()
 
     differences = zip(layer.statistics(s), layer.expected_statistics(x.clone()), strict=True)
-    pulled = layer.pull(tuple((T - mean).sum(-2) for T, mean in differences))
+    pulled = layer.parameter_gradient(tuple((T - mean).sum(-2) for T, mean in differences))
     named = dict(layer.named_parameters())
     assert_that(pulled.keys() == named.keys(), f"pull names {sorted(pulled)}, the parameters are {sorted(named)}")
     with torch.enable_grad():
@@ -157,11 +163,11 @@ def _check_natural(layer: Units) -> None:
     constant = layer.sample(nothing.clone(), _draw(1))[0]
     for eta in layer.base_rate(constant, torch.zeros_like(constant), 100.0):
         assert_that(bool(torch.isfinite(eta).all()), f"base_rate of a constant unit is finite, found {eta}")
-    other.set_natural(layer.rest())
-    at_rest = float(other.cumulant(nothing.clone()))
-    assert_that(abs(at_rest) < float("inf"), f"rest() is normalisable: its cumulant is {at_rest}")
+    other.set_natural(layer.neutral_natural())
+    at_rest = float(other.log_normalizer(nothing.clone()))
+    assert_that(abs(at_rest) < float("inf"), f"rest() is normalisable: its log_normalizer is {at_rest}")
     truth = conditional(other, nothing)
-    assert_close("rest() is normalisable", other.cumulant(nothing.clone()), truth.cumulant, 1e-9, 1e-9)
+    assert_close("rest() is normalisable", other.log_normalizer(nothing.clone()), truth.log_normalizer, 1e-9, 1e-9)
 
 
 # Draws -----------------------------------------------------------------------------------------------------------
@@ -177,7 +183,10 @@ def _check_dtypes(layer: Units, x: Tensor, what: str) -> None:
             result.dtype == x.dtype and result.shape == x.shape,
             f"{name} of {what} inputs {tuple(x.shape)} is {result.dtype} {tuple(result.shape)}",
         )
-    for name, result in {"cumulant": layer.cumulant(x.clone()), "energy": layer.energy(results["sample"])}.items():
+    for name, result in {
+        "log_normalizer": layer.log_normalizer(x.clone()),
+        "energy": layer.energy(results["sample"]),
+    }.items():
         assert_that(
             result.dtype == torch.float64 and result.shape == x.shape[:-1],
             f"{name} of {what} inputs is float64, one value per row: found {result.dtype} {tuple(result.shape)}",
@@ -223,8 +232,10 @@ def _check_portable(layer: Units, x: Tensor, what: str) -> None:
     portable = x.clone().requires_grad_()  # inputs that need a gradient are not fused
     found, expected = layer.mean_(x.clone()), layer.mean_(portable)
     assert_close(f"fused mean = portable mean ({what})", found, expected, tolerance, tolerance)
-    found, expected = layer.cumulant(x.clone()), layer.cumulant(portable)
-    assert_close(f"fused cumulant = portable cumulant ({what})", found, expected, tolerance, layer.size * tolerance)
+    found, expected = layer.log_normalizer(x.clone()), layer.log_normalizer(portable)
+    assert_close(
+        f"fused log_normalizer = portable log_normalizer ({what})", found, expected, tolerance, layer.size * tolerance
+    )
     many = x.repeat(200, 1)
     draw = _draw(8, first=3)
     found, expected = layer.sample_(many.clone(), draw), layer.sample_(many.clone().requires_grad_(), draw)
@@ -260,7 +271,7 @@ def _check_line(layer: Units, x: Tensor, base: Natural, what: str) -> None:
             ("mean", layer.mean(x.clone(), line), middle.mean(t * x)),
             ("variance", layer.variance(x.clone(), line), middle.variance(t * x)),
             ("mode", layer.mode(x.clone(), line), middle.mode(t * x)),
-            ("cumulant", layer.cumulant(x.clone(), line), middle.cumulant(t * x)),
+            ("log_normalizer", layer.log_normalizer(x.clone(), line), middle.log_normalizer(t * x)),
         )
         for name, found, expected in pairs:
             assert_close(f"{name} {identity}", found, expected, tolerance, layer.size * tolerance)
@@ -271,11 +282,11 @@ def _check_line(layer: Units, x: Tensor, base: Natural, what: str) -> None:
         columns.append(pairs[3][1])
     # Rows at different t, and several t for each row.
     mixed = points.repeat(len(x))[: len(x)]
-    found = layer.cumulant(x.clone(), layer.line(mixed, base))
+    found = layer.log_normalizer(x.clone(), layer.line(mixed, base))
     expected = torch.stack([columns[r % len(points)][r] for r in range(len(x))])
-    assert_close(f"cumulant of rows at different t ({what})", found, expected, tolerance, tolerance)
+    assert_close(f"log_normalizer of rows at different t ({what})", found, expected, tolerance, tolerance)
     for name, y in (("fused", x.clone()), ("portable", x.clone().requires_grad_())):
-        found = layer.cumulant(y, layer.line(points.expand(len(x), -1), base))
+        found = layer.log_normalizer(y, layer.line(points.expand(len(x), -1), base))
         expected = torch.stack(columns, -1)
         assert_close(f"{name} cumulants at several t per row ({what})", found, expected, tolerance, tolerance)
     _check_exponents(layer, layer.sample(x.clone(), _draw(12)), base, points, what)
@@ -294,10 +305,10 @@ def _check_exponents(layer: Units, s: Tensor, base: Natural, points: Tensor, wha
         middle.set_natural(tuple((1 - t) * eta0 + t * eta1 for eta0, eta1 in pairs))
         expected.append(-middle.energy(s))
     tolerance = 10 * _tolerance(s)
-    found = layer.exponent_along(s, layer.line(points.expand(len(s), -1), base))
+    found = layer.neg_energy_along(s, layer.line(points.expand(len(s), -1), base))
     identity = f"exponent_along a line = that of the layer at its points ({what})"
     assert_close(identity, found, torch.stack(expected, -1), tolerance, layer.size * tolerance)
-    found = layer.exponent_along(s, layer.line(points[1].expand(len(s)), base))
+    found = layer.neg_energy_along(s, layer.line(points[1].expand(len(s)), base))
     assert_close(identity, found, expected[1], tolerance, layer.size * tolerance)
 
 
@@ -313,7 +324,7 @@ def _check_states(layer: Units, x: Tensor) -> None:
     changed = outside.clone()
     changed[:, -1] = layer.decode(layer.sample(-x, _draw(14)))[:, -1]
     moved = (layer.encode(changed, "s") != s).any(0)
-    assert_that(not bool((moved & ~layer.spread(last)).any()), "spread names the units of a variable")
+    assert_that(not bool((moved & ~layer.repeat_per_column(last)).any()), "spread names the units of a variable")
     if not layer.finite:
         assert_that(layer.log2_count == float("inf"), f"log2_count of infinitely many states is {layer.log2_count}")
         return
@@ -323,9 +334,9 @@ def _check_states(layer: Units, x: Tensor) -> None:
     states = layer.states(torch.arange(layer.count))
     layer.check(states, "states")
     assert_that(len(torch.unique(states, dim=0)) == layer.count, "states lists each joint state once")
-    total = torch.logsumexp(layer.exponent(states), 0)
+    total = torch.logsumexp(layer.neg_energy(states), 0)
     nothing = x.new_zeros(1, layer.size)
-    assert_close("cumulant at 0 = log sum over states", layer.cumulant(nothing)[0], total, 1e-10, 1e-10)
+    assert_close("log_normalizer at 0 = log sum over states", layer.log_normalizer(nothing)[0], total, 1e-10, 1e-10)
 
 
 def _check_stack(layer: Units, x: Tensor, stream: Stream, what: str) -> None:
@@ -343,16 +354,18 @@ def _check_stack(layer: Units, x: Tensor, stream: Stream, what: str) -> None:
             ("mean", stack.mean(y.clone())[r], member.mean(y[r].clone())),
             ("variance", stack.variance(y.clone())[r], member.variance(y[r].clone())),
             ("mode", stack.mode(y.clone())[r], member.mode(y[r].clone())),
-            ("cumulant", stack.cumulant(y.clone())[r], member.cumulant(y[r].clone())),
+            ("log_normalizer", stack.log_normalizer(y.clone())[r], member.log_normalizer(y[r].clone())),
         )
         for name, found, expected in pairs:
             assert_close(f"{name} of a stack = that of its members ({what})", found, expected, tolerance, tolerance)
         found, expected = stack.sample(y.clone(), _draw(11))[r], member.sample(y[r].clone(), _draw(11, first=r * rows))
         _assert_draws(f"draws of a stack = those of its members ({what})", layer, found, expected)
     t = torch.linspace(0.2, 0.9, rows).to(x)
-    found = stack.cumulant(y.clone(), stack.line(t))
-    expected = torch.stack([member.cumulant(y[r].clone(), member.line(t)) for r, member in enumerate(members)])
-    assert_close(f"cumulant of a stack on a line = that of its members ({what})", found, expected, tolerance, tolerance)
+    found = stack.log_normalizer(y.clone(), stack.line(t))
+    expected = torch.stack([member.log_normalizer(y[r].clone(), member.line(t)) for r, member in enumerate(members)])
+    assert_close(
+        f"log_normalizer of a stack on a line = that of its members ({what})", found, expected, tolerance, tolerance
+    )
     s = stack.sample(y.clone(), _draw(11))
     expected = torch.stack([member.energy(s[r]) for r, member in enumerate(members)])
     assert_close(f"energy of a stack = that of its members ({what})", stack.energy(s), expected, tolerance, tolerance)
@@ -361,6 +374,6 @@ def _check_stack(layer: Units, x: Tensor, stream: Stream, what: str) -> None:
 def _check_single(single: Units, layer: Units, x: Tensor) -> None:
     y = x.float()
     exact = copy.deepcopy(single).double()  # the same parameters, rounded
-    for name in ("mean", "variance", "cumulant"):
+    for name in ("mean", "variance", "log_normalizer"):
         found, expected = getattr(single, name)(y.clone()), getattr(exact, name)(y.double())
         assert_close(f"float32 {name} = float64 {name}", found, expected, 1e-5, layer.size * 1e-6)

@@ -1,0 +1,34 @@
+"""Training: one loop for every model, and what can be exchanged in it."""
+
+from harmonium.training import schedules
+from harmonium.training.callbacks import Callback, EarlyStopping, ProgressBar, TimeLimit
+from harmonium.training.equilibrium import EquilibriumMonitor
+from harmonium.training.history import History
+from harmonium.training.keep_trajectory import KeepTrajectory
+from harmonium.training.metrics import Centered, Diagonal, Plain
+from harmonium.training.mlflow import MLflow
+from harmonium.training.monitor import LikelihoodMonitor, Monitor
+from harmonium.training.natural import NaturalGradient
+from harmonium.training.penalties import Sparsity, WeightDecay
+from harmonium.training.tensorboard import TensorBoard
+
+__all__ = [
+    "schedules",
+    "Callback",
+    "Centered",
+    "Diagonal",
+    "EarlyStopping",
+    "EquilibriumMonitor",
+    "History",
+    "KeepTrajectory",
+    "LikelihoodMonitor",
+    "MLflow",
+    "Monitor",
+    "NaturalGradient",
+    "Plain",
+    "ProgressBar",
+    "Sparsity",
+    "TensorBoard",
+    "TimeLimit",
+    "WeightDecay",
+]

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from harmonium.training.history import Row
     from harmonium.training.loop import Training
 
-__all__ = ["Callback", "EarlyStopping", "Progress", "TimeLimit"]
+__all__ = ["Callback", "EarlyStopping", "ProgressBar", "TimeLimit"]
 
 
 class Callback:
@@ -63,7 +63,7 @@ class EarlyStopping(Callback):
 
     Args:
         metric: a column of the history, higher is better: "pseudo_log_likelihood", or "log_likelihood" where a
-            `Likelihood` monitor measures it.  Epochs without it are passed over.
+            `LikelihoodMonitor` monitor measures it.  Epochs without it are passed over.
         patience: epochs without improvement before training stops; None: never stop, only keep the best.
     """
 
@@ -145,7 +145,7 @@ class TimeLimit(Callback):
         return {"type": "TimeLimit", "seconds": self.seconds}
 
 
-class Progress(Callback):
+class ProgressBar(Callback):
     """A progress bar on standard error (tqdm), one tick per update."""
 
     transient = True

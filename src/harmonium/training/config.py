@@ -23,12 +23,12 @@ from harmonium.objectives import (
     PseudoLikelihood,
 )
 from harmonium.training.callbacks import Callback, EarlyStopping, TimeLimit
-from harmonium.training.equilibrium import Equilibrium
+from harmonium.training.equilibrium import EquilibriumMonitor
 from harmonium.training.keep_trajectory import KeepTrajectory
 from harmonium.training.metrics import Centered, Diagonal, Plain
 from harmonium.training.mlflow import MLflow
-from harmonium.training.monitor import Likelihood, Monitor
-from harmonium.training.natural import Natural
+from harmonium.training.monitor import LikelihoodMonitor, Monitor
+from harmonium.training.natural import NaturalGradient
 from harmonium.training.penalties import Sparsity, WeightDecay
 from harmonium.training.schedules import Constant, Exponential, Linear
 from harmonium.training.tensorboard import TensorBoard
@@ -39,9 +39,9 @@ _KNOWN: dict[str, Any] = {
     kind.__name__: kind
     for kind in (
         CD, PCD, PT, PTT, FPCD, TAP, Jarzynski, Exact, PseudoLikelihood, Discriminative, Hybrid, MeanField,
-        ClampedGibbs, Plain, Centered, Diagonal, Natural, Constant, Linear, Exponential, WeightDecay, Sparsity, Monitor,
-        Likelihood, Equilibrium, EarlyStopping, KeepTrajectory, TimeLimit, TensorBoard, MLflow, MaximumLikelihood, ELBO,
-        IWAE,
+        ClampedGibbs, Plain, Centered, Diagonal, NaturalGradient, Constant, Linear, Exponential, WeightDecay,
+        Sparsity, Monitor, LikelihoodMonitor, EquilibriumMonitor, EarlyStopping, KeepTrajectory, TimeLimit,
+        TensorBoard, MLflow, MaximumLikelihood, ELBO, IWAE,
     )
 }  # fmt: skip
 

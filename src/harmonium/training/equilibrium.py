@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from harmonium.training.history import Row
     from harmonium.training.loop import Training
 
-__all__ = ["Equilibrium"]
+__all__ = ["EquilibriumMonitor"]
 
 _COLUMNS = {"equilibrium", "lag", "spread", "unseen"}
 
 
 @dataclass
-class Equilibrium(Callback):
+class EquilibriumMonitor(Callback):
     """Tests every few epochs whether the objective's persistent chains stand for the model.
 
     Copies of the chains run on at fixed weights (do they drift?) and are compared with chains annealed from the base
@@ -48,7 +48,7 @@ class Equilibrium(Callback):
         UserWarning: for what is wrong, and where the objective keeps no chains.
 
     >>> import harmonium as hm
-    >>> bars, watch = hm.data.load("bars-and-stripes").train, Equilibrium(every=2)
+    >>> bars, watch = hm.data.load("bars-and-stripes").train, EquilibriumMonitor(every=2)
     >>> hm.fit(hm.RBM(16, 4), bars, epochs=2, learning_rate=0.01, callbacks=[watch])["equilibrium"]
     [None, True]
     """
@@ -82,9 +82,9 @@ class Equilibrium(Callback):
         if chains is None:
             return
         index = torch.linspace(0, len(chains) - 1, min(self.chains, len(chains)), device=chains.device).round().long()
-        assert training.model.undirected is not None
+        assert training.model.energy_part is not None
         test = equilibrium_test(
-            training.model.undirected,
+            training.model.energy_part,
             chains[index],
             training.root.child("equilibrium", row["epoch"]),
             sweeps=self.sweeps,
@@ -107,7 +107,7 @@ class Equilibrium(Callback):
         return {name: value for name, value in vars(self).items() if name != "said"}
 
     def columns(self, training: Training) -> set[str] | None:
-        if type(self).on_measure is not Equilibrium.on_measure:
+        if type(self).on_measure is not EquilibriumMonitor.on_measure:
             return None
         return _COLUMNS if training.plan.objective.model_chains(training.objective_state) is not None else set()
 

@@ -41,7 +41,7 @@ def applies(training: Training) -> bool:
         and all(units.loops is Bernoulli.loops for units in model.unit_layers())
         and model.device.type == "cpu"
         and model.dtype in (torch.float32, torch.float64)
-        and not model.stacked
+        and not model.batched
         and plan.objective.k == 1
         and type(plan.metric) is Plain
         and plan.optimizer == "sgd"

@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harmonium.models.io import keep, kept, load_trajectory
+from harmonium.models.io import load_trajectory, save_snapshot, snapshots
 from harmonium.models.model import Model
 from harmonium.training.callbacks import Callback
 
@@ -30,10 +30,10 @@ class KeepTrajectory(Callback):
         ValueError: for a growth below 1 or ``every`` below 1.
 
     >>> import harmonium as hm
-    >>> kept = hm.KeepTrajectory(growth=2.0)
+    >>> snapshots = hm.training.KeepTrajectory(growth=2.0)
     >>> bars = hm.data.load("bars-and-stripes").train
-    >>> history = hm.fit(hm.RBM(16, 4), bars, batch_size=8, epochs=3, callbacks=[kept])
-    >>> len(kept.models)  # updates 0, 1, 2, 4 and 8 of 12
+    >>> history = hm.fit(hm.RBM(16, 4), bars, batch_size=8, epochs=3, callbacks=[snapshots])
+    >>> len(snapshots.models)  # updates 0, 1, 2, 4 and 8 of 12
     5
     """
 
@@ -57,7 +57,7 @@ class KeepTrajectory(Callback):
         if training.position.update == 0:
             self._next, self._models = 0, []
         if self._folder is not None:  # what was kept after the checkpoint will be kept again
-            for update, path in kept(self._folder).items():
+            for update, path in snapshots(self._folder).items():
                 if update > training.position.update:
                     path.unlink()
         self.on_update(training)
@@ -68,7 +68,7 @@ class KeepTrajectory(Callback):
             return
         self._next = max(update + self.every, math.ceil(update * self.growth))
         if self._folder is not None:
-            keep(training.model, self._folder, update)
+            save_snapshot(training.model, self._folder, update)
             return
         model = copy.deepcopy(training.model)
         model.chains = None

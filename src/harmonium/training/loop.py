@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from harmonium import kernels
+from harmonium.core.errors import DivergedError
 from harmonium.core.random import Stream
 from harmonium.data import Cases
 from harmonium.models.machine.machine import Machine
@@ -34,10 +35,6 @@ Transaction = tuple[dict[str, Tensor], dict[int, dict[str, Any]], dict[str, Tens
 OptimizerFactory = Callable[[list[Tensor]], torch.optim.Optimizer]
 
 GUARD_EVERY = 50  # updates between checks for parameters that are not finite
-
-
-class DivergedError(ArithmeticError):
-    """Parameters became infinite or NaN; the model holds the last good ones."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,7 @@ class Plan:
 
 
 @dataclass
-class Position:
+class Counters:
     """Where training stands."""
 
     epoch: int = 0
@@ -93,7 +90,7 @@ class Training:
     plan: Plan
     callbacks: Sequence[Any] = ()
     validation: Cases | None = None
-    position: Position = field(default_factory=Position)
+    position: Counters = field(default_factory=Counters)
     history: History = field(default_factory=History)
     best: dict[str, Tensor] | None = None
     stop: str | None = None
@@ -104,15 +101,15 @@ class Training:
         plan, root = self.plan, self.plan.seed.child("fit")
         self.root = root
         self.stream = root.child("objective")
-        self.objective_state = plan.objective.begin(self.model, root.child("begin"))
+        self.objective_state = plan.objective.init_state(self.model, root.child("begin"))
         assert self.model.data_mean is not None and self.model.data_variance is not None
-        self.metric_state = plan.metric.begin(self.model, self.model.data_mean, self.model.data_variance)
-        self.penalty_states = [penalty.begin(self.model) for penalty in plan.penalties]
+        self.metric_state = plan.metric.init_state(self.model, self.model.data_mean, self.model.data_variance)
+        self.penalty_states = [penalty.init_state(self.model) for penalty in plan.penalties]
         self.optimizer = _optimizer(plan.optimizer, list(self.model.parameters()), plan.learning_rate(0.0))
         self.batches = -(-len(self.cases) // plan.batch_size)
         self.updates = self.batches * plan.epochs
         self._good = self._parameters()
-        self._may_undo = plan.objective.may_undo
+        self._may_undo = plan.objective.can_reject
         self._fused = persistent.applies(self)
 
     # The loop ----------------------------------------------------------------------------------------------------
@@ -146,7 +143,7 @@ class Training:
             self._load(self.best)
         else:
             # They represent the model when it is judged.
-            part, chains = self.model.undirected, self.plan.objective.model_chains(self.objective_state)
+            part, chains = self.model.energy_part, self.plan.objective.model_chains(self.objective_state)
             if part is not None:
                 part.chains = None if chains is None else chains.clone()
         self.history.stopped = self.stop
@@ -182,9 +179,9 @@ class Training:
         self.optimizer.step()
         plan.metric.after(model, self.metric_state)
         model.constrain()
-        if not plan.objective.settle(model, self.objective_state) and before is not None:
+        if not plan.objective.after_update(model, self.objective_state) and before is not None:
             self._roll_back(before)
-            plan.objective.undone(self.objective_state)
+            plan.objective.on_reject(self.objective_state)
 
         position.batch += 1
         position.update += 1
@@ -283,7 +280,7 @@ class Training:
                 index, _, name = key.partition(".")
                 state.setdefault(int(index), {})[name] = value
         self._set_optimizer(state)
-        self.position = Position(**meta["position"])
+        self.position = Counters(**meta["position"])
         self.stream.step = meta["stream"]
         self.history = History(**meta["history"])
         lasting = [callback for callback in self.callbacks if not callback.transient]
@@ -294,7 +291,7 @@ class Training:
     def keep_best(self, row: Row) -> None:
         """Remember the present parameters as the best, for `run` to return to."""
         state = self.model.state_dict()
-        part = self.model.undirected
+        part = self.model.energy_part
         if part is not None:
             name = next(name for name, module in self.model.named_modules() if module is part)
             key = f"{name}.chains".removeprefix(".")
@@ -314,7 +311,7 @@ class Training:
         return {name: parameter.detach().clone() for name, parameter in self.model.named_parameters()}
 
     def _transaction(self) -> Transaction:
-        objective = self.plan.objective.remember(self.objective_state)
+        objective = self.plan.objective.snapshot(self.objective_state)
         optimizer = {
             index: {key: value.clone() if isinstance(value, Tensor) else value for key, value in state.items()}
             for index, state in self.optimizer.state_dict()["state"].items()

@@ -29,7 +29,7 @@ class Metric(Described, ABC):
     into one of the plain parameters.  So momentum and adaptive rates live in the metric's coordinates too.
     """
 
-    def begin(self, model: Any, mean: Tensor, variance: Tensor) -> MetricState:
+    def init_state(self, model: Any, mean: Tensor, variance: Tensor) -> MetricState:
         """The state before the first update, from the mean and variance of the training data (n_visible,)."""
         return {}
 
@@ -70,7 +70,7 @@ class Centered(Metric):
         if not 0 <= self.rate <= 1:
             raise ValueError(f"{type(self).__name__}(rate=...) must be between 0 and 1, found {self.rate!r}")
 
-    def begin(self, model: Any, mean: Tensor, variance: Tensor) -> MetricState:
+    def init_state(self, model: Any, mean: Tensor, variance: Tensor) -> MetricState:
         as_machine(model, f"the metric {type(self).__name__}")
         v = mean.to(model.device, model.dtype)
         means = model.infer(v.unsqueeze(-2)).means
@@ -128,8 +128,8 @@ class Diagonal(Centered):
 
     floor: float = 0.1
 
-    def begin(self, model: Machine, mean: Tensor, variance: Tensor) -> MetricState:
-        state = super().begin(model, mean, variance)
+    def init_state(self, model: Machine, mean: Tensor, variance: Tensor) -> MetricState:
+        state = super().init_state(model, mean, variance)
         state[f"variance.{model.names[0]}"] = variance.to(model.device, model.dtype).clone()
         return state
 
@@ -172,7 +172,7 @@ def _grad(parameter: nn.Parameter) -> Tensor:
 
 def as_metric(metric: Metric | str) -> Metric:
     """A metric by name ("plain", "centered", "diagonal", "natural") or as it is."""
-    from harmonium.training.natural import Natural
+    from harmonium.training.natural import NaturalGradient
 
     if isinstance(metric, Metric):
         return metric
@@ -180,7 +180,7 @@ def as_metric(metric: Metric | str) -> Metric:
         "plain": Plain,
         "centered": Centered,
         "diagonal": Diagonal,
-        "natural": Natural,
+        "natural": NaturalGradient,
     }
     if metric not in known:
         raise ValueError(f"metric must be one of {', '.join(known)} or a harmonium metric, found {metric!r}")

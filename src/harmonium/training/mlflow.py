@@ -39,7 +39,7 @@ class MLflow(Callback):
     Raises:
         ImportError: without the extra ``mlflow`` (mlflow-skinny and what its local database needs).
 
-    Use it as any callback: ``hm.fit(rbm, data.train, callbacks=[hm.MLflow("digits", run_name="PCD-1")])``.
+    Use it as any callback: ``hm.fit(rbm, data.train, callbacks=[hm.training.MLflow("digits", run_name="PCD-1")])``.
     """
 
     def __init__(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from harmonium.likelihood.exact import enumerable
+from harmonium.likelihood.exact import cheapest_enumeration
 from harmonium.likelihood.log_z import NORMALISED, LogPartition
 from harmonium.likelihood.partition import EXACT_BITS, log_partition
 from harmonium.likelihood.pseudo import pseudo_log_likelihood
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from harmonium.training.history import Row
     from harmonium.training.loop import Training
 
-__all__ = ["Likelihood", "Monitor"]
+__all__ = ["LikelihoodMonitor", "Monitor"]
 
 
 @dataclass
@@ -83,7 +83,7 @@ class Monitor(Callback):
 
 
 @dataclass
-class Likelihood(Callback):
+class LikelihoodMonitor(Callback):
     """Validation log-likelihood with its bracket, every few epochs.
 
     Adds "log_likelihood" (nats per case, from the value of log Z; a variational bound where hidden layers are coupled),
@@ -136,13 +136,13 @@ class Likelihood(Callback):
         # Bounds of log Z that cross bound nothing: by them, the model whose chains mix worst would be the best.
         row["log_likelihood_lower"] = mean - z.upper if z.lower <= z.upper < float("inf") else None
         # What is a bound already has no upper end.
-        row["log_likelihood_upper"] = None if model.sampled else mean - z.lower
+        row["log_likelihood_upper"] = None if model.likelihood_is_estimated else mean - z.lower
 
     def _log_z(self, training: Training) -> LogPartition:
-        part = training.model.undirected
+        part = training.model.energy_part
         if part is None:
             return NORMALISED
-        if enumerable(part)[0] <= EXACT_BITS:
+        if cheapest_enumeration(part)[0] <= EXACT_BITS:
             return log_partition(part, "exact")
         return log_partition(
             part,
@@ -154,7 +154,7 @@ class Likelihood(Callback):
         )
 
     def columns(self, training: Training) -> set[str] | None:
-        if type(self).on_measure is not Likelihood.on_measure:
+        if type(self).on_measure is not LikelihoodMonitor.on_measure:
             return None
         names = {"log_likelihood", "log_likelihood_lower", "log_likelihood_upper"}
         return set() if training.validation is None or _many_lengths(training.model) else names
@@ -163,9 +163,9 @@ class Likelihood(Callback):
         return {"type": "Likelihood"} | vars(self)
 
 
-def _positive(monitor: Monitor | Likelihood) -> None:
+def _positive(monitor: Monitor | LikelihoodMonitor) -> None:
     for name, value in vars(monitor).items():
-        if name == "cases" and value is None and isinstance(monitor, Likelihood):
+        if name == "cases" and value is None and isinstance(monitor, LikelihoodMonitor):
             continue
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(f"{type(monitor).__name__}({name}=...) must be a positive integer, found {value!r}")
@@ -179,7 +179,9 @@ def _many_lengths(model: Model) -> bool:
 def _pseudo(model: Machine) -> bool:
     """Whether the pseudo-likelihood exists and is cheap enough to be measured often."""
     units = model.visible
-    return units.finite and not units.keeps_total and model.kept == [0] and sum(units.radices()) <= 5000
+    return (
+        units.finite and not units.conditions_on_total and model.sampled_layers == [0] and sum(units.radices()) <= 5000
+    )
 
 
 def _some(cases: Cases, count: int | None) -> Cases:

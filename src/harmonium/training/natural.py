@@ -10,14 +10,14 @@ from torch import Tensor
 
 from harmonium.models.machine.machine import Machine, as_machine
 from harmonium.objectives import Gradient
-from harmonium.objectives.base import Expectation
+from harmonium.objectives.base import WeightedPhase
 from harmonium.training.metrics import Centered, MetricState
 
-__all__ = ["Natural"]
+__all__ = ["NaturalGradient"]
 
 
 @dataclass(frozen=True)
-class Natural(Centered):
+class NaturalGradient(Centered):
     """The direction (F + damping I)^-1 g in centered coordinates (Amari 1998).
 
     F is the Fisher information of p(v), the covariance under the model of the statistics
@@ -43,7 +43,7 @@ class Natural(Centered):
 
     >>> import harmonium as hm
     >>> bars = hm.data.load("bars-and-stripes").train
-    >>> history = hm.fit(hm.RBM(16, 4), bars, metric=hm.Natural(damping=0.1), epochs=2)
+    >>> history = hm.fit(hm.RBM(16, 4), bars, metric=hm.training.NaturalGradient(damping=0.1), epochs=2)
     """
 
     damping: float = 0.1
@@ -53,24 +53,24 @@ class Natural(Centered):
         if not self.damping > 0:
             raise ValueError(f"Natural(damping=...) must be positive, found {self.damping!r}")
 
-    def begin(self, model: Any, mean: Tensor, variance: Tensor) -> MetricState:
+    def init_state(self, model: Any, mean: Tensor, variance: Tensor) -> MetricState:
         as_machine(model, "the metric Natural")
         if model.masked:
             raise ValueError(
                 f"Natural takes machines whose couplings are full; {', '.join(model.masked)} is lateral or has entries "
                 "that do not exist: use metric='centered'"
             )
-        return super().begin(model, mean, variance)
+        return super().init_state(model, mean, variance)
 
     @torch.no_grad()
     def before(self, model: Machine, gradient: Gradient, state: MetricState) -> None:
-        if gradient.dream is None:
+        if gradient.negative_sample is None:
             raise ValueError(
                 "metric Natural estimates the Fisher matrix from the states of the negative phase, and this objective "
                 "has none: use PCD, or metric='centered'"
             )
         super().before(model, gradient, state)
-        sample = _Sample(model, gradient.dream, [state[f"offset.{name}"] for name in model.names])
+        sample = _Sample(model, gradient.negative_sample, [state[f"offset.{name}"] for name in model.names])
         grads = {name: p.grad for name, p in model.parameters_by_name().items() if p.grad is not None}
         gram = sample.gram()
         gram.diagonal(dim1=-2, dim2=-1).add_(self.damping)
@@ -85,14 +85,14 @@ class _Sample:
     Statistics of a coupling are kept as its two factors (..., N, n); other parameters' as they are.
     """
 
-    def __init__(self, model: Machine, dream: Expectation, offsets: list[Tensor]) -> None:
+    def __init__(self, model: Machine, dream: WeightedPhase, offsets: list[Tensor]) -> None:
         _, phase, weight = dream
         centred = [m - offset.unsqueeze(-2) for m, offset in zip(phase.means, offsets, strict=True)]
         self.factors = {name: (centred[a], centred[b]) for name, (a, b) in model.edges.items()}
         self.rows = {
             f"{name}_{key}": row
             for layer, name in enumerate(model.names)
-            for key, row in model.units(layer).pull(phase.statistics[layer]).items()
+            for key, row in model.units(layer).parameter_gradient(phase.statistics[layer]).items()
         }
         if weight is None:
             weight = centred[0].new_ones(centred[0].shape[-2])

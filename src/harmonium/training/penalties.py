@@ -20,7 +20,7 @@ __all__ = ["Penalty", "Sparsity", "WeightDecay"]
 class Penalty(Described, ABC):
     """Adds to ``.grad`` in place."""
 
-    def begin(self, model: Any) -> dict[str, Tensor]:
+    def init_state(self, model: Any) -> dict[str, Tensor]:
         """Tensors carried from update to update."""
         return {}
 
@@ -70,7 +70,7 @@ class Sparsity(Penalty):
         if not 0 < self.target < 1 or self.cost < 0 or not 0 <= self.decay < 1:
             raise ValueError(f"Sparsity needs 0 < target < 1, cost >= 0 and 0 <= decay < 1, found {self}")
 
-    def begin(self, model: Any) -> dict[str, Tensor]:
+    def init_state(self, model: Any) -> dict[str, Tensor]:
         as_machine(model, "the penalty Sparsity")
         return {
             name: torch.full_like(model.units(layer).natural()[0], self.target)

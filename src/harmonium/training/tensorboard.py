@@ -46,7 +46,7 @@ class TensorBoard(Callback):
     >>> import harmonium as hm, tempfile
     >>> folder = tempfile.mkdtemp()
     >>> bars = hm.data.load("bars-and-stripes").train
-    >>> history = hm.fit(hm.RBM(16, 4), bars, epochs=2, callbacks=[hm.TensorBoard(folder)])
+    >>> history = hm.fit(hm.RBM(16, 4), bars, epochs=2, callbacks=[hm.training.TensorBoard(folder)])
     >>> [name.startswith("events.") for name in os.listdir(folder)]
     [True]
     """
@@ -98,7 +98,7 @@ class TensorBoard(Callback):
             limit = float(np.abs(weights).max()) or 1.0
             self._images("filters", 0.5 + 0.5 * weights[:_SHOWN] / limit, model, epoch)
         chains = training.plan.objective.model_chains(training.objective_state)
-        if chains is not None and isinstance(model, Machine) and 0 in model.kept:
+        if chains is not None and isinstance(model, Machine) and 0 in model.sampled_layers:
             states = model.visible.decode(chains[:_SHOWN, : model.visible.size]).cpu().double().numpy()
             low, high = float(states.min()), float(states.max())
             self._images("chains", (states - low) / (high - low or 1.0), model, epoch)

@@ -1,6 +1,6 @@
 """What a unit can be: one exponential family per file."""
 
-from harmonium.units.base import Line, Natural, Units, as_units
+from harmonium.units.base import Interpolation, Natural, Units, as_units
 from harmonium.units.bernoulli import Bernoulli
 from harmonium.units.binomial import Binomial
 from harmonium.units.categorical import Categorical
@@ -19,7 +19,7 @@ __all__ = [
     "Categorical",
     "DReLU",
     "Gaussian",
-    "Line",
+    "Interpolation",
     "Mixed",
     "Natural",
     "Poisson",

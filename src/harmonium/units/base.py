@@ -28,16 +28,16 @@ import torch
 from torch import Tensor, nn
 
 from harmonium import kernels
-from harmonium.core.random import Draw
+from harmonium.core.random import RandomAddress
 from harmonium.kernels.philox import split
 
-__all__ = ["Line", "Loops", "Natural", "Turns", "Units", "as_units"]
+__all__ = ["Interpolation", "FusedKernels", "Natural", "UpdateOrder", "Units", "as_units"]
 
 Natural = tuple[Tensor, ...]
 """Natural parameters of a layer: (eta_1,), (eta_1, eta_2), ..., each (..., n)."""
 
 
-class Line(NamedTuple):
+class Interpolation(NamedTuple):
     """Where each row of a batch stands on a line of natural parameters: ``start + t * slope`` (see `Units.line`).
 
     ``t`` has shape (..., batch), or (..., batch, points) where a method says so.  The input from the couplings is
@@ -51,18 +51,18 @@ class Line(NamedTuple):
     """What the fused loops take for slope and start, kept from call to call; shared by lines that differ in t only."""
 
 
-class Loops(NamedTuple):
+class FusedKernels(NamedTuple):
     """The fused loops of a family (see `harmonium.kernels.fused`)."""
 
     sample: Any
     mean: Any
-    cumulant: Any
+    log_normalizer: Any
     walk: Any = None
     ancestral: Any = None
     """Draws each unit given those before it (see `harmonium.kernels.nade`)."""
 
 
-class Turns(NamedTuple):
+class UpdateOrder(NamedTuple):
     """Who is drawn when in a layer that is coupled to itself."""
 
     classes: list[Tensor]
@@ -71,7 +71,7 @@ class Turns(NamedTuple):
     """The same columns, one after the other, int64 array (n,)."""
 
     @classmethod
-    def of(cls, classes: list[Tensor]) -> Turns:
+    def of(cls, classes: list[Tensor]) -> UpdateOrder:
         return cls(classes, torch.cat(classes).numpy())
 
 
@@ -85,7 +85,7 @@ class Units(nn.Module, ABC):
     tensors), the domain.  `harmonium.testing.check_units` verifies all of them.
     """
 
-    loops: ClassVar[Loops]
+    loops: ClassVar[FusedKernels]
     uniforms_in: ClassVar[torch.dtype | None] = None
     """Precision of the uniforms that `_draw` inverts, where it is not that of the states."""
     finite: bool = False
@@ -96,7 +96,7 @@ class Units(nn.Module, ABC):
     """Names of the parameters that add up, side by side, to the field eta_1: one entry per unit."""
     known: int = 0
     """What the fused loops are told besides the natural parameters."""
-    keeps_total: ClassVar[bool] = False
+    conditions_on_total: ClassVar[bool] = False
     """Whether the columns of a row have a sum that no draw changes: they are then one variable (see `keeping`)."""
 
     def __init__(self, shape: int | tuple[int, ...], width: int = 1) -> None:
@@ -120,11 +120,11 @@ class Units(nn.Module, ABC):
         """The sufficient statistics T_k(s) of states, each (..., batch, n)."""
 
     @abstractmethod
-    def pull(self, moments: Natural) -> dict[str, Tensor]:
+    def parameter_gradient(self, moments: Natural) -> dict[str, Tensor]:
         """Turn (differences of) moments of T_k into the gradient of the log-likelihood in the module's parameters."""
 
     @abstractmethod
-    def rest(self) -> Natural:
+    def neutral_natural(self) -> Natural:
         """Natural parameters of a layer at rest: the start of every path for latent layers."""
 
     @abstractmethod
@@ -136,11 +136,11 @@ class Units(nn.Module, ABC):
         """Set the module's parameters to natural parameters, in place."""
 
     @abstractmethod
-    def wrong(self, s: Tensor) -> Tensor:
+    def invalid(self, s: Tensor) -> Tensor:
         """Where states (..., n) lie outside the domain; NaN and infinities do."""
 
     @abstractmethod
-    def remedy(self, value: float) -> str:
+    def invalid_hint(self, value: float) -> str:
         """What units take, and what to do about a finite value that they do not: the end of an error message."""
 
     def unit_states(self) -> Tensor:
@@ -151,13 +151,13 @@ class Units(nn.Module, ABC):
         """
         raise ValueError(f"{type(self).__name__} units have no finite list of states")
 
-    def keeping(self, s: Tensor) -> Units:
+    def conditioned_on_total(self, s: Tensor) -> Units:
         """The layer as it stands for rows of states s (..., batch, n): with their sums, where draws keep them."""
         return self
 
-    def need_columns(self, function: str) -> None:
+    def require_independent_columns(self, function: str) -> None:
         """Raise ValueError where no column is a variable by itself, as ``function`` wants it."""
-        if self.keeps_total:
+        if self.conditions_on_total:
             raise ValueError(
                 f"{function} looks at visible columns one by one, and those of {self!r} are drawn together, since "
                 "their sum is fixed: take whole rows"
@@ -175,7 +175,7 @@ class Units(nn.Module, ABC):
     def _mode(self, eta: Natural) -> Tensor:
         raise NotImplementedError
 
-    def _cumulant(self, eta: Natural) -> Tensor:
+    def _log_normalizer(self, eta: Natural) -> Tensor:
         raise NotImplementedError
 
     def _draw(self, eta: Natural, u: Tensor) -> Tensor:
@@ -185,7 +185,7 @@ class Units(nn.Module, ABC):
         """log m(s) of each unit, (..., batch, n); None where it is 0 for all states."""
         return None
 
-    def uncodable(self, outside: Tensor) -> Tensor | None:
+    def not_encodable(self, outside: Tensor) -> Tensor | None:
         """Where states outside, (..., columns), have no form inside; None where all have."""
         return None
 
@@ -196,7 +196,7 @@ class Units(nn.Module, ABC):
         """States outside, (..., batch, columns), from states inside, (..., batch, size)."""
         return inside
 
-    def spread(self, outside: Tensor) -> Tensor:
+    def repeat_per_column(self, outside: Tensor) -> Tensor:
         """What is said of each variable, (..., columns), said of each of its units, (..., size)."""
         return outside
 
@@ -236,7 +236,7 @@ class Units(nn.Module, ABC):
         Raises:
             ValueError: naming ``name``, where, the value and the remedy.
         """
-        self._refuse(self.wrong(s), s, name)
+        self._refuse(self.invalid(s), s, name)
 
     def encode(self, outside: Tensor, name: str = "states") -> Tensor:
         """States inside, (..., batch, size), from states outside, (..., batch, columns).  NaN, a missing value, stays.
@@ -244,7 +244,7 @@ class Units(nn.Module, ABC):
         Raises:
             ValueError: where a value has no form inside, such as a code out of range.
         """
-        self._refuse(self.uncodable(outside), outside, name)
+        self._refuse(self.not_encodable(outside), outside, name)
         return self._encode(outside)
 
     def _refuse(self, wrong: Tensor | None, values: Tensor, name: str) -> None:
@@ -258,10 +258,10 @@ class Units(nn.Module, ABC):
         if not math.isfinite(value):
             found = "NaN" if math.isnan(value) else "infinite"
             raise ValueError(f"{name} is not finite ({found}) in {where}: remove or impute such values first")
-        remedy = self.owner(int(place[-1]), values.shape[-1] == self.size).remedy(value)
+        remedy = self.units_of_column(int(place[-1]), values.shape[-1] == self.size).invalid_hint(value)
         raise ValueError(f"{name} has the value {value:g} in {where}, but {remedy}")
 
-    def owner(self, column: int, inside: bool = True) -> Units:
+    def units_of_column(self, column: int, inside: bool = True) -> Units:
         """The layer of one type that a column belongs to."""
         return self
 
@@ -271,8 +271,8 @@ class Units(nn.Module, ABC):
 
     @property
     def variables(self) -> int:
-        """How many variables the layer has that are drawn by themselves: as many as columns, or one (`keeps_total`)."""
-        return 1 if self.keeps_total else self.columns
+        """How many variables are drawn by themselves: as many as columns, or one (`conditions_on_total`)."""
+        return 1 if self.conditions_on_total else self.columns
 
     @property
     def count(self) -> int:
@@ -292,35 +292,35 @@ class Units(nn.Module, ABC):
         """How many states each variable has, for finite families: the radices in which `states` counts."""
         return [len(self.variable(i)[1]) for i in range(self.variables)]
 
-    def mean(self, x: Tensor, line: Line | None = None) -> Tensor:
+    def mean(self, x: Tensor, line: Interpolation | None = None) -> Tensor:
         """Conditional mean of the states given inputs x."""
         return self.mean_(x.clone(), line)
 
-    def mean_(self, x: Tensor, line: Line | None = None) -> Tensor:
+    def mean_(self, x: Tensor, line: Interpolation | None = None) -> Tensor:
         """`mean` that may write into the memory of x."""
         if kernels.is_fused(x) and not self._wants_graph():
             return self._fused(self.loops.mean, x, line)
         return self._mean(self._eta(x, line))
 
-    def sample(self, x: Tensor, draw: Draw, line: Line | None = None) -> Tensor:
+    def sample(self, x: Tensor, draw: RandomAddress, line: Interpolation | None = None) -> Tensor:
         """A draw from the conditional distribution given inputs x."""
         return self.sample_(x.clone(), draw, line)
 
-    def sample_(self, x: Tensor, draw: Draw, line: Line | None = None) -> Tensor:
+    def sample_(self, x: Tensor, draw: RandomAddress, line: Interpolation | None = None) -> Tensor:
         """`sample` that may write into the memory of x."""
         if kernels.is_fused(x):
             return self._fused(self.loops.sample, x, line, draw.first, *split(draw.key, draw.step, draw.site))
         u = kernels.uniforms(draw, x.numel() // self.size, self.columns, self.uniforms_in or x.dtype, x.device)
         return self._draw(self._eta(x, line), u.view(*x.shape[:-1], self.columns))
 
-    def walk_(
+    def sequential_gibbs_(
         self,
         x: Tensor,
         s: Tensor,
         weights: Tensor,
-        turns: Turns,
-        draw: Draw,
-        line: Line | None = None,
+        turns: UpdateOrder,
+        draw: RandomAddress,
+        line: Interpolation | None = None,
         held: Tensor | None = None,
         sent: Tensor | None = None,
     ) -> Tensor:
@@ -354,15 +354,15 @@ class Units(nn.Module, ABC):
             s.copy_(new)
         return s
 
-    def variance(self, x: Tensor, line: Line | None = None) -> Tensor:
+    def variance(self, x: Tensor, line: Interpolation | None = None) -> Tensor:
         """Conditional variance given inputs x."""
         return self._variance(self._eta(x, line))
 
-    def mode(self, x: Tensor, line: Line | None = None) -> Tensor:
+    def mode(self, x: Tensor, line: Interpolation | None = None) -> Tensor:
         """The most probable state given inputs x."""
         return self._mode(self._eta(x, line))
 
-    def cumulant(self, x: Tensor, line: Line | None = None) -> Tensor:
+    def log_normalizer(self, x: Tensor, line: Interpolation | None = None) -> Tensor:
         """log of the sum (or integral) over states of exp(x . s - energy(s)), shape (..., batch), float64.
 
         With a line whose t has shape (..., batch, points), the cumulants at all these points: (..., batch, points).
@@ -373,26 +373,26 @@ class Units(nn.Module, ABC):
         if kernels.is_fused(x) and not self._wants_graph():
             out = x.new_empty((*x.shape[:-1], t.shape[-1] if t is not None and pointwise else 1), dtype=torch.float64)
             arrays = self._line_arrays(x, line, points=out.shape[-1])
-            self.loops.cumulant(_rows(x), *arrays, out.view(-1, out.shape[-1]).numpy())
+            self.loops.log_normalizer(_rows(x), *arrays, out.view(-1, out.shape[-1]).numpy())
             return out if pointwise else out[..., 0]
         if pointwise:
             assert line is not None and t is not None
-            columns = [self.cumulant(x, line._replace(t=t[..., k])) for k in range(t.shape[-1])]
+            columns = [self.log_normalizer(x, line._replace(t=t[..., k])) for k in range(t.shape[-1])]
             return torch.stack(columns, -1)
-        return self._cumulant(self._eta(x, line)).sum(-1, dtype=torch.float64)
+        return self._log_normalizer(self._eta(x, line)).sum(-1, dtype=torch.float64)
 
     def log_density(self, x: Tensor, s: Tensor) -> Tensor:
         """log p(s | x) of every variable, (..., batch, columns), float64, for states inside.  Differentiable."""
-        self.need_columns("log_density")
+        self.require_independent_columns("log_density")
         eta = self._eta(x, None)
         measure = self.log_measure(s)
         terms = torch.zeros_like(s) if measure is None else measure
         for natural, statistic in zip(eta, self.statistics(s), strict=True):
             terms = terms + natural * statistic
         of_variables = terms.view(*terms.shape[:-1], self.columns, -1).sum(-1)
-        return (of_variables - self._cumulant(eta)).double()
+        return (of_variables - self._log_normalizer(eta)).double()
 
-    def expected_statistics(self, x: Tensor, line: Line | None = None) -> Natural:
+    def expected_statistics(self, x: Tensor, line: Interpolation | None = None) -> Natural:
         """Conditional expectations of T_k given inputs x.  The first is the mean.  May write into the memory of x."""
         if len(self.natural()) == 1:
             return (self.mean_(x, line),)
@@ -400,14 +400,14 @@ class Units(nn.Module, ABC):
         mean = self.mean_(x, line)
         return mean, variance + mean * mean
 
-    def exponent(self, s: Tensor, natural: Natural | None = None) -> Tensor:
+    def neg_energy(self, s: Tensor, natural: Natural | None = None) -> Tensor:
         """log m(s) + sum_k eta_k . T_k(s), shape (..., batch), in float64: minus the energy."""
-        linear = self.exponents(s, (self.natural() if natural is None else natural,))[..., 0]
+        linear = self.linear_terms(s, (self.natural() if natural is None else natural,))[..., 0]
         return self._with_measure(linear, s)
 
-    def exponent_along(self, s: Tensor, line: Line) -> Tensor:
+    def neg_energy_along(self, s: Tensor, line: Interpolation) -> Tensor:
         """`exponent` at the points of a line: (..., batch), or (..., batch, points) where its t has that shape."""
-        slope, start = self.exponents(s, (line.slope, line.start)).unbind(-1)
+        slope, start = self.linear_terms(s, (line.slope, line.start)).unbind(-1)
         start = self._with_measure(start, s)
         if line.t is None:
             return start + slope
@@ -415,7 +415,7 @@ class Units(nn.Module, ABC):
             slope, start = slope.unsqueeze(-1), start.unsqueeze(-1)
         return start + line.t.double() * slope
 
-    def exponents(self, s: Tensor, naturals: Sequence[Natural]) -> Tensor:
+    def linear_terms(self, s: Tensor, naturals: Sequence[Natural]) -> Tensor:
         """sum_k eta_k . T_k(s) for several sets of natural parameters, or differences of them: (..., batch, sets).
 
         The base measure is left out: it is the same for all of them.
@@ -433,7 +433,7 @@ class Units(nn.Module, ABC):
 
     def energy(self, s: Tensor) -> Tensor:
         """Energy of states from this layer alone, -log m(s) - sum_k eta_k . T_k(s): (..., batch), float64."""
-        return -self.exponent(s)
+        return -self.neg_energy(s)
 
     def states(self, index: Tensor) -> Tensor:
         """Joint states by number in mixed radix, variable 0 fastest: (len(index), n) inside, for finite families."""
@@ -444,7 +444,7 @@ class Units(nn.Module, ABC):
             digits = digits // len(values)
         return torch.cat(columns, -1)
 
-    def line(self, t: Tensor | None = None, base: Natural | None = None) -> Line:
+    def line(self, t: Tensor | None = None, base: Natural | None = None) -> Interpolation:
         """The line from ``base`` at t = 0 to this layer at t = 1.
 
         ``base`` None means zero: then t multiplies the natural parameters, as an inverse temperature.  The base measure
@@ -452,13 +452,13 @@ class Units(nn.Module, ABC):
         """
         natural = self.natural()
         if base is None:
-            return Line(t, natural, tuple(torch.zeros_like(eta) for eta in natural), {})
-        return Line(t, tuple(eta - at_rest for eta, at_rest in zip(natural, base, strict=True)), base, {})
+            return Interpolation(t, natural, tuple(torch.zeros_like(eta) for eta in natural), {})
+        return Interpolation(t, tuple(eta - at_rest for eta, at_rest in zip(natural, base, strict=True)), base, {})
 
     def _wants_graph(self) -> bool:
         return torch.is_grad_enabled() and any(parameter.requires_grad for parameter in self.parameters())
 
-    def _eta(self, x: Tensor, line: Line | None) -> Natural:
+    def _eta(self, x: Tensor, line: Interpolation | None) -> Natural:
         """Natural parameters with the input x added to the field."""
         if line is None:
             field, *rest = (eta.unsqueeze(-2) for eta in self.natural())
@@ -468,7 +468,7 @@ class Units(nn.Module, ABC):
         start, *starts = (eta.unsqueeze(-2) for eta in line.start)
         return t * (x + slope) + start, *(t * up + at for up, at in zip(slopes, starts, strict=True))
 
-    def _line_arrays(self, x: Tensor, line: Line | None, points: int = 0) -> tuple[Any, ...]:
+    def _line_arrays(self, x: Tensor, line: Interpolation | None, points: int = 0) -> tuple[Any, ...]:
         """t, slope, start and `known` as the fused loops want them."""
         line = self.line() if line is None else line
         known = {} if line.arrays is None else line.arrays
@@ -488,7 +488,7 @@ class Units(nn.Module, ABC):
         eta = eta.detach()
         return (eta if eta.dtype == like.dtype else eta.to(like.dtype)).reshape(-1, self.size).numpy()
 
-    def _fused(self, loop: Any, x: Tensor, line: Line | None, *more: Any) -> Tensor:
+    def _fused(self, loop: Any, x: Tensor, line: Interpolation | None, *more: Any) -> Tensor:
         x = x.contiguous()
         loop(_rows(x), *self._line_arrays(x, line), *more)
         return x

@@ -11,7 +11,7 @@ from harmonium.kernels import scalar
 from harmonium.kernels.fused import mapper, sampler, summer, walker
 from harmonium.kernels.fused_pcd import updater
 from harmonium.kernels.nade import ancestral
-from harmonium.units.base import Loops, Natural
+from harmonium.units.base import FusedKernels, Natural
 from harmonium.units.biased import Biased
 
 __all__ = ["Bernoulli", "persistent_updates"]
@@ -56,16 +56,16 @@ class Bernoulli(Biased):
     """
 
     finite = True
-    loops = Loops(sampler(_draw), mapper(_mean), summer(_split), walker(_draw), ancestral(_draw))
+    loops = FusedKernels(sampler(_draw), mapper(_mean), summer(_split), walker(_draw), ancestral(_draw))
 
     def base_rate(self, mean: Tensor, variance: Tensor, cases: float) -> Natural:
         p = (mean * cases + 0.5) / (cases + 1)
         return (torch.logit(p).to(self.bias),)
 
-    def wrong(self, s: Tensor) -> Tensor:
+    def invalid(self, s: Tensor) -> Tensor:
         return (s != 0) & (s != 1)
 
-    def remedy(self, value: float) -> str:
+    def invalid_hint(self, value: float) -> str:
         return (
             "Bernoulli units take 0 and 1: "
             + ("name a binarisation (binarize='threshold', 'fixed' or 'dynamic')" if 0 <= value <= 1 else "rescale it")
@@ -84,7 +84,7 @@ class Bernoulli(Biased):
     def _mode(self, eta: Natural) -> Tensor:
         return (eta[0] > 0).to(eta[0].dtype)
 
-    def _cumulant(self, eta: Natural) -> Tensor:
+    def _log_normalizer(self, eta: Natural) -> Tensor:
         return functional.softplus(eta[0], threshold=40)
 
     def _draw(self, eta: Natural, u: Tensor) -> Tensor:

@@ -23,10 +23,10 @@ class Biased(Units):
     def statistics(self, s: Tensor) -> Natural:
         return (s,)
 
-    def pull(self, moments: Natural) -> dict[str, Tensor]:
+    def parameter_gradient(self, moments: Natural) -> dict[str, Tensor]:
         return {"bias": moments[0]}
 
-    def rest(self) -> Natural:
+    def neutral_natural(self) -> Natural:
         return (torch.zeros_like(self.bias),)
 
     @torch.no_grad()

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from harmonium.kernels import portable, scalar
 from harmonium.kernels.fused import mapper, sample_binomial, summer
-from harmonium.units.base import Loops, Natural
+from harmonium.units.base import FusedKernels, Natural
 from harmonium.units.bernoulli import Bernoulli
 
 __all__ = ["Binomial"]
@@ -53,7 +53,7 @@ class Binomial(Bernoulli):
     """
 
     uniforms_in = torch.float64
-    loops = Loops(sample_binomial, mapper(_mean), summer(_split))
+    loops = FusedKernels(sample_binomial, mapper(_mean), summer(_split))
 
     def __init__(self, shape: int | tuple[int, ...], trials: int, *, dtype: torch.dtype = torch.float32) -> None:
         if isinstance(trials, bool) or not isinstance(trials, int) or not 1 <= trials <= 1 << 20:
@@ -64,10 +64,10 @@ class Binomial(Bernoulli):
     def base_rate(self, mean: Tensor, variance: Tensor, cases: float) -> Natural:
         return super().base_rate(mean / self.known, variance, cases * self.known)
 
-    def wrong(self, s: Tensor) -> Tensor:
+    def invalid(self, s: Tensor) -> Tensor:
         return ~((s >= 0) & (s <= self.known) & (s == s.floor()))
 
-    def remedy(self, value: float) -> str:
+    def invalid_hint(self, value: float) -> str:
         return f"Binomial units take the counts 0 ... {self.known}: round it, or give the layer more trials"
 
     def unit_states(self) -> Tensor:
@@ -86,8 +86,8 @@ class Binomial(Bernoulli):
     def _mode(self, eta: Natural) -> Tensor:
         return torch.floor((self.known + 1) * super()._mean(eta)).clamp(max=self.known)
 
-    def _cumulant(self, eta: Natural) -> Tensor:
-        return self.known * super()._cumulant(eta)
+    def _log_normalizer(self, eta: Natural) -> Tensor:
+        return self.known * super()._log_normalizer(eta)
 
     def _draw(self, eta: Natural, u: Tensor) -> Tensor:
         return portable.binomial(eta[0].detach().double(), self.known, u.double()).to(eta[0].dtype)

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from harmonium.kernels.fused import cumulant_groups, mean_groups, sample_groups
-from harmonium.units.base import Loops, Natural
+from harmonium.units.base import FusedKernels, Natural
 from harmonium.units.biased import Biased
 
 __all__ = ["Categorical"]
@@ -40,7 +40,7 @@ class Categorical(Biased):
 
     finite = True
     uniforms_in = torch.float64
-    loops = Loops(sample_groups, mean_groups, cumulant_groups)
+    loops = FusedKernels(sample_groups, mean_groups, cumulant_groups)
 
     def __init__(self, shape: int | tuple[int, ...], states: int, *, dtype: torch.dtype = torch.float32) -> None:
         if isinstance(states, bool) or not isinstance(states, int) or states < 2:
@@ -51,17 +51,17 @@ class Categorical(Biased):
     def base_rate(self, mean: Tensor, variance: Tensor, cases: float) -> Natural:
         return (torch.log((mean * cases + 1 / self.known) / (cases + 1)).to(self.bias),)
 
-    def wrong(self, s: Tensor) -> Tensor:
+    def invalid(self, s: Tensor) -> Tensor:
         wrong = (s != 0) & (s != 1)
-        return wrong | self.spread(self._groups(s).sum(-1) != 1)
+        return wrong | self.repeat_per_column(self._groups(s).sum(-1) != 1)
 
-    def remedy(self, value: float) -> str:
+    def invalid_hint(self, value: float) -> str:
         return (
             f"Categorical units take the codes 0 ... {self.known - 1} (inside, one-hot groups of {self.known}): "
             "number the categories from 0, or give the layer more states"
         )
 
-    def uncodable(self, outside: Tensor) -> Tensor:
+    def not_encodable(self, outside: Tensor) -> Tensor:
         return (outside < 0) | (outside >= self.known) | (outside != outside.floor()) & ~torch.isnan(outside)
 
     def _encode(self, outside: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ class Categorical(Biased):
         codes = groups.argmax(-1).to(inside.dtype)
         return torch.where(torch.isnan(groups).any(-1), torch.nan, codes)
 
-    def spread(self, outside: Tensor) -> Tensor:
+    def repeat_per_column(self, outside: Tensor) -> Tensor:
         return outside.repeat_interleave(self.known, -1)
 
     def variable(self, i: int) -> tuple[slice, Tensor]:
@@ -96,7 +96,7 @@ class Categorical(Biased):
     def _mode(self, eta: Natural) -> Tensor:
         return self._one_hot(self._groups(eta[0]).argmax(-1), eta)
 
-    def _cumulant(self, eta: Natural) -> Tensor:
+    def _log_normalizer(self, eta: Natural) -> Tensor:
         return torch.logsumexp(self._groups(eta[0]), -1)
 
     def _draw(self, eta: Natural, u: Tensor) -> Tensor:

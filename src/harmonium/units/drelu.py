@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from harmonium.kernels import portable, scalar
 from harmonium.kernels.fused import mapper, sampler, summer
-from harmonium.units.base import Line, Loops, Natural, Units
+from harmonium.units.base import FusedKernels, Interpolation, Natural, Units
 from harmonium.units.gaussian import check_bounds
 
 __all__ = ["DReLU"]
@@ -74,7 +74,7 @@ class DReLU(Units):
     """
 
     uniforms_in = torch.float64
-    loops = Loops(sampler(_draw), mapper(_mean), summer(_split))
+    loops = FusedKernels(sampler(_draw), mapper(_mean), summer(_split))
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class DReLU(Units):
     def statistics(self, s: Tensor) -> Natural:
         return s, s * s, s.abs(), s * s.abs()
 
-    def pull(self, moments: Natural) -> dict[str, Tensor]:
+    def parameter_gradient(self, moments: Natural) -> dict[str, Tensor]:
         return {
             "bias": moments[0],
             "kink": moments[2],
@@ -105,7 +105,7 @@ class DReLU(Units):
             "log_variance_down": 0.25 * torch.exp(-self.log_variance_down) * (moments[1] - moments[3]),
         }
 
-    def rest(self) -> Natural:
+    def neutral_natural(self) -> Natural:
         natural = self.natural()
         return torch.zeros_like(self.bias), *natural[1:]
 
@@ -132,13 +132,13 @@ class DReLU(Units):
         self.log_variance_up.clamp_(*self.log_variance_bounds)
         self.log_variance_down.clamp_(*self.log_variance_bounds)
 
-    def wrong(self, s: Tensor) -> Tensor:
+    def invalid(self, s: Tensor) -> Tensor:
         return ~torch.isfinite(s)
 
-    def remedy(self, value: float) -> str:
+    def invalid_hint(self, value: float) -> str:
         return "DReLU units take any finite number"
 
-    def expected_statistics(self, x: Tensor, line: Line | None = None) -> Natural:
+    def expected_statistics(self, x: Tensor, line: Interpolation | None = None) -> Natural:
         eta = self._eta(x, line)
         rest, mean_up, square_up, share, mean_down, square_down = self._moments(eta)
         pairs = (
@@ -164,7 +164,7 @@ class DReLU(Units):
         is_up = peaks[0] ** 2 * up_precision >= peaks[1] ** 2 * down_precision
         return torch.where(is_up, peaks[0], -peaks[1]).to(eta[0].dtype)
 
-    def _cumulant(self, eta: Natural) -> Tensor:
+    def _log_normalizer(self, eta: Natural) -> Tensor:
         up, up_precision, down, down_precision = self._sides(eta)
         return torch.logaddexp(portable.positive(up, up_precision)[0], portable.positive(down, down_precision)[0])
 

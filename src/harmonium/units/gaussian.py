@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from harmonium.kernels import scalar
 from harmonium.kernels.fused import mapper, sampler, summer, walker
-from harmonium.units.base import Loops, Natural, Units
+from harmonium.units.base import FusedKernels, Natural, Units
 
 __all__ = ["Gaussian", "check_bounds"]
 
@@ -70,7 +70,7 @@ class Gaussian(Units):
     """
 
     uniforms_in = torch.float64
-    loops = Loops(sampler(_draw), mapper(_mean), summer(_split), walker(_draw))
+    loops = FusedKernels(sampler(_draw), mapper(_mean), summer(_split), walker(_draw))
 
     def __init__(
         self,
@@ -90,11 +90,11 @@ class Gaussian(Units):
     def statistics(self, s: Tensor) -> Natural:
         return s, s * s
 
-    def pull(self, moments: Natural) -> dict[str, Tensor]:
+    def parameter_gradient(self, moments: Natural) -> dict[str, Tensor]:
         # d eta_2 / d log_variance = exp(-log_variance) / 2
         return {"bias": moments[0], "log_variance": moments[1] * (0.5 * torch.exp(-self.log_variance))}
 
-    def rest(self) -> Natural:
+    def neutral_natural(self) -> Natural:
         return torch.zeros_like(self.bias), -0.5 * torch.exp(-self.log_variance)
 
     def base_rate(self, mean: Tensor, variance: Tensor, cases: float) -> Natural:
@@ -114,10 +114,10 @@ class Gaussian(Units):
     def constrain(self) -> None:
         self.log_variance.clamp_(*self.log_variance_bounds)
 
-    def wrong(self, s: Tensor) -> Tensor:
+    def invalid(self, s: Tensor) -> Tensor:
         return ~torch.isfinite(s)
 
-    def remedy(self, value: float) -> str:
+    def invalid_hint(self, value: float) -> str:
         return "Gaussian units take any finite number"
 
     def advice(self, mean: Tensor, variance: Tensor) -> str | None:
@@ -145,7 +145,7 @@ class Gaussian(Units):
     def _mode(self, eta: Natural) -> Tensor:
         return self._mean(eta)
 
-    def _cumulant(self, eta: Natural) -> Tensor:
+    def _log_normalizer(self, eta: Natural) -> Tensor:
         field, curvature = eta
         return field * field / (-4 * curvature) + 0.5 * torch.log(-math.pi / curvature)
 

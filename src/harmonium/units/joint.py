@@ -34,7 +34,7 @@ class _JointLogDensity(torch.autograd.Function):
         ctx.save_for_backward(x, s)
         ctx.units = units
         x = x.detach()
-        return row_dots(x, s) + units.exponent(s) - units.cumulant(x)
+        return row_dots(x, s) + units.neg_energy(s) - units.log_normalizer(x)
 
     @staticmethod
     @torch.no_grad()
@@ -46,7 +46,7 @@ class _JointLogDensity(torch.autograd.Function):
             torch.sub(T, expected, out=expected).mul_(slope)
             for T, expected in zip(units.statistics(s), units.expected_statistics(x.clone()), strict=True)
         ]
-        named = units.pull(tuple(pull.flatten(0, -2).sum(0) for pull in pulls))
+        named = units.parameter_gradient(tuple(pull.flatten(0, -2).sum(0) for pull in pulls))
         of_parameters = [
             named[name] if parameter.requires_grad else None for name, parameter in units.parameters_by_name().items()
         ]

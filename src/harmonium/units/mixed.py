@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harmonium.core.random import Draw
-from harmonium.units.base import Line, Loops, Natural, Units
+from harmonium.core.random import RandomAddress
+from harmonium.units.base import FusedKernels, Interpolation, Natural, Units
 
 __all__ = ["Mixed"]
 
@@ -34,7 +34,7 @@ class Mixed(Units):
     9
     """
 
-    loops = Loops(None, None, None)  # every part has its own
+    loops = FusedKernels(None, None, None)  # every part has its own
 
     def __init__(self, parts: Sequence[Units]) -> None:
         parts = copy.deepcopy(list(parts))
@@ -43,7 +43,7 @@ class Mixed(Units):
         for part in parts:
             if not isinstance(part, Units) or isinstance(part, Mixed):
                 raise TypeError(f"Mixed takes layers of one type each, found {part!r}")
-            if part.keeps_total:
+            if part.conditions_on_total:
                 raise ValueError(f"Mixed takes columns that are drawn one by one; those of {part!r} are not")
         super().__init__(sum(part.columns for part in parts))
         self.parts = nn.ModuleList(parts)
@@ -75,11 +75,11 @@ class Mixed(Units):
         """What belongs to one part."""
         return tuple(eta[..., units].contiguous() for eta in natural[: len(part.natural())])
 
-    def _line(self, line: Line | None, part: Units, units: slice) -> Line | None:
+    def _line(self, line: Interpolation | None, part: Units, units: slice) -> Interpolation | None:
         if line is None:
             return None
         kept = None if line.arrays is None else line.arrays.setdefault(units.start, {})
-        return Line(line.t, self._of(line.slope, part, units), self._of(line.start, part, units), kept)
+        return Interpolation(line.t, self._of(line.slope, part, units), self._of(line.start, part, units), kept)
 
     # The contract ------------------------------------------------------------------------------------------------
 
@@ -89,18 +89,18 @@ class Mixed(Units):
     def statistics(self, s: Tensor) -> Natural:
         return self._padded(lambda part, units: part.statistics(s[..., units]))
 
-    def pull(self, moments: Natural) -> dict[str, Tensor]:
+    def parameter_gradient(self, moments: Natural) -> dict[str, Tensor]:
         pulled: dict[str, Tensor] = {}
         for i, (part, units) in enumerate(self._each()):
-            own = part.pull(self._of(moments, part, units))
+            own = part.parameter_gradient(self._of(moments, part, units))
             pulled |= {f"parts.{i}.{name}": gradient for name, gradient in own.items()}
         return pulled
 
     def parameters_by_name(self) -> dict[str, nn.Parameter]:
         return dict(self.named_parameters())
 
-    def rest(self) -> Natural:
-        return self._padded(lambda part, units: part.rest())
+    def neutral_natural(self) -> Natural:
+        return self._padded(lambda part, units: part.neutral_natural())
 
     def base_rate(self, mean: Tensor, variance: Tensor, cases: float) -> Natural:
         return self._padded(lambda part, units: part.base_rate(mean[..., units], variance[..., units], cases))
@@ -116,20 +116,20 @@ class Mixed(Units):
         for part, _ in self._each():
             part.constrain()
 
-    def wrong(self, s: Tensor) -> Tensor:
-        return self._joined(lambda part, units: part.wrong(s[..., units]))
+    def invalid(self, s: Tensor) -> Tensor:
+        return self._joined(lambda part, units: part.invalid(s[..., units]))
 
-    def remedy(self, value: float) -> str:
+    def invalid_hint(self, value: float) -> str:
         raise NotImplementedError("each part has its own")
 
-    def owner(self, column: int, inside: bool = True) -> Units:
+    def units_of_column(self, column: int, inside: bool = True) -> Units:
         each = self._each() if inside else self._each_outside()
         return next(part for part, columns in each if column < columns.stop)
 
-    def uncodable(self, outside: Tensor) -> Tensor:
+    def not_encodable(self, outside: Tensor) -> Tensor:
         wrong = torch.zeros_like(outside, dtype=torch.bool)
         for part, columns in self._each_outside():
-            own = part.uncodable(outside[..., columns])
+            own = part.not_encodable(outside[..., columns])
             if own is not None:
                 wrong[..., columns] = own
         return wrong
@@ -140,8 +140,8 @@ class Mixed(Units):
     def decode(self, inside: Tensor) -> Tensor:
         return self._joined(lambda part, units: part.decode(inside[..., units]))
 
-    def spread(self, outside: Tensor) -> Tensor:
-        return torch.cat([part.spread(outside[..., columns]) for part, columns in self._each_outside()], -1)
+    def repeat_per_column(self, outside: Tensor) -> Tensor:
+        return torch.cat([part.repeat_per_column(outside[..., columns]) for part, columns in self._each_outside()], -1)
 
     def variable(self, i: int) -> tuple[slice, Tensor]:
         for (part, units), columns in zip(self._each(), self._outside, strict=True):
@@ -167,10 +167,10 @@ class Mixed(Units):
 
     # Conditionals: every part answers for its own units --------------------------------------------------------------
 
-    def mean_(self, x: Tensor, line: Line | None = None) -> Tensor:
+    def mean_(self, x: Tensor, line: Interpolation | None = None) -> Tensor:
         return self._joined(lambda part, units: part.mean(x[..., units], self._line(line, part, units)))
 
-    def sample_(self, x: Tensor, draw: Draw, line: Line | None = None) -> Tensor:
+    def sample_(self, x: Tensor, draw: RandomAddress, line: Interpolation | None = None) -> Tensor:
         return torch.cat(
             [
                 part.sample(
@@ -181,22 +181,23 @@ class Mixed(Units):
             -1,
         )
 
-    def variance(self, x: Tensor, line: Line | None = None) -> Tensor:
+    def variance(self, x: Tensor, line: Interpolation | None = None) -> Tensor:
         return self._joined(lambda part, units: part.variance(x[..., units], self._line(line, part, units)))
 
-    def mode(self, x: Tensor, line: Line | None = None) -> Tensor:
+    def mode(self, x: Tensor, line: Interpolation | None = None) -> Tensor:
         return self._joined(lambda part, units: part.mode(x[..., units], self._line(line, part, units)))
 
-    def cumulant(self, x: Tensor, line: Line | None = None) -> Tensor:
+    def log_normalizer(self, x: Tensor, line: Interpolation | None = None) -> Tensor:
         each = [
-            part.cumulant(x[..., units].contiguous(), self._line(line, part, units)) for part, units in self._each()
+            part.log_normalizer(x[..., units].contiguous(), self._line(line, part, units))
+            for part, units in self._each()
         ]
         return torch.stack(each).sum(0)
 
     def log_density(self, x: Tensor, s: Tensor) -> Tensor:
         return self._joined(lambda part, units: part.log_density(x[..., units], s[..., units]))
 
-    def expected_statistics(self, x: Tensor, line: Line | None = None) -> Natural:
+    def expected_statistics(self, x: Tensor, line: Interpolation | None = None) -> Natural:
         return self._padded(
             lambda part, units: part.expected_statistics(x[..., units].clone(), self._line(line, part, units))
         )

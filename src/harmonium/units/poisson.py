@@ -8,7 +8,7 @@ from torch import Tensor
 
 from harmonium.kernels import portable, scalar
 from harmonium.kernels.fused import mapper, sampler, summer
-from harmonium.units.base import Loops, Natural
+from harmonium.units.base import FusedKernels, Natural
 from harmonium.units.biased import Biased
 
 __all__ = ["Poisson"]
@@ -54,15 +54,15 @@ class Poisson(Biased):
     """
 
     uniforms_in = torch.float64
-    loops = Loops(sampler(_draw), mapper(_mean), summer(_split))
+    loops = FusedKernels(sampler(_draw), mapper(_mean), summer(_split))
 
     def base_rate(self, mean: Tensor, variance: Tensor, cases: float) -> Natural:
         return (torch.log((mean * cases + 0.5) / (cases + 0.5)).clamp(max=_HIGHEST).to(self.bias),)
 
-    def wrong(self, s: Tensor) -> Tensor:
+    def invalid(self, s: Tensor) -> Tensor:
         return ~(torch.isfinite(s) & (s >= 0) & (s == s.floor()))
 
-    def remedy(self, value: float) -> str:
+    def invalid_hint(self, value: float) -> str:
         return "Poisson units take the counts 0, 1, 2, ...: round it, or use ReLU units for non-negative numbers"
 
     def log_measure(self, s: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ class Poisson(Biased):
     def _mode(self, eta: Natural) -> Tensor:
         return torch.floor(self._mean(eta))
 
-    def _cumulant(self, eta: Natural) -> Tensor:
+    def _log_normalizer(self, eta: Natural) -> Tensor:
         return self._mean(eta) * (1 + (eta[0] - _HIGHEST).clamp(min=0))
 
     def _draw(self, eta: Natural, u: Tensor) -> Tensor:

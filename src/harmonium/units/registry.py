@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harmonium.core.files import DamagedFileError
+from harmonium.core.errors import DamagedFileError
 from harmonium.units.base import Units
 from harmonium.units.bernoulli import Bernoulli
 from harmonium.units.binomial import Binomial

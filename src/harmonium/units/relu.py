@@ -11,7 +11,7 @@ from torch import Tensor
 
 from harmonium.kernels import portable, scalar
 from harmonium.kernels.fused import mapper, sampler, summer
-from harmonium.units.base import Loops, Natural
+from harmonium.units.base import FusedKernels, Natural
 from harmonium.units.gaussian import Gaussian
 
 __all__ = ["ReLU"]
@@ -50,7 +50,7 @@ class ReLU(Gaussian):
     [[0.5, 0.0]]
     """
 
-    loops = Loops(sampler(_draw), mapper(_mean), summer(_split))
+    loops = FusedKernels(sampler(_draw), mapper(_mean), summer(_split))
 
     def base_rate(self, mean: Tensor, variance: Tensor, cases: float) -> Natural:
         """The cut-off normal distribution of this mean and variance, where there is one: variance <= mean^2.
@@ -65,10 +65,10 @@ class ReLU(Gaussian):
         alpha = _bisect(_shortfall, -mean / scale)
         return (-alpha / scale).to(self.bias), (-0.5 / scale**2).to(self.bias)
 
-    def wrong(self, s: Tensor) -> Tensor:
+    def invalid(self, s: Tensor) -> Tensor:
         return ~(torch.isfinite(s) & (s >= 0))
 
-    def remedy(self, value: float) -> str:
+    def invalid_hint(self, value: float) -> str:
         return "ReLU units take numbers from 0 up: shift the data, or use Gaussian units"
 
     def _mean(self, eta: Natural) -> Tensor:
@@ -80,7 +80,7 @@ class ReLU(Gaussian):
     def _mode(self, eta: Natural) -> Tensor:
         return super()._mean(eta).clamp(min=0)
 
-    def _cumulant(self, eta: Natural) -> Tensor:
+    def _log_normalizer(self, eta: Natural) -> Tensor:
         return self._positive(eta)[0]
 
     def _draw(self, eta: Natural, u: Tensor) -> Tensor:

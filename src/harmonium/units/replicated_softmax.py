@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from harmonium import kernels
-from harmonium.core.random import Draw
+from harmonium.core.random import RandomAddress
 from harmonium.kernels.fused import sample_words
 from harmonium.kernels.philox import split
-from harmonium.units.base import Line, Loops, Natural
+from harmonium.units.base import FusedKernels, Interpolation, Natural
 from harmonium.units.biased import Biased
 
 __all__ = ["ReplicatedSoftmax"]
@@ -35,7 +35,7 @@ class ReplicatedSoftmax(Biased):
         p(v | x) = D! / prod_k v_k!  prod_k p_k^{v_k},     p = softmax(b + x),     A(x) = D log sum_k exp(b_k + x_k):
 
     D draws from one softmax with shared weights.  Draws keep the length of a row: Gibbs sampling never changes it, and
-    log Z belongs to one length (see `harmonium.at_length`; `harmonium.evaluate` takes each document by its own).
+    log Z belongs to one length (see `harmonium.models.at_length`; `harmonium.evaluate` takes each document by its own).
 
     In an RBM the energy is E(v, h) = -v.W.h - b.v - c.h.  The paper multiplies the hidden biases by the length, which
     is a part of this: D c.h is v.(1 c').h, so that its model is that of weights W + 1 c' and no hidden biases.
@@ -60,8 +60,8 @@ class ReplicatedSoftmax(Biased):
     """
 
     finite = True
-    keeps_total = True
-    loops = Loops(sample_words, None, None)
+    conditions_on_total = True
+    loops = FusedKernels(sample_words, None, None)
     lengths: Tensor
 
     def __init__(
@@ -100,7 +100,7 @@ class ReplicatedSoftmax(Biased):
             sorted_totals = sorted_totals[torch.searchsorted(below, at).clamp(max=len(totals) - 1)]
         self.lengths = sorted_totals.long().to(self.bias.device)
 
-    def keeping(self, s: Tensor) -> Self:
+    def conditioned_on_total(self, s: Tensor) -> Self:
         other = copy.copy(self)
         other._totals = s.sum(-1)
         return other
@@ -125,7 +125,7 @@ class ReplicatedSoftmax(Biased):
         found = f"{len(known)}, from {known[0]} to {known[-1]}" if known else "none"
         raise ValueError(
             f"sums over all documents (log Z, exact gradients) belong to one length, and these units know {found}: "
-            "use harmonium.at_length(model, length); harmonium.evaluate takes each document by its own"
+            "use harmonium.models.at_length(model, length); harmonium.evaluate takes each document by its own"
         )
 
     def _length_of(self, x: Tensor, first: int = 0) -> Tensor:
@@ -153,10 +153,10 @@ class ReplicatedSoftmax(Biased):
         share = (mean * cases + 1 / self.size) / (mean.sum(-1, keepdim=True) * cases + 1)
         return (torch.log(share).to(self.bias),)
 
-    def wrong(self, s: Tensor) -> Tensor:
+    def invalid(self, s: Tensor) -> Tensor:
         return ~((s >= 0) & (s <= _LONGEST) & (s == s.floor()))
 
-    def remedy(self, value: float) -> str:
+    def invalid_hint(self, value: float) -> str:
         return "ReplicatedSoftmax units take counts of words, 0, 1, 2, ...: pass raw counts, no frequencies or tf-idf"
 
     def log_measure(self, s: Tensor) -> Tensor:
@@ -188,10 +188,10 @@ class ReplicatedSoftmax(Biased):
     def _draw(self, eta: Natural, u: Tensor) -> Tensor:
         raise NotImplementedError("how many uniforms a row takes depends on its length: see sample_")
 
-    def mean_(self, x: Tensor, line: Line | None = None) -> Tensor:
+    def mean_(self, x: Tensor, line: Interpolation | None = None) -> Tensor:
         return self._mean(self._eta(x, line))
 
-    def sample_(self, x: Tensor, draw: Draw, line: Line | None = None) -> Tensor:
+    def sample_(self, x: Tensor, draw: RandomAddress, line: Interpolation | None = None) -> Tensor:
         totals = self._length_of(x, draw.first)
         if kernels.is_fused(x):
             counts = totals.reshape(-1).numpy()
@@ -204,9 +204,9 @@ class ReplicatedSoftmax(Biased):
         within = torch.arange(longest, device=x.device) < totals.unsqueeze(-1)
         return torch.zeros_like(fields).scatter_add(-1, drawn, within.to(fields.dtype))
 
-    def cumulant(self, x: Tensor, line: Line | None = None) -> Tensor:
+    def log_normalizer(self, x: Tensor, line: Interpolation | None = None) -> Tensor:
         if line is not None and line.t is not None and line.t.dim() == x.dim():
-            return torch.stack([self.cumulant(x, line._replace(t=t)) for t in line.t.unbind(-1)], -1)
+            return torch.stack([self.log_normalizer(x, line._replace(t=t)) for t in line.t.unbind(-1)], -1)
         length = self.length if self._totals is None else self._length_of(x)
         return length * torch.logsumexp(self._eta(x, line)[0].double(), -1)
 

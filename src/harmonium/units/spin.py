@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from harmonium.kernels import scalar
 from harmonium.kernels.fused import mapper, sampler, summer, walker
-from harmonium.units.base import Loops, Natural
+from harmonium.units.base import FusedKernels, Natural
 from harmonium.units.biased import Biased
 
 __all__ = ["Spin"]
@@ -55,16 +55,16 @@ class Spin(Biased):
     """
 
     finite = True
-    loops = Loops(sampler(_draw), mapper(_mean), summer(_split), walker(_draw))
+    loops = FusedKernels(sampler(_draw), mapper(_mean), summer(_split), walker(_draw))
 
     def base_rate(self, mean: Tensor, variance: Tensor, cases: float) -> Natural:
         p = (0.5 * (1 + mean) * cases + 0.5) / (cases + 1)
         return (0.5 * torch.logit(p).to(self.bias),)
 
-    def wrong(self, s: Tensor) -> Tensor:
+    def invalid(self, s: Tensor) -> Tensor:
         return s.abs() != 1
 
-    def remedy(self, value: float) -> str:
+    def invalid_hint(self, value: float) -> str:
         return "Spin units take -1 and +1: " + (
             "pass 2 x - 1 for values of 0 and 1, or use Bernoulli units" if value == 0 else "rescale it"
         )
@@ -81,7 +81,7 @@ class Spin(Biased):
     def _mode(self, eta: Natural) -> Tensor:
         return torch.where(eta[0] > 0, 1.0, -1.0).to(eta[0])
 
-    def _cumulant(self, eta: Natural) -> Tensor:
+    def _log_normalizer(self, eta: Natural) -> Tensor:
         return eta[0].abs() + functional.softplus(-2 * eta[0].abs())
 
     def _draw(self, eta: Natural, u: Tensor) -> Tensor:

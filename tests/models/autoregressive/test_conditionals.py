@@ -33,7 +33,7 @@ def test_the_density_of_units_is_their_exponent_less_the_cumulant(units) -> None
     x = normals(Stream(0), 5, conditional.width)
     s = conditional.sample(x, Stream(1).advance())
     layer = conditional.units
-    whole = (x * s).sum(-1) + layer.exponent(s) - layer.cumulant(x)
+    whole = (x * s).sum(-1) + layer.neg_energy(s) - layer.log_normalizer(x)
     torch.testing.assert_close(conditional.log_prob(x, s).sum(-1), whole)
     assert conditional.log_prob(x, s).shape == (5, layer.columns)
 
@@ -74,9 +74,9 @@ def test_draws_have_the_mean_and_depend_on_their_own_numbers(conditional) -> Non
     error = draws.std(0) / math.sqrt(len(draws))
     mean = conditional.mean(x[:1])[0]
     assert bool(((draws.mean(0) - mean).abs() < 4.5 * error).all())  # a fixed seed; 4.5 standard errors
-    first = conditional.owners() == 0
+    first = conditional.variable_of_column() == 0
     other = conditional.sample(torch.where(first, x, 0.0), Stream(7).advance())
-    own = conditional.units.spread(torch.arange(conditional.units.columns)) == 0
+    own = conditional.units.repeat_per_column(torch.arange(conditional.units.columns)) == 0
     assert torch.equal(other[:, own], draws[:, own])
     assert not torch.equal(other[:, ~own], draws[:, ~own])
 

@@ -12,7 +12,7 @@ import harmonium as hm
 
 def test_the_network_of_the_paper() -> None:
     """64@8x8 - 64@4x4 - 64@6x6 - 64@7x7 down to 7 x 7 and up again, beside 500 and 500 units."""
-    model = hm.ConvNADE((28, 28))
+    model = hm.models.ConvNADE((28, 28))
     shapes = [tuple(layer.weight.shape) for layer in [*model.network.down, *model.network.up]]
     down = [(64, 2, 8, 8), (64, 64, 4, 4), (64, 64, 6, 6), (64, 64, 7, 7)]
     up = [(64, 64, 7, 7), (64, 64, 6, 6), (64, 64, 4, 4), (64, 1, 8, 8)]  # in torch's order, from below to above
@@ -27,7 +27,7 @@ def test_the_network_of_the_paper() -> None:
 
 def test_neighbours_are_seen_where_they_are() -> None:
     """A change of one pixel moves the answers within reach of the kernels and no others; height is not width."""
-    model = hm.ConvNADE((9, 7), channels=4, kernels=(2,), hidden=(), dtype=torch.float64)
+    model = hm.models.ConvNADE((9, 7), channels=4, kernels=(2,), hidden=(), dtype=torch.float64)
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in model.parameters():  # positive: no unit is ever off
@@ -44,7 +44,7 @@ def test_neighbours_are_seen_where_they_are() -> None:
 
 def test_training_and_store(tmp_path: Path) -> None:
     data = hm.data.load("bars-and-stripes").train
-    model = hm.ConvNADE((4, 4), channels=8, hidden=(16,), seed=1)
+    model = hm.models.ConvNADE((4, 4), channels=8, hidden=(16,), seed=1)
     assert model.network.kernels == (2, 2, 2)  # smaller in proportion, as many as fit
     before = hm.evaluate(model, data).mean
     hm.fit(model, data, epochs=300, batch_size=16, learning_rate=3e-3)
@@ -64,4 +64,4 @@ def test_bad_input() -> None:
         ({"visible": (4, 4), "hidden": (0,)}, "hidden must be a list"),
     ):
         with pytest.raises(ValueError, match=message):
-            hm.ConvNADE(**arguments)
+            hm.models.ConvNADE(**arguments)

@@ -117,7 +117,7 @@ def test_training_and_store(tmp_path: Path) -> None:
     """Bars and stripes of 4 x 4, whose entropy is 3.4 nats."""
     data = hm.data.load("bars-and-stripes").train
     model = hm.MADE((4, 4), hidden=(100,))
-    hm.fit(model, data, epochs=500, batch_size=32, learning_rate=hm.Linear(1e-2))
+    hm.fit(model, data, epochs=500, batch_size=32, learning_rate=hm.schedules.Linear(1e-2))
     assert hm.evaluate(model, data).mean > -3.6
     other = hm.MADE((4, 4), hidden=(10, 10), masks=4, seed=1)
     hm.save(other, tmp_path / "m")

@@ -35,7 +35,7 @@ def test_binary_models_sum_to_one_under_every_ordering(ordering: tuple[int, ...]
     "visible", [hm.Categorical(3, 3), hm.Spin(4), hm.Mixed([hm.Bernoulli(2), hm.Categorical(2, 3)])], ids=repr
 )
 @pytest.mark.parametrize("rectified", [False, True])
-def test_finite_models_sum_to_one(visible: hm.Units, rectified: bool) -> None:
+def test_finite_models_sum_to_one(visible: hm.units.Units, rectified: bool) -> None:
     order = torch.arange(visible.columns).flip(0)
     model = scattered(NADE(visible, 5, ordering=order, rectified=rectified, dtype=torch.float64))
     assert abs(float(torch.logsumexp(model.log_prob(every(model)).detach(), 0))) < 1e-12
@@ -43,7 +43,7 @@ def test_finite_models_sum_to_one(visible: hm.Units, rectified: bool) -> None:
 
 @pytest.mark.parametrize("family", ["gaussian", "laplace"])
 def test_mixtures_of_two_variables_integrate_to_one(family: str) -> None:
-    outputs = hm.MixtureConditional(2, 3, family, 0.2)
+    outputs = hm.models.MixtureConditional(2, 3, family, 0.2)
     model = scattered(NADE(2, 4, ordering=[1, 0], outputs=outputs, dtype=torch.float64), 0.2)
     grid = torch.arange(-12, 12, 0.05, dtype=torch.float64)
     density = model.log_prob(torch.cartesian_prod(grid, grid)).detach().exp()
@@ -67,7 +67,7 @@ def test_the_conditionals_are_those_of_the_formula() -> None:
 @pytest.mark.parametrize(
     "visible", [hm.Bernoulli(4), hm.Categorical(2, 3), hm.Mixed([hm.Spin(1), hm.Categorical(2, 3)])], ids=repr
 )
-def test_draws_follow_the_distribution(visible: hm.Units) -> None:
+def test_draws_follow_the_distribution(visible: hm.units.Units) -> None:
     order = torch.arange(visible.columns).flip(0)
     model = scattered(NADE(visible, 5, ordering=order))
     n = 20_000
@@ -133,7 +133,7 @@ def test_what_is_no_prefix_is_refused() -> None:
 
 
 def test_real_draws_have_the_density() -> None:
-    outputs = hm.MixtureConditional(2, 3)
+    outputs = hm.models.MixtureConditional(2, 3)
     model = scattered(NADE(2, 4, outputs=outputs, dtype=torch.float64), 0.3)
     s = model.draw(4000, Stream(0))
     grid = torch.arange(-15, 15, 0.02, dtype=torch.float64)
@@ -149,7 +149,7 @@ def test_real_draws_have_the_density() -> None:
 
 
 @pytest.mark.parametrize("visible", [hm.Bernoulli(5), hm.Categorical(3, 3)], ids=repr)
-def test_from_an_rbm_the_conditionals_are_one_step_of_its_mean_field(visible: hm.Units) -> None:
+def test_from_an_rbm_the_conditionals_are_one_step_of_its_mean_field(visible: hm.units.Units) -> None:
     rbm = hm.RBM(visible, 4, dtype=torch.float64)
     rbm.double()
     scatter(rbm, Stream(2), 0.8)
@@ -157,21 +157,21 @@ def test_from_an_rbm_the_conditionals_are_one_step_of_its_mean_field(visible: hm
     model = NADE.from_rbm(rbm, order)
     v = rbm.visible.sample(torch.zeros(6, rbm.visible.size, dtype=torch.float64), Stream(0).advance())
     means = model.visible.mean(model.inputs(v).detach())
-    owners = rbm.visible.spread(torch.arange(visible.columns))
+    variable_of_column = rbm.visible.repeat_per_column(torch.arange(visible.columns))
     known = torch.zeros_like(v)
     for i in order.tolist():
         # hidden means with all unknown visible means at zero, then the visible means they give
         field = rbm.visible_mean(rbm.hidden_mean(known))
-        own = owners == i
+        own = variable_of_column == i
         torch.testing.assert_close(means[:, own], field[:, own].detach())
         known[:, own] = v[:, own]
-    assert not model.fresh and model.weights.data_ptr() != rbm.weights.data_ptr()
+    assert not model.is_untrained and model.weights.data_ptr() != rbm.weights.data_ptr()
 
 
 def test_training_learns_and_resumes_bit_for_bit(tmp_path) -> None:
     data = hm.data.load("bars-and-stripes")
 
-    class Stop(hm.Callback):
+    class Stop(hm.training.Callback):
         def on_update(self, training) -> None:  # type: ignore[no-untyped-def]
             if training.position.update == 7:
                 raise KeyboardInterrupt
@@ -183,9 +183,9 @@ def test_training_learns_and_resumes_bit_for_bit(tmp_path) -> None:
     after = hm.evaluate(model, data.train)
     assert after.method == "exact" and after.mean > before.mean + 0.2
     other = NADE(16, 10, ordering=list(range(15, -1, -1)))
-    with pytest.raises((KeyboardInterrupt, hm.InterruptedRunError)):
+    with pytest.raises((KeyboardInterrupt, hm.errors.InterruptedRunError)):
         hm.fit(other, data.train, out=tmp_path / "run", callbacks=[Stop()], **arguments)
-    resumed, _ = hm.resume(tmp_path / "run", callbacks=[hm.Callback()])
+    resumed, _ = hm.resume(tmp_path / "run", callbacks=[hm.training.Callback()])
     for a, b in zip(model.parameters(), resumed.parameters(), strict=True):
         assert torch.equal(a, b)
 
@@ -203,7 +203,7 @@ def test_a_fresh_model_begins_at_the_base_rate() -> None:
     [
         NADE((2, 3), 4, ordering=[5, 4, 3, 2, 1, 0]),
         NADE(hm.Categorical(3, 4), 2, dtype=torch.float64),
-        NADE(3, 4, outputs=hm.MixtureConditional(3, 2, "laplace", 0.05)),
+        NADE(3, 4, outputs=hm.models.MixtureConditional(3, 2, "laplace", 0.05)),
     ],
     ids=repr,
 )
@@ -225,7 +225,7 @@ def test_bad_input_is_refused() -> None:
     with pytest.raises(ValueError, match="hidden must be a positive integer, found 0"):
         NADE(3, 0)
     with pytest.raises(ValueError, match="they must be the same layer"):
-        NADE(3, 2, outputs=hm.MixtureConditional(4, 2))
+        NADE(3, 2, outputs=hm.models.MixtureConditional(4, 2))
     with pytest.raises(ValueError, match="name a binarisation"):
         NADE(3, 2).log_prob([[0.0, 0.5, 1.0]])
     with pytest.raises(ValueError, match="not finite in row 0, column 1"):

@@ -15,7 +15,7 @@ from torch import Tensor
 
 import harmonium as hm
 from harmonium.models.autoregressive.conditionals import MixtureConditional
-from harmonium.models.autoregressive.observed_mask import DenseNetwork, MaskedNetwork, Walk, _Recomputed
+from harmonium.models.autoregressive.observed_mask import DenseNetwork, IncrementalPass, MaskedNetwork, _Recomputed
 from harmonium.models.autoregressive.orderings import as_orderings, random_orderings
 
 DOUBLE = torch.float64
@@ -41,7 +41,7 @@ MODELS: dict[str, Callable[[], hm.OrderlessNADE]] = {
     "mixed": lambda: scattered(
         hm.OrderlessNADE(hm.Mixed([hm.Bernoulli(2), hm.Categorical(1, 3), hm.Spin(1)]), hidden=(6,), dtype=DOUBLE)
     ),
-    "convolutional": lambda: scattered(hm.ConvNADE((2, 2), channels=3, kernels=(2,), hidden=(4,), dtype=DOUBLE)),
+    "convolutional": lambda: scattered(hm.models.ConvNADE((2, 2), channels=3, kernels=(2,), hidden=(4,), dtype=DOUBLE)),
 }
 
 
@@ -66,7 +66,7 @@ def test_the_walk_is_the_network_asked_anew(name: str) -> None:
     states, ordering = everything(model)[::3], list(reversed(range(model.visible.columns)))
     mask, expected = torch.zeros(len(states), len(ordering), dtype=DOUBLE), torch.zeros(len(states), dtype=DOUBLE)
     for i in ordering:
-        x = model.network(states * model.visible.spread(mask), mask)
+        x = model.network(states * model.visible.repeat_per_column(mask), mask)
         expected += model.outputs.log_prob(x, states)[:, i]
         mask[:, i] = 1
     torch.testing.assert_close(model.under(ordering).log_prob(states), expected.detach(), rtol=1e-12, atol=1e-12)
@@ -77,7 +77,7 @@ def test_rows_are_revealed_apart() -> None:
     network = DenseNetwork(6, 3, 6, (5, 4), dtype=DOUBLE)
     network.initialise(hm.Stream(0))
     v, mask = torch.zeros(4, 6, dtype=DOUBLE), torch.zeros(4, 3, dtype=DOUBLE)
-    walks: list[Walk] = [network.walk(v, mask), _Recomputed(network, v, mask)]
+    walks: list[IncrementalPass] = [network.walk(v, mask), _Recomputed(network, v, mask)]
     for column in (2, 0):
         rows = torch.tensor([True, False, column == 0, True])
         values = torch.tensor([[1.0, 0.0], [0.0, 1.0]], dtype=DOUBLE).repeat(2, 1)
@@ -85,8 +85,8 @@ def test_rows_are_revealed_apart() -> None:
         v[:, units] = torch.where(rows[:, None], values, v[:, units])
         mask[:, column] = torch.where(rows, 1.0, mask[:, column])
         for walk in walks:
-            walk.reveal(column, units, values, rows)
-            torch.testing.assert_close(walk.answer(slice(1, 4)), network(v, mask)[:, 1:4], rtol=0, atol=1e-14)
+            walk.set_units(column, units, values, rows)
+            torch.testing.assert_close(walk.logits(slice(1, 4)), network(v, mask)[:, 1:4], rtol=0, atol=1e-14)
 
 
 def test_the_training_estimate_is_unbiased_by_enumeration() -> None:
@@ -102,7 +102,7 @@ def test_the_training_estimate_is_unbiased_by_enumeration() -> None:
         # Beta integral of q^k (1 - q)^(D - k)
         probability = 1 / ((columns + 1) * math.comb(columns, k))
         if k < columns:
-            x = model.network(states * model.visible.spread(observed), observed.to(DOUBLE))
+            x = model.network(states * model.visible.repeat_per_column(observed), observed.to(DOUBLE))
             log_p = torch.where(observed, 0.0, model.outputs.log_prob(x, states)).sum(-1)
             expected += probability * (columns + 1) / (columns - k) * log_p.detach()
     torch.testing.assert_close(expected, mean, rtol=1e-10, atol=1e-10)
@@ -215,7 +215,7 @@ def test_training_learns_the_data() -> None:
     """Bars and stripes of 4 x 4, whose entropy is 3.4 nats and 11.1 of independent units; an ensemble is better."""
     data = hm.data.load("bars-and-stripes").train
     model = hm.OrderlessNADE((4, 4), hidden=(64, 64))
-    hm.fit(model, data, epochs=600, batch_size=32, learning_rate=hm.Linear(3e-3))
+    hm.fit(model, data, epochs=600, batch_size=32, learning_rate=hm.schedules.Linear(3e-3))
     one, many = hm.evaluate(model, data), hm.evaluate(model.ensemble(16), data)
     assert one.method == "exact" and one.lower == one.mean == one.upper
     assert one.mean > -6.5 and many.mean > one.mean
@@ -236,10 +236,10 @@ def test_store(tmp_path: Path) -> None:
     hm.save(model, tmp_path / "m")
     other = hm.load(tmp_path / "m")
     assert torch.equal(other.log_prob(data.train), model.log_prob(data.train)) and other.config() == model.config()
-    assert torch.equal(other.orderings, model.orderings) and not other.fresh
+    assert torch.equal(other.orderings, model.orderings) and not other.is_untrained
 
 
-class Stop(hm.Callback):
+class Stop(hm.training.Callback):
     transient = True
 
     def on_update(self, training: Any) -> None:
@@ -250,11 +250,11 @@ class Stop(hm.Callback):
 @pytest.mark.parametrize("make", [
     lambda: hm.OrderlessNADE((4, 4), hidden=(7, 6)), lambda: hm.MADE((4, 4), hidden=(10,), masks=3),
 ])  # fmt: skip
-def test_a_run_resumes_bit_for_bit(make: Callable[[], hm.Model], tmp_path: Path) -> None:
+def test_a_run_resumes_bit_for_bit(make: Callable[[], hm.models.Model], tmp_path: Path) -> None:
     data = hm.data.load("bars-and-stripes").train[:]
     whole, half = make(), make()
     hm.fit(whole, data, epochs=4, batch_size=10, seed=1)
-    with pytest.raises(hm.InterruptedRunError):
+    with pytest.raises(hm.errors.InterruptedRunError):
         hm.fit(half, data, epochs=4, batch_size=10, seed=1, out=tmp_path / "run", callbacks=[Stop()])
     again, _ = hm.resume(tmp_path / "run", data=data, callbacks=[Stop()])
     for name, tensor in whole.state_dict().items():
@@ -288,7 +288,7 @@ class Wrong(MaskedNetwork):
 def test_what_a_model_says_of_itself() -> None:
     dense = hm.OrderlessNADE(3, hidden=(2,))
     assert repr(dense) == f"OrderlessNADE({dense.visible!r}, DenseNetwork(hidden=(2,)), orderings=1)"
-    assert "\n" not in repr(hm.ConvNADE((8, 8), 2, hidden=(3,)))
+    assert "\n" not in repr(hm.models.ConvNADE((8, 8), 2, hidden=(3,)))
     assert "Wrong()" in repr(hm.OrderlessNADE(3, network=Wrong(3)))  # a network that no file can describe
 
 

@@ -24,15 +24,15 @@ TABLE = torch.stack([ROWS[:50, 0], CODES[:, 0], CODES[:, 2]], -1)
 MIXED = (hm.Bernoulli(1), hm.Categorical(2, 3))
 
 MODELS: dict[str, tuple[Callable[[], Any], torch.Tensor]] = {
-    "independent": (lambda: hm.Independent(4, dtype=torch.float64), ROWS),
-    "independent codes": (lambda: hm.Independent(hm.Categorical(3, 3), dtype=torch.float64), CODES),
-    "mixture": (lambda: hm.BernoulliMixture(4, 3, dtype=torch.float64), ROWS),
-    "mixture of codes": (lambda: hm.BernoulliMixture(hm.Categorical(3, 3), 2, dtype=torch.float64), CODES),
-    "mixture of spins": (lambda: hm.BernoulliMixture(hm.Spin(4), 2, dtype=torch.float64), 2 * ROWS - 1),
-    "tree": (lambda: hm.ChowLiuTree(4, dtype=torch.float64), ROWS),
-    "tree of codes": (lambda: hm.ChowLiuTree(hm.Categorical(3, 3), dtype=torch.float64), CODES),
-    "tree of spins": (lambda: hm.ChowLiuTree(hm.Spin(4), dtype=torch.float64), 2 * ROWS - 1),
-    "tree of a table": (lambda: hm.ChowLiuTree(hm.Mixed(MIXED), dtype=torch.float64), TABLE),
+    "independent": (lambda: hm.baselines.Independent(4, dtype=torch.float64), ROWS),
+    "independent codes": (lambda: hm.baselines.Independent(hm.Categorical(3, 3), dtype=torch.float64), CODES),
+    "mixture": (lambda: hm.baselines.BernoulliMixture(4, 3, dtype=torch.float64), ROWS),
+    "mixture of codes": (lambda: hm.baselines.BernoulliMixture(hm.Categorical(3, 3), 2, dtype=torch.float64), CODES),
+    "mixture of spins": (lambda: hm.baselines.BernoulliMixture(hm.Spin(4), 2, dtype=torch.float64), 2 * ROWS - 1),
+    "tree": (lambda: hm.baselines.ChowLiuTree(4, dtype=torch.float64), ROWS),
+    "tree of codes": (lambda: hm.baselines.ChowLiuTree(hm.Categorical(3, 3), dtype=torch.float64), CODES),
+    "tree of spins": (lambda: hm.baselines.ChowLiuTree(hm.Spin(4), dtype=torch.float64), 2 * ROWS - 1),
+    "tree of a table": (lambda: hm.baselines.ChowLiuTree(hm.Mixed(MIXED), dtype=torch.float64), TABLE),
 }
 each = pytest.mark.parametrize(("build", "data"), MODELS.values(), ids=MODELS.keys())
 
@@ -134,20 +134,22 @@ def test_fit_reaches_no_more_than_the_estimate(build: Callable[[], Any], data: t
     model.estimate(data, smoothing=1e-6)
     best = float(model.log_prob(data).detach().mean())
     hm.fit(model, data, epochs=3, batch_size=len(data), learning_rate=1e-3, seed=0)
-    slack = 1e-3 if isinstance(model, hm.BernoulliMixture) else 1e-9  # EM stops before its optimum
+    slack = 1e-3 if isinstance(model, hm.baselines.BernoulliMixture) else 1e-9  # EM stops before its optimum
     assert best - 0.05 < float(model.log_prob(data).detach().mean()) <= best + slack
 
 
-@pytest.mark.parametrize("build", [lambda: hm.Independent(4), lambda: hm.ChowLiuTree(4)], ids=["independent", "tree"])
+@pytest.mark.parametrize(
+    "build", [lambda: hm.baselines.Independent(4), lambda: hm.baselines.ChowLiuTree(4)], ids=["independent", "tree"]
+)
 def test_fit_of_a_fresh_baseline_starts_at_the_base_rate(build: Callable[[], Any]) -> None:
-    model, known = build(), hm.Independent(4)
+    model, known = build(), hm.baselines.Independent(4)
     known.estimate(ROWS)
     hm.fit(model, ROWS, epochs=1, batch_size=60, learning_rate=0.0)
     assert torch.allclose(model.log_prob(ROWS), known.log_prob(ROWS), atol=1e-6)
 
 
 def test_independent_is_the_smoothed_mean() -> None:
-    model = hm.Independent(4, dtype=torch.float64)
+    model = hm.baselines.Independent(4, dtype=torch.float64)
     model.estimate(ROWS, smoothing=2.0)
     p = (ROWS.sum(0) + 1.0) / 62
     assert torch.allclose(model.log_prob(ROWS), (ROWS * p.log() + (1 - ROWS) * (1 - p).log()).sum(-1))
@@ -155,7 +157,7 @@ def test_independent_is_the_smoothed_mean() -> None:
 
 def test_independent_reals_are_normal() -> None:
     x = torch.randn(500, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 2 + 1
-    model = hm.Independent(hm.Gaussian(2), dtype=torch.float64)
+    model = hm.baselines.Independent(hm.Gaussian(2), dtype=torch.float64)
     model.estimate(x)
     normal = torch.distributions.Normal(x.mean(0), x.std(0, correction=0))
     assert torch.allclose(model.log_prob(x), normal.log_prob(x).sum(-1), atol=1e-9)
@@ -181,7 +183,7 @@ def test_a_mixture_finds_its_own_components() -> None:
     rng = np.random.default_rng(2)
     component = rng.random(3000) < 0.3
     data = (rng.random((3000, 8)) < np.where(component[:, None], 0.9, 0.15)).astype(int)
-    model = hm.BernoulliMixture(8, 2)
+    model = hm.baselines.BernoulliMixture(8, 2)
     model.estimate(data, seed=0)
     shares = torch.softmax(model.logits.detach(), 0).sort().values
     means = model.visible.mean(model.inputs.detach()).mean(-1).sort().values
@@ -204,7 +206,7 @@ def trees(n: int) -> list[list[tuple[int, int]]]:
 
 
 def test_the_tree_is_the_best_of_all() -> None:
-    model = hm.ChowLiuTree(4, dtype=torch.float64)
+    model = hm.baselines.ChowLiuTree(4, dtype=torch.float64)
     model.estimate(ROWS, smoothing=1e-9)
     best = float(model.log_prob(ROWS).detach().mean())
     assert len(trees(4)) == 16  # Cayley: 4^2
@@ -232,19 +234,22 @@ def test_mutual_information_of_a_fair_copy_is_ln_2() -> None:
 @pytest.mark.parametrize(
     ("act", "words"),
     [
-        (lambda: hm.BernoulliMixture(4, 0), "components must be a positive integer, found 0"),
-        (lambda: hm.BernoulliMixture(hm.Gaussian(4), 2), "binary or categorical units, found Gaussian(4)"),
-        (lambda: hm.ChowLiuTree(hm.Gaussian(4)), "finitely many states, found Gaussian(4)"),
-        (lambda: hm.ChowLiuTree(hm.Categorical(4, 65)), "at most 64 states, found one of 65"),
-        (lambda: hm.Independent(4).estimate(ROWS, smoothing=0), "smoothing must be a positive number"),
-        (lambda: hm.Independent(3).estimate(ROWS), "data has 4 columns; the model has 3"),
-        (lambda: hm.ChowLiuTree(4).estimate(ROWS / 2), "name a binarisation"),
-        (lambda: hm.BernoulliMixture(4, 2).estimate(torch.full((3, 4), torch.nan)), "not finite"),
-        (lambda: hm.BernoulliMixture(4, 2).estimate(ROWS, iterations=0), "iterations must be a positive integer"),
-        (lambda: hm.ChowLiuTree(hm.Categorical(3, 2)).estimate(CODES), "give the layer more states"),
-        (lambda: hm.Independent(4).log_prob(ROWS[:, :3]), "expected (batch, 4)"),
+        (lambda: hm.baselines.BernoulliMixture(4, 0), "components must be a positive integer, found 0"),
+        (lambda: hm.baselines.BernoulliMixture(hm.Gaussian(4), 2), "binary or categorical units, found Gaussian(4)"),
+        (lambda: hm.baselines.ChowLiuTree(hm.Gaussian(4)), "finitely many states, found Gaussian(4)"),
+        (lambda: hm.baselines.ChowLiuTree(hm.Categorical(4, 65)), "at most 64 states, found one of 65"),
+        (lambda: hm.baselines.Independent(4).estimate(ROWS, smoothing=0), "smoothing must be a positive number"),
+        (lambda: hm.baselines.Independent(3).estimate(ROWS), "data has 4 columns; the model has 3"),
+        (lambda: hm.baselines.ChowLiuTree(4).estimate(ROWS / 2), "name a binarisation"),
+        (lambda: hm.baselines.BernoulliMixture(4, 2).estimate(torch.full((3, 4), torch.nan)), "not finite"),
+        (
+            lambda: hm.baselines.BernoulliMixture(4, 2).estimate(ROWS, iterations=0),
+            "iterations must be a positive integer",
+        ),
+        (lambda: hm.baselines.ChowLiuTree(hm.Categorical(3, 2)).estimate(CODES), "give the layer more states"),
+        (lambda: hm.baselines.Independent(4).log_prob(ROWS[:, :3]), "expected (batch, 4)"),
     ],
-)  # fmt: skip
+)
 def test_bad_input_is_refused_in_words(act: Callable[[], Any], words: str) -> None:
     with pytest.raises(ValueError, match=".*" + words.replace("(", r"\(").replace(")", r"\)")):
         act()

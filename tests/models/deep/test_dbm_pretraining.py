@@ -23,7 +23,7 @@ def scattered(sizes: list[int], seed: int = 0) -> tuple[hm.DBM, list[hm.RBM]]:
     return dbm, machines
 
 
-def hidden_log_weight(machine: hm.Machine, layer: int, states: torch.Tensor) -> torch.Tensor:
+def hidden_log_weight(machine: hm.models.Machine, layer: int, states: torch.Tensor) -> torch.Tensor:
     """log sum over all other layers of exp(-E), for every state of one layer, up to a constant: normalised."""
     others = [units for k, units in enumerate(machine.unit_layers()) if k != layer]
     grids = [units.states(torch.arange(units.count)) for units in others]
@@ -55,7 +55,7 @@ def test_conditionals_are_the_means_of_those_of_the_machines(sizes: list[int]) -
     s = [torch.randint(0, 2, (7, n), generator=generator).double() for n in sizes]
     doubled = [2 * layer if k in (0, top) else layer for k, layer in enumerate(s)]  # two copies that are alike
 
-    def log_odds(machine: hm.Machine, layer: int, state: list[torch.Tensor]) -> torch.Tensor:
+    def log_odds(machine: hm.models.Machine, layer: int, state: list[torch.Tensor]) -> torch.Tensor:
         return machine.inputs(layer, tuple(state)) + machine.units(layer).natural()[0]
 
     for k in range(1, top):

@@ -13,7 +13,7 @@ import torch
 
 import harmonium as hm
 from harmonium.models import DBN, RBM
-from harmonium.models.io import build
+from harmonium.models.io import model_from_config
 from harmonium.recipes.greedy import transpose
 
 Make = Callable[..., RBM]
@@ -96,7 +96,7 @@ def test_evaluate_reports_estimate_bound_and_bracket(dbn: DBN) -> None:
     assert (found.method, found.trusted, found.cases) == ("importance, exact", True, 32)
     assert (found.lower, found.upper) == (found.mean, found.mean)
     assert "variational bound" in str(found)
-    z = hm.LogPartition(2.0, 1.5, 4.0, 9.0, "ais", False, "so")
+    z = hm.likelihood.LogPartition(2.0, 1.5, 4.0, 9.0, "ais", False, "so")
     given = hm.evaluate(dbn, v, log_partition=z, samples=2000, seed=1)
     assert given.lower == pytest.approx(given.mean - 2.0) and given.upper == pytest.approx(given.mean + 0.5)
     assert given.bound == pytest.approx(found.bound + hm.log_partition(dbn.top).value - 4.0)
@@ -188,7 +188,7 @@ def test_files(untied: DBN, tmp_path: Path) -> None:
     before, after = untied.state_dict(), loaded.state_dict()
     assert before.keys() == after.keys() and all(torch.equal(before[name], after[name]) for name in before)
     assert repr(loaded) == "DBN([Bernoulli(5), Bernoulli(4), Bernoulli(3), Bernoulli(4)])"
-    assert isinstance(build(DBN([4, 3, 2]).config()), DBN)
+    assert isinstance(model_from_config(DBN([4, 3, 2]).config()), DBN)
 
 
 def test_impossible_stacks(make_rbm: Make) -> None:
@@ -227,7 +227,7 @@ def test_functions_of_machines_refuse_a_network() -> None:
     calls = [
         lambda: hm.impute(dbn, v),  # type: ignore[arg-type]
         lambda: hm.conditional_log_prob(dbn, v, [1, 0, 0, 0]),  # type: ignore[arg-type]
-        lambda: hm.pseudo_log_likelihood(dbn, v),  # type: ignore[arg-type]
+        lambda: hm.likelihood.pseudo_log_likelihood(dbn, v),  # type: ignore[arg-type]
         lambda: hm.log_partition(dbn),  # type: ignore[arg-type]
         lambda: hm.gradient(dbn, v),  # type: ignore[arg-type]
     ]

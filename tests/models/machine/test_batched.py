@@ -11,7 +11,7 @@ import harmonium as hm
 from harmonium.models.machine.batched import stack, with_parameters
 from harmonium.testing.numeric import scatter
 
-MACHINES: dict[str, Callable[[], hm.Machine]] = {
+MACHINES: dict[str, Callable[[], hm.models.Machine]] = {
     "binary": lambda: hm.RBM(5, 4),
     "real and categories": lambda: hm.RBM(hm.Gaussian(4), hm.Categorical(2, 3)),
     "deep": lambda: hm.DBM([4, 3, 2]),

@@ -84,7 +84,9 @@ def test_annealing_brackets_the_exact_partition_function() -> None:
             machine.couplings[name].normal_(0, 0.7, generator=torch.Generator().manual_seed(0))
         machine.constrain()
     exact = hm.log_partition(machine, method="exact").value
-    chains = machine.pack(machine.sweep(machine.complete(torch.zeros(400, 8), hm.Stream(1)), hm.Stream(2), 300))
+    chains = machine.pack(
+        machine.sweep(machine.state_from_visible(torch.zeros(400, 8), hm.Stream(1)), hm.Stream(2), 300)
+    )
     z = hm.log_partition(machine, method="ais", chains=200, temperatures=400, chains_from=chains)
     assert z.lower < exact < z.upper
     assert z.upper - z.lower < 0.5
@@ -175,11 +177,17 @@ def test_persistent_chains_learn_machines_with_lateral_couplings(name: str) -> N
     noise = (torch.rand(10, 4, generator=torch.Generator().manual_seed(0)) < 0.5).float()
     data = torch.cat((rows.repeat(30, 1), noise))
 
-    def reached(objective: hm.TwoPhase) -> float:
+    def reached(objective: hm.objectives.TwoPhase) -> float:
         machine = MACHINES[name]()
         hm.fit(
-            machine, data, objective=objective, epochs=200, batch_size=100, learning_rate=hm.Linear(0.2), seed=1
-        )  # fmt: skip
+            machine,
+            data,
+            objective=objective,
+            epochs=200,
+            batch_size=100,
+            learning_rate=hm.schedules.Linear(0.2),
+            seed=1,
+        )
         with torch.no_grad():
             return float((exact_log_marginal(machine, data) - exact_log_partition(machine)).mean())
 
@@ -226,7 +234,7 @@ def test_a_centered_step_is_the_plain_step_of_a_centered_machine() -> None:
     new_b = b + W @ m + rate * db - new_W @ m
     hm.fit(
         machine, data, objective=hm.Exact(), epochs=1, batch_size=4, learning_rate=rate, initialise=False,
-        metric=hm.Centered(rate=0),
+        metric=hm.training.Centered(rate=0),
     )  # fmt: skip
     torch.testing.assert_close(machine.couplings["visible_visible"].detach(), new_W, rtol=0, atol=1e-12)
     torch.testing.assert_close(machine.visible.bias.detach(), new_b, rtol=0, atol=1e-12)
@@ -269,12 +277,12 @@ def test_layers_given_twice_are_not_tied() -> None:
 def test_sparsity_pushes_both_ends_of_a_lateral_coupling() -> None:
     """A coupling feeds m_j into unit i and m_i into unit j: its force is f_i m_j + m_i f_j, f = q - target."""
     machine = hm.BoltzmannMachine(2, 3)
-    penalty = hm.Sparsity(target=0.1, cost=1.0, decay=0.0)
+    penalty = hm.training.Sparsity(target=0.1, cost=1.0, decay=0.0)
     m = {"visible_bias": torch.tensor([0.4, 0.7]), "hidden_bias": torch.tensor([0.2, 0.5, 0.9])}
     for parameter in machine.parameters():
         parameter.grad = torch.zeros_like(parameter)
     with torch.no_grad():
-        penalty.apply(machine, Gradient(m, m), penalty.begin(machine))
+        penalty.apply(machine, Gradient(m, m), penalty.init_state(machine))
     f = m["hidden_bias"] - 0.1
     lateral = f.unsqueeze(-1) * m["hidden_bias"] + m["hidden_bias"].unsqueeze(-1) * f
     grads = {name: parameter.grad for name, parameter in machine.parameters_by_name().items()}

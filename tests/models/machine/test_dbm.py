@@ -105,7 +105,9 @@ def test_joint_training_without_pretraining_climbs_the_likelihood() -> None:
     from -6.2 of independent units; the exact gradient reaches -2.90."""
     data = _bars()
     dbm = hm.DBM([9, 8, 4], seed=1)
-    hm.fit(dbm, data, objective=hm.PCD(k=5, chains=100), epochs=2000, batch_size=16, learning_rate=hm.Linear(0.3))
+    hm.fit(
+        dbm, data, objective=hm.PCD(k=5, chains=100), epochs=2000, batch_size=16, learning_rate=hm.schedules.Linear(0.3)
+    )
     with torch.no_grad():
         found = float((exact_log_marginal(dbm, data) - hm.log_partition(dbm, method="exact").value).mean())
     assert found > -3.2
@@ -125,7 +127,7 @@ def test_chains_may_come_without_their_hidden_layers() -> None:
     assert state[0] is not None
     whole = dbm.unpack(_with_hidden(state[0], dbm, Stream(5)))
     log_p = joint.log_weights()
-    index, probability = joint.tally(whole, torch.softmax(log_p, 0), dbm.kept)
+    index, probability = joint.tally(whole, torch.softmax(log_p, 0), dbm.sampled_layers)
     assert_counts("visible and second hidden layer", index, probability)
     for copies in (1, 3):  # three states of each of 200 chains
         v = state[0][: 200 * copies].view(copies, 200, -1)

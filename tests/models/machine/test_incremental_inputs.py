@@ -9,7 +9,7 @@ import torch
 
 import harmonium as hm
 from harmonium import kernels
-from harmonium.models.machine.incremental_inputs import KeptInput
+from harmonium.models.machine.incremental_inputs import CachedInput
 from harmonium.models.machine.machine import Machine
 from harmonium.sampling.ais import anneal
 from harmonium.sampling.path import Path
@@ -21,7 +21,7 @@ class Counted:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.products = self.follows = 0
-        gather, follow = Machine.gather, kernels.add_flips_
+        gather, follow = Machine.layer_input, kernels.add_flips_
 
         def counted_gather(*arguments: object) -> torch.Tensor:
             self.products += 1
@@ -81,8 +81,8 @@ def test_chains_are_those_of_the_products(name: str, counted: Counted, monkeypat
 def test_kept_inputs_do_not_drift() -> None:
     """1,000 sweeps: the error stays below that of 64 times 20 additions to a sum of size 10, at half an ulp each."""
     machine = cold(hm.RBM(150, 130))
-    receive = machine.receiver(1, machine.senders(1))
-    assert isinstance(receive, KeptInput)
+    receive = machine.cached_input(1, machine.neighbours(1))
+    assert isinstance(receive, CachedInput)
     state, stream, worst = Path(machine).start(8, hm.Stream(2).advance()), hm.Stream(3), 0.0
     for _ in range(1000):
         state = machine.sweep(state, stream)
@@ -93,7 +93,7 @@ def test_kept_inputs_do_not_drift() -> None:
 
 def test_a_product_is_taken_every_so_many_calls(counted: Counted) -> None:
     machine = cold(hm.RBM(150, 130))
-    receive = machine.receiver(1, machine.senders(1))
+    receive = machine.cached_input(1, machine.neighbours(1))
     v = torch.zeros(4, 150)
     for call in range(1, 2 * kernels.REFRESH + 2):
         v = v.clone()
@@ -106,7 +106,7 @@ def test_a_product_is_taken_every_so_many_calls(counted: Counted) -> None:
 def test_kept_inputs_are_right_whatever_comes() -> None:
     """Rows change their places, all of them change, or none does; what was handed out may be written into."""
     machine = hm.RBM(150, 130, seed=1)
-    receive = machine.receiver(1, machine.senders(1))
+    receive = machine.cached_input(1, machine.neighbours(1))
     W = machine.weights.detach()
     v = (torch.rand(9, 150, generator=torch.Generator().manual_seed(0)) < 0.3).float()
     moved = v.clone()
@@ -120,7 +120,7 @@ def test_kept_inputs_are_right_whatever_comes() -> None:
 
 def test_a_layer_that_is_not_set_is_named() -> None:
     machine = hm.RBM(150, 130)
-    receive = machine.receiver(1, machine.senders(1))
+    receive = machine.cached_input(1, machine.neighbours(1))
     with pytest.raises(ValueError, match="layer 'visible' is not set"):
         receive((None, None))
 
@@ -157,8 +157,8 @@ def test_annealing_follows_the_flips(counted: Counted, monkeypatch: pytest.Monke
 
 def test_a_path_remembers_within_a_run_only() -> None:
     path = Path(cold(hm.RBM(150, 130)))
-    assert not any(isinstance(receive, KeptInput) for receive in path._receive)
-    assert all(isinstance(receive, KeptInput) for receive in path.run()._receive)
+    assert not any(isinstance(receive, CachedInput) for receive in path._receive)
+    assert all(isinstance(receive, CachedInput) for receive in path.run()._receive)
     assert path.run()._receive[0] is not path.run()._receive[0]
 
 
@@ -170,7 +170,7 @@ def test_lateral_inputs_are_kept_through_a_run(units: type[hm.Bernoulli]) -> Non
     with torch.no_grad():
         machine.couplings["visible_visible"].mul_(20)
         machine.visible.bias.fill_(0.1)
-    start = machine.complete(machine.visible.mode(torch.zeros(8, 150)), hm.Stream(0))
+    start = machine.state_from_visible(machine.visible.mode(torch.zeros(8, 150)), hm.Stream(0))
     kept = machine.sweep(start, hm.Stream(3), 100)[0]
     alone, stream = start, hm.Stream(3)
     for _ in range(100):

@@ -378,7 +378,7 @@ def test_initial_weights() -> None:
     assert not b.any() and not c.any()
     assert torch.equal(rbm.weights, hm.RBM(200, 100, seed=1).weights)
     assert not torch.equal(rbm.weights, hm.RBM(200, 100, seed=2).weights)
-    assert rbm.fresh and not RBM.from_arrays([[0.0]], [0.0], [0.0]).fresh
+    assert rbm.is_untrained and not RBM.from_arrays([[0.0]], [0.0], [0.0]).is_untrained
 
 
 def test_device(make_rbm: Make, device: torch.device) -> None:

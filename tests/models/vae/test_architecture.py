@@ -28,7 +28,7 @@ def test_pixels_keep_their_places(shape: tuple[int, ...], channels: int) -> None
 
 @pytest.mark.parametrize("shape", [(7, 10), (8, 8), (5, 3), (2, 9, 4)])
 def test_odd_sides_come_back(shape: tuple[int, ...]) -> None:
-    networks = hm.Convolutional((2, 3, 4), 5)
+    networks = hm.models.Convolutional((2, 3, 4), 5)
     n = math.prod(shape)
     encoder = networks.encoder(shape, n, 6, torch.float64)
     decoder = networks.decoder(3, shape, 2 * n, False, torch.float64)
@@ -44,7 +44,7 @@ def test_odd_sides_come_back(shape: tuple[int, ...]) -> None:
 
 def test_a_decoder_for_units_has_no_bias_at_its_end() -> None:
     """Biases belong to the units: with the latent units' weights at zero all that is left is the base rate."""
-    for networks in (hm.Dense((3,)), hm.Convolutional((2, 3), 4)):
+    for networks in (hm.models.Dense((3,)), hm.models.Convolutional((2, 3), 4)):
         decoder = networks.decoder(2, (4, 4), 16, False, torch.float32)
         assert "bias" not in list(dict(decoder.named_parameters()))[-1]
         for parameter in decoder.parameters():
@@ -61,7 +61,7 @@ def test_glorot_weights_have_his_variance() -> None:
 
 
 def test_descriptions_build_them_again() -> None:
-    for networks in (hm.Dense((3, 4)), hm.Convolutional((2, 3), 4)):
+    for networks in (hm.models.Dense((3, 4)), hm.models.Convolutional((2, 3), 4)):
         config = networks.config()
         assert build_architecture(config) == networks
         assert (
@@ -71,7 +71,7 @@ def test_descriptions_build_them_again() -> None:
 
 def test_a_convolutional_vae_learns_pictures() -> None:
     data = hm.data.load("digits")
-    vae = hm.VAE((8, 8), latent=8, hidden=hm.Convolutional((8, 16), 32))
+    vae = hm.VAE((8, 8), latent=8, hidden=hm.models.Convolutional((8, 16), 32))
     history = hm.fit(vae, data.train, epochs=12, batch_size=50, learning_rate=3e-3, validation=data.valid)
     assert history["log_likelihood"][-1] > -22.5  # independent pixels: -24.7
 
@@ -79,4 +79,4 @@ def test_a_convolutional_vae_learns_pictures() -> None:
 @pytest.mark.parametrize(("channels", "width"), [((), 3), ((0,), 3), ((2,), 0), ((2.5,), 3)])
 def test_sizes_out_of_range_are_refused(channels: tuple[int, ...], width: int) -> None:
     with pytest.raises(ValueError, match=r"channels|width"):
-        hm.Convolutional(channels, width)
+        hm.models.Convolutional(channels, width)

@@ -47,7 +47,7 @@ def livelier(vae: hm.VAE, seed: int = 0) -> hm.VAE:
             for decoder, layer in zip(vae.decoders[1:], vae.latents, strict=False):
                 decoder[-1].weight *= 0.5
                 decoder[-1].bias[layer.n :] = 0.0
-    vae.mark_fresh()
+    vae.mark_untrained()
     return vae
 
 
@@ -127,7 +127,7 @@ def test_a_linear_gaussian_model_has_the_density_of_probabilistic_pca() -> None:
 
 
 def test_mixture_outputs_against_quadrature() -> None:
-    vae = two_latents(hm.Gaussian(1), outputs=hm.MixtureConditional(1, 3))
+    vae = two_latents(hm.Gaussian(1), outputs=hm.models.MixtureConditional(1, 3))
     v = torch.linspace(-15, 15, 301, dtype=D).unsqueeze(-1)
     log_p = by_quadrature(vae, v)
     assert float(log_p.exp().sum() * 0.1) == pytest.approx(1, abs=1e-3)  # a rule of rectangles
@@ -155,7 +155,7 @@ def test_a_machine_prior_against_enumeration() -> None:
     v = bits(5)
     log_p = enumerated(vae, v)
     assert float(torch.logsumexp(log_p, 0)) == pytest.approx(0, abs=1e-9)
-    assert vae.prior is not None and vae.undirected is vae.prior
+    assert vae.prior is not None and vae.energy_part is vae.prior
     check_weights(vae, v, log_p + hm.log_partition(vae.prior).value)
     found = hm.evaluate(vae, v, samples=4000)
     assert found.method == "importance, exact"
@@ -235,10 +235,10 @@ def patterns() -> np.ndarray:
 MODELS = {
     "dense": lambda: hm.VAE(6, latent=2, hidden=(5,)),
     "two layers": lambda: hm.VAE(6, latent=(3, 2), hidden=((5,), (4,)), dtype=D),
-    "convolutional": lambda: hm.VAE((2, 3), latent=2, hidden=hm.Convolutional((2, 3), 4)),
-    "categorical": lambda: hm.VAE(hm.Categorical((2, 3), 2), latent=2, hidden=hm.Convolutional((2,), 4)),
+    "convolutional": lambda: hm.VAE((2, 3), latent=2, hidden=hm.models.Convolutional((2, 3), 4)),
+    "categorical": lambda: hm.VAE(hm.Categorical((2, 3), 2), latent=2, hidden=hm.models.Convolutional((2,), 4)),
     "mixture": lambda: hm.VAE(
-        hm.Gaussian(6), latent=2, hidden=(5,), outputs=hm.MixtureConditional(6, 2, "laplace")
+        hm.Gaussian(6), latent=2, hidden=(5,), outputs=hm.models.MixtureConditional(6, 2, "laplace")
     ),
     "mixed": lambda: hm.VAE(hm.Mixed([hm.Bernoulli(3), hm.Categorical(3, 2)]), latent=2, hidden=(5,)),
     "rbm prior": lambda: hm.VAE(6, hidden=(5,), prior=hm.RBM(3, 4)),
@@ -259,7 +259,7 @@ def test_a_file_holds_all_of_it(name: str, tmp_path: Path) -> None:
         assert torch.equal(again.prior.data_mean, vae.prior.data_mean)
 
 
-class Stop(hm.Callback):
+class Stop(hm.training.Callback):
     def on_update(self, training: Any) -> None:
         if training.position.update == 5:
             raise KeyboardInterrupt
@@ -267,7 +267,7 @@ class Stop(hm.Callback):
 
 @pytest.mark.parametrize("objective", [hm.ELBO(k=2, warm_up=7, prior=hm.PCD(chains=8)), hm.IWAE(k=3)])
 @pytest.mark.parametrize("name", ["two layers", "rbm prior"])
-def test_a_resumed_run_ends_bit_for_bit_alike(name: str, objective: hm.Objective, tmp_path: Path) -> None:
+def test_a_resumed_run_ends_bit_for_bit_alike(name: str, objective: hm.objectives.Objective, tmp_path: Path) -> None:
     if name == "rbm prior" and isinstance(objective, hm.IWAE):
         objective = hm.ELBO()
     options: dict[str, Any] = {
@@ -275,7 +275,7 @@ def test_a_resumed_run_ends_bit_for_bit_alike(name: str, objective: hm.Objective
     }  # fmt: skip
     whole = MODELS[name]()
     history = hm.fit(whole, patterns(), out=tmp_path / "whole", **options)
-    with pytest.raises((KeyboardInterrupt, hm.InterruptedRunError)):
+    with pytest.raises((KeyboardInterrupt, hm.errors.InterruptedRunError)):
         hm.fit(MODELS[name](), patterns(), out=tmp_path / "part", callbacks=[Stop()], **options)
     config = json.loads((tmp_path / "part" / "config.json").read_text())
     config["callbacks"] = [entry for entry in config["callbacks"] if entry is not None]
@@ -300,7 +300,7 @@ def test_training_begins_at_the_base_rate_and_improves() -> None:
     assert history["log_likelihood"][-1] > independent + 3  # a bound, and well above independent pixels
     fresh = hm.VAE((8, 8), latent=10, hidden=(40,))
     fresh.data_mean, fresh.data_variance, fresh.data_cases = vae.data_mean, vae.data_variance, vae.data_cases
-    fresh.begin(hm.Stream(0))
+    fresh.initialise_from_data(hm.Stream(0))
     assert torch.allclose(fresh.visible.bias, base.visible.bias)
 
 
@@ -324,8 +324,8 @@ def test_the_seed_draws_the_parameters() -> None:
         ({"latent": 2.5}, "latent must be a positive number of units"),
         ({"latent": (3, 2)}, "hidden describes the networks of 1 stochastic layers, and latent has 2"),
         ({"hidden": (5, 0)}, "hidden must be positive integers, found 0"),
-        ({"hidden": hm.Convolutional()}, r"visible units have shape \(6,\); convolutions need"),
-        ({"outputs": hm.UnitConditional(hm.Bernoulli(5))}, r"outputs are of Bernoulli\(5\), and visible is 6"),
+        ({"hidden": hm.models.Convolutional()}, r"visible units have shape \(6,\); convolutions need"),
+        ({"outputs": hm.models.UnitConditional(hm.Bernoulli(5))}, r"outputs are of Bernoulli\(5\), and visible is 6"),
         ({"prior": hm.RBM(hm.Gaussian(3), 2)}, "prior must have Bernoulli visible units"),
         ({"prior": hm.DBM([3, 2, 2])}, "prior must have Bernoulli visible units"),
         ({"prior": hm.RBM(3, 2), "latent": 4}, "the prior has 3 visible units: leave latent out"),
@@ -348,7 +348,7 @@ def test_other_types_are_refused() -> None:
 
 def test_outputs_of_another_type_than_the_visible_units_are_refused() -> None:
     with pytest.raises(ValueError, match="they must be the same layer"):
-        hm.VAE(hm.Categorical(4, 3), 2, outputs=hm.UnitConditional(hm.Bernoulli(4)))
+        hm.VAE(hm.Categorical(4, 3), 2, outputs=hm.models.UnitConditional(hm.Bernoulli(4)))
 
 
 @pytest.mark.parametrize(

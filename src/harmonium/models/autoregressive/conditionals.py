@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution, Laplace, MixtureSameFamily, Normal
 
 from harmonium import kernels
-from harmonium.core.random import Draw
+from harmonium.core.random import RandomAddress
 from harmonium.units import Gaussian, Units, build
 from harmonium.units.joint import joint_log_density
 
@@ -39,7 +39,7 @@ class Conditional(nn.Module, ABC):
         return self.log_prob(x, s).sum(-1)
 
     @abstractmethod
-    def sample(self, x: Tensor, draw: Draw) -> Tensor:
+    def sample(self, x: Tensor, draw: RandomAddress) -> Tensor:
         """A draw of all variables, (batch, units.size).  What variable i draws depends on x_i and ``draw`` alone."""
 
     @abstractmethod
@@ -54,7 +54,7 @@ class Conditional(nn.Module, ABC):
     def config(self) -> dict[str, Any]:
         """JSON-able arguments that build this conditional again (see `build_conditional`)."""
 
-    def owners(self) -> Tensor:
+    def variable_of_column(self) -> Tensor:
         """Which variable each of the numbers x belongs to, int64 (width,), ascending."""
         return torch.arange(self.units.columns).repeat_interleave(self.width // self.units.columns)
 
@@ -77,7 +77,7 @@ class UnitConditional(Conditional):
 
     def __init__(self, units: Units) -> None:
         super().__init__()
-        units.need_columns("UnitConditional")
+        units.require_independent_columns("UnitConditional")
         self.units, self.width = units, units.size
 
     def log_prob(self, x: Tensor, s: Tensor) -> Tensor:
@@ -87,7 +87,7 @@ class UnitConditional(Conditional):
         return joint_log_density(self.units, x, s)
 
     @torch.no_grad()
-    def sample(self, x: Tensor, draw: Draw) -> Tensor:
+    def sample(self, x: Tensor, draw: RandomAddress) -> Tensor:
         return self.units.sample(x, draw)
 
     def mean(self, x: Tensor) -> Tensor:
@@ -99,8 +99,8 @@ class UnitConditional(Conditional):
     def config(self) -> dict[str, Any]:
         return {"type": "UnitConditional", "units": self.units.config()}
 
-    def owners(self) -> Tensor:
-        return self.units.spread(torch.arange(self.units.columns))
+    def variable_of_column(self) -> Tensor:
+        return self.units.repeat_per_column(torch.arange(self.units.columns))
 
 
 _FAMILIES: dict[str, type[Normal] | type[Laplace]] = {"gaussian": Normal, "laplace": Laplace}
@@ -158,7 +158,7 @@ class MixtureConditional(Conditional):
         return mixed.double()
 
     @torch.no_grad()
-    def sample(self, x: Tensor, draw: Draw) -> Tensor:
+    def sample(self, x: Tensor, draw: RandomAddress) -> Tensor:
         u = kernels.uniforms(draw, len(x), 2 * self.units.size, torch.float64, x.device)
         u = u.view(len(x), -1, 2)
         logits, location, scale = self._parts(x)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from harmonium.core.random import Stream
 from harmonium.models.autoregressive.conditionals import Conditional
-from harmonium.models.autoregressive.observed_mask import DenseNetwork, MaskedNetwork, draw_weights, without_draws
+from harmonium.models.autoregressive.observed_mask import DenseNetwork, MaskedNetwork, draw_weights, uninitialised
 from harmonium.models.autoregressive.orderless import OrderlessNADE, as_outputs
 from harmonium.units import Units
 
@@ -63,10 +63,10 @@ class ConvolutionalNetwork(MaskedNetwork):
         down = [units.size // units.columns + 1] + [channels] * len(self.kernels)
         up = [channels] * len(self.kernels) + [outputs.width // units.columns]
         self.down = nn.ModuleList(
-            without_draws(nn.Conv2d, *sides) for sides in zip(down[:-1], down[1:], self.kernels, strict=True)
+            uninitialised(nn.Conv2d, *sides) for sides in zip(down[:-1], down[1:], self.kernels, strict=True)
         )
         self.up = nn.ModuleList(  # the mirror image of a valid convolution
-            without_draws(nn.ConvTranspose2d, *sides, bias=i < len(self.kernels))
+            uninitialised(nn.ConvTranspose2d, *sides, bias=i < len(self.kernels))
             for i, sides in enumerate(zip(up[:-1], up[1:], self.kernels[::-1], strict=True), 1)
         )
         self.dense = DenseNetwork(units.size, units.columns, outputs.width, hidden) if hidden else None
@@ -128,7 +128,7 @@ def ConvNADE(  # noqa: N802  # builds a model, as a class would
         ValueError: for units that are no image, or kernels that do not fit into it.
 
     >>> import harmonium as hm
-    >>> model = hm.ConvNADE((8, 8), channels=4, hidden=(16,))
+    >>> model = hm.models.ConvNADE((8, 8), channels=4, hidden=(16,))
     >>> hm.sample(model, 2).shape
     torch.Size([2, 64])
     """

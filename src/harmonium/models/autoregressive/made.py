@@ -26,7 +26,7 @@ from harmonium.models.autoregressive.observed_mask import check_hidden, draw_lay
 from harmonium.models.autoregressive.orderings import as_orderings, random_orderings
 from harmonium.models.autoregressive.orderless import as_outputs, unit_slices
 from harmonium.models.directed import Tractable
-from harmonium.models.machine.machine import Clamp, owners
+from harmonium.models.machine.machine import Clamp, variable_of_column
 from harmonium.units import Units
 
 __all__ = ["MADE"]
@@ -78,7 +78,7 @@ class MADE(Tractable):
             raise ValueError(f"masks must be a positive integer, found {masks!r}")
         self.outputs = as_outputs(visible, outputs).to(dtype)
         units, root = self.visible, as_stream(seed)
-        units.need_columns("MADE")
+        units.require_independent_columns("MADE")
         self.hidden, self.masks = check_hidden(hidden), masks
         self.layers = layers((units.size, *self.hidden, self.outputs.width), dtype)
         order = _orderings(orderings, masks, units.columns, root.child("orderings"))
@@ -91,7 +91,7 @@ class MADE(Tractable):
             self.register_buffer(f"degrees_{i}", degrees)  # of hidden units, (masks, n)
             lowest = degrees.amin(-1, keepdim=True)
         self.initialise(root.child("initialise"))
-        self.mark_fresh()
+        self.mark_untrained()
 
     @property
     def visible(self) -> Units:
@@ -106,14 +106,14 @@ class MADE(Tractable):
 
     def masked_weights(self, k: int) -> list[Tensor]:
         """Weights of all layers under the k-th masks, zero where one has no connection."""
-        below = self.places[k][owners(self.visible).to(self.device)]
+        below = self.places[k][variable_of_column(self.visible).to(self.device)]
         *rectified, last = linears(self.layers)
         weights = []
         for i, layer in enumerate(rectified):
             above: Tensor = getattr(self, f"degrees_{i}")[k]
             weights.append(layer.weight * (above.unsqueeze(-1) >= below))
             below = above
-        above = self.places[k][self.outputs.owners().to(self.device)]
+        above = self.places[k][self.outputs.variable_of_column().to(self.device)]
         return [*weights, last.weight * (above.unsqueeze(-1) > below)]
 
     def numbers(self, v: Tensor, k: int) -> Tensor:
@@ -150,7 +150,7 @@ class MADE(Tractable):
     @torch.no_grad()
     def draw(self, n: int, stream: Stream, clamp: Clamp | None = None) -> Tensor:
         """Independent draws, each under masks taken at random (by what they say of the held variables)."""
-        units = unit_slices(owners(self.visible))
+        units = unit_slices(variable_of_column(self.visible))
         v = torch.zeros(n, self.visible.size, dtype=self.dtype, device=self.device)
         held = torch.zeros(n, self.visible.columns, dtype=torch.bool, device=self.device)
         if clamp is not None:
@@ -182,7 +182,7 @@ class MADE(Tractable):
     def initialise(self, stream: Stream) -> None:
         draw_layers(self.layers, stream)
 
-    def begin(self, stream: Stream) -> None:
+    def initialise_from_data(self, stream: Stream) -> None:
         assert self.data_mean is not None and self.data_variance is not None and self.data_cases is not None
         self.initialise(stream)
         self.outputs.set_base_rate(self.data_mean, self.data_variance, float(self.data_cases))

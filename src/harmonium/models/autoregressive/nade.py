@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from harmonium import kernels
-from harmonium.core.random import Draw, Stream, as_stream
+from harmonium.core.random import RandomAddress, Stream, as_stream
 from harmonium.kernels.nade import Steps, nade_inputs, portable_inputs
 from harmonium.kernels.philox import split
 from harmonium.models.arrays import Array
@@ -42,7 +42,7 @@ class NADE(Tractable):
         hidden: width of the hidden layer.
         ordering: in which the variables are drawn, a permutation of 0 ... n - 1.  Default: as they stand.
         outputs: what the network says of a variable.  Default: the units' own conditional distribution.  Mixtures of
-            real variables: ``hm.MixtureConditional(n, 10)``.
+            real variables: ``hm.models.MixtureConditional(n, 10)``.
         rectified: hidden units max(0, rho_t a_t) with learned factors rho (Uria, Murray & Larochelle 2013, section
             3), where sums of real values would saturate sigmoids.  Default: where units are not finite.
         dtype: float32 or float64.
@@ -81,7 +81,9 @@ class NADE(Tractable):
         self.hidden = int(hidden)
         self.ordering = as_ordering(ordering, self.visible.columns)
         self.steps = Steps.of(
-            self.ordering, self.visible.spread(torch.arange(self.visible.columns)), self.outputs.owners()
+            self.ordering,
+            self.visible.repeat_per_column(torch.arange(self.visible.columns)),
+            self.outputs.variable_of_column(),
         )
         self.weights = nn.Parameter(torch.empty(self.visible.size, self.hidden))
         self.hidden_bias = nn.Parameter(torch.zeros(self.hidden))
@@ -90,7 +92,7 @@ class NADE(Tractable):
         self.rescaling = nn.Parameter(torch.ones(self.visible.columns)) if rectified else None
         self.to(dtype)
         self.initialise(as_stream(seed))
-        self.mark_fresh()
+        self.mark_untrained()
 
     @classmethod
     def from_rbm(cls, rbm: RBM, ordering: Array | None = None) -> Self:
@@ -109,7 +111,7 @@ class NADE(Tractable):
             raise TypeError(f"from_rbm takes an RBM, found {type(rbm).__name__}")
         if type(rbm.hidden) is not Bernoulli:
             raise ValueError(f"from_rbm needs Bernoulli hidden units, whose mean is a sigmoid, found {rbm.hidden!r}")
-        rbm.refuse_stack("from_rbm")
+        rbm.refuse_batched("from_rbm")
         nade = cls(copy.deepcopy(rbm.visible), rbm.hidden.size, ordering=ordering, rectified=False, dtype=rbm.dtype).to(
             rbm.device
         )
@@ -140,7 +142,7 @@ class NADE(Tractable):
         if self.rescaling is not None:
             self.rescaling.fill_(1.0)
 
-    def begin(self, stream: Stream) -> None:
+    def initialise_from_data(self, stream: Stream) -> None:
         self.initialise(stream)
         assert self.data_mean is not None and self.data_variance is not None and self.data_cases is not None
         self.outputs.set_base_rate(self.data_mean, self.data_variance, float(self.data_cases))
@@ -165,7 +167,7 @@ class NADE(Tractable):
 
     def log_conditional(self, v: Tensor, asked: Tensor, given: Tensor) -> Tensor:
         for first in (given, asked | given):
-            self._check_prefix(self.visible.spread(first))
+            self._check_prefix(self.visible.repeat_per_column(first))
         return torch.where(asked, self.outputs.log_prob(self.inputs(v), v), 0.0).sum(-1)
 
     @torch.no_grad()
@@ -189,7 +191,7 @@ class NADE(Tractable):
             a = torch.addmm(a, s[:, own], self.weights[own])
         return s
 
-    def _draw_fused(self, s: Tensor, held: Tensor, draw: Draw) -> Tensor:
+    def _draw_fused(self, s: Tensor, held: Tensor, draw: RandomAddress) -> Tensor:
         units = self.visible
         slope, start = (tuple(eta.detach().unsqueeze(0).numpy() for eta in part) for part in units.line()[1:3])
         units.loops.ancestral(

@@ -21,20 +21,20 @@ from harmonium.core.random import Stream
 from harmonium.models.autoregressive.conditionals import Conditional
 
 __all__ = [
-    "DenseNetwork", "MaskedNetwork", "Walk", "build_network", "check_hidden", "draw_layers", "draw_weights", "layers",
-    "linears", "without_draws",
+    "DenseNetwork", "MaskedNetwork", "IncrementalPass", "build_network", "check_hidden", "draw_layers", "draw_weights",
+    "layers", "linears", "uninitialised",
 ]  # fmt: skip
 
 
-class Walk(ABC):
+class IncrementalPass(ABC):
     """A network while variables are revealed to it one after the other, each row seeing what it has seen so far."""
 
     @abstractmethod
-    def answer(self, outputs: slice) -> Tensor:
+    def logits(self, outputs: slice) -> Tensor:
         """These outputs given what has been revealed: (batch, outputs)."""
 
     @abstractmethod
-    def reveal(self, column: int, units: slice, values: Tensor, rows: Tensor) -> None:
+    def set_units(self, column: int, units: slice, values: Tensor, rows: Tensor) -> None:
         """Show the variable in ``column``, whose units have ``values`` (batch, units), to the rows (batch,), bool."""
 
 
@@ -56,7 +56,7 @@ class MaskedNetwork(nn.Module, ABC):
             "built again from their description; keep its state_dict() yourself"
         )
 
-    def walk(self, v: Tensor, mask: Tensor) -> Walk:
+    def walk(self, v: Tensor, mask: Tensor) -> IncrementalPass:
         """Begin to reveal variables to rows that have seen v (batch, size), zero where hidden."""
         return _Recomputed(self, v, mask)
 
@@ -64,16 +64,16 @@ class MaskedNetwork(nn.Module, ABC):
         return f"{type(self).__name__}()"
 
 
-class _Recomputed(Walk):
+class _Recomputed(IncrementalPass):
     """The network asked anew at every step."""
 
     def __init__(self, network: MaskedNetwork, v: Tensor, mask: Tensor) -> None:
         self.network, self.v, self.mask = network, v, mask
 
-    def answer(self, outputs: slice) -> Tensor:
+    def logits(self, outputs: slice) -> Tensor:
         return self.network(self.v, self.mask)[:, outputs]  # type: ignore[no-any-return]
 
-    def reveal(self, column: int, units: slice, values: Tensor, rows: Tensor) -> None:
+    def set_units(self, column: int, units: slice, values: Tensor, rows: Tensor) -> None:
         self.v, self.mask = self.v.clone(), self.mask.clone()
         self.v[:, units] = torch.where(rows.unsqueeze(-1), values, self.v[:, units])
         self.mask[:, column] = torch.where(rows, 1.0, self.mask[:, column])
@@ -109,7 +109,7 @@ class DenseNetwork(MaskedNetwork):
     def initialise(self, stream: Stream) -> None:
         draw_layers(self.layers, stream)
 
-    def walk(self, v: Tensor, mask: Tensor) -> Walk:
+    def walk(self, v: Tensor, mask: Tensor) -> IncrementalPass:
         return _DenseWalk(self, v, mask)
 
     def config(self) -> dict[str, Any]:
@@ -119,7 +119,7 @@ class DenseNetwork(MaskedNetwork):
         return f"DenseNetwork(hidden={self.hidden})"
 
 
-class _DenseWalk(Walk):
+class _DenseWalk(IncrementalPass):
     """A dense network that keeps the inputs of its first layer."""
 
     def __init__(self, network: DenseNetwork, v: Tensor, mask: Tensor) -> None:
@@ -127,13 +127,13 @@ class _DenseWalk(Walk):
         self.inputs = first(torch.cat((v, mask), -1))
         self.of_values, self.of_mask = first.weight.mT[: network.size], first.weight.mT[network.size :]
 
-    def answer(self, outputs: slice) -> Tensor:
+    def logits(self, outputs: slice) -> Tensor:
         h = torch.relu(self.inputs)
         for layer in self.middle:
             h = torch.relu(layer(h))
         return functional.linear(h, self.last.weight[outputs])
 
-    def reveal(self, column: int, units: slice, values: Tensor, rows: Tensor) -> None:
+    def set_units(self, column: int, units: slice, values: Tensor, rows: Tensor) -> None:
         seen = rows.to(values.dtype).unsqueeze(-1)
         self.inputs = torch.addmm(self.inputs, torch.cat((values * seen, seen), -1),
                                   torch.cat((self.of_values[units], self.of_mask[column : column + 1])))  # fmt: skip
@@ -145,7 +145,7 @@ def layers(sides: Sequence[int], dtype: torch.dtype) -> nn.ModuleList:
     The last has no biases: those of the outputs belong to the output layer, which knows the base rate.
     """
     return nn.ModuleList(
-        without_draws(nn.Linear, below, above, bias=i + 2 < len(sides)).to(dtype)
+        uninitialised(nn.Linear, below, above, bias=i + 2 < len(sides)).to(dtype)
         for i, (below, above) in enumerate(pairwise(sides))
     )
 
@@ -155,7 +155,7 @@ def linears(modules: nn.ModuleList) -> list[nn.Linear]:
     return [layer for layer in modules if isinstance(layer, nn.Linear)]
 
 
-def without_draws(kind: type[nn.Module], *arguments: int, bias: bool = True) -> nn.Module:
+def uninitialised(kind: type[nn.Module], *arguments: int, bias: bool = True) -> nn.Module:
     """A layer that draws nothing from a global generator."""
     layer: nn.Module = nn.utils.skip_init(kind, *arguments, bias=bias)  # type: ignore[no-untyped-call]
     return layer

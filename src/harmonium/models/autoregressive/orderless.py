@@ -26,7 +26,7 @@ from harmonium.models.autoregressive.conditionals import Conditional, UnitCondit
 from harmonium.models.autoregressive.observed_mask import DenseNetwork, MaskedNetwork, build_network
 from harmonium.models.autoregressive.orderings import as_orderings, random_orderings
 from harmonium.models.directed import Tractable
-from harmonium.models.machine.machine import Clamp, owners
+from harmonium.models.machine.machine import Clamp, variable_of_column
 from harmonium.units import Bernoulli, Units, as_units
 
 __all__ = ["OrderlessNADE", "as_outputs", "unit_slices"]
@@ -93,14 +93,14 @@ class OrderlessNADE(Tractable):
         super().__init__()
         self.outputs = as_outputs(visible, outputs).to(dtype)
         units = self.visible
-        units.need_columns("OrderlessNADE")
+        units.require_independent_columns("OrderlessNADE")
         if network is None:
             network = DenseNetwork(units.size, units.columns, self.outputs.width, hidden)
         self.network = network.to(dtype)
         self.register_buffer("orderings", random_orderings(1, units.columns, Stream(0, "ordering")))
         self.initialise(as_stream(seed).child("initialise"))
         self._check_network()
-        self.mark_fresh()
+        self.mark_untrained()
 
     @property
     def visible(self) -> Units:
@@ -166,13 +166,13 @@ class OrderlessNADE(Tractable):
 
     def _log_conditional(self, v: Tensor, asked: Tensor, given: Tensor, ordering: list[int]) -> Tensor:
         units, numbers = self._slices()
-        walk = self.network.walk(v * self.visible.spread(given), given.to(v.dtype))
+        walk = self.network.walk(v * self.visible.repeat_per_column(given), given.to(v.dtype))
         x = [v.new_zeros(len(v), there.stop - there.start) for there in numbers]
         for i in ordering:
             turn = asked[:, i]
             if bool(turn.any()):
-                x[i] = walk.answer(numbers[i])
-                walk.reveal(i, units[i], v[:, units[i]], turn)
+                x[i] = walk.logits(numbers[i])
+                walk.set_units(i, units[i], v[:, units[i]], turn)
         log_p = self.outputs.log_prob(torch.cat(x, -1), v)
         return torch.where(asked, log_p, 0.0).sum(-1)
 
@@ -183,7 +183,7 @@ class OrderlessNADE(Tractable):
         shift = kernels.uniforms(stream.advance(), 1, 1, torch.float64, v.device)
         q = (shift + torch.arange(cases, device=v.device).unsqueeze(-1) / cases) % 1
         observed = kernels.uniforms(stream.advance(), cases, columns, v.dtype, v.device) < q.to(v.dtype)
-        x = self.network(v * self.visible.spread(observed), observed.to(v.dtype)).to(v.dtype)
+        x = self.network(v * self.visible.repeat_per_column(observed), observed.to(v.dtype)).to(v.dtype)
         log_p = torch.where(observed, 0.0, self.outputs.log_prob(x, v)).sum(-1)
         return log_p * (columns + 1) / (~observed).sum(-1).clamp(min=1)
 
@@ -211,10 +211,10 @@ class OrderlessNADE(Tractable):
         for i in ordering:
             turn = ~held[:, i]
             if bool(turn.any()):
-                x[:, numbers[i]] = walk.answer(numbers[i])
+                x[:, numbers[i]] = walk.logits(numbers[i])
                 drawn = self.outputs.sample(x, draw)[:, units[i]]  # of this variable: the others' words are their own
                 v[:, units[i]] = torch.where(turn.unsqueeze(-1), drawn, v[:, units[i]])
-                walk.reveal(i, units[i], v[:, units[i]], turn)
+                walk.set_units(i, units[i], v[:, units[i]], turn)
         return v
 
     # Training ----------------------------------------------------------------------------------------------------
@@ -222,7 +222,7 @@ class OrderlessNADE(Tractable):
     def initialise(self, stream: Stream) -> None:
         self.network.initialise(stream)
 
-    def begin(self, stream: Stream) -> None:
+    def initialise_from_data(self, stream: Stream) -> None:
         assert self.data_mean is not None and self.data_variance is not None and self.data_cases is not None
         self.initialise(stream)
         self.outputs.set_base_rate(self.data_mean, self.data_variance, float(self.data_cases))
@@ -253,7 +253,7 @@ class OrderlessNADE(Tractable):
 
     def _slices(self) -> tuple[list[slice], list[slice]]:
         """Where each variable stands among the units and among the outputs."""
-        return unit_slices(owners(self.visible)), unit_slices(self.outputs.owners())
+        return unit_slices(variable_of_column(self.visible)), unit_slices(self.outputs.variable_of_column())
 
     @torch.no_grad()
     def _check_network(self) -> None:

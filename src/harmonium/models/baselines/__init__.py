@@ -1,1 +1,7 @@
-"""Models that cost next to nothing: what any other has to be better than."""
+"""Baselines: models that cost nothing to train."""
+
+from harmonium.models.baselines.independent import Independent
+from harmonium.models.baselines.mixture import BernoulliMixture
+from harmonium.models.baselines.tree import ChowLiuTree
+
+__all__ = ["BernoulliMixture", "ChowLiuTree", "Independent"]

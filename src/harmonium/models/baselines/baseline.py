@@ -13,7 +13,7 @@ from torch import Tensor
 from harmonium.data import Cases, as_cases
 from harmonium.models.arrays import Array
 from harmonium.models.directed import Tractable
-from harmonium.models.machine.machine import owners
+from harmonium.models.machine.machine import variable_of_column
 from harmonium.units import Units, build
 
 __all__ = ["Baseline", "columns_of", "pick"]
@@ -26,7 +26,7 @@ class Baseline(Tractable):
 
     def __init__(self, units: Units, dtype: torch.dtype) -> None:
         super().__init__()
-        units.need_columns(type(self).__name__)
+        units.require_independent_columns(type(self).__name__)
         self.units = units.to(dtype)
 
     @property
@@ -107,7 +107,7 @@ class Baseline(Tractable):
 def columns_of(units: Units, mask: Tensor) -> Tensor:
     """What is said of units, (..., size), alike within a variable, said of variables, (..., columns)."""
     variables = torch.arange(units.columns)
-    return mask[..., torch.searchsorted(owners(units), variables)]
+    return mask[..., torch.searchsorted(variable_of_column(units), variables)]
 
 
 def pick(log_prob: Tensor, u: Tensor) -> Tensor:

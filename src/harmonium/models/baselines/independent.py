@@ -22,7 +22,7 @@ class Independent(Baseline):
         dtype: float32 or float64.
 
     >>> import harmonium as hm
-    >>> model = hm.Independent(2)
+    >>> model = hm.baselines.Independent(2)
     >>> model.estimate([[0, 1], [1, 1], [0, 1], [0, 1]], smoothing=1e-9)
     >>> round(model.log_prob([[1, 1]]).detach().exp().item(), 4)
     0.25
@@ -35,12 +35,12 @@ class Independent(Baseline):
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__(as_units(visible, Bernoulli), dtype)
-        self.mark_fresh()
+        self.mark_untrained()
 
     def initialise(self, stream: Stream) -> None:
-        self.units.set_natural(self.units.rest())
+        self.units.set_natural(self.units.neutral_natural())
 
-    def begin(self, stream: Stream) -> None:
+    def initialise_from_data(self, stream: Stream) -> None:
         self._set_base_rate()
 
     @torch.no_grad()

@@ -34,7 +34,7 @@ class BernoulliMixture(Baseline):
         ValueError: for no component, or units with infinitely many states.
 
     >>> import harmonium as hm
-    >>> mixture = hm.BernoulliMixture(2, 2)
+    >>> mixture = hm.baselines.BernoulliMixture(2, 2)
     >>> gains = mixture.estimate([[0, 0], [1, 1]] * 50, smoothing=1e-3)
     >>> round(mixture.log_prob([[1, 1]]).detach().exp().item(), 2)
     0.5
@@ -57,7 +57,7 @@ class BernoulliMixture(Baseline):
         self.inputs = nn.Parameter(torch.zeros(components, units.size, dtype=dtype))
         self.logits = nn.Parameter(torch.zeros(components, dtype=dtype))
         self.initialise(as_stream(seed))
-        self.mark_fresh()
+        self.mark_untrained()
 
     @property
     def components(self) -> int:
@@ -71,7 +71,7 @@ class BernoulliMixture(Baseline):
         self.inputs.copy_(0.5 * torch.special.ndtri(u))
         self.logits.zero_()
 
-    def begin(self, stream: Stream) -> None:
+    def initialise_from_data(self, stream: Stream) -> None:
         self._set_base_rate()
         self.initialise(stream)
 
@@ -84,8 +84,8 @@ class BernoulliMixture(Baseline):
         """log pi_k + log p(v | k), (batch, K), float64; v (batch, size) inside."""
         log_pi = torch.log_softmax(self.logits.double(), 0)
         # x_k . v for all k is one product; what does not depend on k is added once.
-        terms = v.double() @ self.inputs.double().T - self.units.cumulant(self.inputs)
-        return log_pi + terms + self.units.exponent(v).unsqueeze(-1)
+        terms = v.double() @ self.inputs.double().T - self.units.log_normalizer(self.inputs)
+        return log_pi + terms + self.units.neg_energy(v).unsqueeze(-1)
 
     def log_likelihood(self, v: Tensor) -> Tensor:
         return torch.logsumexp(self.log_joint(v), -1)
@@ -183,6 +183,6 @@ class BernoulliMixture(Baseline):
         alike = self.units.mean(rest, self.units.line(torch.zeros(1, dtype=self.dtype, device=self.device)))
         (bias,) = self.units.natural()
         fields = (self.inputs + bias).double()
-        per_component = fields @ alike[0].double() - self.units.cumulant(self.inputs)
+        per_component = fields @ alike[0].double() - self.units.log_normalizer(self.inputs)
         shares = torch.log_softmax(self.logits.double(), 0).mean()
         return smoothing * (float(per_component.sum()) + float(shares))

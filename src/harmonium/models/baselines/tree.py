@@ -37,7 +37,7 @@ class ChowLiuTree(Baseline):
         ValueError: for units with infinitely many states, or more than 64 each.
 
     >>> import harmonium as hm
-    >>> tree = hm.ChowLiuTree(3)
+    >>> tree = hm.baselines.ChowLiuTree(3)
     >>> tree.estimate([[0, 0, 1], [1, 1, 1], [0, 0, 0], [1, 1, 0]] * 100)
     >>> tree.parents.tolist()
     [-1, 0, 0]
@@ -61,7 +61,7 @@ class ChowLiuTree(Baseline):
         impossible = torch.arange(states) >= radices.unsqueeze(-1)
         self.register_buffer("_impossible", impossible.unsqueeze(1), persistent=False)
         self.initialise(Stream(0))
-        self.mark_fresh()
+        self.mark_untrained()
 
     @torch.no_grad()
     def initialise(self, stream: Stream) -> None:
@@ -69,7 +69,7 @@ class ChowLiuTree(Baseline):
         self.logits.zero_()
 
     @torch.no_grad()
-    def begin(self, stream: Stream) -> None:
+    def initialise_from_data(self, stream: Stream) -> None:
         self.initialise(stream)
         self._set_base_rate()
         alone = torch.zeros(1, self.units.size, dtype=self.dtype, device=self.device)

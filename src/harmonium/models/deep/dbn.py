@@ -129,11 +129,11 @@ class DBN(Model):
             rbm.initialise(stream.child("layer", k))
 
     @property
-    def undirected(self) -> RBM:
+    def energy_part(self) -> RBM:
         return self.top
 
     @property
-    def sampled(self) -> bool:
+    def likelihood_is_estimated(self) -> bool:
         return True
 
     def untie(self) -> None:
@@ -247,8 +247,8 @@ class DBN(Model):
 
 def _log_conditional(rbm: RBM, layer: int, given: tuple[Tensor | None, Tensor | None], s: Tensor) -> Tensor:
     """log p(s | the other layer) = x . s - U(s) - A(x), (batch,), float64."""
-    x, units = rbm.inputs(layer, given), rbm.units(layer).keeping(s)
-    return (x * s).sum(-1, dtype=torch.float64) + units.exponent(s) - units.cumulant(x)
+    x, units = rbm.inputs(layer, given), rbm.units(layer).conditioned_on_total(s)
+    return (x * s).sum(-1, dtype=torch.float64) + units.neg_energy(s) - units.log_normalizer(x)
 
 
 def _check_stack(rbms: Sequence[RBM]) -> None:

@@ -43,7 +43,7 @@ def stack(models: Sequence[Machine]) -> Machine:
         raise ValueError("models is empty: a stack needs at least one")
     first = models[0]
     for index, model in enumerate(models):
-        model.refuse_stack("a stack")
+        model.refuse_batched("a stack")
         if model.config() != first.config():
             raise ValueError(f"models[{index}] is {model!r}, models[0] {first!r}: a stack has one architecture")
     named = [dict(model.named_parameters()) for model in models]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from harmonium.core.random import Stream, as_stream
 from harmonium.models.arrays import Array
-from harmonium.models.machine.machine import Machine, owners
+from harmonium.models.machine.machine import Machine, variable_of_column
 from harmonium.units import Bernoulli, Units, as_units
 
 __all__ = ["BoltzmannMachine"]
@@ -62,10 +62,10 @@ class BoltzmannMachine(Machine):
         colours = [["hidden"], ["visible"]] if alone else [[], *([name] for name in reversed(layers))]
         super().__init__(layers, couplings, colours, dtype, masks)
         for layer, name in enumerate(self.names):
-            if not self.senders(layer):
+            if not self.neighbours(layer):
                 raise ValueError(f"edges leave the whole {name} layer without couplings: use no such layer")
         self.initialise(as_stream(seed))
-        self.mark_fresh()
+        self.mark_untrained()
 
     def config(self) -> dict[str, Any]:
         dtype = str(self.dtype).removeprefix("torch.")
@@ -118,6 +118,6 @@ def _blocks(layers: dict[str, Units], pairs: Tensor | None) -> dict[str, tuple[t
         rows, columns = layers[a], layers[b]
         part = mask[starts[a] : starts[a] + rows.columns, starts[b] : starts[b] + columns.columns]
         if bool(part.any()):
-            wide = part[owners(rows)][:, owners(columns)]
+            wide = part[variable_of_column(rows)][:, variable_of_column(columns)]
             blocks["weights" if a != b else f"{a}_{a}"] = ((a, b), wide)
     return blocks

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from harmonium.core.random import Stream
 from harmonium.models.arrays import Array, as_matrix
+from harmonium.models.machine.conditional import variable_log_probs
 from harmonium.models.machine.rbm import RBM
 from harmonium.units import Bernoulli, Categorical, Mixed, Units, as_units
 
@@ -78,7 +79,7 @@ class ClassificationRBM(RBM):
             RBM.from_arrays(*arrays)
             for arrays in ((weights, visible_bias, hidden_bias), (label_weights, label_bias, hidden_bias))
         )
-        inputs.refuse_stack("ClassificationRBM.from_arrays")
+        inputs.refuse_batched("ClassificationRBM.from_arrays")
         model = cls(inputs.visible.size, inputs.hidden.size, labels.visible.size, dtype=inputs.dtype)
         with torch.no_grad():
             model.weights.copy_(torch.cat((inputs.weights, labels.weights)))
@@ -128,8 +129,6 @@ class ClassificationRBM(RBM):
         Raises:
             ValueError: for another width, or values outside the domain of the input units.
         """
-        from harmonium.likelihood.conditional import variable_log_probs
-
         inputs = as_matrix(x, "x", self.dtype, self.device)
         if inputs.dim() != 2 or inputs.shape[1] != self.inputs_size or not len(inputs):
             raise ValueError(

@@ -53,7 +53,7 @@ class DBM(Machine):
         couplings = {f"weights{depth}": pair for depth, pair in enumerate(pairs, 1)}
         super().__init__(units, couplings, [names[1::2], names[0::2]], dtype)
         self.initialise(as_stream(seed))
-        self.mark_fresh()
+        self.mark_untrained()
 
     @property
     def weights(self) -> list[Tensor]:
@@ -94,7 +94,7 @@ class DBM(Machine):
         >>> hm.DBM([6, 4, 3]).to_classifier(10)(torch.zeros(1, 6)).shape
         torch.Size([1, 10])
         """
-        self.refuse_stack("to_classifier")
+        self.refuse_batched("to_classifier")
         need_bernoulli("to_classifier", *self.hidden)
         biases = [units.natural()[0] for units in self.hidden]
         inference = Unrolled(self.weights, biases, iterations)

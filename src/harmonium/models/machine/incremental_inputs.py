@@ -9,10 +9,10 @@ from torch import Tensor
 
 from harmonium import kernels
 
-__all__ = ["KeptInput", "KeptLateral", "Receive", "Senders"]
+__all__ = ["CachedInput", "CachedLateral", "Receive", "Neighbours"]
 
-Senders = Sequence[tuple[int, Tensor]]
-"""Neighbours of a layer, each with the matrix that turns its states into inputs (see `Machine.senders`)."""
+Neighbours = Sequence[tuple[int, Tensor]]
+"""Neighbours of a layer, each with the matrix that turns its states into inputs (see `Machine.neighbours`)."""
 
 _WAIT = 7  # calls for which nothing is kept after one that found too many changes
 
@@ -20,7 +20,7 @@ Receive = Callable[[Sequence[Tensor | None]], Tensor]
 """What turns a state into the input of a layer, (batch, n)."""
 
 
-class KeptInput:
+class CachedInput:
     """What a layer receives, brought up to date by the units that changed since it was asked for last.
 
     Args:
@@ -33,7 +33,7 @@ class KeptInput:
     temperatures keep them.
     """
 
-    def __init__(self, senders: Senders, gather: Receive) -> None:
+    def __init__(self, senders: Neighbours, gather: Receive) -> None:
         self._senders, self._gather = senders, gather
         self._wait = 0
         self._x: Tensor | None = None
@@ -75,7 +75,7 @@ class KeptInput:
         return True
 
 
-class KeptLateral:
+class CachedLateral:
     """What the units of a layer send to each other: s . W, which a walk through the units brings up to date itself."""
 
     def __init__(self, weights: Tensor) -> None:

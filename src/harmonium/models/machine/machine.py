@@ -25,14 +25,14 @@ import torch
 from torch import Tensor, nn
 
 from harmonium import kernels
-from harmonium.core.random import Draw, Stream
+from harmonium.core.random import RandomAddress, Stream
 from harmonium.models.machine.colouring import colour_classes
-from harmonium.models.machine.incremental_inputs import KeptInput, KeptLateral, Receive, Senders
+from harmonium.models.machine.incremental_inputs import CachedInput, CachedLateral, Neighbours, Receive
 from harmonium.models.model import Model
-from harmonium.units import Line, Natural, Units
-from harmonium.units.base import Turns
+from harmonium.units import Interpolation, Natural, Units
+from harmonium.units.base import UpdateOrder
 
-__all__ = ["Clamp", "Machine", "Moments", "Phase", "State"]
+__all__ = ["Clamp", "Machine", "Moments", "LayerExpectations", "State"]
 
 State = tuple[Tensor | None, ...]
 """One tensor (..., batch, n_i) per layer; None where a layer is not set."""
@@ -44,7 +44,7 @@ Clamp = tuple[Tensor, Tensor]
 """(mask, values) over the visible units: where the mask is true the value is held."""
 
 
-class Phase(NamedTuple):
+class LayerExpectations(NamedTuple):
     """What a batch contributes to a gradient: (expected) states and sufficient statistics of every layer."""
 
     means: tuple[Tensor, ...]
@@ -77,7 +77,7 @@ class Machine(Model):
         self.layers = nn.ModuleList(self._units_of)
         self.edges = {name: (self.names.index(a), self.names.index(b)) for name, (a, b) in couplings.items()}
         for name, units in layers.items():
-            if units.keeps_total and (name != self.names[0] or (name, name) in couplings.values()):
+            if units.conditions_on_total and (name != self.names[0] or (name, name) in couplings.values()):
                 raise ValueError(
                     f"the layer {name!r} ({units!r}) draws its columns together, given their sum: such units can only "
                     "be the visible layer, and have no couplings among themselves"
@@ -96,11 +96,11 @@ class Machine(Model):
             }
         )
         self.colours = [[self.names.index(name) for name in colour] for colour in colours]
-        self.summed = self.colours[0]
-        self.kept = [layer for layer in range(len(self.names)) if layer not in self.summed]
+        self.marginalised = self.colours[0]
+        self.sampled_layers = [layer for layer in range(len(self.names)) if layer not in self.marginalised]
         self.lateral = {a: name for name, (a, b) in self.edges.items() if a == b}
         self.hidden_couplings = [name for name, (a, b) in self.edges.items() if a and b]
-        self.kept_couplings = [name for name, ends in self.edges.items() if not set(ends) & set(self.summed)]
+        self.sampled_couplings = [name for name, ends in self.edges.items() if not set(ends) & set(self.marginalised)]
         masks = dict(masks or {})
         for layer, name in self.lateral.items():
             masks[name] = _off_diagonal(self.units(layer)) & masks.get(name, torch.tensor(True))
@@ -111,7 +111,9 @@ class Machine(Model):
             layer: colour_classes(self.mask(name), self.units(layer).size) for layer, name in self.lateral.items()
         }
 
-        self._turns = {layer: (Turns.of(turns), Turns.of(turns[::-1])) for layer, turns in self.classes.items()}
+        self._turns = {
+            layer: (UpdateOrder.of(turns), UpdateOrder.of(turns[::-1])) for layer, turns in self.classes.items()
+        }
 
     def mask(self, coupling: str) -> Tensor:
         """Which entries of a coupling exist, bool, the shape of W."""
@@ -156,9 +158,9 @@ class Machine(Model):
 
     def inputs(self, layer: int, state: State) -> Tensor:
         """What the other layers send to ``layer``: the sum of s_i . W over its couplings, (..., batch, n)."""
-        return self.gather(layer, self.senders(layer), state)
+        return self.layer_input(layer, self.neighbours(layer), state)
 
-    def senders(self, layer: int, lasting: bool = False, lateral: bool = True) -> list[tuple[int, Tensor]]:
+    def neighbours(self, layer: int, lasting: bool = False, lateral: bool = True) -> list[tuple[int, Tensor]]:
         """Neighbours of a layer, each with the matrix that turns its states into inputs.
 
         A layer coupled to itself is among its neighbours; without ``lateral`` it is left out, as `draw_layer` wants it.
@@ -176,17 +178,17 @@ class Machine(Model):
                 senders.append((b, turned.detach().contiguous() if lasting else turned))
         return senders
 
-    def receiver(self, layer: int, senders: Senders) -> Receive:
+    def cached_input(self, layer: int, senders: Neighbours) -> Receive:
         """`gather` for a run at fixed weights: it keeps inputs from call to call where that pays."""
-        gather = partial(self.gather, layer, senders)
+        gather = partial(self.layer_input, layer, senders)
         pays = bool(senders) and all(kernels.flips_pay(weights) for _, weights in senders)
-        return KeptInput(senders, gather) if pays else gather
+        return CachedInput(senders, gather) if pays else gather
 
-    def kept_lateral(self) -> dict[int, KeptLateral]:
+    def cached_lateral(self) -> dict[int, CachedLateral]:
         """For a run at fixed weights: what `draw_layer` keeps of each lateral layer."""
-        return {layer: KeptLateral(self.couplings[name]) for layer, name in self.lateral.items()}
+        return {layer: CachedLateral(self.couplings[name]) for layer, name in self.lateral.items()}
 
-    def gather(self, layer: int, senders: Senders, state: Sequence[Tensor | None]) -> Tensor:
+    def layer_input(self, layer: int, senders: Neighbours, state: Sequence[Tensor | None]) -> Tensor:
         """`inputs`, with the neighbours already looked up (see `senders`).  One that is not set raises ValueError."""
         total: Tensor | None = None
         for other, weights in senders:
@@ -207,12 +209,12 @@ class Machine(Model):
         layer: int,
         x: Tensor,
         s: Tensor | None,
-        draw: Draw,
-        line: Line,
+        draw: RandomAddress,
+        line: Interpolation,
         *,
         held: Tensor | None = None,
         reverse: bool = False,
-        lateral: KeptLateral | None = None,
+        lateral: CachedLateral | None = None,
     ) -> Tensor:
         """New states of one layer given what the others send, x (consumed), and its own states s where it is lateral.
 
@@ -223,12 +225,12 @@ class Machine(Model):
         units, name = self.units(layer), self.lateral.get(layer)
         draw = draw.at(draw.site + layer)
         if name is None:
-            new = (units if s is None else units.keeping(s)).sample_(x, draw, line)
+            new = (units if s is None else units.conditioned_on_total(s)).sample_(x, draw, line)
             return new if held is None or s is None else torch.where(held, s, new)
         assert s is not None
         sent = None if lateral is None else lateral.at(s)
         own = s.clone(memory_format=torch.contiguous_format)
-        new = units.walk_(x, own, self.couplings[name], self._turns[layer][reverse], draw, line, held, sent)
+        new = units.sequential_gibbs_(x, own, self.couplings[name], self._turns[layer][reverse], draw, line, held, sent)
         if lateral is not None:
             lateral.moved(new)
         return new
@@ -239,7 +241,7 @@ class Machine(Model):
         state: State,
         stream: Stream,
         steps: int = 1,
-        lines: Sequence[Line] | None = None,
+        lines: Sequence[Interpolation] | None = None,
         clamp: Clamp | None = None,
         still: Collection[int] = (),
     ) -> State:
@@ -253,12 +255,12 @@ class Machine(Model):
         lines = lines or [units.line() for units in self.unit_layers()]
         # Looked up once: a small machine's sweep would otherwise be look-ups more than products.
         lasting = steps >= 4
-        plan: list[tuple[int, Receive, Line]] = []
+        plan: list[tuple[int, Receive, Interpolation]] = []
         for layer in order:
-            senders = self.senders(layer, lasting, lateral=False)
-            receive = self.receiver(layer, senders) if lasting else partial(self.gather, layer, senders)
+            senders = self.neighbours(layer, lasting, lateral=False)
+            receive = self.cached_input(layer, senders) if lasting else partial(self.layer_input, layer, senders)
             plan.append((layer, receive, lines[layer]))
-        lateral = self.kept_lateral()
+        lateral = self.cached_lateral()
         current = list(state)
         if clamp is not None and current[0] is not None:
             current[0] = torch.where(clamp[0], clamp[1], current[0])
@@ -273,30 +275,30 @@ class Machine(Model):
         return tuple(current)
 
     @torch.no_grad()
-    def complete(self, v: Tensor, stream: Stream) -> State:
+    def state_from_visible(self, v: Tensor, stream: Stream) -> State:
         """A state of all kept layers around given visible states: where a chain may begin.
 
         Kept hidden layers are drawn upwards, each given the layers below it alone; machines that keep nothing but the
         visible layer draw nothing.
         """
-        if self.kept == [0]:
-            return self.clamped(v)
+        if self.sampled_layers == [0]:
+            return self.visible_only_state(v)
         draw = stream.advance()
-        current = list(self.clamped(v))
-        last = max(self.kept)
+        current = list(self.visible_only_state(v))
+        last = max(self.sampled_layers)
         for layer in range(1, last + 1):
-            senders = [(other, weights) for other, weights in self.senders(layer) if other < layer]
+            senders = [(other, weights) for other, weights in self.neighbours(layer) if other < layer]
             x = (
-                self.gather(layer, senders, current)
+                self.layer_input(layer, senders, current)
                 if senders
                 else v.new_zeros((*v.shape[:-1], self.units(layer).size))
             )
             current[layer] = self.units(layer).sample_(x, draw.at(layer))
-        return tuple(s if layer in self.kept else None for layer, s in enumerate(current))
+        return tuple(s if layer in self.sampled_layers else None for layer, s in enumerate(current))
 
     def pack(self, state: State) -> Tensor:
         """The kept layers of a state side by side, (..., batch, sum of their sizes): a chain as one tensor."""
-        kept = [state[layer] for layer in self.kept]
+        kept = [state[layer] for layer in self.sampled_layers]
         if any(s is None for s in kept):
             raise ValueError("only a state whose kept layers are all set can be packed")
         return kept[0] if len(kept) == 1 else torch.cat([s for s in kept if s is not None], -1)  # type: ignore[return-value]
@@ -304,21 +306,21 @@ class Machine(Model):
     def unpack(self, packed: Tensor) -> State:
         """The state that was packed."""
         state: list[Tensor | None] = [None] * len(self.names)
-        parts = torch.split(packed, [self.units(layer).size for layer in self.kept], -1)
-        for layer, part in zip(self.kept, parts, strict=True):
+        parts = torch.split(packed, [self.units(layer).size for layer in self.sampled_layers], -1)
+        for layer, part in zip(self.sampled_layers, parts, strict=True):
             state[layer] = part
         return tuple(state)
 
     @property
     def packed_size(self) -> int:
         """Columns of a packed state."""
-        return sum(self.units(layer).size for layer in self.kept)
+        return sum(self.units(layer).size for layer in self.sampled_layers)
 
     def _layers_of(self, colour: int | Sequence[int]) -> Sequence[int]:
         return self.colours[colour] if isinstance(colour, int) else colour
 
     @torch.no_grad()
-    def average(self, state: State, colour: int | Sequence[int] = 0) -> Phase:
+    def conditional_expectation(self, state: State, colour: int | Sequence[int] = 0) -> LayerExpectations:
         """Replace the layers of one colour, or some of them, by their conditional expectations given the others.
 
         Exact, and with less noise than a draw (Rao-Blackwell).
@@ -334,13 +336,13 @@ class Machine(Model):
                 expected = units.statistics(s)
             means.append(expected[0])
             statistics.append(expected)
-        return Phase(tuple(means), tuple(statistics))
+        return LayerExpectations(tuple(means), tuple(statistics))
 
-    def clamped(self, v: Tensor) -> State:
+    def visible_only_state(self, v: Tensor) -> State:
         """The state in which only the visible layer is set."""
         return (v, *[None] * (len(self.names) - 1))
 
-    def infer(self, v: Tensor) -> Phase:
+    def infer(self, v: Tensor) -> LayerExpectations:
         """The clamped phase: expectations under p(hidden | v), or under its mean field.
 
         Exact where the hidden layers share no coupling.
@@ -349,11 +351,11 @@ class Machine(Model):
             from harmonium.models.machine.mean_field import mean_field
 
             return mean_field(self, v).phase(self, v)
-        return self.average(self.clamped(v))
+        return self.conditional_expectation(self.visible_only_state(v))
 
     # Gradients ---------------------------------------------------------------------------------------------------
 
-    def moments(self, phase: Phase, weight: Tensor | None = None) -> Moments:
+    def moments(self, phase: LayerExpectations, weight: Tensor | None = None) -> Moments:
         """Mean over the batch of everything the gradient of the log-likelihood is made of.
 
         ``weight`` (batch,) weighs the cases; it is normalised to sum to one here, so each phase is divided by its own
@@ -366,18 +368,24 @@ class Machine(Model):
         return couplings | self.layer_moments(phase, weight)
 
     @torch.no_grad()
-    def layer_moments(self, phase: Phase, weight: Tensor | None = None) -> Moments:
+    def layer_moments(self, phase: LayerExpectations, weight: Tensor | None = None) -> Moments:
         """The part of `moments` that belongs to the layers: "visible_bias", "hidden_bias", ..."""
         share = None if weight is None else _share(weight).unsqueeze(-2)
         moments: Moments = {}
         for name, layer, statistics in zip(self.names, self._units_of, phase.statistics, strict=True):
             means = tuple(T.mean(-2) if share is None else (share @ T).squeeze(-2) for T in statistics)
-            moments |= {f"{name}_{key}": value for key, value in layer.pull(means).items()}
+            moments |= {f"{name}_{key}": value for key, value in layer.parameter_gradient(means).items()}
         return moments
 
     @torch.no_grad()
     def add_coupling_moment(
-        self, out: Tensor, name: str, phase: Phase, weight: Tensor | None = None, scale: float = 1.0, keep: float = 1.0
+        self,
+        out: Tensor,
+        name: str,
+        phase: LayerExpectations,
+        weight: Tensor | None = None,
+        scale: float = 1.0,
+        keep: float = 1.0,
     ) -> Tensor:
         """out = keep * out + scale * mean over the batch of s_a s_b', for the coupling ``name``; in place."""
         a, b = self.edges[name]
@@ -400,15 +408,15 @@ class Machine(Model):
         self,
         out: Tensor,
         name: str,
-        plus: tuple[Phase, Tensor | None],
-        minus: tuple[Phase, Tensor | None],
+        plus: tuple[LayerExpectations, Tensor | None],
+        minus: tuple[LayerExpectations, Tensor | None],
     ) -> Tensor:
         """The moment of the coupling ``name`` under ``plus`` less that under ``minus``, each a phase with its weights.
 
         In ``out``, or in memory of its own.
         """
         a, b = self.edges[name]
-        if not self.stacked:
+        if not self.batched:
             pairs = [
                 (phase.means[a], phase.means[b] * (1 / len(phase.means[b]) if w is None else _share(w).unsqueeze(-1)))
                 for phase, w in (plus, minus)
@@ -425,11 +433,11 @@ class Machine(Model):
         """E(s) of joint states, (..., batch), float64."""
         energy = sum(self.units(i).energy(s) for i, s in enumerate(state))
         for name in self.edges:
-            energy = energy - self.pair_exponent(name, state)
+            energy = energy - self.neg_coupling_energy(name, state)
         assert isinstance(energy, Tensor)
         return energy
 
-    def pair_exponent(self, name: str, state: Sequence[Tensor | None], weights: Tensor | None = None) -> Tensor:
+    def neg_coupling_energy(self, name: str, state: Sequence[Tensor | None], weights: Tensor | None = None) -> Tensor:
         """s_a . W . s_b of one coupling, or of ``weights`` in its place, halved where it is lateral.
 
         (..., batch), float64.
@@ -445,7 +453,7 @@ class Machine(Model):
         self,
         state: State,
         colour: int | Sequence[int] = 0,
-        lines: Sequence[Line] | None = None,
+        lines: Sequence[Interpolation] | None = None,
         inputs: dict[int, Tensor] | None = None,
     ) -> Tensor:
         """log of the unnormalised probability of the other layers' states with one colour, or some layers of
@@ -460,14 +468,14 @@ class Machine(Model):
             units, line = self.units(layer), None if lines is None else lines[layer]
             if layer in summed:
                 x = self.inputs(layer, state) if inputs is None else inputs[layer]
-                total = total + units.cumulant(x, line)
+                total = total + units.log_normalizer(x, line)
                 continue
             assert s is not None
-            total = total + (units.exponent(s) if line is None else units.exponent_along(s, line))
+            total = total + (units.neg_energy(s) if line is None else units.neg_energy_along(s, line))
         for name in self.edges:
             if set(self.edges[name]) & set(summed):
                 continue
-            exponent = self.pair_exponent(name, state)
+            exponent = self.neg_coupling_energy(name, state)
             t = None if lines is None else lines[self.edges[name][0]].t
             if t is not None:
                 exponent = t.double() * (exponent.unsqueeze(-1) if t.dim() > exponent.dim() else exponent)
@@ -476,13 +484,13 @@ class Machine(Model):
         return total
 
     @property
-    def stacked(self) -> bool:
+    def batched(self) -> bool:
         """Whether parameters have leading dimensions: a stack of models."""
         return self.visible.natural()[0].dim() > 1
 
-    def refuse_stack(self, function: str) -> None:
+    def refuse_batched(self, function: str) -> None:
         """Raise ValueError for a stack of models, where ``function`` takes one."""
-        if self.stacked:
+        if self.batched:
             raise ValueError(f"{function} takes one model at a time, found a stack: build each with RBM.from_arrays")
 
     # Base rate ---------------------------------------------------------------------------------------------------
@@ -493,7 +501,7 @@ class Machine(Model):
         Visible units have the stored means (and variances) of the training data; without them (`data_mean` None) the
         means of the model's own mean field.  Hidden layers are at rest.
         """
-        rest = [self.units(layer).rest() for layer in range(1, len(self.names))]
+        rest = [self.units(layer).neutral_natural() for layer in range(1, len(self.names))]
         if self.data_mean is None or self.data_variance is None or self.data_cases is None:
             return self._mean_field_base(), *rest
         return self.visible.base_rate(self.data_mean, self.data_variance, float(self.data_cases)), *rest
@@ -540,10 +548,10 @@ class Machine(Model):
             u = kernels.uniforms(stream.child(name).advance(), rows, columns, torch.float64, torch.device("cpu"))
             W.copy_(0.01 * torch.special.ndtri(u))
         for units in self.unit_layers():
-            units.set_natural(units.rest())
+            units.set_natural(units.neutral_natural())
         self.constrain()
 
-    def begin(self, stream: Stream) -> None:
+    def initialise_from_data(self, stream: Stream) -> None:
         """Draw initial parameters; visible units begin with the moments of the data, and no chains are kept."""
         self.chains = None
         self.initialise(stream)
@@ -552,17 +560,17 @@ class Machine(Model):
     # The likelihood ----------------------------------------------------------------------------------------------
 
     @property
-    def undirected(self) -> Machine:
+    def energy_part(self) -> Machine:
         return self
 
     @property
-    def sampled(self) -> bool:
+    def likelihood_is_estimated(self) -> bool:
         return bool(self.hidden_couplings)
 
     def log_weights(self, v: Tensor, stream: Stream, samples: int = 1) -> Tensor:
         """log p*(v), or log of p*(v, h) / q(h | v) with q the mean field where hidden layers are coupled."""
         if not self.hidden_couplings:
-            return self.log_weight(self.clamped(v)).unsqueeze(0)
+            return self.log_weight(self.visible_only_state(v)).unsqueeze(0)
         from harmonium.models.machine.mean_field import importance_weights, mean_field
 
         return importance_weights(self, v, mean_field(self, v, iterations=100, tolerance=1e-5), stream, samples)
@@ -584,13 +592,13 @@ def as_machine(model: Any, function: str) -> Machine:
 
 def _off_diagonal(units: Units) -> Tensor:
     """Pairs of columns of a layer that belong to different units."""
-    unit = owners(units)
+    unit = variable_of_column(units)
     return unit.unsqueeze(-1) != unit
 
 
-def owners(units: Units) -> Tensor:
+def variable_of_column(units: Units) -> Tensor:
     """Which variable every unit of a layer belongs to, int64 (size,)."""
-    return units.spread(torch.arange(units.columns))
+    return units.repeat_per_column(torch.arange(units.columns))
 
 
 def _share(weight: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from harmonium.core.random import Stream
-from harmonium.models.machine.machine import Machine, Phase
+from harmonium.models.machine.machine import LayerExpectations, Machine
 
 __all__ = ["Fields", "importance_weights", "mean_field", "variational_bound"]
 
@@ -27,11 +27,11 @@ class Fields(NamedTuple):
 
     inputs: tuple[Tensor, ...]
 
-    def phase(self, machine: Machine, v: Tensor) -> Phase:
+    def phase(self, machine: Machine, v: Tensor) -> LayerExpectations:
         """Expectations under q, with v clamped."""
         expected = [machine.visible.statistics(v)]
         expected += [machine.units(layer).expected_statistics(x.clone()) for layer, x in enumerate(self.inputs, 1)]
-        return Phase(tuple(statistics[0] for statistics in expected), tuple(expected))
+        return LayerExpectations(tuple(statistics[0] for statistics in expected), tuple(expected))
 
 
 @torch.no_grad()
@@ -47,19 +47,19 @@ def mean_field(machine: Machine, v: Tensor, iterations: int = 30, tolerance: flo
     senders: dict[int, list[tuple[int, Tensor]]] = {}
     for layer in hidden:
         split: tuple[list[tuple[int, Tensor]], list[tuple[int, Tensor]]] = ([], [])
-        for other, weights in machine.senders(layer):
+        for other, weights in machine.neighbours(layer):
             split[other > 0].append((other, weights))
         if split[0]:
-            from_v[layer] = machine.gather(layer, split[0], machine.clamped(v))
+            from_v[layer] = machine.layer_input(layer, split[0], machine.visible_only_state(v))
         senders[layer] = split[1]
-    means: list[Tensor | None] = list(machine.clamped(v))
+    means: list[Tensor | None] = list(machine.visible_only_state(v))
     x: dict[int, Tensor] = {}
 
     def receive(layer: int) -> Tensor:
         known = [pair for pair in senders[layer] if means[pair[0]] is not None]
         if not known:
             return from_v[layer].clone() if layer in from_v else v.new_zeros((*v.shape[:-1], machine.units(layer).size))
-        received = machine.gather(layer, known, means)
+        received = machine.layer_input(layer, known, means)
         return received.add_(from_v[layer]) if layer in from_v else received
 
     for layer in hidden:
@@ -91,18 +91,20 @@ def variational_bound(machine: Machine, v: Tensor, fields: Fields | None = None)
         fields: of the mean field (default: `mean_field`).
     """
     if not machine.hidden_couplings:
-        return machine.log_weight(machine.clamped(v), machine.colours.index(list(range(1, len(machine.names)))))
+        return machine.log_weight(
+            machine.visible_only_state(v), machine.colours.index(list(range(1, len(machine.names))))
+        )
     fields = mean_field(machine, v) if fields is None else fields
     state = [v]
-    bound = machine.visible.exponent(v)
+    bound = machine.visible.neg_energy(v)
     for layer, x in enumerate(fields.inputs, 1):
         units = machine.units(layer)
         x = x.double()
         m = units.mean(x)
-        bound = bound + units.cumulant(x) - (x * m).sum(-1)
+        bound = bound + units.log_normalizer(x) - (x * m).sum(-1)
         state.append(m)
     for name in machine.edges:
-        bound = bound + machine.pair_exponent(name, state)
+        bound = bound + machine.neg_coupling_energy(name, state)
     return bound
 
 
@@ -116,12 +118,12 @@ def importance_weights(machine: Machine, v: Tensor, fields: Fields, stream: Stre
     log_w = []
     for _ in range(samples):
         draw = stream.advance()
-        state: list[Tensor | None] = list(machine.clamped(v))
+        state: list[Tensor | None] = list(machine.visible_only_state(v))
         log_q = torch.zeros(v.shape[:-1], dtype=torch.float64, device=v.device)
-        for layer in machine.kept[1:]:
+        for layer in machine.sampled_layers[1:]:
             units, x = machine.units(layer), fields.inputs[layer - 1]
             h = units.sample(x, draw.at(layer))
-            log_q += units.exponent(h) + (x.double() * h).sum(-1) - units.cumulant(x)
+            log_q += units.neg_energy(h) + (x.double() * h).sum(-1) - units.log_normalizer(x)
             state[layer] = h
         log_w.append(machine.log_weight(tuple(state)) - log_q)
     return torch.stack(log_w)

@@ -45,7 +45,7 @@ class RBM(Machine):
         layers = {"visible": as_units(visible, Bernoulli), "hidden": as_units(hidden, Bernoulli)}
         super().__init__(layers, {"weights": ("visible", "hidden")}, [["hidden"], ["visible"]], dtype)
         self.initialise(as_stream(seed))
-        self.mark_fresh()
+        self.mark_untrained()
 
     @classmethod
     def from_arrays(cls, weights: Array, visible_bias: Array, hidden_bias: Array) -> Self:

@@ -57,7 +57,7 @@ class Convolutional(Architecture):
     For visible units of shape (height, width) or (colours, height, width).
 
     >>> import harmonium as hm
-    >>> vae = hm.VAE((8, 8), latent=5, hidden=hm.Convolutional((8, 16), 32))
+    >>> vae = hm.VAE((8, 8), latent=5, hidden=hm.models.Convolutional((8, 16), 32))
     >>> vae.encode([[0] * 64])[0].shape
     torch.Size([1, 5])
     """
@@ -156,7 +156,7 @@ def as_architecture(hidden: Architecture | Sequence[int]) -> Architecture:
     if isinstance(hidden, Architecture):
         return hidden
     if isinstance(hidden, (str, int)) or not isinstance(hidden, Sequence):
-        raise TypeError(f"hidden must be widths such as (200, 200), or hm.Convolutional(...), found {hidden!r}")
+        raise TypeError(f"hidden must be widths such as (200, 200), or hm.models.Convolutional(...), found {hidden!r}")
     return Dense(tuple(hidden))
 
 

@@ -31,7 +31,7 @@ class Latents(ABC):
         """q(z | x), over (..., n) units."""
 
     @abstractmethod
-    def place(self, x: Tensor, u: Tensor, relaxation: float | None = None) -> Tensor:
+    def rsample(self, x: Tensor, u: Tensor, relaxation: float | None = None) -> Tensor:
         """z (..., n), a function of x and of uniform noise u (..., n), float64.
 
         Discrete units have a derivative in x only where they are relaxed to (0, 1) at that temperature.
@@ -49,7 +49,7 @@ class GaussianLatents(Latents):
         mean, log_scale = x.chunk(2, -1)
         return Normal(mean, log_scale.exp(), validate_args=False)
 
-    def place(self, x: Tensor, u: Tensor, relaxation: float | None = None) -> Tensor:
+    def rsample(self, x: Tensor, u: Tensor, relaxation: float | None = None) -> Tensor:
         mean, log_scale = x.chunk(2, -1)
         noise: Tensor = torch.special.ndtri(u)
         return mean + log_scale.exp() * noise.to(x.dtype)
@@ -69,6 +69,6 @@ class BernoulliLatents(Latents):
     def distribution(self, x: Tensor) -> Bernoulli:
         return Bernoulli(logits=x, validate_args=False)
 
-    def place(self, x: Tensor, u: Tensor, relaxation: float | None = None) -> Tensor:
+    def rsample(self, x: Tensor, u: Tensor, relaxation: float | None = None) -> Tensor:
         field = x + torch.logit(u).to(x.dtype)
         return (field > 0).to(x.dtype) if relaxation is None else torch.sigmoid(field / relaxation)

@@ -110,18 +110,18 @@ class VAE(Directed):
             self.encoders.append(up.to(dtype))
             self.decoders.append(down.to(dtype))
         self.initialise(as_stream(seed))
-        self.mark_fresh()
+        self.mark_untrained()
 
     @property
     def visible(self) -> Units:
         return self.outputs.units
 
     @property
-    def undirected(self) -> Machine | None:
+    def energy_part(self) -> Machine | None:
         return self.prior
 
     @property
-    def sampled(self) -> bool:
+    def likelihood_is_estimated(self) -> bool:
         return True
 
     def unit_layers(self) -> Iterator[Units]:
@@ -137,7 +137,7 @@ class VAE(Directed):
         if self.prior is not None:
             self.prior.initialise(stream.child("prior"))
 
-    def begin(self, stream: Stream) -> None:
+    def initialise_from_data(self, stream: Stream) -> None:
         self.initialise(stream)
         assert self.data_mean is not None and self.data_variance is not None and self.data_cases is not None
         self.outputs.set_base_rate(self.data_mean, self.data_variance, float(self.data_cases))
@@ -167,7 +167,7 @@ class VAE(Directed):
         below, inferred = v, []
         for layer, encoder, u in zip(self.latents, self.encoders, noise, strict=True):
             x = encoder(below)
-            below = layer.place(x, u, relaxation)
+            below = layer.rsample(x, u, relaxation)
             inferred.append(Inferred(layer.distribution(x), below))
         return inferred
 
@@ -211,7 +211,7 @@ class VAE(Directed):
         """log p(z_L), or log p*(z_L) of a machine, (..., batch), float64."""
         if self.prior is None:
             return _total(self.standard_normal(), z)
-        return self.prior.log_weight(self.prior.clamped(z))
+        return self.prior.log_weight(self.prior.visible_only_state(z))
 
     def log_joint(self, v: Tensor, z: Sequence[Tensor]) -> Tensor:
         """log p(v, z_1, ..., z_L), or log p* where the prior is a machine, (..., batch), float64."""
@@ -250,7 +250,7 @@ class VAE(Directed):
         else:
             index = torch.arange(n, device=self.device) % len(self.prior.chains)
             z = self.prior.chains[index].to(self.dtype)
-        top = self.prior.sweep(self.prior.complete(z, stream), stream, SWEEPS)[0]
+        top = self.prior.sweep(self.prior.state_from_visible(z, stream), stream, SWEEPS)[0]
         assert top is not None
         return top
 
@@ -260,7 +260,7 @@ class VAE(Directed):
         states = [z]
         for layer, decoder in zip(self.latents[-2::-1], list(self.decoders)[:0:-1], strict=True):
             u = kernels.uniforms(stream.advance(), len(z), layer.n, torch.float64, self.device)
-            states.insert(0, layer.place(decoder(states[0]), u))
+            states.insert(0, layer.rsample(decoder(states[0]), u))
         return states
 
     @torch.no_grad()
@@ -306,7 +306,7 @@ class VAE(Directed):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """A VAE with fresh parameters from what `config` gave."""
-        from harmonium.models.io import build
+        from harmonium.models.io import model_from_config
 
         outputs = build_conditional(config["outputs"])
         networks = [build_architecture(each) for each in config["hidden"]]
@@ -315,7 +315,7 @@ class VAE(Directed):
             config["latent"],
             networks,
             outputs=outputs,
-            prior=config["prior"] and build(config["prior"]),
+            prior=config["prior"] and model_from_config(config["prior"]),
             dtype=getattr(torch, config["dtype"]),
         )
 
@@ -361,8 +361,8 @@ def _architectures(hidden: Architecture | Sequence[Any], layers: int) -> list[Ar
 def _check_prior(prior: Machine, dtype: torch.dtype) -> None:
     if not isinstance(prior, Machine):
         raise TypeError(f"prior must be a machine such as harmonium.RBM(100, 100), found {type(prior).__name__}")
-    prior.refuse_stack("VAE(prior=...)")
-    if type(prior.visible) is not Bernoulli or prior.kept != [0]:
+    prior.refuse_batched("VAE(prior=...)")
+    if type(prior.visible) is not Bernoulli or prior.sampled_layers != [0]:
         raise ValueError(
             f"prior must have Bernoulli visible units and hidden ones that can be summed out, such as an RBM; found "
             f"{prior!r}"

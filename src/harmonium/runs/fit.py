@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 import operator
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from harmonium.core.random import Stream, as_stream
-from harmonium.data import Cases, as_cases
-from harmonium.models.arrays import Array, as_weights
+from harmonium.data import as_cases
+from harmonium.models.arrays import Array
 from harmonium.models.directed import Directed
-from harmonium.models.machine.machine import Machine, as_machine, owners
+from harmonium.models.machine.machine import Machine
 from harmonium.models.model import Model
 from harmonium.objectives import Objective
-from harmonium.sampling.impute import check_observed
-from harmonium.training.callbacks import Callback, Progress
+from harmonium.runs.resume import start
+from harmonium.training.callbacks import Callback, ProgressBar
 from harmonium.training.defaults import defaults
 from harmonium.training.history import History
-from harmonium.training.loop import OptimizerFactory, Plan, Training, check_optimizer
+from harmonium.training.loop import OptimizerFactory, Plan, check_optimizer
 from harmonium.training.metrics import Metric, as_metric
-from harmonium.training.monitor import Likelihood, Monitor
+from harmonium.training.monitor import LikelihoodMonitor, Monitor
 from harmonium.training.penalties import Penalty
+from harmonium.training.prepare import prepare
 from harmonium.training.schedules import Schedule, as_schedule
-from harmonium.units import ReplicatedSoftmax
 
 __all__ = ["fit"]
-
-_PASS_BYTES = 2**19  # of a chunk in the pass over the data: the arrays made of it stay next to the processor
 
 
 def fit(
@@ -63,8 +59,8 @@ def fit(
             `MaximumLikelihood` of models that know log p(v), `ELBO` of a VAE.
         epochs: passes over the data.
         batch_size: cases per update; both phases are divided by their own number of cases.
-        learning_rate: a number or a schedule such as ``hm.Linear(0.05)``.  Default: 0.05 of machines, 0.001 of
-            directed models.
+        learning_rate: a number or a schedule such as ``hm.schedules.Linear(0.05)``.  Default: 0.05 for machines,
+            0.001 for directed models.
         optimizer: the name of an optimizer of torch.optim, or a function from parameters to one.  Default: "sgd" of
             machines, "adam" of directed models.
         metric: "centered" (default of machines), "plain" (of directed models, which have no other), "diagonal",
@@ -77,7 +73,7 @@ def fit(
         seed: of everything random in training, an int or a stream.
         out: a folder to write the run into; ``hm.resume(out)`` goes on where it stopped.
         callbacks: monitors, `EarlyStopping`, your own.  With validation cases and no `Monitor` given, one is added (for
-            directed models a `Likelihood` of 500 of them, by one draw where there are latent variables).
+            directed models a `LikelihoodMonitor` of 500 of them, by one draw where there are latent variables).
         progress: show a progress bar.
         device: where to train (default: where the model is).
         initialise: whether to draw initial parameters from seed and data: small normal weights, visible biases with
@@ -133,87 +129,15 @@ def fit(
     cases = as_cases(data)
     valid = None if validation is None else as_cases(validation, "validation")
     listeners = list(callbacks)
-    watch = Monitor if isinstance(model, Machine) else Likelihood
+    watch = Monitor if isinstance(model, Machine) else LikelihoodMonitor
     if valid is not None and not any(isinstance(callback, watch) for callback in listeners):
-        listeners.insert(0, Monitor() if isinstance(model, Machine) else Likelihood(every=1, samples=1, cases=500))
+        listeners.insert(
+            0, Monitor() if isinstance(model, Machine) else LikelihoodMonitor(every=1, samples=1, cases=500)
+        )
     if out is not None:
-        model.refuse_stack("fit(out=...)")
-        from harmonium.runs.resume import start
-
+        model.refuse_batched("fit(out=...)")
         return start(Path(out), model, cases, valid, sample_weight, plan, listeners, progress, initialise)
     training = prepare(model, cases, valid, sample_weight, plan, listeners, initialise)
     if progress:
-        training.callbacks = [*training.callbacks, Progress()]
+        training.callbacks = [*training.callbacks, ProgressBar()]
     return training.run()
-
-
-def prepare(
-    model: Model,
-    cases: Cases,
-    validation: Cases | None,
-    sample_weight: Array | None,
-    plan: Plan,
-    callbacks: Sequence[Callback],
-    initialise: bool | None,
-) -> Training:
-    """Check the data, store the base rate, initialise a fresh model, and set up the `Training`."""
-    for name, split in (("data", cases), ("validation", validation)):
-        if split is not None and split.shape[1] != model.visible.columns:
-            raise ValueError(
-                f"{name} has {split.shape[1]} columns; the model has {model.visible.columns} visible units"
-            )
-    weight = None if sample_weight is None else as_weights(sample_weight, len(cases))
-    if weight is not None and bool((weight == 0).any()):
-        keep = (weight > 0).nonzero().squeeze(-1)
-        cases, weight = cases.select(keep.numpy()), weight[keep]
-    if plan.missing:
-        as_machine(model, "fit(missing=...)").refuse_stack("fit(missing=...)")
-        model.visible.need_columns("fit(missing=...)")
-    mean, variance = _moments(model, cases, weight, "data", plan.missing > 0)
-    if validation is not None:
-        for start, v in validation.chunks(1024, dtype=model.dtype):
-            model.visible.check(model.visible.encode(v, "validation"), f"validation (rows from {start})")
-    advice = model.advice(mean, variance)
-    if advice is not None:
-        warnings.warn(f"data: {advice}", UserWarning, stacklevel=3)
-    if isinstance(model.visible, ReplicatedSoftmax):
-        model.visible.set_lengths(torch.cat([v.sum(-1) for _, v in cases.chunks(1024, dtype=torch.float64)]), weight)
-    model.data_mean, model.data_variance = mean.to(model.device), variance.to(model.device)
-    counted = len(cases) if weight is None else float(weight.sum() ** 2 / (weight**2).sum())
-    model.data_cases = torch.tensor(float(counted), dtype=torch.float64)
-    if initialise or (initialise is None and model.fresh):
-        model.begin(plan.seed.child("fit", "initialise"))
-    if weight is not None:  # relative to their mean, before float32 could lose them
-        weight = (weight / weight.mean()).clamp(min=1e-30).to(model.device, model.dtype)
-    return Training(model, cases, weight, plan, list(callbacks), validation)
-
-
-def _moments(model: Model, cases: Cases, weight: Tensor | None, name: str, missing: bool) -> tuple[Tensor, Tensor]:
-    """Mean and variance of the observed values of every column, in one pass that also checks the domain, float64."""
-    total = torch.zeros(model.visible.size, dtype=torch.float64)
-    square, mass = torch.zeros_like(total), torch.zeros_like(total)
-    shift: Tensor | None = None
-    for start, v in cases.chunks(max(1, _PASS_BYTES // (8 * model.visible.size)), dtype=torch.float64):
-        where = f"{name} (rows from {start})" if start else name
-        v = model.visible.encode(v, where).double()
-        observed = ~torch.isnan(v) if missing else torch.ones((), dtype=torch.bool)
-        if missing:
-            check_observed(model, v, where)
-            if not bool(observed.any(-1).all()):
-                row = start + int((~observed.any(-1)).nonzero()[0])
-                raise ValueError(f"{name} has no observed value in row {row}: drop such rows")
-            v = torch.where(observed, v, 0.0)
-        else:
-            model.visible.check(v, where)
-        shift = v[0].clone() if shift is None else shift  # against cancellation where means are large
-        centred = torch.where(observed, v - shift, 0.0) if missing else v - shift
-        w = torch.ones(len(v), dtype=torch.float64) if weight is None else weight[start : start + len(v)].double()
-        total += w @ centred
-        square += w @ (centred * centred)
-        mass += w @ observed.double() if missing else w.sum()
-    if bool((mass == 0).any()):
-        column = int(owners(model.visible)[(mass == 0).nonzero()[0]])
-        raise ValueError(f"{name} has no observed value in column {column}: drop it")
-    assert shift is not None
-    mean = total / mass
-    return mean + shift, (square / mass - mean * mean).clamp(min=0.0)

@@ -13,14 +13,14 @@ from scipy import sparse
 
 import harmonium as hm
 
-from .helpers import bars, clusters, patterns, same, tensors, trained
-from .helpers import one_thread as one_thread
+from ..training.helpers import bars, clusters, patterns, same, tensors, trained
+from ..training.helpers import one_thread as one_thread
 
 UNIFORM = -32 * 16 * np.log(2)  # -355 nats: what knowing nothing is worth on bars and stripes
 BOUND = -108.131  # the entropy of the 32 cases
 
 
-def total(model: hm.Machine) -> float:
+def total(model: hm.models.Machine) -> float:
     """Exact log-likelihood of the 32 bars and stripes, in nats."""
     return 32 * hm.evaluate(model, bars(), method="exact").mean
 
@@ -35,11 +35,13 @@ def total(model: hm.Machine) -> float:
         (hm.Exact(), 6, -190.0, {"learning_rate": 0.5, "epochs": 500}),
         (hm.CD(k=1), 16, -185.0, {"learning_rate": 0.3, "epochs": 1500, "metric": "plain"}),
         (hm.CD(k=10), 16, -119.0, {"learning_rate": 0.5, "epochs": 1000}),
-        (hm.PCD(k=5, chains=100), 16, -120.0, {"learning_rate": hm.Linear(0.5), "epochs": 1000}),
+        (hm.PCD(k=5, chains=100), 16, -120.0, {"learning_rate": hm.schedules.Linear(0.5), "epochs": 1000}),
     ],
     ids=["Exact", "CD-1", "CD-10", "PCD-5"],
 )
-def test_bars_and_stripes(objective: hm.Objective, hidden: int, reach: float, options: dict[str, Any]) -> None:
+def test_bars_and_stripes(
+    objective: hm.objectives.Objective, hidden: int, reach: float, options: dict[str, Any]
+) -> None:
     model = hm.RBM(16, hidden)
     hm.fit(model, bars(), objective=objective, batch_size=32, seed=1, **options)
     assert reach < total(model) < BOUND
@@ -58,8 +60,8 @@ def test_bars_and_stripes_at_length() -> None:
 def test_the_exact_gradient_climbs_at_every_update() -> None:
     climbed: list[float] = []
 
-    class Watch(hm.Callback):
-        def on_epoch(self, training: Any, row: hm.History) -> None:
+    class Watch(hm.training.Callback):
+        def on_epoch(self, training: Any, row: hm.training.History) -> None:
             climbed.append(total(training.model))
 
     for metric in ("plain", "centered", "diagonal"):
@@ -89,7 +91,7 @@ def test_digits_improve_quickly() -> None:
         epochs=15,
         batch_size=50,
         validation=data.valid,
-        callbacks=[hm.Likelihood(every=4), hm.Monitor(every=4)],
+        callbacks=[hm.training.LikelihoodMonitor(every=4), hm.training.Monitor(every=4)],
     )
     assert history["log_likelihood"][-1] > -23.1  # -22.8 over seeds; the base rate is worth -24.7
     assert history["log_likelihood"][-1] == pytest.approx(hm.evaluate(model, data.valid).mean, abs=1e-4)
@@ -100,7 +102,7 @@ def test_gaussian_units_find_two_clusters() -> None:
     x = clusters()
     high = x[:, 0] > 0
     model = hm.RBM(hm.Gaussian(3), 1, dtype=torch.float64)
-    hm.fit(model, x, objective=hm.PCD(chains=400), learning_rate=hm.Linear(0.5), epochs=500, batch_size=400)
+    hm.fit(model, x, objective=hm.PCD(chains=400), learning_rate=hm.schedules.Linear(0.5), epochs=500, batch_size=400)
     means = model.visible_mean([[0.0], [1.0]]).detach().numpy()
     means = means[np.argsort(means[:, 0])]
     np.testing.assert_allclose(means[0], x[~high].mean(0), atol=0.1)  # -0.73, 0.73, -0.64
@@ -135,7 +137,7 @@ def test_moments_of_large_values_keep_their_digits() -> None:
 def test_a_fresh_model_starts_at_the_means_of_the_data() -> None:
     data = patterns()
     model = hm.RBM(12, 4, dtype=torch.float64)
-    assert model.fresh
+    assert model.is_untrained
     hm.fit(model, data, learning_rate=0.0, epochs=1)
     p = (data.mean(0) * 60 + 0.5) / 61
     np.testing.assert_allclose(model.visible_bias.detach(), np.log(p / (1 - p)), atol=1e-12)
@@ -268,13 +270,13 @@ def test_precision_is_kept(dtype: torch.dtype, metric: str) -> None:
     model = hm.RBM(12, 4, dtype=dtype)
     seen: set[torch.dtype] = set()
 
-    class Watch(hm.Callback):
+    class Watch(hm.training.Callback):
         def on_update(self, training: Any) -> None:
             groups = training.objective_state, training.metric_state, training.penalty_states[0]
             seen.update(tensor.dtype for group in groups for tensor in group.values())
             seen.update(parameter.grad.dtype for parameter in training.model.parameters())
 
-    penalties = [hm.Sparsity(), hm.WeightDecay(0.1)]
+    penalties = [hm.training.Sparsity(), hm.training.WeightDecay(0.1)]
     hm.fit(model, patterns(), metric=metric, optimizer="adam", penalties=penalties, epochs=1, callbacks=[Watch()])
     assert seen == {dtype}
     assert {parameter.dtype for parameter in model.parameters()} == {dtype}
@@ -290,7 +292,7 @@ def test_both_precisions_learn_the_same() -> None:
 
 
 @pytest.mark.parametrize("objective", [hm.CD(k=2), hm.PCD(chains=8), hm.Exact()], ids=["CD", "PCD", "Exact"])
-def test_the_same_seed_gives_the_same_bits(objective: hm.TwoPhase) -> None:
+def test_the_same_seed_gives_the_same_bits(objective: hm.objectives.TwoPhase) -> None:
     first = trained(patterns(), objective=objective)
     assert same(first, trained(patterns(), objective=objective))
     assert not same(first, trained(patterns(), objective=objective, seed=4))
@@ -347,7 +349,7 @@ def test_four_threads_at_once_train_as_one_after_the_other() -> None:
 def test_data_outside_the_domain(data: Any, message: str) -> None:
     updates: list[int] = []
 
-    class Watch(hm.Callback):
+    class Watch(hm.training.Callback):
         def on_update(self, training: Any) -> None:
             updates.append(training.position.update)
 
@@ -356,7 +358,7 @@ def test_data_outside_the_domain(data: Any, message: str) -> None:
         before = tensors(model)
         with pytest.raises(ValueError, match=f"^{name} .*{message}|^{name} {message}"):
             hm.fit(model, train, validation=valid, callbacks=[Watch()])
-        assert same(tensors(model), before) and model.fresh and not updates
+        assert same(tensors(model), before) and model.is_untrained and not updates
 
 
 def test_a_bad_value_far_down_is_found_with_its_row() -> None:
@@ -413,7 +415,7 @@ def _real(seed: int = 0) -> np.ndarray:
 
 
 @pytest.mark.parametrize("visible", [hm.Gaussian(3), hm.Mixed([hm.Gaussian(2), hm.ReLU(1)])], ids=repr)
-def test_real_columns_that_are_not_standardised_are_never_learned_in_silence(visible: hm.Units) -> None:
+def test_real_columns_that_are_not_standardised_are_never_learned_in_silence(visible: hm.units.Units) -> None:
     with pytest.warns(UserWarning, match=r"data: .*column 0 has mean .* standardise what Gaussian units see"):
         hm.fit(hm.RBM(visible, 2), np.abs(_real()), epochs=1, learning_rate=1e-3)
 

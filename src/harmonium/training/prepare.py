@@ -1,0 +1,94 @@
+"""Before the first update: the data are checked, the base rate stored, a fresh model initialised."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from harmonium.data import Cases
+from harmonium.models.arrays import Array, as_weights
+from harmonium.models.machine.machine import as_machine, variable_of_column
+from harmonium.models.model import Model
+from harmonium.sampling.impute import check_observed
+from harmonium.training.callbacks import Callback
+from harmonium.training.loop import Plan, Training
+from harmonium.units import ReplicatedSoftmax
+
+__all__ = ["prepare"]
+
+_PASS_BYTES = 2**19  # of a chunk in the pass over the data: the arrays made of it stay next to the processor
+
+
+def prepare(
+    model: Model,
+    cases: Cases,
+    validation: Cases | None,
+    sample_weight: Array | None,
+    plan: Plan,
+    callbacks: Sequence[Callback],
+    initialise: bool | None,
+) -> Training:
+    """Check the data, store the base rate, initialise a fresh model, and set up the `Training`."""
+    for name, split in (("data", cases), ("validation", validation)):
+        if split is not None and split.shape[1] != model.visible.columns:
+            raise ValueError(
+                f"{name} has {split.shape[1]} columns; the model has {model.visible.columns} visible units"
+            )
+    weight = None if sample_weight is None else as_weights(sample_weight, len(cases))
+    if weight is not None and bool((weight == 0).any()):
+        keep = (weight > 0).nonzero().squeeze(-1)
+        cases, weight = cases.select(keep.numpy()), weight[keep]
+    if plan.missing:
+        as_machine(model, "fit(missing=...)").refuse_batched("fit(missing=...)")
+        model.visible.require_independent_columns("fit(missing=...)")
+    mean, variance = _moments(model, cases, weight, "data", plan.missing > 0)
+    if validation is not None:
+        for start, v in validation.chunks(1024, dtype=model.dtype):
+            model.visible.check(model.visible.encode(v, "validation"), f"validation (rows from {start})")
+    advice = model.advice(mean, variance)
+    if advice is not None:
+        warnings.warn(f"data: {advice}", UserWarning, stacklevel=3)
+    if isinstance(model.visible, ReplicatedSoftmax):
+        model.visible.set_lengths(torch.cat([v.sum(-1) for _, v in cases.chunks(1024, dtype=torch.float64)]), weight)
+    model.data_mean, model.data_variance = mean.to(model.device), variance.to(model.device)
+    counted = len(cases) if weight is None else float(weight.sum() ** 2 / (weight**2).sum())
+    model.data_cases = torch.tensor(float(counted), dtype=torch.float64)
+    if initialise or (initialise is None and model.is_untrained):
+        model.initialise_from_data(plan.seed.child("fit", "initialise"))
+    if weight is not None:  # relative to their mean, before float32 could lose them
+        weight = (weight / weight.mean()).clamp(min=1e-30).to(model.device, model.dtype)
+    return Training(model, cases, weight, plan, list(callbacks), validation)
+
+
+def _moments(model: Model, cases: Cases, weight: Tensor | None, name: str, missing: bool) -> tuple[Tensor, Tensor]:
+    """Mean and variance of the observed values of every column, in one pass that also checks the domain, float64."""
+    total = torch.zeros(model.visible.size, dtype=torch.float64)
+    square, mass = torch.zeros_like(total), torch.zeros_like(total)
+    shift: Tensor | None = None
+    for start, v in cases.chunks(max(1, _PASS_BYTES // (8 * model.visible.size)), dtype=torch.float64):
+        where = f"{name} (rows from {start})" if start else name
+        v = model.visible.encode(v, where).double()
+        observed = ~torch.isnan(v) if missing else torch.ones((), dtype=torch.bool)
+        if missing:
+            check_observed(model, v, where)
+            if not bool(observed.any(-1).all()):
+                row = start + int((~observed.any(-1)).nonzero()[0])
+                raise ValueError(f"{name} has no observed value in row {row}: drop such rows")
+            v = torch.where(observed, v, 0.0)
+        else:
+            model.visible.check(v, where)
+        shift = v[0].clone() if shift is None else shift  # against cancellation where means are large
+        centred = torch.where(observed, v - shift, 0.0) if missing else v - shift
+        w = torch.ones(len(v), dtype=torch.float64) if weight is None else weight[start : start + len(v)].double()
+        total += w @ centred
+        square += w @ (centred * centred)
+        mass += w @ observed.double() if missing else w.sum()
+    if bool((mass == 0).any()):
+        column = int(variable_of_column(model.visible)[(mass == 0).nonzero()[0]])
+        raise ValueError(f"{name} has no observed value in column {column}: drop it")
+    assert shift is not None
+    mean = total / mass
+    return mean + shift, (square / mass - mean * mean).clamp(min=0.0)
