@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import harmonium as hm
+from harmonium.core.registry import build
 from harmonium.testing.numeric import derivative, moved
-from harmonium.training.config import from_config
 
 
 def model(dtype: torch.dtype = torch.float64) -> hm.ClassificationRBM:
@@ -61,7 +61,7 @@ def test_a_hybrid_is_a_mixture_of_gradients() -> None:
     for name in label:
         torch.testing.assert_close(both[name], 0.7 * label[name] + 0.3 * joint[name])
     objective = hm.objectives.Hybrid(share=0.3, generative=hm.CD(k=2))
-    assert from_config(objective.config()) == objective
+    assert build(objective.config()) == objective
 
 
 @pytest.mark.slow

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 import harmonium as hm
+from harmonium.core.registry import build
 from harmonium.likelihood.exact import exact_clamped_moments
-from harmonium.training.config import from_config
 
 
 @pytest.mark.parametrize("model", [hm.DBM([4, 3, 3], seed=1), hm.BoltzmannMachine(4, 3)], ids=["deep", "lateral"])
@@ -51,7 +51,7 @@ def test_objectives_come_back_from_their_description() -> None:
         hm.PCD(k=2, chains=7, inference=hm.objectives.ClampedGibbs(3)),
         hm.CD(inference=hm.objectives.MeanField(5, 0.1)),
     ):
-        assert from_config(objective.config()) == objective
+        assert build(objective.config()) == objective
 
 
 def test_impossible_settings() -> None:

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import harmonium as hm
+from harmonium.core.registry import build
 from harmonium.objectives.base import Batch
-from harmonium.training.config import from_config
 
 
 def test_products_in_bfloat16() -> None:
@@ -31,4 +31,4 @@ def test_what_it_refuses_and_how_it_is_stored(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="a RBM does not know: use PCD"):
         hm.MaximumLikelihood().check(hm.RBM(3, 2))
     objective = hm.MaximumLikelihood(bfloat16=True)
-    assert from_config(json.loads(json.dumps(objective.config()))) == objective
+    assert build(json.loads(json.dumps(objective.config()))) == objective

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ import torch
 import harmonium as hm
 from harmonium.core.errors import InterruptedRunError, RunInUseError
 from harmonium.core.files import read_tensors, write_tensors
+from harmonium.core.registry import type_name
 from harmonium.runs.resume import Checkpoint
 
 from ..training.helpers import RECIPES, Drift, Server, begin, go_on, momentum, patterns, rows, same, stored, tensors
@@ -379,13 +381,16 @@ class Slow(hm.CD):
     """An objective of one's own."""
 
 
-def test_an_own_objective_must_be_passed_again(tmp_path: Path) -> None:
+def test_an_objective_of_ones_own_is_found_by_its_name_or_passed_again(tmp_path: Path) -> None:
     whole, _ = small(tmp_path / "whole", objective=Slow(k=2))
     interrupted(tmp_path / "run", objective=Slow(k=2))
-    with pytest.raises(ValueError, match=r"'Slow', which only you can build: pass it to harmonium\.resume again"):
-        hm.resume(tmp_path / "run", data=patterns())
-    model, _ = hm.resume(tmp_path / "run", data=patterns(), objective=Slow(k=2))
+    shutil.copytree(tmp_path / "run", tmp_path / "elsewhere")
+    model, _ = hm.resume(tmp_path / "run", data=patterns())
     assert same(tensors(model), tensors(whole))
+    config = tmp_path / "elsewhere" / "config.json"
+    config.write_text(config.read_text().replace(type_name(Slow), "unknown_module:Slow"))
+    with pytest.raises(ValueError, match=r"class Slow.*pass the object itself to harmonium\.resume"):
+        hm.resume(tmp_path / "elsewhere", data=patterns())
 
 
 def test_sample_weights_are_kept_in_the_folder(tmp_path: Path) -> None:

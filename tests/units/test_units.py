@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from harmonium.core.errors import DamagedFileError
 from harmonium.core.random import RandomAddress
+from harmonium.core.registry import build
 from harmonium.testing import check_units
 from harmonium.units import (
     Bernoulli,
@@ -24,7 +24,6 @@ from harmonium.units import (
     Spin,
     Units,
     as_units,
-    build,
 )
 
 LAYERS = [
@@ -51,11 +50,6 @@ def test_a_description_builds_the_layer_again(units: Units) -> None:
     again = build(units.config())
     assert type(again) is type(units) and again.config() == units.config()
     assert [p.shape for p in again.parameters()] == [p.shape for p in units.parameters()]
-
-
-def test_an_unknown_type_is_refused() -> None:
-    with pytest.raises(DamagedFileError, match="unknown unit type 'Quark'"):
-        build({"type": "Quark", "shape": [3]})
 
 
 def test_states_are_counted_with_unit_0_fastest() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Any
 
@@ -11,26 +10,10 @@ from torch import Tensor, nn
 
 from harmonium.core.errors import DamagedFileError
 from harmonium.core.files import read_tensors, write_tensors
-from harmonium.models.deep.dbn import DBN
-from harmonium.models.machine.boltzmann import BoltzmannMachine
-from harmonium.models.machine.classification import ClassificationRBM
-from harmonium.models.machine.dbm import DBM
-from harmonium.models.machine.rbm import RBM
+from harmonium.core.registry import build
 from harmonium.models.model import BUFFERS, Model
-from harmonium.units import build as build_units
 
-__all__ = ["model_from_config", "save_snapshot", "snapshots", "load", "load_trajectory", "save"]
-
-# Imported when first built: each with a class method `from_config` that takes what `config` gave.
-_DIRECTED: dict[str, str] = {
-    "Independent": "baselines.independent",
-    "BernoulliMixture": "baselines.mixture",
-    "ChowLiuTree": "baselines.tree",
-    "OrderlessNADE": "orderless",
-    "MADE": "made",
-    "VAE": "vae",
-    "NADE": "nade",
-}
+__all__ = ["save_snapshot", "snapshots", "load", "load_trajectory", "save"]
 
 _TRAJECTORY = "trajectory"  # the folder of a run that holds models which the machine has been
 
@@ -62,7 +45,7 @@ def load(path: str | Path) -> Any:
         raise DamagedFileError(
             f"{path} holds no harmonium model (is it a checkpoint? use harmonium.resume on its folder)"
         )
-    model = model_from_config(meta["model"])
+    model = build(meta["model"])
     restore(model, tensors, str(path))
     return model
 
@@ -91,33 +74,6 @@ def load_trajectory(run: str | Path) -> list[Any]:
             f"{run} holds no trajectory: train with fit(..., out=..., callbacks=[KeepTrajectory()])"
         )
     return [load(path) for path in paths.values()]
-
-
-def model_from_config(config: dict[str, Any]) -> Any:
-    """A model with fresh parameters from its JSON description."""
-    dtype = getattr(torch, config.get("dtype", "float32"))
-    match config["type"]:
-        case "RBM":
-            return RBM(build_units(config["visible"]), build_units(config["hidden"]), dtype=dtype)
-        case "BoltzmannMachine":
-            hidden = config["hidden"] and build_units(config["hidden"])
-            return BoltzmannMachine(build_units(config["visible"]), hidden, config["edges"], dtype=dtype)
-        case "DBM":
-            return DBM([build_units(layer) for layer in config["layers"]], dtype=dtype)
-        case "ClassificationRBM":
-            inputs, hidden = build_units(config["inputs"]), build_units(config["hidden"])
-            return ClassificationRBM(inputs, hidden, config["classes"], dtype=dtype)
-        case "DBN":
-            recognition = config["recognition"]
-            return DBN.from_rbms(
-                [model_from_config(rbm) for rbm in config["rbms"]],
-                None if recognition is None else [model_from_config(rbm) for rbm in recognition],
-            )
-        case other if other in _DIRECTED:
-            kind = getattr(importlib.import_module(f"harmonium.models.{_DIRECTED[other]}"), other)
-            return kind.from_config(config)
-        case other:
-            raise DamagedFileError(f"unknown model type {other!r}: written by a newer harmonium?")
 
 
 def restore(model: Model, tensors: dict[str, Tensor], source: str) -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from harmonium.core.random import Stream
+from harmonium.core.registry import Registered
 from harmonium.units import Units
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ BUFFERS = ("data_mean", "data_variance", "data_cases", "chains")
 """What training leaves in a model besides parameters; None before."""
 
 
-class Model(nn.Module):
+class Model(Registered, nn.Module):
     """A distribution p(v) of visible units: a machine, a deep belief network, or a directed model."""
 
     data_mean: Tensor | None
@@ -121,8 +122,13 @@ class Model(nn.Module):
         """Raise ValueError for a stack of models, where ``function`` takes one."""
 
     def config(self) -> dict[str, Any]:
-        """JSON-able arguments that build this model again (see `harmonium.models.io`)."""
-        raise NotImplementedError
+        """Describe the model: a JSON-able dict of its type and the arguments that build it again."""
+        return super().config() | {"dtype": str(self.dtype).removeprefix("torch.")}
+
+    @classmethod
+    def from_config(cls, arguments: dict[str, Any]) -> Self:
+        """Build a model with fresh parameters from what `config` returned, without its type."""
+        return super().from_config(arguments | {"dtype": getattr(torch, arguments.get("dtype", "float32"))})
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         # A fresh model has no room for what training left in another: make some, so that load_state_dict works.

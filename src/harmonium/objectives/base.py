@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from harmonium.core.config import Described
 from harmonium.core.random import Stream, stream_of
+from harmonium.core.registry import Registered
 from harmonium.models.arrays import Array, as_batch, as_weights
 from harmonium.models.machine.machine import LayerExpectations, Machine, Moments, as_machine
 
@@ -107,7 +107,7 @@ def _layer_moments(phase: Moments | WeightedPhase) -> Moments:
     return phase.model.layer_moments(phase.phase, phase.weight) if isinstance(phase, WeightedPhase) else phase
 
 
-class Objective(Described, ABC):
+class Objective(Registered, ABC):
     """One way to estimate the gradient.  Stateless: what changes lives in the `ObjectiveState` that `begin` returns."""
 
     def check(self, model: Any) -> None:

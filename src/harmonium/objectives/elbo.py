@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from torch.distributions import kl_divergence
 from torch.func import functional_call
 
-from harmonium.core.config import Described
 from harmonium.core.random import Stream
+from harmonium.core.registry import Registered
 from harmonium.models.vae.vae import VAE, Inferred
 from harmonium.objectives.base import Batch, Objective, ObjectiveState, TwoPhase
 from harmonium.objectives.contrastive import PCD, positive
@@ -224,7 +224,7 @@ def _entropy(inferred: Inferred) -> Tensor:
     return entropy.sum(-1, dtype=torch.float64)
 
 
-def _check_vae(objective: Described, model: Any) -> None:
+def _check_vae(objective: Registered, model: Any) -> None:
     if not isinstance(model, VAE):
         raise TypeError(
             f"{type(objective).__name__} trains models that infer latent units (VAE), found {type(model).__name__}: "

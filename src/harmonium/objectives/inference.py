@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from harmonium.core.config import Described
 from harmonium.core.random import Stream
+from harmonium.core.registry import Registered
 from harmonium.models.machine.machine import LayerExpectations, Machine
 from harmonium.models.machine.mean_field import mean_field
 
 __all__ = ["ClampedGibbs", "Inference", "MeanField"]
 
 
-class Inference(Described, ABC):
+class Inference(Registered, ABC):
     """Expectations under p(h | v), where hidden layers are coupled; elsewhere they are exact and nothing is asked."""
 
     def __call__(self, model: Machine, v: Tensor, stream: Stream) -> LayerExpectations:

@@ -13,6 +13,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from harmonium.core.random import Stream
+from harmonium.core.registry import build
 from harmonium.data import Cases
 from harmonium.likelihood.evaluate import evaluate
 from harmonium.models.baselines.baseline import Baseline
@@ -192,9 +193,8 @@ def _layers(model: DBN | DBM) -> Iterator[Units]:
 
 def _same(units: Units) -> Units:
     """A fresh layer like this one."""
-    config = units.config()
-    config.pop("type")
-    return type(units).from_config(config)
+    fresh: Units = build(units.config())
+    return fresh
 
 
 def _valid(history: History) -> float | None:

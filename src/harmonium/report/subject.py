@@ -15,12 +15,13 @@ from torch import Tensor
 
 from harmonium.core.errors import DamagedFileError
 from harmonium.core.files import read_tensors
+from harmonium.core.registry import build
 from harmonium.data import Cases, Dataset
 from harmonium.data.cases import Standardization
 from harmonium.data.csvfile import read_header
 from harmonium.data.table import Table
 from harmonium.models.deep.dbn import DBN
-from harmonium.models.io import model_from_config, restore
+from harmonium.models.io import restore
 from harmonium.models.machine.classification import ClassificationRBM
 from harmonium.models.machine.machine import Machine
 from harmonium.models.model import Model
@@ -238,7 +239,7 @@ def _checkpointed(folder: Path, config: dict[str, Any] | None) -> tuple[Model, s
     tensors, meta = read_tensors(folder / CHECKPOINT)
     if config is None or "checkpoint" not in meta:
         raise DamagedFileError(f"{folder / CHECKPOINT} is no checkpoint: put that of the run back")
-    model: Model = model_from_config(config["model"])
+    model: Model = build(config["model"])
     own = {key.removeprefix("model."): value for key, value in tensors.items() if key.startswith("model.")}
     restore(model, own, str(folder / CHECKPOINT))
     position = meta["checkpoint"]["position"]

@@ -29,14 +29,14 @@ from filelock import FileLock, Timeout
 from harmonium.core.errors import DamagedFileError, InterruptedRunError, RunInUseError
 from harmonium.core.files import read_tensors, write_atomically, write_tensors
 from harmonium.core.random import Stream
+from harmonium.core.registry import build
 from harmonium.core.version import __version__
 from harmonium.data import Cases, as_cases, from_source
 from harmonium.models.arrays import Array
-from harmonium.models.io import model_from_config, save
+from harmonium.models.io import save
 from harmonium.models.model import Model
 from harmonium.objectives import Objective
 from harmonium.training.callbacks import Callback, ProgressBar
-from harmonium.training.config import callback_config, from_config
 from harmonium.training.history import History
 from harmonium.training.loop import OptimizerFactory, Plan, Training
 from harmonium.training.metrics import Metric
@@ -118,7 +118,7 @@ class Checkpoint(Callback):
         return self.folder
 
     def config(self) -> dict[str, Any]:
-        return {"type": "Checkpoint", "seconds": self.seconds}
+        return super().config() | {"seconds": self.seconds}
 
 
 def start(
@@ -205,7 +205,7 @@ def resume(
         weight = read_tensors(out / WEIGHTS)[0]["sample_weight"] if (out / WEIGHTS).exists() else None
         plan = _plan(config["plan"], optimizer, objective, metric, learning_rate, penalties)
         listeners = _listeners(config["callbacks"], callbacks)
-        model = model_from_config(config["model"])
+        model = build(config["model"])
         if device is not None:
             model.to(device)
         _warn_of_changes(out, _environment(model))
@@ -243,14 +243,7 @@ def _listeners(entries: list[dict[str, Any] | None], own: Sequence[Callback]) ->
             f"{len(own)} (known without being passed: {known})"
         )
     given = iter(own)
-    return [next(given) if entry is None else _callback(entry) for entry in entries]
-
-
-def _callback(entry: dict[str, Any]) -> Callback:
-    if entry["type"] == "Checkpoint":
-        return Checkpoint(entry["seconds"])
-    callback: Callback = from_config(entry)
-    return callback
+    return [next(given) if entry is None else build(entry) for entry in entries]
 
 
 def _identity(config: dict[str, Any]) -> str:
@@ -279,7 +272,7 @@ def _config(training: Training, cases: Cases, validation: Cases | None, fresh: b
         "data": _describe(cases),
         "validation": None if validation is None else _describe(validation),
         "callbacks": [
-            callback.config() if type(callback) is Checkpoint else callback_config(callback)
+            callback.config() if callback.described else None
             for callback in training.callbacks
             if not isinstance(callback, ProgressBar)
         ],
@@ -302,11 +295,11 @@ def _plan(
     if chosen is None:
         raise ValueError("the run had an optimizer of your own: pass it again with optimizer=...")
     return Plan(
-        objective=objective or from_config(config["objective"]),
-        metric=metric or from_config(config["metric"]),
-        learning_rate=learning_rate or from_config(config["learning_rate"]),
+        objective=objective or build(config["objective"]),
+        metric=metric or build(config["metric"]),
+        learning_rate=learning_rate or build(config["learning_rate"]),
         optimizer=chosen,
-        penalties=tuple(map(from_config, config["penalties"]) if penalties is None else penalties),
+        penalties=tuple(map(build, config["penalties"]) if penalties is None else penalties),
         epochs=config["epochs"],
         batch_size=config["batch_size"],
         missing=config["missing"],

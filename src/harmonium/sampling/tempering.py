@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
-from harmonium.core.config import Described
 from harmonium.core.random import Stream
+from harmonium.core.registry import Registered
 from harmonium.models.machine.machine import Clamp, Machine, State
 from harmonium.sampling.ladder import Ladder, tempering_round
 from harmonium.sampling.path import Path
@@ -18,7 +18,7 @@ from harmonium.units import Natural
 __all__ = ["ReplicaExchange", "Tempering", "check_sampler", "default_base", "first_rows"]
 
 
-class ReplicaExchange(Described, ABC):
+class ReplicaExchange(Registered, ABC):
     """A way to build a ladder below a machine."""
 
     @abstractmethod

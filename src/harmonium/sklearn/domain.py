@@ -21,9 +21,9 @@ import numpy as np
 from scipy import sparse
 from torch import Tensor
 
+from harmonium.core.registry import build
 from harmonium.models.machine.machine import Machine
 from harmonium.units import Bernoulli, Mixed, Units
-from harmonium.units.registry import build
 
 __all__ = ["Activations", "Domain", "DomainWarning", "into_domain", "is_sparse", "lend", "lenient", "strict"]
 

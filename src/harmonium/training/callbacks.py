@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from harmonium.core.registry import Registered, is_builtin
+
 if TYPE_CHECKING:
     from harmonium.training.history import Row
     from harmonium.training.loop import Training
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Callback", "EarlyStopping", "ProgressBar", "TimeLimit"]
 
 
-class Callback:
+class Callback(Registered):
     """Listens to training.  Override what you need; all methods are optional.
 
     A callback that draws random numbers draws them from ``training.root.child(...)``, so that adding it changes no
@@ -22,6 +24,11 @@ class Callback:
 
     transient: ClassVar[bool] = False
     """Whether a resumed run may do without it: it carries no state."""
+
+    @property
+    def described(self) -> bool:
+        """Whether `harmonium.resume` builds it again from its `config`; your own classes are passed again."""
+        return is_builtin(type(self))
 
     def on_begin(self, training: Training) -> None:
         """Before the first update (again after a resume)."""
@@ -52,10 +59,6 @@ class Callback:
     def restore(self, state: dict[str, Any]) -> None:
         """Take up a state."""
 
-    def config(self) -> dict[str, Any] | None:
-        """JSON-able description for `harmonium.resume`, or None: then it must be passed again."""
-        return None
-
 
 @dataclass
 class EarlyStopping(Callback):
@@ -69,9 +72,9 @@ class EarlyStopping(Callback):
 
     metric: str = "pseudo_log_likelihood"
     patience: int | None = 10
-    best: float = field(default=-math.inf, repr=False)
-    best_epoch: int = field(default=0, repr=False)
-    tried: bool = field(default=False, repr=False)
+    best: float = field(default=-math.inf, init=False, repr=False)
+    best_epoch: int = field(default=0, init=False, repr=False)
+    tried: bool = field(default=False, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.patience is not None and (isinstance(self.patience, bool) or self.patience < 1):
@@ -114,9 +117,6 @@ class EarlyStopping(Callback):
     def restore(self, state: dict[str, Any]) -> None:
         self.best, self.best_epoch, self.tried = state["best"], state["best_epoch"], state["tried"]
 
-    def config(self) -> dict[str, Any]:
-        return {"type": "EarlyStopping", "metric": self.metric, "patience": self.patience}
-
 
 @dataclass
 class TimeLimit(Callback):
@@ -140,9 +140,6 @@ class TimeLimit(Callback):
     def on_update(self, training: Training) -> None:
         if training.position.seconds >= self.seconds:
             training.stop = f"the time limit of {self.seconds:g} s was reached"
-
-    def config(self) -> dict[str, Any]:
-        return {"type": "TimeLimit", "seconds": self.seconds}
 
 
 class ProgressBar(Callback):

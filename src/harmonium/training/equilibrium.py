@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
@@ -52,6 +52,8 @@ class EquilibriumMonitor(Callback):
     >>> hm.fit(hm.RBM(16, 4), bars, epochs=2, learning_rate=0.01, callbacks=[watch])["equilibrium"]
     [None, True]
     """
+
+    former_names: ClassVar[tuple[str, ...]] = ("Equilibrium",)
 
     every: int = 10
     sweeps: int = 200
@@ -118,7 +120,7 @@ class EquilibriumMonitor(Callback):
         self.said = list(state["said"])
 
     def config(self) -> dict[str, Any]:
-        return {"type": "Equilibrium"} | self._settings()
+        return super().config() | self._settings()
 
 
 def _finite(value: float) -> float | None:

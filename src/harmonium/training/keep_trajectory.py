@@ -81,4 +81,4 @@ class KeepTrajectory(Callback):
         self._next = state["next"]
 
     def config(self) -> dict[str, Any]:
-        return {"type": "KeepTrajectory", "growth": self.growth, "every": self.every}
+        return super().config() | {"growth": self.growth, "every": self.every}

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harmonium.core.config import Described
+from harmonium.core.registry import Registered
 from harmonium.models.machine.machine import Machine, as_machine
 from harmonium.objectives import Gradient
 
@@ -22,7 +22,7 @@ __all__ = ["Centered", "Diagonal", "Metric", "Plain", "as_metric"]
 MetricState = dict[str, Tensor]
 
 
-class Metric(Described, ABC):
+class Metric(Registered, ABC):
     """Coordinates in which the optimizer steps.
 
     `before` turns ``.grad`` into the gradient in these coordinates, `after` turns the step that the optimizer then took

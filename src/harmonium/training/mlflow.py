@@ -92,10 +92,8 @@ class MLflow(Callback):
         self.run_id = state["run_id"]
 
     def config(self) -> dict[str, Any]:
-        return {
-            "type": "MLflow", "experiment": self.experiment, "run_name": self.run_name,
-            "tracking_uri": self.tracking_uri,
-        }  # fmt: skip
+        settings = {"experiment": self.experiment, "run_name": self.run_name, "tracking_uri": self.tracking_uri}
+        return super().config() | settings
 
 
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
@@ -78,9 +78,6 @@ class Monitor(Callback):
             | ({"log_likelihood_tracked", "log_likelihood_tracked_stderr"} if tracked else set())
         )
 
-    def config(self) -> dict[str, Any]:
-        return {"type": "Monitor", "every": self.every, "cases": self.cases}
-
 
 @dataclass
 class LikelihoodMonitor(Callback):
@@ -102,6 +99,8 @@ class LikelihoodMonitor(Callback):
     of a VAE for ``samples=1`` (its ELBO); "log_likelihood_lower" is the same number.  That of a model whose prior is a
     machine is less the upper log Z of it.
     """
+
+    former_names: ClassVar[tuple[str, ...]] = ("Likelihood",)
 
     every: int = 10
     chains: int = 100
@@ -158,9 +157,6 @@ class LikelihoodMonitor(Callback):
             return None
         names = {"log_likelihood", "log_likelihood_lower", "log_likelihood_upper"}
         return set() if training.validation is None or _many_lengths(training.model) else names
-
-    def config(self) -> dict[str, Any]:
-        return {"type": "Likelihood"} | vars(self)
 
 
 def _positive(monitor: Monitor | LikelihoodMonitor) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -45,6 +45,8 @@ class NaturalGradient(Centered):
     >>> bars = hm.data.load("bars-and-stripes").train
     >>> history = hm.fit(hm.RBM(16, 4), bars, metric=hm.training.NaturalGradient(damping=0.1), epochs=2)
     """
+
+    former_names: ClassVar[tuple[str, ...]] = ("Natural",)
 
     damping: float = 0.1
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harmonium.core.config import Described
+from harmonium.core.registry import Registered
 from harmonium.models.machine.machine import Machine, as_machine
 from harmonium.models.model import Model
 from harmonium.objectives import Gradient
@@ -17,7 +17,7 @@ from harmonium.objectives import Gradient
 __all__ = ["Penalty", "Sparsity", "WeightDecay"]
 
 
-class Penalty(Described, ABC):
+class Penalty(Registered, ABC):
     """Adds to ``.grad`` in place."""
 
     def init_state(self, model: Any) -> dict[str, Tensor]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from harmonium.core.config import Described
+from harmonium.core.registry import Registered
 
 __all__ = ["Constant", "Exponential", "Linear", "Schedule", "as_schedule"]
 
 
-class Schedule(Described, ABC):
+class Schedule(Registered, ABC):
     """A learning rate as a function of progress, 0 at the first update and 1 after the last."""
 
     @abstractmethod

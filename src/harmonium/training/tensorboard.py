@@ -87,7 +87,8 @@ class TensorBoard(Callback):
             self._writer = None
 
     def config(self) -> dict[str, Any]:
-        return {"type": "TensorBoard", "folder": None if self.folder is None else str(self.folder), "every": self.every}
+        folder = None if self.folder is None else str(self.folder)
+        return super().config() | {"folder": folder, "every": self.every}
 
     def _pictures(self, training: Training, epoch: int) -> None:
         model = training.model

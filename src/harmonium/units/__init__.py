@@ -8,7 +8,6 @@ from harmonium.units.drelu import DReLU
 from harmonium.units.gaussian import Gaussian
 from harmonium.units.mixed import Mixed
 from harmonium.units.poisson import Poisson
-from harmonium.units.registry import build
 from harmonium.units.relu import ReLU
 from harmonium.units.replicated_softmax import ReplicatedSoftmax
 from harmonium.units.spin import Spin
@@ -28,5 +27,4 @@ __all__ = [
     "Spin",
     "Units",
     "as_units",
-    "build",
 ]

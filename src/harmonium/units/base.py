@@ -21,7 +21,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ from torch import Tensor, nn
 
 from harmonium import kernels
 from harmonium.core.random import RandomAddress
+from harmonium.core.registry import Registered
 from harmonium.kernels.philox import split
 
 __all__ = ["Interpolation", "FusedKernels", "Natural", "UpdateOrder", "Units", "as_units"]
@@ -75,7 +76,7 @@ class UpdateOrder(NamedTuple):
         return cls(classes, torch.cat(classes).numpy())
 
 
-class Units(nn.Module, ABC):
+class Units(Registered, nn.Module, ABC):
     """A layer of units of one family.
 
     Args:
@@ -219,14 +220,13 @@ class Units(nn.Module, ABC):
         """Bring parameters back into their bounds after an update."""
 
     def config(self) -> dict[str, Any]:
-        """JSON-able arguments that build this layer again."""
-        return {"type": type(self).__name__, "shape": list(self.shape)}
+        """Describe the layer: a JSON-able dict of its type and the arguments that build it again."""
+        return super().config() | {"shape": list(self.shape)}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Units:
-        """A layer from the arguments in `config`, without its type."""
-        arguments: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in config.items()}
-        return cls(**arguments)
+    def from_config(cls, arguments: dict[str, Any]) -> Self:
+        """Build a layer from what `config` returned, without its type."""
+        return super().from_config({key: tuple(v) if isinstance(v, list) else v for key, v in arguments.items()})
 
     # What follows from it ----------------------------------------------------------------------------------------
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
 from harmonium.core.random import RandomAddress
+from harmonium.core.registry import Registered, build
 from harmonium.units.base import FusedKernels, Interpolation, Natural, Units
 
 __all__ = ["Mixed"]
@@ -203,13 +204,11 @@ class Mixed(Units):
         )
 
     def config(self) -> dict[str, Any]:
-        return {"type": "Mixed", "parts": [part.config() for part, _ in self._each()]}
+        return Registered.config(self) | {"parts": [part.config() for part, _ in self._each()]}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Units:
-        from harmonium.units.registry import build  # which knows this type too
-
-        return cls([build(part) for part in config["parts"]])
+    def from_config(cls, arguments: dict[str, Any]) -> Self:
+        return cls([build(part) for part in arguments["parts"]])
 
     def __repr__(self) -> str:
         return f"Mixed([{', '.join(repr(part) for part, _ in self._each())}])"

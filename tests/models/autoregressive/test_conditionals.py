@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from harmonium.core.random import Stream
+from harmonium.core.registry import build
 from harmonium.models.autoregressive.conditionals import (
     Conditional,
     MixtureConditional,
     UnitConditional,
-    build_conditional,
 )
 from harmonium.testing.numeric import normals, scatter
 from harmonium.units import Bernoulli, Binomial, Categorical, Gaussian, Mixed, ReplicatedSoftmax
@@ -22,7 +22,7 @@ MIXTURES = [MixtureConditional(2, 3), MixtureConditional((1, 2), 4, "laplace", 0
 
 
 def scattered(conditional: Conditional) -> Conditional:
-    conditional = build_conditional(conditional.config()).double().requires_grad_(False)
+    conditional = build(conditional.config()).double().requires_grad_(False)
     scatter(conditional, Stream(3), 0.3)
     return conditional
 

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 import harmonium as hm
+from harmonium.core.registry import build
 from harmonium.models import DBN, RBM
-from harmonium.models.io import model_from_config
 from harmonium.recipes.greedy import transpose
 
 Make = Callable[..., RBM]
@@ -188,7 +188,7 @@ def test_files(untied: DBN, tmp_path: Path) -> None:
     before, after = untied.state_dict(), loaded.state_dict()
     assert before.keys() == after.keys() and all(torch.equal(before[name], after[name]) for name in before)
     assert repr(loaded) == "DBN([Bernoulli(5), Bernoulli(4), Bernoulli(3), Bernoulli(4)])"
-    assert isinstance(model_from_config(DBN([4, 3, 2]).config()), DBN)
+    assert isinstance(build(DBN([4, 3, 2]).config()), DBN)
 
 
 def test_impossible_stacks(make_rbm: Make) -> None:

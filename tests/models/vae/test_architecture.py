@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 import harmonium as hm
-from harmonium.models.vae.architecture import FromImage, ToImage, build_architecture, draw_glorot
+from harmonium.core.registry import build
+from harmonium.models.vae.architecture import FromImage, ToImage, draw_glorot
 
 
 @pytest.mark.parametrize(("shape", "channels"), [((3, 4), 1), ((3, 4), 5), ((2, 3, 4), 1), ((2, 3, 4), 3)])
@@ -63,10 +64,8 @@ def test_glorot_weights_have_his_variance() -> None:
 def test_descriptions_build_them_again() -> None:
     for networks in (hm.models.Dense((3, 4)), hm.models.Convolutional((2, 3), 4)):
         config = networks.config()
-        assert build_architecture(config) == networks
-        assert (
-            build_architecture({key: list(v) if isinstance(v, tuple) else v for key, v in config.items()}) == networks
-        )
+        assert build(config) == networks
+        assert build({key: list(v) if isinstance(v, tuple) else v for key, v in config.items()}) == networks
 
 
 def test_a_convolutional_vae_learns_pictures() -> None:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 import harmonium as hm
+from harmonium.core.registry import build
 from harmonium.models.vae import vae as module
 
 D = torch.float64
@@ -389,4 +390,4 @@ def test_columns_of_several_kinds() -> None:
     mixed = hm.VAE(hm.Mixed([hm.Bernoulli(1), hm.Categorical(2, 3), hm.Gaussian(1)]), latent=2, hidden=(4,))
     hm.fit(mixed, outside + [[0.0, 1.0, 1.0, -0.3]] * 4, epochs=2)
     assert hm.sample(mixed, 5).shape == (5, 4) and mixed.decode(torch.zeros(1, 2)).shape == (1, 8)
-    assert hm.VAE.from_config(mixed.config()).config() == mixed.config()
+    assert build(mixed.config()).config() == mixed.config()

@@ -11,13 +11,14 @@ from torch.distributions import Categorical, Distribution, Laplace, MixtureSameF
 
 from harmonium import kernels
 from harmonium.core.random import RandomAddress
-from harmonium.units import Gaussian, Units, build
+from harmonium.core.registry import Registered
+from harmonium.units import Gaussian, Units
 from harmonium.units.joint import joint_log_density
 
-__all__ = ["Conditional", "MixtureConditional", "UnitConditional", "build_conditional", "check_same"]
+__all__ = ["Conditional", "MixtureConditional", "UnitConditional", "check_same"]
 
 
-class Conditional(nn.Module, ABC):
+class Conditional(Registered, nn.Module, ABC):
     """p(s | x) = prod_i p(s_i | x_i) over the variables i of a visible layer, given numbers x of a network.
 
     Biases belong to the conditional: x = 0 is the base rate.  States s are inside, (batch, units.size).
@@ -52,7 +53,7 @@ class Conditional(nn.Module, ABC):
 
     @abstractmethod
     def config(self) -> dict[str, Any]:
-        """JSON-able arguments that build this conditional again (see `build_conditional`)."""
+        """Describe the output layer: a JSON-able dict of its type and the arguments that build it again."""
 
     def variable_of_column(self) -> Tensor:
         """Which variable each of the numbers x belongs to, int64 (width,), ascending."""
@@ -97,7 +98,7 @@ class UnitConditional(Conditional):
         self.units.set_natural(self.units.base_rate(mean, variance, cases))
 
     def config(self) -> dict[str, Any]:
-        return {"type": "UnitConditional", "units": self.units.config()}
+        return Registered.config(self) | {"units": self.units.config()}
 
     def variable_of_column(self) -> Tensor:
         return self.units.repeat_per_column(torch.arange(self.units.columns))
@@ -140,6 +141,7 @@ class MixtureConditional(Conditional):
         floor: float = 0.01,
     ) -> None:
         super().__init__()
+        columns = tuple(columns) if isinstance(columns, list) else columns
         if isinstance(components, bool) or not isinstance(components, int) or components < 1:
             raise ValueError(f"components must be a positive integer, found {components!r}")
         if family not in _FAMILIES:
@@ -189,8 +191,7 @@ class MixtureConditional(Conditional):
         self.bias[:, 2] = torch.log((deviation * width - self.floor).clamp(min=self.floor))
 
     def config(self) -> dict[str, Any]:
-        return {
-            "type": "MixtureConditional",
+        return Registered.config(self) | {
             "columns": list(self.units.shape),
             "components": self.components,
             "family": self.family,
@@ -208,14 +209,6 @@ class MixtureConditional(Conditional):
 
     def extra_repr(self) -> str:
         return f"components={self.components}, family={self.family!r}, floor={self.floor:g}"
-
-
-def build_conditional(config: dict[str, Any]) -> Conditional:
-    """The conditional that a ``config()`` describes."""
-    arguments = dict(config)
-    if arguments.pop("type") == "UnitConditional":
-        return UnitConditional(build(arguments["units"]))
-    return MixtureConditional(tuple(arguments.pop("columns")), **arguments)
 
 
 def check_same(visible: Units | int | tuple[int, ...], outputs: Conditional) -> None:

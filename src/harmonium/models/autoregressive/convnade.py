@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
 from harmonium.core.random import Stream
+from harmonium.core.registry import Registered
 from harmonium.models.autoregressive.conditionals import Conditional
 from harmonium.models.autoregressive.observed_mask import DenseNetwork, MaskedNetwork, draw_weights, uninitialised
 from harmonium.models.autoregressive.orderless import OrderlessNADE, as_outputs
@@ -90,12 +91,15 @@ class ConvolutionalNetwork(MaskedNetwork):
             self.dense.initialise(stream)
 
     def config(self) -> dict[str, Any]:
-        return {
-            "type": "ConvolutionalNetwork",
+        return Registered.config(self) | {
             "channels": self.channels,
             "kernels": list(self.kernels),
             "hidden": list(self.hidden),
         }
+
+    @classmethod
+    def for_outputs(cls, outputs: Conditional, **arguments: Any) -> Self:
+        return cls(outputs, **arguments)
 
     def __repr__(self) -> str:
         return f"ConvolutionalNetwork(channels={self.channels}, kernels={self.kernels}, hidden={self.hidden})"

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -20,8 +20,9 @@ from torch.nn import functional
 
 from harmonium import kernels
 from harmonium.core.random import Stream, as_stream
+from harmonium.core.registry import build
 from harmonium.models.arrays import Array
-from harmonium.models.autoregressive.conditionals import Conditional, UnitConditional, build_conditional
+from harmonium.models.autoregressive.conditionals import Conditional, UnitConditional
 from harmonium.models.autoregressive.observed_mask import check_hidden, draw_layers, layers, linears
 from harmonium.models.autoregressive.orderings import as_orderings, random_orderings
 from harmonium.models.autoregressive.orderless import as_outputs, unit_slices
@@ -193,19 +194,16 @@ class MADE(Tractable):
     # The store ---------------------------------------------------------------------------------------------------
 
     def config(self) -> dict[str, Any]:
-        return {
-            "type": "MADE",
+        return super().config() | {
             "hidden": list(self.hidden),
             "masks": self.masks,
             "outputs": self.outputs.config(),
-            "dtype": str(self.dtype).removeprefix("torch."),
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> MADE:
-        """The model that a `config` describes, with fresh parameters."""
-        outputs = build_conditional(config["outputs"])
-        return cls(None, config["hidden"], config["masks"], outputs=outputs, dtype=getattr(torch, config["dtype"]))
+    def from_config(cls, arguments: dict[str, Any]) -> Self:
+        outputs = build(arguments["outputs"])
+        return super().from_config(arguments | {"visible": None, "outputs": outputs})
 
     def __repr__(self) -> str:
         said = "" if isinstance(self.outputs, UnitConditional) else f", outputs={self.outputs!r}"

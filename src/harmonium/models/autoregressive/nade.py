@@ -21,10 +21,11 @@ from torch import Tensor, nn
 
 from harmonium import kernels
 from harmonium.core.random import RandomAddress, Stream, as_stream
+from harmonium.core.registry import build
 from harmonium.kernels.nade import Steps, nade_inputs, portable_inputs
 from harmonium.kernels.philox import split
 from harmonium.models.arrays import Array
-from harmonium.models.autoregressive.conditionals import Conditional, UnitConditional, build_conditional, check_same
+from harmonium.models.autoregressive.conditionals import Conditional, UnitConditional, check_same
 from harmonium.models.autoregressive.orderings import as_ordering
 from harmonium.models.directed import Tractable
 from harmonium.models.machine.machine import Clamp
@@ -217,27 +218,17 @@ class NADE(Tractable):
 
     def config(self) -> dict[str, Any]:
         plain = torch.equal(self.ordering, torch.arange(self.visible.columns))
-        return {
-            "type": "NADE",
+        return super().config() | {
             "hidden": self.hidden,
             "ordering": None if plain else self.ordering.tolist(),
             "outputs": self.outputs.config(),
             "rectified": self.rescaling is not None,
-            "dtype": str(self.dtype).removeprefix("torch."),
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        """The model that a ``config()`` describes, with fresh parameters."""
-        outputs = build_conditional(config["outputs"])
-        return cls(
-            outputs.units,
-            config["hidden"],
-            ordering=config["ordering"],
-            outputs=outputs,
-            rectified=config["rectified"],
-            dtype=getattr(torch, config["dtype"]),
-        )
+    def from_config(cls, arguments: dict[str, Any]) -> Self:
+        outputs = build(arguments["outputs"])
+        return super().from_config(arguments | {"visible": outputs.units, "outputs": outputs})
 
     def __repr__(self) -> str:
         said = "" if isinstance(self.outputs, UnitConditional) else f", outputs={self.outputs!r}"

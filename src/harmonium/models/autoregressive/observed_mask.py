@@ -10,7 +10,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -18,10 +18,11 @@ from torch.nn import functional
 
 from harmonium import kernels
 from harmonium.core.random import Stream
+from harmonium.core.registry import Registered
 from harmonium.models.autoregressive.conditionals import Conditional
 
 __all__ = [
-    "DenseNetwork", "MaskedNetwork", "IncrementalPass", "build_network", "check_hidden", "draw_layers", "draw_weights",
+    "DenseNetwork", "MaskedNetwork", "IncrementalPass", "check_hidden", "draw_layers", "draw_weights",
     "layers", "linears", "uninitialised",
 ]  # fmt: skip
 
@@ -38,7 +39,7 @@ class IncrementalPass(ABC):
         """Show the variable in ``column``, whose units have ``values`` (batch, units), to the rows (batch,), bool."""
 
 
-class MaskedNetwork(nn.Module, ABC):
+class MaskedNetwork(Registered, nn.Module, ABC):
     """A function of (v * m, m)."""
 
     @abstractmethod
@@ -50,11 +51,16 @@ class MaskedNetwork(nn.Module, ABC):
         """Draw initial parameters, the last layer's small: an untrained model is one of nearly independent units."""
 
     def config(self) -> dict[str, Any]:
-        """JSON-able arguments that build this network again, and its "type"."""
+        """Describe the network: a JSON-able dict of its type and the arguments that `for_outputs` takes."""
         raise TypeError(
             f"a model with a {type(self).__name__} cannot be written to a file: only networks of the library can be "
             "built again from their description; keep its state_dict() yourself"
         )
+
+    @classmethod
+    def for_outputs(cls, outputs: Conditional, **arguments: Any) -> Self:
+        """Build the network that `config` described, for an output layer."""
+        raise NotImplementedError
 
     def walk(self, v: Tensor, mask: Tensor) -> IncrementalPass:
         """Begin to reveal variables to rows that have seen v (batch, size), zero where hidden."""
@@ -113,7 +119,11 @@ class DenseNetwork(MaskedNetwork):
         return _DenseWalk(self, v, mask)
 
     def config(self) -> dict[str, Any]:
-        return {"type": "DenseNetwork", "hidden": list(self.hidden)}
+        return Registered.config(self) | {"hidden": list(self.hidden)}
+
+    @classmethod
+    def for_outputs(cls, outputs: Conditional, **arguments: Any) -> Self:
+        return cls(outputs.units.size, outputs.units.columns, outputs.width, **arguments)
 
     def __repr__(self) -> str:
         return f"DenseNetwork(hidden={self.hidden})"
@@ -194,13 +204,3 @@ def check_hidden(hidden: Sequence[int]) -> tuple[int, ...]:
 
 def _positive(units: object) -> bool:
     return isinstance(units, int) and not isinstance(units, bool) and units >= 1
-
-
-def build_network(config: dict[str, Any], outputs: Conditional) -> MaskedNetwork:
-    """The network that a ``config()`` describes, for an output layer."""
-    arguments = dict(config)
-    if arguments.pop("type") == "DenseNetwork":
-        return DenseNetwork(outputs.units.size, outputs.units.columns, outputs.width, **arguments)
-    from harmonium.models.autoregressive.convnade import ConvolutionalNetwork
-
-    return ConvolutionalNetwork(outputs, **arguments)

@@ -21,9 +21,10 @@ from torch import Tensor
 
 from harmonium import kernels
 from harmonium.core.random import Stream, as_stream, stream_of
+from harmonium.core.registry import build, find
 from harmonium.models.arrays import Array, as_batch
-from harmonium.models.autoregressive.conditionals import Conditional, UnitConditional, build_conditional
-from harmonium.models.autoregressive.observed_mask import DenseNetwork, MaskedNetwork, build_network
+from harmonium.models.autoregressive.conditionals import Conditional, UnitConditional
+from harmonium.models.autoregressive.observed_mask import DenseNetwork, MaskedNetwork
 from harmonium.models.autoregressive.orderings import as_orderings, random_orderings
 from harmonium.models.directed import Tractable
 from harmonium.models.machine.machine import Clamp, variable_of_column
@@ -233,19 +234,13 @@ class OrderlessNADE(Tractable):
     # The store ---------------------------------------------------------------------------------------------------
 
     def config(self) -> dict[str, Any]:
-        return {
-            "type": "OrderlessNADE",
-            "network": self.network.config(),
-            "outputs": self.outputs.config(),
-            "dtype": str(self.dtype).removeprefix("torch."),
-        }
+        return super().config() | {"network": self.network.config(), "outputs": self.outputs.config()}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> OrderlessNADE:
-        """The model that a `config` describes, with fresh parameters."""
-        outputs = build_conditional(config["outputs"])
-        network = build_network(config["network"], outputs)
-        return cls(network=network, outputs=outputs, dtype=getattr(torch, config["dtype"]))
+    def from_config(cls, arguments: dict[str, Any]) -> Self:
+        outputs, network = build(arguments["outputs"]), dict(arguments["network"])
+        made = find(network.pop("type")).for_outputs(outputs, **network)
+        return super().from_config(arguments | {"network": made, "outputs": outputs})
 
     def __repr__(self) -> str:
         said = "" if isinstance(self.outputs, UnitConditional) else f", outputs={self.outputs!r}"

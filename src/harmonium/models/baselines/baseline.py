@@ -14,7 +14,7 @@ from harmonium.data import Cases, as_cases
 from harmonium.models.arrays import Array
 from harmonium.models.directed import Tractable
 from harmonium.models.machine.machine import variable_of_column
-from harmonium.units import Units, build
+from harmonium.units import Units
 
 __all__ = ["Baseline", "columns_of", "pick"]
 
@@ -54,17 +54,7 @@ class Baseline(Tractable):
         return self.log_marginal(v, asked | given) - self.log_marginal(v, given)
 
     def config(self) -> dict[str, Any]:
-        return {
-            "type": type(self).__name__,
-            "visible": self.units.config(),
-            "dtype": str(self.dtype).removeprefix("torch."),
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        """A model with fresh parameters from what `config` gave."""
-        rest = {name: value for name, value in config.items() if name not in ("type", "visible", "dtype")}
-        return cls(build(config["visible"]), **rest, dtype=getattr(torch, config["dtype"]))
+        return super().config() | {"visible": self.units.config()}
 
     def _begin(self, data: Array, smoothing: float) -> Cases:
         """The cases, checked; their moments stored as those of training are."""

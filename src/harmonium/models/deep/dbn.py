@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from harmonium.core.random import Stream, as_stream
+from harmonium.core.registry import Registered, build
 from harmonium.models.arrays import Array, as_batch
 from harmonium.models.deep.to_torch import linear, need_bernoulli, to_classes
 from harmonium.models.machine.rbm import RBM
@@ -142,12 +143,15 @@ class DBN(Model):
             self.recognition = nn.ModuleList(copy.deepcopy(rbm) for rbm in self.machines[:-1])
 
     def config(self) -> dict[str, Any]:
-        """JSON-able description (see `harmonium.models.io`)."""
-        return {
-            "type": "DBN",
+        return Registered.config(self) | {
             "rbms": [rbm.config() for rbm in self.machines],
             "recognition": None if self.recognition is None else [rbm.config() for rbm in self.encoders[:-1]],
         }
+
+    @classmethod
+    def from_config(cls, arguments: dict[str, Any]) -> Self:
+        own = arguments["recognition"]
+        return cls.from_rbms([build(rbm) for rbm in arguments["rbms"]], own and [build(rbm) for rbm in own])
 
     # Up and down -------------------------------------------------------------------------------------------------
 

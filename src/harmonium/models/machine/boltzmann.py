@@ -68,13 +68,9 @@ class BoltzmannMachine(Machine):
         self.mark_untrained()
 
     def config(self) -> dict[str, Any]:
-        dtype = str(self.dtype).removeprefix("torch.")
         hidden = self.units(1).config() if len(self.names) > 1 else 0
         edges = None if self._pairs is None else self._pairs.tolist()
-        return {
-            "type": "BoltzmannMachine", "visible": self.visible.config(), "hidden": hidden, "edges": edges,
-            "dtype": dtype,
-        }  # fmt: skip
+        return super().config() | {"visible": self.visible.config(), "hidden": hidden, "edges": edges}
 
     def __repr__(self) -> str:
         hidden = f", hidden={self.units(1)!r}" if len(self.names) > 1 else ""

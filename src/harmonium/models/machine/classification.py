@@ -12,6 +12,7 @@ from harmonium.core.random import Stream
 from harmonium.models.arrays import Array, as_matrix
 from harmonium.models.machine.conditional import variable_log_probs
 from harmonium.models.machine.rbm import RBM
+from harmonium.models.model import Model
 from harmonium.units import Bernoulli, Categorical, Mixed, Units, as_units
 
 __all__ = ["ClassificationRBM", "with_labels"]
@@ -146,11 +147,8 @@ class ClassificationRBM(RBM):
         return f"Classification{super().__repr__()}"
 
     def config(self) -> dict[str, Any]:
-        dtype = str(self.dtype).removeprefix("torch.")
-        return {
-            "type": "ClassificationRBM", "inputs": self._inputs, "hidden": self.hidden.config(),
-            "classes": self.classes_count, "dtype": dtype,
-        }  # fmt: skip
+        described = Model.config(self) | {"hidden": self.hidden.config()}
+        return described | {"inputs": self._inputs, "classes": self.classes_count}
 
 
 def with_labels(x: Array, y: Array) -> np.ndarray:

@@ -111,8 +111,7 @@ class DBM(Machine):
         return nn.Sequential(Augment(inference), first, nn.Sigmoid(), second, nn.Sigmoid(), last)
 
     def config(self) -> dict[str, Any]:
-        dtype = str(self.dtype).removeprefix("torch.")
-        return {"type": "DBM", "layers": [units.config() for units in self.unit_layers()], "dtype": dtype}
+        return super().config() | {"layers": [units.config() for units in self.unit_layers()]}
 
     def __repr__(self) -> str:
         return f"DBM([{', '.join(map(repr, self.unit_layers()))}])"

@@ -176,8 +176,7 @@ class RBM(Machine):
         return self.visible.decode(out)
 
     def config(self) -> dict[str, Any]:
-        dtype = str(self.dtype).removeprefix("torch.")
-        return {"type": "RBM", "visible": self.visible.config(), "hidden": self.hidden.config(), "dtype": dtype}
+        return super().config() | {"visible": self.visible.config(), "hidden": self.hidden.config()}
 
     def __repr__(self) -> str:
         return f"RBM(visible={self.visible!r}, hidden={self.hidden!r})"

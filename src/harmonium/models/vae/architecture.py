@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from harmonium import kernels
-from harmonium.core.config import Described
 from harmonium.core.random import Stream
+from harmonium.core.registry import Registered
 
-__all__ = ["Architecture", "Convolutional", "Dense", "as_architecture", "build_architecture", "draw_glorot"]
+__all__ = ["Architecture", "Convolutional", "Dense", "as_architecture", "draw_glorot"]
 
 
-class Architecture(Described):
+class Architecture(Registered):
     """Builds the two networks of a VAE, both functions of (..., features).  Their parameters are not drawn yet."""
 
     def encoder(self, shape: tuple[int, ...], size: int, width: int, dtype: torch.dtype) -> nn.Module:
@@ -158,13 +158,6 @@ def as_architecture(hidden: Architecture | Sequence[int]) -> Architecture:
     if isinstance(hidden, (str, int)) or not isinstance(hidden, Sequence):
         raise TypeError(f"hidden must be widths such as (200, 200), or hm.models.Convolutional(...), found {hidden!r}")
     return Dense(tuple(hidden))
-
-
-def build_architecture(config: dict[str, object]) -> Architecture:
-    """The architecture that a ``config()`` describes."""
-    arguments = dict(config)
-    kind: type[Architecture] = Dense if arguments.pop("type") == "Dense" else Convolutional
-    return kind(**arguments)
 
 
 @torch.no_grad()

@@ -20,11 +20,12 @@ from torch.distributions import Distribution, Normal
 
 from harmonium import kernels
 from harmonium.core.random import Stream, as_cursor, as_stream
+from harmonium.core.registry import build
 from harmonium.models.arrays import Array, as_batch, as_matrix
-from harmonium.models.autoregressive.conditionals import Conditional, UnitConditional, build_conditional, check_same
+from harmonium.models.autoregressive.conditionals import Conditional, UnitConditional, check_same
 from harmonium.models.directed import Directed
 from harmonium.models.machine.machine import Clamp, Machine
-from harmonium.models.vae.architecture import Architecture, as_architecture, build_architecture, draw_glorot
+from harmonium.models.vae.architecture import Architecture, as_architecture, draw_glorot
 from harmonium.models.vae.latents import BernoulliLatents, GaussianLatents, Latents
 from harmonium.units import Bernoulli, Units, as_units
 
@@ -294,30 +295,17 @@ class VAE(Directed):
                 "this VAE has an encoder or decoder of your own, which a file cannot describe: keep its state_dict() "
                 "beside your code, and load that into a VAE built by it"
             )
-        return {
-            "type": "VAE",
+        return super().config() | {
             "outputs": self.outputs.config(),
             "latent": [layer.n for layer in self.latents],
             "hidden": [networks.config() for networks in self.hidden],
             "prior": None if self.prior is None else self.prior.config(),
-            "dtype": str(self.dtype).removeprefix("torch."),
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        """A VAE with fresh parameters from what `config` gave."""
-        from harmonium.models.io import model_from_config
-
-        outputs = build_conditional(config["outputs"])
-        networks = [build_architecture(each) for each in config["hidden"]]
-        return cls(
-            outputs.units,
-            config["latent"],
-            networks,
-            outputs=outputs,
-            prior=config["prior"] and model_from_config(config["prior"]),
-            dtype=getattr(torch, config["dtype"]),
-        )
+    def from_config(cls, arguments: dict[str, Any]) -> Self:
+        outputs = build(arguments["outputs"])
+        return super().from_config(arguments | {"visible": outputs.units, "outputs": outputs})
 
     def __repr__(self) -> str:
         sizes = [layer.n for layer in self.latents]

@@ -1,0 +1,133 @@
+"""One table of all classes that a file can name.  Defining a class enters it.
+
+A file describes an object by the name of its class and the arguments that build it again: its `config`.  Classes of
+the library go by their bare name ("PCD"), all others by module and name ("mymodule:MyUnits"), so that nobody can take
+another's place.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import fields, is_dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any, ClassVar, Self
+
+from harmonium.core.errors import DamagedFileError
+
+__all__ = ["Registered", "build", "find", "is_builtin", "load_class", "type_name"]
+
+ENTRY_POINTS = "harmonium"
+"""Group of entry points: an installed package names its modules there, and they are imported when a file needs one."""
+
+_TABLE: dict[str, type[Registered]] = {}
+
+
+class Registered:
+    """Mixin of everything that is described in files: units, models, objectives, metrics, schedules, callbacks.
+
+    A subclass is registered by being defined.  `config` and `from_config` serve dataclasses as they are; other classes
+    override `config`.
+    """
+
+    former_names: ClassVar[tuple[str, ...]] = ()
+    """Names of this class in files that earlier versions wrote."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for name in (type_name(cls), *vars(cls).get("former_names", ())):
+            _TABLE[name] = cls
+
+    def config(self) -> dict[str, Any]:
+        """Describe the object: a JSON-able dict of its "type" and the arguments that build it again."""
+        values: dict[str, Any] = {"type": type_name(type(self))}
+        if is_dataclass(self):
+            for field in fields(self):
+                value = getattr(self, field.name)
+                if field.init:
+                    values[field.name] = value.config() if isinstance(value, Registered) else value
+        return values
+
+    @classmethod
+    def from_config(cls, arguments: dict[str, Any]) -> Self:
+        """Build the object from what `config` returned, without its "type"; nested descriptions are built first."""
+        return cls(**{name: _built(value) for name, value in arguments.items()})
+
+
+def build(config: dict[str, Any]) -> Any:
+    """Build the object that a `Registered.config` describes.
+
+    Args:
+        config: the description, with its "type".
+
+    Returns:
+        an object with fresh parameters.
+
+    Raises:
+        DamagedFileError: if its type is unknown.
+
+    >>> import harmonium as hm
+    >>> build(hm.Bernoulli((2, 3)).config())
+    Bernoulli((2, 3))
+    """
+    arguments = dict(config)
+    return find(arguments.pop("type")).from_config(arguments)
+
+
+def find(name: str) -> type[Any]:
+    """Look up a class by the name that files use.
+
+    Raises:
+        DamagedFileError: if no imported module and no installed entry point defines it.
+    """
+    if name not in _TABLE:
+        _load_entry_points()
+    if name in _TABLE:
+        return _TABLE[name]
+    module, _, own = name.partition(":")
+    if own:
+        raise DamagedFileError(
+            f"the file names the class {own} of the module {module}: import {module} first (command line: harmonium "
+            f"--import {module} ...), or pass the object itself to harmonium.resume"
+        )
+    raise DamagedFileError(f"unknown type {name!r}: was the file written by a newer version of harmonium?")
+
+
+def load_class(name: str) -> type[Any]:
+    """Import "module:Class" and return the class; a bare name is looked up as `find` does.
+
+    Raises:
+        ValueError: if the module cannot be imported, or has no registered class of this name.
+    """
+    module, _, own = name.partition(":")
+    if not own:
+        return find(name)
+    try:
+        kind = getattr(importlib.import_module(module), own, None)
+    except ImportError as error:
+        raise ValueError(f"{name}: the module {module} cannot be imported ({error})") from error
+    if not (isinstance(kind, type) and issubclass(kind, Registered)):
+        raise ValueError(f"{name}: the module {module} has no unit type, model or objective {own}")
+    return kind
+
+
+def type_name(kind: type) -> str:
+    """Name of a class in files."""
+    return kind.__qualname__ if is_builtin(kind) else f"{kind.__module__}:{kind.__qualname__}"
+
+
+def is_builtin(kind: type) -> bool:
+    """Whether a class belongs to the library itself."""
+    return kind.__module__.partition(".")[0] == "harmonium"
+
+
+def _built(value: Any) -> Any:
+    if isinstance(value, dict) and "type" in value:
+        return build(value)
+    return [_built(each) for each in value] if isinstance(value, list) else value
+
+
+@cache
+def _load_entry_points() -> None:
+    for point in entry_points(group=ENTRY_POINTS):
+        point.load()
