@@ -102,7 +102,7 @@ def categorical_rbm() -> Contest:
     """53 variables of 21 states, 200 hidden units: a family of proteins."""
     model = hm.RBM(hm.Categorical(53, 21), 200)
     randomise(model, 0.1)
-    state = model.sweep((model.visible.encode(hm.sample(model, CHAINS, steps=10)), None), hm.Stream(1))
+    state = model.sweep((model.visible.encode(hm.sample(model, CHAINS, sweeps=10)), None), hm.Stream(1))
     v, h, W = *state, model.weights.detach().clone()
 
     def products() -> None:

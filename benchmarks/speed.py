@@ -122,7 +122,7 @@ ROWS = (
 )
 
 NOTES = {
-    "gibbs": "`rbm.gibbs(v, steps={sweeps}, stream)` / {sweeps} on a trained model, in turn with `v @ W` and `h @ W.T` "
+    "gibbs": "`rbm.gibbs(v, {sweeps}, stream)` / {sweeps} on a trained model, in turn with `v @ W` and `h @ W.T` "
     "of the same shapes in the same process; the ratio is the median over neighbours.",
     "rbms gibbs": "`sample_state`, as its training calls it. It draws the hidden units once more at the end, which "
     "counts as half a sweep here.",

@@ -132,7 +132,7 @@ def judge(model: hm.models.Machine, splits: dict[str, Any], options: argparse.Na
     # The persistent chains, at several times; errors stay those of as many chains as there are.
     states = [model.chains]
     for copy in range(options.copies):
-        states.append(hm.sample(model, options.chains, steps=SWEEPS, init=states[-1], seed=copy))
+        states.append(hm.sample(model, options.chains, sweeps=SWEEPS, init=states[-1], seed=copy))
     z = hm.log_partition(
         model, "ais", chains=options.chains, temperatures=options.temperatures, chains_from=torch.stack(states[1:]),
         seed=1,

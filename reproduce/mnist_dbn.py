@@ -92,7 +92,7 @@ def judge(dbn: hm.DBN, history: hm.training.History, data: hm.data.Dataset, opti
     begun = time.perf_counter()
     states = [dbn.top.chains]
     for copy in range(2):  # at two times 300 sweeps apart; errors stay those of a hundred chains
-        states.append(hm.sample(dbn.top, CHAINS, steps=300, init=states[-1], seed=copy))
+        states.append(hm.sample(dbn.top, CHAINS, sweeps=300, init=states[-1], seed=copy))
     starts = torch.stack(states[1:])
     z = hm.log_partition(dbn.top, chains=CHAINS, temperatures=options.temperatures, chains_from=starts, seed=1)
     print(z, flush=True)

@@ -115,7 +115,7 @@ def judge(
     # A hundred chains give five hundred starts, at five times 1,000 sweeps apart; errors stay those of a hundred.
     states = [model.chains]
     for copy in range(5):
-        states.append(hm.sample(model, len(states[-1]), steps=1000, init=states[-1], seed=copy))
+        states.append(hm.sample(model, len(states[-1]), sweeps=1000, init=states[-1], seed=copy))
     z = hm.log_partition(
         model, chains=1000, temperatures=options.temperatures, chains_from=torch.stack(states[1:]), seed=1
     )

@@ -155,7 +155,7 @@ def log_z(prior: hm.models.Machine, temperatures: int) -> hm.likelihood.LogParti
     assert prior.chains is not None
     states = [prior.chains]
     for copy in range(5):
-        states.append(hm.sample(prior, len(states[-1]), steps=1000, init=states[-1], seed=copy))
+        states.append(hm.sample(prior, len(states[-1]), sweeps=1000, init=states[-1], seed=copy))
     return hm.log_partition(
         prior, "ais", chains=500, temperatures=temperatures, chains_from=torch.stack(states[1:]), seed=1
     )

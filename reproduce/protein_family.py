@@ -149,10 +149,10 @@ def sampled_frequencies(model: hm.models.Machine, chains: int, steps: int) -> Te
     Chains from the base rate take half of the sweeps to forget where they began, and are looked at ten times in the
     other half.  Most correlations are near zero, so that r is limited by the noise of 1 / samples in each of them.
     """
-    codes = hm.sample(model, chains, steps=steps // 2, seed=1)
+    codes = hm.sample(model, chains, sweeps=steps // 2, seed=1)
     looks = []
     for look in range(10):
-        codes = hm.sample(model, chains, steps=steps // 20, init=codes, seed=2 + look)
+        codes = hm.sample(model, chains, sweeps=steps // 20, init=codes, seed=2 + look)
         looks.append(frequencies(codes))
     return torch.stack(looks)
 
@@ -183,7 +183,7 @@ def judge(model: hm.models.Machine, parts: dict[str, Part], options: argparse.Na
     begun = time.perf_counter()
     r = compare(model, parts, options)
     print(r, flush=True)
-    starts = hm.sample(model, CHAINS, steps=500, init=model.visible.decode(model.chains), seed=3)
+    starts = hm.sample(model, CHAINS, sweeps=500, init=model.visible.decode(model.chains), seed=3)
     z = hm.log_partition(
         model, "ais", chains=CHAINS, temperatures=options.temperatures, chains_from=starts, seed=1
     )  # fmt: skip

@@ -113,8 +113,8 @@ def test_json_has_no_infinity(table: Path, tmp_path: Path) -> None:
 
 
 def test_sample_writes_every_format(run: Path) -> None:
-    expected = hm.sample(hm.load(run / "model.safetensors"), 5, steps=20, seed=1).numpy()
-    options = ("-n", "5", "--steps", "20", "--seed", "1")
+    expected = hm.sample(hm.load(run / "model.safetensors"), 5, sweeps=20, seed=1).numpy()
+    options = ("-n", "5", "--sweeps", "20", "--seed", "1")
     assert call("sample", run, *options, "--out", run / "s.npy").exit_code == 0
     assert call("sample", run, *options, "--out", run / "s.csv").exit_code == 0
     assert call("sample", run, *options, "--out", run / "s.png").exit_code == 0
@@ -132,7 +132,7 @@ def test_standardised_runs_sample_and_judge_in_the_units_of_the_data(tmp_path: P
         "train", tmp_path / "real.csv", "--standardize", "--test", "0.2", "--hidden", "2", "--epochs", "5", "--out", out
     )
     assert result.exit_code == 0 and "real values, standardised" in result.stdout, result.output
-    samples = np.loadtxt(call("sample", out, "-n", "400", "--steps", "20").stdout.splitlines(), delimiter=",")
+    samples = np.loadtxt(call("sample", out, "-n", "400", "--sweeps", "20").stdout.splitlines(), delimiter=",")
     np.testing.assert_allclose(samples.mean(0), (100.0, -7.0), rtol=0.05)
     np.testing.assert_allclose(samples.std(0), (20.0, 0.5), rtol=0.2)
 
@@ -222,7 +222,7 @@ def test_resume_takes_its_settings_from_the_run(run: Path, tmp_path: Path) -> No
 
 
 def test_an_interrupted_command_is_quiet(finished: Path) -> None:
-    child = process("sample", finished, "-n", "20000", "--steps", "1")
+    child = process("sample", finished, "-n", "20000", "--sweeps", "1")
     assert child.stdout is not None and child.stderr is not None
     child.stdout.readline()
     child.stdout.close()  # as head does

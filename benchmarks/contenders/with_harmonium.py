@@ -75,7 +75,7 @@ def gibbs(spec: Spec) -> Answer:
     h = rbm.sample_hidden(v, stream)
 
     def work() -> None:
-        rbm.gibbs(v, steps=sweeps, stream=stream)
+        rbm.gibbs(v, sweeps=sweeps, stream=stream)
 
     def bare() -> None:
         for _ in range(sweeps):

@@ -60,7 +60,7 @@ def test_a_new_user_needs_no_python(people: Path, tmp_path: Path) -> None:
     names = [column["name"] for column in json.loads((run / "columns.json").read_text())]
     assert names == ["<b>city</b>", "age", "smokes", "score"]
     people.rename(tmp_path / "gone.csv")  # sampling has no need of it
-    header, *rows = call("sample", run, "-n", 5, "--steps", 3).stdout.splitlines()
+    header, *rows = call("sample", run, "-n", 5, "--sweeps", 3).stdout.splitlines()
     assert header == "<b>city</b>,age,smokes,score" and len(rows) == 5
     assert {row.split(",")[0] for row in rows} <= {"Oslo0", "Oslo1", "Rome0", "Rome1"}
     told = call("evaluate", run, "--data", tmp_path / "gone.csv", "--split", "train")
@@ -144,6 +144,6 @@ def test_a_table_of_which_every_row_has_a_gap(tmp_path: Path) -> None:
     page = (run / "report.html").read_text()
     assert "There is nothing to judge by: every train case of gaps.csv has missing values" in page
     assert '"labels": ["0", "1"]' in page  # whole numbers, which pandas made 0.0 and 1.0 for the gaps beside them
-    drawn = [row.split(",") for row in call("sample", run, "-n", 9, "--steps", 2).stdout.splitlines()[1:]]
+    drawn = [row.split(",") for row in call("sample", run, "-n", 9, "--sweeps", 2).stdout.splitlines()[1:]]
     assert len(drawn) == 9 and {row[0] for row in drawn} <= {"0", "1"}
     assert "'a': binary: 0, 1; 10 missing" in call("data", "describe", path).stdout

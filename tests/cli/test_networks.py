@@ -95,7 +95,7 @@ def test_what_judges_log_z_has_no_use_with_a_normalised_model(table: Path, tmp_p
         assert result.exit_code == 2 and f"{option} has no use here, since a MADE is normalised" in result.stderr
     result = call("evaluate", tmp_path / "made.safetensors", "--data", table, "--samples", 3)
     assert result.exit_code == 2 and "--samples has no use here" in result.stderr
-    result = call("sample", tmp_path / "made.safetensors", "--steps", 3)
-    assert result.exit_code == 2 and "--steps has no use here" in result.stderr
+    result = call("sample", tmp_path / "made.safetensors", "--sweeps", 3)
+    assert result.exit_code == 2 and "--sweeps has no use here" in result.stderr
     result = call("diagnose", tmp_path / "made.safetensors")
     assert result.exit_code == 2 and "takes a machine such as an RBM" in result.stderr

@@ -50,7 +50,7 @@ def test_a_table_of_several_types(options: tuple[Any, ...], expected: str, table
     told = call("evaluate", out).stdout
     assert told.strip() == f"table.csv, valid: {hm.evaluate(model, data.valid)}"
     assert ("variational bound" in told) == isinstance(model, hm.DBM)
-    names, *rows = [line.split(",") for line in call("sample", out, "-n", 20, "--steps", 5).stdout.splitlines()]
+    names, *rows = [line.split(",") for line in call("sample", out, "-n", 20, "--sweeps", 5).stdout.splitlines()]
     assert names == ["column 1", "column 2", "column 3"] and len(rows) == 20
     assert {row[0] for row in rows} <= {"0", "1"} and {row[1] for row in rows} <= set("0123")
 

@@ -117,7 +117,7 @@ def test_it_repeats_itself(make_rbm: Make) -> None:
 ], ids=["DBM", "BoltzmannMachine", "Gaussian", "Categorical"])  # fmt: skip
 def test_every_machine(model: hm.models.Machine) -> None:
     """Zero weights: chains are independent draws, and the data are draws, too."""
-    data = hm.sample(model, 300, steps=1, seed=5)
+    data = hm.sample(model, 300, sweeps=1, seed=5)
     found = hm.diagnose(model, data, sweeps=20)
     assert found.passed is True and all(observable.tau < 2 for observable in found.observables)
     assert found.resemblance is not None and found.resemblance.worst < 4.5
@@ -134,8 +134,8 @@ def test_cases_with_gaps_are_left_out(make_rbm: Make) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"chains": 1}, "chains must be an integer of at least 2, found 1"),
-        ({"sweeps": 9}, "sweeps must be an integer of at least 10, found 9"),
+        ({"chains": 1}, "chains must be .*, found 1"),
+        ({"sweeps": 9}, "sweeps must be .*, found 9"),
         ({"data": np.zeros((3, 5))}, "data has 5 columns; the model has 6 visible units"),
         ({"data": np.full((3, 6), 0.5)}, "binar"),
         ({"data": np.full((3, 6), np.nan)}, "data has 0 cases without missing values"),

@@ -94,7 +94,7 @@ def test_imputation_follows_the_conditional_distribution() -> None:
     """20,000 imputations of two variables: frequencies within 5 standard errors (0.018) of the exact ones."""
     model = scattered(hm.RBM(hm.Categorical(3, 3), 2), seed=3)
     v = torch.tensor([[1.0, math.nan, math.nan]])
-    drawn = hm.impute(model, v, samples=20_000, steps=30)[:, 0]
+    drawn = hm.impute(model, v, samples=20_000, sweeps=30)[:, 0]
     assert bool((drawn[:, 0] == 1).all())
     codes = torch.cartesian_prod(torch.tensor([1.0]), torch.arange(3.0), torch.arange(3.0))
     p = hm.conditional_log_prob(model, codes, [True, False, False]).exp()

@@ -188,7 +188,7 @@ def test_bennett_on_normal_work() -> None:
             ValueError,
             "method must be one of 'auto', 'exact', 'ais', 'tempering', 'integration', found 'magic'",
         ),
-        ({"method": "ais", "temperatures": 1}, ValueError, "temperatures must be at least 2"),
+        ({"method": "ais", "temperatures": 1}, ValueError, "temperatures must be .* at least 2"),
         ({"method": "ais", "temperatures": torch.tensor([0.0, 0.5])}, ValueError, "rise strictly from 0 to 1"),
         (
             {"method": "ais", "temperatures": torch.tensor([0.0, 0.5, 0.5, 1.0])},
@@ -265,7 +265,7 @@ def test_wrong_shares_of_two_modes_are_noticed_though_both_directions_agree() ->
     right[::2] = 1.0
     seen = {}
     for name, chains in (("wrong", wrong), ("right", right)):
-        chains = hm.sample(rbm, 200, steps=20, init=chains, seed=2)
+        chains = hm.sample(rbm, 200, sweeps=20, init=chains, seed=2)
         seen[name] = hm.log_partition(rbm, "ais", chains=200, temperatures=500, chains_from=chains, seed=1)
     assert not seen["wrong"].trusted and "shares of the modes differ" in seen["wrong"].why
     assert seen["right"].trusted, seen["right"].why

@@ -170,7 +170,7 @@ def test_settings_are_checked(value: object) -> None:
         (lambda: CD(k=value), r"CD\(k=...\)"), (lambda: PCD(k=value), r"PCD\(k=...\)"),
         (lambda: PCD(chains=value), r"PCD\(chains=...\)"),
     ):  # fmt: skip
-        with pytest.raises(ValueError, match=message + " must be a positive integer"):
+        with pytest.raises(ValueError, match=message + " must be "):
             make()
 
 

@@ -127,7 +127,7 @@ def test_arrays_there_and_back() -> None:
 def test_a_class_without_a_case_starts_at_a_share_of_one_case_and_falls() -> None:
     """p(y) = (n_y + 1/3) / (n + 1) at first, weights being small; maximum likelihood leaves nothing for it."""
     m = hm.ClassificationRBM(4, 3, classes=3, dtype=torch.float64)
-    with pytest.warns(UserWarning, match="no training case has the class 2: .* add cases"):
+    with pytest.warns(UserWarning, match=r"no training case has the class 2: .* add cases"):
         hm.fit(m, hm.models.with_labels(X, [0, 1, 1, 0]), objective=hm.Exact(), epochs=1, learning_rate=1e-12)
     assert m.class_log_prob(X).exp()[:, 2].tolist() == pytest.approx([1 / 15] * 4, abs=0.005)
     with pytest.warns(UserWarning, match="the class 2"):

@@ -138,7 +138,7 @@ def test_a_stack_is_its_members(make_rbm: Make) -> None:
 def test_weak_models_are_learned() -> None:
     """Data of a weakly coupled model: the likelihood comes within the noise of what exact gradients reach."""
     truth = RBM.from_arrays(*[a.detach() for a in machine("bernoulli", 0.8, seed=4).parameters_by_name().values()])
-    data = hm.sample(truth, 400, steps=50, seed=0)
+    data = hm.sample(truth, 400, sweeps=50, seed=0)
     found = {}
     for objective in (hm.Exact(), TAP(order=2, chains=20), TAP(order=3, chains=20)):
         rbm = hm.RBM(4, 3, dtype=torch.float64)

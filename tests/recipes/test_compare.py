@@ -132,7 +132,7 @@ def test_what_cannot_be_compared_is_refused(data: hm.data.Dataset, tmp_path: Pat
         found(data, ["rmb"], tmp_path)
     with pytest.raises(ValueError, match="name a model"):
         found(data, [], tmp_path)
-    with pytest.raises(ValueError, match="seconds must be a positive number, found 0"):
+    with pytest.raises(ValueError, match=r"seconds must be .*, found 0"):
         found(data, CHEAP, tmp_path, seconds=0)
     with pytest.raises(ValueError, match=r"has no valid cases.*valid=0\.1"):
         found(hm.data.load("bars-and-stripes"), CHEAP, tmp_path)

@@ -78,7 +78,7 @@ def made(page_of: Callable[[Any], Path]) -> Callable[[str], tuple[Any, Path]]:
 def test_numbers_are_those_of_the_library(name: str, made: Made, look: Callable[..., Any]) -> None:
     model, path = made(name)
     stream = hm.Stream(1)
-    v = hm.sample(model, 6, steps=5, seed=2)
+    v = hm.sample(model, 6, sweeps=5, seed=2)
     h = model.sample_hidden(v, stream)
     page = look(path)
     found = page.evaluate(

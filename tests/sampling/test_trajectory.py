@@ -128,7 +128,7 @@ def test_a_trajectory_finds_both_modes_where_gibbs_chains_stay() -> None:
     share = float(torch.softmax(rbm.log_weight(rbm.visible_only_state(v)), 0)[v.sum(-1) > 3].sum().detach())
     assert 0.55 < share < 0.75
     sampler = hm.sampling.TrajectoryTempering(on_the_way(rbm, [0.15, 0.25, 0.35, 0.5, 0.7]))
-    found = hm.sample(rbm, 2000, steps=40, sampler=sampler, seed=1).mean(-1) > 0.5
+    found = hm.sample(rbm, 2000, sweeps=40, sampler=sampler, seed=1).mean(-1) > 0.5
     # Independent replicas: five standard errors of a share.
     assert abs(float(found.double().mean()) - share) < 5 * (share * (1 - share) / 2000) ** 0.5
 
@@ -138,7 +138,7 @@ def test_clamped_units_are_held_and_the_rest_follows_the_conditional() -> None:
     mask = torch.tensor([True, True, False, False, False, False])
     sampler = hm.sampling.TrajectoryTempering(on_the_way(rbm, [0.4, 0.7]))
     values = torch.tensor([1.0, 0.0, 0, 0, 0, 0])
-    found = hm.sample(rbm, 4000, steps=20, clamp=(mask, values), sampler=sampler, seed=3)
+    found = hm.sample(rbm, 4000, sweeps=20, clamp=(mask, values), sampler=sampler, seed=3)
     assert bool((found[:, 0] == 1).all() and (found[:, 1] == 0).all())
     v = rbm.visible.states(torch.arange(2**6))
     v = v[(v[:, 0] == 1) & (v[:, 1] == 0)]
@@ -172,11 +172,11 @@ def test_the_pilot_leaves_out_what_is_not_needed_and_no_more() -> None:
 def test_neighbours_that_are_too_far_apart_are_named() -> None:
     rbm = two_modes(strength=14.0)
     with pytest.warns(UserWarning, match=r"too far apart .*models\[0\] and the machine \(\d"):
-        hm.sample(rbm, 2, steps=1, sampler=hm.sampling.TrajectoryTempering(on_the_way(rbm, [0.1])))
+        hm.sample(rbm, 2, sweeps=1, sampler=hm.sampling.TrajectoryTempering(on_the_way(rbm, [0.1])))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         hm.sample(
-            rbm, 2, steps=1, sampler=hm.sampling.TrajectoryTempering(on_the_way(rbm, [0.15, 0.25, 0.35, 0.5, 0.7]))
+            rbm, 2, sweeps=1, sampler=hm.sampling.TrajectoryTempering(on_the_way(rbm, [0.15, 0.25, 0.35, 0.5, 0.7]))
         )
 
 

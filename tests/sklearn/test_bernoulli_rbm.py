@@ -160,9 +160,9 @@ def test_no_iterations_are_the_start() -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"n_components": 0}, "n_components must be a positive integer, found 0"),
-        ({"batch_size": 2.5}, r"batch_size must be a positive integer, found 2\.5"),
-        ({"n_iter": -1}, "n_iter must be a non-negative integer, found -1"),
+        ({"n_components": 0}, "n_components must be .*, found 0"),
+        ({"batch_size": 2.5}, r"batch_size must be .*, found 2\.5"),
+        ({"n_iter": -1}, "n_iter must be .*, found -1"),
         ({"learning_rate": -1.0}, "rate"),
         ({"domain": "round"}, "domain must be"),
     ],

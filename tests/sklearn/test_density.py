@@ -85,7 +85,7 @@ def test_greys_have_no_likelihood() -> None:
 
 
 def test_out_of_range() -> None:
-    with pytest.raises(ValueError, match="importance_samples must be a positive integer"):
+    with pytest.raises(ValueError, match="importance_samples must be "):
         VAEDensity(importance_samples=0, n_iter=1, latent=2, hidden=(2,)).fit(CASES).score_samples(CASES)
-    with pytest.raises(ValueError, match="n_iter must be a positive integer"):
+    with pytest.raises(ValueError, match="n_iter must be "):
         NADEDensity(n_iter=0).fit(CASES)

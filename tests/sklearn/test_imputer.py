@@ -34,7 +34,7 @@ def test_it_is_what_impute_does() -> None:
     X = gapped()
     imputer = RBMImputer(hidden=3, n_iter=2, samples=5, sweeps=10, random_state=4).fit(X)
     rows = np.isnan(X).any(1)
-    draws = hm.impute(imputer.model_, X[rows], steps=10, samples=5, seed=4)
+    draws = hm.impute(imputer.model_, X[rows], sweeps=10, samples=5, seed=4)
     expected = np.where(np.isnan(X[rows]), draws.mean(0).numpy(), X[rows])
     assert np.array_equal(imputer.transform(X)[rows], expected)
     one = imputer.set_params(samples=1).transform(X)
@@ -77,7 +77,7 @@ def test_what_cannot_be_learned_is_refused() -> None:
         RBMImputer(hidden=2, n_iter=1).fit(X)
     with pytest.raises(ValueError, match="no observed value at all"):
         RBMImputer(hidden=2).fit(np.full((2, 2), np.nan))
-    with pytest.raises(ValueError, match="samples must be a positive integer, found 0"):
+    with pytest.raises(ValueError, match=r"samples must be .*, found 0"):
         RBMImputer(samples=0).fit(X)
 
 

@@ -171,7 +171,7 @@ def test_early_stopping_may_serve_again() -> None:
 
 @pytest.mark.parametrize("patience", [0, -1, True])
 def test_patience_refused(patience: int) -> None:
-    with pytest.raises(ValueError, match=r"EarlyStopping\(patience=.* must be a positive integer or None, found"):
+    with pytest.raises(ValueError, match=r"EarlyStopping\(patience=.* must be .*, found"):
         hm.training.EarlyStopping(patience=patience)
 
 

@@ -192,5 +192,5 @@ def test_a_resumed_run_does_not_repeat_itself(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "value"), [("every", 0), ("sweeps", 1.5), ("chains", True), ("temperatures", 1)])
 def test_options_refused(name: str, value: Any) -> None:
-    with pytest.raises(ValueError, match=rf"Equilibrium\({name}=\.\.\.\) must be an integer of at least [12], found"):
+    with pytest.raises(ValueError, match=rf"Equilibrium\({name}=\.\.\.\) must be .*, found"):
         hm.training.EquilibriumMonitor(**{name: value})

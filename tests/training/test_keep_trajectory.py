@@ -72,7 +72,7 @@ def test_a_run_can_be_sampled_along_its_trajectory(tmp_path: Path) -> None:
     sampler = hm.sampling.TrajectoryTempering.from_run(tmp_path / "run")
     assert [same(tensors(a), tensors(b)) for a, b in zip(sampler.models, trajectory.models, strict=True)]
     samples = [
-        hm.sample(rbm, 5, steps=3, sampler=each)
+        hm.sample(rbm, 5, sweeps=3, sampler=each)
         for each in (sampler, hm.sampling.TrajectoryTempering(trajectory.models))
     ]
     assert torch.equal(*samples)

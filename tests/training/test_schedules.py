@@ -36,19 +36,19 @@ def test_a_number_is_a_constant() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: hm.schedules.Constant(-1.0), r"Constant\(rate=\.\.\.\) must be a non-negative number, found -1"),
-        (lambda: hm.schedules.Linear(float("nan")), r"Linear\(start=\.\.\.\) must be a non-negative number, found nan"),
-        (lambda: hm.schedules.Linear(0.1, -0.1), r"Linear\(end=\.\.\.\) must be a non-negative number, found -0\.1"),
+        (lambda: hm.schedules.Constant(-1.0), r"Constant\(rate=\.\.\.\) must be .*, found -1"),
+        (lambda: hm.schedules.Linear(float("nan")), r"Linear\(start=\.\.\.\) must be .*, found nan"),
+        (lambda: hm.schedules.Linear(0.1, -0.1), r"Linear\(end=\.\.\.\) must be .*, found -0\.1"),
         (
             lambda: hm.schedules.Linear(0.1, hold=1.0),
             r"Linear\(hold=\.\.\.\) must be a share of .* \[0, 1\), found 1\.0",
         ),
         (
             lambda: hm.schedules.Exponential(0.1, 0.0),
-            r"Exponential\(end=\.\.\.\) must be a positive number, found 0\.0",
+            r"Exponential\(end=\.\.\.\) must be .*, found 0\.0",
         ),
         (lambda: hm.schedules.Exponential(float("inf"), 0.1), r"Exponential\(start=\.\.\.\) must be a positive .*inf"),
-        (lambda: as_schedule(float("inf")), "learning_rate must be a non-negative number or a schedule, found inf"),
+        (lambda: as_schedule(float("inf")), "learning_rate must be .*, found inf"),
     ],
 )
 def test_refused(make: Any, message: str) -> None:

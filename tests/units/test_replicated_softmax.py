@@ -163,7 +163,7 @@ def test_annealing_brackets_log_z_of_one_length() -> None:
     rbm.data_mean = rbm.data_variance = torch.ones(5).double()
     rbm.data_cases = torch.tensor(50.0)
     exact = hm.log_partition(rbm)
-    chains = hm.sample(rbm, 400, steps=200, seed=1)
+    chains = hm.sample(rbm, 400, sweeps=200, seed=1)
     found = hm.log_partition(rbm, method="ais", chains_from=chains, chains=400, temperatures=200)
     assert found.trusted, found.why
     assert found.lower < exact.value < found.upper and found.upper - found.lower < 0.2
@@ -213,7 +213,7 @@ def test_a_deep_belief_network_of_documents() -> None:
     z = hm.log_partition(dbn.top).value
     assert found.mean == pytest.approx(float((truth - z).mean()), abs=0.05)
     below = hm.models.at_length(dbn, 9)
-    assert set(hm.sample(below, 4, steps=3).sum(1).tolist()) == {9.0}
+    assert set(hm.sample(below, 4, sweeps=3).sum(1).tolist()) == {9.0}
 
 
 def test_training_a_stack_of_documents() -> None:

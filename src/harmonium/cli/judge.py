@@ -129,11 +129,11 @@ Examples:
 )
 @click.argument("run")
 @click.option("-n", "count", type=POSITIVE, metavar="N", default=100, show_default=True, help="How many.")
-@click.option("--steps", type=NATURAL, metavar="N", default=1000, show_default=True, help="Gibbs sweeps of each chain.")
+@click.option("--sweeps", type=NATURAL, metavar="N", default=1000, show_default=True, help="Gibbs sweeps of a chain.")
 @click.option("--seed", type=int, metavar="N", default=0, show_default=True)
 @click.option("--out", type=click.Path(dir_okay=False), help="A .npy, .csv or .png file.  [default: CSV on the screen]")
 @click.pass_context
-def sample(ctx: click.Context, /, run: str, count: int, steps: int, seed: int, out: str | None) -> None:
+def sample(ctx: click.Context, /, run: str, count: int, sweeps: int, seed: int, out: str | None) -> None:
     """Draw samples from the model of RUN: of a Boltzmann machine, each at the end of a chain of its own.
 
     RUN is a run folder or a model file.  Samples are in the units of the data, also where training standardised them.
@@ -150,8 +150,8 @@ def sample(ctx: click.Context, /, run: str, count: int, steps: int, seed: int, o
     set_threads(threads_of(place.model.parent))
     model = place.load()
     if model.energy_part is None:
-        refuse(model, {"steps"} & typed(ctx), "is sampled from its roots, without chains")
-    table = hm.sample(model, count, steps=steps, seed=seed).cpu().numpy()
+        refuse(model, {"sweeps"} & typed(ctx), "is sampled from its roots, without chains")
+    table = hm.sample(model, count, sweeps=sweeps, seed=seed).cpu().numpy()
     columns = place.table()
     standard = place.standard() if columns is None else columns.standard
     if columns is not None and (path is None or path.suffix.lower() == ".csv"):

@@ -50,7 +50,7 @@ class Resemblance(NamedTuple):
 
 
 @torch.no_grad()
-def resemblance(machine: Machine, snapshots: Tensor, data: Tensor) -> Resemblance:
+def resemblance(model: Machine, snapshots: Tensor, data: Tensor) -> Resemblance:
     """Compare visible states of chains, (times, chains, size), with data (cases, size).
 
     The standard error of a chain mean is that of the chains' own means over time, the chains being independent.  Free
@@ -62,14 +62,14 @@ def resemblance(machine: Machine, snapshots: Tensor, data: Tensor) -> Resemblanc
     error = (per_chain.var(0) / len(per_chain) + cases.var(0) / len(cases)).sqrt()
     z = torch.where(difference.abs() > 1e-9, difference / error, 0.0).abs()
     unit = int(z.argmax())
-    here, there = (-variational_bound(machine, v) for v in (snapshots.flatten(0, 1), data))
+    here, there = (-variational_bound(model, v) for v in (snapshots.flatten(0, 1), data))
     distance = float(wasserstein_distance(here.cpu(), there.cpu()))
     spread = float(there.std())
     spread = spread if spread > 1e-9 * (1 + float(there.abs().max())) else 0.0  # but for rounding
     return Resemblance(
         means=_correlation(per_chain.mean(0), cases.mean(0)),
         worst=float(z[unit]),
-        worst_variable=int(variable_of_column(machine.visible)[unit]),
+        worst_variable=int(variable_of_column(model.visible)[unit]),
         pairs=_correlation(_pairs(states), _pairs(cases)),
         pairs_of_halves=_correlation(_pairs(cases[::2]), _pairs(cases[1::2])),
         distance=distance,

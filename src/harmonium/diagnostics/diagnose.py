@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from harmonium.core.checks import check_int
 from harmonium.core.random import Stream, stream_of
 from harmonium.data import as_cases
 from harmonium.diagnostics.convergence import LEAST_ESS, MOST_RHAT, Observable, summarise
@@ -193,28 +194,27 @@ def diagnose(
     >>> diagnosis.passed, diagnosis.observables[0].name, diagnosis.observables[0].tau < 3
     (True, 'free energy', True)
     """
-    machine = as_machine(model, "diagnose")
-    machine.refuse_batched("diagnose")
-    for name, value, least in (("chains", chains, 2), ("sweeps", sweeps, 10)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(f"{name} must be an integer of at least {least}, found {value!r}")
+    model = as_machine(model, "diagnose")
+    model.refuse_batched("diagnose")
+    chains = check_int("chains", chains, least=2)
+    sweeps = check_int("sweeps", sweeps, least=10)
     stream = stream_of(seed, "diagnose")
-    cases = None if data is None else _cases(machine, data)
-    if machine.chains is not None and len(machine.chains) < 2:
+    cases = None if data is None else _cases(model, data)
+    if model.chains is not None and len(model.chains) < 2:
         raise ValueError(
             "the model holds a single persistent chain, and R-hat compares chains: train it with more, such as "
             "hm.PCD(chains=100), or set model.chains = None, so that new ones begin far apart"
         )
-    packed, start = _start(machine, cases, chains, sweeps, stream)
+    packed, start = _start(model, cases, chains, sweeps, stream)
     test = equilibrium_test(
-        machine,
+        model,
         packed,
         stream.child("test"),
         sweeps=sweeps,
         temperatures=max(_TEMPERATURES, 2 * sweeps),
-        base=_base(machine, cases),
+        base=_base(model, cases),
     )
-    state = machine.unpack(test.lag.chains)
+    state = model.unpack(test.lag.chains)
     reference = cases if cases is not None else state[0]
     assert reference is not None
     centre = reference.double().mean(0)
@@ -222,10 +222,10 @@ def diagnose(
     traces = torch.empty(1 + len(directions), len(packed), sweeps, dtype=torch.float64)
     snapshots, walk = [], stream.child("walk")
     for sweep in range(sweeps):
-        state = machine.sweep(state, walk)
+        state = model.sweep(state, walk)
         v = state[0]
         assert v is not None
-        traces[0, :, sweep] = -machine.log_weight(state)
+        traces[0, :, sweep] = -model.log_weight(state)
         traces[1:, :, sweep] = directions @ (v.double() - centre).T
         if (sweep + 1) * _SNAPSHOTS // sweeps > sweep * _SNAPSHOTS // sweeps:
             snapshots.append(v)
@@ -237,47 +237,47 @@ def diagnose(
         observables=tuple(summarise(name, trace) for name, trace in zip(names, traces, strict=True)),
         jumps=_jumps(traces, cases, centre, directions),
         equilibrium=test,
-        resemblance=None if cases is None else resemblance(machine, torch.stack(snapshots), cases),
+        resemblance=None if cases is None else resemblance(model, torch.stack(snapshots), cases),
         traces=traces,
     )
 
 
-def _cases(machine: Machine, data: Array) -> Tensor:
+def _cases(model: Machine, data: Array) -> Tensor:
     cases = as_cases(data)
-    if cases.shape[1] != machine.visible.columns:
-        raise ValueError(f"data has {cases.shape[1]} columns; the model has {machine.visible.columns} visible units")
+    if cases.shape[1] != model.visible.columns:
+        raise ValueError(f"data has {cases.shape[1]} columns; the model has {model.visible.columns} visible units")
     index = torch.linspace(0, len(cases) - 1, min(_CASES, len(cases))).round().long()
-    v = cases.rows(index, dtype=machine.dtype, device=machine.device)
-    v = machine.visible.encode(v[~torch.isnan(v).any(-1)], "data")
+    v = cases.rows(index, dtype=model.dtype, device=model.device)
+    v = model.visible.encode(v[~torch.isnan(v).any(-1)], "data")
     if len(v) < 2:
         raise ValueError(f"data has {len(v)} cases without missing values; at least 2 are needed")
-    machine.visible.check(v, "data")
+    model.visible.check(v, "data")
     return v
 
 
-def _base(machine: Machine, cases: Tensor | None) -> tuple[Natural, ...] | None:
+def _base(model: Machine, cases: Tensor | None) -> tuple[Natural, ...] | None:
     """Where annealing begins: at the means of the data where the model does not know them; None: at its own."""
-    if cases is None or machine.data_mean is not None:
+    if cases is None or model.data_mean is not None:
         return None
     x = cases.double()
-    rest = machine.base_rate()[1:]
-    return machine.visible.base_rate(x.mean(0), x.var(0, correction=0), float(len(x))), *rest
+    rest = model.base_rate()[1:]
+    return model.visible.base_rate(x.mean(0), x.var(0, correction=0), float(len(x))), *rest
 
 
-def _start(machine: Machine, cases: Tensor | None, chains: int, sweeps: int, stream: Stream) -> tuple[Tensor, str]:
+def _start(model: Machine, cases: Tensor | None, chains: int, sweeps: int, stream: Stream) -> tuple[Tensor, str]:
     """Packed chains, and a word about where they came from."""
-    own = machine.chains
+    own = model.chains
     if own is not None:
         index = torch.linspace(0, len(own) - 1, min(chains, len(own)), device=own.device).round().long()
-        return own[index].to(machine.dtype), "that training left in the model"
+        return own[index].to(model.dtype), "that training left in the model"
     if cases is None:
-        packed, start = independent_sample(machine, chains, stream.child("start")), "from the base rate"
+        packed, start = independent_sample(model, chains, stream.child("start")), "from the base rate"
     else:
         index = torch.linspace(0, len(cases) - 1, chains // 2, device=cases.device).round().long()
-        at_data = machine.pack(machine.state_from_visible(cases[index], stream.child("data")))
-        elsewhere = independent_sample(machine, chains - len(at_data), stream.child("start"))
+        at_data = model.pack(model.state_from_visible(cases[index], stream.child("data")))
+        elsewhere = independent_sample(model, chains - len(at_data), stream.child("start"))
         packed, start = torch.cat((at_data, elsewhere)), "half from the data, half from the base rate"
-    return machine.pack(machine.sweep(machine.unpack(packed), stream.child("warm-up"), sweeps)), start
+    return model.pack(model.sweep(model.unpack(packed), stream.child("warm-up"), sweeps)), start
 
 
 def _principal(centred: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ class DriftTest(NamedTuple):
 
 
 @torch.no_grad()
-def drift_test(machine: Machine, chains: Tensor, stream: Stream, sweeps: int = 200, copies: int = 1) -> DriftTest:
+def drift_test(model: Machine, chains: Tensor, stream: Stream, sweeps: int = 200, copies: int = 1) -> DriftTest:
     """Run packed chains (chains, columns) for some sweeps and compare where they were with where they are.
 
     At equilibrium the mean of any function of the state stays where it was.  Tested, as paired differences in units of
@@ -34,8 +34,8 @@ def drift_test(machine: Machine, chains: Tensor, stream: Stream, sweeps: int = 2
     shows that nothing drifts within the lag; it cannot show a mode that no chain has ever seen.  ``copies`` rows belong
     to each independent chain (all chains of the first copy first), and their mean counts once.
     """
-    moved = machine.pack(machine.sweep(machine.unpack(chains), stream, sweeps))
-    before, after = (statistics(machine, v, chains) for v in (chains, moved))
+    moved = model.pack(model.sweep(model.unpack(chains), stream, sweeps))
+    before, after = (statistics(model, v, chains) for v in (chains, moved))
     steps = after - before
     difference = steps.view(copies, -1, steps.shape[-1]).mean(0)
     independent = len(difference)
@@ -63,7 +63,7 @@ def drift_test(machine: Machine, chains: Tensor, stream: Stream, sweeps: int = 2
     return DriftTest(moved, passed, why, worst)
 
 
-def statistics(machine: Machine, chains: Tensor, reference: Tensor, weight: Tensor | None = None) -> Tensor:
+def statistics(model: Machine, chains: Tensor, reference: Tensor, weight: Tensor | None = None) -> Tensor:
     """Free energy and nine principal projections of each packed chain, (chains, 10), float64.
 
     The directions are those of the packed ``reference`` (cases, columns), whose cases may have weights (cases,).
@@ -74,5 +74,5 @@ def statistics(machine: Machine, chains: Tensor, reference: Tensor, weight: Tens
     centre = share @ reference
     scaled = (reference - centre) * share.sqrt().unsqueeze(-1)
     directions = torch.linalg.svd(scaled, full_matrices=False).Vh[:9]
-    free_energy = -machine.log_weight(machine.unpack(chains))
+    free_energy = -model.log_weight(model.unpack(chains))
     return torch.cat((free_energy.unsqueeze(-1), (chains.double() - centre) @ directions.T), -1)

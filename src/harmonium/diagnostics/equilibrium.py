@@ -64,7 +64,7 @@ class EquilibriumTest(NamedTuple):
 
 @torch.no_grad()
 def equilibrium_test(
-    machine: Machine,
+    model: Machine,
     chains: Tensor,
     stream: Stream,
     *,
@@ -76,7 +76,7 @@ def equilibrium_test(
     """Test packed chains (chains, columns) for drift, standstill, collapse and unseen modes; they are not changed.
 
     Args:
-        machine: the model.
+        model: the model.
         chains: independent of each other.
         stream: of the sweeps and the annealing.
         sweeps: for which copies of the chains run on.
@@ -84,12 +84,12 @@ def equilibrium_test(
         temperatures: of the annealing.
         base: natural parameters from which it begins (default: means of the training data stored in the model).
     """
-    lag = drift_test(machine, chains, stream.child("lag"), sweeps)
-    unseen = missing_mode_test(machine, lag.chains, stream.child("unseen"), annealed, temperatures, base)
-    before, after = (-machine.log_weight(machine.unpack(c)).mean() for c in (chains, lag.chains))
+    lag = drift_test(model, chains, stream.child("lag"), sweeps)
+    unseen = missing_mode_test(model, lag.chains, stream.child("unseen"), annealed, temperatures, base)
+    before, after = (-model.log_weight(model.unpack(c)).mean() for c in (chains, lag.chains))
     fell = float(after - before)
     moved = _moved(chains, lag.chains)
-    spread = _spread(machine, chains)
+    spread = _spread(model, chains)
     found = []
     if moved < _MOVED:
         found.append(
@@ -136,9 +136,9 @@ def _moved(before: Tensor, after: Tensor) -> float:
     return share / apart if apart > 0 else 1.0  # all in one state: a collapse, if the data are not
 
 
-def _spread(machine: Machine, chains: Tensor) -> float | None:
-    v = machine.unpack(chains)[0]
-    total = 0.0 if machine.data_variance is None else float(machine.data_variance.sum())
-    if v is None or len(v) < 2 or total == 0 or machine.visible.conditions_on_total:
+def _spread(model: Machine, chains: Tensor) -> float | None:
+    v = model.unpack(chains)[0]
+    total = 0.0 if model.data_variance is None else float(model.data_variance.sum())
+    if v is None or len(v) < 2 or total == 0 or model.visible.conditions_on_total:
         return None
     return float(v.double().var(0).sum()) / total

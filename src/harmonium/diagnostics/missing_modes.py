@@ -43,7 +43,7 @@ class MissingModeTest(NamedTuple):
 
 @torch.no_grad()
 def missing_mode_test(
-    machine: Machine,
+    model: Machine,
     chains: Tensor,
     stream: Stream,
     annealed: int = 200,
@@ -64,18 +64,18 @@ def missing_mode_test(
     find either.  Annealing finds one mode alone where it begins in one, as it may at a mean field: so a model that does
     not know the means of its data, and has no ``base`` with them, passes no test.
     """
-    if isinstance(machine.visible, ReplicatedSoftmax) and machine.visible.several:
+    if isinstance(model.visible, ReplicatedSoftmax) and model.visible.several:
         why = "documents of several lengths have weights that cannot be compared: ask at_length(model, length)"
         return MissingModeTest(None, 0.0, 0.0, 1.0, why)
-    path = Path(machine, base)
+    path = Path(model, base)
     t = torch.linspace(0, 1, temperatures, dtype=torch.float64)
     run = anneal(path, t, path.start(annealed, stream.child("start").advance()), stream.child("anneal"))
-    return compare_with_annealed(machine, chains, machine.pack(run.state), run.log_weights, own_base=base is not None)
+    return compare_with_annealed(model, chains, model.pack(run.state), run.log_weights, own_base=base is not None)
 
 
 @torch.no_grad()
 def compare_with_annealed(
-    machine: Machine, chains: Tensor, fresh: Tensor, log_weights: Tensor, *, own_base: bool = False
+    model: Machine, chains: Tensor, fresh: Tensor, log_weights: Tensor, *, own_base: bool = False
 ) -> MissingModeTest:
     """`missing_mode_test` with packed annealed states (annealed, columns) and their log-weights as they are.
 
@@ -87,7 +87,7 @@ def compare_with_annealed(
     n, annealed = len(chains), len(fresh)
     both = torch.cat((chains, fresh))
     share = torch.cat((torch.full((n,), 0.5 / n, dtype=torch.float64, device=w.device), 0.5 * w))
-    here, there = (statistics(machine, states, both, share) for states in (chains, fresh))
+    here, there = (statistics(model, states, both, share) for states in (chains, fresh))
     mean_here, mean_there = here.mean(0), w @ there
     apart = mean_there - mean_here
     variance_here, variance_there = here.var(0), w @ (there - mean_there) ** 2
@@ -104,7 +104,7 @@ def compare_with_annealed(
             "" if n < FEWEST else "; anneal through more temperatures"
         )
         return MissingModeTest(None, difference, ess, visible, why)
-    if difference < LIMIT and not own_base and machine.data_mean is None:
+    if difference < LIMIT and not own_base and model.data_mean is None:
         why = (
             "annealed chains find nothing that these do not know, but began at the mean field of the model, which may "
             "know one mode alone: the means of its data would tell more (fit stores them; or pass data)"

@@ -20,9 +20,9 @@ _MOST_BITS = 16
 _ROWS = 1 << 14
 
 
-def refuse_kept_hidden(machine: Machine, what: str) -> None:
+def refuse_kept_hidden(model: Machine, what: str) -> None:
     """Raise ValueError where hidden layers cannot be summed out exactly."""
-    if machine.sampled_layers != [0]:
+    if model.sampled_layers != [0]:
         raise ValueError(f"{what} needs hidden layers that can be summed out: these are coupled")
 
 
@@ -60,9 +60,9 @@ def conditional_log_prob(model: Model, v: Array, given: Array, asked: Array | No
     states = _observed(model, v, known | wanted)
     if isinstance(model, Directed):
         return model.log_conditional(states, *(mask.expand(len(states), -1) for mask in (wanted, known)))
-    machine = as_machine(model, "conditional_log_prob")
-    machine.refuse_batched("conditional_log_prob")
-    refuse_kept_hidden(machine, "conditional_log_prob")
+    model = as_machine(model, "conditional_log_prob")
+    model.refuse_batched("conditional_log_prob")
+    refuse_kept_hidden(model, "conditional_log_prob")
     free = (~known).nonzero()[:, 0].tolist()
     bits = sum(math.log2(len(units.variable(column)[1])) for column in free)
     if bits > _MOST_BITS:
@@ -71,7 +71,7 @@ def conditional_log_prob(model: Model, v: Array, given: Array, asked: Array | No
             "enumerated: give more of them"
         )
     others = (~known & ~wanted).nonzero()[:, 0].tolist()
-    return _log_sum(machine, states, others) - _log_sum(machine, states, free)
+    return _log_sum(model, states, others) - _log_sum(model, states, free)
 
 
 def _columns(mask: Array, name: str, units: Units) -> Tensor:
@@ -99,9 +99,9 @@ def _observed(model: Model, v: Array, needed: Tensor) -> Tensor:
     return inside.nan_to_num(0.0)
 
 
-def _log_sum(machine: Machine, states: Tensor, columns: list[int]) -> Tensor:
+def _log_sum(model: Machine, states: Tensor, columns: list[int]) -> Tensor:
     """log of the sum of the weights of states over all values of the variables in these columns, (batch,), float64."""
-    variables = [machine.visible.variable(column) for column in columns]
+    variables = [model.visible.variable(column) for column in columns]
     count = math.prod(len(values) for _, values in variables)
     found = []
     for row in torch.split(states, max(1, _ROWS // count)):
@@ -110,5 +110,5 @@ def _log_sum(machine: Machine, states: Tensor, columns: list[int]) -> Tensor:
         for where, values in variables:
             filled[:, where] = values[index % len(values)]
             index = index // len(values)
-        found.append(torch.logsumexp(machine.log_weight(machine.visible_only_state(filled)).view(len(row), count), -1))
+        found.append(torch.logsumexp(model.log_weight(model.visible_only_state(filled)).view(len(row), count), -1))
     return torch.cat(found)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
 
+from harmonium.core.checks import check_int
 from harmonium.core.random import Stream, stream_of
 from harmonium.data import Cases, as_cases
 from harmonium.likelihood.exact import cheapest_enumeration, exact_log_marginal, hidden_bits
 from harmonium.likelihood.log_z import NORMALISED, LogPartition
-from harmonium.likelihood.partition import EXACT_BITS, log_partition
+from harmonium.likelihood.partition import EXACT_BITS, LogPartitionOptions, log_partition
 from harmonium.models.arrays import Array
 from harmonium.models.machine.documents import at_length
 from harmonium.models.machine.machine import Machine
@@ -83,7 +84,7 @@ class Evaluation:
         return f"log-likelihood {head}, {of} {bracket}{bound}{flag}: {self.why}"
 
 
-def _over_lengths(machine: Machine, cases: Cases, seed: int | Stream, options: dict[str, Any]) -> LogPartition:
+def _over_lengths(model: Machine, cases: Cases, seed: int | Stream, options: LogPartitionOptions) -> LogPartition:
     """The mean of log Z over documents, each by its own length."""
     totals = torch.cat([v.sum(-1) for _, v in cases.chunks(1024, dtype=torch.float64)])
     lengths, counts = torch.unique(totals, return_counts=True)
@@ -92,7 +93,7 @@ def _over_lengths(machine: Machine, cases: Cases, seed: int | Stream, options: d
             f"data has documents of {len(lengths)} lengths, each with a log Z of its own, and at most {MOST_LENGTHS} "
             "are computed: judge a sample of the documents, or documents of chosen lengths"
         )
-    each = [_log_partition(at_length(machine, length), seed=seed, **options) for length in lengths.tolist()]
+    each = [_log_partition(at_length(model, length), seed=seed, **options) for length in lengths.tolist()]
     if len(each) == 1:
         return each[0]
     share = counts.double() / counts.sum()
@@ -112,25 +113,32 @@ def _over_lengths(machine: Machine, cases: Cases, seed: int | Stream, options: d
 
 @torch.no_grad()
 def evaluate(
-    machine: Model,
+    model: Model,
     data: Array,
     *,
     log_partition: LogPartition | None = None,
     samples: int = 100,
     seed: int | Stream = 0,
-    **options: Any,
+    **options: Unpack[LogPartitionOptions],
 ) -> Evaluation:
-    """Mean log-likelihood of data, with its bracket.
+    """Estimate the mean log-likelihood of data, with its bracket.
 
     Args:
-        machine: the model.
+        model: the model.
         data: cases (n, n_visible) in the domain of the visible units; grey values under Bernoulli units are refused.
         log_partition: a log Z found before (of a DBN: of its top machine; of a VAE: of its prior); otherwise
             it is computed.  For documents it is computed at each of their lengths, at most 100, and the mean over cases
             is reported.
         samples: draws of the hidden units per case, for deep models (see below); others have no use for it.
         seed: an int or a stream.
-        **options: passed to `harmonium.log_partition`.
+        **options: arguments of `harmonium.log_partition`, such as ``chains`` and ``temperatures``.
+
+    Returns:
+        an `Evaluation`: mean (nats per case), its standard error over cases, lower and upper bound, kind, method.
+
+    Raises:
+        ValueError: for data of another width or outside the domain, and for options that this model has no use for.
+        TypeError: for what is no model.
 
     Where hidden layers depend on each other given v (DBN, DBM, hidden units coupled laterally), log p(v) is estimated
     by importance sampling, log mean_k p*(v, h_k) / q(h_k | v) - log Z with h_k drawn from q, the recognition model or
@@ -148,38 +156,37 @@ def evaluate(
     >>> print(hm.evaluate(hm.RBM.from_arrays([[0.0]], [0.0], [0.0]), [[0], [1]]))
     log-likelihood -0.69 nats per case (+- 0.00 over 2 cases), exact
     """
-    if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
-        raise ValueError(f"samples must be a positive integer, found {samples!r}")
-    machine.refuse_batched("evaluate")
+    samples = check_int("samples", samples)
+    model.refuse_batched("evaluate")
     cases = as_cases(data)
-    if cases.shape[1] != machine.visible.columns:
-        raise ValueError(f"data has {cases.shape[1]} columns; the model has {machine.visible.columns} visible units")
+    if cases.shape[1] != model.visible.columns:
+        raise ValueError(f"data has {cases.shape[1]} columns; the model has {model.visible.columns} visible units")
     if log_partition is not None and options:
         raise ValueError(f"log_partition is given, so {', '.join(options)} would do nothing: leave one of them out")
-    part = machine.energy_part
+    part = model.energy_part
     if part is None:
         if log_partition is not None or options:
             name = "log_partition" if log_partition is not None else next(iter(options))
-            raise ValueError(f"a {type(machine).__name__} is normalised by construction: leave out {name}")
+            raise ValueError(f"a {type(model).__name__} is normalised by construction: leave out {name}")
         z = NORMALISED
     else:
         z = _log_z(part, cases, log_partition, seed, options)
     stream = stream_of(seed, "evaluate")
-    deep = machine.likelihood_is_estimated
-    if isinstance(machine, Machine) and deep and hidden_bits(machine) <= EXACT_HIDDEN_BITS:
+    deep = model.likelihood_is_estimated
+    if isinstance(model, Machine) and deep and hidden_bits(model) <= EXACT_HIDDEN_BITS:
         deep = False
     total = square = bound = 0.0
-    for start, v in cases.chunks(1024, dtype=machine.dtype, device=machine.device):
-        v = machine.visible.encode(v, f"data (rows from {start})")
-        machine.visible.check(v, f"data (rows from {start})")
-        if machine.likelihood_is_estimated and not deep:
-            assert isinstance(machine, Machine)
-            log_weight = exact_log_marginal(machine, v)
+    for start, v in cases.chunks(1024, dtype=model.dtype, device=model.device):
+        v = model.visible.encode(v, f"data (rows from {start})")
+        model.visible.check(v, f"data (rows from {start})")
+        if model.likelihood_is_estimated and not deep:
+            assert isinstance(model, Machine)
+            log_weight = exact_log_marginal(model, v)
         else:
-            log_w = machine.log_weights(v, stream.child(start), samples)
+            log_w = model.log_weights(v, stream.child(start), samples)
             log_weight = torch.logsumexp(log_w, 0) - math.log(len(log_w))
             if deep:
-                bound += float((_bound(machine, v) if isinstance(machine, Machine) else log_w.mean(0)).sum())
+                bound += float((_bound(model, v) if isinstance(model, Machine) else log_w.mean(0)).sum())
         log_p = log_weight - z.value + cases.log_jacobian
         total += float(log_p.sum())
         square += float((log_p**2).sum())
@@ -205,8 +212,8 @@ def evaluate(
     )
 
 
-def _bound(machine: Machine, v: torch.Tensor) -> torch.Tensor:
-    return variational_bound(machine, v, mean_field(machine, v, iterations=100, tolerance=1e-5))
+def _bound(model: Machine, v: torch.Tensor) -> torch.Tensor:
+    return variational_bound(model, v, mean_field(model, v, iterations=100, tolerance=1e-5))
 
 
 def affordable(model: Model) -> dict[str, Any]:
@@ -214,15 +221,15 @@ def affordable(model: Model) -> dict[str, Any]:
 
     Of others there are none: the usual ones do.  The bracket is then as wide as so short an annealing leaves it.
     """
-    machine = model.energy_part
-    if machine is None or cheapest_enumeration(machine)[0] <= EXACT_BITS:
+    part = model.energy_part
+    if part is None or cheapest_enumeration(part)[0] <= EXACT_BITS:
         return {}
-    few = affordable_sweeps(machine, 200)  # 100 chains in each direction
-    return {} if few == 1000 else {"sweeps" if machine.chains is None else "temperatures": few}
+    few = affordable_sweeps(model, 200)  # 100 chains in each direction
+    return {} if few == 1000 else {"sweeps" if part.chains is None else "temperatures": few}
 
 
 def _log_z(
-    part: Machine, cases: Cases, known: LogPartition | None, seed: int | Stream, options: dict[str, Any]
+    part: Machine, cases: Cases, known: LogPartition | None, seed: int | Stream, options: LogPartitionOptions
 ) -> LogPartition:
     part.refuse_batched("evaluate")
     if known is not None:

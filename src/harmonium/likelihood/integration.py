@@ -23,7 +23,7 @@ __all__ = ["by_integration"]
 
 @torch.no_grad()
 def by_integration(
-    machine: Machine,
+    model: Machine,
     sampler: ReplicaExchange,
     base: Sequence[Natural] | None,
     replicas: int,
@@ -35,7 +35,7 @@ def by_integration(
     The slopes are joined by a monotone cubic.  How far its area lies from the trapezoids' is taken for the error of
     the rule and added to the confidence interval from the replicas.
     """
-    ladder = ladder_of(sampler, machine, base, stream.child("ladder"))
+    ladder = ladder_of(sampler, model, base, stream.child("ladder"))
     if not isinstance(ladder, Temperatures):
         raise ValueError(f"integration needs a ladder of temperatures, which {type(sampler).__name__} has not")
     if ladder.rungs < 3:
@@ -53,7 +53,7 @@ def by_integration(
     rule = abs(float((cubic - trapezoid(mean, t, axis=0)).mean()))
     value = ladder.log_partition_at_start() + float(cubic.mean())
     around = rule + confidence(replicas) * float(cubic.std(ddof=1)) / math.sqrt(replicas) if replicas > 1 else math.inf
-    doubts = doubts_about(machine, base, traffic, replicas)
+    doubts = doubts_about(model, base, traffic, replicas)
     why = "; ".join([f"{ladder.rungs} temperatures, of which the rule may be {rule:.2g} nats off", *doubts])
     trips = float(traffic.trips.sum())
     return LogPartition(value, value - around, value + around, trips, "integration", not doubts, why)

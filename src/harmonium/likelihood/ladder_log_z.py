@@ -82,7 +82,7 @@ def confidence(replicas: int, level: float = 0.99) -> float:
 
 
 def by_tempering(
-    machine: Machine,
+    model: Machine,
     sampler: ReplicaExchange,
     base: Sequence[Natural] | None,
     replicas: int,
@@ -95,10 +95,10 @@ def by_tempering(
             "method='tempering' needs sweeps of at least 4: pairs take turns, and the halves of the run are compared; "
             f"found {rounds}"
         )
-    ladder = ladder_of(sampler, machine, base, stream.child("ladder"))
+    ladder = ladder_of(sampler, model, base, stream.child("ladder"))
     run = bridge(ladder, replicas, rounds, stream.child("bridge"))
     around = confidence(replicas) * run.stderr
-    doubts = doubts_about(machine, base, run.traffic, replicas)
+    doubts = doubts_about(model, base, run.traffic, replicas)
     if not run.halves < confidence(replicas, _APART):
         doubts.append(f"the halves of the run lie {run.halves:.1f} standard errors apart: take more sweeps")
     why = "; ".join([_seen(ladder, run.traffic), *doubts])
@@ -106,14 +106,14 @@ def by_tempering(
     return LogPartition(run.value, run.value - around, run.value + around, trips, "tempering", not doubts, why)
 
 
-def ladder_of(sampler: ReplicaExchange, machine: Machine, base: Sequence[Natural] | None, stream: Stream) -> Ladder:
+def ladder_of(sampler: ReplicaExchange, model: Machine, base: Sequence[Natural] | None, stream: Stream) -> Ladder:
     """The sampler's ladder, from a base of the caller's where there is one."""
     check_sampler(sampler)
     if base is None:
-        return sampler.ladder(machine, stream)
+        return sampler.ladder(model, stream)
     if not isinstance(sampler, Tempering):
         raise ValueError(f"base is where a path of temperatures begins: {type(sampler).__name__} has its own start")
-    return sampler.along(Path(machine, base), stream)
+    return sampler.along(Path(model, base), stream)
 
 
 def _seen(ladder: Ladder, traffic: ExchangeStats) -> str:
@@ -123,13 +123,13 @@ def _seen(ladder: Ladder, traffic: ExchangeStats) -> str:
     )
 
 
-def doubts_about(machine: Machine, base: Sequence[Natural] | None, traffic: ExchangeStats, replicas: int) -> list[str]:
+def doubts_about(model: Machine, base: Sequence[Natural] | None, traffic: ExchangeStats, replicas: int) -> list[str]:
     """Why a run on a ladder cannot be believed, in words."""
     doubts = []
     walkers = replicas * (len(traffic.acceptance) + 1)
     if base is not None:
         doubts.append("the base is yours: modes that it does not reach are missed without a sign")
-    elif machine.data_mean is None and not machine.visible.finite:
+    elif model.data_mean is None and not model.visible.finite:
         doubts.append("the model holds no training means, so the ladder starts from its mean field, in one mode")
     trips, least = int(traffic.trips.sum()), float(traffic.acceptance.min())
     if replicas < 5:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from harmonium.core.checks import check_int
 from harmonium.core.random import Stream, stream_of
 from harmonium.diagnostics.drift import drift_test
 from harmonium.diagnostics.missing_modes import compare_with_annealed
@@ -25,16 +26,28 @@ from harmonium.sampling.schedule import adapted
 from harmonium.sampling.tempering import ReplicaExchange, Tempering
 from harmonium.units import Natural, ReplicatedSoftmax
 
-__all__ = ["LogPartition", "log_partition"]
+__all__ = ["LogPartition", "LogPartitionOptions", "log_partition"]
 
 EXACT_BITS = 20  # enumerated by "auto"; a second or two at 784 units on the other side
 _COMPLETION = 100  # sweeps of hidden layers that chains come without
 _ENOUGH = 5.0  # effective samples below which the error bar itself is noise
 
 
+class LogPartitionOptions(TypedDict, total=False):
+    """Arguments of `log_partition` that `evaluate` passes on."""
+
+    method: str
+    chains: int | None
+    temperatures: int | Tensor | None
+    base: tuple[Natural, ...] | None
+    chains_from: Array | None
+    sampler: ReplicaExchange | None
+    sweeps: int
+
+
 @torch.no_grad()
 def log_partition(
-    machine: Machine,
+    model: Machine,
     method: str = "auto",
     *,
     chains: int | None = None,
@@ -48,7 +61,7 @@ def log_partition(
     """The logarithm of the partition function, exactly or bracketed.
 
     Args:
-        machine: the model.
+        model: the model.
         method: "exact" (enumerates the smaller side), "ais" (annealed importance sampling in both directions),
             "tempering" (Bennett's ratio along a ladder of models between which states are exchanged), "integration"
             (thermodynamic integration along the same ladder) or "auto": exact up to 20 bits, then AIS where there are
@@ -78,37 +91,36 @@ def log_partition(
     >>> print(hm.log_partition(hm.RBM.from_arrays([[0.0]], [0.0], [0.0])))
     log Z = 1.3863 nats (exact)
     """
-    as_machine(machine, "log_partition")
-    bits, _ = cheapest_enumeration(machine)
+    as_machine(model, "log_partition")
+    bits, _ = cheapest_enumeration(model)
     methods = ("auto", "exact", "ais", "tempering", "integration")
     if method not in methods:
         raise ValueError(f"method must be one of {', '.join(map(repr, methods))}, found {method!r}")
-    machine.refuse_batched("log_partition")
-    for name, count in (("chains", 1 if chains is None else chains), ("sweeps", sweeps)):
-        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-            raise ValueError(f"{name} must be a positive integer, found {count!r}")
+    model.refuse_batched("log_partition")
+    chains = None if chains is None else check_int("chains", chains)
+    sweeps = check_int("sweeps", sweeps)
     for name, given in (("chains_from", chains_from), ("temperatures", temperatures)):
         if given is not None and method not in ("auto", "ais"):
             raise ValueError(f"{name} belongs to method='ais', and {method!r} has no use for it: leave one of them out")
     if method == "exact" or (method == "auto" and bits <= EXACT_BITS):
-        value = float(exact_log_partition(machine))
+        value = float(exact_log_partition(model))
         return LogPartition(value, value, value, math.inf, "exact", True, "all states were summed")
     stream = stream_of(seed, "log_partition")
     if method == "auto":
-        method = "ais" if sampler is None and (chains_from is not None or machine.chains is not None) else "tempering"
+        method = "ais" if sampler is None and (chains_from is not None or model.chains is not None) else "tempering"
     if method == "tempering":
-        return by_tempering(machine, sampler or Tempering(), base, 20 if chains is None else chains, sweeps, stream)
+        return by_tempering(model, sampler or Tempering(), base, 20 if chains is None else chains, sweeps, stream)
     if method == "integration":
-        return by_integration(machine, sampler or Tempering(), base, 20 if chains is None else chains, sweeps, stream)
+        return by_integration(model, sampler or Tempering(), base, 20 if chains is None else chains, sweeps, stream)
     if sampler is not None:
         raise ValueError("sampler is the ladder of method='tempering' and 'integration': 'ais' has none")
     chains = 100 if chains is None else chains
-    path = Path(machine, base)
+    path = Path(model, base)
     t = _temperatures(path, 1000 if temperatures is None else temperatures, chains, stream.child("pilot"))
     origin = path.log_partition_at_start()
     state = path.start(chains, stream.child("start").advance())
     if chains_from is None:
-        chains_from = machine.chains
+        chains_from = model.chains
     if chains_from is None:
         up = log_mean_weight(anneal(path, t, state, stream.child("anneal")).log_weights)
         why = (
@@ -117,14 +129,14 @@ def log_partition(
         )
         value = origin + up.value
         return LogPartition(value, value - 3 * up.stderr, math.inf, up.ess, "ais", False, why)
-    start, copies = _starts(chains_from, machine, chains, stream.child("hidden"))
-    lag = drift_test(machine, start, stream.child("lag"), copies=copies)
+    start, copies = _starts(chains_from, model, chains, stream.child("hidden"))
+    lag = drift_test(model, start, stream.child("lag"), copies=copies)
     # Both directions walk in one batch, each row on its own schedule: one larger product is faster than two.
     rising, falling = t.unsqueeze(-1).expand(-1, chains), t.flip(0).unsqueeze(-1).expand(-1, len(start))
     walk = torch.cat((rising, falling), -1)
     both = tuple(
         None if s is None or reached is None else torch.cat((s, reached))
-        for s, reached in zip(state, machine.unpack(lag.chains), strict=True)
+        for s, reached in zip(state, model.unpack(lag.chains), strict=True)
     )
     log_weights, ends, _ = anneal(path, walk, both, stream.child("anneal"))
     forward, reverse = log_weights[:chains], log_weights[chains:]
@@ -132,10 +144,10 @@ def log_partition(
     lower = origin + up.value - 3 * up.stderr
     upper = origin - down.value + 3 * down.stderr
     value = origin + bennett(forward, reverse)
-    doubts = _doubts(machine, base, lag.passed, min(up.ess, down.ess), lower, upper)
+    doubts = _doubts(model, base, lag.passed, min(up.ess, down.ess), lower, upper)
     # Both directions agree where the chains hold the modes in wrong shares: the annealed states know the right ones.
     once = lag.chains[: len(lag.chains) // copies]
-    unseen = compare_with_annealed(machine, once, machine.pack(ends)[:chains], forward, own_base=base is not None)
+    unseen = compare_with_annealed(model, once, model.pack(ends)[:chains], forward, own_base=base is not None)
     if unseen.passed is False:
         doubts.append(unseen.why)
     if not lag.passed:
@@ -144,13 +156,13 @@ def log_partition(
     return LogPartition(value, lower, upper, min(up.ess, down.ess), "ais", lag.passed and not doubts, why)
 
 
-def _starts(chains_from: Array, machine: Machine, chains: int, stream: Stream) -> tuple[Tensor, int]:
+def _starts(chains_from: Array, model: Machine, chains: int, stream: Stream) -> tuple[Tensor, int]:
     """Packed states (rows, columns) to start the reverse direction from; how many rows each independent chain gave."""
     copies = len(chains_from) if getattr(chains_from, "ndim", 2) == 3 else None
     rows = chains_from if copies is None else torch.as_tensor(chains_from).flatten(0, 1)
-    start = as_packed(_with_hidden(rows, machine, stream), machine, "chains_from")
-    if isinstance(machine.visible, ReplicatedSoftmax):
-        length, documents = machine.visible.length, machine.unpack(start)[0]
+    start = as_packed(_with_hidden(rows, model, stream), model, "chains_from")
+    if isinstance(model.visible, ReplicatedSoftmax):
+        length, documents = model.visible.length, model.unpack(start)[0]
         if documents is not None and bool((documents.sum(-1) != length).any()):
             raise ValueError(f"chains_from holds documents of other lengths than {length}: log Z belongs to one length")
     if copies is not None:
@@ -159,25 +171,25 @@ def _starts(chains_from: Array, machine: Machine, chains: int, stream: Stream) -
     return start[index], 1
 
 
-def _with_hidden(chains_from: Array, machine: Machine, stream: Stream) -> Array:
+def _with_hidden(chains_from: Array, model: Machine, stream: Stream) -> Array:
     """Packed states of chains that may be given by their visible states alone.
 
     The other kept layers are then drawn with the visible ones held: where those have the model's distribution, the
     whole state comes to have it too.
     """
-    widths = (machine.visible.columns, machine.visible.size)
+    widths = (model.visible.columns, model.visible.size)
     columns = np.shape(chains_from)[-1]
-    if machine.sampled_layers == [0] or columns == machine.packed_size or columns not in widths:
+    if model.sampled_layers == [0] or columns == model.packed_size or columns not in widths:
         return chains_from
-    v = as_batch(chains_from, machine, "chains_from", domain=True)
-    return machine.pack(machine.sweep(machine.state_from_visible(v, stream), stream, _COMPLETION, still=(0,)))
+    v = as_batch(chains_from, model, "chains_from", domain=True)
+    return model.pack(model.sweep(model.state_from_visible(v, stream), stream, _COMPLETION, still=(0,)))
 
 
-def _doubts(machine: Machine, base: Any, passed: bool, ess: float, lower: float, upper: float) -> list[str]:
+def _doubts(model: Machine, base: Any, passed: bool, ess: float, lower: float, upper: float) -> list[str]:
     doubts = []
     if base is not None:
         doubts.append("the base is yours: from one without the data's means both directions can be wrong together")
-    elif machine.data_mean is None:
+    elif model.data_mean is None:
         doubts.append("the model holds no training means, so the path starts from its mean field")
     if ess < _ENOUGH:
         doubts.append(f"only {ess:.1f} effective chains: use more temperatures")
@@ -187,10 +199,8 @@ def _doubts(machine: Machine, base: Any, passed: bool, ess: float, lower: float,
 
 
 def _temperatures(path: Path, temperatures: int | Tensor, chains: int, pilot: Stream) -> Tensor:
-    if isinstance(temperatures, int):
-        if temperatures < 2:
-            raise ValueError(f"temperatures must be at least 2, found {temperatures}")
-        return adapted(path, temperatures, chains, pilot)
+    if np.ndim(temperatures) == 0:
+        return adapted(path, check_int("temperatures", temperatures, least=2), chains, pilot)
     t = torch.as_tensor(temperatures, dtype=torch.float64)
     if t.dim() != 1 or len(t) < 2 or float(t[0]) != 0 or float(t[-1]) != 1 or bool((t.diff() <= 0).any()):
         raise ValueError("temperatures must rise strictly from 0 to 1")

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from harmonium import kernels
+from harmonium.core.checks import check_int
 from harmonium.core.random import Stream, stream_of
 from harmonium.models.arrays import Array, as_batch
 from harmonium.models.vae.vae import VAE
@@ -69,9 +70,9 @@ def anneal_posterior(
         raise TypeError(f"anneal_posterior takes a VAE, found {type(model).__name__}")
     if model.prior is not None:
         raise ValueError("anneal_posterior moves latent units along gradients, and those of a machine prior are binary")
-    for name, count, least in (("chains", chains, 1), ("temperatures", temperatures, 2), ("leapfrog", leapfrog, 1)):
-        if isinstance(count, bool) or not isinstance(count, int) or count < least:
-            raise ValueError(f"{name} must be an integer of at least {least}, found {count!r}")
+    chains = check_int("chains", chains)
+    temperatures = check_int("temperatures", temperatures, least=2)
+    leapfrog = check_int("leapfrog", leapfrog)
     v = as_batch(v, model, "v", domain=True)
     stream = stream_of(seed, "anneal_posterior")
     t = torch.linspace(0, 1, temperatures, dtype=torch.float64).tolist()

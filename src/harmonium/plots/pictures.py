@@ -168,7 +168,7 @@ def curves(rows: Iterable[Row], best: int | None = None) -> Figure:
         ax.grid(color="0.9", linewidth=0.7)
         ax.set_axisbelow(True)
         ax.spines[["top", "right"]].set_visible(False)
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7, steps=[1, 2, 5, 10], min_n_ticks=1))
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7, sweeps=[1, 2, 5, 10], min_n_ticks=1))
         ax.tick_params(labelbottom=True)
         if rows[0]["epoch"] == rows[-1]["epoch"]:
             ax.set_xlim(rows[0]["epoch"] - 1, rows[0]["epoch"] + 1)
@@ -264,7 +264,7 @@ def pictures(run: str | Path, data: Array | None = None, *, data_name: str | Non
         if source is not None:
             data, data_name = from_source(source), data_name or "the training data"
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-    drawn = sample(model, _SHOWN, steps=affordable_sweeps(model, _SHOWN), seed=seed)
+    drawn = sample(model, _SHOWN, sweeps=affordable_sweeps(model, _SHOWN), seed=seed)
     figures = {} if first_weights(model) is None else {"filters": filters(model)}
     figures["samples"] = samples(drawn, data, model.visible.shape, data_name=data_name or "the data")
     if rows:

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from harmonium.core.checks import check_positive
 from harmonium.core.errors import DamagedFileError
 from harmonium.core.files import read_tensors, write_atomically, write_tensors
 from harmonium.core.random import Stream
@@ -75,8 +76,7 @@ def compare(
                 f"{data.name} has no {split} cases, which a comparison {'chooses' if split == 'valid' else 'judges'} "
                 f"by: set some aside, hm.data.load(..., {split}=0.1)"
             )
-    if isinstance(seconds, bool) or not 0 < seconds < float("inf"):
-        raise ValueError(f"seconds must be a positive number, found {seconds!r}")
+    seconds = check_positive("seconds", seconds)
     visible = visible or (Gaussian if data.binarization is None else Bernoulli)(data.shape)
     scale = Scale(visible, len(data.train))
     names = _chosen(models, scale, say)

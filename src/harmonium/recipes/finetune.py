@@ -14,6 +14,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from harmonium import kernels
+from harmonium.core.checks import check_int
 from harmonium.core.errors import DivergedError
 from harmonium.core.random import RandomAddress, Stream, as_stream
 from harmonium.data import Cases, as_cases
@@ -70,9 +71,9 @@ def finetune(
     >>> rows = hm.finetune(network, data.train, data.labels.train, epochs=2)
     """
     wait = 1 if patience is None else patience
-    for name, value in (("epochs", epochs), ("batch_size", batch_size), ("patience", wait)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} must be a positive integer, found {value!r}")
+    epochs = check_int("epochs", epochs)
+    batch_size = check_int("batch_size", batch_size)
+    wait = check_int("patience", wait)
     left_out = _probabilities(dropout)
     if patience is not None and validation is None:
         raise ValueError("patience goes by validation cases: pass validation=(cases, labels)")

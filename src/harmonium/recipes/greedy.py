@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from harmonium.core.checks import check_int
 from harmonium.core.random import Stream, as_stream
 from harmonium.data import Cases, as_cases
 from harmonium.data.binarize import Sampler
@@ -92,8 +93,7 @@ def greedy(
             "greedy takes complete cases: what is missing would have to be drawn anew for every layer; fill the gaps "
             "with harmonium.impute of a trained machine first"
         )
-    if isinstance(skip, bool) or not isinstance(skip, int) or not 0 <= skip <= len(machines):
-        raise ValueError(f"skip must be a number of machines from 0 to {len(machines)}, found {skip!r}")
+    skip = check_int("skip", skip, least=0, most=len(machines))
     if isinstance(model, DBM) and skip:
         raise ValueError("skip is for the machines of a DBN; a DBM keeps none: go on where it stopped with out=...")
     if isinstance(model, DBN):

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from harmonium.core.checks import check_int
 from harmonium.core.random import Stream, as_stream
 from harmonium.data import Cases, as_cases
 from harmonium.models.arrays import Array
@@ -124,8 +125,7 @@ def pretrain(
     >>> found.cases, len(found.error)
     (300, 1)
     """
-    if isinstance(repetitions, bool) or not isinstance(repetitions, int) or repetitions < 1:
-        raise ValueError(f"repetitions must be a positive integer, found {repetitions!r}")
+    repetitions = check_int("repetitions", repetitions)
     if isinstance(layers, (int, str)) or not len(layers):
         raise ValueError(f"layers must be a list of hidden layers, such as [500, 500], found {layers!r}")
     if model not in (DBN, DBM):
@@ -184,8 +184,7 @@ def pretrain(
 def _epochs(cases: int, options: Mapping[str, Any]) -> int:
     """Ten, or as many as make `UPDATES`."""
     batch_size: int = options.get("batch_size", 100)
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(f"batch_size of greedy_options must be a positive integer, found {batch_size!r}")
+    batch_size = check_int("batch_size of greedy_options", batch_size)
     per_epoch = math.ceil(cases / batch_size)
     return max(10, math.ceil(UPDATES / per_epoch))
 

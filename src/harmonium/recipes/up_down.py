@@ -7,6 +7,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from harmonium import kernels
+from harmonium.core.checks import check_int
 from harmonium.core.errors import DivergedError
 from harmonium.core.random import Stream, as_stream
 from harmonium.data import as_cases
@@ -65,9 +66,9 @@ def up_down(
     >>> _ = hm.greedy(dbn, data.train, epochs=2)
     >>> rows = hm.up_down(dbn, data.train, epochs=2)
     """
-    for name, value in (("epochs", epochs), ("batch_size", batch_size), ("k", k)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} must be a positive integer, found {value!r}")
+    epochs = check_int("epochs", epochs)
+    batch_size = check_int("batch_size", batch_size)
+    k = check_int("k", k)
     if not 0 <= momentum < 1:
         raise ValueError(f"momentum must be from 0 to below 1, found {momentum!r}")
     cases, schedule = as_cases(data), as_schedule(learning_rate)

@@ -143,7 +143,7 @@ class ReportInput:
     @cached_property
     def samples(self) -> Tensor:
         """States outside, independent draws or the ends of chains of their own, (samples, columns)."""
-        return sample(self.model, self._affordable(SAMPLES), steps=self.sweeps, seed=self.seed).cpu()
+        return sample(self.model, self._affordable(SAMPLES), sweeps=self.sweeps, seed=self.seed).cpu()
 
     @property
     def sweeps(self) -> int:

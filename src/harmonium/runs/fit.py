@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
+from harmonium.core.checks import check_int
 from harmonium.core.random import Stream, as_stream
 from harmonium.data import as_cases
 from harmonium.models.arrays import Array
@@ -99,11 +99,8 @@ def fit(
         raise TypeError(f"fit trains one machine or directed model, found {type(model).__name__}: a DBN is trained "
                         "layer by layer, harmonium.greedy(dbn, data, ...)")  # fmt: skip
     usual = defaults(model)
-    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
-        if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
-            raise ValueError(f"{name} must be a positive integer, found {value!r}")
-    if isinstance(missing, bool) or not isinstance(missing, int) or missing < 0:
-        raise ValueError(f"missing must be a number of Gibbs sweeps, or 0 to refuse missing values; found {missing!r}")
+    epochs, batch_size = check_int("epochs", epochs), check_int("batch_size", batch_size)
+    missing = check_int("missing", missing, least=0)
     optimizer = usual.optimizer if optimizer is None else optimizer
     check_optimizer(optimizer)
     for name, given in (("penalties", penalties), ("callbacks", callbacks)):
@@ -119,8 +116,8 @@ def fit(
         as_schedule(usual.learning_rate if learning_rate is None else learning_rate),
         optimizer,
         tuple(penalties),
-        operator.index(epochs),
-        operator.index(batch_size),
+        epochs,
+        batch_size,
         as_stream(seed),
         missing,
     )

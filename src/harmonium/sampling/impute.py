@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from harmonium.core.checks import check_int
 from harmonium.core.random import Stream, stream_of
 from harmonium.models.arrays import Array, as_matrix
 from harmonium.models.directed import Directed
@@ -16,40 +17,43 @@ __all__ = ["fill_missing", "impute"]
 
 
 @torch.no_grad()
-def fill_missing(machine: Machine, v: Tensor, stream: Stream, sweeps: int) -> Tensor:
+def fill_missing(model: Machine, v: Tensor, stream: Stream, sweeps: int) -> Tensor:
     """States inside (batch, size) with NaN replaced by draws given the rest: ``sweeps`` of Gibbs sampling from the
     base rate.  A row without any observed value becomes a sample of the model."""
     missing = torch.isnan(v)
     if not bool(missing.any()):
         return v
-    start = Path(machine).start(len(v), stream.advance())[0]
+    start = Path(model).start(len(v), stream.advance())[0]
     assert start is not None
     filled = torch.where(missing, start, v)
-    out = machine.sweep(machine.state_from_visible(filled, stream), stream, sweeps, clamp=(~missing, filled))[0]
+    out = model.sweep(model.state_from_visible(filled, stream), stream, sweeps, clamp=(~missing, filled))[0]
     assert out is not None
     return out
 
 
 @torch.no_grad()
 def impute(
-    machine: Model,
+    model: Model,
     v: Array,
     missing: Array | None = None,
     *,
-    steps: int = 200,
+    sweeps: int = 200,
     samples: int = 1,
     seed: int | Stream = 0,
 ) -> Tensor:
-    """Cases with their missing values drawn from the model given the observed ones, (batch, n_visible).
+    """Draw missing values from the model given the observed ones.
 
     Args:
-        machine: a machine, or a directed model that draws given any units, such as an order-agnostic NADE.
+        model: a machine, or a directed model that draws given any units, such as an order-agnostic NADE.
         v: cases (batch, n_visible); NaN is missing.
         missing: which values are missing besides, bool, the shape of v.
-        steps: Gibbs sweeps with the observed values clamped; directed models need none.
+        sweeps: Gibbs sweeps with the observed values clamped; directed models need none.
         samples: with more than one, independent imputations, (samples, batch, n_visible): their mean is the conditional
             expectation, their spread what is not known.
         seed: an int or a stream.
+
+    Returns:
+        the cases with their gaps filled, (batch, n_visible), or (samples, batch, n_visible).
 
     Raises:
         ValueError: for another width, or observed values outside the domain.
@@ -58,37 +62,35 @@ def impute(
     >>> impute(hm.RBM(3, 2), [[0, float("nan"), 1]]).shape
     torch.Size([1, 3])
     """
-    if not isinstance(machine, Directed):
-        as_machine(machine, "impute")
-    machine.refuse_batched("impute")
-    units = machine.visible
+    if not isinstance(model, Directed):
+        as_machine(model, "impute")
+    model.refuse_batched("impute")
+    units = model.visible
     units.require_independent_columns("impute")
-    x = as_matrix(v, "v", machine.dtype, machine.device)
+    x = as_matrix(v, "v", model.dtype, model.device)
     if x.dim() != 2 or x.shape[1] != units.columns or not len(x):
         raise ValueError(f"v has shape {tuple(x.shape)}; expected (batch, {units.columns}) with at least one row")
     if missing is not None:
-        mask = as_matrix(missing, "missing", machine.dtype, machine.device) != 0
+        mask = as_matrix(missing, "missing", model.dtype, model.device) != 0
         if mask.shape != x.shape:
             raise ValueError(f"missing has shape {tuple(mask.shape)}; expected that of v, {tuple(x.shape)}")
         x = torch.where(mask, torch.nan, x)
-    for name, value in (("steps", steps), ("samples", samples)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} must be a positive integer, found {value!r}")
+    sweeps, samples = check_int("sweeps", sweeps), check_int("samples", samples)
     inside = units.encode(x, "v")
-    check_observed(machine, inside, "v")
+    check_observed(model, inside, "v")
     rows = inside.repeat(samples, 1)
     stream = stream_of(seed, "impute").child("sweeps")
-    if isinstance(machine, Machine):
-        out = units.decode(fill_missing(machine, rows, stream, steps))
+    if isinstance(model, Machine):
+        out = units.decode(fill_missing(model, rows, stream, sweeps))
     else:
-        assert isinstance(machine, Directed)
+        assert isinstance(model, Directed)
         observed = ~torch.isnan(rows)
-        out = units.decode(machine.draw(len(rows), stream, (observed, torch.where(observed, rows, 0.0))))
+        out = units.decode(model.draw(len(rows), stream, (observed, torch.where(observed, rows, 0.0))))
     return out if samples == 1 else out.view(samples, *x.shape)
 
 
-def check_observed(machine: Model, v: Tensor, name: str) -> None:
+def check_observed(model: Model, v: Tensor, name: str) -> None:
     """Check the domain of all values inside that are not missing."""
-    units = machine.visible
-    neutral = units.mode(torch.zeros(1, units.size, dtype=machine.dtype, device=v.device)).to(v.dtype)
+    units = model.visible
+    neutral = units.mode(torch.zeros(1, units.size, dtype=model.dtype, device=v.device)).to(v.dtype)
     units.check(torch.where(torch.isnan(v), neutral, v), name)

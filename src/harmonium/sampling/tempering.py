@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from harmonium.core.checks import check_int_fields
 from harmonium.core.random import Stream
 from harmonium.core.registry import Registered
 from harmonium.models.machine.machine import Clamp, Machine, State
@@ -51,7 +52,7 @@ class Tempering(ReplicaExchange):
         ValueError: for fewer than two rungs.
 
     >>> import harmonium as hm
-    >>> hm.sample(hm.RBM(4, 2), 3, steps=10, sampler=hm.sampling.Tempering(rungs=5)).shape
+    >>> hm.sample(hm.RBM(4, 2), 3, sweeps=10, sampler=hm.sampling.Tempering(rungs=5)).shape
     torch.Size([3, 4])
     """
 
@@ -61,10 +62,8 @@ class Tempering(ReplicaExchange):
     def __post_init__(self) -> None:
         if self.rungs is None and not self.adapt:
             raise ValueError("Tempering(adapt=False) needs to be told how many rungs: pass rungs=10, say")
-        if self.rungs is not None and (
-            isinstance(self.rungs, bool) or not isinstance(self.rungs, int) or self.rungs < 2
-        ):
-            raise ValueError(f"Tempering(rungs=...) must be an integer of at least 2, found {self.rungs!r}")
+        if self.rungs is not None:
+            check_int_fields(self, rungs=2)
 
     def ladder(self, machine: Machine, stream: Stream, clamp: Clamp | None = None) -> Temperatures:
         return self.along(Path(machine, default_base(machine)), stream, clamp)

@@ -40,7 +40,7 @@ class TrajectoryTempering(ReplicaExchange):
     >>> kept = hm.training.KeepTrajectory()
     >>> rbm, bars = hm.RBM(16, 4), hm.data.load("bars-and-stripes").train
     >>> history = hm.fit(rbm, bars, epochs=20, callbacks=[kept])
-    >>> hm.sample(rbm, 3, steps=10, sampler=hm.sampling.TrajectoryTempering(kept.models)).shape
+    >>> hm.sample(rbm, 3, sweeps=10, sampler=hm.sampling.TrajectoryTempering(kept.models)).shape
     torch.Size([3, 16])
     """
 

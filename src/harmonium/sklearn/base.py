@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,6 +11,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
+from harmonium.core.checks import check_int
 from harmonium.data import as_cases
 from harmonium.models.arrays import Array
 from harmonium.sklearn.domain import Domain, into_domain
@@ -127,5 +127,4 @@ def layer(visible: VisibleUnits, columns: int) -> Units:
 def need_positive(**values: Any) -> None:
     """Raise ValueError for a parameter that is no positive integer."""
     for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-            raise ValueError(f"{name} must be a positive integer, found {value!r}")
+        check_int(name, value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -10,6 +9,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from harmonium.core.checks import check_int
 from harmonium.core.random import Stream
 from harmonium.data import as_cases
 from harmonium.likelihood.flipped import flipped_log_likelihood
@@ -167,8 +167,7 @@ class BernoulliRBM(Features):
         self, machine: RBM, X: Any, epochs: int, batch_size: int, callbacks: list[Callback], initialise: bool = True
     ) -> None:
         need_positive(batch_size=self.batch_size)
-        if isinstance(epochs, bool) or not isinstance(epochs, Integral) or epochs < 0:
-            raise ValueError(f"n_iter must be a non-negative integer, found {epochs!r}")
+        epochs = check_int("n_iter", epochs, least=0)
         if self.domain == "raise":
             machine = strict(machine)
         seed = self.stream_.child("train", self.stream_.advance().step)

@@ -55,10 +55,10 @@ class EnergyDensity(Density):
         return log_prob
 
     @torch.no_grad()
-    def sample(self, n_samples: int = 1, *, steps: int = 1000, random_state: Any = None) -> Any:
-        """Cases drawn by Gibbs sampling, (n_samples, n_features): independent chains of so many steps.
+    def sample(self, n_samples: int = 1, *, sweeps: int = 1000, random_state: Any = None) -> Any:
+        """Cases drawn by Gibbs sampling, (n_samples, n_features): independent chains of ``sweeps`` sweeps each.
 
         Without a ``random_state`` of its own, every call draws from that of the estimator.
         """
         seed = self._seed if random_state is None else seed_of(random_state)
-        return sample(self.model_, n_samples, steps=steps, seed=seed).numpy()
+        return sample(self.model_, n_samples, sweeps=sweeps, seed=seed).numpy()

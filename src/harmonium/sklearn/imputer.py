@@ -109,7 +109,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, Machine):
     def _drawn(self, states: Any) -> Any:
         """Mean or most frequent value of the draws of all variables, (rows, n_features)."""
         machine = lend(self.model_) if self.domain == "clip" else self.model_
-        draws = impute(machine, states, steps=self.sweeps, samples=self.samples, seed=self._seed)
+        draws = impute(machine, states, sweeps=self.sweeps, samples=self.samples, seed=self._seed)
         draws = draws.view(self.samples, *states.shape)
         codes = [
             isinstance(self._visible.units_of_column(column, inside=False), Categorical)

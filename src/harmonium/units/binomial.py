@@ -9,6 +9,7 @@ import torch
 from numba.extending import register_jitable
 from torch import Tensor
 
+from harmonium.core.checks import check_int
 from harmonium.kernels import portable, scalar
 from harmonium.kernels.fused import mapper, sample_binomial, summer
 from harmonium.units.base import FusedKernels, Natural
@@ -56,8 +57,7 @@ class Binomial(Bernoulli):
     loops = FusedKernels(sample_binomial, mapper(_mean), summer(_split))
 
     def __init__(self, shape: int | tuple[int, ...], trials: int, *, dtype: torch.dtype = torch.float32) -> None:
-        if isinstance(trials, bool) or not isinstance(trials, int) or not 1 <= trials <= 1 << 20:
-            raise ValueError(f"Binomial needs a number of trials from 1 to 2^20, found {trials!r}")
+        trials = check_int("Binomial(trials=...)", trials, most=1 << 20)
         super().__init__(shape, dtype=dtype)
         self.known = trials
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from harmonium.core.checks import check_int
 from harmonium.kernels.fused import cumulant_groups, mean_groups, sample_groups
 from harmonium.units.base import FusedKernels, Natural
 from harmonium.units.biased import Biased
@@ -43,8 +44,7 @@ class Categorical(Biased):
     loops = FusedKernels(sample_groups, mean_groups, cumulant_groups)
 
     def __init__(self, shape: int | tuple[int, ...], states: int, *, dtype: torch.dtype = torch.float32) -> None:
-        if isinstance(states, bool) or not isinstance(states, int) or states < 2:
-            raise ValueError(f"Categorical needs a number of states of at least 2, found {states!r}")
+        states = check_int("Categorical(states=...)", states, least=2)
         super().__init__(shape, width=states, dtype=dtype)
         self.known = states
 

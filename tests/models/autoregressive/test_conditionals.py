@@ -123,11 +123,11 @@ def test_one_case_cannot_make_the_density_infinite() -> None:
 
 
 def test_bad_arguments() -> None:
-    with pytest.raises(ValueError, match="components must be a positive integer, found 0"):
+    with pytest.raises(ValueError, match=r"components must be .*, found 0"):
         MixtureConditional(2, 0)
     with pytest.raises(ValueError, match="family must be 'gaussian' or 'laplace', found 'cauchy'"):
         MixtureConditional(2, 3, "cauchy")
-    with pytest.raises(ValueError, match="floor must be a positive number, found 0"):
+    with pytest.raises(ValueError, match=r"floor must be .*, found 0"):
         MixtureConditional(2, 3, floor=0.0)
     with pytest.raises(ValueError, match="take whole rows"):
         UnitConditional(ReplicatedSoftmax(3, lengths=[2]))

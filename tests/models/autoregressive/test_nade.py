@@ -222,7 +222,7 @@ def test_bad_input_is_refused() -> None:
     for ordering in ([0, 1], [0.0, 1.0, 2.0]):
         with pytest.raises(ValueError, match=r"found \S+ of shape"):
             NADE(3, 2, ordering=ordering)
-    with pytest.raises(ValueError, match="hidden must be a positive integer, found 0"):
+    with pytest.raises(ValueError, match=r"hidden must be .*, found 0"):
         NADE(3, 0)
     with pytest.raises(ValueError, match="they must be the same layer"):
         NADE(3, 2, outputs=hm.models.MixtureConditional(4, 2))

@@ -124,18 +124,18 @@ def test_a_machine_under_itself_turned_over_is_that_machine(make_rbm: Make) -> N
 
 def test_samples_have_the_distribution_of_the_model(dbn: DBN) -> None:
     n = 20_000
-    v = hm.sample(dbn, n, steps=60, seed=2)
+    v = hm.sample(dbn, n, sweeps=60, seed=2)
     index = (v.double() @ 2.0 ** torch.arange(4, -1, -1, dtype=torch.float64)).long()
     counts = torch.bincount(index, minlength=32).double()
     expected = n * exact_log_prob(dbn).exp()
     # Chi-square with 31 degrees of freedom: above 70 with probability 1e-4.
     assert float(((counts - expected) ** 2 / expected).sum()) < 70
-    assert torch.equal(v, hm.sample(dbn, n, steps=60, seed=2))
+    assert torch.equal(v, hm.sample(dbn, n, sweeps=60, seed=2))
 
 
 def test_sampling_from_given_states_and_refusals(dbn: DBN) -> None:
     v = states(5)[:6]
-    assert hm.sample(dbn, 6, steps=0, init=v).shape == (6, 5)
+    assert hm.sample(dbn, 6, sweeps=0, init=v).shape == (6, 5)
     with pytest.raises(ValueError, match="clamp"):
         hm.sample(dbn, 1, clamp=(np.ones(5), np.ones(5)))
     with pytest.raises(ValueError, match="Bernoulli units take 0 and 1"):
@@ -148,7 +148,7 @@ def test_a_dbn_of_one_machine_is_the_machine(make_rbm: Make) -> None:
     rbm = make_rbm(4, 3)
     model, v = DBN.from_rbms([rbm]), states(4)
     assert hm.evaluate(model, v, samples=1).mean == pytest.approx(hm.evaluate(rbm, v).mean)
-    assert hm.sample(model, 3, steps=2).shape == (3, 4)
+    assert hm.sample(model, 3, sweeps=2).shape == (3, 4)
 
 
 @pytest.mark.parametrize("which", ["dbn", "untied"])

@@ -88,7 +88,7 @@ def test_refusals() -> None:
         hm.DBM([4, 3, 3, 2]).to_classifier(2)
     with pytest.raises(ValueError, match=r"whose units are Bernoulli, found Spin\(3\)"):
         hm.DBM([4, hm.Spin(3), 2]).to_classifier(2)
-    with pytest.raises(ValueError, match="n_classes must be an integer of at least 2"):
+    with pytest.raises(ValueError, match="n_classes must be "):
         hm.DBM([4, 3, 2]).to_classifier(1)
     for iterations in (-1, 1.5, True):
         with pytest.raises(ValueError, match="iterations must be a number of updates"):

@@ -151,7 +151,7 @@ def test_clamped_units_condition_the_others() -> None:
     with torch.no_grad():
         machine.couplings["visible_visible"].copy_(torch.tensor([[0.0, 1.5], [1.5, 0.0]]))
         machine.visible.bias.copy_(torch.tensor([-2.0, -0.5]))
-    s = hm.sample(machine, 20_000, steps=3, clamp=([True, False], [1.0, 0.0]))
+    s = hm.sample(machine, 20_000, sweeps=3, clamp=([True, False], [1.0, 0.0]))
     assert float(s[:, 0].min()) == 1
     assert float(s[:, 1].mean()) == pytest.approx(1 / (1 + np.exp(-1.0)), abs=0.017)
 
@@ -163,7 +163,7 @@ def test_learning_a_distribution_without_hidden_units() -> None:
     data = np.stack([first, first ^ (rng.random(2000) < 0.2), rng.integers(0, 2, 2000)], 1)
     machine = hm.BoltzmannMachine(3)
     hm.fit(machine, data, objective=hm.Exact(), epochs=60, batch_size=500, learning_rate=0.5)
-    states = hm.sample(machine, 20_000, steps=20)
+    states = hm.sample(machine, 20_000, sweeps=20)
     model = (states.T @ states / len(states)).numpy()
     assert model == pytest.approx(data.T @ data / len(data), abs=0.02)  # 5 standard errors of 20,000 draws
     W = machine.couplings["visible_visible"].detach()

@@ -268,7 +268,7 @@ def test_inputs_are_left_alone(make_rbm: Make) -> None:
             rbm.sample_hidden(v, Stream(0)),
             rbm.log_prob(v, 0.0),
         )
-        hm.gradient(rbm, v), hm.sample(rbm, 16, steps=2, init=v), hm.evaluate(rbm, v)
+        hm.gradient(rbm, v), hm.sample(rbm, 16, sweeps=2, init=v), hm.evaluate(rbm, v)
     assert torch.equal(v, before)
 
 

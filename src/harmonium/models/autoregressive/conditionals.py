@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution, Laplace, MixtureSameFamily, Normal
 
 from harmonium import kernels
+from harmonium.core.checks import check_int
 from harmonium.core.random import RandomAddress
 from harmonium.core.registry import Registered
 from harmonium.units import Gaussian, Units
@@ -142,8 +143,7 @@ class MixtureConditional(Conditional):
     ) -> None:
         super().__init__()
         columns = tuple(columns) if isinstance(columns, list) else columns
-        if isinstance(components, bool) or not isinstance(components, int) or components < 1:
-            raise ValueError(f"components must be a positive integer, found {components!r}")
+        components = check_int("components", components)
         if family not in _FAMILIES:
             raise ValueError(f"family must be 'gaussian' or 'laplace', found {family!r}")
         if not 0 < floor < float("inf"):

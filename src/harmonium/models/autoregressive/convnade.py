@@ -14,6 +14,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from harmonium.core.checks import check_int
 from harmonium.core.random import Stream
 from harmonium.core.registry import Registered
 from harmonium.models.autoregressive.conditionals import Conditional
@@ -51,8 +52,7 @@ class ConvolutionalNetwork(MaskedNetwork):
         units = outputs.units
         if len(units.shape) != 2:
             raise ValueError(f"a convolutional network needs an image, units of shape (height, width), found {units!r}")
-        if isinstance(channels, bool) or not isinstance(channels, int) or channels < 1:
-            raise ValueError(f"channels must be a positive integer, found {channels!r}")
+        channels = check_int("channels", channels)
         side = min(units.shape)
         if kernels is None:
             kernels = [max(2, round(kernel * side / _SIDE)) for kernel in _KERNELS][: side - 1]

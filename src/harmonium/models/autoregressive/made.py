@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from harmonium import kernels
+from harmonium.core.checks import check_int
 from harmonium.core.random import Stream, as_stream
 from harmonium.core.registry import build
 from harmonium.models.arrays import Array
@@ -75,8 +76,7 @@ class MADE(Tractable):
         seed: int | Stream = 0,
     ) -> None:
         super().__init__()
-        if isinstance(masks, bool) or not isinstance(masks, int) or masks < 1:
-            raise ValueError(f"masks must be a positive integer, found {masks!r}")
+        masks = check_int("masks", masks)
         self.outputs = as_outputs(visible, outputs).to(dtype)
         units, root = self.visible, as_stream(seed)
         units.require_independent_columns("MADE")

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from harmonium import kernels
+from harmonium.core.checks import check_int
 from harmonium.core.random import RandomAddress, Stream, as_stream
 from harmonium.core.registry import build
 from harmonium.kernels.nade import Steps, nade_inputs, portable_inputs
@@ -75,8 +76,7 @@ class NADE(Tractable):
         seed: int | Stream = 0,
     ) -> None:
         super().__init__()
-        if isinstance(hidden, bool) or not hasattr(hidden, "__index__") or hidden < 1:
-            raise ValueError(f"hidden must be a positive integer, found {hidden!r}")
+        hidden = check_int("hidden", hidden)
         self.outputs = UnitConditional(as_units(visible, Bernoulli)) if outputs is None else outputs
         check_same(visible, self.outputs)
         self.hidden = int(hidden)

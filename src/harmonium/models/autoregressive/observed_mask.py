@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from harmonium import kernels
+from harmonium.core.checks import check_int
 from harmonium.core.random import Stream
 from harmonium.core.registry import Registered
 from harmonium.models.autoregressive.conditionals import Conditional
@@ -197,10 +198,6 @@ def check_hidden(hidden: Sequence[int]) -> tuple[int, ...]:
     Raises:
         ValueError: for no layer, or one without units.
     """
-    if not isinstance(hidden, (list, tuple)) or not hidden or not all(_positive(units) for units in hidden):
-        raise ValueError(f"hidden must be a list of layer sizes of at least 1, such as (500, 500), found {hidden!r}")
-    return tuple(hidden)
-
-
-def _positive(units: object) -> bool:
-    return isinstance(units, int) and not isinstance(units, bool) and units >= 1
+    if not isinstance(hidden, (list, tuple)) or not hidden:
+        raise ValueError(f"hidden must be a list of layer sizes such as (500, 500), found {hidden!r}")
+    return tuple(check_int("hidden", units) for units in hidden)

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from harmonium import kernels
+from harmonium.core.checks import check_int
 from harmonium.core.random import Stream, as_stream, stream_of
 from harmonium.core.registry import build, find
 from harmonium.models.arrays import Array, as_batch
@@ -124,11 +125,8 @@ class OrderlessNADE(Tractable):
 
     def ensemble(self, orderings: int, seed: int | Stream = 0) -> Self:
         """The mean of the probabilities under so many random orderings; it shares the parameters with this model."""
-        if isinstance(orderings, bool) or not isinstance(orderings, int) or orderings < 1:
-            raise ValueError(
-                f"orderings must be a positive integer, found {orderings!r}: use under(...) for given ones"
-            )
-        return self.under(random_orderings(orderings, self.visible.columns, stream_of(seed, "orderings")))
+        count = check_int("orderings", orderings)
+        return self.under(random_orderings(count, self.visible.columns, stream_of(seed, "orderings")))
 
     # The likelihood ----------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from harmonium import kernels
+from harmonium.core.checks import check_int
 from harmonium.core.random import Stream, as_stream
 from harmonium.models.arrays import Array
 from harmonium.models.baselines.baseline import Baseline, columns_of, pick
@@ -49,8 +50,7 @@ class BernoulliMixture(Baseline):
         seed: int | Stream = 0,
     ) -> None:
         units = as_units(visible, Bernoulli)
-        if isinstance(components, bool) or not isinstance(components, int) or components < 1:
-            raise ValueError(f"components must be a positive integer, found {components!r}")
+        components = check_int("components", components)
         if not units.finite or len(units.natural()) != 1:
             raise ValueError(f"BernoulliMixture takes binary or categorical units, found {units!r}")
         super().__init__(units, dtype)
@@ -138,8 +138,7 @@ class BernoulliMixture(Baseline):
         Raises:
             ValueError: for another width, values outside the domain, no smoothing.
         """
-        if isinstance(iterations, bool) or not isinstance(iterations, int) or iterations < 1:
-            raise ValueError(f"iterations must be a positive integer, found {iterations!r}")
+        iterations = check_int("iterations", iterations)
         cases = self._begin(data, smoothing)
         self._start(cases, as_stream(seed).child("em"), smoothing)
         climbed: list[float] = []

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from harmonium import kernels
+from harmonium.core.checks import check_int
 from harmonium.core.random import Stream, as_stream
 from harmonium.units import Bernoulli, Units
 
@@ -34,8 +35,7 @@ def to_classes(features: Tensor, n_classes: int, seed: int | Stream) -> nn.Linea
     Raises:
         ValueError: for fewer than two classes.
     """
-    if isinstance(n_classes, bool) or not isinstance(n_classes, int) or n_classes < 2:
-        raise ValueError(f"n_classes must be an integer of at least 2, found {n_classes!r}")
+    n_classes = check_int("n_classes", n_classes, least=2)
     draw = as_stream(seed).child("classes").advance()
     u = kernels.uniforms(draw, features.shape[-1], n_classes, torch.float64, torch.device("cpu"))
     weights = (0.01 * torch.special.ndtri(u)).to(features)

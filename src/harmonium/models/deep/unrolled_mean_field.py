@@ -15,6 +15,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from harmonium.core.checks import check_int
+
 __all__ = ["Augment", "Unrolled"]
 
 
@@ -35,8 +37,7 @@ class Unrolled(nn.Module):
 
     def __init__(self, weights: Sequence[Tensor], biases: Sequence[Tensor], iterations: int) -> None:
         super().__init__()
-        if isinstance(iterations, bool) or not isinstance(iterations, int) or iterations < 0:
-            raise ValueError(f"iterations must be a number of updates, 0 or more, found {iterations!r}")
+        iterations = check_int("iterations", iterations, least=0)
         self.weights = nn.ParameterList(W.detach().clone() for W in weights)
         self.biases = nn.ParameterList(c.detach().clone() for c in biases)
         self.iterations = iterations

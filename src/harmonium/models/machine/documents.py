@@ -28,7 +28,7 @@ def at_length(model: M, length: int) -> M:
 
     >>> import harmonium as hm
     >>> rbm = hm.RBM(hm.ReplicatedSoftmax(3), 2)
-    >>> hm.sample(hm.models.at_length(rbm, 12), 5, steps=10).sum(1).tolist()
+    >>> hm.sample(hm.models.at_length(rbm, 12), 5, sweeps=10).sum(1).tolist()
     [12.0, 12.0, 12.0, 12.0, 12.0]
     """
     units = model.visible

@@ -240,12 +240,12 @@ class Machine(Model):
         self,
         state: State,
         stream: Stream,
-        steps: int = 1,
+        sweeps: int = 1,
         lines: Sequence[Interpolation] | None = None,
         clamp: Clamp | None = None,
         still: Collection[int] = (),
     ) -> State:
-        """Block Gibbs sampling: every colour in turn, ``steps`` times (Fischer & Igel 2014).
+        """Block Gibbs sampling: every colour in turn, ``sweeps`` times (Fischer & Igel 2014).
 
         Each step takes one step of the stream; a layer's index is the site of its draws.  ``lines`` places every row
         of the batch on a line between models, one line per layer.  Layers of colour 0 need not be set.  Layers in
@@ -254,7 +254,7 @@ class Machine(Model):
         order = [layer for colour in self.colours for layer in colour if layer not in still]
         lines = lines or [units.line() for units in self.unit_layers()]
         # Looked up once: a small machine's sweep would otherwise be look-ups more than products.
-        lasting = steps >= 4
+        lasting = sweeps >= 4
         plan: list[tuple[int, Receive, Interpolation]] = []
         for layer in order:
             senders = self.neighbours(layer, lasting, lateral=False)
@@ -264,7 +264,7 @@ class Machine(Model):
         current = list(state)
         if clamp is not None and current[0] is not None:
             current[0] = torch.where(clamp[0], clamp[1], current[0])
-        for _ in range(steps):
+        for _ in range(sweeps):
             draw = stream.advance()
             for layer, receive, line in plan:
                 x = receive(current)

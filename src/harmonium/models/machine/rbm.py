@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from harmonium.core.checks import check_int
 from harmonium.core.random import Stream, as_cursor, as_stream
 from harmonium.models.arrays import Array, as_batch, as_clamp
 from harmonium.models.machine.machine import Machine
@@ -147,18 +148,17 @@ class RBM(Machine):
     def gibbs(
         self,
         v: Array,
-        steps: int,
+        sweeps: int,
         stream: Stream,
         beta: float | Array = 1.0,
         clamp: tuple[Array, Array] | None = None,
     ) -> Tensor:
-        """v after ``steps`` full sweeps (h given v, then v given h) at exp(-beta E), (batch, n_visible).
+        """v after ``sweeps`` full sweeps (h given v, then v given h) at exp(-beta E), (batch, n_visible).
 
         ``beta`` is one inverse temperature or one per row, (batch,).
         """
         v = as_batch(v, self, "v")
-        if isinstance(steps, bool) or not hasattr(steps, "__index__") or steps < 0:
-            raise ValueError(f"steps must be a non-negative integer, found {steps!r}")
+        sweeps = check_int("sweeps", sweeps, least=0)
         t = torch.as_tensor(beta, dtype=self.dtype, device=self.device)
         if not bool(torch.isfinite(t).all()) or bool((t < 0).any()):
             raise ValueError(f"beta must be finite and not negative, found {beta!r}")
@@ -171,7 +171,7 @@ class RBM(Machine):
         if not bool((t == 1).all()):
             lines = [units.line(t.expand(v.shape[:-1])) for units in self.unit_layers()]
         held = None if clamp is None else as_clamp(clamp, v, self)
-        out = self.sweep((v, None), as_cursor(stream), steps, lines, held)[0]
+        out = self.sweep((v, None), as_cursor(stream), sweeps, lines, held)[0]
         assert out is not None
         return self.visible.decode(out)
 

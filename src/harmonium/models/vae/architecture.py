@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from harmonium import kernels
+from harmonium.core.checks import check_int
 from harmonium.core.random import Stream
 from harmonium.core.registry import Registered
 
@@ -195,5 +196,4 @@ def _image(shape: tuple[int, ...], channels: int) -> tuple[int, int, int]:
 
 def _positive(name: str, widths: Sequence[object]) -> None:
     for width in widths:
-        if isinstance(width, bool) or not isinstance(width, int) or width < 1:
-            raise ValueError(f"{name} must be positive integers, found {width!r}")
+        check_int(name, width)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, Normal
 
 from harmonium import kernels
+from harmonium.core.checks import check_int
 from harmonium.core.random import Stream, as_cursor, as_stream
 from harmonium.core.registry import build
 from harmonium.models.arrays import Array, as_batch, as_matrix
@@ -323,9 +324,7 @@ def _sizes(latent: int | Sequence[int] | None, prior: Machine | None) -> list[in
     if latent is None:
         return [50 if prior is None else prior.visible.size]
     sizes: list[Any] = list(latent) if isinstance(latent, (list, tuple)) else [latent]
-    for n in sizes:
-        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-            raise ValueError(f"latent must be a positive number of units, or one for each layer, found {latent!r}")
+    sizes = [check_int("latent", n) for n in sizes]
     if not sizes:
         raise ValueError("latent is empty: give the number of units of one layer or more")
     if prior is not None and sizes != [prior.visible.size]:

@@ -1,0 +1,70 @@
+"""Checks of arguments: NumPy's numbers are accepted like Python's, booleans are not numbers."""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+__all__ = ["check_int", "check_int_fields", "check_positive"]
+
+
+def check_int(name: str, value: Any, least: int = 1, most: int | None = None) -> int:
+    """Return ``value`` as a Python int.
+
+    Args:
+        name: what messages call it, such as "epochs" or "PCD(k=...)".
+        value: the argument.
+        least: smallest value allowed.
+        most: largest value allowed.
+
+    Raises:
+        ValueError: for anything but an integer in this range.
+
+    >>> import numpy as np
+    >>> check_int("epochs", np.int64(3))
+    3
+    """
+    try:
+        number = None if _is_bool(value) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or number < least or (most is not None and number > most):
+        kind = {0: "an integer of at least 0", 1: "a positive integer"}.get(least, f"an integer of at least {least}")
+        limit = "" if most is None else f" and at most {most}"
+        raise ValueError(f"{name} must be {kind}{limit}, found {value!r}")
+    return number
+
+
+def check_int_fields(owner: Any, **least: int) -> None:
+    """Check fields of a dataclass, frozen or not, and store them as Python ints.
+
+    Args:
+        owner: the dataclass instance; called from its ``__post_init__``.
+        least: the smallest value allowed, by field name.
+
+    Raises:
+        ValueError: naming the class and the field.
+    """
+    for name, smallest in least.items():
+        number = check_int(f"{type(owner).__name__}({name}=...)", getattr(owner, name), smallest)
+        object.__setattr__(owner, name, number)
+
+
+def check_positive(name: str, value: Any) -> float:
+    """Return ``value`` as a float if it is a positive finite number.
+
+    Raises:
+        ValueError: otherwise.
+    """
+    try:
+        number = math.nan if _is_bool(value) or isinstance(value, str) else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise ValueError(f"{name} must be a positive number, found {value!r}")
+    return number
+
+
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool) or str(getattr(value, "dtype", "")) in ("bool", "torch.bool")
