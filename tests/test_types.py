@@ -30,7 +30,8 @@ def test_editors_know_what_a_call_returns_and_which_arguments_it_takes(tmp_path:
     (tmp_path / "program.py").write_text(PROGRAM)
     command = [sys.executable, "-m", "mypy", "--config-file", "pyproject.toml", str(tmp_path / "program.py")]
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
-    revealed = [line.rpartition('Revealed type is "')[2].rstrip('"') for line in found.splitlines() if "Revealed" in line]
+    lines = [line for line in found.splitlines() if "Revealed" in line]
+    revealed = [line.rpartition('Revealed type is "')[2].rstrip('"') for line in lines]
     assert [name.rpartition(".")[2] for name in revealed] == ["RBM", "History", "Cases", "Linear"]
     errors = [line for line in found.splitlines() if ": error: " in line]
     assert len(errors) == 3, found
@@ -49,5 +50,5 @@ def test_the_stub_and_the_package_hold_the_same_names() -> None:
 def test_a_name_that_lives_in_a_namespace_is_pointed_to(name: str) -> None:
     with pytest.raises(AttributeError, match=rf"it is harmonium\.\w+\.{name}"):
         getattr(hm, name)
-    with pytest.raises(AttributeError, match="no attribute 'Nothing'$"):
+    with pytest.raises(AttributeError, match=r"no attribute 'Nothing'$"):
         hm.Nothing  # noqa: B018

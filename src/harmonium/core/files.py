@@ -1,4 +1,4 @@
-"""Files that are whole or not there: tensors with their meaning and a digest, written under another name first."""
+"""Atomic files: tensors with a description and a digest, written under a temporary name and then renamed."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from torch import Tensor
 
 from harmonium.core.errors import DamagedFileError
 
-__all__ = ["DamagedFileError", "read_tensors", "write_atomically", "write_tensors"]
+__all__ = ["read_tensors", "write_atomically", "write_tensors"]
 
 
 def write_atomically(path: str | Path, content: bytes) -> None:
     """Write to a temporary name beside ``path``, flush to disk, rename: an earlier file is replaced whole or kept.
 
     Raises:
-        OSError: with advice, where the disk is full or the folder cannot be written.
+        OSError: if the disk is full or the folder cannot be written, with a remedy.
     """
     path = Path(path)
     temporary = None
@@ -48,7 +48,7 @@ def write_atomically(path: str | Path, content: bytes) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Make a renaming survive a loss of power, where the system can."""
+    """Make a renamed file survive a power failure, where the system supports it."""
     if hasattr(os, "O_DIRECTORY"):
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -63,8 +63,8 @@ def _read_umask() -> int:
     return mask
 
 
-# Temporary files are private; the file that replaces one should be what open() would have made.  Read once, because
-# reading it means changing it for a moment.
+# Temporary files are private; the renamed file should have the permissions that open() gives.  The mask is read once,
+# because reading it means changing it for a moment.
 _UMASK = _read_umask()
 
 
@@ -81,8 +81,8 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read (tensors, meta) back and verify the digest.
 
     Raises:
-        FileNotFoundError: where there is no such file.
-        DamagedFileError: where the file is not what `write_tensors` wrote.
+        FileNotFoundError: if there is no such file.
+        DamagedFileError: if the file is not as `write_tensors` wrote it.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load

@@ -1,4 +1,4 @@
-"""Packages that only some users need."""
+"""Optional packages, installed by extras."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ __all__ = ["MissingPackageError", "need"]
 
 
 class MissingPackageError(ImportError):
-    """A package is not installed that an extra of harmonium brings."""
+    """An optional package is missing; an extra of harmonium installs it."""
 
 
 def need(package: str, extra: str, what: str) -> Any:
-    """The module of a package that an extra installs.
+    """Import a module that an extra of harmonium installs.
 
     Args:
         package: the module's name.
-        extra: of the extras of harmonium, the one that brings it.
-        what: who needs it, as messages call it.
+        extra: the extra that installs it.
+        what: the feature that needs it, for the message.
+
+    Returns:
+        the module.
 
     Raises:
-        MissingPackageError: where it is not installed; the message names the extra.
+        MissingPackageError: if it is not installed; the message names the extra.
     """
     try:
         return importlib.import_module(package)

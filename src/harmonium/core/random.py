@@ -2,8 +2,8 @@
 
 Every random number of the library is a pure function of a *key* and a *counter* (Philox-4x32-10, Salmon et
 al. 2011, "Parallel random numbers: as easy as 1, 2, 3").  The key is a 64-bit hash of a seed and a path of
-names; the counter says which unit of which chain at which step is being drawn.  So a draw never depends on
-threads, on chunks or on the device, and two consumers with different names can never disturb each other.
+names; the counter says which unit of which chain at which step is drawn.  So a draw never depends on threads, chunks
+or the device, and consumers with different names draw independently.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ __all__ = ["RandomAddress", "Stream", "as_cursor", "as_stream", "stream_of"]
 
 
 class RandomAddress(NamedTuple):
-    """The address of one array of random words, one word per (row, unit).
+    """Address of an array of random words, one word per (row, unit).
 
-    ``first`` is the global index of row 0 (a chain or a case), so that chains split over processes draw what
-    they would have drawn together.
+    ``first`` is the global index of row 0 (a chain or a case), so that chains that are split over processes draw
+    the same words as together.
     """
 
     key: int
@@ -28,17 +28,17 @@ class RandomAddress(NamedTuple):
     first: int = 0
 
     def at(self, site: int) -> RandomAddress:
-        """The same step at another site (a layer of a machine): independent words."""
+        """Return the address at another site (a layer of a machine) of the same step: its words are independent."""
         return self._replace(site=site)
 
 
 class Stream:
-    """A cursor over random draws: each call of `advance` moves one step on; `child` names an independent stream.
+    """A cursor over random draws: `advance` moves it by a step; `child` names an independent stream.
 
     Args:
         seed: any integer.
-        path: names that tell this stream from others of the same seed.
-        step: where the cursor stands.
+        path: names that distinguish this stream from others of the same seed.
+        step: position of the cursor.
         first: global index of the first row (see `RandomAddress`).
 
     >>> Stream(0).child("ais", 3).key == Stream(0, "ais", 3).key
@@ -61,11 +61,11 @@ class Stream:
         self.key = _hash(self.seed, self.path)
 
     def child(self, *names: str | int) -> Stream:
-        """An independent stream named below this one.  Pure: it does not depend on where this cursor stands."""
+        """Return an independent stream named below this one, whatever the position of this cursor."""
         return Stream(self.seed, *self.path, *names, first=self.first)
 
     def advance(self, steps: int = 1) -> RandomAddress:
-        """Take the next ``steps`` steps; the returned `Draw` addresses the first of them."""
+        """Move the cursor by ``steps`` and return the `RandomAddress` of the first of them."""
         draw = RandomAddress(self.key, self.step, first=self.first)
         self.step += steps
         return draw
@@ -76,28 +76,26 @@ class Stream:
 
 
 def as_stream(seed: int | Stream) -> Stream:
-    """An int becomes the root stream of that seed; a `Stream` is passed through."""
+    """Return the root stream of a seed; a `Stream` is returned unchanged."""
     return seed if isinstance(seed, Stream) else Stream(seed)
 
 
 def stream_of(seed: int | Stream, name: str) -> Stream:
-    """The stream of one call of a function called ``name``: of the seed, or of the next step of a stream.
+    """Return the stream for one call of the function ``name``, from a seed or from the next step of a stream.
 
-    So two functions with the same seed draw independently, and two calls with one stream do too.
+    Two functions with the same seed draw independently, and so do two calls with the same stream.
     """
     return seed.child(name, seed.advance().step) if isinstance(seed, Stream) else Stream(seed).child(name)
 
 
 def as_cursor(stream: Stream) -> Stream:
-    """Low-level draws need a cursor: with an int, every call of a loop would repeat the same words."""
+    """Return the stream, or raise TypeError: with an int, every call of a loop would repeat the same words."""
     if not isinstance(stream, Stream):
-        raise TypeError(
-            f"stream must be a harmonium.Stream, found {stream!r}: make one, stream = Stream(0), and pass it on"
-        )
+        raise TypeError(f"stream must be a harmonium.Stream, found {stream!r}: make one, stream = harmonium.Stream(0)")
     return stream
 
 
 def _hash(seed: int, path: tuple[str | int, ...]) -> int:
-    # repr tells 1 from "1", and the separator cannot stand in a repr'd string unescaped.
+    # repr distinguishes 1 from "1", and escapes the separator inside strings.
     text = "\x1f".join(repr(part) for part in (seed, *path))
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")

@@ -1,6 +1,6 @@
-"""Random words and fused loops: the only floor that knows how an array is walked through.
+"""Random words and fused loops.
 
-On the CPU in float32 and float64 the loops of `fused` run; everywhere else the portable torch code, with the same
+CPU tensors in float32 and float64 use the compiled loops of `fused`, all others the portable torch code, with the same
 random bits.
 """
 
@@ -19,7 +19,7 @@ from harmonium.kernels.flips import REFRESH, add_flips_, flips_pay, list_flips
 from harmonium.kernels.philox import split
 from harmonium.kernels.sparse import difference_of_outers, product
 
-# After a fork, products in torch wait for OpenMP threads that the child does not have; with one thread they never do.
+# After a fork, torch's products wait for OpenMP threads that the child does not have, unless there is one thread.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
@@ -30,12 +30,12 @@ __all__ = [
 
 
 def is_fused(x: Tensor) -> bool:
-    """Whether the fused loops serve this tensor."""
+    """Whether the fused loops can process this tensor."""
     return x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64) and not x.requires_grad
 
 
 def uniforms(draw: RandomAddress, rows: int, units: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Uniforms in (0, 1), shape (rows, units), one word each, the rows counted from ``draw.first``."""
+    """Return uniforms in (0, 1), shape (rows, units), one word each; row 0 has the global index ``draw.first``."""
     if device.type == "cpu":
         return portable.uniform(torch.from_numpy(words(draw, rows, units)[:, :units].astype(np.int64)), dtype)
     index = torch.arange(draw.first, draw.first + rows, device=device)
@@ -43,7 +43,7 @@ def uniforms(draw: RandomAddress, rows: int, units: int, dtype: torch.dtype, dev
 
 
 def words(draw: RandomAddress, rows: int, units: int) -> np.ndarray:
-    """The 32-bit words of a draw, (rows, units rounded up to a multiple of 4), for the fused loops."""
+    """Return the 32-bit words of a draw for the fused loops: (rows, units rounded up to a multiple of 4), uint32."""
     out = np.empty((rows, 4 * ((units + 3) // 4)), np.uint32)
     loops.fill_rows(out, draw.first, *split(draw.key, draw.step, draw.site))
     return out
@@ -52,7 +52,7 @@ def words(draw: RandomAddress, rows: int, units: int) -> np.ndarray:
 def bernoulli_rows(probability: Tensor, rows: Tensor, draw: RandomAddress) -> Tensor:
     """Draw 0/1 with the given probabilities, shape (rows, units); row r uses the words of global row ``rows[r]``.
 
-    What a case draws so depends on its index alone, never on its neighbours in a batch.
+    The draw of a case depends on its index alone, not on the other cases of the batch.
     """
     if is_fused(probability):
         out = probability.clone(memory_format=torch.contiguous_format)
@@ -63,7 +63,7 @@ def bernoulli_rows(probability: Tensor, rows: Tensor, draw: RandomAddress) -> Te
 
 
 def permutation(draw: RandomAddress, cases: int) -> Tensor:
-    """A random order of ``cases`` indices, int64: the stable sorting order of one 32-bit word per case."""
+    """Return a random permutation of ``cases`` indices, int64: the stable argsort of one 32-bit word per case."""
     words = np.empty(4 * ((cases + 3) // 4), np.uint32)
     loops.fill_row(words, draw.first, *split(draw.key, draw.step, draw.site))
     return torch.from_numpy(np.argsort(words[:cases], kind="stable"))

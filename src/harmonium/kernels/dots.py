@@ -12,7 +12,7 @@ __all__ = ["row_dots"]
 
 
 def row_dots(x: Tensor, s: Tensor) -> Tensor:
-    """sum_j x_rj s_rj, (..., batch), float64, for x (..., batch, n) and s (batch, n) of one precision; no gradient."""
+    """Compute sum_j x_rj s_rj, (..., batch), float64, for x (..., batch, n) and s (batch, n) of one precision."""
     if x.device.type != "cpu":
         return (x.detach().double() * s).sum(-1)
     rows, pattern = x.detach().reshape(-1, x.shape[-1]), s.detach().contiguous()

@@ -1,4 +1,4 @@
-"""What turning over one binary visible unit does to the weight of a case, for every unit of every case."""
+"""Change of free energy when one binary visible unit is flipped, for every unit of every case."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def _log_of_product(factors, together):
 def flipped(v, on, off, weights, bias, largest, out):
     """out[r, i] = F(v_r) - F(v_r with unit i as 1 - v_ri), all float64.
 
-    With d = 1 - 2 v_i, that is d b_i + sum_j log(p(h_j = 0) + p(h_j = 1) e^(d W_ij)): logarithms are taken of products
-    of as many factors as cannot overflow.
+    With d = 1 - 2 v_i, this is d b_i + sum_j log(p(h_j = 0) + p(h_j = 1) e^(d W_ij)): logarithms are taken of products
+    of several factors, few enough not to overflow.
 
     Args:
         v: cases (rows, n_visible), values from 0 to 1.

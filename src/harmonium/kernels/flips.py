@@ -1,13 +1,13 @@
-"""Inputs brought up to date by the units that changed, instead of multiplied out again.
+"""Incremental inputs: updated by the units that changed, instead of recomputed by a product.
 
-Where states s became s', the inputs s . W became
+When states s become s', the inputs s . W become
 
     s' . W = s . W + sum_j (s'_j - s_j) W_j,
 
-the sum going over the units that changed alone, W_j being row j of W.  Chains of a trained model at fixed weights
-change few of their units in a sweep (binary units flip, a categorical variable switches one unit off and another on),
-so that adding those rows up takes less time than a product.  The result differs by rounding, which a full product
-every `REFRESH` calls keeps from piling up.
+with a sum over the units that changed, where W_j is row j of W.  Chains of a trained model at fixed weights change few
+of their units in a sweep (binary units flip, a categorical variable turns one unit off and another on), so that adding
+those rows takes less time than a product.  The result differs by rounding; a full product every `REFRESH` calls keeps
+the error small.
 """
 
 from __future__ import annotations
@@ -27,16 +27,15 @@ __all__ = ["REFRESH", "Flips", "add_flips_", "flips_pay", "list_flips"]
 REFRESH = 64
 """Calls between two full products."""
 
-_SHARE = 0.25  # of the units may change: above it a product of all rows is as fast (784 x 500, one thread)
-_ROW = 0.33  # of the units of one row may: above it the row is left to a product
-_FEW = 0.75  # of the rows may be left to the product: with more it takes them all
+_SHARE = 0.25  # of the units that may change: above it a product of all rows is as fast (784 x 500, one thread)
+_ROW = 0.33  # of the units of one row that may change: above it the row needs a product
+_FEW = 0.75  # of the rows that may need a product: above it all rows get one
 
 
 class Flips(NamedTuple):
-    """The units that changed, row after row: those of row r are ``index[starts[r] : starts[r + 1]]``.
+    """Indices of the units that changed: those of row r are ``index[starts[r] : starts[r + 1]]``.
 
-    Rows of which many units changed have none in the list and are named in ``others``, (rows,), int64: a product is
-    better for them.
+    Rows with many changes have none in the list and are named in ``others``, (rows,), int64: they need a product.
     """
 
     index: Any
@@ -47,16 +46,16 @@ class Flips(NamedTuple):
 
 
 def flips_pay(weights: Tensor) -> bool:
-    """Whether inputs through these weights may be kept at all: matrices of some width on the CPU."""
+    """Whether incremental inputs can save time with these weights: wide matrices on the CPU."""
     plain = weights.dim() == 2 and weights.device.type == "cpu" and weights.dtype in (torch.float32, torch.float64)
     return plain and weights.shape[1] >= NARROWEST
 
 
 def list_flips(old: Tensor, new: Tensor) -> Flips | None:
-    """The units whose states differ between old and new (batch, n); None where a product of all rows is better.
+    """List the units whose states differ between old and new (batch, n); None if a product of all rows is faster.
 
-    For a row it is where more than a third of its units changed; for all where more than a quarter of the units in the
-    other rows changed, or more than are on in them.
+    A row needs a product if more than a third of its units changed; all rows do if more than a quarter of the units in
+    the other rows changed, or more than are on in them.
     """
     if old.shape != new.shape or old.dtype != new.dtype or old.dim() != 2:
         return None
@@ -71,11 +70,11 @@ def list_flips(old: Tensor, new: Tensor) -> Flips | None:
 
 
 def add_flips_(x: Tensor, changed: Flips, weights: Tensor) -> Tensor:
-    """x (batch, width) += (new - old) @ weights (n, width), in place, but for the rows left to a product."""
+    """x (batch, width) += (new - old) @ weights (n, width), in place, except for the rows that need a product."""
     W = weights.detach()
     change = np.empty(len(changed.index), changed.new.numpy().dtype)
     _changes(changed.old.numpy(), changed.new.numpy(), changed.index, changed.starts, change)
-    if torch.get_num_threads() > 1 and BAGS and x.dtype == torch.float32:  # which share the rows among the threads
+    if torch.get_num_threads() > 1 and BAGS and x.dtype == torch.float32:  # embedding bags use several threads
         return x.add_(bags(W, changed.index, changed.starts, torch.from_numpy(change)))
     _add_rows(x.numpy(), W.numpy(), changed.index, changed.starts, change)
     return x
@@ -100,7 +99,7 @@ def _list_flagged(flags, index, n):
     eights = flags.view(np.uint64)
     for b in range(eights.shape[0]):
         if eights[b] != 0:
-            for j in range(8 * b, 8 * b + 8):  # without a branch: written always, kept where flagged
+            for j in range(8 * b, 8 * b + 8):  # without a branch: always written, kept if flagged
                 index[n] = j
                 n += flags[j]
     return n
@@ -108,7 +107,7 @@ def _list_flagged(flags, index, n):
 
 @compiled
 def _list_changes(old, new, most, share, few, index, starts, others):
-    """Write which units of each row differ, and the rows left to a product: how many these are, or -1 for all."""
+    """Write the units of each row that differ, and the rows that need a product; return their number, or -1 for all."""
     rows, units = new.shape
     flags = np.zeros(8 * ((units + 7) // 8), np.uint8)
     n, left, on = 0, 0, 0

@@ -1,18 +1,19 @@
 """Fused loops over a layer, compiled around a unit's own scalar functions.
 
-A unit type hands over scalar functions of its natural parameters; the factories here own the loops.  Loops are
-single-threaded and release the GIL: matrix products keep the cores, Python threads and forks stay safe.
+A unit type supplies scalar functions of its natural parameters; the factories here build the loops.  Loops are
+single-threaded and release the GIL: the cores are left to matrix products, and Python threads and forks are safe.
 
-Every loop sees a layer on a *line* of natural parameters: for row r standing at t[r], unit j of model g = r // per has
+Every loop sees a layer on a line of natural parameters (`harmonium.units.Interpolation`): in row r, at t[r], unit j of
+model g = r // per has
 
     eta_1 = t[r] * (x[r, j] + slope[0][g, j]) + start[0][g, j]
     eta_k = t[r] * slope[k - 1][g, j] + start[k - 1][g, j]
 
-x being the input from the couplings.  An ordinary model is t = 1, start = 0.  ``slope`` and ``start`` are tuples of as
-many arrays as the family has natural parameters.  ``known`` is the integer that a family is told besides them: the
-trials of a binomial unit, the states of a categorical one.
+where x is the input from the couplings.  An ordinary model has t = 1, start = 0.  ``slope`` and ``start`` are tuples
+with one array for each natural parameter of the family.  ``known`` is an integer constant of the family: the trials of
+a binomial unit, the states of a categorical one.
 
-The body of each row is a function of its own because LLVM then proves that its arrays do not overlap and vectorises.
+The body of each row is a separate function because LLVM can then prove that its arrays do not overlap, and vectorises.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from harmonium.kernels.scalar import binomial, exp, uniform
 __all__ = [
     "add_rows",
     "binarise",
-    "cumulant_groups",
+    "log_normalizer_groups",
     "fill_row",
     "fill_rows",
     "mapper",
@@ -54,10 +55,10 @@ compiled = cache.compiled(**OPTIONS)  # whole loops only, never the pieces that 
 
 
 def _stamp(function: Scalar) -> int:
-    """Hash of a scalar function's name and source, and of this floor's.
+    """Hash the name and source of a scalar function, and the sources of this package.
 
-    Numba's cache looks only at the file of the loop itself, and must not serve machine code of an older formula.  A
-    loop bears its stamp in its name, which is part of the cache's key.
+    Numba's cache checks only the file of the loop itself, and must not return machine code of an older formula.  The
+    stamp is in the name of the loop, which is part of the cache's key.
     """
     digest = hashlib.blake2b(f"{function.__module__}.{function.__qualname__}".encode(), digest_size=7)
     own = function.__code__.co_filename
@@ -67,10 +68,10 @@ def _stamp(function: Scalar) -> int:
 
 
 def _named(stamp: int) -> Callable[[Scalar], Scalar]:
-    """Give a function made in a factory a name of its own.
+    """Make a decorator that gives a function from a factory a unique name.
 
     Numba names machine code by the function's name, its argument types and a number that counts the functions of one
-    process.  Code kept by processes that compiled in another order can then meet under one name, and the linker takes
+    process.  Code cached by processes that compiled in another order can then have the same name, and the linker takes
     the first for both.
     """
 
@@ -116,7 +117,7 @@ def _eta(x, t, slope, start, j):
 
 
 def sampler(draw: Scalar) -> Scalar:
-    """A loop that overwrites x with ``draw(eta, known, word)``, one random 32-bit word per unit."""
+    """Build a loop that overwrites x with ``draw(eta, known, word)``, one random 32-bit word per unit."""
     stamp = _stamp(draw)
 
     @register_jitable(**OPTIONS)
@@ -166,24 +167,25 @@ def add_rows(x, weights, index, change):
         add_row(x, weights[index[k]], change[k])
 
 
-_BLOCK = 32  # units drawn before what changed is sent to all others
-_APART = 16  # entries between the rows of a block: rows a power of two apart would share few lines of the cache
+_BLOCK = 32  # units drawn before their changes are sent to all others
+_APART = 16  # padding of the rows of a block: rows a power of two apart would share few lines of the cache
 
 
 def walker(draw: Scalar) -> Scalar:
-    """A loop that draws units one after the other, each given the new states of those before it.
+    """Build a loop that draws units one after the other, each given the new states of those before it.
 
-    x (chains, units) is what other layers send, ``sent`` (chains, units) what the states s (chains, units) send to each
-    other through ``weights`` (units, units), symmetric.  The units ``columns`` are drawn in this order into s; ``sent``
-    is brought up to date by those that changed.  ``held`` (chains or 1, units) marks units that are left alone;
+    x (chains, units) is the input from other layers, ``sent`` (chains, units) the input that the states s (chains,
+    units) send each other through ``weights`` (units, units), symmetric.  The units
+    ``columns`` are drawn in this order into s; ``sent``
+    is updated by those that changed.  ``held`` (chains or 1, units) marks units that keep their state;
     ``words`` (chains, units) are random.
 
-    In a block of units a unit is a row, so that all chains are drawn at once; between blocks a chain is, whose changes
-    it adds up.
+    Within a block of units the arrays have one row per unit, so that all chains are drawn at once; between blocks one
+    row per chain, whose changes are added up.
     """
     stamp = _stamp(draw)
 
-    # Few arrays each, and numbers for what a unit's parameters are: LLVM gives up on loops that write to many.
+    # Few arrays each, and scalars for the parameters of a unit: LLVM does not vectorise loops with many outputs.
 
     @register_jitable(**OPTIONS)
     @_named(stamp)
@@ -254,7 +256,7 @@ def walker(draw: Scalar) -> Scalar:
 
 
 def mapper(function: Scalar) -> Scalar:
-    """A loop that overwrites x with ``function(eta, known)``: a conditional mean, variance or mode."""
+    """Build a loop that overwrites x with ``function(eta, known)``: a conditional mean, variance or mode."""
     stamp = _stamp(function)
 
     @register_jitable(**OPTIONS)
@@ -274,14 +276,14 @@ def mapper(function: Scalar) -> Scalar:
     return apply
 
 
-_CHUNK = 112  # as many factors within 2^-9 ... 2^9 stay inside the exponents of float64
+_CHUNK = 112  # a product of 112 factors within 2^-9 ... 2^9 neither overflows nor underflows in float64
 
 
 def summer(split: Scalar) -> Scalar:
-    """A loop that sums the cumulants of a layer's units at several t for each row.
+    """Build a loop that sums the log-normalizers of the units of a layer, at several t for each row.
 
-    ``split(eta, known)`` returns (summand, factor) with cumulant = summand + log(factor) and the factor within
-    2^-9 ... 2^9: logarithms are taken of products of factors, which is what makes this cheap.
+    ``split(eta, known)`` returns (summand, factor) with log-normalizer = summand + log(factor) and the factor within
+    2^-9 ... 2^9: one logarithm of a product of many factors replaces many logarithms.
     """
     stamp = _stamp(split)
 
@@ -295,7 +297,7 @@ def summer(split: Scalar) -> Scalar:
 
     @compiled
     @_named(stamp)
-    def cumulants(x, t, slope, start, known, out):
+    def log_normalizers(x, t, slope, start, known, out):
         summands = np.empty(x.shape[1], x.dtype)
         factors = np.empty(x.shape[1], x.dtype)
         per = x.shape[0] // slope[0].shape[0]
@@ -305,11 +307,11 @@ def summer(split: Scalar) -> Scalar:
                 row(x[r], t[r, k], _at(slope, g), _at(start, g), known, summands, factors)
                 out[r, k] = _sum_and_log(summands, factors)
 
-    return cumulants
+    return log_normalizers
 
 
 FEW_TRIALS = 32
-"""So few are counted up from the likelier end, whose probability needs no factorials, in loops that vectorise."""
+"""Up to this number, counts are found from the likelier end, without factorials, in loops that vectorise."""
 
 
 @register_jitable(**OPTIONS)
@@ -350,7 +352,7 @@ def _binomial_row(x, t, slope, start, trials, words):
 
 @compiled
 def sample_binomial(x, t, slope, start, trials, first, k0, k1, c2, c3):
-    """Overwrite x with numbers of successes in ``trials``, one word per unit, inverting a distribution function."""
+    """Overwrite x with numbers of successes in ``trials``, one word per unit, by inversion."""
     rows, units = x.shape
     words = np.empty(4 * ((units + 3) // 4), np.uint32)
     odds, q, p, u, k = np.empty((5, units))
@@ -370,8 +372,8 @@ def sample_binomial(x, t, slope, start, trials, first, k0, k1, c2, c3):
         _binomial_end(x[r], t[r], slope[0][g], start[0][g], trials, k)
 
 
-# Groups: variables of ``states`` columns, of which one is on.  Exponentials are taken of whole rows, so that they
-# vectorise whatever the number of states; running sums are float64, so that rare states keep their share.
+# Groups: variables of ``states`` columns, one of which is 1.  Exponentials are taken of whole rows, so that they
+# vectorise for any number of states; running sums are float64, so that rare states keep their probability.
 
 
 @register_jitable(**OPTIONS)
@@ -430,7 +432,7 @@ def _exponentials(x, t, slope, start, states, y, highest):
 
 @compiled
 def sample_groups(x, t, slope, start, states, first, k0, k1, c2, c3):
-    """Overwrite x with one-hot draws: one word per group, inverting its distribution function."""
+    """Overwrite x with one-hot draws by inversion, one word per group."""
     rows, units = x.shape
     groups = units // states
     words = np.empty(4 * ((groups + 3) // 4), np.uint32)
@@ -477,8 +479,8 @@ def mean_groups(x, t, slope, start, states):
 
 
 @compiled
-def cumulant_groups(x, t, slope, start, states, out):
-    """The sum over groups of log sum exp, at several t for each row."""
+def log_normalizer_groups(x, t, slope, start, states, out):
+    """Write the sum over groups of log sum exp, at several t for each row."""
     units = x.shape[1]
     y, highest, sums = np.empty(units, x.dtype), np.empty(units // states, x.dtype), np.empty(states, np.float64)
     per = x.shape[0] // slope[0].shape[0]
@@ -500,7 +502,7 @@ def _chunk(summands, factors):
         product *= np.float64(factors[j])
     if 1e-290 < product < 1e290:
         return total + math.log(product)
-    for j in range(summands.shape[0]):  # factors beyond their promise: the slow way, never a wrong one
+    for j in range(summands.shape[0]):  # the product under- or overflowed: sum the logarithms
         total += math.log(np.float64(factors[j]))
     return total
 
@@ -530,12 +532,12 @@ def _binarise_row(p, words):
 
 @compiled
 def fill_row(words, row, k0, k1, c2, c3):
-    """The words of one whole row (see `fill_words`)."""
+    """Fill the words of one row (see `fill_words`)."""
     fill_words(words, row, c2, c3, k0, k1)
 
 
 @compiled
 def fill_rows(words, first, k0, k1, c2, c3):
-    """The words of several rows, counted from ``first``."""
+    """Fill the words of several rows; the first has the global index ``first``."""
     for r in range(words.shape[0]):
         fill_words(words[r], first + r, c2, c3, k0, k1)

@@ -1,18 +1,18 @@
-"""NADE: the inputs of all visible variables, each given those before it (Larochelle & Murray 2011).
+"""NADE: inputs of all visible variables, each given the previous ones (Larochelle & Murray 2011, equations 3 to 5).
 
-Along an ordering of the variables, a sum a of the rows of W is carried on, and each variable's inputs are read off it:
+Along an ordering of the variables, a running sum a of rows of W gives the inputs of each variable:
 
     a_1 = c,   h_t = sigmoid(a_t),   x_k = V_k . h_t for the rows k of variable t,   a_{t+1} = a_t + sum_i s_i W_i,
 
-the last sum going over the inputs i of variable t.  Where they are all zero, h stays as it is: in images of which an
-eighth of the pixels is on, seven eighths of the sigmoids are spared, and the gradient in h is summed over the stretch
-before it goes on to a.
+with the last sum over the inputs i of variable t.  If they are all zero, h does not change: for images in which an
+eighth of the pixels are on, seven eighths of the sigmoids are saved, and the gradient in h is summed over the stretch
+before it is propagated to a.
 
-The way back walks the same path from its end: a is brought back by subtracting what was added, so that memory is
-O(batch x hidden).  It is kept in float64, where sums and differences of float32 rows are exact: the h of the way back
-are those of the way there, and the gradient is that of the values that were returned.
+The backward pass goes along the same path from its end: a is restored by subtracting what was added, so that memory is
+O(batch x hidden).  It is kept in float64, where sums and differences of float32 rows are exact: the backward pass sees
+the same h as the forward pass, and the gradient is that of the returned values.
 
-Cases go in groups of eight, so that a row of V, and of the gradient in it, is loaded once for eight of them.
+Cases are processed in groups of eight, so that a row of V, and of its gradient, is loaded once for eight of them.
 """
 
 from __future__ import annotations
@@ -224,14 +224,14 @@ def _forward(s, weights, outputs, sums, x, inputs, entries, exit_rows, exits):
             for e in range(exits[t], exits[t + 1]):
                 _read_off(outputs[exit_rows[e]], h, xg, exit_rows[e])
             begin, end = entries[t], entries[t + 1]
-            for r in range(cases):  # looked at before any view is made: most send nothing
+            for r in range(cases):  # checked before any view is made: most inputs are zero
                 if _sends(s, first + r, inputs, begin, end):
                     _move_on(s[first + r], weights, inputs, begin, end, sums[first + r], h[r], 1.0)
 
 
 @register_jitable(**OPTIONS)
 def _through_sigmoid(dh, h, da):
-    """Send the gradient in h on to a, and begin anew."""
+    """Propagate the gradient in h to a, and reset it."""
     for j in range(da.shape[0]):
         da[j] += dh[j] * h[j] * (like(h[j], 1.0) - h[j])
         dh[j] = like(h[j], 0.0)
@@ -292,7 +292,7 @@ def _backward(s, weights, outputs, sums, dx, d_weights, d_bias, d_outputs, input
 
 
 def ancestral(draw: Callable[..., Any]) -> Any:
-    """A loop that draws variables along an ordering, each given those before it.
+    """Build a loop that draws variables along an ordering, each given the previous ones.
 
     ``draw(eta, known, word)`` draws a variable of one unit.  s (cases, n) holds the values that are ``held`` (cases, n)
     and takes those that are drawn; ``sums`` (cases, hidden), float64, begins at c; the natural parameters of the units

@@ -137,15 +137,15 @@ def ndtri(u):
 
 @register_jitable
 def walk(u, k, p, scale, a, b):
-    """A count drawn by inverting its distribution function, its values taken in the order k, k + 1, k - 1, k + 2, ...
+    """Draw a count by inversion, trying the values in the order k, k + 1, k - 1, k + 2, ...
 
-    p is the probability of k and scale (a - b j) / (j + 1) the ratio of those of j + 1 and j, float64.  From the mode
-    this takes about as many steps as the count has standard deviations times its standard deviation.
+    p is the probability of k, and scale (a - b j) / (j + 1) the ratio of the probabilities of j + 1 and j, float64.
+    From the mode, the number of steps is about the distance of the drawn count from the mode.
     """
     above, below = k, k
     up, down = p, p
     u -= p
-    while u >= 0.0 and up + down > 1e-18:  # what rounding leaves goes to k
+    while u >= 0.0 and up + down > 1e-18:  # probability lost to rounding goes to k
         up *= scale * (a - b * above) / (above + 1.0)
         above += 1.0
         u -= up
@@ -161,10 +161,10 @@ def walk(u, k, p, scale, a, b):
 
 @register_jitable
 def binomial(field, trials, u):
-    """A number of successes in ``trials`` with log-odds ``field``, float64 (see `walk`)."""
+    """Draw a number of successes in ``trials`` with log-odds ``field``, float64 (see `walk`)."""
     n = float(trials)
     t = exp(-abs(field))
-    q = 1.0 / (1.0 + t)  # of the likelier outcome
+    q = 1.0 / (1.0 + t)  # probability of the likelier outcome
     mode = math.floor((n + 1.0) * t * q)
     log_p = mode * math.log(t) + n * math.log(q)
     log_p += math.lgamma(n + 1.0) - math.lgamma(mode + 1.0) - math.lgamma(n - mode + 1.0)
@@ -174,7 +174,7 @@ def binomial(field, trials, u):
 
 @register_jitable
 def poisson(field, u):
-    """A count of rate e^field, float64 (see `walk`)."""
+    """Draw a Poisson count of rate e^field, float64 (see `walk`)."""
     rate = math.exp(field)
     mode = math.floor(rate)
     return walk(u, mode, math.exp(mode * field - rate - math.lgamma(mode + 1.0)), rate, 1.0, 0.0)
@@ -184,8 +184,8 @@ def poisson(field, u):
 def beyond(alpha):
     """log(P(Z > alpha) / density(alpha)) of a standard normal Z; mean and variance of Z - alpha given Z > alpha.
 
-    From 4 on by the continued fraction of Laplace, whose terms do not cancel: alpha + 1 / (alpha + 2 / (alpha + ...))
-    is the inverse of the ratio, and what follows the first alpha is the mean.
+    Above 4 it uses the continued fraction of Laplace, whose terms do not cancel: alpha + 1 / (alpha + 2 / (alpha +
+    ...)) is the inverse of the ratio, and the part after the first alpha is the mean.
     """
     if alpha > 4.0:
         fraction = 0.0

@@ -1,9 +1,9 @@
-"""Products with binary states of which few are on: rows of W summed, instead of multiplied by zeros.
+"""Products with sparse binary states: rows of W are summed instead of multiplied by zeros.
 
-The product of a state s with W is the sum of the rows of W whose units are on.  Where at most a quarter of the units
-are, adding those rows up (`torch.embedding_bag`, which keeps a whole sum in vector registers) takes less time than the
-dense product; elsewhere, and wherever a graph is recorded, the dense product is taken.  Both are sums of the same
-numbers, in another order.
+The product of a state s with W is the sum of the rows of W whose units are on.  If at most a quarter of the units are
+on, summing those rows (`torch.embedding_bag`, which keeps a whole sum in vector registers) takes less time than the
+dense product; otherwise, and whenever autograd records, the dense product is used.  Both sum the same numbers, in
+another order.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from harmonium.kernels.fused import OPTIONS, compiled
 __all__ = ["BAGS", "NARROWEST", "Active", "active", "bags", "difference_of_outers", "product"]
 
 _SHARE = 0.25  # of the units may be on: above it the dense product is as fast (784 x 500, one and two threads)
-NARROWEST = 128  # columns of W for which a list of units is worth making
-BAGS = platform.machine() in ("x86_64", "AMD64")  # elsewhere torch has no vectorised embedding bags
+NARROWEST = 128  # columns of W above which a list of units saves time
+BAGS = platform.machine() in ("x86_64", "AMD64")  # on other processors torch has no vectorised embedding bags
 
 
 class Active(NamedTuple):
-    """The units that are on, row after row: those of row r are ``index[starts[r] : starts[r + 1]]``."""
+    """Indices of the units that are on: those of row r are ``index[starts[r] : starts[r + 1]]``."""
 
     index: Any
     starts: Any
@@ -34,7 +34,7 @@ class Active(NamedTuple):
 
 
 def active(s: Tensor, width: int) -> Active | None:
-    """The units that are on in binary states s (batch, n); None where the dense product with (n, width) is better."""
+    """List the units that are on in binary states s (batch, n); None if the dense product with (n, width) is faster."""
     fits = s.dim() == 2 and s.device.type == "cpu" and s.dtype == torch.float32 and not s.requires_grad
     if not (BAGS and fits and width >= NARROWEST):
         return None
@@ -49,7 +49,7 @@ def product(s: Tensor, weights: Tensor) -> Tensor:
     """s @ weights for states s (..., batch, n) and weights (..., n, width)."""
     stacked = s.dim() == weights.dim() == 3 and len(s) == len(weights) > 0
     if stacked and weights[0].is_contiguous() and active(s[0], weights.shape[-1]) is not None:
-        return torch.stack([product(*pair) for pair in zip(s, weights, strict=True)])  # models of a stack are alike
+        return torch.stack([product(*pair) for pair in zip(s, weights, strict=True)])  # the models of a batch are alike
     if weights.dim() == 2 and weights.is_contiguous() and not (torch.is_grad_enabled() and weights.requires_grad):
         on = active(s, weights.shape[1])
         if on is not None:
@@ -58,7 +58,7 @@ def product(s: Tensor, weights: Tensor) -> Tensor:
 
 
 def difference_of_outers(plus: tuple[Tensor, Tensor], minus: tuple[Tensor, Tensor]) -> Tensor | None:
-    """left' right of the pair ``plus`` less that of ``minus``, in one pass; None where a dense product is better.
+    """Compute left' right of the pair ``plus`` minus that of ``minus`` in one pass; None if dense products are faster.
 
     Each pair is left (batch, n), binary, and right (batch, width).
     """
@@ -87,9 +87,10 @@ def bags(weights: Tensor, index: Any, starts: Any, factors: Tensor | None = None
 
 @compiled
 def _list_active(s, share, index, starts):
-    """Write where binary states s (rows, units) are 1; how many there are, or -1.
+    """Write the indices of ones in binary states s (rows, units) and return their number, or -1.
 
-    -1 where a state is neither 0 nor 1, or more than a ``share`` of them is on; ``index`` has room for one row more.
+    -1 means that a state is neither 0 nor 1, or that more than a ``share`` of them is on; ``index`` has room for one
+    more row.
     """
     rows, units = s.shape
     limit = index.shape[0] - units
@@ -115,7 +116,7 @@ def _is_binary(s):
 
 @register_jitable(**OPTIONS)
 def _list_row(s, index, n):
-    for j in range(s.shape[0]):  # without a branch: written always, kept where the unit is on
+    for j in range(s.shape[0]):  # without a branch: always written, kept if the unit is on
         index[n] = j
         n += s[j] != 0
     return n

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from harmonium.core.checks import check_int
-from harmonium.kernels.fused import cumulant_groups, mean_groups, sample_groups
+from harmonium.kernels.fused import log_normalizer_groups, mean_groups, sample_groups
 from harmonium.units.base import FusedKernels, Natural
 from harmonium.units.biased import Biased
 
@@ -41,7 +41,7 @@ class Categorical(Biased):
 
     finite = True
     uniforms_in = torch.float64
-    loops = FusedKernels(sample_groups, mean_groups, cumulant_groups)
+    loops = FusedKernels(sample_groups, mean_groups, log_normalizer_groups)
 
     def __init__(self, shape: int | tuple[int, ...], states: int, *, dtype: torch.dtype = torch.float32) -> None:
         states = check_int("Categorical(states=...)", states, least=2)
