@@ -4,7 +4,7 @@
 #   make test           lint, types and the test suite
 #   make test-all       the suite with its slower statistical checks
 #   make docs           the documentation as a site, in site/ (open site/index.html)
-#   make bench          the table of docs/benchmarks.md
+#   make bench          the first tables of docs/benchmarks/speed.md
 #   make reproduce      the published experiments (minutes to an hour)
 #
 # TORCH says which torch to install: `make test TORCH="-c /dev/null torch"` takes the newest of your index,

@@ -6,59 +6,101 @@ import datetime
 import os
 import platform
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from harmonium.core.files import write_atomically
+
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "benchmarks.md"
-_HEAD = "# Benchmarks\n\nEvery number on this page is printed by a script under `benchmarks/` or `reproduce/`.\n"
+PAGES = ROOT / "docs" / "benchmarks"
+_TARGETS = ("must reach", "go for", "met")  # columns for those who run a script: the site shows measurements only
 
 
-def replace_section(name: str, text: str, page: Path = PAGE) -> None:
+def replace_section(name: str, text: str, page: Path | None = None) -> Path:
     """Put ``text`` between ``<!-- name:begin -->`` and ``<!-- name:end -->`` of a page, atomically.
 
-    The page and its markers are made where they are missing (a new section goes to the end).
+    Columns of targets are left out: a script prints them, the site does not show them.
+
+    Args:
+        name: The section.
+        text: Its new content.
+        page: The page; by default the one under ``docs/benchmarks`` that has the section.
+
+    Returns:
+        The page that was written.
 
     Raises:
-        ValueError: where the markers are damaged (one of the two missing, twice there, or in the wrong order).
+        ValueError: If no page has the section, or its markers are damaged (one is missing, twice there or misplaced).
     """
+    page = page or page_of(name)
     begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
-    old = page.read_text(encoding="utf-8") if page.exists() else _HEAD
-    body = f"{begin}\n{text.strip()}\n{end}"
-    counts = (old.count(begin), old.count(end))
-    if counts == (0, 0):
-        new = f"{old.rstrip()}\n\n{body}\n"
-    elif counts == (1, 1) and old.index(begin) < old.index(end):
-        new = old[: old.index(begin)] + body + old[old.index(end) + len(end) :]
-    else:
+    old = page.read_text(encoding="utf-8") if page.exists() else f"{begin}\n{end}\n"
+    if (old.count(begin), old.count(end)) != (1, 1) or old.index(begin) > old.index(end):
         raise ValueError(f"{page}: expected one {begin} before one {end}; repair the page by hand")
-    page.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=page.parent, prefix=f".{page.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(new)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, page.stat().st_mode & 0o777 if page.exists() else 0o644)
-        os.replace(temporary, page)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    body = f"{begin}\n{without_targets(text).strip()}\n{end}"
+    new = old[: old.index(begin)] + body + old[old.index(end) + len(end) :]
+    write_atomically(page, new.encode())
+    return page
+
+
+def page_of(name: str) -> Path:
+    """Return the page under ``docs/benchmarks`` that has a section.
+
+    Raises:
+        ValueError: If none has it.
+    """
+    for page in sorted(PAGES.glob("*.md")):
+        if f"<!-- {name}:begin -->" in page.read_text(encoding="utf-8"):
+            return page
+    raise ValueError(f"no page in {PAGES} has the section {name!r}: write its two markers where the table belongs")
+
+
+def without_targets(text: str) -> str:
+    """Return Markdown whose tables have lost the columns of targets."""
+    lines: list[str] = []
+    left_out: list[bool] = []  # one entry per column, while in a table
+    for line in text.splitlines():
+        if not line.startswith("|"):
+            left_out = []
+        else:
+            left_out = left_out or [cell in _TARGETS for cell in _cells(line)]
+            if any(left_out):
+                line = _line([cell for cell, out in zip(_cells(line), left_out, strict=True) if not out])
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+    """Return a Markdown table."""
+    return "\n".join(map(_line, [header, ["---"] * len(header), *rows]))
 
 
-def rows_of(name: str, page: Path = PAGE) -> list[list[str]]:
-    """Cells of the table in a section, row by row, without its header; none where there is no such section."""
-    text = page.read_text(encoding="utf-8") if page.exists() else ""
-    _, _, section = text.partition(f"<!-- {name}:begin -->")
-    lines = section.partition(f"<!-- {name}:end -->")[0].splitlines()
-    return [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines if line.startswith("|")][2:]
+def rows_of(name: str) -> list[list[str]]:
+    """Return the cells of the tables in a section, row by row, without headers."""
+    return [list(row.values()) for row in records(name)]
+
+
+def records(name: str) -> list[dict[str, str]]:
+    """Return the rows of all tables in a section as {header: cell}."""
+    _, _, section = page_of(name).read_text(encoding="utf-8").partition(f"<!-- {name}:begin -->")
+    found: list[dict[str, str]] = []
+    header: list[str] = []
+    for line in section.partition(f"<!-- {name}:end -->")[0].splitlines():
+        if not line.startswith("|"):
+            header = []
+        elif not header:
+            header = _cells(line)
+        elif set(line) - set("|-: "):
+            found.append(dict(zip(header, _cells(line), strict=True)))
+    return found
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip().removeprefix("|").removesuffix("|").split("|")]
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
 
 
 def measured() -> str:

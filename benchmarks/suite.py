@@ -1,4 +1,4 @@
-"""Time the default test suite as a whole process, and put the seconds into docs/benchmarks.md.
+"""Time the default test suite as a whole process, and put the seconds into docs/benchmarks.
 
 python benchmarks/suite.py
 """
@@ -23,8 +23,8 @@ def main() -> None:
     closing = done.stdout.strip().splitlines()[-1]
     if done.returncode:
         sys.exit(f"the suite failed, so its time means nothing: {closing}")
-    text = f"The default test suite took {seconds:.0f} s (must: below 300 s): {closing.split(' in ')[0]}."
-    print(text)
+    text = f"The default test suite took {seconds:.0f} s: {closing.split(' in ')[0]}."
+    print(f"{text} (must: below 300 s)")
     report.replace_section("suite", f"{text}\n\n{report.machine(2, {})}")
 
 

@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--rungs", type=int, default=10)
     parser.add_argument("--repeats", type=int, default=60)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     model = hm.load(options.model)

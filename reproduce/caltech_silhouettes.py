@@ -150,7 +150,7 @@ def judge(model: hm.models.Machine, splits: dict[str, Any], options: argparse.Na
 
 
 def write(results: list[dict[str, Any]]) -> None:
-    """One table in docs/benchmarks.md."""
+    """One table in docs/benchmarks."""
     rows = []
     for result in results:
         lower, _, upper, stderr = result["test"]

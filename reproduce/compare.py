@@ -5,7 +5,7 @@
 
 The models, their recipes and the choice by validation are those of `harmonium compare`.  A comparison that was broken
 off goes on when the command is given again, with more models too; the rows are left in OUT/comparison.csv, the picture
-in OUT/comparison.png.  binarized_mnist needs HARMONIUM_DATA.  ``--write`` puts the table into docs/benchmarks.md, and
+in OUT/comparison.png.  binarized_mnist needs HARMONIUM_DATA.  ``--write`` puts the table into docs/benchmarks, and
 ``--picture`` the picture beside it.
 """
 
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks")
     parser.add_argument("--picture", action="store_true", help="put the picture into docs/pictures")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

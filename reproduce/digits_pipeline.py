@@ -58,7 +58,7 @@ def accuracy(features: Any | None, C: float, cases: tuple[Any, Any, Any, Any]) -
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks")
     options = parser.parse_args()
     cases = shifted()
     rows = [["pixels", f"{100 * accuracy(None, 100.0, cases):.2f} %", ""]]

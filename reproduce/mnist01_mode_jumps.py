@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1000, help="on the ladder, after a fifth as many")
     parser.add_argument("--sweeps", type=int, default=100_000, help="of Gibbs sampling at most")
     parser.add_argument("--jumps", type=int, default=30, help="of the Gibbs chains that are enough")
-    parser.add_argument("--write", action="store_true", help="put the result into docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="put the result into docs/benchmarks")
     options = parser.parse_args()
     torch.set_num_threads(1)
     result_file = options.out / "result.json"

@@ -7,7 +7,7 @@ Needs HARMONIUM_DATA to point to a folder with binarized_mnist.npz (Larochelle &
 jointly, centered (Melchior, Fischer & Wiskott 2016), with persistent chains and a mean field.  With ``--bottom`` the
 lower half starts as a trained RBM 784-500 and the upper couplings at almost nothing, so that the machine starts as good
 as the RBM.  A run that was broken off goes on when the command is given again.  The model is left in
-OUT/model.safetensors, the numbers in OUT/result.json and, with --write, in docs/benchmarks.md.
+OUT/model.safetensors, the numbers in OUT/result.json and, with --write, in docs/benchmarks.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--temperatures", type=int, default=10_000, help="of the final estimate of log Z")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--write", action="store_true", help="put the result into docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="put the result into docs/benchmarks")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     if options.write and (options.out / "result.json").exists():  # judged before: only put it on the page
@@ -127,7 +127,7 @@ def judge(dbm: hm.DBM, history: hm.training.History, data: hm.data.Dataset, opti
 
 
 def write(result: dict[str, Any]) -> None:
-    """One small table in docs/benchmarks.md."""
+    """One small table in docs/benchmarks."""
     start = "grown from a trained RBM 784-500" if result["from_rbm"] else "from nothing, without pretraining"
     header = [
         "joint training", "test, variational bound by the upper log Z", "test, estimate by 50 importance samples",

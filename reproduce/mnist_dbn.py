@@ -7,7 +7,7 @@ Needs HARMONIUM_DATA to point to a folder with binarized_mnist.npz (Larochelle &
 first machine from a file, such as reproduce/mnist_rbm.py leaves.  The top machine starts as the first one turned over
 (784 of its 2,000 hidden units), so that the network starts as good as the first machine alone, and learns from samples
 of the 500 units drawn anew every epoch.  A run that was broken off goes on when the command is given again.  The model
-is left in OUT/dbn.safetensors, the numbers in OUT/result.json and, with --write, in docs/benchmarks.md.
+is left in OUT/dbn.safetensors, the numbers in OUT/result.json and, with --write, in docs/benchmarks.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--temperatures", type=int, default=5000, help="of the final estimate of log Z")
     parser.add_argument("--samples", type=int, default=100, help="importance samples per case")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--write", action="store_true", help="put the result into docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="put the result into docs/benchmarks")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
 
@@ -130,7 +130,7 @@ def judge(dbn: hm.DBN, history: hm.training.History, data: hm.data.Dataset, opti
 
 
 def write(result: dict[str, Any]) -> None:
-    """One small table in docs/benchmarks.md."""
+    """One small table in docs/benchmarks."""
     header = ["training of the top machine", "test, estimate by the upper log Z", "test, bracket", "variational bound",
               "valid (2,000 cases)", "weight decay", "trusted"]  # fmt: skip
     row = [

@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--rbm", type=Path, required=True, help="an RBM 784-500 trained on MNIST without labels")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--write", action="store_true", help="put the result into docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="put the result into docs/benchmarks")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     rbm = hm.load(options.rbm)

@@ -2,7 +2,7 @@
 Boltzmann machine 784-500-1000 have pretrained, and by networks of the same layers from a random start.
 
     python reproduce/mnist_finetune.py --out runs/mnist-finetune            # about 40 minutes on one thread
-    python reproduce/mnist_finetune.py --out runs/mnist-finetune --write    # put the results into docs/benchmarks.md
+    python reproduce/mnist_finetune.py --out runs/mnist-finetune --write    # put the results into docs/benchmarks
 
 Needs HARMONIUM_DATA to point to a folder with mnist/*.gz.  Both machines learn layer by layer, the DBM then
 jointly, from the 60,000 training images without labels, binarised anew every epoch.  The networks see the greys; that
@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=50, help="of the last training, on all images")
     parser.add_argument("--only-choose", action="store_true", help="leave the last training and the test set alone")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--write", action="store_true", help="put the results into docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="put the results into docs/benchmarks")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -219,7 +219,7 @@ def rows_of(results: Results) -> list[list[str]]:
 
 
 def write(results: Results, options: argparse.Namespace) -> None:
-    """One table in docs/benchmarks.md."""
+    """One table in docs/benchmarks."""
     header = [
         "network, from", "test error in %", "validation error in % when chosen", "chosen rate", "pretraining, epochs",
         "last training, epochs", "last training",

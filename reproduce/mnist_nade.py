@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--weight-decay", type=float, default=0.0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--write", action="store_true", help="put the result into docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="put the result into docs/benchmarks")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     if options.write and (options.out / "result.json").exists():  # judged before: only put it on the page
@@ -82,7 +82,7 @@ def main() -> None:
 
 
 def write(result: dict[str, Any]) -> None:
-    """One small table in docs/benchmarks.md."""
+    """One small table in docs/benchmarks."""
     row = [
         f"{result['minutes']:g} min, {result['epochs']} epochs (best: {result['best_epoch']})",
         f"{result['test']:.2f} +- {result['test_stderr']:.2f}",

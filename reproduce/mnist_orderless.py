@@ -1,9 +1,9 @@
-"""Train the order-agnostic NADE of docs/benchmarks.md on binary MNIST, and judge it under many orderings.
+"""Train the order-agnostic NADE of docs/benchmarks on binary MNIST, and judge it under many orderings.
 
     python reproduce/mnist_orderless.py --out runs/orderless                    # train, then 16 orderings
     python reproduce/mnist_orderless.py --out runs/orderless --orderings 128    # more of them, from where it stopped
 
-What docs/benchmarks.md shows was trained in two steps, the second because the first one's decay kept even training
+What docs/benchmarks shows was trained in two steps, the second because the first one's decay kept even training
 cases below what they reach without any:
 
     python reproduce/mnist_orderless.py --epochs 600 --weight-decay 0.1 --out runs/first
@@ -14,7 +14,7 @@ Two hidden layers of 500 rectified linear units on the fixed binarisation of Lar
 HARMONIUM_DATA to point to a folder with binarized_mnist.npz.  The epoch is chosen on 1,000 validation cases under one
 ordering.  Test cases are judged under one random ordering after the other, each written to OUT/orderings as it is done;
 what was broken off goes on when the command is given again.  The numbers are left in OUT/result.json and, with --write,
-in docs/benchmarks.md.
+in docs/benchmarks.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=10_000, help="of the test set that are judged")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--write", action="store_true", help="put the result into docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="put the result into docs/benchmarks")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     data = hm.data.load("binarized_mnist")
@@ -165,7 +165,7 @@ def _before(out: Path) -> float | None:
 
 
 def write(result: dict[str, Any]) -> None:
-    """One small table in docs/benchmarks.md."""
+    """One small table in docs/benchmarks."""
     rows = [
         [
             str(count),

@@ -1,11 +1,11 @@
-"""Train the 500-unit RBM of docs/benchmarks.md on binary MNIST for a given number of minutes, and judge it.
+"""Train the 500-unit RBM of docs/benchmarks on binary MNIST for a given number of minutes, and judge it.
 
     python reproduce/mnist_rbm.py --minutes 6 --out runs/mnist-6              # the fixed binarisation
     python reproduce/mnist_rbm.py --minutes 30 --dynamic --out runs/mnist-30  # resampled every epoch from grey images
 
 Needs HARMONIUM_DATA to point to a folder with binarized_mnist.npz (Larochelle & Murray 2011) and, for --dynamic,
 mnist/*.gz.  A run that was broken off goes on when the command is given again.  The model is left in
-OUT/model.safetensors, the numbers in OUT/result.json and, with --write, in docs/benchmarks.md.
+OUT/model.safetensors, the numbers in OUT/result.json and, with --write, in docs/benchmarks.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--rungs", type=int, default=0, help="temper the chains: PT with so many rungs; 0: PCD")
     parser.add_argument("--replicas", type=int, default=30, help="of the ladder")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--write", action="store_true", help="put the result into docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="put the result into docs/benchmarks")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
 
@@ -86,7 +86,7 @@ def objective_of(options: argparse.Namespace) -> hm.objectives.Objective:
 
 
 def section(binarisation: str, options: argparse.Namespace) -> str:
-    """Where the result stands in docs/benchmarks.md."""
+    """Where the result stands in docs/benchmarks."""
     return f"mnist-{binarisation}-{options.minutes:g}" + ("-pt" if options.rungs else "")
 
 
@@ -151,7 +151,7 @@ def judge(
 
 
 def write(result: dict[str, Any], place: str, threads: int) -> None:
-    """One small table in docs/benchmarks.md."""
+    """One small table in docs/benchmarks."""
     rows = [
         [
             f"{result['minutes']:g} min, {result['updates']:,} updates",

@@ -3,7 +3,7 @@ minutes, on the fixed binarisation of MNIST (compare Rolfe 2017).
 
     python reproduce/mnist_rbm_prior.py --prior rbm --minutes 20 --out runs/prior-rbm
     python reproduce/mnist_rbm_prior.py --prior normal --minutes 20 --out runs/prior-normal
-    python reproduce/mnist_rbm_prior.py --write runs/prior-normal runs/prior-rbm    # their table, on docs/benchmarks.md
+    python reproduce/mnist_rbm_prior.py --write runs/prior-normal runs/prior-rbm    # their table, on docs/benchmarks
 
 Needs HARMONIUM_DATA to point to a folder with binarized_mnist.npz (Larochelle & Murray 2011).  A run that was broken
 off goes on when the command is given again.  Of either model the best epoch on validation cases is kept.  Test cases
@@ -40,9 +40,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--temperatures", type=int, default=5000, help="of the final estimate of log Z")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--write", type=Path, nargs="+", metavar="RUN", help="put these results into docs/benchmarks.md"
-    )
+    parser.add_argument("--write", type=Path, nargs="+", metavar="RUN", help="put these results into docs/benchmarks")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     if options.write:

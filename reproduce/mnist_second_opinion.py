@@ -5,7 +5,7 @@
 Each RUN is one of reproduce/mnist_rbm.py, judged there by annealed importance sampling in both directions.  Here its
 log Z comes from replicas that travel between the base rate and the model (`hm.log_partition(..., "tempering")`), which
 no chain that training left can mislead.  Results are kept in RUN/tempering.json; with --write, the table goes into
-docs/benchmarks.md.
+docs/benchmarks.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--sweeps", type=int, default=8000, help="rounds of exchanges, after a fifth as many")
     parser.add_argument("--chains", type=int, default=20, help="independent replicas of the ladder")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     found = [judged(run, options) for run in options.runs]

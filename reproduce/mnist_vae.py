@@ -4,7 +4,7 @@
     python reproduce/mnist_vae.py --minutes 60 --iwae 50 --out runs/iwae           # the same by L_50
     python reproduce/mnist_vae.py --minutes 60 --iwae 50 --layers 2 --out runs/iwae-2
     python reproduce/mnist_vae.py --epochs 10 --iwae 50 --start runs/vae --learning-rate 3e-4 --out runs/vae-iwae
-    python reproduce/mnist_vae.py --write runs/vae runs/iwae runs/iwae-2           # their table, on docs/benchmarks.md
+    python reproduce/mnist_vae.py --write runs/vae runs/iwae runs/iwae-2           # their table, on docs/benchmarks
 
 Needs HARMONIUM_DATA to point to a folder with mnist/*.gz.  A run that was broken off goes on when the command is given
 again.  Test cases are judged by 5,000 importance samples each, as in the paper.  The recipe differs from the paper's in
@@ -45,9 +45,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="run folder")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--write", type=Path, nargs="+", metavar="RUN", help="put these results into docs/benchmarks.md"
-    )
+    parser.add_argument("--write", type=Path, nargs="+", metavar="RUN", help="put these results into docs/benchmarks")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     if options.write:

@@ -112,7 +112,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--updates", type=int, default=1500)
     parser.add_argument("--out", type=Path, metavar="FILE", help="of measurements, to go on from")
-    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks")
     options = parser.parse_args()
     torch.set_num_threads(1)
     loud, rows, notes = quiet(), [], Notes(options.out)

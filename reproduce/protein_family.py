@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=500, help="sweeps of each of them, from the base rate on")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--write", action="store_true", help="put the result into docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="put the result into docs/benchmarks")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     kept = options.out / "result.json"
@@ -218,7 +218,7 @@ def independent(model: hm.models.Machine, part: Part) -> list[float]:
 
 
 def write(result: dict[str, Any]) -> None:
-    """Two small tables in docs/benchmarks.md."""
+    """Two small tables in docs/benchmarks."""
     r_model, r_train = result["r_model_test"], result["r_train_test"]
     met = "yes" if r_model >= r_train - 0.02 else "**no**"
     first = table(

@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--folds", type=int, default=10, help="the first so many only")
     parser.add_argument("--epochs", type=int, default=25)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--write", action="store_true", help="put the result into docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="put the result into docs/benchmarks")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     options.out.mkdir(parents=True, exist_ok=True)

@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(PLANS)} (default: all)")
     parser.add_argument("--out", type=Path, required=True, help="folder of the results")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--write", action="store_true", help="only put the finished results into docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="only put the finished results into docs/benchmarks")
     options = parser.parse_args()
     if unknown := set(options.names) - set(PLANS):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; known are {', '.join(PLANS)}")

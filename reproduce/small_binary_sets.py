@@ -71,7 +71,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(PLANS)} (default: all)")
     parser.add_argument("--out", type=Path, required=True, help="folder of the results")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--write", action="store_true", help="only put the finished results into docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="only put the finished results into docs/benchmarks")
     options = parser.parse_args()
     if unknown := set(options.names) - set(PLANS):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; known are {', '.join(PLANS)}")
@@ -138,7 +138,7 @@ def train(data: hm.data.Dataset, plan: Plan, rate: float, decay: float) -> tuple
 
 
 def write(folder: Path) -> None:
-    """One table in docs/benchmarks.md."""
+    """One table in docs/benchmarks."""
     results = [json.loads((folder / f"{name}.json").read_text()) for name in PLANS]
     rows = []
     for result in results:

@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--chains", type=int, default=100, help="replicas of the ladder")
     parser.add_argument("--sweeps", type=int, default=1000)
     parser.add_argument("--out", type=Path, help="keep results here (JSON lines) and go on with what is missing")
-    parser.add_argument("--write", action="store_true", help="put the result into docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="put the result into docs/benchmarks")
     options = parser.parse_args()
     torch.set_num_threads(1)
     rows = []
