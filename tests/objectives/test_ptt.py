@@ -13,7 +13,7 @@ import torch
 import harmonium as hm
 from harmonium.likelihood.exact import exact_log_partition, exact_moments
 from harmonium.objectives import Batch
-from harmonium.runs.resume import Checkpoint
+from harmonium.runs.checkpoint import Checkpoint
 
 State = dict[str, torch.Tensor]
 

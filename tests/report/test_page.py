@@ -186,7 +186,7 @@ def test_data_that_are_gone(table_run: Path, table_file: Path, tmp_path: Path) -
             text = Elements(write(table_run, tmp_path / "page.html")).text
     finally:
         table_file.write_bytes(kept)
-    assert "There is nothing to judge by: the data cannot be loaded again" in text and "people.csv" in text
+    assert f"There is nothing to judge by: the data that {table_run} was trained on" in text and "people.csv" in text
 
 
 def test_data_of_another_width(tmp_path: Path) -> None:

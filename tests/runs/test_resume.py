@@ -26,7 +26,7 @@ import harmonium as hm
 from harmonium.core.errors import InterruptedRunError, RunInUseError
 from harmonium.core.files import read_tensors, write_tensors
 from harmonium.core.registry import type_name
-from harmonium.runs.resume import Checkpoint
+from harmonium.runs.checkpoint import Checkpoint
 
 from ..training.helpers import RECIPES, Drift, Server, begin, go_on, momentum, patterns, rows, same, stored, tensors
 from ..training.helpers import one_thread as one_thread

@@ -18,7 +18,7 @@ import torch
 
 import harmonium as hm
 from harmonium.core.errors import InterruptedRunError
-from harmonium.runs.resume import Checkpoint
+from harmonium.runs.checkpoint import Checkpoint
 
 Tensors = dict[str, torch.Tensor]
 

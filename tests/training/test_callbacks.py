@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.runs.resume import Checkpoint
+from harmonium.runs.checkpoint import Checkpoint
 
 from .helpers import Tensors, clusters, patterns, same, tensors, trained
 from .helpers import one_thread as one_thread

@@ -10,7 +10,7 @@ import torch
 
 import harmonium as hm
 from harmonium.models.io import snapshots
-from harmonium.runs.resume import Checkpoint
+from harmonium.runs.checkpoint import Checkpoint
 
 from .helpers import bars, same, stored, tensors
 

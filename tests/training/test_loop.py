@@ -17,7 +17,7 @@ import torch
 import harmonium as hm
 from harmonium.core.files import read_tensors
 from harmonium.objectives import Batch, Gradient
-from harmonium.runs.resume import Checkpoint
+from harmonium.runs.checkpoint import Checkpoint
 
 from .helpers import Tensors, bars, clusters, patterns, same, tensors, trained
 from .helpers import one_thread as one_thread

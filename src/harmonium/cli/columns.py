@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from harmonium.cli.shell import note
-from harmonium.runs.folder import COLUMNS
+from harmonium.runs.names import COLUMNS
 
 if TYPE_CHECKING:
     from harmonium.data import Dataset
@@ -56,6 +55,6 @@ def keep_columns(data: Dataset, run: Path) -> None:
     """Write what the columns are into the run folder, which then has no need of the table."""
     if data.table is None:
         return
-    from harmonium.core.files import write_atomically
+    from harmonium.core.files import write_json
 
-    write_atomically(run / COLUMNS, (json.dumps(data.table.config(), indent=1) + "\n").encode())
+    write_json(run / COLUMNS, data.table.config())

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from harmonium.cli.judge import chosen_data
-from harmonium.cli.session import set_threads, threads_of
+from harmonium.cli.session import set_threads
 from harmonium.cli.shell import CONTEXT, note, say
-from harmonium.runs.folder import choose_split, find
+from harmonium.runs.folder import choose_split, open_run
 
 __all__ = ["diagnose"]
 
@@ -57,10 +57,10 @@ def diagnose(
         raise ValueError(f"--out {out}: name a {', '.join(_FORMATS[:-1])} or {_FORMATS[-1]} file")
     if importlib.util.find_spec("arviz_stats") is None:  # before anything heavy is loaded
         raise ValueError("diagnose needs arviz-stats: pip install 'harmonium[diagnostics]'")
-    place = find(run)
+    place = open_run(run)
     import harmonium as hm
 
-    set_threads(threads_of(place.model.parent))
+    set_threads(place.threads)
     model = place.machine()
     if getattr(model, "chains", None) is None:
         note(f"{run} holds no persistent chains (training with PCD leaves them): new ones begin far apart")

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harmonium.cli.session import set_threads, threads_of
+from harmonium.cli.session import set_threads
 from harmonium.cli.shell import CONTEXT, NATURAL, POSITIVE, note, say, typed
-from harmonium.runs.folder import Run, choose_split, find
+from harmonium.runs.folder import Run, choose_split, open_run
 
 if TYPE_CHECKING:
     from harmonium.data import Dataset
@@ -79,10 +79,10 @@ def evaluate(
 
     RUN is a run folder or a model file.
     """
-    place = find(run)
+    place = open_run(run)
     import harmonium as hm
 
-    set_threads(threads_of(place.model.parent))
+    set_threads(place.threads)
     model = place.load()
     dataset = chosen_data(place, data, binarize)
     name, cases = choose_split(dataset, split)
@@ -141,13 +141,13 @@ def sample(ctx: click.Context, /, run: str, count: int, sweeps: int, seed: int, 
     path = None if out in (None, "-") else Path(str(out)).expanduser()
     if path is not None and path.suffix.lower() not in (".npy", ".csv", ".png"):
         raise ValueError(f"--out {out}: name a .npy, .csv or .png file")
-    place = find(run)
+    place = open_run(run)
     import numpy as np
 
     import harmonium as hm
     from harmonium.core.files import write_atomically
 
-    set_threads(threads_of(place.model.parent))
+    set_threads(place.threads)
     model = place.load()
     if model.energy_part is None:
         refuse(model, {"sweeps"} & typed(ctx), "is sampled from its roots, without chains")

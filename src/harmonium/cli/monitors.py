@@ -23,7 +23,7 @@ def monitors(data: Dataset, model: Model, epochs: int, options: dict[str, Any]) 
     from harmonium.likelihood.exact import cheapest_enumeration
     from harmonium.likelihood.partition import EXACT_BITS
     from harmonium.models.machine.machine import Machine
-    from harmonium.runs.resume import Checkpoint
+    from harmonium.runs.checkpoint import Checkpoint
 
     callbacks: list[Any] = [Checkpoint(options["checkpoint_seconds"])]
     if data.valid is None:

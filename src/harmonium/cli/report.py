@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from harmonium.cli.judge import chosen_data
-from harmonium.cli.session import set_threads, threads_of
+from harmonium.cli.session import set_threads
 from harmonium.cli.shell import CONTEXT, note, say, typed
-from harmonium.runs.folder import CHECKPOINT, MODEL, find
+from harmonium.runs.folder import open_run
 
 __all__ = ["play", "report"]
 
@@ -74,18 +74,17 @@ def play(ctx: click.Context, run: str, data: str | None, binarize: str | None, s
 def _write(run: str, data: str | None, binarize: str | None, seed: int, out: str | None) -> Path:
     if data is None and binarize is not None:
         raise click.UsageError("--binarize goes with --data: a run is judged on the data it was trained on")
-    chosen = None if data is None else chosen_data(find(run), data, binarize)
+    place = open_run(run, unfinished=True)
+    chosen = None if data is None else chosen_data(place, data, binarize)
     from harmonium.report import write
 
-    set_threads(threads_of(Path(run).expanduser()))
+    set_threads(place.threads)
     return write(run, out, data=chosen, seed=seed)
 
 
 def _present(run: str) -> Path | None:
-    """A report that is newer than what it is about."""
-    folder = Path(run).expanduser()
-    page = folder / "report.html" if folder.is_dir() else folder.with_suffix(".html")
-    source = next((folder / name for name in (MODEL, CHECKPOINT) if (folder / name).is_file()), folder)
-    if page.is_file() and source.is_file() and page.stat().st_mtime > source.stat().st_mtime:
-        return page
-    return None
+    """Find a report that is newer than its model."""
+    from harmonium.report.page import default_path
+
+    page, source = default_path(run), open_run(run, unfinished=True).file
+    return page if page.is_file() and page.stat().st_mtime > source.stat().st_mtime else None

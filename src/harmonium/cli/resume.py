@@ -11,9 +11,10 @@ import click
 
 from harmonium.cli.columns import keep_columns
 from harmonium.cli.judge import annealing
-from harmonium.cli.session import device, progress, quiet, set_threads, threads_of
+from harmonium.cli.session import device, progress, quiet, set_threads
 from harmonium.cli.shell import note, say, typed
-from harmonium.runs.folder import CONFIG, MODEL, Run, choose_split, find
+from harmonium.runs.folder import Run, choose_split, open_run
+from harmonium.runs.names import CONFIG
 
 if TYPE_CHECKING:
     from harmonium.data import Dataset
@@ -40,17 +41,18 @@ def go_on(name: str, options: dict[str, Any]) -> None:
         )
     import harmonium as hm
 
-    set_threads(options["threads"] or threads_of(path))
     talk = quiet if options["quiet"] else say
-    done = (path / MODEL).exists()
+    before = open_run(name, unfinished=True)
+    set_threads(options["threads"] or before.threads)
+    done = before.finished
     talk(f"{name} is complete: nothing to train" if done else f"going on with {name}")
     began = time.monotonic()
     model, history = hm.resume(path, progress=progress(options) and not done, device=device(options["device"]))
     if not done:
         talk(f"trained in {time.monotonic() - began:.1f} s more{outcome(history)}")
-    run = find(name)
+    run = open_run(name)
     if run.source is None:
-        talk(f"the model: {run.model}")
+        talk(f"the model: {run.file}")
         return
     finish(run, model, run.data(), options)
 
@@ -61,19 +63,19 @@ def finish(run: Run, model: Any, data: Dataset, options: dict[str, Any]) -> None
     from harmonium import plots
 
     talk = quiet if options["quiet"] else say
-    keep_columns(data, run.model.parent)
+    keep_columns(data, run.folder)
     try:
         split, cases = choose_split(data, None)
     except ValueError as error:  # a table of which every row has a gap: there is a model, but nothing to judge it by
         note(str(error))
-        paths = plots.pictures(run.model.parent)
+        paths = plots.pictures(run.folder)
     else:
         if split == "train" and data.train.shape[0]:
             talk(
                 "no cases were set aside, so this is the likelihood of the training cases (--test 0.1 sets some aside):"
             )
         say(f"{split} {hm.evaluate(model, cases, **annealing(model))}")
-        paths = plots.pictures(run.model.parent, cases, data_name=f"{data.name}, {split}")
+        paths = plots.pictures(run.folder, cases, data_name=f"{data.name}, {split}")
     talk(f"pictures: {', '.join(map(str, paths))}")
     name = shlex.quote(run.name)
     commands = (f"report {name}", f"evaluate {name}", f"sample {name} --out samples.png")

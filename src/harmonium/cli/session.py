@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
-__all__ = ["count", "device", "progress", "quiet", "set_threads", "threads_for", "threads_of"]
+__all__ = ["count", "device", "progress", "quiet", "set_threads", "threads_for"]
 
 WORTH_SHARING = 1 << 23  # multiplications of a product below which a second thread costs more than it gives
 
@@ -51,17 +50,3 @@ def device(name: str | None) -> str | None:
 
 def quiet(text: str) -> None:
     """Say nothing."""
-
-
-def threads_of(path: Path) -> int | None:
-    """The thread count of the run: with another one sums are rounded otherwise, and small products wait for each other.
-
-    None: of a model without a run.
-    """
-    import json
-
-    try:
-        threads = json.loads((path / "run.json").read_text(encoding="utf-8"))["threads"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return threads if isinstance(threads, int) and threads > 0 else None

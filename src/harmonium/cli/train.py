@@ -16,7 +16,8 @@ from harmonium.cli.resume import check_alone, finish, go_on, outcome
 from harmonium.cli.session import count, device, progress, quiet, set_threads, threads_for
 from harmonium.cli.shell import CONTEXT, NATURAL, POSITIVE, Range, say, sizes, typed
 from harmonium.cli.source import data_options, load_data, visible_units
-from harmonium.runs.folder import CONFIG, MODEL, claim, describe, find
+from harmonium.runs.folder import describe, new_folder, open_run
+from harmonium.runs.names import CONFIG, MODEL
 
 __all__ = ["train"]
 
@@ -179,7 +180,7 @@ def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
     )
     callbacks = monitors(data, model, epochs, options | {"objective": objective})
     callbacks += [hm.training.TensorBoard(options["tensorboard"])] if options["tensorboard"] else []
-    with claim(folder, f"{Path(name).name.split('.')[0] or 'data'}-{options['model']}") as out:
+    with new_folder(folder, f"{Path(name).name.split('.')[0] or 'data'}-{options['model']}") as out:
         talk(f"run folder: {out}")
         began = time.monotonic()
         history = hm.fit(
@@ -201,7 +202,7 @@ def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
             missing=missing,
         )
     talk(f"trained in {time.monotonic() - began:.1f} s{outcome(history)}")
-    finish(find(str(out)), model, data, options)
+    finish(open_run(out), model, data, options)
 
 
 def _folder(out: str | None) -> Path | None:

@@ -8,15 +8,14 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from harmonium.core.errors import DamagedFileError
 
-__all__ = ["read_tensors", "write_atomically", "write_tensors"]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["read_json", "read_tensors", "write_atomically", "write_json", "write_tensors"]
 
 
 def write_atomically(path: str | Path, content: bytes) -> None:
@@ -68,6 +67,23 @@ def _read_umask() -> int:
 _UMASK = _read_umask()
 
 
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON, whole or not at all."""
+    write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON.
+
+    Raises:
+        DamagedFileError: if the file does not hold any.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DamagedFileError(f"{path} is damaged ({error}): use a copy of it") from None
+
+
 def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
     """Write tensors as safetensors, with JSON ``meta`` and a digest over both in the header."""
     from safetensors.torch import save
@@ -107,6 +123,9 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def _digest(tensors: Mapping[str, Tensor], text: str) -> str:
+    import numpy as np
+    import torch
+
     digest = hashlib.sha256(text.encode())
     for name in sorted(tensors):
         tensor = tensors[name]

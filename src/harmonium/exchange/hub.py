@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harmonium.core.errors import DamagedFileError
-from harmonium.core.files import write_atomically
+from harmonium.core.files import write_atomically, write_json
 from harmonium.core.optional import need
 from harmonium.core.version import __version__
 from harmonium.models.io import load, save
 from harmonium.models.model import Model
+from harmonium.runs.names import CONFIG, MODEL
 
 if TYPE_CHECKING:
     from harmonium.data import Dataset
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["from_pretrained", "save_pretrained"]
 
-CONFIG, MODEL, CARD = "config.json", "model.safetensors", "README.md"
+CARD = "README.md"
 
 
 def save_pretrained(
@@ -63,7 +64,7 @@ def save_pretrained(
     folder.mkdir(parents=True, exist_ok=True)
     description = {"library_name": "harmonium", "harmonium": __version__, "model": model.config()}
     save(model, folder / MODEL)
-    write_atomically(folder / CONFIG, (json.dumps(description, indent=2) + "\n").encode())
+    write_json(folder / CONFIG, description)
     write_atomically(folder / CARD, _card(model, trained_on, evaluation, license).encode())
 
 

@@ -6,6 +6,6 @@ imported when the first picture is made.
 
 from harmonium.plots.comparison import comparison
 from harmonium.plots.drawing import write
-from harmonium.plots.pictures import best_epoch, curves, diagnosis, filters, pictures, samples
+from harmonium.plots.pictures import curves, diagnosis, filters, pictures, samples
 
-__all__ = ["best_epoch", "comparison", "curves", "diagnosis", "filters", "pictures", "samples", "write"]
+__all__ = ["comparison", "curves", "diagnosis", "filters", "pictures", "samples", "write"]

@@ -6,7 +6,6 @@ imported when the first picture is made.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harmonium.core.files import read_tensors
-from harmonium.data import as_cases, from_source
+from harmonium.data import as_cases
 from harmonium.models.arrays import Array
 from harmonium.models.directed import Directed
-from harmonium.models.io import load
 from harmonium.models.machine.machine import Machine
 from harmonium.models.model import Model
 from harmonium.plots.drawing import blank, colours_of, heat_map, height_of, mosaic, some, write
 from harmonium.plots.weights import first_weights
+from harmonium.runs.folder import open_run
+from harmonium.runs.names import CURVES, FILTERS, SAMPLES
 from harmonium.sampling.sample import affordable_sweeps, sample
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
     from harmonium.diagnostics.diagnose import Diagnosis
 
-__all__ = ["best_epoch", "curves", "diagnosis", "filters", "pictures", "samples"]
+__all__ = ["curves", "diagnosis", "filters", "pictures", "samples"]
 
 _SHOWN = 64  # samples, and cases beside them
 _CHAINS = 8  # whose traces can be told apart
@@ -255,21 +254,19 @@ def pictures(run: str | Path, data: Array | None = None, *, data_name: str | Non
     Raises:
         FileNotFoundError: where the folder holds no finished run.
     """
-    run = Path(run)
-    model = load(run / "model.safetensors")
+    opened = open_run(run)
+    model = opened.load()
     if not isinstance(model, (Machine, Directed)):
         raise TypeError(f"pictures are drawn of one machine or directed model, {run} holds a {type(model).__name__}")
-    if data is None:
-        source = json.loads((run / "config.json").read_text(encoding="utf-8"))["data"]["source"]
-        if source is not None:
-            data, data_name = from_source(source), data_name or "the training data"
-    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    if data is None and opened.source is not None:
+        data, data_name = opened.data().train, data_name or "the training data"
+    rows = opened.rows
     drawn = sample(model, _SHOWN, sweeps=affordable_sweeps(model, _SHOWN), seed=seed)
-    figures = {} if first_weights(model) is None else {"filters": filters(model)}
-    figures["samples"] = samples(drawn, data, model.visible.shape, data_name=data_name or "the data")
+    figures = {} if first_weights(model) is None else {FILTERS: filters(model)}
+    figures[SAMPLES] = samples(drawn, data, model.visible.shape, data_name=data_name or "the data")
     if rows:
-        figures["curves"] = curves(rows, best_epoch(run))
-    return [write(figure, run / f"{name}.png") for name, figure in figures.items()]
+        figures[CURVES] = curves(rows, opened.best_epoch)
+    return [write(figure, opened.folder / name) for name, figure in figures.items()]
 
 
 def _column(rows: Sequence[Row], key: str) -> tuple[list[int], list[float]]:
@@ -292,12 +289,3 @@ def _bracket(axes: Axes, rows: Sequence[Row]) -> None:
     if measured and not both:
         epochs, high = _column(measured, "log_likelihood_upper")
         axes.plot(epochs, high, color=_BAND, linestyle=":", label="upper bound (there is no lower one)")
-
-
-def best_epoch(run: Path) -> int | None:
-    """The epoch that early stopping kept, from the checkpoint."""
-    path = run / "checkpoint.safetensors"
-    if not path.exists():
-        return None
-    best = read_tensors(path)[1].get("checkpoint", {}).get("history", {}).get("best")
-    return None if best is None else int(best["epoch"])

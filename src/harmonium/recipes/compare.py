@@ -23,7 +23,7 @@ from harmonium.models.model import Model
 from harmonium.recipes.comparison import Comparison, Entry
 from harmonium.recipes.contenders import CONTENDERS, Contender, Scale
 from harmonium.recipes.procedures import Task
-from harmonium.runs.resume import MODEL
+from harmonium.runs.names import MODEL
 from harmonium.sampling.sample import sample
 from harmonium.units import Bernoulli, Gaussian, Units
 

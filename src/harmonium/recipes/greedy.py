@@ -20,7 +20,8 @@ from harmonium.models.machine.dbm import DBM
 from harmonium.models.machine.machine import Machine
 from harmonium.models.machine.rbm import RBM
 from harmonium.runs.fit import fit
-from harmonium.runs.resume import CONFIG, resume
+from harmonium.runs.names import CONFIG
+from harmonium.runs.resume import resume
 from harmonium.training.history import History
 from harmonium.units import Bernoulli, Binomial
 

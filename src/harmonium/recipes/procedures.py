@@ -24,7 +24,7 @@ from harmonium.models.machine.rbm import RBM
 from harmonium.models.model import Model
 from harmonium.recipes.budget import budget
 from harmonium.recipes.greedy import fit_or_resume, greedy
-from harmonium.runs.resume import CONFIG
+from harmonium.runs.names import CONFIG
 from harmonium.training.callbacks import Callback, EarlyStopping, TimeLimit
 from harmonium.training.history import History
 from harmonium.training.monitor import LikelihoodMonitor, Monitor

@@ -33,7 +33,7 @@ CHAINS, CHAINS_SHOWN = 100, 6
 
 def judge(subject: ReportInput) -> Evaluation | str:
     """The log-likelihood of held-out cases, or why there is none."""
-    if subject.broken_off:
+    if not subject.run.finished:
         return "A run is judged when it has come to its end."
     if subject.judged is None:
         return f"There is nothing to judge by: {subject.unjudged}."
@@ -190,7 +190,7 @@ def _diagnose(subject: ReportInput) -> Diagnosis | str:
         return "Chains were not diagnosed, for want of arviz-stats: pip install 'harmonium[diagnostics]'."
     if not isinstance(subject.model, Machine):
         return "A deep belief network is sampled through its top machine, whose chains are judged by themselves."
-    if subject.broken_off:
+    if not subject.run.finished:
         return "Chains are judged when a run has come to its end."
     try:
         sweeps = affordable_sweeps(subject.model, 3 * CHAINS)  # walked twice, and annealed for as long again

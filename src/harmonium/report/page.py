@@ -22,6 +22,7 @@ from harmonium.report import judgement, pictures, training
 from harmonium.report.live import NotPlayableError, payload
 from harmonium.report.markup import Section, escape, number, paragraph
 from harmonium.report.subject import ReportInput, open_subject
+from harmonium.runs.names import REPORT
 
 __all__ = ["MODULES", "bundle", "default_path", "write"]
 
@@ -67,7 +68,7 @@ def write(run: str | Path, out: str | Path | None = None, *, data: Dataset | Non
 def default_path(run: str | Path) -> Path:
     """Where the report of a run goes."""
     path = Path(run).expanduser()
-    return path / "report.html" if path.is_dir() else path.with_suffix(".html")
+    return path / REPORT if path.is_dir() else path.with_suffix(".html")
 
 
 def render(subject: ReportInput) -> str:
@@ -94,7 +95,7 @@ def render(subject: ReportInput) -> str:
         policy=f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'",
         style=_asset("style.css"),
         title=escape(title),
-        kind=escape(f"harmonium \N{MIDDLE DOT} {subject.name}"),
+        kind=escape(f"harmonium \N{MIDDLE DOT} {subject.run.name}"),
         lead=escape(training.lead(subject)),
         notice=_notice(subject),
         facts=_facts(subject, found),
@@ -140,10 +141,10 @@ def _playground(subject: ReportInput, energies: dict[str, Tensor]) -> tuple[str,
 
 
 def _notice(subject: ReportInput) -> str:
-    if subject.broken_off is None:
+    if subject.run.finished:
         return ""
     return paragraph(
-        f"Unfinished: training was broken off. This is the model of the last checkpoint, at {subject.broken_off}; it "
+        f"Unfinished: training was broken off. This is the model of the last checkpoint, at {subject.run.position}; it "
         "has not been judged.", "notice"
     )  # fmt: skip
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,26 +11,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harmonium.core.errors import DamagedFileError
-from harmonium.core.files import read_tensors
-from harmonium.core.registry import build
 from harmonium.data import Cases, Dataset
 from harmonium.data.cases import Standardization
 from harmonium.data.csvfile import read_header
 from harmonium.data.table import Table
 from harmonium.models.deep.dbn import DBN
-from harmonium.models.io import restore
 from harmonium.models.machine.classification import ClassificationRBM
 from harmonium.models.machine.machine import Machine
 from harmonium.models.model import Model
-from harmonium.plots import best_epoch
-from harmonium.runs.folder import CHECKPOINT, CONFIG, MODEL, Run, choose_split, find, is_training, read_config
+from harmonium.runs.folder import Run, choose_split, open_run
 from harmonium.sampling.sample import affordable_sweeps, sample
 from harmonium.units import Mixed
 
 __all__ = ["ReportInput", "open_subject"]
 
-METRICS, RUN = "metrics.jsonl", "run.json"
 SAMPLES = 200
 ROWS = 2000  # of each split that is looked at: enough for a histogram
 MOST_VALUES = 20_000_000  # of samples, or of such rows: fewer of them where tables are wide
@@ -43,31 +35,17 @@ class ReportInput:
     """A model with what is known of its training.
 
     Attributes:
-        name: of the run or file, as the user typed it.
-        folder: of the run, or that holds the file.
-        model: a `Machine`, a `DBN` or a model that is normalised by construction.
-        config: of the run; None of a model file.
-        environment: what ``run.json`` says: versions, command; empty where there is none.
-        rows: of ``metrics.jsonl``.
-        best: the epoch whose model was kept, where one was chosen.
-        broken_off: where training stopped, in words, if it has not come to its end.
-        data: what it was trained on, or what the user named; None where it cannot be had.
+        run: the run folder or model file.
+        model: a `Machine`, a `DBN` or a directed model.
+        data: what it was trained on, or what the user named; None if it cannot be loaded.
         no_data: why not.
-        table: what the columns are, where the data were a table that was read column by column.
         seed: of everything drawn for the report.
     """
 
-    name: str
-    folder: Path
+    run: Run
     model: Model
-    config: dict[str, Any] | None
-    environment: dict[str, Any]
-    rows: list[dict[str, Any]]
-    best: int | None
-    broken_off: str | None
     data: Dataset | None
     no_data: str | None
-    table: Table | None
     seed: int
 
     @property
@@ -114,6 +92,11 @@ class ReportInput:
             return choose_split(self.data, None), None
         except ValueError as error:  # a table of which every row has a gap
             return None, str(error)
+
+    @cached_property
+    def table(self) -> Table | None:
+        """What the columns are, if the data were a table read column by column."""
+        return self.run.table()
 
     @property
     def standard(self) -> Standardization | None:
@@ -169,97 +152,25 @@ def open_subject(name: str, data: Dataset | None = None, seed: int = 0) -> Repor
     """Read a run folder or a model file.
 
     Args:
-        name: a run folder, finished or broken off, or a model file.
-        data: cases to judge by.  Default: those of the run, where they can be loaded again.
+        name: a run folder, finished or stopped after a checkpoint, or a model file.
+        data: cases to judge by.  Default: those of the run, if they can be loaded again.
         seed: of everything drawn for the report.
 
     Raises:
-        FileNotFoundError: where there is nothing of that name, nothing trained yet, or training still goes on.
-        DamagedFileError: where a file is damaged.
+        FileNotFoundError: if there is nothing of that name, no model yet, or training still goes on.
+        DamagedFileError: if a file is damaged.
+        ValueError: if the data have another number of columns than the model.
     """
-    model: Any
-    path = Path(name).expanduser()
-    broken_off = None
-    if path.is_dir() and (path / CONFIG).is_file() and not (path / MODEL).is_file() and not is_training(path):
-        if not (path / CHECKPOINT).is_file():
-            raise FileNotFoundError(
-                f"{name} was broken off before its first checkpoint, so there is no model to report on: go on with "
-                f"`harmonium train --resume {shlex.quote(name)}`"
-            )
-        config, folder = read_config(path), path
-        model, broken_off = _checkpointed(path, config)
-        source = None if config is None else config["data"]["source"]
-        load = None if source is None else source["load"]
-        no_data = None if load is not None else "the run was trained on arrays, which are stored nowhere"
-        if data is None and load is not None:
-            data, no_data = _load(load)
-    else:
-        run = find(name)
-        config, model, folder = run.config, run.load(), run.model.parent
-        no_data = None
-        if data is None and run.source is None:
-            no_data = f"{run.name} does not say what it was trained on: name the data with --data"
-        elif data is None:
-            data, no_data = _load(run.source or {})
+    run, no_data = open_run(name, unfinished=True), None
+    model = run.load()
+    if data is None:
+        try:
+            data = run.data()
+        except (ValueError, OSError) as error:  # a report of the rest is better than no report
+            no_data = str(error)
     if data is not None and data.train.shape[1] != model.visible.columns:
         raise ValueError(
             f"{data.name} has {data.train.shape[1]} columns; the model of {name} has {model.visible.columns} visible "
             "units: name the data that it was trained on"
         )
-    in_run = config is not None
-    rows = _rows(folder / METRICS) if in_run else []
-    return ReportInput(
-        name=name,
-        folder=folder,
-        model=model,
-        config=config,
-        environment=_json(folder / RUN) if in_run else {},
-        rows=rows,
-        best=best_epoch(folder) if in_run else None,
-        broken_off=broken_off,
-        data=data,
-        no_data=no_data,
-        table=Run(name, folder / MODEL, config).table(),
-        seed=seed,
-    )
-
-
-def _load(source: dict[str, Any]) -> tuple[Dataset | None, str | None]:
-    """The data, or why there are none: a report of the rest is better than no report."""
-    from harmonium.data import load
-
-    try:
-        return load(**source), None
-    except (ValueError, OSError) as error:
-        return None, f"the data cannot be loaded again: {error}"
-
-
-def _checkpointed(folder: Path, config: dict[str, Any] | None) -> tuple[Model, str]:
-    """The model of the last checkpoint, and where that was."""
-    tensors, meta = read_tensors(folder / CHECKPOINT)
-    if config is None or "checkpoint" not in meta:
-        raise DamagedFileError(f"{folder / CHECKPOINT} is no checkpoint: put that of the run back")
-    model: Model = build(config["model"])
-    own = {key.removeprefix("model."): value for key, value in tensors.items() if key.startswith("model.")}
-    restore(model, own, str(folder / CHECKPOINT))
-    position = meta["checkpoint"]["position"]
-    return model, f"update {position['update']:,}, in epoch {position['epoch'] + 1} of {config['plan']['epochs']}"
-
-
-def _rows(path: Path) -> list[dict[str, Any]]:
-    """Rows of measurements; a last line that a kill has cut short is left out."""
-    rows = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
-        try:
-            rows.append(json.loads(line))
-        except ValueError:
-            break
-    return rows
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
+    return ReportInput(run, model, data, no_data, seed)

@@ -15,6 +15,7 @@ from harmonium.report.charts import Line, lines
 from harmonium.report.markup import Section, figure, number, pair, paragraph, pre, table
 from harmonium.report.subject import ReportInput
 from harmonium.runs.folder import describe
+from harmonium.runs.names import CONFIG
 from harmonium.units import Mixed, Units
 
 __all__ = ["curves", "facts", "kind", "lead", "reproduce", "title"]
@@ -48,7 +49,7 @@ def kind(subject: ReportInput) -> str:
 
 def title(subject: ReportInput) -> str:
     """A few words for the top of the page."""
-    about = subject.data.name if subject.data is not None else Path(subject.name).name
+    about = subject.data.name if subject.data is not None else Path(subject.run.name).name
     return f"{kind(subject)} of {about}"
 
 
@@ -59,8 +60,8 @@ def lead(subject: ReportInput) -> str:
     if isinstance(subject.model, Directed):
         above = f"; network: {subject.model!r}"
     text = f"Visible: {layers[0]}{above}"
-    if subject.config is not None:
-        plan = subject.config["plan"]
+    if subject.run.config is not None:
+        plan = subject.run.config["plan"]
         text += f". Trained by {_objective(plan['objective'])}, in batches of {plan['batch_size']}"
         machine = isinstance(subject.model, Machine)
         text += f", with the {_metric(plan['metric'])}" if machine else f", by {plan['optimizer']}"
@@ -73,19 +74,20 @@ def facts(subject: ReportInput) -> Iterator[tuple[str, str, str]]:
     """(name, value, remark) of what one asks first, but for the likelihood."""
     numbers = sum(parameter.numel() for parameter in subject.model.parameters())
     yield "Parameters", f"{numbers:,}", str(subject.model.dtype).removeprefix("torch.")
-    if not subject.rows:
+    rows, best = subject.run.rows, subject.run.best_epoch
+    if not rows:
         return
-    last = subject.rows[-1]
-    kept = "" if subject.best is None else f"the model of epoch {subject.best} was kept"
+    last = rows[-1]
+    kept = "" if best is None else f"the model of epoch {best} was kept"
     yield "Epochs", f"{last['epoch']:,}", kept
     yield "Trained in", _duration(float(last.get("seconds", 0.0))), f"{last['update']:,} updates"
 
 
 def curves(subject: ReportInput) -> Section | None:
     """What was measured during training."""
-    charts = []
+    charts, every, best = [], subject.run.rows, subject.run.best_epoch
     for key, caption in _CURVES:
-        rows = [row for row in subject.rows if isinstance(row.get(key), (int, float))]
+        rows = [row for row in every if isinstance(row.get(key), (int, float))]
         if not rows:
             continue
         epochs, values = (np.array([_value(row, name) for row in rows]) for name in ("epoch", key))
@@ -95,44 +97,46 @@ def curves(subject: ReportInput) -> Section | None:
             if all(np.isfinite(bound).all() for bound in bracket) and bool((bracket[0] != bracket[1]).any()):
                 curve, caption = Line(epochs, values, *bracket), f"{caption}, with its bracket"
         unit = "" if key == "learning_rate" else "nats per case"
-        mark = None if subject.best is None else float(subject.best)
+        mark = None if best is None else float(best)
         drawn = lines([curve], "epoch", unit, caption, mark)
         charts.append(figure(drawn, caption))
     if not charts:
         return None
-    note = "" if subject.best is None else paragraph(f"Dashed: epoch {subject.best}, whose model was kept.", "note")
+    note = "" if best is None else paragraph(f"Dashed: epoch {best}, whose model was kept.", "note")
     return Section("curves", "Learning curves", pair(*charts) + note)
 
 
 def reproduce(subject: ReportInput) -> Section:
     """Commands that train, resume and judge; versions and settings."""
-    name, environment = shlex.quote(subject.name), subject.environment
+    name, environment = shlex.quote(subject.run.name), subject.run.environment
     parts = []
     command = _command(environment.get("command"))
     if command is not None:
         parts += [paragraph("This command trained the model:"), pre(command)]
-    elif subject.config is not None:
-        parts.append(paragraph("The model was trained from Python; all settings are below, and in config.json."))
+    elif subject.run.config is not None:
+        parts.append(paragraph(f"The model was trained from Python; all settings are below, and in {CONFIG}."))
     then = []
-    if subject.config is not None:
+    if subject.run.config is not None:
         then.append(
-            f"harmonium train --resume {name}" if subject.broken_off else f"harmonium sample {name} --out samples.png"
+            f"harmonium train --resume {name}"
+            if not subject.run.finished
+            else f"harmonium sample {name} --out samples.png"
         )
-    if not subject.broken_off:
+    if subject.run.finished:
         then += [
             f"harmonium evaluate {name}",
             *([f"harmonium diagnose {name}"] if isinstance(subject.model, Machine) else []),
         ]
     if then:
-        parts += [paragraph("To go on:" if subject.broken_off else "To judge it again:"), pre("\n".join(then))]
+        parts += [paragraph("To judge it again:" if subject.run.finished else "To go on:"), pre("\n".join(then))]
     known = {key: environment[key] for key in environment if key != "command"}
     if known:
         parts.append(table(("Trained with", ""), known.items()))
-    if subject.config is not None:
-        settings = table(("Setting", ""), _flat({"plan": subject.config["plan"], "data": subject.config["data"]}))
+    if subject.run.config is not None:
+        settings = table(("Setting", ""), _flat({key: subject.run.config[key] for key in ("plan", "data")}))
         parts.append(f"<details><summary>All settings</summary>{settings}</details>")
     if not parts:
-        parts.append(paragraph(f"A model file alone: {subject.name} says nothing of its training."))
+        parts.append(paragraph(f"A model file alone: {subject.run.name} says nothing of its training."))
     return Section("reproduce", "To do it again", "".join(parts))
 
 

@@ -1,6 +1,6 @@
 """Run folders: a training that can be read, stopped, killed and resumed."""
 
-from harmonium.runs.fit import fit
-from harmonium.runs.resume import Checkpoint, resume
+import lazy_loader
 
-__all__ = ["Checkpoint", "fit", "resume"]
+# Nothing heavy is imported before it is used: the command line reads names and folders without torch.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

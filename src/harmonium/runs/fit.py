@@ -15,7 +15,7 @@ from harmonium.models.directed import Directed
 from harmonium.models.machine.machine import Machine
 from harmonium.models.model import Model
 from harmonium.objectives import Objective
-from harmonium.runs.resume import start
+from harmonium.runs.start import start
 from harmonium.training.callbacks import Callback, ProgressBar
 from harmonium.training.defaults import defaults
 from harmonium.training.history import History

@@ -1,16 +1,23 @@
-"""Run folders as the commands see them."""
+"""A run folder: made, found by name, read."""
 
 from __future__ import annotations
 
 import difflib
+import itertools
 import json
 import shlex
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from harmonium.core.errors import DamagedFileError
+from harmonium.core.files import read_json, read_tensors
+from harmonium.runs.lock import is_training, remove
+from harmonium.runs.names import CHECKPOINT, COLUMNS, CONFIG, ENVIRONMENT, LOCK, METRICS, MODEL
 
 if TYPE_CHECKING:
     from harmonium.data import Cases, Dataset
@@ -18,134 +25,289 @@ if TYPE_CHECKING:
     from harmonium.data.table import Table
     from harmonium.models.machine.machine import Machine
     from harmonium.models.model import Model
+    from harmonium.training.history import Row
 
-__all__ = ["Run", "choose_split", "claim", "describe", "find", "is_training", "read_config"]
-
-CONFIG, MODEL, CHECKPOINT, LOCK = "config.json", "model.safetensors", "checkpoint.safetensors", ".lock"
-COLUMNS = "columns.json"  # what the columns of a table are: names, categories, means and scales
+__all__ = ["Run", "choose_split", "describe", "new_folder", "open_run", "read_config"]
 
 
 @dataclass(frozen=True)
 class Run:
-    """A finished model and, where it lies in a run folder, how it was trained.
+    """A model on disk and, if it is in a run folder, how it was trained.
 
     Attributes:
         name: as the user typed it.
-        model: the model file.
-        config: of the run, or None for a model file alone.
+        folder: the run folder, or the folder of a model file.
+        file: the model file; the checkpoint of a run that has not come to its end.
+        config: what ``config.json`` says; None for a model file alone.
     """
 
     name: str
-    model: Path
+    folder: Path
+    file: Path
     config: dict[str, Any] | None
 
+    # Training -----------------------------------------------------------------------------------------------------
+
     @property
-    def source(self) -> dict[str, Any] | None:
-        """The arguments of `harmonium.data.load` that gave the training data, where they were loaded."""
-        source = None if self.config is None else self.config["data"]["source"]
-        return None if source is None else dict(source["load"])
+    def finished(self) -> bool:
+        """Whether training has come to its end."""
+        return self.file.name != CHECKPOINT
+
+    @property
+    def position(self) -> str:
+        """The update and epoch of the last checkpoint, in words."""
+        assert self.config is not None
+        position = self._checkpoint[1]["checkpoint"]["position"]
+        return f"update {position['update']:,}, in epoch {position['epoch'] + 1} of {self.config['plan']['epochs']}"
+
+    @property
+    def rows(self) -> list[Row]:
+        """Rows of measurements, one per epoch; a last line that was cut short is left out."""
+        path, rows = self.folder / METRICS, []
+        if self.config is not None and path.is_file():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                try:
+                    rows.append(json.loads(line))
+                except ValueError:
+                    break
+        return rows
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """Versions, processor, threads and command of the training; empty for a model file alone."""
+        if self.config is None:
+            return {}
+        try:
+            content = read_json(self.folder / ENVIRONMENT)
+        except (OSError, ValueError):
+            return {}
+        return content if isinstance(content, dict) else {}
+
+    @property
+    def threads(self) -> int | None:
+        """Number of threads that trained the model; None if it is not known.
+
+        Another number rounds sums otherwise, and threads that share small products wait for each other.
+        """
+        threads = self.environment.get("threads")
+        return threads if isinstance(threads, int) and threads > 0 else None
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch whose model early stopping kept; None if it kept none."""
+        if self.config is None or not (self.folder / CHECKPOINT).is_file():
+            return None
+        best = self._checkpoint[1].get("checkpoint", {}).get("history", {}).get("best")
+        return None if best is None else int(best["epoch"])
+
+    @cached_property
+    def _checkpoint(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        return read_tensors(self.folder / CHECKPOINT)
+
+    # The model ----------------------------------------------------------------------------------------------------
 
     def load(self) -> Model:
-        """The model."""
-        from harmonium.models.io import load
+        """Load the model; that of the last checkpoint if training has not come to its end.
 
-        model: Model = load(self.model)
+        Raises:
+            FileNotFoundError: if there is no checkpoint yet.
+            DamagedFileError: if the file is cut short, changed, or holds something else.
+        """
+        from harmonium.core.registry import build
+        from harmonium.models.io import load, restore
+
+        model: Model
+        if self.finished:
+            model = load(self.file)
+            return model
+        if not self.file.is_file():
+            raise FileNotFoundError(
+                f"{self.name} was stopped before its first checkpoint, so there is no model: go on with "
+                f"`harmonium train --resume {shlex.quote(self.name)}`"
+            )
+        tensors, meta = self._checkpoint
+        if self.config is None or "checkpoint" not in meta:
+            raise DamagedFileError(f"{self.file} is no checkpoint: put that of the run back")
+        model = build(self.config["model"])
+        own = {key.removeprefix("model."): value for key, value in tensors.items() if key.startswith("model.")}
+        restore(model, own, str(self.file))
         return model
 
     def machine(self) -> Machine:
-        """The model, which must be a Boltzmann machine."""
+        """Load the model, which must be a Boltzmann machine."""
         from harmonium.models.machine.machine import as_machine
 
         return as_machine(self.load(), "this command")
 
-    def table(self) -> Table | None:
-        """What the columns were, where the data were a table that was read column by column."""
-        path = self.model.parent / COLUMNS
-        if self.source is None or not self.source.get("table", False) or not path.is_file():
-            return None
-        from harmonium.data.table import Table
-
-        try:
-            return Table.from_config(json.loads(path.read_text(encoding="utf-8")))
-        except ValueError as error:
-            raise ValueError(f"{path} is damaged ({error}): use a copy of it") from None
+    # The data -----------------------------------------------------------------------------------------------------
 
     @property
-    def standardized(self) -> bool:
-        """Whether the model knows columns of mean 0 and variance 1."""
-        return self.source is not None and bool(self.source["standardize"])
-
-    def standard(self) -> Standardization | None:
-        """The means and scales by which the run standardised its columns."""
-        return self.data().train.standard if self.standardized else None
+    def source(self) -> dict[str, Any] | None:
+        """Arguments of `harmonium.data.load` that give the training data again; None for arrays."""
+        source = None if self.config is None else self.config["data"]["source"]
+        return None if source is None else dict(source["load"])
 
     def data(self) -> Dataset:
-        """The data the run was trained on."""
+        """Load the data the run was trained on.
+
+        Raises:
+            ValueError: if the run does not say what they were, or they cannot be loaded again.
+            OSError: if a file cannot be read.
+
+        Warns:
+            UserWarning: if they have changed.
+        """
         from harmonium.data import load
 
-        if self.source is None:
-            raise ValueError(f"{self.name} does not say what it was trained on: name the data with --data")
+        if self.config is None or self.source is None:
+            why = "does not say what it was trained on" if self.config is None else "was trained on arrays, not kept"
+            raise ValueError(f"{self.name} {why}: name the data with --data")
         try:
             data = load(**self.source)
         except (ValueError, OSError) as error:
             raise type(error)(f"the data that {self.name} was trained on: {error}") from error
-        assert self.config is not None
         split = self.config["data"]["source"]["split"]
         if getattr(data, split).fingerprint() != self.config["data"]["fingerprint"]:
             warnings.warn(f"{data.name} has changed since {self.name} was trained", UserWarning, stacklevel=2)
         return data
 
+    def table(self) -> Table | None:
+        """Describe the columns, if the data were a table read column by column."""
+        path = self.folder / COLUMNS
+        if self.source is None or not self.source.get("table", False) or not path.is_file():
+            return None
+        from harmonium.data.table import Table
 
-def find(name: str) -> Run:
-    """The run folder or model file of this name."""
+        try:
+            return Table.from_config(read_json(path))
+        except ValueError as error:
+            raise DamagedFileError(f"{path} is damaged ({error}): use a copy of it") from None
+
+    @property
+    def standardized(self) -> bool:
+        """Whether the model was trained on columns of mean 0 and variance 1."""
+        return self.source is not None and bool(self.source["standardize"])
+
+    def standard(self) -> Standardization | None:
+        """Means and scales by which the run standardised its columns."""
+        return self.data().train.standard if self.standardized else None
+
+
+def open_run(name: str | Path, *, unfinished: bool = False) -> Run:
+    """Open a run folder or a model file.
+
+    Args:
+        name: a run folder, a folder of `harmonium.exchange.save_pretrained`, or a model file.
+        unfinished: also open a run that has not come to its end; its model is that of the last checkpoint.
+
+    Raises:
+        FileNotFoundError: if there is no such run, or it has no model yet.
+        DamagedFileError: if ``config.json`` is damaged.
+
+    >>> import harmonium as hm, tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> history = hm.fit(hm.RBM(16, 4), hm.data.load("bars-and-stripes").train, epochs=2, out=f"{folder}/run")
+    >>> run = hm.runs.open_run(f"{folder}/run")
+    >>> len(run.rows), run.load()
+    (2, RBM(visible=Bernoulli(16), hidden=Bernoulli(4)))
+    """
+    name = str(name)
     path = Path(name).expanduser()
-    if path.is_dir():
-        if not (path / CONFIG).is_file() and not (path / MODEL).is_file():
-            raise FileNotFoundError(f"{name} is no run folder: it has neither {CONFIG} nor {MODEL}{_known(path)}")
-        if not (path / MODEL).is_file():
-            if is_training(path):
-                raise FileNotFoundError(f"{name} is still being trained, there is no {MODEL} yet: wait for it")
-            raise FileNotFoundError(
-                f"{name} is unfinished, there is no {MODEL} yet: "
-                f"go on with `harmonium train --resume {shlex.quote(name)}`"
-            )
-        return Run(name, path / MODEL, read_config(path))
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no run folder and no model file {name}{_known(path)}")
-    if path.name == CHECKPOINT:
-        raise ValueError(f"{name} is a checkpoint, not a model: name its folder, {path.parent}")
-    return Run(name, path, read_config(path.parent) if path.name == MODEL else None)
+    if not path.is_dir():
+        if not path.is_file():
+            raise FileNotFoundError(f"there is no run folder and no model file {name}{_other_runs(path)}")
+        if path.name == CHECKPOINT:
+            raise ValueError(f"{name} is a checkpoint, not a model: name its folder, {path.parent}")
+        return Run(name, path.parent, path, _config(path.parent) if path.name == MODEL else None)
+    if (path / MODEL).is_file():
+        return Run(name, path, path / MODEL, _config(path))
+    if not (path / CONFIG).is_file():
+        raise FileNotFoundError(f"{name} is no run folder: it has neither {CONFIG} nor {MODEL}{_other_runs(path)}")
+    if is_training(path):
+        raise FileNotFoundError(f"{name} is still being trained, there is no {MODEL} yet: wait for it")
+    if not unfinished:
+        raise FileNotFoundError(
+            f"{name} is unfinished, there is no {MODEL} yet: go on with `harmonium train --resume {shlex.quote(name)}`"
+        )
+    return Run(name, path, path / CHECKPOINT, read_config(path))
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Read ``config.json`` of a run folder.
+
+    Raises:
+        DamagedFileError: if it is cut short, or not that of a run.
+    """
+    config: dict[str, Any] = read_json(folder / CONFIG)
+    if (
+        not isinstance(config, dict)
+        or not {"model", "fresh", "plan", "data", "validation", "callbacks"} <= config.keys()
+    ):
+        raise DamagedFileError(f"{folder / CONFIG} is not that of a harmonium run")
+    return config
+
+
+def _config(folder: Path) -> dict[str, Any] | None:
+    """What ``config.json`` says of the training; None if there is none, or the folder was made for the Hub."""
+    if not (folder / CONFIG).is_file() or "library_name" in read_json(folder / CONFIG):
+        return None
+    return read_config(folder)
+
+
+def _other_runs(path: Path) -> str:
+    """A hint at runs that are there."""
+    folder = path.parent if path.parent != Path() else Path("runs")
+    runs = sorted(str(config.parent) for config in folder.glob(f"*/{CONFIG}"))
+    if not runs:
+        return ""
+    near = difflib.get_close_matches(str(path), runs, n=1, cutoff=0.7)
+    return f"; did you mean {near[0]}?" if near else f"; there are {', '.join(runs[:5])}{', ...' if runs[5:] else ''}"
 
 
 @contextmanager
-def claim(out: Path | None, stem: str) -> Iterator[Path]:
-    """A folder for a new run: ``out``, or else ``runs/stem-1`` or the first number that nobody has.
+def new_folder(out: Path | None, stem: str = "run") -> Iterator[Path]:
+    """Make the folder of a new run: ``out``, or ``runs/STEM-1`` with the first number that is free.
 
-    Where training fails before there is anything to resume, no folder is left behind.
+    If training fails before there is anything to resume, a folder that was made here is removed again.
+
+    Raises:
+        OSError: if the folder cannot be made.
     """
-    made = False
-    if out is None:
-        number = 0
-        while not made:
-            number += 1
-            out = Path("runs") / f"{stem}-{number}"
-            with suppress(FileExistsError):
-                out.mkdir(parents=True)
-                made = True
-    assert out is not None
-    made = made or not out.exists()
+    made = True
+    try:
+        if out is None:
+            out = _numbered(stem)
+        else:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                out.mkdir()
+            except FileExistsError:
+                if not out.is_dir():
+                    raise
+                made = False
+    except OSError as error:
+        raise OSError(error.errno, f"cannot make the folder {out}: {error.strerror}. Choose another") from error
     try:
         yield out
     except BaseException:
         if made and not (out / CONFIG).exists():
-            with suppress(OSError):
-                (out / LOCK).unlink(missing_ok=True)
+            with suppress(OSError):  # files that others have put there stay
+                remove(out, LOCK)
                 out.rmdir()
         raise
 
 
+def _numbered(stem: str) -> Path:
+    for number in itertools.count(1):
+        out = Path("runs") / f"{stem}-{number}"
+        with suppress(FileExistsError):
+            out.mkdir(parents=True)
+            return out
+    raise AssertionError
+
+
 def describe(data: Dataset) -> str:
-    """One line about a data set."""
+    """Describe a data set in one line."""
     from harmonium.data.fasta import is_fasta
 
     splits = ((split, getattr(data, split)) for split in ("train", "valid", "test"))
@@ -163,7 +325,14 @@ def describe(data: Dataset) -> str:
 
 
 def choose_split(data: Dataset, split: str | None) -> tuple[str, Cases]:
-    """The split of this name, or the best one to judge by: test, else valid, else train."""
+    """Choose the split of this name, or the best one to judge by: test, else valid, else train.
+
+    Returns:
+        its name, and its cases without missing values.
+
+    Raises:
+        ValueError: if there is no such split, or every case has a missing value.
+    """
     have = {name: getattr(data, name) for name in ("test", "valid", "train") if getattr(data, name) is not None}
     split = next(iter(have)) if split is None else split
     if split not in have:
@@ -177,41 +346,3 @@ def choose_split(data: Dataset, split: str | None) -> tuple[str, Cases]:
             f"{len(cases)} of {count} {split} cases have no missing values: they are judged", UserWarning, stacklevel=2
         )
     return split, cases
-
-
-def read_config(folder: Path) -> dict[str, Any] | None:
-    """What ``config.json`` of a run folder says; None where there is none."""
-    path = folder / CONFIG
-    if not path.is_file():
-        return None
-    try:
-        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        known = "source" in config["data"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is damaged ({type(error).__name__}: {error}): use a copy of it") from None
-    if not known:
-        raise ValueError(f"{path} does not say what the run was trained on: was it written by harmonium?")
-    return config
-
-
-def is_training(folder: Path) -> bool:
-    """Whether a process is training there."""
-    from filelock import FileLock, Timeout
-
-    if not (folder / LOCK).exists():
-        return False
-    try:
-        with FileLock(folder / LOCK, timeout=0):
-            return False
-    except Timeout:
-        return True
-
-
-def _known(path: Path) -> str:
-    """A hint at runs that are there."""
-    folder = path.parent if path.parent != Path() else Path("runs")
-    runs = sorted(str(config.parent) for config in folder.glob(f"*/{CONFIG}"))
-    if not runs:
-        return ""
-    near = difflib.get_close_matches(str(path), runs, n=1, cutoff=0.7)
-    return f"; did you mean {near[0]}?" if near else f"; there are {', '.join(runs[:5])}{', ...' if runs[5:] else ''}"

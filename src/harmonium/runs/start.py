@@ -1,0 +1,64 @@
+"""The start of a run: a new folder, its description, the first training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from harmonium.core.errors import RunInUseError
+from harmonium.core.files import write_json, write_tensors
+from harmonium.data import Cases
+from harmonium.models.arrays import Array
+from harmonium.models.model import Model
+from harmonium.runs.checkpoint import stop_on_signals, writer_of
+from harmonium.runs.description import configuration, environment, identity
+from harmonium.runs.folder import new_folder
+from harmonium.runs.lock import locked, remove
+from harmonium.runs.names import CHECKPOINT, CONFIG, ENVIRONMENT, MODEL, WEIGHTS
+from harmonium.training.callbacks import Callback
+from harmonium.training.history import History
+from harmonium.training.loop import Plan
+from harmonium.training.prepare import prepare
+
+__all__ = ["start"]
+
+
+def start(
+    out: Path,
+    model: Model,
+    cases: Cases,
+    validation: Cases | None,
+    sample_weight: Array | None,
+    plan: Plan,
+    callbacks: list[Callback],
+    progress: bool,
+    initialise: bool | None,
+) -> History:
+    """Train in a new run folder (see `harmonium.fit`).
+
+    Raises:
+        RunInUseError: if the folder holds a run already, or another process trains in it.
+        OSError: if the folder cannot be made.
+    """
+    with new_folder(out), locked(out):
+        if (out / CONFIG).exists():
+            raise RunInUseError(
+                f"{out} already holds a run: go on with harmonium.resume({str(out)!r}), or choose another folder"
+            )
+        if (out / MODEL).exists():
+            raise RunInUseError(f"{out} holds a {MODEL} that is not of this run: choose another folder")
+        remove(out, CHECKPOINT, WEIGHTS)  # of a run that was killed before it had a config
+        fresh = model.is_untrained if initialise is None else initialise
+        training = prepare(model, cases, validation, sample_weight, plan, callbacks, initialise)
+        writer = writer_of(training, out, progress)
+        config = configuration(training, cases, validation, fresh)
+        writer.run = identity(config)
+        if sample_weight is not None:
+            write_tensors(out / WEIGHTS, {"sample_weight": torch.as_tensor(sample_weight)}, {"format": 1})
+        if not fresh:  # what cannot be drawn again from the seed must be on disk before there is a run to resume
+            writer.write(training)
+        write_json(out / ENVIRONMENT, environment(training.model))
+        write_json(out / CONFIG, config)
+        with stop_on_signals(writer):
+            return training.run()
