@@ -167,7 +167,7 @@ def curves(rows: Iterable[Row], best: int | None = None) -> Figure:
         ax.grid(color="0.9", linewidth=0.7)
         ax.set_axisbelow(True)
         ax.spines[["top", "right"]].set_visible(False)
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7, sweeps=[1, 2, 5, 10], min_n_ticks=1))
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7, steps=[1, 2, 5, 10], min_n_ticks=1))
         ax.tick_params(labelbottom=True)
         if rows[0]["epoch"] == rows[-1]["epoch"]:
             ax.set_xlim(rows[0]["epoch"] - 1, rows[0]["epoch"] + 1)
