@@ -33,9 +33,9 @@ def states(units: Any, n: int, rng: np.random.Generator) -> np.ndarray:
         case hm.Mixed():
             return np.concatenate([states(part, n, rng) for part in units.parts], 1)
         case hm.Categorical():
-            return rng.integers(units.known, size=(n, units.columns)).astype(np.float32)
+            return rng.integers(units.constant, size=(n, units.columns)).astype(np.float32)
         case hm.Binomial():
-            return rng.integers(units.known + 1, size=(n, units.columns)).astype(np.float32)
+            return rng.integers(units.constant + 1, size=(n, units.columns)).astype(np.float32)
         case hm.Spin():
             return rng.choice([-1.0, 1.0], (n, units.columns)).astype(np.float32)
         case hm.Poisson():

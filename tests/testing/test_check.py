@@ -13,7 +13,8 @@ from torch import Tensor
 
 from harmonium.core.random import Stream
 from harmonium.models import RBM
-from harmonium.models.machine.machine import Machine, Moments
+from harmonium.models.machine.machine import Machine
+from harmonium.models.state import Moments
 from harmonium.testing import check_model, check_units
 from harmonium.testing.compare import assert_close, assert_counts, assert_mean
 from harmonium.testing.joint import Joint, start_at

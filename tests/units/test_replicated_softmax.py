@@ -111,15 +111,15 @@ def test_fused_and_portable_draws_of_several_lengths_agree() -> None:
 def test_lengths_are_evenly_spaced_quantiles_of_the_data() -> None:
     units = ReplicatedSoftmax(2)
     lengths = torch.arange(1, 1001)[torch.randperm(1000, generator=torch.Generator().manual_seed(0))]
-    units.set_lengths(lengths)
+    units.set_totals(lengths)
     assert len(units.lengths) == 256 and units.lengths.tolist() == sorted(units.lengths.tolist())
     assert float(units.lengths.double().mean()) == pytest.approx(500.5, abs=2)  # half a step of 1000 / 256
     # Any number of rows takes them evenly: the golden section leaves gaps below 3 / rows.
     drawn = units.sample(torch.zeros(50, 2), RandomAddress(0, 0)).sum(1).sort().values
     assert float((drawn / 1000 - (torch.arange(50) + 0.5) / 50).abs().max()) < 0.06
-    units.set_lengths(torch.tensor([3.0, 8.0]), torch.tensor([1.0, 3.0]))
+    units.set_totals(torch.tensor([3.0, 8.0]), torch.tensor([1.0, 3.0]))
     assert units.lengths.tolist() == [3, 8]
-    units.set_lengths(torch.tensor([3.0, 8.0] * 100), torch.tensor([1.0, 3.0] * 100))
+    units.set_totals(torch.tensor([3.0, 8.0] * 100), torch.tensor([1.0, 3.0] * 100))
     assert units.lengths.tolist() == [3] * 50 + [8] * 150
 
 

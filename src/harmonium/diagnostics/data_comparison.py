@@ -8,7 +8,7 @@ import torch
 from scipy.stats import wasserstein_distance
 from torch import Tensor
 
-from harmonium.models.machine.machine import Machine, variable_of_column
+from harmonium.models.machine.machine import Machine
 from harmonium.models.machine.mean_field import variational_bound
 
 __all__ = ["LEAST_PAIRS", "MOST_SHIFT", "Resemblance", "resemblance"]
@@ -69,7 +69,7 @@ def resemblance(model: Machine, snapshots: Tensor, data: Tensor) -> Resemblance:
     return Resemblance(
         means=_correlation(per_chain.mean(0), cases.mean(0)),
         worst=float(z[unit]),
-        worst_variable=int(variable_of_column(model.visible)[unit]),
+        worst_variable=int(model.visible.variable_of_column()[unit]),
         pairs=_correlation(_pairs(states), _pairs(cases)),
         pairs_of_halves=_correlation(_pairs(cases[::2]), _pairs(cases[1::2])),
         distance=distance,

@@ -13,7 +13,7 @@ from harmonium.diagnostics.drift import FEWEST, LIMIT, statistics
 from harmonium.models.machine.machine import Machine
 from harmonium.sampling.ais import anneal
 from harmonium.sampling.path import Path
-from harmonium.units import Natural, ReplicatedSoftmax
+from harmonium.units import Natural
 
 __all__ = ["MissingModeTest", "compare_with_annealed", "missing_mode_test"]
 
@@ -64,7 +64,7 @@ def missing_mode_test(
     find either.  Annealing finds one mode alone where it begins in one, as it may at a mean field: so a model that does
     not know the means of its data, and has no ``base`` with them, passes no test.
     """
-    if isinstance(model.visible, ReplicatedSoftmax) and model.visible.several:
+    if model.visible.conditions_on_total and model.visible.fixed_total is None:
         why = "documents of several lengths have weights that cannot be compared: ask at_length(model, length)"
         return MissingModeTest(None, 0.0, 0.0, 1.0, why)
     path = Path(model, base)

@@ -47,7 +47,7 @@ def encode(graph: Graph, units: Units, outside: str) -> str:
     if not isinstance(units, Categorical):
         return outside
     codes = graph("Cast", outside, to=graph.onnx.TensorProto.INT64)
-    hot = graph("OneHot", codes, [units.known], graph("Cast", [0, 1], to=graph.onnx.TensorProto.FLOAT))
+    hot = graph("OneHot", codes, [units.constant], graph("Cast", [0, 1], to=graph.onnx.TensorProto.FLOAT))
     return graph("Reshape", hot, [0, units.size])
 
 
@@ -129,29 +129,29 @@ def _spin_log_normalizer(graph: Graph, units: Spin, field: str) -> str:
 
 
 def _softmax(graph: Graph, units: Categorical, field: str) -> str:
-    groups = graph("Reshape", field, [0, units.columns, units.known])
+    groups = graph("Reshape", field, [0, units.columns, units.constant])
     return graph("Reshape", graph("Softmax", groups, axis=2), [0, units.size])
 
 
 def _logsumexp(graph: Graph, units: Categorical, field: str) -> str:
-    groups = graph("Reshape", field, [0, units.columns, units.known])
+    groups = graph("Reshape", field, [0, units.columns, units.constant])
     largest = graph("ReduceMax", groups, [2], keepdims=1)
     rest = graph("ReduceSum", graph("Exp", graph("Sub", groups, largest)), [2], keepdims=0)
     return graph("Add", graph("Log", rest), graph("Squeeze", largest, [2]))
 
 
 def _binomial_mean(graph: Graph, units: Binomial, field: str) -> str:
-    return graph("Mul", graph("Sigmoid", field), float(units.known))
+    return graph("Mul", graph("Sigmoid", field), float(units.constant))
 
 
 def _binomial_log_normalizer(graph: Graph, units: Binomial, field: str) -> str:
-    return graph("Mul", graph("Softplus", field), float(units.known))
+    return graph("Mul", graph("Softplus", field), float(units.constant))
 
 
 def _binomial_measure(graph: Graph, units: Binomial, s: str) -> str:
-    failures = graph("Sub", float(units.known), s)
+    failures = graph("Sub", float(units.constant), s)
     both = graph("Add", _log_factorial(graph, s), _log_factorial(graph, failures))
-    return graph("Sub", math.lgamma(units.known + 1), both)
+    return graph("Sub", math.lgamma(units.constant + 1), both)
 
 
 def _gaussian_mean(graph: Graph, units: Gaussian, field: str) -> str:

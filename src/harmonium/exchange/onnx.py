@@ -17,7 +17,6 @@ from harmonium.exchange.nade import nade_graph
 from harmonium.exchange.vae import vae_graph
 from harmonium.models.machine.rbm import RBM
 from harmonium.models.model import Model
-from harmonium.units import ReplicatedSoftmax
 
 __all__ = ["to_onnx"]
 
@@ -70,7 +69,7 @@ def _rbm(graph: Graph, rbm: RBM) -> None:
     x = graph("MatMul", v, rbm.weights)
     graph.output("hidden_mean", mean(graph, rbm.hidden, x), "visible", rbm.hidden.size)
     reconstructed = mean(graph, rbm.visible, graph("MatMul", h, rbm.weights.mT))
-    if isinstance(rbm.visible, ReplicatedSoftmax):
+    if rbm.visible.conditions_on_total:
         reconstructed = graph("Mul", reconstructed, graph.input("length", 1))
     graph.output("visible_mean", reconstructed, "hidden", rbm.visible.size)
     log_weight = graph("Add", neg_energy(graph, rbm.visible, v), log_normalizer(graph, rbm.hidden, x))

@@ -10,7 +10,7 @@ model g = r // per has
     eta_k = t[r] * slope[k - 1][g, j] + start[k - 1][g, j]
 
 where x is the input from the couplings.  An ordinary model has t = 1, start = 0.  ``slope`` and ``start`` are tuples
-with one array for each natural parameter of the family.  ``known`` is an integer constant of the family: the trials of
+with one array for each natural parameter of the family.  ``constant`` is an integer constant of the family: the trials of
 a binomial unit, the states of a categorical one.
 
 The body of each row is a separate function because LLVM can then prove that its arrays do not overlap, and vectorises.
@@ -117,25 +117,25 @@ def _eta(x, t, slope, start, j):
 
 
 def sampler(draw: Scalar) -> Scalar:
-    """Build a loop that overwrites x with ``draw(eta, known, word)``, one random 32-bit word per unit."""
+    """Build a loop that overwrites x with ``draw(eta, constant, word)``, one random 32-bit word per unit."""
     stamp = _stamp(draw)
 
     @register_jitable(**OPTIONS)
     @_named(stamp)
-    def row(x, t, slope, start, known, words):
+    def row(x, t, slope, start, constant, words):
         for j in range(x.shape[0]):
-            x[j] = draw(_eta(x, t, slope, start, j), known, words[j])
+            x[j] = draw(_eta(x, t, slope, start, j), constant, words[j])
 
     @compiled
     @_named(stamp)
-    def sample(x, t, slope, start, known, first, k0, k1, c2, c3):
+    def sample(x, t, slope, start, constant, first, k0, k1, c2, c3):
         rows, units = x.shape
         words = np.empty(4 * ((units + 3) // 4), np.uint32)
         per = rows // slope[0].shape[0]
         for r in range(rows):
             g = r // per
             fill_words(words, first + r, c2, c3, k0, k1)
-            row(x[r], t[r], _at(slope, g), _at(start, g), known, words)
+            row(x[r], t[r], _at(slope, g), _at(start, g), constant, words)
 
     return sample
 
@@ -189,9 +189,9 @@ def walker(draw: Scalar) -> Scalar:
 
     @register_jitable(**OPTIONS)
     @_named(stamp)
-    def unit(x, t, slope, start, known, words):
+    def unit(x, t, slope, start, constant, words):
         for r in range(x.shape[0]):
-            x[r] = draw(_eta_of_unit(x[r], t[r], slope, start), known, words[r])
+            x[r] = draw(_eta_of_unit(x[r], t[r], slope, start), constant, words[r])
 
     @register_jitable(**OPTIONS)
     @_named(stamp)
@@ -202,7 +202,7 @@ def walker(draw: Scalar) -> Scalar:
 
     @register_jitable(**OPTIONS)
     @_named(stamp)
-    def through(x, s, change, weights, columns, held, words, t, slope, start, known):
+    def through(x, s, change, weights, columns, held, words, t, slope, start, constant):
         chains = t.shape[0]
         free = np.ones(chains, x.dtype)
         index = np.empty(columns.shape[0], np.int64)
@@ -220,12 +220,12 @@ def walker(draw: Scalar) -> Scalar:
                     free[r] = not held[r, j]
             else:
                 free[:] = not held[0, j]
-            unit(x[k][:chains], t, _at(_at(slope, 0), j), _at(_at(start, 0), j), known, words[k][:chains])
+            unit(x[k][:chains], t, _at(_at(slope, 0), j), _at(_at(start, 0), j), constant, words[k][:chains])
             move(s[k][:chains], x[k][:chains], change[k][:chains], free)
 
     @compiled
     @_named(stamp)
-    def walk(x, sent, s, weights, columns, held, words, t, slope, start, known):
+    def walk(x, sent, s, weights, columns, held, words, t, slope, start, constant):
         chains = x.shape[0]
         # Not unpacked from one array: loops over the rows would not vectorise.
         received = np.empty((_BLOCK, chains + _APART), x.dtype)
@@ -242,7 +242,7 @@ def walker(draw: Scalar) -> Scalar:
                     received[k, r] = x[r, j] + sent[r, j]
                     own[k, r] = s[r, j]
                     word[k, r] = words[r, j]
-            through(received, own, change, weights, here, held, word, t, slope, start, known)
+            through(received, own, change, weights, here, held, word, t, slope, start, constant)
             for r in range(chains):
                 n = 0
                 for k in range(here.shape[0]):
@@ -256,22 +256,22 @@ def walker(draw: Scalar) -> Scalar:
 
 
 def mapper(function: Scalar) -> Scalar:
-    """Build a loop that overwrites x with ``function(eta, known)``: a conditional mean, variance or mode."""
+    """Build a loop that overwrites x with ``function(eta, constant)``: a conditional mean, variance or mode."""
     stamp = _stamp(function)
 
     @register_jitable(**OPTIONS)
     @_named(stamp)
-    def row(x, t, slope, start, known):
+    def row(x, t, slope, start, constant):
         for j in range(x.shape[0]):
-            x[j] = function(_eta(x, t, slope, start, j), known)
+            x[j] = function(_eta(x, t, slope, start, j), constant)
 
     @compiled
     @_named(stamp)
-    def apply(x, t, slope, start, known):
+    def apply(x, t, slope, start, constant):
         per = x.shape[0] // slope[0].shape[0]
         for r in range(x.shape[0]):
             g = r // per
-            row(x[r], t[r], _at(slope, g), _at(start, g), known)
+            row(x[r], t[r], _at(slope, g), _at(start, g), constant)
 
     return apply
 
@@ -282,29 +282,29 @@ _CHUNK = 112  # a product of 112 factors within 2^-9 ... 2^9 neither overflows n
 def summer(split: Scalar) -> Scalar:
     """Build a loop that sums the log-normalizers of the units of a layer, at several t for each row.
 
-    ``split(eta, known)`` returns (summand, factor) with log-normalizer = summand + log(factor) and the factor within
+    ``split(eta, constant)`` returns (summand, factor) with log-normalizer = summand + log(factor) and the factor within
     2^-9 ... 2^9: one logarithm of a product of many factors replaces many logarithms.
     """
     stamp = _stamp(split)
 
     @register_jitable(**OPTIONS)
     @_named(stamp)
-    def row(x, t, slope, start, known, summands, factors):
+    def row(x, t, slope, start, constant, summands, factors):
         for j in range(x.shape[0]):
-            summand, factor = split(_eta(x, t, slope, start, j), known)
+            summand, factor = split(_eta(x, t, slope, start, j), constant)
             summands[j] = summand
             factors[j] = factor
 
     @compiled
     @_named(stamp)
-    def log_normalizers(x, t, slope, start, known, out):
+    def log_normalizers(x, t, slope, start, constant, out):
         summands = np.empty(x.shape[1], x.dtype)
         factors = np.empty(x.shape[1], x.dtype)
         per = x.shape[0] // slope[0].shape[0]
         for r in range(x.shape[0]):
             g = r // per
             for k in range(t.shape[1]):
-                row(x[r], t[r, k], _at(slope, g), _at(start, g), known, summands, factors)
+                row(x[r], t[r, k], _at(slope, g), _at(start, g), constant, summands, factors)
                 out[r, k] = _sum_and_log(summands, factors)
 
     return log_normalizers
@@ -448,7 +448,7 @@ def sample_groups(x, t, slope, start, states, first, k0, k1, c2, c3):
 
 
 @compiled
-def sample_words(x, t, slope, start, known, totals, first, k0, k1, c2, c3):
+def sample_words(x, t, slope, start, constant, totals, first, k0, k1, c2, c3):
     """Overwrite row r of x with counts of ``totals[r]`` draws from the softmax of its fields, a word for each."""
     rows, units = x.shape
     y, highest, sums = np.empty(units, x.dtype), np.empty(1, x.dtype), np.empty(units, np.float64)

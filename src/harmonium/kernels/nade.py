@@ -294,20 +294,20 @@ def _backward(s, weights, outputs, sums, dx, d_weights, d_bias, d_outputs, input
 def ancestral(draw: Callable[..., Any]) -> Any:
     """Build a loop that draws variables along an ordering, each given the previous ones.
 
-    ``draw(eta, known, word)`` draws a variable of one unit.  s (cases, n) holds the values that are ``held`` (cases, n)
-    and takes those that are drawn; ``sums`` (cases, hidden), float64, begins at c; the natural parameters of the units
-    come as in `fused`.
+    ``draw(eta, constant, word)`` draws a variable of one unit.  s (cases, n) has the values that are ``held`` (cases,
+    n) and takes those that are drawn; ``sums`` (cases, hidden), float64, starts at c; the natural parameters of the
+    units are as in `fused`.
     """
     stamp = _stamp(draw)
 
     @register_jitable(**OPTIONS)
     @_named(stamp)
-    def one(x, slope, start, known, i, word):
-        return draw(_eta_of_unit(x, like(x, 1.0), _at(_at(slope, 0), i), _at(_at(start, 0), i)), known, word)
+    def one(x, slope, start, constant, i, word):
+        return draw(_eta_of_unit(x, like(x, 1.0), _at(_at(slope, 0), i), _at(_at(start, 0), i)), constant, word)
 
     @compiled
     @_named(stamp)
-    def run(s, held, weights, outputs, sums, order, slope, start, known, first_row, k0, k1, c2, c3):
+    def run(s, held, weights, outputs, sums, order, slope, start, constant, first_row, k0, k1, c2, c3):
         units = s.shape[1]
         hidden = np.empty((_GROUP, weights.shape[1]), weights.dtype)
         x = np.empty((_GROUP, units), weights.dtype)
@@ -323,7 +323,7 @@ def ancestral(draw: Callable[..., Any]) -> Any:
                 _read_off(outputs[i], h, x, i)
                 for r in range(cases):
                     if not held[first + r, i]:
-                        s[first + r, i] = one(x[r, i], slope, start, known, i, words[r, i])
+                        s[first + r, i] = one(x[r, i], slope, start, constant, i, words[r, i])
                     if s[first + r, i] != 0:
                         _move_on(s[first + r], weights, order, t, t + 1, sums[first + r], h[r], 1.0)
 

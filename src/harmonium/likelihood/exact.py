@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import Tensor
 
-from harmonium.models.machine.machine import Machine, Moments, State
+from harmonium.models.machine.machine import Machine
+from harmonium.models.state import Moments, State
 from harmonium.units import Interpolation
 
 __all__ = [

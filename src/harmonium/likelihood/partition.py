@@ -24,7 +24,7 @@ from harmonium.sampling.ais import anneal
 from harmonium.sampling.path import Path
 from harmonium.sampling.schedule import adapted
 from harmonium.sampling.tempering import ReplicaExchange, Tempering
-from harmonium.units import Natural, ReplicatedSoftmax
+from harmonium.units import Natural
 
 __all__ = ["LogPartition", "LogPartitionOptions", "log_partition"]
 
@@ -161,10 +161,9 @@ def _starts(chains_from: Array, model: Machine, chains: int, stream: Stream) -> 
     copies = len(chains_from) if getattr(chains_from, "ndim", 2) == 3 else None
     rows = chains_from if copies is None else torch.as_tensor(chains_from).flatten(0, 1)
     start = as_packed(_with_hidden(rows, model, stream), model, "chains_from")
-    if isinstance(model.visible, ReplicatedSoftmax):
-        length, documents = model.visible.length, model.unpack(start)[0]
-        if documents is not None and bool((documents.sum(-1) != length).any()):
-            raise ValueError(f"chains_from holds documents of other lengths than {length}: log Z belongs to one length")
+    total, v = model.visible.fixed_total, model.unpack(start)[0]
+    if total is not None and v is not None and bool((v.sum(-1) != total).any()):
+        raise ValueError(f"chains_from holds documents of other lengths than {total}: log Z belongs to one length")
     if copies is not None:
         return start, copies
     index = torch.linspace(0, len(start) - 1, min(chains, len(start)), device=start.device).round().long()

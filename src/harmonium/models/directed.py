@@ -9,8 +9,8 @@ from torch import Tensor
 
 from harmonium.core.random import Stream, as_cursor
 from harmonium.models.arrays import Array, as_batch
-from harmonium.models.machine.machine import Clamp
 from harmonium.models.model import Model
+from harmonium.models.state import Clamp
 
 __all__ = ["Directed", "Tractable", "as_directed"]
 

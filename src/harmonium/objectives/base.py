@@ -12,7 +12,8 @@ from torch import Tensor
 from harmonium.core.random import Stream, stream_of
 from harmonium.core.registry import Registered
 from harmonium.models.arrays import Array, as_batch, as_weights
-from harmonium.models.machine.machine import LayerExpectations, Machine, Moments, as_machine
+from harmonium.models.machine.machine import Machine, as_machine
+from harmonium.models.state import LayerExpectations, Moments
 
 __all__ = ["Batch", "WeightedPhase", "Gradient", "LogZ", "Objective", "ObjectiveState", "TwoPhase", "gradient"]
 

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from harmonium.core.random import Stream
 from harmonium.core.registry import Registered
-from harmonium.models.machine.machine import LayerExpectations, Machine
+from harmonium.models.machine.machine import Machine
 from harmonium.models.machine.mean_field import mean_field
+from harmonium.models.state import LayerExpectations
 
 __all__ = ["ClampedGibbs", "Inference", "MeanField"]
 
@@ -48,7 +49,7 @@ class MeanField(Inference):
             raise ValueError(f"MeanField needs iterations >= 1 and tolerance >= 0, found {self}")
 
     def approximate(self, model: Machine, v: Tensor, stream: Stream) -> LayerExpectations:
-        return mean_field(model, v, self.iterations, self.tolerance).phase(model, v)
+        return mean_field(model, v, self.iterations, self.tolerance).expectations(model, v)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harmonium.core.random import Stream
-from harmonium.models.machine.machine import LayerExpectations, Machine
+from harmonium.models.machine.machine import Machine
+from harmonium.models.state import LayerExpectations
 from harmonium.objectives.base import Batch, Gradient, ObjectiveState, TwoPhase
 
 __all__ = ["PseudoLikelihood"]

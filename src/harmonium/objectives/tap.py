@@ -24,7 +24,8 @@ import torch
 from torch import Tensor
 
 from harmonium.core.random import Stream
-from harmonium.models.machine.machine import LayerExpectations, Machine, Moments
+from harmonium.models.machine.machine import Machine
+from harmonium.models.state import LayerExpectations, Moments
 from harmonium.objectives.base import Batch, Gradient, ObjectiveState, TwoPhase, WeightedPhase
 from harmonium.objectives.contrastive import positive, starting_chains
 from harmonium.objectives.inference import Inference, MeanField

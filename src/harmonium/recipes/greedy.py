@@ -167,7 +167,7 @@ def transpose(below: RBM, above: RBM, stream: Stream) -> bool:
     chains go along.  It cannot where ``above`` has fewer hidden units than ``below`` has visible ones, or other types.
     """
     n, kinds = below.visible.size, (Bernoulli, Binomial)  # layers whose only parameter is one bias per unit
-    alike = type(below.visible) is type(above.hidden) in kinds and below.visible.known == above.hidden.known
+    alike = type(below.visible) is type(above.hidden) in kinds and below.visible.constant == above.hidden.constant
     if not alike or type(below.hidden) is not type(above.visible) or above.hidden.size < n:
         return False
     above.weights[:, :n] = below.weights.mT

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from harmonium.models.deep.dbn import DBN
-from harmonium.models.machine.machine import Machine, variable_of_column
+from harmonium.models.machine.machine import Machine
 from harmonium.report.subject import ReportInput
 from harmonium.units import Bernoulli, Categorical, Gaussian, Mixed, ReLU, Spin, Units
 
@@ -121,7 +121,7 @@ def _order(machine: Machine, layer: int) -> list[int] | None:
     """Variables of a layer coupled to itself, in the order of a sweep."""
     if layer not in machine.lateral:
         return None
-    drawn = variable_of_column(machine.units(layer))[torch.cat(machine.classes[layer])].tolist()
+    drawn = machine.units(layer).variable_of_column()[torch.cat(machine.classes[layer])].tolist()
     return list(dict.fromkeys(drawn))
 
 

@@ -107,7 +107,7 @@ def _columns(subject: ReportInput, drawn: Array, cases: Array, name: str) -> str
 def _rows(subject: ReportInput, units: Units, drawn: Array, cases: Array) -> Iterator[tuple[str, str, str]]:
     outside = [subject.original(values) for values in (cases, drawn)]
     for j, name in enumerate(subject.columns[:MOST_COLUMNS]):
-        owner = units.units_of_column(j, inside=False)
+        owner = units.units_of_column(j, encoded=False)
         if owner.finite:
             values = np.unique(np.concatenate([table[:, j] for table in outside]))
             shown, labels = values[1:] if len(values) == 2 else values[:6], subject.labels(j)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from harmonium.core.random import Stream
-from harmonium.models.machine.machine import State
+from harmonium.models.state import State
 from harmonium.sampling.path import Path
 
 __all__ = ["Annealing", "anneal"]

@@ -24,8 +24,8 @@ from torch import Tensor
 
 from harmonium import kernels
 from harmonium.core.random import RandomAddress, Stream
-from harmonium.models.machine.machine import Machine, State
-from harmonium.units import ReplicatedSoftmax
+from harmonium.models.machine.machine import Machine
+from harmonium.models.state import State
 
 __all__ = [
     "Ladder",
@@ -95,7 +95,7 @@ def refuse_lengths(machine: Machine) -> None:
     A conditional model has one normaliser for each length: exchanges, and weights, would decide about lengths.
     """
     units = machine.visible
-    if isinstance(units, ReplicatedSoftmax) and units.several:
+    if units.conditions_on_total and units.fixed_total is None:
         raise ValueError(
             "a ladder takes documents of one length, and this model knows several: pass "
             "harmonium.models.at_length(model, length), or use Gibbs sampling (PCD in training), which keeps the "

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from harmonium.core.random import RandomAddress, Stream
 from harmonium.models.machine.incremental_inputs import CachedLateral, Receive
-from harmonium.models.machine.machine import Clamp, Machine, State
+from harmonium.models.machine.machine import Machine
+from harmonium.models.state import Clamp, State
 from harmonium.units import Interpolation, Natural
 
 __all__ = ["Path", "independent_sample"]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from harmonium.core.random import RandomAddress, Stream
-from harmonium.models.machine.machine import Clamp, State
+from harmonium.models.state import Clamp, State
 from harmonium.sampling.ladder import ExchangeStats, Ladder, Replicas, exchanged, refuse_lengths, tempering_round
 from harmonium.sampling.path import Path
 

@@ -10,7 +10,8 @@ import torch
 from harmonium.core.checks import check_int_fields
 from harmonium.core.random import Stream
 from harmonium.core.registry import Registered
-from harmonium.models.machine.machine import Clamp, Machine, State
+from harmonium.models.machine.machine import Machine
+from harmonium.models.state import Clamp, State
 from harmonium.sampling.ladder import Ladder, tempering_round
 from harmonium.sampling.path import Path
 from harmonium.sampling.temperatures import Temperatures, adapted

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from harmonium.core.random import RandomAddress, Stream
 from harmonium.models.machine.batched import with_parameters
-from harmonium.models.machine.machine import Clamp, Machine, State
+from harmonium.models.machine.machine import Machine
+from harmonium.models.state import Clamp, State
 from harmonium.sampling.ladder import Ladder, Replicas, acceptance, exchanged, refuse_lengths, tempering_round
 from harmonium.units import Interpolation, Natural
 

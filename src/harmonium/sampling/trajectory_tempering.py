@@ -11,7 +11,8 @@ from pathlib import Path
 from harmonium.core.random import Stream
 from harmonium.models.io import load_trajectory
 from harmonium.models.machine.batched import stack, with_parameters
-from harmonium.models.machine.machine import Clamp, Machine
+from harmonium.models.machine.machine import Machine
+from harmonium.models.state import Clamp
 from harmonium.sampling.tempering import ReplicaExchange, default_base, first_rows
 from harmonium.sampling.trajectory import Trajectory, model_at, thinned
 

@@ -96,7 +96,7 @@ def into_domain(X: Any, units: Units, domain: Domain, *, warn: bool) -> Any:
     if domain not in ("clip", "binarize", "raise"):
         raise ValueError(f"domain must be 'clip', 'binarize' or 'raise', found {domain!r}")
     binary = np.array(
-        [isinstance(units.units_of_column(column, inside=False), Bernoulli) for column in range(units.columns)]
+        [isinstance(units.units_of_column(column, encoded=False), Bernoulli) for column in range(units.columns)]
     )
     if domain == "raise" or not binary.any():
         return X

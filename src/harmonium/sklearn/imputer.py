@@ -112,7 +112,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, Machine):
         draws = impute(machine, states, sweeps=self.sweeps, samples=self.samples, seed=self._seed)
         draws = draws.view(self.samples, *states.shape)
         codes = [
-            isinstance(self._visible.units_of_column(column, inside=False), Categorical)
+            isinstance(self._visible.units_of_column(column, encoded=False), Categorical)
             for column in range(states.shape[1])
         ]
         return torch.where(torch.tensor(codes), draws.mode(0).values, draws.mean(0)).numpy()

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from harmonium import kernels
 from harmonium.core.random import Stream
-from harmonium.models.machine.machine import Machine, State
+from harmonium.models.machine.machine import Machine
+from harmonium.models.state import State
 from harmonium.testing.numeric import accepted, discrete, pieces
 from harmonium.units import Natural, Units
 

@@ -14,7 +14,8 @@ from harmonium.core.random import Stream
 from harmonium.likelihood.exact import cheapest_enumeration, exact_log_marginal, exact_log_partition, exact_moments
 from harmonium.models.io import load, save
 from harmonium.models.machine.batched import stack
-from harmonium.models.machine.machine import Machine, State
+from harmonium.models.machine.machine import Machine
+from harmonium.models.state import State
 from harmonium.objectives import Batch, Exact
 from harmonium.sampling.ais import anneal
 from harmonium.sampling.ladder import Ladder, exchange_round

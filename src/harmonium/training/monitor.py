@@ -16,7 +16,6 @@ from harmonium.models.machine.machine import Machine
 from harmonium.models.machine.mean_field import variational_bound
 from harmonium.models.model import Model
 from harmonium.training.callbacks import Callback
-from harmonium.units import ReplicatedSoftmax
 
 if TYPE_CHECKING:
     from harmonium.data import Cases
@@ -169,7 +168,7 @@ def _positive(monitor: Monitor | LikelihoodMonitor) -> None:
 
 def _many_lengths(model: Model) -> bool:
     """Whether log Z is one number for each length of documents: `harmonium.evaluate` takes them all, at the end."""
-    return isinstance(model.visible, ReplicatedSoftmax) and model.visible.several
+    return model.visible.conditions_on_total and model.visible.fixed_total is None
 
 
 def _pseudo(model: Machine) -> bool:

@@ -10,12 +10,11 @@ from torch import Tensor
 
 from harmonium.data import Cases
 from harmonium.models.arrays import Array, as_weights
-from harmonium.models.machine.machine import as_machine, variable_of_column
+from harmonium.models.machine.machine import as_machine
 from harmonium.models.model import Model
 from harmonium.sampling.impute import check_observed
 from harmonium.training.callbacks import Callback
 from harmonium.training.loop import Plan, Training
-from harmonium.units import ReplicatedSoftmax
 
 __all__ = ["prepare"]
 
@@ -51,8 +50,8 @@ def prepare(
     advice = model.advice(mean, variance)
     if advice is not None:
         warnings.warn(f"data: {advice}", UserWarning, stacklevel=3)
-    if isinstance(model.visible, ReplicatedSoftmax):
-        model.visible.set_lengths(torch.cat([v.sum(-1) for _, v in cases.chunks(1024, dtype=torch.float64)]), weight)
+    if model.visible.conditions_on_total:
+        model.visible.set_totals(torch.cat([v.sum(-1) for _, v in cases.chunks(1024, dtype=torch.float64)]), weight)
     model.data_mean, model.data_variance = mean.to(model.device), variance.to(model.device)
     counted = len(cases) if weight is None else float(weight.sum() ** 2 / (weight**2).sum())
     model.data_cases = torch.tensor(float(counted), dtype=torch.float64)
@@ -87,7 +86,7 @@ def _moments(model: Model, cases: Cases, weight: Tensor | None, name: str, missi
         square += w @ (centred * centred)
         mass += w @ observed.double() if missing else w.sum()
     if bool((mass == 0).any()):
-        column = int(variable_of_column(model.visible)[(mass == 0).nonzero()[0]])
+        column = int(model.visible.variable_of_column()[(mass == 0).nonzero()[0]])
         raise ValueError(f"{name} has no observed value in column {column}: drop it")
     assert shift is not None
     mean = total / mass

@@ -1,11 +1,12 @@
-"""What a unit can be: one exponential family per file."""
+"""Units: one exponential family per file."""
 
-from harmonium.units.base import Interpolation, Natural, Units, as_units
 from harmonium.units.bernoulli import Bernoulli
 from harmonium.units.binomial import Binomial
 from harmonium.units.categorical import Categorical
+from harmonium.units.contract import Natural
 from harmonium.units.drelu import DReLU
 from harmonium.units.gaussian import Gaussian
+from harmonium.units.layer import Interpolation, Units, UpdateOrder, as_units
 from harmonium.units.mixed import Mixed
 from harmonium.units.poisson import Poisson
 from harmonium.units.relu import ReLU
@@ -26,5 +27,6 @@ __all__ = [
     "ReplicatedSoftmax",
     "Spin",
     "Units",
+    "UpdateOrder",
     "as_units",
 ]

@@ -11,14 +11,14 @@ from harmonium.kernels import scalar
 from harmonium.kernels.fused import mapper, sampler, summer, walker
 from harmonium.kernels.fused_pcd import updater
 from harmonium.kernels.nade import ancestral
-from harmonium.units.base import FusedKernels, Natural
 from harmonium.units.biased import Biased
+from harmonium.units.contract import FusedKernels, Natural
 
 __all__ = ["Bernoulli", "persistent_updates"]
 
 
 @register_jitable
-def _draw(eta, known, word):  # type: ignore[no-untyped-def]
+def _draw(eta, constant, word):  # type: ignore[no-untyped-def]
     field = eta[0]
     u = scalar.uniform(field, word)
     # u < sigmoid(-|x|) multiplied out: no division, and full relative precision however small the probability.
@@ -27,7 +27,7 @@ def _draw(eta, known, word):  # type: ignore[no-untyped-def]
 
 
 @register_jitable
-def _mean(eta, known):  # type: ignore[no-untyped-def]
+def _mean(eta, constant):  # type: ignore[no-untyped-def]
     field = eta[0]
     t = scalar.exp(-abs(field))
     one = scalar.like(field, 1.0)
@@ -35,7 +35,7 @@ def _mean(eta, known):  # type: ignore[no-untyped-def]
 
 
 @register_jitable
-def _split(eta, known):  # type: ignore[no-untyped-def]
+def _split(eta, constant):  # type: ignore[no-untyped-def]
     field = eta[0]
     return max(field, scalar.like(field, 0.0)), scalar.like(field, 1.0) + scalar.exp(-abs(field))
 

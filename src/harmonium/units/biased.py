@@ -1,11 +1,12 @@
-"""What families whose only statistic is the state itself have in common."""
+"""Base of families whose only statistic is the state itself."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-from harmonium.units.base import Natural, Units
+from harmonium.units.contract import Natural
+from harmonium.units.layer import Units
 
 __all__ = ["Biased"]
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from harmonium.core.checks import check_int
 from harmonium.kernels import portable, scalar
 from harmonium.kernels.fused import mapper, sample_binomial, summer
-from harmonium.units.base import FusedKernels, Natural
 from harmonium.units.bernoulli import Bernoulli
+from harmonium.units.contract import FusedKernels, Natural
 
 __all__ = ["Binomial"]
 
@@ -46,7 +46,7 @@ class Binomial(Bernoulli):
         dtype: float32 or float64.
 
     Raises:
-        ValueError: where there are no trials, or more than 2^20.
+        ValueError: if there are no trials, or more than 2^20.
 
     >>> import torch, harmonium as hm
     >>> hm.Binomial(2, trials=10).mean(torch.zeros(1, 2)).tolist()
@@ -59,41 +59,41 @@ class Binomial(Bernoulli):
     def __init__(self, shape: int | tuple[int, ...], trials: int, *, dtype: torch.dtype = torch.float32) -> None:
         trials = check_int("Binomial(trials=...)", trials, most=1 << 20)
         super().__init__(shape, dtype=dtype)
-        self.known = trials
+        self.constant = trials
 
     def base_rate(self, mean: Tensor, variance: Tensor, cases: float) -> Natural:
-        return super().base_rate(mean / self.known, variance, cases * self.known)
+        return super().base_rate(mean / self.constant, variance, cases * self.constant)
 
     def invalid(self, s: Tensor) -> Tensor:
-        return ~((s >= 0) & (s <= self.known) & (s == s.floor()))
+        return ~((s >= 0) & (s <= self.constant) & (s == s.floor()))
 
     def invalid_hint(self, value: float) -> str:
-        return f"Binomial units take the counts 0 ... {self.known}: round it, or give the layer more trials"
+        return f"Binomial units take the counts 0 ... {self.constant}: round it, or give the layer more trials"
 
     def unit_states(self) -> Tensor:
-        return torch.arange(self.known + 1).to(self.bias)
+        return torch.arange(self.constant + 1).to(self.bias)
 
     def log_measure(self, s: Tensor) -> Tensor:
-        s, n = s.double(), float(self.known)
+        s, n = s.double(), float(self.constant)
         return math.lgamma(n + 1) - torch.lgamma(s + 1) - torch.lgamma(n - s + 1)
 
     def _mean(self, eta: Natural) -> Tensor:
-        return self.known * super()._mean(eta)
+        return self.constant * super()._mean(eta)
 
     def _variance(self, eta: Natural) -> Tensor:
-        return self.known * super()._variance(eta)
+        return self.constant * super()._variance(eta)
 
     def _mode(self, eta: Natural) -> Tensor:
-        return torch.floor((self.known + 1) * super()._mean(eta)).clamp(max=self.known)
+        return torch.floor((self.constant + 1) * super()._mean(eta)).clamp(max=self.constant)
 
     def _log_normalizer(self, eta: Natural) -> Tensor:
-        return self.known * super()._log_normalizer(eta)
+        return self.constant * super()._log_normalizer(eta)
 
     def _draw(self, eta: Natural, u: Tensor) -> Tensor:
-        return portable.binomial(eta[0].detach().double(), self.known, u.double()).to(eta[0].dtype)
+        return portable.binomial(eta[0].detach().double(), self.constant, u.double()).to(eta[0].dtype)
 
     def config(self) -> dict[str, Any]:
-        return super().config() | {"trials": self.known}
+        return super().config() | {"trials": self.constant}
 
     def extra_repr(self) -> str:
-        return f"{super().extra_repr()}, trials={self.known}"
+        return f"{super().extra_repr()}, trials={self.constant}"

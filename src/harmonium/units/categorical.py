@@ -1,4 +1,4 @@
-"""Variables with several states, one-hot inside."""
+"""Variables with several states, encoded one-hot."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from torch.nn import functional
 
 from harmonium.core.checks import check_int
 from harmonium.kernels.fused import log_normalizer_groups, mean_groups, sample_groups
-from harmonium.units.base import FusedKernels, Natural
 from harmonium.units.biased import Biased
+from harmonium.units.contract import FusedKernels, Natural
 
 __all__ = ["Categorical"]
 
@@ -19,11 +19,11 @@ __all__ = ["Categorical"]
 class Categorical(Biased):
     """Variables with states 0 ... q - 1: Potts variables, softmax units (Salakhutdinov, Mnih & Hinton 2007).
 
-    Outside, a state is one code per variable, (batch, n).  Inside it is one-hot, (batch, n q): variable i owns the
-    units i q ... (i + 1) q - 1, of which the one of its state is 1; the energy is -b . s.  Couplings, biases and means
-    have one entry per state, so that p(s_i = k | x) is the softmax of the group's fields.
+    A raw state has one code per variable, (batch, n).  Encoded, it is one-hot, (batch, n q): variable i has the units
+    i q ... (i + 1) q - 1, of which the one of its state is 1; the energy is -b . s.  Couplings, biases and means have
+    one entry per state, so p(s_i = k | x) is the softmax of the group's fields.
 
-    A constant added to the biases of a group changes nothing: parameters are unique up to that.
+    Adding a constant to the biases of a group changes nothing: parameters are unique up to that.
 
     Args:
         shape: number of variables or a shape.
@@ -31,7 +31,7 @@ class Categorical(Biased):
         dtype: float32 or float64.
 
     Raises:
-        ValueError: where there are fewer than two states.
+        ValueError: if there are fewer than two states.
 
     >>> import torch, harmonium as hm
     >>> units = hm.Categorical(2, 3)
@@ -46,10 +46,10 @@ class Categorical(Biased):
     def __init__(self, shape: int | tuple[int, ...], states: int, *, dtype: torch.dtype = torch.float32) -> None:
         states = check_int("Categorical(states=...)", states, least=2)
         super().__init__(shape, width=states, dtype=dtype)
-        self.known = states
+        self.constant = states
 
     def base_rate(self, mean: Tensor, variance: Tensor, cases: float) -> Natural:
-        return (torch.log((mean * cases + 1 / self.known) / (cases + 1)).to(self.bias),)
+        return (torch.log((mean * cases + 1 / self.constant) / (cases + 1)).to(self.bias),)
 
     def invalid(self, s: Tensor) -> Tensor:
         wrong = (s != 0) & (s != 1)
@@ -57,34 +57,34 @@ class Categorical(Biased):
 
     def invalid_hint(self, value: float) -> str:
         return (
-            f"Categorical units take the codes 0 ... {self.known - 1} (inside, one-hot groups of {self.known}): "
+            f"Categorical units take the codes 0 ... {self.constant - 1} (encoded: one-hot groups of {self.constant}): "
             "number the categories from 0, or give the layer more states"
         )
 
-    def not_encodable(self, outside: Tensor) -> Tensor:
-        return (outside < 0) | (outside >= self.known) | (outside != outside.floor()) & ~torch.isnan(outside)
+    def not_encodable(self, raw: Tensor) -> Tensor:
+        return (raw < 0) | (raw >= self.constant) | (raw != raw.floor()) & ~torch.isnan(raw)
 
-    def _encode(self, outside: Tensor) -> Tensor:
-        missing = torch.isnan(outside)
-        inside = functional.one_hot(outside.nan_to_num(0).long(), self.known).to(self.bias)
+    def _encode(self, raw: Tensor) -> Tensor:
+        missing = torch.isnan(raw)
+        encoded = functional.one_hot(raw.nan_to_num(0).long(), self.constant).to(self.bias)
         if bool(missing.any()):
-            inside[missing] = torch.nan
-        return inside.flatten(-2)
+            encoded[missing] = torch.nan
+        return encoded.flatten(-2)
 
-    def decode(self, inside: Tensor) -> Tensor:
-        """Codes from one-hot states, the most probable ones from means; NaN from NaN."""
-        groups = self._groups(inside)
-        codes = groups.argmax(-1).to(inside.dtype)
+    def decode(self, encoded: Tensor) -> Tensor:
+        """Codes from one-hot states; from means, the most probable codes; NaN from NaN."""
+        groups = self._groups(encoded)
+        codes = groups.argmax(-1).to(encoded.dtype)
         return torch.where(torch.isnan(groups).any(-1), torch.nan, codes)
 
-    def repeat_per_column(self, outside: Tensor) -> Tensor:
-        return outside.repeat_interleave(self.known, -1)
+    def repeat_per_column(self, values: Tensor) -> Tensor:
+        return values.repeat_interleave(self.constant, -1)
 
     def variable(self, i: int) -> tuple[slice, Tensor]:
-        return slice(i * self.known, (i + 1) * self.known), torch.eye(self.known).to(self.bias)
+        return slice(i * self.constant, (i + 1) * self.constant), torch.eye(self.constant).to(self.bias)
 
     def _groups(self, s: Tensor) -> Tensor:
-        return s.view(*s.shape[:-1], self.columns, self.known)
+        return s.view(*s.shape[:-1], self.columns, self.constant)
 
     def _mean(self, eta: Natural) -> Tensor:
         return torch.softmax(self._groups(eta[0]), -1).flatten(-2)
@@ -103,13 +103,13 @@ class Categorical(Biased):
         fields = self._groups(eta[0].detach())
         sums = torch.exp(fields - fields.amax(-1, keepdim=True)).cumsum(-1, dtype=torch.float64)
         below = (sums <= u.unsqueeze(-1) * sums[..., -1:]).sum(-1)
-        return self._one_hot(below.clamp(max=self.known - 1), eta)
+        return self._one_hot(below.clamp(max=self.constant - 1), eta)
 
     def _one_hot(self, codes: Tensor, eta: Natural) -> Tensor:
-        return functional.one_hot(codes, self.known).to(eta[0].dtype).flatten(-2)
+        return functional.one_hot(codes, self.constant).to(eta[0].dtype).flatten(-2)
 
     def config(self) -> dict[str, Any]:
-        return super().config() | {"states": self.known}
+        return super().config() | {"states": self.constant}
 
     def extra_repr(self) -> str:
-        return f"{super().extra_repr()}, states={self.known}"
+        return f"{super().extra_repr()}, states={self.constant}"

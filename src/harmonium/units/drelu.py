@@ -1,4 +1,4 @@
-"""Double rectified units: a cut-off Gaussian on either side of 0."""
+"""Double rectified units: a truncated Gaussian on either side of 0."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from harmonium.kernels import portable, scalar
 from harmonium.kernels.fused import mapper, sampler, summer
-from harmonium.units.base import FusedKernels, Interpolation, Natural, Units
+from harmonium.units.contract import FusedKernels, Natural
 from harmonium.units.gaussian import check_bounds
+from harmonium.units.layer import Interpolation, Units
 
 __all__ = ["DReLU"]
 
@@ -25,7 +26,7 @@ def _sides(eta):  # type: ignore[no-untyped-def]
 
 
 @register_jitable
-def _draw(eta, known, word):  # type: ignore[no-untyped-def]
+def _draw(eta, constant, word):  # type: ignore[no-untyped-def]
     up, up_precision, down, down_precision = _sides(eta)
     log_odds = scalar.positive(up, up_precision)[0] - scalar.positive(down, down_precision)[0]
     share = 1.0 / (1.0 + math.exp(min(log_odds, 700.0)))
@@ -37,7 +38,7 @@ def _draw(eta, known, word):  # type: ignore[no-untyped-def]
 
 
 @register_jitable
-def _mean(eta, known):  # type: ignore[no-untyped-def]
+def _mean(eta, constant):  # type: ignore[no-untyped-def]
     up, up_precision, down, down_precision = _sides(eta)
     log_up, mean_up, _ = scalar.positive(up, up_precision)
     log_down, mean_down, _ = scalar.positive(down, down_precision)
@@ -47,17 +48,17 @@ def _mean(eta, known):  # type: ignore[no-untyped-def]
 
 
 @register_jitable
-def _split(eta, known):  # type: ignore[no-untyped-def]
+def _split(eta, constant):  # type: ignore[no-untyped-def]
     up, up_precision, down, down_precision = _sides(eta)
     log_up, log_down = scalar.positive(up, up_precision)[0], scalar.positive(down, down_precision)[0]
     return max(log_up, log_down) + math.log1p(math.exp(-abs(log_up - log_down))), 1.0
 
 
 class DReLU(Units):
-    """Real units with energy s^2 / (2 sigma_+^2) for s > 0 and s^2 / (2 sigma_-^2) for s < 0, -b s - k |s| beside.
+    """Double rectified linear units (Tubiana, Cocco & Monasson 2019, equation 5).
 
-    The double rectified linear units of Tubiana, Cocco & Monasson (2019, eq. 5), who write the energy as
-    gamma_+ s_+^2 / 2 + gamma_- s_-^2 / 2 + theta_+ s_+ + theta_- s_-, s_+ = max(s, 0), s_- = min(s, 0): here
+    The energy is s^2 / (2 sigma_+^2) - b s - k |s| for s > 0, and the same with sigma_- for s < 0.  The paper writes it
+    as gamma_+ s_+^2 / 2 + gamma_- s_-^2 / 2 + theta_+ s_+ + theta_- s_-, with s_+ = max(s, 0) and s_- = min(s, 0):
     gamma_+- = 1 / sigma_+-^2, theta_+ = -(k + b), theta_- = k - b.  The *kink* k < 0 is a threshold, which makes s
     sparse; k > 0 makes two peaks.  With k = 0 and equal variances the unit is Gaussian.
 
@@ -65,7 +66,7 @@ class DReLU(Units):
 
     Args:
         shape: number of units or a shape.
-        log_variance_bounds: where both log-variances are kept after each update.
+        log_variance_bounds: bounds of both log-variances, enforced after each update.
         dtype: float32 or float64.
 
     >>> import torch, harmonium as hm
@@ -110,7 +111,7 @@ class DReLU(Units):
         return torch.zeros_like(self.bias), *natural[1:]
 
     def base_rate(self, mean: Tensor, variance: Tensor, cases: float) -> Natural:
-        """The Gaussian with these moments."""
+        """The Gaussian distribution with these moments."""
         low, high = self.log_variance_bounds
         precision = 1 / variance.clamp(math.exp(low), math.exp(high))
         nothing = torch.zeros_like(self.bias)

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from harmonium.kernels import scalar
 from harmonium.kernels.fused import mapper, sampler, summer, walker
-from harmonium.units.base import FusedKernels, Natural, Units
+from harmonium.units.contract import FusedKernels, Natural
+from harmonium.units.layer import Units
 
 __all__ = ["Gaussian", "check_bounds"]
 
@@ -19,7 +20,7 @@ _SQRT_PI = math.sqrt(math.pi)
 
 
 @register_jitable
-def _draw(eta, known, word):  # type: ignore[no-untyped-def]
+def _draw(eta, constant, word):  # type: ignore[no-untyped-def]
     field, curvature = eta
     # The quantile needs all 32 bits: in float32 the upper tail would be coarser than the lower.
     u = scalar.uniform(0.0, word)
@@ -28,20 +29,20 @@ def _draw(eta, known, word):  # type: ignore[no-untyped-def]
 
 
 @register_jitable
-def _mean(eta, known):  # type: ignore[no-untyped-def]
+def _mean(eta, constant):  # type: ignore[no-untyped-def]
     field, curvature = eta
     return field / (scalar.like(field, -2.0) * curvature)
 
 
 @register_jitable
-def _split(eta, known):  # type: ignore[no-untyped-def]
+def _split(eta, constant):  # type: ignore[no-untyped-def]
     field, curvature = eta
     a = -float(curvature)
     return float(field) * field / (4.0 * a), _SQRT_PI / math.sqrt(a)
 
 
 def check_bounds(bounds: tuple[float, float]) -> tuple[float, float]:
-    """Bounds of a log-variance.
+    """Check the bounds of a log-variance and return them as floats.
 
     Raises:
         ValueError: unless they increase and lie within -10 ... 10, where float32 squares are safe.
@@ -55,13 +56,13 @@ def check_bounds(bounds: tuple[float, float]) -> tuple[float, float]:
 class Gaussian(Units):
     """Real units with energy s^2 / (2 sigma^2) - b s: s | x is normal, mean sigma^2 (b + x), variance sigma^2.
 
-    The input x is the plain sum of weights times states: E = -v.W.h + ..., without a division by sigma (compare
-    Fischer & Igel 2014, where W is measured in units of sigma^2).  The learned parameter is the
-    log-variance, kept within ``log_variance_bounds``; standardise the data.
+    The input x is the plain sum of weights times states: E = -v.W.h + ..., without a division by sigma (in Fischer &
+    Igel 2014, W is measured in units of sigma^2).  The learned parameter is the log-variance, kept within
+    ``log_variance_bounds``; standardise the data.
 
     Args:
         shape: number of units or a shape.
-        log_variance_bounds: where the log-variance is kept after each update.
+        log_variance_bounds: bounds of the log-variance, enforced after each update.
         dtype: float32 or float64.
 
     >>> import torch, harmonium as hm
@@ -128,10 +129,10 @@ class Gaussian(Units):
         j = int(odd.nonzero()[0])
         found = f"column {j} has mean {float(mean[j]):.4g} and standard deviation {float(deviation[j]):.4g}"
         if float(deviation[j]) == 0:
-            return f"{found}: drop constant columns, which hold nothing to learn"
+            return f"{found}: drop constant columns, which contain nothing to learn"
         return (
-            f"{found}: standardise what {type(self).__name__} units see to mean 0 and standard deviation 1, "
-            "or learning rates that suit one column ruin another"
+            f"{found}: standardise the columns of {type(self).__name__} units to mean 0 and standard deviation 1; "
+            "otherwise no learning rate suits all columns"
         )
 
     def _mean(self, eta: Natural) -> Tensor:

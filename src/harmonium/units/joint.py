@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from harmonium.kernels.dots import row_dots
-from harmonium.units.base import Units
+from harmonium.units.layer import Units
 
 __all__ = ["joint_log_density"]
 
@@ -16,13 +16,13 @@ __all__ = ["joint_log_density"]
 def joint_log_density(units: Units, x: Tensor, s: Tensor) -> Tensor:
     """log p(s | x) = x . s + sum_k eta_k . T_k(s) + log m(s) - A(x), (..., batch), float64; differentiable.
 
-    The derivative is that of every exponential family, T_k(s) - E[T_k | x], so that the fused loops of the family serve
-    both directions and nothing of size (..., batch, n) is kept but x.
+    The derivative is that of every exponential family, T_k(s) - E[T_k | x], so the fused loops of the family serve both
+    passes and x is the only tensor of size (..., batch, n) that is kept.
 
     Args:
-        units: a layer.
+        units: a layer, conditioned on the totals of s if it has fixed totals.
         x: its input, (..., batch, n).
-        s: states, (batch, n), constants.
+        s: encoded states, (batch, n); no gradient flows into them.
     """
     parameters = units.parameters_by_name()
     return cast(Tensor, _JointLogDensity.apply(x, s, units, *parameters.values()))

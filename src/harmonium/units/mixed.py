@@ -1,4 +1,4 @@
-"""A layer of several types side by side."""
+"""A layer of several unit types side by side."""
 
 from __future__ import annotations
 
@@ -11,31 +11,32 @@ from torch import Tensor, nn
 
 from harmonium.core.random import RandomAddress
 from harmonium.core.registry import Registered, build
-from harmonium.units.base import FusedKernels, Interpolation, Natural, Units
+from harmonium.units.contract import FusedKernels, Natural
+from harmonium.units.layer import Interpolation, Units
 
 __all__ = ["Mixed"]
 
-_ODD = 0x9E3779B97F4A7C15  # parts draw under keys of their own, this far apart
+_ODD = 0x9E3779B97F4A7C15  # distance of the random keys of two neighbouring parts
 
 
 class Mixed(Units):
-    """Layers of several types as one, in order: the columns of a table with binary, categorical and real ones.
+    """Layers of several types as one, in order, e.g. a table with binary, categorical and real columns.
 
-    Natural parameters and statistics are those of the parts side by side, with zeros where a part has fewer of them.
+    Natural parameters and statistics are those of the parts side by side, padded with zeros if a part has fewer.
 
     Args:
         parts: the layers, at least one, none of them mixed.
 
     Raises:
-        ValueError: where there is no part, or one whose columns have a fixed sum.
-        TypeError: where a part is no layer of one type.
+        ValueError: if there is no part, or a part whose columns have a fixed total.
+        TypeError: if a part is not a layer of a single type.
 
     >>> import harmonium as hm
     >>> hm.Mixed([hm.Bernoulli(2), hm.Categorical(1, 3), hm.Gaussian(4)]).size
     9
     """
 
-    loops = FusedKernels(None, None, None)  # every part has its own
+    loops = FusedKernels(None, None, None)  # each part has its own
 
     def __init__(self, parts: Sequence[Units]) -> None:
         parts = copy.deepcopy(list(parts))
@@ -45,22 +46,22 @@ class Mixed(Units):
             if not isinstance(part, Units) or isinstance(part, Mixed):
                 raise TypeError(f"Mixed takes layers of one type each, found {part!r}")
             if part.conditions_on_total:
-                raise ValueError(f"Mixed takes columns that are drawn one by one; those of {part!r} are not")
+                raise ValueError(f"Mixed takes columns that are drawn one by one; those of {part!r} have a fixed total")
         super().__init__(sum(part.columns for part in parts))
         self.parts = nn.ModuleList(parts)
         self.size = sum(part.size for part in parts)
         self.finite = all(part.finite for part in parts)
         self.fields = tuple(f"parts.{i}.{name}" for i, part in enumerate(parts) for name in part.fields)
-        self._inside = _slices([part.size for part in parts])
-        self._outside = _slices([part.columns for part in parts])
+        self._encoded = _slices([part.size for part in parts])
+        self._raw = _slices([part.columns for part in parts])
 
     def _each(self) -> Iterator[tuple[Units, slice]]:
-        """Every part and its units."""
-        return zip(self.parts, self._inside, strict=True)  # type: ignore[arg-type]
+        """Every part with its columns of an encoded state."""
+        return zip(self.parts, self._encoded, strict=True)  # type: ignore[arg-type]
 
-    def _each_outside(self) -> Iterator[tuple[Units, slice]]:
-        """Every part and its columns outside."""
-        return zip(self.parts, self._outside, strict=True)  # type: ignore[arg-type]
+    def _each_raw(self) -> Iterator[tuple[Units, slice]]:
+        """Every part with its columns of a raw state."""
+        return zip(self.parts, self._raw, strict=True)  # type: ignore[arg-type]
 
     def _joined(self, of: Callable[[Units, slice], Tensor]) -> Tensor:
         return torch.cat([of(part, units) for part, units in self._each()], -1)
@@ -73,14 +74,14 @@ class Mixed(Units):
         return tuple(torch.cat(row, -1) for row in zip(*full, strict=True))
 
     def _of(self, natural: Natural, part: Units, units: slice) -> Natural:
-        """What belongs to one part."""
+        """The natural parameters of one part."""
         return tuple(eta[..., units].contiguous() for eta in natural[: len(part.natural())])
 
     def _line(self, line: Interpolation | None, part: Units, units: slice) -> Interpolation | None:
         if line is None:
             return None
-        kept = None if line.arrays is None else line.arrays.setdefault(units.start, {})
-        return Interpolation(line.t, self._of(line.slope, part, units), self._of(line.start, part, units), kept)
+        cache = None if line.arrays is None else line.arrays.setdefault(units.start, {})
+        return Interpolation(line.t, self._of(line.slope, part, units), self._of(line.start, part, units), cache)
 
     # The contract ------------------------------------------------------------------------------------------------
 
@@ -91,11 +92,11 @@ class Mixed(Units):
         return self._padded(lambda part, units: part.statistics(s[..., units]))
 
     def parameter_gradient(self, moments: Natural) -> dict[str, Tensor]:
-        pulled: dict[str, Tensor] = {}
+        gradients: dict[str, Tensor] = {}
         for i, (part, units) in enumerate(self._each()):
             own = part.parameter_gradient(self._of(moments, part, units))
-            pulled |= {f"parts.{i}.{name}": gradient for name, gradient in own.items()}
-        return pulled
+            gradients |= {f"parts.{i}.{name}": gradient for name, gradient in own.items()}
+        return gradients
 
     def parameters_by_name(self) -> dict[str, nn.Parameter]:
         return dict(self.named_parameters())
@@ -121,31 +122,31 @@ class Mixed(Units):
         return self._joined(lambda part, units: part.invalid(s[..., units]))
 
     def invalid_hint(self, value: float) -> str:
-        raise NotImplementedError("each part has its own")
+        raise NotImplementedError("each part has its own hint: see units_of_column")
 
-    def units_of_column(self, column: int, inside: bool = True) -> Units:
-        each = self._each() if inside else self._each_outside()
+    def units_of_column(self, column: int, encoded: bool = True) -> Units:
+        each = self._each() if encoded else self._each_raw()
         return next(part for part, columns in each if column < columns.stop)
 
-    def not_encodable(self, outside: Tensor) -> Tensor:
-        wrong = torch.zeros_like(outside, dtype=torch.bool)
-        for part, columns in self._each_outside():
-            own = part.not_encodable(outside[..., columns])
+    def not_encodable(self, raw: Tensor) -> Tensor:
+        wrong = torch.zeros_like(raw, dtype=torch.bool)
+        for part, columns in self._each_raw():
+            own = part.not_encodable(raw[..., columns])
             if own is not None:
                 wrong[..., columns] = own
         return wrong
 
-    def _encode(self, outside: Tensor) -> Tensor:
-        return torch.cat([part._encode(outside[..., columns]) for part, columns in self._each_outside()], -1)
+    def _encode(self, raw: Tensor) -> Tensor:
+        return torch.cat([part._encode(raw[..., columns]) for part, columns in self._each_raw()], -1)
 
-    def decode(self, inside: Tensor) -> Tensor:
-        return self._joined(lambda part, units: part.decode(inside[..., units]))
+    def decode(self, encoded: Tensor) -> Tensor:
+        return self._joined(lambda part, units: part.decode(encoded[..., units]))
 
-    def repeat_per_column(self, outside: Tensor) -> Tensor:
-        return torch.cat([part.repeat_per_column(outside[..., columns]) for part, columns in self._each_outside()], -1)
+    def repeat_per_column(self, values: Tensor) -> Tensor:
+        return torch.cat([part.repeat_per_column(values[..., columns]) for part, columns in self._each_raw()], -1)
 
     def variable(self, i: int) -> tuple[slice, Tensor]:
-        for (part, units), columns in zip(self._each(), self._outside, strict=True):
+        for (part, units), columns in zip(self._each(), self._raw, strict=True):
             if i < columns.stop:
                 own, states = part.variable(i - columns.start)
                 return slice(own.start + units.start, own.stop + units.start), states
@@ -166,7 +167,7 @@ class Mixed(Units):
 
         return self._joined(of)
 
-    # Conditionals: every part answers for its own units --------------------------------------------------------------
+    # Conditional distributions, part by part ---------------------------------------------------------------------
 
     def mean_(self, x: Tensor, line: Interpolation | None = None) -> Tensor:
         return self._joined(lambda part, units: part.mean(x[..., units], self._line(line, part, units)))

@@ -1,4 +1,4 @@
-"""Counts without an upper end."""
+"""Counts without an upper bound."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from torch import Tensor
 
 from harmonium.kernels import portable, scalar
 from harmonium.kernels.fused import mapper, sampler, summer
-from harmonium.units.base import FusedKernels, Natural
 from harmonium.units.biased import Biased
+from harmonium.units.contract import FusedKernels, Natural
 
 __all__ = ["Poisson"]
 
@@ -17,17 +17,17 @@ _HIGHEST = 16.0  # field: counts of rate e^16 = 8.9 million are still exact in f
 
 
 @register_jitable
-def _draw(eta, known, word):  # type: ignore[no-untyped-def]
+def _draw(eta, constant, word):  # type: ignore[no-untyped-def]
     return scalar.poisson(max(min(float(eta[0]), _HIGHEST), -700.0), scalar.uniform(0.0, word))
 
 
 @register_jitable
-def _mean(eta, known):  # type: ignore[no-untyped-def]
+def _mean(eta, constant):  # type: ignore[no-untyped-def]
     return scalar.exp(min(eta[0], scalar.like(eta[0], _HIGHEST)))
 
 
 @register_jitable
-def _split(eta, known):  # type: ignore[no-untyped-def]
+def _split(eta, constant):  # type: ignore[no-untyped-def]
     field = float(eta[0])
     return scalar.exp(min(field, _HIGHEST)) * (1.0 + max(field - _HIGHEST, 0.0)), 1.0
 
@@ -35,14 +35,15 @@ def _split(eta, known):  # type: ignore[no-untyped-def]
 class Poisson(Biased):
     """Counts 0, 1, 2, ... with p(s | x) = exp(s (b + x) - e^(b + x)) / s!: Poisson of rate e^(b + x).
 
-    A machine with Poisson units is normalisable whatever its weights where all their neighbours have finitely many
-    states; with Poisson or real neighbours the sum over states diverges for weights above zero.
+    A machine with Poisson units is normalisable for all weights if their neighbours have finitely many states; with
+    Poisson or real neighbours the sum over states diverges for positive weights.
 
-    Rates stop at e^16 (8.9 million): beyond it the mean and the draws stay where they are and the cumulant goes on as a
-    straight line, so that a chain that runs away stays finite.  Nothing about a model with such rates is exact.
+    Rates are capped at e^16 (8.9 million): beyond it the mean and the draws stay constant and the log-normaliser
+    continues as a straight line, so that a diverging chain stays finite.  Nothing about a model with such rates is
+    exact.
 
-    Draws invert the distribution function with the counts taken from the mode outwards, which needs about two steps
-    per standard deviation's worth of counts: a few at small rates, some thousands at the highest.
+    Draws invert the distribution function starting from the mode, in about two steps per standard deviation: a few at
+    small rates, some thousands at the highest.
 
     Args:
         shape: number of units or a shape.

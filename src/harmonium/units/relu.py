@@ -1,4 +1,4 @@
-"""Rectified units: Gaussian ones that cannot be negative."""
+"""Rectified units: Gaussian units that cannot be negative."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from torch import Tensor
 
 from harmonium.kernels import portable, scalar
 from harmonium.kernels.fused import mapper, sampler, summer
-from harmonium.units.base import FusedKernels, Natural
+from harmonium.units.contract import FusedKernels, Natural
 from harmonium.units.gaussian import Gaussian
 
 __all__ = ["ReLU"]
 
 
 @register_jitable
-def _draw(eta, known, word):  # type: ignore[no-untyped-def]
+def _draw(eta, constant, word):  # type: ignore[no-untyped-def]
     return scalar.positive_quantile(float(eta[0]), -2.0 * float(eta[1]), scalar.uniform(0.0, word))
 
 
 @register_jitable
-def _mean(eta, known):  # type: ignore[no-untyped-def]
+def _mean(eta, constant):  # type: ignore[no-untyped-def]
     return scalar.positive(float(eta[0]), -2.0 * float(eta[1]))[1]
 
 
 @register_jitable
-def _split(eta, known):  # type: ignore[no-untyped-def]
+def _split(eta, constant):  # type: ignore[no-untyped-def]
     return scalar.positive(float(eta[0]), -2.0 * float(eta[1]))[0], 1.0
 
 
 class ReLU(Gaussian):
-    """Real units s >= 0 with energy s^2 / (2 sigma^2) - b s: s | x is normal, cut off below 0.
+    """Real units s >= 0 with energy s^2 / (2 sigma^2) - b s: s | x is a normal distribution truncated at 0.
 
-    The conditional density is exp(x s) times that of the energy on s >= 0 (Tubiana, Cocco & Monasson 2019, section 2.2:
-    energy gamma s^2 / 2 + theta s, with gamma = 1 / sigma^2 and theta = -b); the mode is max(0, sigma^2 (b + x)), the
-    rectifier, while the mean is smooth.  Nair & Hinton's (2010) noisy rectified unit max(0, normal) is another: it is
-    no exponential family.  log sigma^2 is the learned parameter, within bounds, as of `Gaussian` units.
+    These are the rectified units of Tubiana, Cocco & Monasson (2019, section 2.2: energy gamma s^2 / 2 + theta s, with
+    gamma = 1 / sigma^2 and theta = -b).  The mode is max(0, sigma^2 (b + x)), the rectifier; the mean is smooth.  The
+    noisy rectified unit max(0, normal) of Nair & Hinton (2010) is different: it is not an exponential family.  The
+    learned parameter is log sigma^2, within bounds, as for `Gaussian` units.
 
     Args:
         shape: number of units or a shape.
-        log_variance_bounds: where log sigma^2 is kept after each update.
+        log_variance_bounds: bounds of log sigma^2, enforced after each update.
         dtype: float32 or float64.
 
     >>> import torch, harmonium as hm
@@ -53,9 +53,9 @@ class ReLU(Gaussian):
     loops = FusedKernels(sampler(_draw), mapper(_mean), summer(_split))
 
     def base_rate(self, mean: Tensor, variance: Tensor, cases: float) -> Natural:
-        """The cut-off normal distribution of this mean and variance, where there is one: variance <= mean^2.
+        """The truncated normal distribution with this mean and variance, if there is one: variance <= mean^2.
 
-        Beyond that, and where the variance leaves its bounds, the mean is kept.
+        Otherwise, and if the variance leaves its bounds, only the mean is matched.
         """
         low, high = (math.exp(0.5 * bound) for bound in self.log_variance_bounds)
         mean = mean.double().clamp(min=1e-9)
@@ -69,7 +69,7 @@ class ReLU(Gaussian):
         return ~(torch.isfinite(s) & (s >= 0))
 
     def invalid_hint(self, value: float) -> str:
-        return "ReLU units take numbers from 0 up: shift the data, or use Gaussian units"
+        return "ReLU units take non-negative numbers: shift the data, or use Gaussian units"
 
     def _mean(self, eta: Natural) -> Tensor:
         return self._positive(eta)[1].to(eta[0].dtype)
@@ -102,7 +102,7 @@ def _shortfall(alpha: Tensor) -> Tensor:
 
 
 def _bisect(rising: Callable[[Tensor], Tensor], value: Tensor) -> Tensor:
-    """Where a rising function takes a value, or the nearer end of -10^6 ... 100."""
+    """Solve rising(x) = value by bisection; the nearer end of -10^6 ... 100 if there is no solution in it."""
     low, high = torch.full_like(value, -1e6), torch.full_like(value, 100.0)
     for _ in range(80):
         middle = 0.5 * (low + high)

@@ -1,4 +1,4 @@
-"""Counts of the words of a document."""
+"""Word counts of documents."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from harmonium import kernels
 from harmonium.core.random import RandomAddress
 from harmonium.kernels.fused import sample_words
 from harmonium.kernels.philox import split
-from harmonium.units.base import FusedKernels, Interpolation, Natural
 from harmonium.units.biased import Biased
+from harmonium.units.contract import FusedKernels, Natural
+from harmonium.units.layer import Interpolation
 
 __all__ = ["ReplicatedSoftmax"]
 
@@ -30,29 +31,30 @@ _GOLDEN = 0.6180339887498949  # multiples of it, modulo 1, cover [0, 1) evenly h
 class ReplicatedSoftmax(Biased):
     """Word counts of documents (Salakhutdinov & Hinton 2009, "Replicated softmax: an undirected topic model").
 
-    A document is a row v of K counts, its length D their sum, and the model is one of documents *given their length*:
+    A document is a row v of K counts whose sum is its length D, and the model is one of documents *given their length*:
 
-        p(v | x) = D! / prod_k v_k!  prod_k p_k^{v_k},     p = softmax(b + x),     A(x) = D log sum_k exp(b_k + x_k):
+        p(v | x) = D! / prod_k v_k!  prod_k p_k^{v_k},     p = softmax(b + x),     A(x) = D log sum_k exp(b_k + x_k),
 
-    D draws from one softmax with shared weights.  Draws keep the length of a row: Gibbs sampling never changes it, and
-    log Z belongs to one length (see `harmonium.models.at_length`; `harmonium.evaluate` takes each document by its own).
+    which is D draws from one softmax with shared weights.  Gibbs sampling never changes the length of a row, and log Z
+    belongs to one length (see `harmonium.models.at_length`; `harmonium.evaluate` uses the length of each document).
 
-    In an RBM the energy is E(v, h) = -v.W.h - b.v - c.h.  The paper multiplies the hidden biases by the length, which
-    is a part of this: D c.h is v.(1 c').h, so that its model is that of weights W + 1 c' and no hidden biases.
+    In an RBM the energy is E(v, h) = -v.W.h - b.v - c.h.  The paper multiplies the hidden biases by the length; that is
+    a special case: D c.h = v.(1 c').h, so its model has weights W + 1 c' and no hidden biases.
 
-    Probabilities are of counts.  Those of one order of the words are lower by log D! / prod v_k!, which the
-    perplexities of the literature leave out.  A constant added to all biases changes nothing.
+    Probabilities are those of counts.  A sequence of words in one particular order is less probable, by
+    log D! / prod v_k! nats; the perplexities of the literature are those of sequences.  Adding a constant to all biases
+    changes nothing.
 
     Args:
         shape: K, the number of words in the vocabulary.
-        lengths: lengths that rows take in turn where they have no counts yet, such as the chains that training starts;
-            `harmonium.fit` stores evenly spaced quantiles of those of its documents here.
+        lengths: lengths of rows that have no counts yet, such as the chains that training starts; rows take them in
+            turn.  `harmonium.fit` stores evenly spaced quantiles of the lengths of its documents here.
         dtype: float32 or float64.
 
     A draw takes one random 32-bit word for each word of the document, and time K + D log K.
 
     Raises:
-        ValueError: where a length is not from 1 to 2^20.
+        ValueError: if a length is not between 1 and 2^20.
 
     >>> import torch, harmonium as hm
     >>> hm.ReplicatedSoftmax(4, lengths=[20]).mean(torch.zeros(1, 4)).tolist()
@@ -70,26 +72,26 @@ class ReplicatedSoftmax(Biased):
         super().__init__(shape, dtype=dtype)
         self._totals: Tensor | None = None
         self.register_buffer("lengths", torch.zeros(0, dtype=torch.int64))
-        self.set_lengths(torch.as_tensor(np.asarray(lengths, dtype=np.float64)))
+        self.set_totals(torch.as_tensor(np.asarray(lengths, dtype=np.float64)))
 
     # Lengths -----------------------------------------------------------------------------------------------------
 
     @property
-    def several(self) -> bool:
-        """Whether documents of several lengths are known."""
-        return bool((self.lengths != self.lengths[:1]).any())
+    def fixed_total(self) -> int | None:
+        known = self.lengths.unique()
+        return int(known[0]) if len(known) == 1 else None
 
-    def set_lengths(self, totals: Tensor, weight: Tensor | None = None) -> None:
-        """Remember evenly spaced quantiles of these lengths, (documents,), counted with ``weight`` where it is given.
+    def set_totals(self, totals: Tensor, weight: Tensor | None = None) -> None:
+        """Remember evenly spaced quantiles of these lengths, (documents,), of documents with these weights.
 
         Raises:
-            ValueError: where one is not from 1 to 2^20: such as that of a document without words.
+            ValueError: if a length is not between 1 and 2^20, as that of a document without words.
         """
         wrong = ~((totals >= 1) & (totals <= _LONGEST) & (totals == totals.floor()))
         if bool(wrong.any()):
             row = int(wrong.nonzero()[0])
             raise ValueError(
-                f"document {row} has {float(totals[row]):g} words; lengths are whole numbers from 1 to 2^20: "
+                f"document {row} has {float(totals[row]):g} words; lengths are integers from 1 to 2^20: "
                 "remove documents without words, and split very long ones"
             )
         sorted_totals, order = totals.double().sort()
@@ -105,27 +107,27 @@ class ReplicatedSoftmax(Biased):
         other._totals = s.sum(-1)
         return other
 
-    def of_length(self, length: int) -> Self:
-        """The same units, with the same parameters, for documents of one length."""
+    def at_length(self, length: int) -> Self:
+        """Return the same units, sharing their parameters, for documents of one length."""
         other = copy.copy(self)
         other._buffers, other._totals = dict(self._buffers), None
-        other.set_lengths(torch.tensor([float(length)]))
+        other.set_totals(torch.tensor([float(length)]))
         return other
 
     @property
     def length(self) -> int:
-        """The one length of documents.
+        """The length of all documents.
 
         Raises:
-            ValueError: where the units know none, or several.
+            ValueError: if the units know no length, or several.
         """
-        known = self.lengths.unique().tolist()
-        if len(known) == 1:
-            return int(known[0])
-        found = f"{len(known)}, from {known[0]} to {known[-1]}" if known else "none"
+        if self.fixed_total is not None:
+            return self.fixed_total
+        lengths = self.lengths.unique().tolist()
+        found = f"{len(lengths)}, from {lengths[0]} to {lengths[-1]}" if lengths else "none"
         raise ValueError(
             f"sums over all documents (log Z, exact gradients) belong to one length, and these units know {found}: "
-            "use harmonium.models.at_length(model, length); harmonium.evaluate takes each document by its own"
+            "use harmonium.models.at_length(model, length); harmonium.evaluate uses the length of each document"
         )
 
     def _length_of(self, x: Tensor, first: int = 0) -> Tensor:
@@ -134,7 +136,7 @@ class ReplicatedSoftmax(Biased):
             return self._totals.to(x.device).expand(x.shape[:-1]).long()
         if not len(self.lengths):
             raise ValueError(
-                "these units know no length of documents: train the model, or name lengths, such as "
+                "these units know no length of documents: train the model, or give lengths, such as "
                 f"ReplicatedSoftmax({self.columns}, lengths=[100])"
             )
         rows = torch.arange(first, first + x.numel() // self.size, dtype=torch.float64, device=x.device)
@@ -142,7 +144,7 @@ class ReplicatedSoftmax(Biased):
         return self.lengths[place.long()].view(x.shape[:-1])
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
-        # Fresh units know no lengths: make room for those that are loaded.
+        # New units know no lengths: make room for those that are loaded.
         if f"{prefix}lengths" in state_dict:
             self.lengths = torch.empty_like(state_dict[f"{prefix}lengths"])
         super()._load_from_state_dict(state_dict, prefix, *rest)
@@ -157,7 +159,7 @@ class ReplicatedSoftmax(Biased):
         return ~((s >= 0) & (s <= _LONGEST) & (s == s.floor()))
 
     def invalid_hint(self, value: float) -> str:
-        return "ReplicatedSoftmax units take counts of words, 0, 1, 2, ...: pass raw counts, no frequencies or tf-idf"
+        return "ReplicatedSoftmax units take word counts 0, 1, 2, ...: pass raw counts, not frequencies or tf-idf"
 
     def log_measure(self, s: Tensor) -> Tensor:
         s = s.double()
@@ -177,7 +179,7 @@ class ReplicatedSoftmax(Biased):
         return self._length_of(eta[0]).unsqueeze(-1) * p * (1 - p)
 
     def _mode(self, eta: Natural) -> Tensor:
-        # The likeliest counts have v_k > D p_k - 1.  From there up, words are added where p_k / (v_k + 1) is largest.
+        # The most probable counts have v_k > D p_k - 1: from there, words are added where p_k / (v_k + 1) is largest.
         p, length = torch.softmax(eta[0].double(), -1), self._length_of(eta[0])
         v = torch.ceil(length.unsqueeze(-1) * p - 1).clamp(min=0)
         while bool((short := v.sum(-1) < length).any()):
@@ -186,7 +188,7 @@ class ReplicatedSoftmax(Biased):
         return v.to(eta[0].dtype)
 
     def _draw(self, eta: Natural, u: Tensor) -> Tensor:
-        raise NotImplementedError("how many uniforms a row takes depends on its length: see sample_")
+        raise NotImplementedError("the number of uniforms depends on the length of each row: see sample_")
 
     def mean_(self, x: Tensor, line: Interpolation | None = None) -> Tensor:
         return self._mean(self._eta(x, line))
@@ -213,9 +215,9 @@ class ReplicatedSoftmax(Biased):
 
 @functools.lru_cache(maxsize=4)
 def _documents(words: int, length: int) -> Tensor:
-    """All counts of so many words whose sum is ``length``, (documents, words), float64.
+    """All counts of ``words`` words whose sum is ``length``, (documents, words), float64.
 
-    Bars between stars: a document is a choice of words - 1 bars among length + words - 1 places.
+    Stars and bars: a document is a choice of words - 1 bars among length + words - 1 places.
     """
     places = length + words - 1
     edges = [(-1, *bars, places) for bars in itertools.combinations(range(places), words - 1)]

@@ -9,14 +9,14 @@ from torch.nn import functional
 
 from harmonium.kernels import scalar
 from harmonium.kernels.fused import mapper, sampler, summer, walker
-from harmonium.units.base import FusedKernels, Natural
 from harmonium.units.biased import Biased
+from harmonium.units.contract import FusedKernels, Natural
 
 __all__ = ["Spin"]
 
 
 @register_jitable
-def _draw(eta, known, word):  # type: ignore[no-untyped-def]
+def _draw(eta, constant, word):  # type: ignore[no-untyped-def]
     x = eta[0]
     one = scalar.like(x, 1.0)
     t = scalar.exp(scalar.like(x, -2.0) * abs(x))
@@ -24,7 +24,7 @@ def _draw(eta, known, word):  # type: ignore[no-untyped-def]
 
 
 @register_jitable
-def _mean(eta, known):  # type: ignore[no-untyped-def]
+def _mean(eta, constant):  # type: ignore[no-untyped-def]
     # tanh(|x|) = (1 - t) / (1 + t) cancels near 0, where its error is that of the sum s - (-s): absolute 1 ulp of 1.
     x = eta[0]
     one = scalar.like(x, 1.0)
@@ -34,16 +34,16 @@ def _mean(eta, known):  # type: ignore[no-untyped-def]
 
 
 @register_jitable
-def _split(eta, known):  # type: ignore[no-untyped-def]
+def _split(eta, constant):  # type: ignore[no-untyped-def]
     x = eta[0]
     return abs(x), scalar.like(x, 1.0) + scalar.exp(scalar.like(x, -2.0) * abs(x))
 
 
 class Spin(Biased):
-    """Units with states -1 and +1 and energy -b s: the Ising spins of Hinton & Sejnowski (1983) and of physics.
+    """Units with states -1 and +1 and energy -b s: the Ising spins of physics (Hinton & Sejnowski 1983).
 
-    A machine of spins has the same distribution as one of Bernoulli units s' = (s + 1) / 2 with four times the weights;
-    what learns well differs, because spins are centred at rest.
+    A machine of spins has the same distribution as one of Bernoulli units s' = (s + 1) / 2 with four times the weights,
+    but its learning dynamics differ, because spins are centred when biases are 0.
 
     Args:
         shape: number of units or a shape.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ import harmonium as hm
 from harmonium.core.random import Stream
 from harmonium.likelihood.exact import exact_clamped_moments, exact_log_marginal
 from harmonium.likelihood.partition import _with_hidden
-from harmonium.models.machine.mean_field import Fields, mean_field, variational_bound
+from harmonium.models.machine.mean_field import FactorisedPosterior, mean_field, variational_bound
 from harmonium.testing import check_model
 from harmonium.testing.compare import assert_counts
 from harmonium.testing.joint import Joint, start_at
@@ -56,7 +58,7 @@ def test_the_bound_lies_below_and_is_close_for_weak_couplings(sizes: list[int]) 
 def test_the_bound_is_the_expectation_it_claims_to_be() -> None:
     """E_q[-E] + H(q) by enumerating the hidden states, for arbitrary fields."""
     dbm, v = deep([3, 2, 3]), torch.tensor([[1.0, 0, 1]], dtype=torch.float64)
-    fields = Fields((torch.tensor([[0.3, -1.2]]).double(), torch.tensor([[0.1, 2.0, -0.4]]).double()))
+    fields = FactorisedPosterior((torch.tensor([[0.3, -1.2]]).double(), torch.tensor([[0.1, 2.0, -0.4]]).double()))
     q1 = torch.sigmoid(fields.inputs[0] + dbm.units(1).bias)
     q2 = torch.sigmoid(fields.inputs[1] + dbm.units(2).bias)
     expected = torch.zeros(()).double()
@@ -77,7 +79,9 @@ def test_the_mean_field_solves_its_equations_and_maximises_the_bound() -> None:
     best = variational_bound(dbm, v, fields)
     generator = torch.Generator().manual_seed(0)
     for _ in range(20):
-        near = Fields(tuple(x + 0.1 * torch.randn(x.shape, generator=generator).double() for x in fields.inputs))
+        near = FactorisedPosterior(
+            tuple(x + 0.1 * torch.randn(x.shape, generator=generator).double() for x in fields.inputs)
+        )
         assert bool((variational_bound(dbm, v, near) <= best + 1e-12).all())
 
 
@@ -153,7 +157,7 @@ def test_evaluation_by_importance_sampling(model: hm.DBM, monkeypatch: pytest.Mo
     summed = hm.evaluate(model, v, log_partition=z)
     assert summed.method == "exact" and summed.bound is None
     assert summed.mean == pytest.approx(exact, abs=1e-9)
-    monkeypatch.setattr("harmonium.likelihood.evaluate.EXACT_HIDDEN_BITS", -1)
+    monkeypatch.setattr(sys.modules["harmonium.likelihood.evaluate"], "EXACT_HIDDEN_BITS", -1)
     found = hm.evaluate(model, v, log_partition=z, samples=4000)
     assert found.method == "importance, exact"
     assert found.mean == pytest.approx(exact, abs=0.03)

@@ -102,7 +102,7 @@ class UnitConditional(Conditional):
         return Registered.config(self) | {"units": self.units.config()}
 
     def variable_of_column(self) -> Tensor:
-        return self.units.repeat_per_column(torch.arange(self.units.columns))
+        return self.units.variable_of_column()
 
 
 _FAMILIES: dict[str, type[Normal] | type[Laplace]] = {"gaussian": Normal, "laplace": Laplace}

@@ -28,7 +28,7 @@ from harmonium.models.autoregressive.observed_mask import check_hidden, draw_lay
 from harmonium.models.autoregressive.orderings import as_orderings, random_orderings
 from harmonium.models.autoregressive.orderless import as_outputs, unit_slices
 from harmonium.models.directed import Tractable
-from harmonium.models.machine.machine import Clamp, variable_of_column
+from harmonium.models.state import Clamp
 from harmonium.units import Units
 
 __all__ = ["MADE"]
@@ -107,7 +107,7 @@ class MADE(Tractable):
 
     def masked_weights(self, k: int) -> list[Tensor]:
         """Weights of all layers under the k-th masks, zero where one has no connection."""
-        below = self.places[k][variable_of_column(self.visible).to(self.device)]
+        below = self.places[k][self.visible.variable_of_column().to(self.device)]
         *rectified, last = linears(self.layers)
         weights = []
         for i, layer in enumerate(rectified):
@@ -151,7 +151,7 @@ class MADE(Tractable):
     @torch.no_grad()
     def draw(self, n: int, stream: Stream, clamp: Clamp | None = None) -> Tensor:
         """Independent draws, each under masks taken at random (by what they say of the held variables)."""
-        units = unit_slices(variable_of_column(self.visible))
+        units = unit_slices(self.visible.variable_of_column())
         v = torch.zeros(n, self.visible.size, dtype=self.dtype, device=self.device)
         held = torch.zeros(n, self.visible.columns, dtype=torch.bool, device=self.device)
         if clamp is not None:

@@ -29,8 +29,8 @@ from harmonium.models.arrays import Array
 from harmonium.models.autoregressive.conditionals import Conditional, UnitConditional, check_same
 from harmonium.models.autoregressive.orderings import as_ordering
 from harmonium.models.directed import Tractable
-from harmonium.models.machine.machine import Clamp
 from harmonium.models.machine.rbm import RBM
+from harmonium.models.state import Clamp
 from harmonium.units import Bernoulli, Units, as_units
 
 __all__ = ["NADE"]
@@ -83,7 +83,7 @@ class NADE(Tractable):
         self.ordering = as_ordering(ordering, self.visible.columns)
         self.steps = Steps.of(
             self.ordering,
-            self.visible.repeat_per_column(torch.arange(self.visible.columns)),
+            self.visible.variable_of_column(),
             self.outputs.variable_of_column(),
         )
         self.weights = nn.Parameter(torch.empty(self.visible.size, self.hidden))
@@ -198,7 +198,7 @@ class NADE(Tractable):
         units.loops.ancestral(
             s.numpy(), held.numpy(), self.weights.detach().numpy(), self.output_weights.detach().numpy(),
             self.hidden_bias.detach().double().repeat(len(s), 1).numpy(), self.steps.inputs,
-            slope, start, units.known, draw.first, *split(draw.key, draw.step, draw.site),
+            slope, start, units.constant, draw.first, *split(draw.key, draw.step, draw.site),
         )  # fmt: skip
         return s
 

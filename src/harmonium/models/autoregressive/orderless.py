@@ -28,7 +28,7 @@ from harmonium.models.autoregressive.conditionals import Conditional, UnitCondit
 from harmonium.models.autoregressive.observed_mask import DenseNetwork, MaskedNetwork
 from harmonium.models.autoregressive.orderings import as_orderings, random_orderings
 from harmonium.models.directed import Tractable
-from harmonium.models.machine.machine import Clamp, variable_of_column
+from harmonium.models.state import Clamp
 from harmonium.units import Bernoulli, Units, as_units
 
 __all__ = ["OrderlessNADE", "as_outputs", "unit_slices"]
@@ -246,7 +246,7 @@ class OrderlessNADE(Tractable):
 
     def _slices(self) -> tuple[list[slice], list[slice]]:
         """Where each variable stands among the units and among the outputs."""
-        return unit_slices(variable_of_column(self.visible)), unit_slices(self.outputs.variable_of_column())
+        return unit_slices(self.visible.variable_of_column()), unit_slices(self.outputs.variable_of_column())
 
     @torch.no_grad()
     def _check_network(self) -> None:

@@ -13,7 +13,6 @@ from torch import Tensor
 from harmonium.data import Cases, as_cases
 from harmonium.models.arrays import Array
 from harmonium.models.directed import Tractable
-from harmonium.models.machine.machine import variable_of_column
 from harmonium.units import Units
 
 __all__ = ["Baseline", "columns_of", "pick"]
@@ -97,7 +96,7 @@ class Baseline(Tractable):
 def columns_of(units: Units, mask: Tensor) -> Tensor:
     """What is said of units, (..., size), alike within a variable, said of variables, (..., columns)."""
     variables = torch.arange(units.columns)
-    return mask[..., torch.searchsorted(variable_of_column(units), variables)]
+    return mask[..., torch.searchsorted(units.variable_of_column(), variables)]
 
 
 def pick(log_prob: Tensor, u: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 from harmonium.core.random import Stream
 from harmonium.models.arrays import Array
 from harmonium.models.baselines.baseline import Baseline
-from harmonium.models.machine.machine import Clamp
+from harmonium.models.state import Clamp
 from harmonium.units import Bernoulli, Units, as_units
 
 __all__ = ["Independent"]

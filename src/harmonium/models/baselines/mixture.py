@@ -12,7 +12,7 @@ from harmonium.core.checks import check_int
 from harmonium.core.random import Stream, as_stream
 from harmonium.models.arrays import Array
 from harmonium.models.baselines.baseline import Baseline, columns_of, pick
-from harmonium.models.machine.machine import Clamp
+from harmonium.models.state import Clamp
 from harmonium.units import Bernoulli, Units, as_units
 
 __all__ = ["BernoulliMixture"]

@@ -10,7 +10,7 @@ from harmonium import kernels
 from harmonium.core.random import Stream
 from harmonium.models.arrays import Array
 from harmonium.models.baselines.baseline import Baseline, columns_of, pick
-from harmonium.models.machine.machine import Clamp
+from harmonium.models.state import Clamp
 from harmonium.units import Bernoulli, Units, as_units
 
 __all__ = ["ChowLiuTree"]

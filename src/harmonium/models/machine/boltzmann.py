@@ -10,7 +10,7 @@ from torch import Tensor
 
 from harmonium.core.random import Stream, as_stream
 from harmonium.models.arrays import Array
-from harmonium.models.machine.machine import Machine, variable_of_column
+from harmonium.models.machine.machine import Machine
 from harmonium.units import Bernoulli, Units, as_units
 
 __all__ = ["BoltzmannMachine"]
@@ -114,6 +114,6 @@ def _blocks(layers: dict[str, Units], pairs: Tensor | None) -> dict[str, tuple[t
         rows, columns = layers[a], layers[b]
         part = mask[starts[a] : starts[a] + rows.columns, starts[b] : starts[b] + columns.columns]
         if bool(part.any()):
-            wide = part[variable_of_column(rows)][:, variable_of_column(columns)]
+            wide = part[rows.variable_of_column()][:, columns.variable_of_column()]
             blocks["weights" if a != b else f"{a}_{a}"] = ((a, b), wide)
     return blocks

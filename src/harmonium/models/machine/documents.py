@@ -38,7 +38,7 @@ def at_length(model: M, length: int) -> M:
         first, *above = model.machines
         recognition = None if model.recognition is None else model.encoders[:-1]
         return type(model).from_rbms([at_length(first, length), *above], recognition)
-    other = model.with_visible(units.of_length(length))
+    other = model.with_visible(units.at_length(length))
     if model.chains is not None:
         documents = model.unpack(model.chains)[0]
         assert documents is not None

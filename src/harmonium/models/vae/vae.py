@@ -25,7 +25,8 @@ from harmonium.core.registry import build
 from harmonium.models.arrays import Array, as_batch, as_matrix
 from harmonium.models.autoregressive.conditionals import Conditional, UnitConditional, check_same
 from harmonium.models.directed import Directed
-from harmonium.models.machine.machine import Clamp, Machine
+from harmonium.models.machine.machine import Machine
+from harmonium.models.state import Clamp
 from harmonium.models.vae.architecture import Architecture, as_architecture, draw_glorot
 from harmonium.models.vae.latents import BernoulliLatents, GaussianLatents, Latents
 from harmonium.units import Bernoulli, Units, as_units
