@@ -22,7 +22,7 @@ def test_parts_stand_side_by_side() -> None:
     assert torch.equal(units.decode(inside), outside)
     x = torch.linspace(-1, 1, 8).expand(5, 8)
     for k, part in enumerate(units.parts):
-        columns = units._inside[k]
+        columns = units._encoded[k]
         assert torch.equal(units.mean(x)[:, columns], part.mean(x[:, columns]))
     assert torch.equal(units.log_normalizer(x), sum(part.log_normalizer(x[:, at]) for part, at in units._each()))
     assert [tuple(eta.shape) for eta in units.natural()] == [(8,), (8,)]

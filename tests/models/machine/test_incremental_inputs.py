@@ -31,7 +31,7 @@ class Counted:
             self.follows += 1
             return follow(*arguments)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(Machine, "gather", counted_gather)
+        monkeypatch.setattr(Machine, "layer_input", counted_gather)
         monkeypatch.setattr(kernels, "add_flips_", counted_follow)
 
 
