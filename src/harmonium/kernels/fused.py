@@ -10,8 +10,8 @@ model g = r // per has
     eta_k = t[r] * slope[k - 1][g, j] + start[k - 1][g, j]
 
 where x is the input from the couplings.  An ordinary model has t = 1, start = 0.  ``slope`` and ``start`` are tuples
-with one array for each natural parameter of the family.  ``constant`` is an integer constant of the family: the trials of
-a binomial unit, the states of a categorical one.
+with one array for each natural parameter of the family.  ``constant`` is an integer that the family needs besides
+them: the trials of a binomial unit, the states of a categorical one.
 
 The body of each row is a separate function because LLVM can then prove that its arrays do not overlap, and vectorises.
 """
