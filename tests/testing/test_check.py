@@ -155,7 +155,7 @@ class WrongTemperature(RBM):
 
 MODELS = [
     (WrongWeight, "log_weight with hidden summed out"), (WrongMoments, r"exact_moments = d log Z / d hidden_bias"),
-    (IgnoresWeights, "finite difference of the weighted mean log-likelihood"),
+    (IgnoresWeights, "-grad of Exact = d weighted mean log-likelihood"),
     (Synchronous, "stationarity of [15] sweeps"),
     (WrongTemperature, "sweeps at inverse temperature"),
 ]  # fmt: skip
@@ -191,7 +191,7 @@ def test_counts_alarm_at_their_rate(make_rbm: Callable[..., RBM]) -> None:
     log_p = joint.log_weights()
     p = torch.softmax(log_p, 0)
     state = start_at(joint, 40_000, Stream(1))
-    index, probability = joint.tally(state, p, [0, 1])
+    index, probability = joint.index_of(state, [0, 1]), joint.probability(p, [0, 1])
     assert_counts("true", index, probability)
     bent = probability.clone()
     bent[int(bent.argmax())] += 0.04

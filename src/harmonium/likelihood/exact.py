@@ -104,8 +104,12 @@ def exact_log_partition(machine: Machine) -> Tensor:
         return torch.logsumexp(torch.stack(sums), 0)
 
     # The loops release the GIL.  The blocks are fixed and combined in order: threads change nothing but the time.
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        return torch.logsumexp(torch.stack(list(pool.map(task, range(0, count, _HIGH * low_count)))), 0)
+    firsts = range(0, count, _HIGH * low_count)
+    threads = min(torch.get_num_threads(), len(firsts))
+    if threads == 1:  # a pool takes longer to start than a block takes to sum
+        return torch.logsumexp(torch.stack([task(first) for first in firsts]), 0)
+    with ThreadPoolExecutor(threads) as pool:
+        return torch.logsumexp(torch.stack(list(pool.map(task, firsts))), 0)
 
 
 def _sum_by_blocks(machine: Machine, layers: Sequence[int], colour: int, count: int) -> Tensor:

@@ -36,7 +36,7 @@ class Joint:
         total = int(torch.tensor(self.counts).prod())
         if total > _MOST:
             raise ValueError(f"the model has {total} joint states (or grid points), at most {_MOST} are checked")
-        grid = torch.cartesian_prod(*[torch.arange(count) for count in self.counts]).view(total, -1)
+        grid = _grid(self.counts)
         self.index = [grid[:, layer] for layer in range(len(self.counts))]
         self.log_measure = sum(log_measure for _, log_measure in listed)
         state = [states[index] for states, index in zip(self.states, self.index, strict=True)]
@@ -59,6 +59,19 @@ class Joint:
             total = total + units.neg_energy(s, natural)
         return total
 
+    def log_partition(self) -> Tensor:
+        """log Z of the machine, (), with a graph back to its parameters."""
+        return torch.logsumexp(self.log_measure - self.machine.joint_energy(self._state), 0)
+
+    def log_marginal(self, v: Tensor) -> Tensor:
+        """log sum_h exp(-E(v, h)) of visible states (batch, n_visible), (batch,), with a graph back to the parameters."""
+        hidden = range(1, len(self.counts))
+        index = _grid([self.counts[layer] for layer in hidden]).repeat(len(v), 1)
+        state = [v.repeat_interleave(len(index) // len(v), 0)]
+        state += [self.states[layer][index[:, column]] for column, layer in enumerate(hidden)]
+        log_measure = self.log_measure - _log_step(self.machine.visible)
+        return torch.logsumexp((log_measure - self.machine.joint_energy(state)).view(len(v), -1), 1)
+
     def marginal(self, log_p: Tensor, summed: Sequence[int]) -> tuple[State, Tensor]:
         """(states of the other layers, their log-weights with ``summed`` summed out), no longer times their measure."""
         table = log_p.view(self.counts)
@@ -66,26 +79,33 @@ class Joint:
         if summed:
             table = torch.logsumexp(table, tuple(summed))
         table = table.reshape(-1)
-        grid = torch.cartesian_prod(*[torch.arange(self.counts[layer]) for layer in kept]).view(len(table), -1)
+        grid = _grid([self.counts[layer] for layer in kept])
         state: list[Tensor | None] = [None] * len(self.counts)
         for column, layer in enumerate(kept):
             state[layer] = self.states[layer][grid[:, column]]
             table = table - _log_step(self.machine.units(layer))
         return tuple(state), table
 
-    def tally(self, state: State, p: Tensor, layers: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """(index of each row's state of ``layers`` (rows,), the probabilities of all of them)."""
+    def probability(self, p: Tensor, layers: Sequence[int]) -> Tensor:
+        """Probabilities of the states of ``layers``, in the order of `index_of`, from those of all joint states (N,)."""
         others = [layer for layer in range(len(self.counts)) if layer not in layers]
-        probability = p.view(self.counts)
-        if others:
-            probability = probability.sum(others)
-        index: Tensor | int = 0
+        return (p.view(self.counts).sum(others) if others else p).reshape(-1)
+
+    def index_of(self, state: State, layers: Sequence[int]) -> Tensor:
+        """Which of the joint states of ``layers``, all of them finite, each row holds: (rows,)."""
+        index = torch.zeros((), dtype=torch.long)
         for layer in layers:
             s = state[layer]
             assert s is not None
             index = index * self.counts[layer] + _rank(self.machine.units(layer), s)
-        assert isinstance(index, Tensor)
-        return index, probability.reshape(-1)
+        return index
+
+
+def _grid(counts: Sequence[int]) -> Tensor:
+    """All combinations of numbers below ``counts``, (their product, len(counts)), the last fastest."""
+    if not counts:
+        return torch.zeros(1, 0, dtype=torch.long)
+    return torch.cartesian_prod(*[torch.arange(count) for count in counts]).view(-1, len(counts))
 
 
 def _rank(units: Units, s: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path as Folder
 
 import torch
@@ -22,8 +22,9 @@ from harmonium.sampling.ladder import Ladder, exchange_round
 from harmonium.sampling.path import Path
 from harmonium.sampling.temperatures import Temperatures
 from harmonium.sampling.trajectory import Trajectory, model_at
-from harmonium.testing.compare import assert_close, assert_counts, assert_mean, assert_that
+from harmonium.testing.compare import assert_close, assert_mean, assert_that
 from harmonium.testing.joint import Joint, start_at
+from harmonium.testing.law import Law
 from harmonium.testing.numeric import derivative, moved, pick, scatter
 from harmonium.units import Natural
 
@@ -110,39 +111,60 @@ def _check_gradients(joint: Joint, stream: Stream) -> None:
     moments = exact_moments(machine)
     named = machine.parameters_by_name()
     assert_that(moments.keys() == named.keys(), f"moments {sorted(moments)} belong to the parameters {sorted(named)}")
+    slopes = _slopes(machine, joint.log_partition)
     for name, parameter in named.items():
-        for j, ends in _entries(machine, name, parameter):
+        exists = _exists(machine, name)
+        found, expected = moments[name].reshape(-1)[exists], slopes[name][exists]
+        assert_close(f"exact_moments = d log Z / d {name}", found, expected, 1e-7, 1e-8)
+        # Autograd against differences of what the library computes, in two entries.
+        for j in pick(len(exists), 2):
+            ends = _ends(machine, name, int(exists[j]))
             slope = derivative(moved(lambda: exact_log_partition(machine), parameter, ends))
-            identity = f"exact_moments = d log Z / d {name}[{j}]"
-            assert_close(identity, moments[name].reshape(-1)[j], slope, 1e-7, 1e-8)
+            assert_close(f"autograd of log Z = its finite difference in {name}{ends}", expected[j], slope, 1e-7, 1e-8)
     v = start_at(joint, 7, stream.child("cases"))[0]
     assert v is not None
+    marginal = exact_log_marginal(machine, v)
+    assert_close("exact_log_marginal = log sum_h of exp(-E)", marginal, joint.log_marginal(v), 1e-9, 1e-9)
     weight = torch.arange(1.0, 8.0, dtype=torch.float64)
     for w, what in ((None, "mean log-likelihood"), (weight, "weighted mean log-likelihood")):
         share = torch.full_like(weight, 1 / 7) if w is None else w / w.sum()
 
         def mean(v: Tensor = v, share: Tensor = share) -> Tensor:
-            return (share * exact_log_marginal(machine, v)).sum() - exact_log_partition(machine)
+            return (share * joint.log_marginal(v)).sum() - joint.log_partition()
 
+        slopes = _slopes(machine, mean)
         Exact().gradient(machine, Batch(v, w), {}, stream.child("exact"))
         for name, parameter in named.items():
             assert parameter.grad is not None
-            for j, ends in _entries(machine, name, parameter):
-                slope = derivative(moved(mean, parameter, ends))
-                identity = f"-grad of Exact = finite difference of the {what} in {name}[{j}]"
-                assert_close(identity, -parameter.grad.reshape(-1)[j], slope, 1e-7, 1e-8)
+            exists = _exists(machine, name)
+            found, expected = -parameter.grad.reshape(-1)[exists], slopes[name][exists]
+            assert_close(f"-grad of Exact = d {what} / d {name}", found, expected, 1e-7, 1e-8)
             parameter.grad = None
 
 
-def _entries(machine: Machine, name: str, parameter: Tensor) -> list[tuple[int, list[int]]]:
-    """Entries of a parameter to check, each with all that move with it: lateral couplings are symmetric."""
-    exists = machine.mask(name).reshape(-1) if name in machine.masked else torch.ones(parameter.numel())
-    entries = exists.nonzero().squeeze(-1).tolist()
-    chosen = [entries[k] for k in pick(len(entries), 12)]
+def _slopes(machine: Machine, function: Callable[[], Tensor]) -> dict[str, Tensor]:
+    """Derivatives by all entries of the parameters, (entries,): of lateral couplings by both entries of a pair."""
+    named = machine.parameters_by_name()
+    with torch.enable_grad():
+        gradients = dict(zip(named, torch.autograd.grad(function(), list(named.values())), strict=True))
+    for name in machine.lateral.values():
+        gradients[name] = gradients[name] + gradients[name].T
+    return {name: gradient.reshape(-1) for name, gradient in gradients.items()}
+
+
+def _exists(machine: Machine, name: str) -> Tensor:
+    """The numbers of the entries of a parameter that exist."""
+    parameter = machine.parameters_by_name()[name]
+    exists = machine.mask(name) if name in machine.masked else torch.ones_like(parameter, dtype=torch.bool)
+    return exists.reshape(-1).nonzero().squeeze(-1)
+
+
+def _ends(machine: Machine, name: str, j: int) -> list[int]:
+    """Entry j of a parameter with all that move with it: lateral couplings are symmetric."""
     if name not in machine.lateral.values():
-        return [(j, [j]) for j in chosen]
-    size = parameter.shape[-1]
-    return [(j, [j, j % size * size + j // size]) for j in chosen]
+        return [j]
+    size = machine.parameters_by_name()[name].shape[-1]
+    return [j, j % size * size + j // size]
 
 
 @torch.no_grad()
@@ -161,13 +183,15 @@ def _check_path_weights(joint: Joint, base: Base) -> None:
 
 @torch.no_grad()
 def _check_sweeps(machine: Machine, joint: Joint, stream: Stream) -> None:
+    law = Law(joint, joint.log_weights())
     state = start_at(joint, _CHAINS, stream.child("start"))
-    _follow("chains started by enumeration", joint, state, joint.log_weights())
+    law.assert_followed("chains started by enumeration", state)
     for steps in (1, 5):
         moved_on = machine.sweep(_cast(state, machine), stream.child(steps), steps)
-        _follow(f"stationarity of {steps} sweeps", joint, moved_on, joint.log_weights())
+        law.assert_followed(f"stationarity of {steps} sweeps", moved_on)
     # Two inverse temperatures in one batch, in turn, so that a row that takes its neighbour's is noticed.
     betas = [0.5, 1.4]
+    laws = [Law(joint, joint.log_weights(beta)) for beta in betas]
     states = [start_at(joint, _CHAINS // 2, stream.child("start", str(beta)), beta) for beta in betas]
     beta = torch.tensor(betas).repeat(_CHAINS // 2).to(machine.device, machine.dtype)
     mixed = _interleave(*states)
@@ -176,8 +200,7 @@ def _check_sweeps(machine: Machine, joint: Joint, stream: Stream) -> None:
         moved_on = machine.sweep(_cast(mixed, machine), stream.child("beta", steps), steps, lines)
         for k, value in enumerate(betas):
             rows = tuple(None if s is None else s[k::2] for s in moved_on)
-            identity = f"stationarity of {steps} sweeps at inverse temperature {value}"
-            _follow(identity, joint, rows, joint.log_weights(value))
+            laws[k].assert_followed(f"stationarity of {steps} sweeps at inverse temperature {value}", rows)
 
 
 @torch.no_grad()
@@ -185,8 +208,9 @@ def _check_path_steps(machine: Machine, joint: Joint, base: Base, stream: Stream
     path = Path(machine, [tuple(eta.to(machine.dtype) for eta in natural) for natural in base])
     kept = path.sampled_layers
     start = path.start(_CHAINS, stream.child("start").advance())
-    _follow("draws of the base-rate model", joint, start, joint.log_weights(0.0, base), kept)
+    Law(joint, joint.log_weights(0.0, base)).assert_followed("draws of the base-rate model", start, kept)
     points = [0.3, 0.7]
+    laws = [Law(joint, joint.log_weights(t, base)) for t in points]
     rows = _CHAINS // 2
     states = [start_at(joint, rows, stream.child("rows", str(t)), t, base) for t in points]
     mixed = _interleave(*states)
@@ -198,8 +222,7 @@ def _check_path_steps(machine: Machine, joint: Joint, base: Base, stream: Stream
         if step in (1, 5):
             for k, value in enumerate(points):
                 part = tuple(None if s is None else s[k::2] for s in state)
-                identity = f"stationarity of {step} steps of a path at t = {value}"
-                _follow(identity, joint, part, joint.log_weights(value, base))
+                laws[k].assert_followed(f"stationarity of {step} steps of a path at t = {value}", part)
 
 
 @torch.no_grad()
@@ -210,6 +233,7 @@ def _check_ladders(machine: Machine, joint: Joint, base: Base, stream: Stream) -
     far.constrain()
     base = [tuple(eta.to(machine.dtype) for eta in natural) for natural in (far.natural(), *base[1:])]
     t, replicas = [0.0, 0.5, 1.0], _CHAINS // 2
+    laws = [Law(joint, joint.log_weights(value, base)) for value in t]
     path = Path(machine, base)
     states = [start_at(joint, replicas, stream.child("rung", r), value, base) for r, value in enumerate(t)]
     of_rungs = tuple(
@@ -234,7 +258,7 @@ def _check_ladders(machine: Machine, joint: Joint, base: Base, stream: Stream) -
             for moment in ("exchanges", "a sweep"):
                 for r, value in enumerate(t):
                     identity = f"stationarity of {name} at t = {value}, after {moment} in round {count}"
-                    _follow(identity, joint, ladder.on(walkers, r), joint.log_weights(value, base))
+                    laws[r].assert_followed(identity, ladder.on(walkers, r))
                 if moment == "exchanges":
                     ladder.step(walkers, cursor.advance())
     found, expected = trajectory.log_partition_at_start(), path.log_partition_at_start()
@@ -260,28 +284,6 @@ def _interleave(first: State, second: State) -> State:
 
 def _cast(state: State, machine: Machine) -> State:
     return tuple(None if s is None else s.to(machine.device, machine.dtype) for s in state)
-
-
-def _follow(identity: str, joint: Joint, state: State, log_p: Tensor, layers: list[int] | None = None) -> None:
-    """Independent rows of ``state`` follow the table: counts of the finite layers, moments of the continuous ones."""
-    layers = [layer for layer, s in enumerate(state) if s is not None] if layers is None else layers
-    p = torch.exp(log_p - torch.logsumexp(log_p, 0))
-    finite = [layer for layer in layers if joint.finite[layer]]
-    if finite:
-        index, probability = joint.tally(state, p, finite)
-        assert_counts(identity, index, probability)
-    for layer in layers:
-        s = state[layer]
-        if joint.finite[layer] or s is None:
-            continue
-        values = joint.states[layer][joint.index[layer]]
-        mean = p @ values
-        identity = f"{identity}: {joint.machine.names[layer]}"
-        assert_mean(f"{identity} mean", s, mean)
-        s, values = s.double() - mean, values - mean
-        assert_mean(f"{identity} variance", s * s, p @ (values * values))
-        assert_mean(f"{identity} covariance", s[:, :1] * s, p @ (values[:, :1] * values))
-        assert_mean(f"{identity} third moment", s**3, p @ values**3)
 
 
 # Files -----------------------------------------------------------------------------------------------------------
