@@ -96,7 +96,7 @@ UNITS = [
     (partial(ForgetsMeasure, trials=2), "energy = - log m"), (partial(NeighboursCode, states=3), "encode"),
     (partial(RareStates, states=3), "base_rate has the mean"),
     (WrongVariance, r"variance = Var\[s \| x\]"), (WrongMean, r"mean = E\[s \| x\]"),
-    (WrongCumulant, "cumulant = log sum"),
+    (WrongCumulant, "log_normalizer = log sum"),
     (WrongPull, r"pull\(T\(s\) - E\[T\]\) = autograd .* in log_variance"), (WrongMode, "mode maximises"),
     (WrongPortable, "fused draws = portable draws"), (WrongDraw, "draws have the conditional mean"),
     (ForgetsFirst, "row chunks"), (WrongLine, "at t = 0.0 of line"), (AcceptsAll, "refuses NaN"),

@@ -325,7 +325,8 @@ class Units(Family):
         else:
             at = line.t if line.t.dtype == x.dtype else line.t.to(x.dtype)
             at = at.expand((*x.shape[:-1], points) if points and at.dim() == x.dim() else x.shape[:-1])
-            t = at.reshape((rows, points) if points else (rows,)).numpy()
+            # Contiguous: every other layout would have every loop compiled once more.
+            t = at.reshape((rows, points) if points else (rows,)).contiguous().numpy()
         return t, slope, start, self.constant
 
     def _array(self, eta: Tensor, like: Tensor) -> Any:
