@@ -64,7 +64,7 @@ class Joint:
         return torch.logsumexp(self.log_measure - self.machine.joint_energy(self._state), 0)
 
     def log_marginal(self, v: Tensor) -> Tensor:
-        """log sum_h exp(-E(v, h)) of visible states (batch, n_visible), (batch,), with a graph back to the parameters."""
+        """log sum_h exp(-E(v, h)) of visible states (batch, n_visible): (batch,), with a graph to the parameters."""
         hidden = range(1, len(self.counts))
         index = _grid([self.counts[layer] for layer in hidden]).repeat(len(v), 1)
         state = [v.repeat_interleave(len(index) // len(v), 0)]
@@ -87,7 +87,7 @@ class Joint:
         return tuple(state), table
 
     def probability(self, p: Tensor, layers: Sequence[int]) -> Tensor:
-        """Probabilities of the states of ``layers``, in the order of `index_of`, from those of all joint states (N,)."""
+        """Probabilities of the states of ``layers``, in the order of `index_of`, from those of joint states (N,)."""
         others = [layer for layer in range(len(self.counts)) if layer not in layers]
         return (p.view(self.counts).sum(others) if others else p).reshape(-1)
 

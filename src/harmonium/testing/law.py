@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from harmonium.models.machine.machine import State
+from harmonium.models.state import State
 from harmonium.testing.compare import assert_counts, assert_mean
 from harmonium.testing.joint import Joint
 

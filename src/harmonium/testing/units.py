@@ -288,7 +288,7 @@ def _check_line(layer: Units, x: Tensor, base: Natural, what: str) -> None:
     for name, y in (("fused", x.clone()), ("portable", x.clone().requires_grad_())):
         found = layer.log_normalizer(y, layer.line(points.expand(len(x), -1), base))
         expected = torch.stack(columns, -1)
-        assert_close(f"{name} cumulants at several t per row ({what})", found, expected, tolerance, tolerance)
+        assert_close(f"{name} log_normalizer at several t per row ({what})", found, expected, tolerance, tolerance)
     _check_exponents(layer, layer.sample(x.clone(), _draw(12)), base, points, what)
     # Without a base, t multiplies the whole energy.
     half = torch.full((len(x),), 0.5).to(x)
