@@ -80,7 +80,7 @@ class ConvolutionalNetwork(MaskedNetwork):
         return x if self.dense is None else x + self.dense(v, mask)
 
     def _image(self, x: Tensor) -> Tensor:
-        return x.view(len(x), *self.shape, -1).movedim(-1, 1)
+        return x.view(x.shape[0], *self.shape, -1).movedim(-1, 1)
 
     def initialise(self, stream: Stream) -> None:
         for layer in [*self.down, *self.up[:-1]]:

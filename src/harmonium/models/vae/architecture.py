@@ -136,7 +136,7 @@ class ToImage(nn.Module):
         self.shape, self.channels = shape, channels
 
     def forward(self, x: Tensor) -> Tensor:
-        image = x.view(len(x), -1, *self.shape[-2:], self.channels)
+        image = x.view(x.shape[0], -1, *self.shape[-2:], self.channels)
         return image.permute(0, 1, 4, 2, 3).flatten(1, 2)
 
 
@@ -144,7 +144,7 @@ class FromImage(ToImage):
     """The way back."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.view(len(x), -1, self.channels, *self.shape[-2:]).permute(0, 1, 3, 4, 2).flatten(1)
+        return x.view(x.shape[0], -1, self.channels, *self.shape[-2:]).permute(0, 1, 3, 4, 2).flatten(1)
 
 
 def as_architecture(hidden: Architecture | Sequence[int]) -> Architecture:
