@@ -1,12 +1,14 @@
 """Every ```python block of the documentation runs: one namespace per page, from top to bottom, in an empty folder.
 
 So does every line of a ```sh block, each of which is a `harmonium` command.  A block that cannot run here has the line
-``<!-- not run: reason -->`` before it.  Other languages, and blocks whose fence carries more than that word, are
-prose.
+``<!-- not run: reason -->`` before it.  A ```text block is what the block before it prints, up to rounding.  Other
+languages, and blocks whose fence carries more than that word, are prose.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
 import linecache
 import re
 import shlex
@@ -21,9 +23,10 @@ import pytest
 from harmonium.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [page for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))] if page.is_file()]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 FENCE = re.compile(r"(?P<indent> *)(?P<marks>`{3,}|~{3,}) *(?P<language>[^`]*)$")
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
 NOT_RUN = re.compile(r"<!--\s*not run:\s*\S.*-->\s*$")
 
 
@@ -56,7 +59,7 @@ def blocks(text: str) -> Iterator[Block]:
         if last is None:
             raise ValueError(f"line {first}: this fence is never closed")
         language = opening["language"].strip()
-        if language in ("python", "sh") and not NOT_RUN.match(before):
+        if language in ("python", "sh", "text") and not NOT_RUN.match(before):
             yield Block(first + 1, textwrap.dedent("\n".join(lines[first:last])) + "\n", language)
         before = ""
         number = last + 1
@@ -69,7 +72,12 @@ def run(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     # Tracebacks and pytest find the failing line by the name of the page and its own line numbers.
     linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+    printed = ""
     for block in blocks(text):
+        if block.language == "text":
+            if not alike(printed, block.source):
+                pytest.fail(f"{name}:{block.line}: the block before it prints\n{printed}", pytrace=False)
+            continue
         if block.language == "sh":
             where = block.line
             for line in re.split(r"(?<!\\)\n", block.source):  # a backslash goes on in the next line
@@ -77,7 +85,9 @@ def run(page: Path) -> None:
                 where += line.count("\n") + 1
             continue
         try:
-            exec(compile("\n" * (block.line - 1) + block.source, name, "exec"), namespace)
+            with contextlib.redirect_stdout(io.StringIO()) as output:
+                exec(compile("\n" * (block.line - 1) + block.source, name, "exec"), namespace)
+            printed = output.getvalue()
         except Exception as error:
             frames = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == name]
             line = error.lineno if isinstance(error, SyntaxError) and error.filename == name else None
@@ -85,6 +95,14 @@ def run(page: Path) -> None:
             source = linecache.getline(name, where).strip()
             message = f"{name}:{where}: (block at line {block.line}) {type(error).__name__}: {error}\n    {source}"
             pytest.fail(message, pytrace=False)
+
+
+def alike(printed: str, shown: str) -> bool:
+    """Whether two texts have the same words and about the same numbers; seconds may be any."""
+    texts = [re.sub(r"seconds \S+", "seconds", text) for text in (printed, shown)]
+    words, numbers = zip(*((NUMBER.sub("#", text).split(), NUMBER.findall(text)) for text in texts), strict=True)
+    pairs = zip(map(float, numbers[0]), map(float, numbers[1]), strict=False)
+    return words[0] == words[1] and all(abs(a - b) <= max(2.0, 0.1 * abs(b)) for a, b in pairs)
 
 
 def command(line: str, where: str) -> None:
@@ -100,7 +118,6 @@ def command(line: str, where: str) -> None:
         pytest.fail(f"{where}: exit code {ended.value.code}\n    {line}", pytrace=False)
 
 
-@pytest.mark.skipif(not PAGES, reason="no pages yet")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_page(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -129,6 +146,18 @@ def test_a_failure_names_page_and_line(tmp_path: Path) -> None:
 def test_a_failure_inside_a_function_names_the_line_of_the_function(tmp_path: Path) -> None:
     page = page_of(tmp_path, "```python\ndef f():\n    1 / 0\n```\n\n```python\nf()\n```\n")
     with pytest.raises(pytest.fail.Exception, match=r"page\.md:3: \(block at line 7\) ZeroDivisionError"):
+        run(page)
+
+
+@pytest.mark.parametrize("shown", ["-18.6 nats in seconds 3", "-18.6  nats in\nseconds 3"])
+def test_shown_output_is_compared_up_to_rounding(tmp_path: Path, shown: str) -> None:
+    run(page_of(tmp_path, f"```python\nprint('-18.73 nats in seconds 99')\n```\nprints\n```text\n{shown}\n```\n"))
+
+
+@pytest.mark.parametrize("shown", ["-28.6 nats", "-18.7 bits"])
+def test_other_output_than_shown_fails(tmp_path: Path, shown: str) -> None:
+    page = page_of(tmp_path, f"```python\nprint('-18.73 nats')\n```\n```text\n{shown}\n```\n")
+    with pytest.raises(pytest.fail.Exception, match=r"page\.md:5: the block before it prints\n-18\.73 nats"):
         run(page)
 
 
