@@ -14,33 +14,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner, Result
 
 import harmonium as hm
-from harmonium.cli import main
+
+from .cli.calls import call, refused
 
 SMALL = ["--hidden", "4", "--epochs", "3", "--batch-size", "20", "--likelihood-every", "2", "--no-progress"]
 LONG = ["--hidden", "4", "--epochs", "700", "--batch-size", "20", "--likelihood-every", "0", "--threads", "1"]
 
 
-def call(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
 def process(*arguments: str | Path, **options: object) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", "from harmonium.cli import main; main()", *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)  # type: ignore[call-overload,no-any-return]
-
-
-def refused(result: Result, *words: str) -> str:
-    """Exit code 2 and one line that names all of these words; notes may come before it."""
-    lines = [line for line in result.stderr.splitlines() if not line.startswith("harmonium: note: ")]
-    assert result.exit_code == 2, result.output
-    assert len(lines) == 1 and lines[0].startswith("harmonium: "), result.stderr
-    assert "Traceback" not in result.output and "Errno" not in lines[0]
-    for word in words:
-        assert word in lines[0]
-    return lines[0]
 
 
 @pytest.fixture(scope="module")

@@ -3,22 +3,17 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 
 import harmonium as hm
-from harmonium.cli import main
+
+from .calls import call
 
 pandas = pytest.importorskip("pandas")
 
 QUICK = ("--hidden", "4", "--epochs", "2", "--no-progress")
-
-
-def call(*arguments: Any) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 @pytest.fixture
@@ -127,7 +122,7 @@ def test_small_bytes_are_no_greys(tmp_path: Path) -> None:
 def test_only_machines_learn_from_gaps(tmp_path: Path) -> None:
     path = tmp_path / "gaps.csv"
     path.write_text("a,b\n" + "yes,1.5\nno,\nyes,2.5\nno,0.5\n" * 5)
-    result = CliRunner().invoke(main, ["train", str(path), "--model", "vae", "--out", str(tmp_path / "run")])
+    result = call("train", path, "--model", "vae", "--out", tmp_path / "run")
     assert result.exit_code == 2 and "--model vae learns from whole cases" in result.stderr
     assert not (tmp_path / "run").exists()
 

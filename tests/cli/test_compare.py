@@ -7,14 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 
 import harmonium as hm
-from harmonium.cli import main
 
-
-def call(*arguments: Any) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+from .calls import call
 
 
 @pytest.fixture

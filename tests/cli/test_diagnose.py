@@ -4,25 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 from filelock import FileLock
 
 import harmonium as hm
-from harmonium.cli import main
 
-
-def call(*arguments: Any) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-def refused(result: Result, *words: str) -> None:
-    assert result.exit_code == 2 and result.stdout == "", result.output
-    lines = [line for line in result.stderr.splitlines() if not line.startswith("harmonium: note: ")]
-    assert len(lines) == 1 and all(word in lines[0] for word in words), result.stderr
+from .calls import call, refused
 
 
 @pytest.fixture(scope="module")

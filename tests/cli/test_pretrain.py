@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner, Result
 
 import harmonium as hm
-from harmonium.cli import main
 from harmonium.cli.pretrain import hide
 
+from .calls import call
+
 QUICK = ("--layers", "20,15", "--epochs", "2", "--finetune-epochs", "2")
-
-
-def call(*arguments: Any) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 def test_prints_what_pretraining_bought_and_keeps_both_models(tmp_path: Path) -> None:
@@ -63,7 +58,7 @@ def test_hidden_labels_are_balanced() -> None:
         (("digits", "--dropout", "0.5", "1"), "1"),
         (("no-such-data",), "no-such-data"),
         (("digits", "--joint-epochs", "5"), "--joint-epochs goes with --model dbm"),
-        (("digits", "--model", "dbm", "--layers", "20"), "at least three layers"),
+        (("digits", "--model", "dbm", "--layers", "20"), "at least two hidden"),
         (("digits", "--model", "dbm", "--binarize", "grey"), "Bernoulli units take"),
     ],
 )

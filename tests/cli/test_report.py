@@ -6,18 +6,13 @@ import json
 import os
 import webbrowser
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from click.testing import CliRunner, Result
 
 import harmonium as hm
-from harmonium.cli import main
 
-
-def call(*arguments: Any) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+from .calls import call
 
 
 @pytest.fixture(scope="module")

@@ -8,16 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 
 import harmonium as hm
-from harmonium.cli import main
+
+from .calls import call
 
 QUICK = ("--epochs", "2", "--valid", "0.2", "--no-progress", "--seed", "1")
-
-
-def call(*arguments: Any) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 @pytest.fixture
@@ -101,9 +97,9 @@ def test_objectives_and_metrics_by_one_word(objective: str, metric: str, tmp_pat
     ("options", "message"),
     [
         (("--model", "dbm", "--hidden", "3"), "name those of a dbm with --layers"),
-        (("--model", "dbm", "--layers", "3"), "two or more"),
+        (("--model", "dbm", "--layers", "3"), "at least two hidden"),
         (("--model", "dbm", "--layers", "3,x"), "no list of sizes"),
-        (("--layers", "3,2"), "--layers goes with --model dbm"),
+        (("--layers", "3,2"), "size --model rbm with --hidden"),
         (("--hidden", "0"), "an rbm needs hidden units"),
         (("--objective", "pl"), "without hidden units"),
         (("--model", "bm", "--hidden", "2", "--objective", "pl"), "without hidden units"),

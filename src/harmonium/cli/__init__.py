@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import click
 
-import harmonium
 from harmonium.cli import compare, data, diagnose, judge, pretrain, report, train
+from harmonium.cli.own import import_modules
 from harmonium.cli.shell import CONTEXT, Shell
+from harmonium.core.version import __version__
 
 __all__ = ["main"]
 
@@ -31,13 +32,18 @@ Examples:
   harmonium report runs/mine                one page with everything, which runs the model
   harmonium data                            what can be learned by name""",
 )
-@click.version_option(harmonium.__version__, message="harmonium %(version)s")
+@click.option(
+    "--import", "modules", metavar="MODULE", multiple=True,
+    help="Import a module of your own first, if a run has its classes; repeatable.",
+)  # fmt: skip
+@click.version_option(__version__, message="harmonium %(version)s")
 @click.pass_context
-def main(ctx: click.Context) -> None:
+def main(ctx: click.Context, modules: tuple[str, ...]) -> None:
     """Restricted Boltzmann machines: train, judge, sample.
 
     A run is a folder that training wrote: settings, metrics, checkpoint, model, pictures.
     """
+    import_modules(modules)
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
 

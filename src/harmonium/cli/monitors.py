@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from harmonium.cli.objectives import keeps_chains
 from harmonium.cli.shell import note
 
 if TYPE_CHECKING:
     from harmonium.data import Dataset
     from harmonium.models.model import Model
+    from harmonium.objectives import Objective
 
 __all__ = ["MEASUREMENTS", "monitors"]
 
 MEASUREMENTS = 10  # of the likelihood, where nobody said how often
 OF_NETWORKS = 50  # likewise: theirs need no log Z
-CHAINS = ("pcd", "pt", "ptt", "fpcd", "jarzynski")  # objectives that leave chains, from which a lower bound follows
 
 
-def monitors(data: Dataset, model: Model, epochs: int, options: dict[str, Any]) -> list[Any]:
-    """Monitors, and the keeper of the best model: by likelihood where it is estimated, else by pseudo-likelihood."""
+def monitors(data: Dataset, model: Model, objective: Objective, epochs: int, options: dict[str, Any]) -> list[Any]:
+    """Choose monitors, and what the best model is kept by: the likelihood if it is estimated, or pseudo-likelihood.
+
+    Raises:
+        ValueError: for options that need validation cases or a lower bound, without them.
+    """
     import harmonium as hm
     from harmonium.likelihood.exact import cheapest_enumeration
     from harmonium.likelihood.partition import EXACT_BITS
@@ -46,13 +51,13 @@ def monitors(data: Dataset, model: Model, epochs: int, options: dict[str, Any]) 
     if every:
         callbacks.append(hm.training.LikelihoodMonitor(every=every))
     # An estimate without a lower bound is too good where chains mix badly: no model is chosen by it.
-    if every and (cheapest_enumeration(model)[0] <= EXACT_BITS or options["objective"] in CHAINS):
+    if every and (cheapest_enumeration(model)[0] <= EXACT_BITS or keeps_chains(objective)):
         callbacks.append(hm.training.EarlyStopping("log_likelihood_lower", options["patience"]))
     elif model.visible.finite and model.sampled_layers == [0]:
         callbacks.append(hm.training.EarlyStopping("pseudo_log_likelihood", options["patience"]))
     elif options["patience"]:
         raise ValueError(
             "--patience for gaussian units and coupled hidden layers goes by the lower bound of the log-likelihood: "
-            f"use --objective {' or '.join(CHAINS)}, and leave --likelihood-every above 0"
+            "use an objective with persistent chains (pcd), and leave --likelihood-every above 0"
         )
     return callbacks

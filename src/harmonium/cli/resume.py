@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,9 +76,8 @@ def finish(run: Run, model: Any, data: Dataset, options: dict[str, Any]) -> None
         say(f"{split} {hm.evaluate(model, cases, **annealing(model))}")
         paths = plots.pictures(run.folder, cases, data_name=f"{data.name}, {split}")
     talk(f"pictures: {', '.join(map(str, paths))}")
-    name = shlex.quote(run.name)
-    commands = (f"report {name}", f"evaluate {name}", f"sample {name} --out samples.png")
-    talk("go on:    " + "\n          ".join(f"harmonium {command}" for command in commands))
+    commands = (run.command("report"), run.command("evaluate"), f"{run.command('sample')} --out samples.png")
+    talk("go on:    " + "\n          ".join(commands))
 
 
 def outcome(history: History) -> str:

@@ -10,8 +10,10 @@ from typing import Any
 import click
 
 from harmonium.cli.columns import gap_sweeps
-from harmonium.cli.kinds import KINDS, OBJECTIVES, choose, named, words
+from harmonium.cli.models import WORDS, build_model, model_class
 from harmonium.cli.monitors import MEASUREMENTS, monitors
+from harmonium.cli.objectives import HELP, arguments, build_objective, named
+from harmonium.cli.own import class_of
 from harmonium.cli.resume import check_alone, finish, go_on, outcome
 from harmonium.cli.session import count, device, progress, quiet, set_threads, threads_for
 from harmonium.cli.shell import CONTEXT, NATURAL, POSITIVE, Range, say, sizes, typed
@@ -50,8 +52,9 @@ Examples:
 @click.option("--resume", metavar="RUN", help="Go on with a run that was stopped or killed.")
 @click.option("--out", metavar="RUN", help="Folder of the run.  [default: runs/DATA-MODEL-1, or the first free number]")
 @click.option(
-    "--model", type=click.Choice(list(KINDS)), default="rbm", show_default=True,
-    help="; ".join(f"{name}: {kind.title}" for name, kind in KINDS.items()) + ".",
+    "--model", metavar="NAME", default="rbm", show_default=True,
+    help=f"{', '.join(WORDS)}, or a class of your own as MODULE:CLASS.  bm: all units coupled; eonade: deep and "
+    "order-agnostic.",
 )  # fmt: skip
 @click.option(
     "--hidden", type=NATURAL, metavar="N", help="Hidden units.  [default: 200 of an rbm, 500 of a nade, none of a bm]"
@@ -62,6 +65,10 @@ Examples:
     "of a vae]",
 )  # fmt: skip
 @click.option("--latent", type=POSITIVE, metavar="N", help="Latent variables of a vae.  [default: 50]")
+@click.option(
+    "--units", metavar="NAME", help="Visible units by their class, such as poisson, or your own as MODULE:CLASS."
+)
+@click.option("--hidden-units", metavar="NAME", help="Hidden units of a Boltzmann machine, likewise.")
 @data_options
 @click.option(
     "--epochs", type=POSITIVE, metavar="N", help=f"Passes over the data.  [default: what makes {UPDATES} updates]"
@@ -78,15 +85,7 @@ Examples:
     show_default=True,
     help="Whether the learning rate stays or falls to 0.",
 )
-@click.option(
-    "--objective",
-    type=click.Choice(list(OBJECTIVES)),
-    help="pcd: persistent chains; pt, ptt: the same exchanging states with a ladder of temperatures, or of the models "
-    "that training has passed; cd: contrastive divergence (biased); fpcd: persistent chains with fast weights; "
-    "jarzynski: with weights of their own; tap: mean field of second order; exact: enumeration (of a side of up to 20 "
-    "units); pl: pseudo-likelihood (of a bm without hidden units); ml: maximum likelihood of a nade, eonade or made; "
-    "elbo, iwae: bounds of a vae.  [default: pcd, ml or elbo, by the model]",
-)
+@click.option("--objective", metavar="NAME", help=HELP)
 @click.option(
     "--k", type=POSITIVE, metavar="N",
     help="Gibbs sweeps per update (pcd, pt, ptt, cd, fpcd, jarzynski) or importance samples (iwae).  [default: 1; 50]",
@@ -94,6 +93,10 @@ Examples:
 @click.option(
     "--chains", type=POSITIVE, metavar="N", default=100, show_default=True,
     help="Persistent chains (pcd, fpcd, jarzynski), on every rung (pt, ptt), or copies of the means (tap).",
+)  # fmt: skip
+@click.option(
+    "--with", "arguments", metavar="NAME=VALUE", multiple=True, callback=arguments,
+    help="Another argument of the objective, such as rungs=20 of pt; repeatable.",
 )  # fmt: skip
 @click.option(
     "--metric", type=click.Choice(["centered", "plain", "diagonal", "natural"]),
@@ -150,35 +153,38 @@ def train(ctx: click.Context, /, data: str | None, resume: str | None, **options
 
 def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
     folder = _folder(options["out"])
-    kind, sizes, objective = choose(options, given)
+    kind = model_class(options["model"])
     import harmonium as hm
     from harmonium.training.defaults import defaults
 
+    machine = issubclass(kind, hm.models.Machine)
+    if not machine and options["metric"] not in (None, "plain"):
+        raise click.UsageError(f"--metric {options['metric']} is for Boltzmann machines: leave it out")
     place = device(options["device"])
     data = load_data(name, options)
     talk = quiet if options["quiet"] else say
+    visible = _visible(data, options)
+    model, above = build_model(kind, visible, options)
+    objective = build_objective(model, options, given)
+    missing = gap_sweeps(data, options["model"], machine)
     talk(describe(data))
-    visible = visible_units(data, options)
-    missing = gap_sweeps(data, options["model"], kind.machine)
-    model = kind.build(visible, sizes)
     largest = max(weights.numel() for weights in model.weights_to_decay())
     set_threads(options["threads"] or threads_for(options["batch_size"], largest))
-    descended = OBJECTIVES[objective].build(options)
     batches = -(-len(data.train) // options["batch_size"])
     epochs = options["epochs"] or max(LEAST_EPOCHS, round(UPDATES / batches))
     usual = defaults(model)
     metric, optimizer = options["metric"] or usual.metric, options["optimizer"] or usual.optimizer
-    rate = options["learning_rate"] or (MACHINE_RATE if kind.machine else usual.learning_rate)
+    rate = options["learning_rate"] or (MACHINE_RATE if machine else usual.learning_rate)
     decay = options["weight_decay"]
-    decay = (MACHINE_DECAY if kind.machine else 0.0) if decay is None else decay
+    decay = (MACHINE_DECAY if machine else 0.0) if decay is None else decay
     schedule = hm.schedules.Linear if options["schedule"] == "linear" else hm.schedules.Constant
-    talk(f"model: {options['model']}, {visible.columns} {type(visible).__name__} visible, {words(kind, sizes)}")
+    talk(f"model: {options['model']}, {visible.columns} {type(visible).__name__} visible, {above}")
     talk(
-        f"training: {named(descended)}, {metric + ', ' if kind.machine else ''}{optimizer}, learning rate {rate:g} "
+        f"training: {named(objective)}, {metric + ', ' if machine else ''}{optimizer}, learning rate {rate:g} "
         f"{'falling to 0' if options['schedule'] == 'linear' else 'throughout'}, "
         f"{count(epochs, 'epoch')} of {count(batches, 'update')}"
     )
-    callbacks = monitors(data, model, epochs, options | {"objective": objective})
+    callbacks = monitors(data, model, objective, epochs, options)
     callbacks += [hm.training.TensorBoard(options["tensorboard"])] if options["tensorboard"] else []
     with new_folder(folder, f"{Path(name).name.split('.')[0] or 'data'}-{options['model']}") as out:
         talk(f"run folder: {out}")
@@ -186,7 +192,7 @@ def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
         history = hm.fit(
             model,
             data.train,
-            objective=descended,
+            objective=objective,
             epochs=epochs,
             batch_size=options["batch_size"],
             learning_rate=schedule(rate),
@@ -203,6 +209,23 @@ def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
         )
     talk(f"trained in {time.monotonic() - began:.1f} s{outcome(history)}")
     finish(open_run(out), model, data, options)
+
+
+def _visible(data: Any, options: dict[str, Any]) -> Any:
+    """The visible units: of the class that --units names, else those that fit the data."""
+    if options["units"] is None:
+        return visible_units(data, options)
+    from harmonium.units import Units
+
+    kind = class_of("--units", options["units"], Units)  # type: ignore[type-abstract]
+    if data.table is not None:
+        raise click.UsageError(f"--units {options['units']} takes numbers, and {data.name} is read by its columns")
+    shape = options["shape"] or data.shape
+    try:
+        units: Any = kind(shape[0] if len(shape) == 1 else shape)
+    except TypeError as error:
+        raise click.UsageError(f"--units {options['units']} is built of the shape alone: {error}") from error
+    return units
 
 
 def _folder(out: str | None) -> Path | None:

@@ -11,11 +11,12 @@ import importlib
 from dataclasses import fields, is_dataclass
 from functools import cache
 from importlib.metadata import entry_points
+from inspect import isabstract
 from typing import Any, ClassVar, Self
 
 from harmonium.core.errors import DamagedFileError
 
-__all__ = ["Registered", "build", "find", "is_builtin", "load_class", "type_name"]
+__all__ = ["Registered", "build", "by_word", "find", "is_builtin", "load_class", "modules_of", "type_name"]
 
 ENTRY_POINTS = "harmonium"
 """Group of entry points: an installed package names its modules there, and they are imported when a file needs one."""
@@ -32,6 +33,12 @@ class Registered:
 
     former_names: ClassVar[tuple[str, ...]] = ()
     """Names of this class in files that earlier versions wrote."""
+
+    word: ClassVar[str] = ""
+    """Name on the command line; that of the class in lower case if a class does not set it."""
+
+    title: ClassVar[str] = ""
+    """Name in a report; that of the class if it is empty."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -109,6 +116,34 @@ def load_class(name: str) -> type[Any]:
     if not (isinstance(kind, type) and issubclass(kind, Registered)):
         raise ValueError(f"{name}: the module {module} has no unit type, model or objective {own}")
     return kind
+
+
+def by_word(base: type[Any]) -> dict[str, type[Any]]:
+    """Classes below ``base`` by their words on the command line, those of installed packages included.
+
+    >>> import harmonium as hm
+    >>> by_word(hm.models.Machine)["bm"]
+    <class 'harmonium.models.machine.boltzmann.BoltzmannMachine'>
+    """
+    _load_entry_points()
+    kinds = [kind for kind in dict.fromkeys(_TABLE.values()) if issubclass(kind, base) and not isabstract(kind)]
+    return {vars(kind).get("word") or kind.__name__.lower(): kind for kind in kinds}
+
+
+def modules_of(config: Any) -> list[str]:
+    """Modules outside the library that a description needs, in the order of their first use.
+
+    >>> modules_of({"type": "RBM", "visible": {"type": "mymodule:MyUnits", "shape": [4]}})
+    ['mymodule']
+    """
+    if isinstance(config, list):
+        entries = config
+    elif isinstance(config, dict):
+        entries = [value for key, value in config.items() if key != "type"]
+    else:
+        return []
+    own = [config["type"].partition(":")[0]] if isinstance(config, dict) and ":" in str(config.get("type")) else []
+    return list(dict.fromkeys([*own, *(module for entry in entries for module in modules_of(entry))]))
 
 
 def type_name(kind: type) -> str:

@@ -27,6 +27,8 @@ class MaximumLikelihood(Objective):
         TypeError: for models that do not: a machine wants `PCD` or another two-phase objective, a VAE `ELBO`.
     """
 
+    word = "ml"
+
     bfloat16: bool = False
 
     def check(self, model: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from harmonium.core.random import Stream
 from harmonium.models.machine.machine import Machine
@@ -28,13 +29,15 @@ class PseudoLikelihood(TwoPhase):
     >>> history = hm.fit(hm.BoltzmannMachine(4), [[0, 1, 1, 0], [1, 0, 0, 1]], objective=objective, epochs=2)
     """
 
-    def init_state(self, model: Machine, stream: Stream) -> ObjectiveState:
+    word = "pl"
+
+    def check(self, model: Any) -> None:
+        super().check(model)
         if len(model.names) > 1:
             raise ValueError(
                 f"PseudoLikelihood is for machines without hidden units, found the layers {', '.join(model.names)}: "
                 "use PCD or CD"
             )
-        return {}
 
     def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
         units, (coupling,) = model.visible, model.edges

@@ -20,19 +20,6 @@ from harmonium.units import Mixed, Units
 
 __all__ = ["curves", "facts", "kind", "lead", "reproduce", "title"]
 
-_KINDS = {
-    "RBM": "Restricted Boltzmann machine",
-    "ClassificationRBM": "Classification RBM",
-    "BoltzmannMachine": "Boltzmann machine",
-    "DBM": "Deep Boltzmann machine",
-    "DBN": "Deep belief network",
-    "NADE": "Neural autoregressive estimator (NADE)",
-    "OrderlessNADE": "Order-agnostic NADE",
-    "ConvolutionalNADE": "Convolutional NADE",
-    "MADE": "Masked autoencoder (MADE)",
-    "VAE": "Variational autoencoder",
-}
-
 _CURVES = (
     ("log_likelihood", "Log-likelihood of validation cases"),
     ("pseudo_log_likelihood", "Pseudo-log-likelihood of validation cases"),
@@ -42,9 +29,9 @@ _CURVES = (
 
 
 def kind(subject: ReportInput) -> str:
-    """What sort of model it is."""
-    name = type(subject.model).__name__
-    return _KINDS.get(name, name)
+    """Name the kind of model."""
+    kind = type(subject.model)
+    return str(vars(kind).get("title") or kind.__name__)
 
 
 def title(subject: ReportInput) -> str:
@@ -108,35 +95,28 @@ def curves(subject: ReportInput) -> Section | None:
 
 def reproduce(subject: ReportInput) -> Section:
     """Commands that train, resume and judge; versions and settings."""
-    name, environment = shlex.quote(subject.run.name), subject.run.environment
+    run, environment = subject.run, subject.run.environment
     parts = []
-    command = _command(environment.get("command"))
-    if command is not None:
-        parts += [paragraph("This command trained the model:"), pre(command)]
-    elif subject.run.config is not None:
+    typed = _command(environment.get("command"))
+    if typed is not None:
+        parts += [paragraph("This command trained the model:"), pre(typed)]
+    elif run.config is not None:
         parts.append(paragraph(f"The model was trained from Python; all settings are below, and in {CONFIG}."))
-    then = []
-    if subject.run.config is not None:
-        then.append(
-            f"harmonium train --resume {name}"
-            if not subject.run.finished
-            else f"harmonium sample {name} --out samples.png"
-        )
-    if subject.run.finished:
-        then += [
-            f"harmonium evaluate {name}",
-            *([f"harmonium diagnose {name}"] if isinstance(subject.model, Machine) else []),
-        ]
-    if then:
-        parts += [paragraph("To judge it again:" if subject.run.finished else "To go on:"), pre("\n".join(then))]
+    if run.finished:
+        then = [run.command("evaluate")]
+        if run.config is not None:
+            then.insert(0, f"{run.command('sample')} --out samples.png")
+        if isinstance(subject.model, Machine):
+            then.append(run.command("diagnose"))
+    else:
+        then = [run.command("train --resume")]
+    parts += [paragraph("To judge it again:" if run.finished else "To go on:"), pre("\n".join(then))]
     known = {key: environment[key] for key in environment if key != "command"}
     if known:
         parts.append(table(("Trained with", ""), known.items()))
-    if subject.run.config is not None:
-        settings = table(("Setting", ""), _flat({key: subject.run.config[key] for key in ("plan", "data")}))
+    if run.config is not None:
+        settings = table(("Setting", ""), _flat({key: run.config[key] for key in ("plan", "data")}))
         parts.append(f"<details><summary>All settings</summary>{settings}</details>")
-    if not parts:
-        parts.append(paragraph(f"A model file alone: {subject.run.name} says nothing of its training."))
     return Section("reproduce", "To do it again", "".join(parts))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import signal
 import threading
 import time
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from harmonium.core.errors import InterruptedRunError
 from harmonium.core.files import write_atomically, write_tensors
 from harmonium.models.io import save
+from harmonium.runs.command import command
 from harmonium.runs.names import CHECKPOINT, METRICS, MODEL
 from harmonium.training.callbacks import Callback, ProgressBar
 from harmonium.training.loop import Training
@@ -54,10 +54,10 @@ class Checkpoint(Callback):
         if self.signal is not None:
             self.write(training)
             name = signal.Signals(self.signal).name
+            go_on = command("train --resume", self._folder, [training.model.config(), training.plan.config()])
             raise InterruptedRunError(
                 f"{name}: stopped after update {training.position.update} of {training.updates}; the checkpoint is "
-                f"written. Go on with: harmonium train --resume {shlex.quote(str(self._folder))}   "
-                f"(or harmonium.resume({str(self._folder)!r}))",
+                f"written. Go on with: {go_on}   (or harmonium.resume({str(self._folder)!r}))",
                 self.signal,
             )
         if time.monotonic() >= self._next:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import itertools
 import json
-import shlex
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from harmonium.core.errors import DamagedFileError
 from harmonium.core.files import read_json, read_tensors
+from harmonium.runs.command import command
 from harmonium.runs.lock import is_training, remove
 from harmonium.runs.names import CHECKPOINT, COLUMNS, CONFIG, ENVIRONMENT, LOCK, METRICS, MODEL
 
@@ -104,6 +104,10 @@ class Run:
     def _checkpoint(self) -> tuple[dict[str, Any], dict[str, Any]]:
         return read_tensors(self.folder / CHECKPOINT)
 
+    def command(self, action: str) -> str:
+        """Spell a command about this run, such as "evaluate", with the modules that its classes come from."""
+        return command(action, self.name, self.config)
+
     # The model ----------------------------------------------------------------------------------------------------
 
     def load(self) -> Model:
@@ -123,7 +127,7 @@ class Run:
         if not self.file.is_file():
             raise FileNotFoundError(
                 f"{self.name} was stopped before its first checkpoint, so there is no model: go on with "
-                f"`harmonium train --resume {shlex.quote(self.name)}`"
+                f"`{self.command('train --resume')}`"
             )
         tensors, meta = self._checkpoint
         if self.config is None or "checkpoint" not in meta:
@@ -226,9 +230,8 @@ def open_run(name: str | Path, *, unfinished: bool = False) -> Run:
     if is_training(path):
         raise FileNotFoundError(f"{name} is still being trained, there is no {MODEL} yet: wait for it")
     if not unfinished:
-        raise FileNotFoundError(
-            f"{name} is unfinished, there is no {MODEL} yet: go on with `harmonium train --resume {shlex.quote(name)}`"
-        )
+        go_on = command("train --resume", name, read_config(path))
+        raise FileNotFoundError(f"{name} is unfinished, there is no {MODEL} yet: go on with `{go_on}`")
     return Run(name, path, path / CHECKPOINT, read_config(path))
 
 

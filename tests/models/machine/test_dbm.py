@@ -167,8 +167,8 @@ def test_evaluation_by_importance_sampling(model: hm.DBM, monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("layers", "message"),
     [
-        ([4, 3], "at least three layers"),
-        (4, "at least three layers"),
+        ([4, 3], "at least two hidden"),
+        (4, "at least two hidden"),
         ([hm.Gaussian(4), hm.Gaussian(3), 2], "neither has finitely many states"),
     ],
 )

@@ -62,6 +62,8 @@ class MADE(Tractable):
     torch.Size([1])
     """
 
+    title = "Masked autoencoder (MADE)"
+
     places: Tensor
 
     def __init__(

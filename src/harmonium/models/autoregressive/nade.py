@@ -62,6 +62,8 @@ class NADE(Tractable):
     1.0
     """
 
+    title = "Neural autoregressive estimator (NADE)"
+
     rescaling: nn.Parameter | None
 
     def __init__(

@@ -80,6 +80,9 @@ class OrderlessNADE(Tractable):
     'exact'
     """
 
+    word = "eonade"
+    title = "Order-agnostic NADE"
+
     orderings: Tensor
 
     def __init__(

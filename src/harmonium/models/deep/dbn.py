@@ -56,6 +56,8 @@ class DBN(Model):
     [4, 3]
     """
 
+    title = "Deep belief network"
+
     recognition: nn.ModuleList | None
 
     def __init__(

@@ -42,6 +42,9 @@ class BoltzmannMachine(Machine):
     3
     """
 
+    word = "bm"
+    title = "Boltzmann machine"
+
     def __init__(
         self,
         visible: Units | int | tuple[int, ...],

@@ -40,6 +40,8 @@ class ClassificationRBM(RBM):
     [1.0]
     """
 
+    title = "Classification RBM"
+
     def __init__(
         self,
         inputs: Units | int | tuple[int, ...],

@@ -38,6 +38,8 @@ class DBM(Machine):
     [(6, 4), (4, 3)]
     """
 
+    title = "Deep Boltzmann machine"
+
     def __init__(
         self,
         layers: Sequence[Units | int | tuple[int, ...]],
@@ -46,7 +48,9 @@ class DBM(Machine):
         seed: int | Stream = 0,
     ) -> None:
         if isinstance(layers, (int, Units)) or len(layers) < 3:
-            raise ValueError(f"layers must name at least three layers, such as [784, 500, 1000], found {layers!r}")
+            raise ValueError(
+                f"layers must be a visible and at least two hidden ones, such as [784, 500, 1000], found {layers!r}"
+            )
         names = ["visible", *(f"hidden{depth}" for depth in range(1, len(layers)))]
         units = dict(zip(names, (as_units(layer, Bernoulli) for layer in layers), strict=True))
         pairs = list(pairwise(names))

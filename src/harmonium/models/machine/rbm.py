@@ -35,6 +35,8 @@ class RBM(Machine):
     torch.Size([1, 2])
     """
 
+    title = "Restricted Boltzmann machine"
+
     def __init__(
         self,
         visible: Units | int | tuple[int, ...],

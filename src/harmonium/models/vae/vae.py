@@ -75,6 +75,8 @@ class VAE(Directed):
     torch.Size([1, 6])
     """
 
+    title = "Variational autoencoder"
+
     def __init__(
         self,
         visible: Units | int | tuple[int, ...],
