@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -116,15 +117,15 @@ class WrongWeight(RBM):
 
 
 class WrongMoments(RBM):
-    def moments(self, phase: Any, weight: Tensor | None = None) -> Moments:
-        moments = super().moments(phase, weight)
+    def moments(self, phase: Any) -> Moments:
+        moments = super().moments(phase)
         return moments | {"hidden_bias": moments["hidden_bias"] * 0.99}
 
 
 class IgnoresWeights(RBM):
-    def layer_moments(self, phase: Any, weight: Tensor | None = None) -> Moments:
+    def layer_moments(self, phase: Any) -> Moments:
         cases = phase.means[0].shape[-2] == 7  # the batch of cases, not the enumeration
-        return super().layer_moments(phase, None if cases else weight)
+        return super().layer_moments(replace(phase, weight=None) if cases else phase)
 
 
 class Synchronous(RBM):

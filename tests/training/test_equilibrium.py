@@ -144,7 +144,7 @@ def test_a_step_without_spread_is_written_as_json(tmp_path: Path) -> None:
 
 
 def test_an_objective_without_chains() -> None:
-    with pytest.warns(UserWarning, match="CD keeps no persistent chains, so Equilibrium has nothing to watch: use PCD"):
+    with pytest.warns(UserWarning, match="CD keeps no persistent chains, so EquilibriumMonitor has nothing to watch: use PCD"):
         history = hm.fit(
             hm.RBM(12, 4), patterns(), objective=hm.CD(), epochs=1, callbacks=[hm.training.EquilibriumMonitor()]
         )

@@ -16,7 +16,7 @@ import torch
 
 import harmonium as hm
 from harmonium.core.files import read_tensors
-from harmonium.objectives import Batch, Gradient
+from harmonium.objectives import Batch, Phases
 from harmonium.runs.checkpoint import Checkpoint
 
 from .helpers import Tensors, bars, clusters, patterns, same, tensors, trained
@@ -29,24 +29,24 @@ class Recorder(hm.CD):
     def __init__(self) -> None:
         super().__init__(1)
         object.__setattr__(self, "batches", [])
-        object.__setattr__(self, "gradients", [])
+        object.__setattr__(self, "both", [])
 
     batches: list[Batch]
-    gradients: list[Gradient]
+    both: list[Phases]
 
-    def phases(self, model: hm.models.Machine, batch: Batch, state: Tensors, stream: hm.Stream) -> Gradient:
+    def phases(self, model: hm.models.Machine, batch: Batch, state: Tensors, stream: hm.Stream) -> Phases:
         phases = super().phases(model, batch, state, stream)
         self.batches.append(Batch(batch.v.clone(), None if batch.weight is None else batch.weight.clone()))
-        self.gradients.append(phases)
+        self.both.append(phases)
         return phases
 
 
 class Still(hm.objectives.TwoPhase):
     """A likelihood that is flat: every gradient is zero, and penalties are alone."""
 
-    def phases(self, model: hm.models.Machine, batch: Batch, state: Tensors, stream: hm.Stream) -> Gradient:
+    def phases(self, model: hm.models.Machine, batch: Batch, state: Tensors, stream: hm.Stream) -> Phases:
         moments = model.moments(model.infer(batch.v))
-        return Gradient(moments, moments)
+        return Phases(moments, moments)
 
 
 class OnUpdate(hm.training.Callback):
@@ -94,10 +94,11 @@ def test_a_short_last_batch_is_divided_by_its_own_number() -> None:
     recorder = Recorder()
     model = hm.RBM(6, 3, dtype=torch.float64)
     hm.fit(model, numbered(), objective=recorder, epochs=1, batch_size=25, learning_rate=0.0)
-    short, phases = recorder.batches[-1], recorder.gradients[-1]
+    short, phases = recorder.batches[-1], recorder.both[-1]
     h = model.hidden_mean(short.v).detach()
-    torch.testing.assert_close(phases.positive["weights"], short.v.T @ h / 10)
-    torch.testing.assert_close(phases.positive["visible_bias"], short.v.mean(0))
+    moments = model.moments(phases.positive)
+    torch.testing.assert_close(moments["weights"], short.v.T @ h / 10)
+    torch.testing.assert_close(moments["visible_bias"], short.v.mean(0))
 
 
 def test_weights_go_with_their_cases() -> None:
@@ -250,7 +251,7 @@ class Undoing(hm.PCD):
     def init_state(self, model: hm.models.Machine, stream: hm.Stream) -> Tensors:
         return super().init_state(model, stream) | {"count": torch.zeros((), dtype=torch.int64)}
 
-    def gradient(self, model: hm.models.Machine, batch: Batch, state: Tensors, stream: hm.Stream) -> Gradient:
+    def gradient(self, model: hm.models.Machine, batch: Batch, state: Tensors, stream: hm.Stream) -> Phases:
         self.before.append(snapshot(self.training[0]) if self.training else None)
         state["count"].add_(1)  # in place, and yet to be undone
         return super().gradient(model, batch, state, stream)

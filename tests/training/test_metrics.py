@@ -13,7 +13,7 @@ from harmonium.core.random import Stream
 from harmonium.models import RBM
 from harmonium.objectives import Batch, Exact
 from harmonium.training.metrics import Centered, Diagonal, Metric, Plain, as_metric
-from harmonium.training.natural import Natural
+from harmonium.training.natural import NaturalGradient
 
 Make = Callable[..., RBM]
 Grads = dict[str, torch.Tensor]
@@ -27,14 +27,13 @@ def cases(rows: int, n: int, seed: int = 0) -> torch.Tensor:
 def direction(rbm: RBM, v: torch.Tensor, metric: Metric, state: dict[str, torch.Tensor] | None = None) -> Grads:
     """The direction of ascent after the metric."""
     state = metric.init_state(rbm, v.mean(0), v.var(0, correction=0)) if state is None else state
-    gradient = Exact().gradient(rbm, Batch(v), {}, Stream(0))
+    phases = Exact().gradient(rbm, Batch(v), {}, Stream(0))
     parameters = rbm.parameters_by_name()
     start = {name: parameter.detach().clone() for name, parameter in parameters.items()}
     step = torch.optim.SGD(parameters.values(), lr=1.0)
     with torch.no_grad():
-        metric.before(rbm, gradient, state)
-        step.step()
-        metric.after(rbm, state)
+        with metric.coordinates(rbm, phases, state):
+            step.step()
         moved = {name: parameter - start[name] for name, parameter in parameters.items()}
         for name, parameter in parameters.items():
             parameter.copy_(start[name])
@@ -231,7 +230,7 @@ def test_a_stack_is_its_members(make_rbm: Make) -> None:
 def test_names() -> None:
     assert as_metric("plain") == Plain() and as_metric("centered") == Centered() and as_metric("diagonal") == Diagonal()
     assert as_metric(Centered(0.5)) == Centered(0.5)
-    assert as_metric("natural") == Natural()
+    assert as_metric("natural") == NaturalGradient()
     with pytest.raises(ValueError, match="metric must be one of plain, centered, diagonal, natural"):
         as_metric("steepest")
     assert Diagonal(0.2, floor=0.3).config() == {"type": "Diagonal", "rate": 0.2, "floor": 0.3}

@@ -152,17 +152,17 @@ def test_one_monitor_is_added_for_validation_and_no_second() -> None:
 @pytest.mark.parametrize(
     ("monitor", "options", "message"),
     [
-        (hm.training.Monitor, {"every": 0}, r"Monitor\(every=\.\.\.\) must be .*, found 0"),
-        (hm.training.Monitor, {"cases": -5}, r"Monitor\(cases=\.\.\.\) must be .*, found -5"),
+        (hm.training.Monitor, {"every": 0}, r"Monitor\(every=\.\.\.\) must be a positive integer, found 0"),
+        (hm.training.Monitor, {"cases": -5}, r"Monitor\(cases=\.\.\.\) must be a positive integer, found -5"),
         (
             hm.training.LikelihoodMonitor,
             {"every": 1.5},
-            r"Likelihood\(every=\.\.\.\) must be .*, found 1\.5",
+            r"LikelihoodMonitor\(every=\.\.\.\) must be .*, found 1\.5",
         ),
         (
             hm.training.LikelihoodMonitor,
             {"chains": True},
-            r"Likelihood\(chains=\.\.\.\) must be .*, found True",
+            r"LikelihoodMonitor\(chains=\.\.\.\) must be .*, found True",
         ),
     ],
 )

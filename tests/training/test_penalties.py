@@ -24,14 +24,14 @@ def cases() -> torch.Tensor:
 def added(
     rbm: RBM, penalty: Sparsity | WeightDecay, state: dict[str, torch.Tensor], v: torch.Tensor
 ) -> dict[str, torch.Tensor]:
-    gradient = CD(1).gradient(rbm, Batch(v), {}, Stream(0))
+    phases = CD(1).gradient(rbm, Batch(v), {}, Stream(0))
     before = {
         name: parameter.grad.clone()
         for name, parameter in rbm.parameters_by_name().items()
         if parameter.grad is not None
     }
     with torch.no_grad():
-        penalty.apply(rbm, gradient, state)
+        penalty.add_to_gradients(rbm, phases, state)
     return {
         name: parameter.grad - before[name]
         for name, parameter in rbm.parameters_by_name().items()

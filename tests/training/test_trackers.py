@@ -106,7 +106,7 @@ def test_a_missing_package_names_the_extra(
 ) -> None:
     monkeypatch.setitem(importlib.import_module("sys").modules, package, None)
     with pytest.raises(ImportError, match=rf"{tracker} needs {package}: pip install 'harmonium\[{extra}\]'"):
-        getattr(hm, tracker)()
+        getattr(hm.training, tracker)()
 
 
 @pytest.mark.filterwarnings("ignore")  # of MLflow's own dependencies

@@ -202,9 +202,8 @@ def _add_moments(machine: Machine, total: Moments, state: State, colour: int | l
     mass = weight.sum(-1)
     # A block of no weight has no mean, and no part in the sum.
     weight = torch.where(mass.unsqueeze(-1) > 0, weight / mass.unsqueeze(-1), 1.0)  # float32 holds shares only
-    for name, moment in machine.moments(
-        machine.conditional_expectation(state, colour), weight.to(machine.dtype)
-    ).items():
+    phase = machine.conditional_expectation(state, colour).weighted(weight.to(machine.dtype))
+    for name, moment in machine.moments(phase).items():
         part = moment * mass.reshape(mass.shape + (1,) * (moment.dim() - mass.dim())).to(moment.dtype)
         total[name] = total[name] + part if name in total else part
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 from torch import Tensor
 
 from harmonium.units import Natural
 
-__all__ = ["Clamp", "LayerExpectations", "Moments", "State"]
+__all__ = ["Clamp", "LayerExpectations", "Moments", "Phase", "State"]
 
 State = tuple[Tensor | None, ...]
 """States of a machine: one tensor (..., batch, n_i) per layer; None for a layer that is not set."""
@@ -20,8 +21,37 @@ Clamp = tuple[Tensor, Tensor]
 """(mask, values) over the visible units: where the mask is true, the value is held."""
 
 
-class LayerExpectations(NamedTuple):
-    """What a batch contributes to a gradient: (expected) states and sufficient statistics of every layer."""
+@dataclass(frozen=True, eq=False)
+class LayerExpectations:
+    """One phase of a gradient, as a batch: (expected) states and sufficient statistics of every layer.
+
+    Args:
+        means: (expected) states, one tensor (..., batch, n) per layer.
+        statistics: (expected) sufficient statistics of every layer, of which the first are the means.
+        weight: weights of the cases or chains, (..., batch); None: all count the same.
+    """
 
     means: tuple[Tensor, ...]
     statistics: tuple[Natural, ...]
+    weight: Tensor | None = None
+
+    def weighted(self, weight: Tensor | None) -> LayerExpectations:
+        """The same batch with these weights."""
+        return self if weight is None else LayerExpectations(self.means, self.statistics, weight)
+
+    @cached_property
+    def share(self) -> Tensor | None:
+        """The weights, normalised to sum to one: each phase is divided by its own number of cases."""
+        return None if self.weight is None else self.weight / self.weight.sum(-1, keepdim=True)
+
+    @cached_property
+    def averages(self) -> tuple[Natural, ...]:
+        """Mean of every sufficient statistic over the batch, each (..., n)."""
+        if self.share is None:
+            return tuple(tuple(T.mean(-2) for T in layer) for layer in self.statistics)
+        share = self.share.unsqueeze(-2)
+        return tuple(tuple((share @ T).squeeze(-2) for T in layer) for layer in self.statistics)
+
+
+Phase = LayerExpectations | Moments
+"""One phase of a gradient: a batch of (expected) states, or its moments where they are computed otherwise."""

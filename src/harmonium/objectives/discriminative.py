@@ -11,8 +11,8 @@ from harmonium.core.random import Stream
 from harmonium.likelihood.conditional import refuse_kept_hidden
 from harmonium.models.machine.conditional import variable_log_probs
 from harmonium.models.machine.machine import Machine
-from harmonium.objectives.base import Batch, Gradient, ObjectiveState, TwoPhase, WeightedPhase
-from harmonium.objectives.contrastive import PCD
+from harmonium.objectives.base import Batch, ObjectiveState, Phases, TwoPhase
+from harmonium.objectives.pcd import PCD
 
 __all__ = ["Discriminative", "Hybrid"]
 
@@ -39,16 +39,14 @@ class Discriminative(TwoPhase):
             )
         return {}
 
-    def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
+    def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Phases:
         v, column = batch.v, self.column % model.visible.columns
         where, values = model.visible.variable(column)
         p = variable_log_probs(model, v, column).exp().to(v.dtype)
         every = v.repeat(len(values), 1)
         every[:, where] = values.to(v.dtype).repeat_interleave(len(v), 0)
         weight = p.T.flatten() if batch.weight is None else (p * batch.weight.unsqueeze(-1)).T.flatten()
-        return Gradient(
-            WeightedPhase(model, model.infer(v), batch.weight), WeightedPhase(model, model.infer(every), weight)
-        )
+        return Phases(model.infer(v).weighted(batch.weight), model.infer(every).weighted(weight))
 
 
 @dataclass(frozen=True)
@@ -80,14 +78,11 @@ class Hybrid(TwoPhase):
         Discriminative(self.column).init_state(model, stream)
         return self.generative.init_state(model, stream)
 
-    def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
+    def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Phases:
         label = Discriminative(self.column).phases(model, batch, state, stream)
         joint = self.generative.phases(model, batch, state, stream)
-        mixed = [
-            {name: torch.lerp(a[name], b[name], self.share) for name in a}
-            for a, b in ((label.positive, joint.positive), (label.negative, joint.negative))
-        ]
-        return Gradient(*mixed)
+        pairs = (tuple(map(model.moments, pair)) for pair in zip(label, joint, strict=True))
+        return Phases(*({name: torch.lerp(a[name], b[name], self.share) for name in a} for a, b in pairs))
 
     def after_update(self, model: Machine, state: ObjectiveState) -> bool:
         return self.generative.after_update(model, state)

@@ -24,8 +24,9 @@ from harmonium.core.random import Stream
 from harmonium.core.registry import Registered
 from harmonium.models.vae.vae import VAE, Inferred
 from harmonium.objectives.base import Batch, Objective, ObjectiveState, TwoPhase
-from harmonium.objectives.contrastive import PCD, positive
 from harmonium.objectives.maximum_likelihood import descend
+from harmonium.objectives.negative import positive
+from harmonium.objectives.pcd import PCD
 
 __all__ = ["ELBO", "IWAE", "evidence_bound", "log_weights"]
 

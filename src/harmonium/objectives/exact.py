@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from harmonium.core.random import Stream
 from harmonium.likelihood.exact import cheapest_enumeration, exact_clamped_moments, exact_moments
 from harmonium.models.machine.machine import Machine
-from harmonium.objectives.base import Batch, Gradient, ObjectiveState, TwoPhase, WeightedPhase
+from harmonium.objectives.base import Batch, ObjectiveState, Phases, TwoPhase
 
 __all__ = ["Exact"]
 
@@ -28,7 +28,7 @@ class Exact(TwoPhase):
             )
         return {}
 
-    def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
+    def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Phases:
         if model.hidden_couplings:
-            return Gradient(exact_clamped_moments(model, batch.v, batch.weight), exact_moments(model))
-        return Gradient(WeightedPhase(model, model.infer(batch.v), batch.weight), exact_moments(model))
+            return Phases(exact_clamped_moments(model, batch.v, batch.weight), exact_moments(model))
+        return Phases(model.infer(batch.v).weighted(batch.weight), exact_moments(model))

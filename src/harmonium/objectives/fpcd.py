@@ -1,4 +1,4 @@
-"""Fast weights: persistent chains on a surface that pushes them away from where they stand."""
+"""Fast PCD: extra, quickly decaying weights drive the persistent chains out of their present mode."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ from torch import Tensor
 
 from harmonium.core.random import Stream
 from harmonium.models.machine.machine import Machine
-from harmonium.objectives.base import Batch, Gradient, ObjectiveState, TwoPhase, WeightedPhase
-from harmonium.objectives.contrastive import positive, starting_chains
-from harmonium.objectives.inference import Inference, MeanField
+from harmonium.models.state import LayerExpectations
+from harmonium.objectives.base import Batch, ObjectiveState, Phases
+from harmonium.objectives.negative import SampledNegative, positive, starting_chains
 
 __all__ = ["FPCD"]
 
-_MEAN_FIELD = MeanField()
 _FAST = "fast."
 
 
 @dataclass(frozen=True)
-class FPCD(TwoPhase):
+class FPCD(SampledNegative):
     """Persistent contrastive divergence with fast weights (Tieleman & Hinton 2009; Fischer & Igel 2014).
 
     The chains take their sweeps at theta + theta_fast, theta being the regular parameters.  With g the estimate of the
@@ -39,7 +38,7 @@ class FPCD(TwoPhase):
         chains: number of persistent chains.
         fast_rate: learning rate of the fast parameters, constant; about the regular rate at its start.
         decay: what is left of the fast parameters after each update.
-        inference: of coupled hidden layers given the data.
+        inference: how the states of coupled hidden layers are found given the data.
 
     >>> import harmonium as hm
     >>> bars = hm.data.load("bars-and-stripes").train
@@ -50,7 +49,6 @@ class FPCD(TwoPhase):
     chains: int = 256
     fast_rate: float = 0.05
     decay: float = 19 / 20
-    inference: Inference = _MEAN_FIELD
 
     def __post_init__(self) -> None:
         positive("FPCD", "k", self.k)
@@ -64,17 +62,14 @@ class FPCD(TwoPhase):
         fast = {_FAST + name: torch.zeros_like(p.detach()) for name, p in model.parameters_by_name().items()}
         return {"chains": starting_chains(model, self.chains, stream)} | fast
 
-    def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
+    def negative(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> LayerExpectations:
         with _moved(model, {name: state[_FAST + name] for name in model.parameters_by_name()}):
             chains = model.sweep(model.unpack(state["chains"]), stream, self.k)
         state["chains"] = model.pack(chains)
-        return Gradient(
-            WeightedPhase(model, self.inference(model, batch.v, stream), batch.weight),
-            WeightedPhase(model, model.conditional_expectation(chains)),
-        )
+        return model.conditional_expectation(chains)
 
     @torch.no_grad()
-    def gradient(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
+    def gradient(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Phases:
         phases = super().gradient(model, batch, state, stream)
         for name, parameter in model.parameters_by_name().items():
             assert parameter.grad is not None

@@ -11,18 +11,16 @@ from torch import Tensor
 from harmonium import kernels
 from harmonium.core.random import Stream
 from harmonium.models.machine.machine import Machine
-from harmonium.objectives.base import Batch, Gradient, ObjectiveState, TwoPhase, WeightedPhase
-from harmonium.objectives.contrastive import positive, starting_chains
-from harmonium.objectives.inference import Inference, MeanField
+from harmonium.models.state import LayerExpectations
+from harmonium.objectives.base import Batch, ObjectiveState
+from harmonium.objectives.negative import SampledNegative, positive, starting_chains
 from harmonium.sampling.path import Path
 
 __all__ = ["Jarzynski"]
 
-_MEAN_FIELD = MeanField()
-
 
 @dataclass(frozen=True)
-class Jarzynski(TwoPhase):
+class Jarzynski(SampledNegative):
     """Persistent chains, reweighted at every update by Jarzynski's equality (Carbone, Hua, Coste & Vanden-Eijnden
     2023).
 
@@ -48,7 +46,7 @@ class Jarzynski(TwoPhase):
         k: Gibbs sweeps per update.
         chains: number of persistent chains.
         resample_below: the effective sample size over ``chains`` below which they are drawn anew, in [0, 1].
-        inference: of coupled hidden layers given the data.
+        inference: how the states of coupled hidden layers are found given the data.
 
     >>> import harmonium as hm
     >>> bars = hm.data.load("bars-and-stripes").train
@@ -58,7 +56,6 @@ class Jarzynski(TwoPhase):
     k: int = 1
     chains: int = 256
     resample_below: float = 0.5
-    inference: Inference = _MEAN_FIELD
 
     def __post_init__(self) -> None:
         positive("Jarzynski", "k", self.k)
@@ -86,7 +83,7 @@ class Jarzynski(TwoPhase):
             "log_partition": torch.tensor(log_partition, dtype=torch.float64, device=model.device),
         }
 
-    def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
+    def negative(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> LayerExpectations:
         if effective_share(state["log_weight"]) < self.resample_below:
             # The mean weight goes into log Z, all chains then weigh one.
             state["log_partition"] = self.log_mean_weight(state)
@@ -96,12 +93,8 @@ class Jarzynski(TwoPhase):
         chains = model.sweep(model.unpack(state["chains"]), stream, self.k)
         state["chains"] = model.pack(chains)
         state["log_density"] = model.log_weight(chains)
-        return Gradient(
-            WeightedPhase(model, self.inference(model, batch.v, stream), batch.weight),
-            WeightedPhase(
-                model, model.conditional_expectation(chains), torch.softmax(state["log_weight"], -1).to(model.dtype)
-            ),
-        )
+        weight = torch.softmax(state["log_weight"], -1).to(model.dtype)
+        return model.conditional_expectation(chains).weighted(weight)
 
     @torch.no_grad()
     def after_update(self, model: Machine, state: ObjectiveState) -> bool:

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from harmonium.core.random import Stream
 from harmonium.models.machine.machine import Machine
-from harmonium.objectives.base import Batch, Gradient, ObjectiveState, TwoPhase, WeightedPhase
-from harmonium.objectives.inference import Inference, MeanField
+from harmonium.models.state import LayerExpectations
+from harmonium.objectives.base import Batch, ObjectiveState
+from harmonium.objectives.negative import SampledNegative
 from harmonium.sampling.ladder import Replicas, tempering_round
 from harmonium.sampling.path import Path
 from harmonium.sampling.temperatures import Temperatures, spaced
@@ -18,13 +19,12 @@ from harmonium.sampling.tempering import default_base
 
 __all__ = ["PT"]
 
-_MEAN_FIELD = MeanField()
 _MEMORY = 0.01  # weight of the newest round in the acceptance of each pair
 _SPACE_EVERY = 100  # updates
 
 
 @dataclass(frozen=True)
-class PT(TwoPhase):
+class PT(SampledNegative):
     """Persistent chains that exchange states with those of a ladder of temperatures, from the base-rate model upwards.
 
     At the bottom units are independent and drawn afresh, so that states reach the model from anywhere: chains do not
@@ -36,14 +36,13 @@ class PT(TwoPhase):
         chains: replicas of the ladder, of which the model's own chains are the top: rungs * chains states in all.
         adapt: whether the temperatures move to where exchanges are rejected equally often; else they stay equally far
             apart.
-        inference: of coupled hidden layers given the data.
+        inference: how the states of coupled hidden layers are found given the data.
     """
 
     rungs: int = 10
     k: int = 1
     chains: int = 100
     adapt: bool = True
-    inference: Inference = _MEAN_FIELD
 
     def __post_init__(self) -> None:
         for name, least in (("rungs", 2), ("k", 1), ("chains", 1)):
@@ -66,7 +65,7 @@ class PT(TwoPhase):
             "acceptance": torch.full((self.rungs - 1,), 0.5, dtype=torch.float64),
         }
 
-    def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
+    def negative(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> LayerExpectations:
         ladder = Temperatures(Path(model, default_base(model)), state["t"])
         walkers = Replicas(model.unpack(state["chains"]), state["who"], int(state["rounds"]))
         for _ in range(self.k):
@@ -77,10 +76,7 @@ class PT(TwoPhase):
         state |= {"chains": model.pack(walkers.state), "who": walkers.who, "rounds": state["rounds"] + self.k}
         if self.adapt and int(state["rounds"]) // self.k % _SPACE_EVERY == 0:
             state["t"] = spaced(state["t"], state["acceptance"], self.rungs)
-        return Gradient(
-            WeightedPhase(model, self.inference(model, batch.v, stream), batch.weight),
-            WeightedPhase(model, model.conditional_expectation(top)),
-        )
+        return model.conditional_expectation(top)
 
     def model_chains(self, state: ObjectiveState) -> Tensor | None:
         """Those at the top."""

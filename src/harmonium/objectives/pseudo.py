@@ -8,7 +8,7 @@ from typing import Any
 from harmonium.core.random import Stream
 from harmonium.models.machine.machine import Machine
 from harmonium.models.state import LayerExpectations
-from harmonium.objectives.base import Batch, Gradient, ObjectiveState, TwoPhase
+from harmonium.objectives.base import Batch, ObjectiveState, Phases, TwoPhase
 
 __all__ = ["PseudoLikelihood"]
 
@@ -39,14 +39,13 @@ class PseudoLikelihood(TwoPhase):
                 "use PCD or CD"
             )
 
-    def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
+    def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Phases:
         units, (coupling,) = model.visible, model.edges
         expected = units.expected_statistics(model.inputs(0, (batch.v,)))
-        data, dream = model.infer(batch.v), LayerExpectations((expected[0],), (expected,))
-        positive, negative = (model.moments(phase, batch.weight) for phase in (data, dream))
-        both = model.moments(LayerExpectations((data.means[0] + dream.means[0],), data.statistics), batch.weight)[
-            coupling
-        ]
+        data = model.infer(batch.v).weighted(batch.weight)
+        conditional = LayerExpectations((expected[0],), (expected,), batch.weight)
+        total = LayerExpectations((data.means[0] + conditional.means[0],), data.statistics, batch.weight)
+        positive, negative, both = (model.moments(phase) for phase in (data, conditional, total))
         # <v m> + <m v> = <(v + m)(v + m)> - <v v> - <m m>, elementwise over pairs
-        cross = both - positive[coupling] - negative[coupling]
-        return Gradient(positive | {coupling: 2 * positive[coupling]}, negative | {coupling: cross})
+        cross = both[coupling] - positive[coupling] - negative[coupling]
+        return Phases(positive | {coupling: 2 * positive[coupling]}, negative | {coupling: cross})

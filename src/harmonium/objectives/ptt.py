@@ -10,10 +10,12 @@ from torch import Tensor
 
 from harmonium.core.random import Stream
 from harmonium.likelihood.bridge import bennett, bennett_ladder, bennett_means, standard_error
+from harmonium.likelihood.log_z import LogPartition
 from harmonium.models.machine.batched import stack, with_parameters
 from harmonium.models.machine.machine import Machine
-from harmonium.objectives.base import Batch, Gradient, LogZ, ObjectiveState, TwoPhase, WeightedPhase
-from harmonium.objectives.inference import Inference, MeanField
+from harmonium.models.state import LayerExpectations
+from harmonium.objectives.base import Batch, ObjectiveState
+from harmonium.objectives.negative import SampledNegative
 from harmonium.sampling.ladder import Replicas, acceptance, tempering_round
 from harmonium.sampling.path import Path
 from harmonium.sampling.temperatures import adapted
@@ -22,14 +24,13 @@ from harmonium.sampling.trajectory import Trajectory, model_at, weigh
 
 __all__ = ["PTT"]
 
-_MEAN_FIELD = MeanField()
 _MEMORY = 0.5  # weight of the past in the acceptance between the model and the rung below it
 _CLOSE = 0.5  # acceptance two rungs down from which on the rung between is not needed
 _LOOK_EVERY = 20  # updates
 
 
 @dataclass(frozen=True)
-class PTT(TwoPhase):
+class PTT(SampledNegative):
     """Persistent chains that exchange states with those of models that the machine has been (Béreux et al. 2026,
     arXiv:2607.27077).
 
@@ -49,7 +50,7 @@ class PTT(TwoPhase):
         chains: states on every rung.
         freeze: acceptance of exchanges with the rung below, under which the model is frozen as a new rung.
         reject: acceptance under which an update is undone and the learning rate halved.
-        inference: of coupled hidden layers given the data.
+        inference: how the states of coupled hidden layers are found given the data.
 
     Raises:
         ValueError: for k or chains below 1, or unless 0 <= reject < freeze < 1.
@@ -63,7 +64,6 @@ class PTT(TwoPhase):
     chains: int = 100
     freeze: float = 0.3
     reject: float = 0.1
-    inference: Inference = _MEAN_FIELD
 
     def __post_init__(self) -> None:
         for name in ("k", "chains"):
@@ -115,7 +115,7 @@ class PTT(TwoPhase):
             "fro": fro,
         }
 
-    def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
+    def negative(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> LayerExpectations:
         ladder = _ladder(model, state)
         who = torch.arange(ladder.rungs, device=model.device).unsqueeze(-1).expand(-1, self.chains)
         walkers = Replicas(model.unpack(state["chains"]), who, int(state["rounds"]))
@@ -132,10 +132,7 @@ class PTT(TwoPhase):
         state |= {"chains": model.pack(walkers.state), "rounds": rounds, "seen": seen, "to": to, "fro": fro}
         if not float(state["live"]) >= self.freeze:
             _freeze(model, state)
-        return Gradient(
-            WeightedPhase(model, self.inference(model, batch.v, stream), batch.weight),
-            WeightedPhase(model, model.conditional_expectation(ladder.on(walkers, -1))),
-        )
+        return model.conditional_expectation(ladder.on(walkers, -1))
 
     def after_update(self, model: Machine, state: ObjectiveState) -> bool:
         live = self._live(model, state)
@@ -159,7 +156,7 @@ class PTT(TwoPhase):
         return float(state["rate"])
 
     @torch.no_grad()
-    def log_partition(self, model: Machine, state: ObjectiveState) -> LogZ:
+    def log_partition(self, model: Machine, state: ObjectiveState) -> LogPartition:
         """log Z of the model as it is, by Bennett's ratio along the rungs.
 
         Between frozen rungs the weights of all rounds count, late ones most; between the last of them and the model
@@ -170,7 +167,9 @@ class PTT(TwoPhase):
         frozen, influence = bennett_means(state["guess"], state["to"], state["fro"])
         up, down = _weights(model, state, -2)
         live, own = bennett_ladder([up.unsqueeze(0)], [down.unsqueeze(0)])
-        return LogZ(start + frozen + live, standard_error(influence + own))
+        value, margin = start + frozen + live, 3 * standard_error(influence + own)
+        why = "tracked while the model moved: chains that lag behind it err together, and nothing tests for that"
+        return LogPartition(value, value - margin, value + margin, self.chains, "trajectory", False, why)
 
     def model_chains(self, state: ObjectiveState) -> Tensor | None:
         """Those at the top."""

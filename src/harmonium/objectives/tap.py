@@ -26,14 +26,13 @@ from torch import Tensor
 from harmonium.core.random import Stream
 from harmonium.models.machine.machine import Machine
 from harmonium.models.state import LayerExpectations, Moments
-from harmonium.objectives.base import Batch, Gradient, ObjectiveState, TwoPhase, WeightedPhase
-from harmonium.objectives.contrastive import positive, starting_chains
+from harmonium.objectives.base import Batch, ObjectiveState, Phases, TwoPhase
 from harmonium.objectives.inference import Inference, MeanField
+from harmonium.objectives.negative import positive, starting_chains
 from harmonium.units import Units
 
 __all__ = ["TAP", "relax", "tap_log_partition", "tap_moments"]
 
-_MEAN_FIELD = MeanField()
 _MEANS = "means."
 
 
@@ -49,7 +48,7 @@ class TAP(TwoPhase):
         order: of the expansion: 1 (naive mean field), 2 or 3.
         iterations: updates of all means per update of the parameters.
         chains: copies of the means, which start at independent states and may settle at different points.
-        inference: of coupled hidden layers given the data.
+        inference: how the states of coupled hidden layers are found given the data.
 
     >>> import harmonium as hm
     >>> history = hm.fit(hm.RBM(16, 4), hm.data.load("bars-and-stripes").train, objective=hm.TAP(order=2), epochs=2)
@@ -58,7 +57,7 @@ class TAP(TwoPhase):
     order: int = 2
     iterations: int = 3
     chains: int = 100
-    inference: Inference = _MEAN_FIELD
+    inference: Inference = MeanField()  # noqa: RUF009 - frozen
 
     def __post_init__(self) -> None:
         if isinstance(self.order, bool) or self.order not in (1, 2, 3):
@@ -73,11 +72,11 @@ class TAP(TwoPhase):
         means = model.conditional_expectation(model.unpack(chains)).means
         return {_MEANS + name: m.clone() for name, m in zip(model.names, means, strict=True)}
 
-    def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Gradient:
+    def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Phases:
         means = relax(model, [state[_MEANS + name] for name in model.names], self.order, self.iterations)
         state |= {_MEANS + name: m for name, m in zip(model.names, means, strict=True)}
-        data = WeightedPhase(model, self.inference(model, batch.v, stream), batch.weight)
-        return Gradient(data, tap_moments(model, means, self.order))
+        data = self.inference(model, batch.v, stream).weighted(batch.weight)
+        return Phases(data, tap_moments(model, means, self.order))
 
 
 @torch.no_grad()

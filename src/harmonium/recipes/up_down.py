@@ -14,7 +14,6 @@ from harmonium.data import as_cases
 from harmonium.models.arrays import Array
 from harmonium.models.deep.dbn import DBN
 from harmonium.models.machine.rbm import RBM
-from harmonium.objectives.base import Gradient, WeightedPhase
 from harmonium.training.schedules import Schedule, as_schedule
 
 __all__ = ["up_down"]
@@ -121,7 +120,7 @@ def gradients(dbn: DBN, v: Tensor, stream: Stream, k: int, chains: Tensor | None
     )
     dream = top.sweep(top.visible_only_state(states[-1] if chains is None else chains), stream, k)[0]
     assert dream is not None
-    Gradient(WeightedPhase(top, top.infer(states[-1])), WeightedPhase(top, top.infer(dream))).fill(top)
+    top.fill_gradients(top.infer(states[-1]), top.infer(dream))
     fantasies = [dream, *dbn.sample_down(dream, stream)][::-1]
     sleep = sum(
         _climb(encoder, 1, above, below)

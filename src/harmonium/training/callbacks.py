@@ -93,7 +93,7 @@ class EarlyStopping(Callback):
             raise ValueError(
                 f"EarlyStopping(metric={self.metric!r}): nothing measures it here, only {', '.join(sorted(known))}. "
                 "Measures need validation=...; of units without finitely many states there is no pseudo-likelihood: "
-                "add a Likelihood monitor and name log_likelihood"
+                "add a LikelihoodMonitor and name log_likelihood"
             )
 
     def on_epoch(self, training: Training, row: Row) -> None:

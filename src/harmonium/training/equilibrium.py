@@ -66,7 +66,7 @@ class EquilibriumMonitor(Callback):
         for name, value in self._settings().items():
             least = 2 if name == "temperatures" else 1
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ValueError(f"Equilibrium({name}=...) must be an integer of at least {least}, found {value!r}")
+                raise ValueError(f"EquilibriumMonitor({name}=...) must be an integer of at least {least}, found {value!r}")
 
     def on_begin(self, training: Training) -> None:
         if training.position.update == 0:  # an object that has served an earlier training starts anew
@@ -74,7 +74,7 @@ class EquilibriumMonitor(Callback):
         objective = training.plan.objective
         if objective.model_chains(training.objective_state) is None:
             name = type(objective).__name__
-            self._say("none", f"{name} keeps no persistent chains, so Equilibrium has nothing to watch: use PCD")
+            self._say("none", f"{name} keeps no persistent chains, so EquilibriumMonitor has nothing to watch: use PCD")
 
     @torch.no_grad()
     def on_measure(self, training: Training, row: Row) -> None:

@@ -163,7 +163,7 @@ class Training:
         batch = Batch(v, None if self.weight is None else self.weight[index])
         before = self._transaction() if self._may_undo else None
 
-        gradient = plan.objective.gradient(model, batch, self.objective_state, self.stream)
+        phases = plan.objective.gradient(model, batch, self.objective_state, self.stream)
         if batch.weight is not None:
             # Each phase is a mean over its batch; a batch that weighs more than another moves the model further.
             heavy = float(batch.weight.mean())
@@ -171,13 +171,12 @@ class Training:
                 if parameter.grad is not None:
                     parameter.grad.mul_(heavy)
         for penalty, state in zip(plan.penalties, self.penalty_states, strict=True):
-            penalty.apply(model, gradient, state)
-        plan.metric.before(model, gradient, self.metric_state)
+            penalty.add_to_gradients(model, phases, state)
         rate = self.learning_rate
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        self.optimizer.step()
-        plan.metric.after(model, self.metric_state)
+        with plan.metric.coordinates(model, phases, self.metric_state):
+            self.optimizer.step()
         model.constrain()
         if not plan.objective.after_update(model, self.objective_state) and before is not None:
             self._roll_back(before)

@@ -1,12 +1,14 @@
-"""Metrics: the coordinates in which a plain model is updated.
+"""Metrics: the coordinates in which the optimizer steps.
 
-The model stores plain parameters; what other libraries keep as centered or standardised models is here a change of
-the direction of descent (Melchior, Fischer & Wiskott 2016; Montavon & Mueller 2012).
+The model stores plain parameters.  What other libraries keep as centered or standardised models is here a change of
+the direction of the update (Melchior, Fischer & Wiskott 2016; Montavon & Mueller 2012).
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +17,7 @@ from torch import Tensor, nn
 
 from harmonium.core.registry import Registered
 from harmonium.models.machine.machine import Machine, as_machine
-from harmonium.objectives import Gradient
+from harmonium.objectives import Phases
 
 __all__ = ["Centered", "Diagonal", "Metric", "Plain", "as_metric"]
 
@@ -23,37 +25,45 @@ MetricState = dict[str, Tensor]
 
 
 class Metric(Registered, ABC):
-    """Coordinates in which the optimizer steps.
-
-    `before` turns ``.grad`` into the gradient in these coordinates, `after` turns the step that the optimizer then took
-    into one of the plain parameters.  So momentum and adaptive rates live in the metric's coordinates too.
-    """
+    """Coordinates in which the optimizer steps.  Momentum and adaptive rates live in these coordinates too."""
 
     def init_state(self, model: Any, mean: Tensor, variance: Tensor) -> MetricState:
-        """The state before the first update, from the mean and variance of the training data (n_visible,)."""
+        """Return the state before the first update.
+
+        Args:
+            model: the model to train.
+            mean: means of the training data, (n_visible,).
+            variance: variances of the training data, (n_visible,).
+        """
         return {}
 
     @abstractmethod
-    def before(self, model: Any, gradient: Any, state: MetricState) -> None:
-        """Change ``.grad`` in place; ``gradient`` holds both phases, or is None where there are not two."""
+    def coordinates(self, model: Any, phases: Any, state: MetricState) -> AbstractContextManager[None]:
+        """A context for one step of the optimizer.
 
-    def after(self, model: Any, state: MetricState) -> None:
-        """Correct the parameters in place, after the optimizer's step."""
+        On entry ``.grad`` becomes the gradient in these coordinates, in place; on exit the step that the optimizer took
+        becomes a step of the plain parameters.
+
+        Args:
+            model: the model.
+            phases: both phases of the gradient, or None for an objective that has none.
+            state: the state of the metric, changed in place.
+        """
 
 
 @dataclass(frozen=True)
 class Plain(Metric):
     """The gradient as it is."""
 
-    def before(self, model: Any, gradient: Gradient | None, state: MetricState) -> None:
-        pass
+    def coordinates(self, model: Any, phases: Any, state: MetricState) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 @dataclass(frozen=True)
 class Centered(Metric):
-    """The gradient that a model in centered states (v - m), (h - l) would follow.
+    """The gradient of a model in centered states v - m and h - l (Melchior, Fischer & Wiskott 2016).
 
-    With offsets m, l the running means of the data phase,
+    With offsets m and l, the running means of the positive phase,
 
         dW = <(v - m)(h - l)'>_data - <(v - m)(h - l)'>_model,   db = d<v> - dW l,   dc = d<h> - dW' m,
 
@@ -76,13 +86,14 @@ class Centered(Metric):
         means = model.infer(v.unsqueeze(-2)).means
         return {f"offset.{name}": m.squeeze(-2).clone() for name, m in zip(model.names, means, strict=True)}
 
-    def before(self, model: Machine, gradient: Gradient, state: MetricState) -> None:
-        parameters = model.parameters_by_name()
+    @contextmanager
+    def coordinates(self, model: Machine, phases: Phases, state: MetricState) -> Iterator[None]:
         offsets = [state[f"offset.{name}"] for name in model.names]
-        slopes = [_joined([_grad(p) for p in _fields(model, layer, parameters)]) for layer in range(len(offsets))]
         if self.rate:
-            for layer, offset in enumerate(offsets):
-                offset.lerp_(_joined(model.fields(layer, gradient.layers)), self.rate)
+            for offset, mean in zip(offsets, model.mean_states(phases.positive), strict=True):
+                offset.lerp_(mean, self.rate)
+        parameters = model.parameters_by_name()
+        slopes = [_joined([_grad(p) for p in _fields(model, layer, parameters)]) for layer in range(len(offsets))]
         for name, (a, b) in model.edges.items():
             left = torch.stack((offsets[a].expand_as(slopes[a]), slopes[a]), -1)
             right = torch.stack((slopes[b], offsets[b].expand_as(slopes[b])), -2)
@@ -92,34 +103,30 @@ class Centered(Metric):
             else:
                 dW.sub_(left @ right)
             model.mask_(name, dW)
-            state[f"sent.{name}.{a}"], state[f"sent.{name}.{b}"] = _sent(parameters[name], offsets[a], offsets[b])
         self._scale(model, parameters, state)
-
-    @torch.no_grad()
-    def after(self, model: Machine, state: MetricState) -> None:
-        # The step left the centered biases b + W l and c + W' m where the optimizer put them: take out dW l and dW' m.
-        parameters = model.parameters_by_name()
-        offsets = [state[f"offset.{name}"] for name in model.names]
+        before = {name: _sent(parameters[name], offsets[a], offsets[b]) for name, (a, b) in model.edges.items()}
+        yield
+        # The optimizer has moved the centered biases b + W l and c + W' m: the change of W l and W' m comes off again.
         for name, (a, b) in model.edges.items():
-            # A lateral coupling sends the same both ways, and is to be taken out once.
-            for layer, now in dict(zip((a, b), _sent(parameters[name], offsets[a], offsets[b]), strict=True)).items():
-                change = now - state.pop(f"sent.{name}.{layer}")
+            after = _sent(parameters[name], offsets[a], offsets[b])
+            # A lateral coupling (a == b) sends the same both ways, and counts once.
+            for layer, (was, now) in dict(zip((a, b), zip(before[name], after, strict=True), strict=True)).items():
                 fields = _fields(model, layer, parameters)
-                for field, part in zip(fields, torch.split(change, [f.shape[-1] for f in fields], -1), strict=True):
-                    field.sub_(part)
+                for field, part in zip(fields, torch.split(now - was, [f.shape[-1] for f in fields], -1), strict=True):
+                    field.detach().sub_(part)
 
     def _scale(self, model: Machine, parameters: dict[str, nn.Parameter], state: MetricState) -> None:
-        pass
+        """Hook for metrics that scale the centered gradient, in place."""
 
 
 @dataclass(frozen=True)
 class Diagonal(Centered):
-    """Centering, and every direction scaled by the inverse variances of the states it joins.
+    """The gradient of a model in standardised states (v - m) / sigma_v and (h - l) / sigma_h.
 
-    This is the direction that a model in standardised states (v - m) / sigma_v, (h - l) / sigma_h would follow.
-    Visible variances are those of the data, hidden ones the conditional variances at the offsets.  All are taken
-    relative to the mean variance of their layer, so that learning rates keep their meaning, and floored; constant units
-    are left unscaled.
+    That is `Centered`, with every direction divided by the variances of the states that it joins.  Visible variances
+    are those of the data, hidden ones the conditional variances at the offsets.  All are taken relative to the mean
+    variance of their layer, so that learning rates keep their meaning, and are at least ``floor``; constant units are
+    not scaled.
 
     Args:
         rate: how fast the offsets follow the batch means.

@@ -61,7 +61,7 @@ class Monitor(Callback):
         if z is not None:
             log_jacobian = training.validation.log_jacobian
             row["log_likelihood_tracked"] = float(variational_bound(model, valid).mean()) + log_jacobian - z.value
-            row["log_likelihood_tracked_stderr"] = z.stderr if math.isfinite(z.stderr) else None
+            row["log_likelihood_tracked_stderr"] = (z.upper - z.value) / 3 if math.isfinite(z.upper) else None
         if _pseudo(model):
             row["pseudo_log_likelihood"] = float(pseudo_log_likelihood(model, valid).mean())
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -9,8 +11,8 @@ import torch
 from torch import Tensor
 
 from harmonium.models.machine.machine import Machine, as_machine
-from harmonium.objectives import Gradient
-from harmonium.objectives.base import WeightedPhase
+from harmonium.models.state import LayerExpectations
+from harmonium.objectives import Phases
 from harmonium.training.metrics import Centered, MetricState
 
 __all__ = ["NaturalGradient"]
@@ -53,32 +55,33 @@ class NaturalGradient(Centered):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.damping > 0:
-            raise ValueError(f"Natural(damping=...) must be positive, found {self.damping!r}")
+            raise ValueError(f"NaturalGradient(damping=...) must be positive, found {self.damping!r}")
 
     def init_state(self, model: Any, mean: Tensor, variance: Tensor) -> MetricState:
-        as_machine(model, "the metric Natural")
+        as_machine(model, "the metric NaturalGradient")
         if model.masked:
             raise ValueError(
-                f"Natural takes machines whose couplings are full; {', '.join(model.masked)} is lateral or has entries "
+                f"NaturalGradient takes machines whose couplings are full; {', '.join(model.masked)} is lateral or has entries "
                 "that do not exist: use metric='centered'"
             )
         return super().init_state(model, mean, variance)
 
-    @torch.no_grad()
-    def before(self, model: Machine, gradient: Gradient, state: MetricState) -> None:
-        if gradient.negative_sample is None:
+    @contextmanager
+    def coordinates(self, model: Machine, phases: Phases, state: MetricState) -> Iterator[None]:
+        if isinstance(phases.negative, dict):
             raise ValueError(
-                "metric Natural estimates the Fisher matrix from the states of the negative phase, and this objective "
+                "NaturalGradient estimates the Fisher matrix from the states of the negative phase, and this objective "
                 "has none: use PCD, or metric='centered'"
             )
-        super().before(model, gradient, state)
-        sample = _Sample(model, gradient.negative_sample, [state[f"offset.{name}"] for name in model.names])
-        grads = {name: p.grad for name, p in model.parameters_by_name().items() if p.grad is not None}
-        gram = sample.gram()
-        gram.diagonal(dim1=-2, dim2=-1).add_(self.damping)
-        y = torch.linalg.solve(gram, sample.project(grads))
-        for name, fisher in sample.combine(y).items():
-            grads[name].sub_(fisher).div_(self.damping)
+        with super().coordinates(model, phases, state):
+            sample = _Sample(model, phases.negative, [state[f"offset.{name}"] for name in model.names])
+            grads = {name: p.grad for name, p in model.parameters_by_name().items() if p.grad is not None}
+            gram = sample.gram()
+            gram.diagonal(dim1=-2, dim2=-1).add_(self.damping)
+            y = torch.linalg.solve(gram, sample.project(grads))
+            for name, fisher in sample.combine(y).items():
+                grads[name].sub_(fisher).div_(self.damping)
+            yield
 
 
 class _Sample:
@@ -87,8 +90,8 @@ class _Sample:
     Statistics of a coupling are kept as its two factors (..., N, n); other parameters' as they are.
     """
 
-    def __init__(self, model: Machine, dream: WeightedPhase, offsets: list[Tensor]) -> None:
-        _, phase, weight = dream
+    def __init__(self, model: Machine, phase: LayerExpectations, offsets: list[Tensor]) -> None:
+        weight = phase.weight
         centred = [m - offset.unsqueeze(-2) for m, offset in zip(phase.means, offsets, strict=True)]
         self.factors = {name: (centred[a], centred[b]) for name, (a, b) in model.edges.items()}
         self.rows = {

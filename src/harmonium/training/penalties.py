@@ -1,4 +1,4 @@
-"""Penalties: what is added to the gradient besides the likelihood."""
+"""Penalties: terms of the gradient besides the likelihood."""
 
 from __future__ import annotations
 
@@ -12,25 +12,32 @@ from torch import Tensor
 from harmonium.core.registry import Registered
 from harmonium.models.machine.machine import Machine, as_machine
 from harmonium.models.model import Model
-from harmonium.objectives import Gradient
+from harmonium.objectives import Phases
 
 __all__ = ["Penalty", "Sparsity", "WeightDecay"]
 
 
 class Penalty(Registered, ABC):
-    """Adds to ``.grad`` in place."""
+    """A term that is added to the gradient of minus the log-likelihood."""
 
     def init_state(self, model: Any) -> dict[str, Tensor]:
-        """Tensors carried from update to update."""
+        """Return the tensors that the penalty carries from update to update."""
         return {}
 
     @abstractmethod
-    def apply(self, model: Any, gradient: Gradient | None, state: dict[str, Tensor]) -> None: ...
+    def add_to_gradients(self, model: Any, phases: Phases | None, state: dict[str, Tensor]) -> None:
+        """Add to ``.grad`` in place.
+
+        Args:
+            model: the model.
+            phases: both phases of the gradient, or None for an objective that has none.
+            state: what `init_state` returned, changed in place.
+        """
 
 
 @dataclass(frozen=True)
 class WeightDecay(Penalty):
-    """``l2`` / 2 times the squared weights plus ``l1`` times their absolute values; never on biases (Hinton 2010)."""
+    """``l2`` / 2 times the squared weights plus ``l1`` times their absolute values, never on biases (Hinton 2010)."""
 
     l2: float = 0.0
     l1: float = 0.0
@@ -40,7 +47,7 @@ class WeightDecay(Penalty):
             if not 0 <= value < float("inf"):
                 raise ValueError(f"WeightDecay({name}=...) must be a non-negative number, found {value!r}")
 
-    def apply(self, model: Model, gradient: Gradient | None, state: dict[str, Tensor]) -> None:
+    def add_to_gradients(self, model: Model, phases: Phases | None, state: dict[str, Tensor]) -> None:
         for weights in model.weights_to_decay():
             assert weights.grad is not None
             if self.l2:
@@ -51,7 +58,7 @@ class WeightDecay(Penalty):
 
 @dataclass(frozen=True)
 class Sparsity(Penalty):
-    """Pulls the mean activity of every hidden unit to ``target`` (Hinton 2010, section 11).
+    """Pull the mean activity of every hidden unit towards ``target`` (Hinton 2010, section 11).
 
     The cross-entropy between the target and a running mean q of the activity has the derivative q - target in the total
     input, which is added to the hidden biases and, times the mean visible states, to the weights.
@@ -78,10 +85,10 @@ class Sparsity(Penalty):
             if layer
         }
 
-    def apply(self, model: Machine, gradient: Gradient | None, state: dict[str, Tensor]) -> None:
-        assert gradient is not None
+    def add_to_gradients(self, model: Machine, phases: Phases | None, state: dict[str, Tensor]) -> None:
+        assert phases is not None
         parameters = model.parameters_by_name()
-        means = [torch.cat(model.fields(layer, gradient.layers), -1) for layer in range(len(model.names))]
+        means = model.mean_states(phases.positive)
         force: dict[int, Tensor] = {}
         for layer, name in enumerate(model.names):
             if layer:

@@ -43,7 +43,7 @@ def test_gaussian_moments_follow_the_chain_rule() -> None:
 def test_weights_of_cases_are_replicated_cases(make_rbm: Make) -> None:
     rbm, v = make_rbm(4, 3), batch(5, 4)
     counts = torch.tensor([3, 1, 0, 2, 4])
-    weighted = rbm.moments(rbm.infer(v), 0.25 * counts.double())
+    weighted = rbm.moments(rbm.infer(v).weighted(0.25 * counts.double()))
     replicated = rbm.moments(rbm.infer(v.repeat_interleave(counts, 0)))
     for name, moment in weighted.items():
         assert moment.numpy() == pytest.approx(replicated[name].numpy(), rel=1e-13)

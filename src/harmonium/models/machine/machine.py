@@ -17,7 +17,7 @@ from harmonium.core.random import Stream
 from harmonium.models.initial import normal_
 from harmonium.models.machine.mean_field import importance_weights, mean_field
 from harmonium.models.machine.sampling import GibbsSampling
-from harmonium.models.state import LayerExpectations, Moments
+from harmonium.models.state import LayerExpectations, Moments, Phase
 
 __all__ = ["Machine", "as_machine"]
 
@@ -72,73 +72,92 @@ class Machine(GibbsSampling):
 
     # Gradients ---------------------------------------------------------------------------------------------------
 
-    def moments(self, phase: LayerExpectations, weight: Tensor | None = None) -> Moments:
-        """Mean over the batch of everything the gradient of the log-likelihood is made of.
+    def moments(self, phase: Phase) -> Moments:
+        """Average a phase over its batch: everything that the gradient of the log-likelihood is made of.
 
-        ``weight`` (batch,) weighs the cases; it is normalised to sum to one here, so each phase is divided by its own
-        number of cases.
+        Returns:
+            Moments by parameter name, such as "weights" (n_visible, n_hidden) and "visible_bias" (n_visible,).
         """
+        if isinstance(phase, dict):
+            return phase
         couplings = {
-            name: self.add_coupling_moment(torch.empty_like(weights), name, phase, weight, keep=0.0)
+            name: self.add_coupling_moment(torch.empty_like(weights), name, phase, keep=0.0)
             for name, weights in self.couplings.items()
         }
-        return couplings | self.layer_moments(phase, weight)
+        return couplings | self.layer_moments(phase)
 
     @torch.no_grad()
-    def layer_moments(self, phase: LayerExpectations, weight: Tensor | None = None) -> Moments:
-        """The part of `moments` that belongs to the layers: "visible_bias", "hidden_bias", ..."""
-        share = None if weight is None else _share(weight).unsqueeze(-2)
-        moments: Moments = {}
-        for name, layer, statistics in zip(self.names, self._units_of, phase.statistics, strict=True):
-            means = tuple(T.mean(-2) if share is None else (share @ T).squeeze(-2) for T in statistics)
-            moments |= {f"{name}_{key}": value for key, value in layer.parameter_gradient(means).items()}
-        return moments
+    def layer_moments(self, phase: Phase) -> Moments:
+        """The part of `moments` that belongs to the layers alone: "visible_bias", "hidden_bias", ..."""
+        if isinstance(phase, dict):
+            return {name: value for name, value in phase.items() if name not in self.edges}
+        return {
+            f"{name}_{key}": value
+            for name, units, average in zip(self.names, self._units_of, phase.averages, strict=True)
+            for key, value in units.parameter_gradient(average).items()
+        }
+
+    def mean_states(self, phase: Phase) -> list[Tensor]:
+        """Mean state of every layer in a phase, each (..., n)."""
+        if isinstance(phase, dict):
+            return [_joined(self.fields(layer, phase)) for layer in range(len(self.names))]
+        return [average[0] for average in phase.averages]
+
+    @torch.no_grad()
+    def fill_gradients(self, positive: Phase, negative: Phase) -> None:
+        """Write the gradient of minus the mean log-likelihood into ``.grad``: negative less positive moments.
+
+        Args:
+            positive: what the data say.
+            negative: what the model says.
+        """
+        data, model = self.layer_moments(positive), self.layer_moments(negative)
+        for name, parameter in self.parameters_by_name().items():
+            grad = torch.empty_like(parameter) if parameter.grad is None else parameter.grad
+            if name in self.edges:
+                grad = self._coupling_difference(grad, name, negative, positive)
+            else:
+                torch.sub(model[name], data[name], out=grad)
+            parameter.grad = grad
 
     @torch.no_grad()
     def add_coupling_moment(
-        self,
-        out: Tensor,
-        name: str,
-        phase: LayerExpectations,
-        weight: Tensor | None = None,
-        scale: float = 1.0,
-        keep: float = 1.0,
+        self, out: Tensor, name: str, phase: LayerExpectations, scale: float = 1.0, keep: float = 1.0
     ) -> Tensor:
         """out = keep * out + scale * mean over the batch of s_a s_b', for the coupling ``name``; in place."""
         a, b = self.edges[name]
         left, right = phase.means[a], phase.means[b]
-        if weight is None:
+        if phase.share is None:
             scale /= max(left.shape[-2], right.shape[-2])
         else:
-            left = left * _share(weight).unsqueeze(-1)
+            left = left * phase.share.unsqueeze(-1)
         if out.dim() == left.dim() == right.dim() == 2:
             return self.mask_(name, out.addmm_(left.mT, right, beta=keep, alpha=scale))
         product = (left.mT @ right).mul_(scale)
         return self.mask_(name, out.copy_(product) if keep == 0 else out.mul_(keep).add_(product))
 
-    @torch.no_grad()
-    def coupling_difference(
-        self,
-        out: Tensor,
-        name: str,
-        plus: tuple[LayerExpectations, Tensor | None],
-        minus: tuple[LayerExpectations, Tensor | None],
-    ) -> Tensor:
-        """The moment of the coupling ``name`` under ``plus`` less that under ``minus``, each a phase with its weights.
-
-        In ``out``, or in memory of its own.
-        """
+    def _coupling_difference(self, out: Tensor, name: str, plus: Phase, minus: Phase) -> Tensor:
+        """Moment of a coupling in the phase ``plus`` less that in ``minus``: in ``out``, or in new memory."""
+        if isinstance(plus, dict) or isinstance(minus, dict):
+            first, second = (
+                phase[name]
+                if isinstance(phase, dict)
+                else self.add_coupling_moment(torch.empty_like(out), name, phase, keep=0.0)
+                for phase in (plus, minus)
+            )
+            return torch.sub(first, second, out=out)
         a, b = self.edges[name]
         if not self.batched:
-            pairs = [
-                (phase.means[a], phase.means[b] * (1 / len(phase.means[b]) if w is None else _share(w).unsqueeze(-1)))
-                for phase, w in (plus, minus)
-            ]
-            difference = kernels.difference_of_outers(*pairs)
+            difference = kernels.difference_of_outers(
+                *(
+                    (p.means[a], p.means[b] * (1 / len(p.means[b]) if p.share is None else p.share.unsqueeze(-1)))
+                    for p in (plus, minus)
+                )
+            )
             if difference is not None:
                 return self.mask_(name, difference)
-        self.add_coupling_moment(out, name, *plus, keep=0.0)
-        return self.add_coupling_moment(out, name, *minus, scale=-1.0)
+        self.add_coupling_moment(out, name, plus, keep=0.0)
+        return self.add_coupling_moment(out, name, minus, scale=-1.0)
 
 
 def as_machine(model: Any, function: str) -> Machine:
@@ -155,5 +174,5 @@ def as_machine(model: Any, function: str) -> Machine:
     return model
 
 
-def _share(weight: Tensor) -> Tensor:
-    return weight / weight.sum(-1, keepdim=True)
+def _joined(parts: list[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts, -1)

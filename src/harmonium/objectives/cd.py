@@ -1,0 +1,34 @@
+"""Contrastive divergence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harmonium.core.random import Stream
+from harmonium.models.machine.machine import Machine
+from harmonium.models.state import LayerExpectations
+from harmonium.objectives.base import Batch, ObjectiveState
+from harmonium.objectives.negative import SampledNegative, positive
+
+__all__ = ["CD"]
+
+
+@dataclass(frozen=True)
+class CD(SampledNegative):
+    """Contrastive divergence: k sweeps starting at the data (Hinton 2002; Fischer & Igel 2014, algorithm 1).
+
+    Biased: the chain has not forgotten the data.  The likelihood can fall while reconstructions improve.
+
+    Args:
+        k: Gibbs sweeps per update.
+        inference: how the states of coupled hidden layers are found given the data.
+    """
+
+    k: int = 1
+
+    def __post_init__(self) -> None:
+        positive("CD", "k", self.k)
+
+    def negative(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> LayerExpectations:
+        ends = model.sweep(model.state_from_visible(batch.v, stream), stream, self.k)
+        return model.conditional_expectation(ends).weighted(batch.weight)

@@ -1,0 +1,58 @@
+"""What objectives share whose negative phase is a batch of sampled states."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from harmonium.core.random import Stream
+from harmonium.models.machine.machine import Machine
+from harmonium.models.state import LayerExpectations
+from harmonium.objectives.base import Batch, ObjectiveState, Phases, TwoPhase
+from harmonium.objectives.inference import Inference, MeanField
+from harmonium.sampling.path import independent_sample
+
+__all__ = ["SampledNegative", "positive", "starting_chains"]
+
+
+@dataclass(frozen=True)
+class SampledNegative(TwoPhase):
+    """An objective that samples its negative phase: a subclass writes `negative`, and `init_state` if it keeps chains.
+
+    Args:
+        inference: how the states of coupled hidden layers are found given the data (keyword only).
+    """
+
+    inference: Inference = field(default=MeanField(), kw_only=True)
+
+    @abstractmethod
+    def negative(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> LayerExpectations:
+        """Draw states that represent the model, and update the state.
+
+        Returns:
+            The states, with one layer in expectation (`Machine.conditional_expectation`), and their weights if any.
+        """
+
+    def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Phases:
+        negative = self.negative(model, batch, state, stream)
+        return Phases(self.inference(model, batch.v, stream).weighted(batch.weight), negative)
+
+
+def starting_chains(model: Machine, chains: int, stream: Stream) -> Tensor:
+    """Packed states where persistent chains begin, (..., chains, columns) (see `Machine.pack`).
+
+    They are draws from the base rate, or evenly spaced ones of the chains that an earlier training left in the model.
+    """
+    if model.chains is None:
+        return independent_sample(model, chains, stream)
+    index = torch.linspace(0, model.chains.shape[-2] - 1, chains, device=model.device).round().long()
+    return model.chains[..., index, :].to(model.dtype)
+
+
+def positive(who: str, name: str, value: int) -> None:
+    """Raise ValueError for a setting that is no positive integer."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{who}({name}=...) must be a positive integer, found {value!r}")

@@ -1,0 +1,39 @@
+"""Persistent contrastive divergence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harmonium.core.random import Stream
+from harmonium.models.machine.machine import Machine
+from harmonium.models.state import LayerExpectations
+from harmonium.objectives.base import Batch, ObjectiveState
+from harmonium.objectives.negative import SampledNegative, positive, starting_chains
+
+__all__ = ["PCD"]
+
+
+@dataclass(frozen=True)
+class PCD(SampledNegative):
+    """Persistent contrastive divergence: chains that go on from update to update (Younes 1989; Tieleman 2008).
+
+    Args:
+        k: Gibbs sweeps per update.
+        chains: number of persistent chains, independent of the batch size.
+        inference: how the states of coupled hidden layers are found given the data.
+    """
+
+    k: int = 1
+    chains: int = 256
+
+    def __post_init__(self) -> None:
+        positive("PCD", "k", self.k)
+        positive("PCD", "chains", self.chains)
+
+    def init_state(self, model: Machine, stream: Stream) -> ObjectiveState:
+        return {"chains": starting_chains(model, self.chains, stream)}
+
+    def negative(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> LayerExpectations:
+        chains = model.sweep(model.unpack(state["chains"]), stream, self.k)
+        state["chains"] = model.pack(chains)
+        return model.conditional_expectation(chains)
