@@ -55,9 +55,9 @@ def test_objectives_come_back_from_their_description() -> None:
 
 
 def test_impossible_settings() -> None:
-    with pytest.raises(ValueError, match="iterations >= 1"):
+    with pytest.raises(ValueError, match=r"MeanField\(iterations=...\)"):
         hm.objectives.MeanField(iterations=0)
-    with pytest.raises(ValueError, match="at least 1"):
+    with pytest.raises(ValueError, match=r"ClampedGibbs\(sweeps=...\)"):
         hm.objectives.ClampedGibbs(0)
 
 

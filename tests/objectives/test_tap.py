@@ -165,7 +165,7 @@ def test_other_machines_are_refused(model: Any, message: str) -> None:
 
 @pytest.mark.parametrize("order", [0, 4, True, "2", 2.5])
 def test_settings_are_checked(order: Any) -> None:
-    with pytest.raises(ValueError, match=r"TAP\(order=...\) must be 1, 2 or 3"):
+    with pytest.raises(ValueError, match=r"TAP\(order=...\)"):
         TAP(order=order)
     with pytest.raises(ValueError, match=r"TAP\(iterations=...\)"):
         TAP(iterations=0)

@@ -124,7 +124,8 @@ class WrongMoments(RBM):
 
 class IgnoresWeights(RBM):
     def layer_moments(self, phase: Any) -> Moments:
-        cases = phase.means[0].shape[-2] == 7  # the batch of cases, not the enumeration
+        # Of the batch of seven cases, not of the enumeration.
+        cases = not isinstance(phase, dict) and phase.means[0].shape[-2] == 7
         return super().layer_moments(replace(phase, weight=None) if cases else phase)
 
 

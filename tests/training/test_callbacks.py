@@ -139,7 +139,7 @@ def test_a_column_that_nothing_measures_is_refused_before_training(patience: int
         )
     with pytest.raises(ValueError, match=r"only epoch, learning_rate, seconds, update\. Measures need validation="):
         hm.fit(model, patterns(), callbacks=[Watch(), hm.training.EarlyStopping(patience=patience)])
-    with pytest.raises(ValueError, match=r"only .*free_energy_gap.*add a Likelihood monitor"):
+    with pytest.raises(ValueError, match=r"only .*free_energy_gap.*add a LikelihoodMonitor"):
         hm.fit(
             hm.RBM(hm.Gaussian(3), 2),
             clusters(),

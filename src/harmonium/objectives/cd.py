@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harmonium.core.checks import check_int_fields
 from harmonium.core.random import Stream
 from harmonium.models.machine.machine import Machine
 from harmonium.models.state import LayerExpectations
 from harmonium.objectives.base import Batch, ObjectiveState
-from harmonium.objectives.negative import SampledNegative, positive
+from harmonium.objectives.negative import SampledNegative
 
 __all__ = ["CD"]
 
@@ -27,7 +28,7 @@ class CD(SampledNegative):
     k: int = 1
 
     def __post_init__(self) -> None:
-        positive("CD", "k", self.k)
+        check_int_fields(self, k=1)
 
     def negative(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> LayerExpectations:
         ends = model.sweep(model.state_from_visible(batch.v, stream), stream, self.k)

@@ -20,12 +20,12 @@ from torch import Tensor, nn
 from torch.distributions import kl_divergence
 from torch.func import functional_call
 
+from harmonium.core.checks import check_int_fields
 from harmonium.core.random import Stream
 from harmonium.core.registry import Registered
 from harmonium.models.vae.vae import VAE, Inferred
 from harmonium.objectives.base import Batch, Objective, ObjectiveState, TwoPhase
 from harmonium.objectives.maximum_likelihood import descend
-from harmonium.objectives.negative import positive
 from harmonium.objectives.pcd import PCD
 
 __all__ = ["ELBO", "IWAE", "evidence_bound", "log_weights"]
@@ -65,9 +65,7 @@ class ELBO(Objective):
     relaxation: float = 0.5
 
     def __post_init__(self) -> None:
-        positive("ELBO", "k", self.k)
-        if isinstance(self.warm_up, bool) or not isinstance(self.warm_up, int) or self.warm_up < 0:
-            raise ValueError(f"ELBO(warm_up=...) must be a number of updates, or 0, found {self.warm_up!r}")
+        check_int_fields(self, k=1, warm_up=0)
         if not isinstance(self.prior, TwoPhase) or self.prior.can_reject:
             raise ValueError(f"ELBO(prior=...) must be a two-phase objective that undoes nothing, such as "
                              f"harmonium.PCD(k=1), found {self.prior!r}")  # fmt: skip
@@ -144,7 +142,7 @@ class IWAE(Objective):
     bfloat16: bool = False
 
     def __post_init__(self) -> None:
-        positive("IWAE", "k", self.k)
+        check_int_fields(self, k=1)
 
     def check(self, model: Any) -> None:
         _check_vae(self, model)

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from harmonium.core.checks import check_int_fields
 from harmonium.core.random import Stream
 from harmonium.models.machine.machine import Machine
 from harmonium.models.state import LayerExpectations
 from harmonium.objectives.base import Batch, ObjectiveState, Phases
-from harmonium.objectives.negative import SampledNegative, positive, starting_chains
+from harmonium.objectives.negative import SampledNegative, starting_chains
 
 __all__ = ["FPCD"]
 
@@ -51,8 +52,7 @@ class FPCD(SampledNegative):
     decay: float = 19 / 20
 
     def __post_init__(self) -> None:
-        positive("FPCD", "k", self.k)
-        positive("FPCD", "chains", self.chains)
+        check_int_fields(self, k=1, chains=1)
         if not self.fast_rate >= 0:
             raise ValueError(f"FPCD(fast_rate=...) must not be negative, found {self.fast_rate!r}")
         if not 0 <= self.decay < 1:

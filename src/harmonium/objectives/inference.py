@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from harmonium.core.checks import check_int_fields
 from harmonium.core.random import Stream
 from harmonium.core.registry import Registered
 from harmonium.models.machine.machine import Machine
@@ -45,8 +46,9 @@ class MeanField(Inference):
     tolerance: float = 1e-3
 
     def __post_init__(self) -> None:
-        if self.iterations < 1 or not self.tolerance >= 0:
-            raise ValueError(f"MeanField needs iterations >= 1 and tolerance >= 0, found {self}")
+        check_int_fields(self, iterations=1)
+        if not self.tolerance >= 0:
+            raise ValueError(f"MeanField(tolerance=...) must not be negative, found {self.tolerance!r}")
 
     def approximate(self, model: Machine, v: Tensor, stream: Stream) -> LayerExpectations:
         return mean_field(model, v, self.iterations, self.tolerance).expectations(model, v)
@@ -65,8 +67,7 @@ class ClampedGibbs(Inference):
     sweeps: int = 10
 
     def __post_init__(self) -> None:
-        if self.sweeps < 1:
-            raise ValueError(f"ClampedGibbs(sweeps=...) must be at least 1, found {self.sweeps!r}")
+        check_int_fields(self, sweeps=1)
 
     def approximate(self, model: Machine, v: Tensor, stream: Stream) -> LayerExpectations:
         return model.conditional_expectation(

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from harmonium import kernels
+from harmonium.core.checks import check_int_fields
 from harmonium.core.random import Stream
 from harmonium.models.machine.machine import Machine
 from harmonium.models.state import LayerExpectations
 from harmonium.objectives.base import Batch, ObjectiveState
-from harmonium.objectives.negative import SampledNegative, positive, starting_chains
+from harmonium.objectives.negative import SampledNegative, starting_chains
 from harmonium.sampling.path import Path
 
 __all__ = ["Jarzynski"]
@@ -58,8 +59,7 @@ class Jarzynski(SampledNegative):
     resample_below: float = 0.5
 
     def __post_init__(self) -> None:
-        positive("Jarzynski", "k", self.k)
-        positive("Jarzynski", "chains", self.chains)
+        check_int_fields(self, k=1, chains=1)
         if not 0 <= self.resample_below <= 1:
             raise ValueError(f"Jarzynski(resample_below=...) must be between 0 and 1, found {self.resample_below!r}")
 

@@ -15,7 +15,7 @@ from harmonium.objectives.base import Batch, ObjectiveState, Phases, TwoPhase
 from harmonium.objectives.inference import Inference, MeanField
 from harmonium.sampling.path import independent_sample
 
-__all__ = ["SampledNegative", "positive", "starting_chains"]
+__all__ = ["SampledNegative", "starting_chains"]
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,3 @@ def starting_chains(model: Machine, chains: int, stream: Stream) -> Tensor:
         return independent_sample(model, chains, stream)
     index = torch.linspace(0, model.chains.shape[-2] - 1, chains, device=model.device).round().long()
     return model.chains[..., index, :].to(model.dtype)
-
-
-def positive(who: str, name: str, value: int) -> None:
-    """Raise ValueError for a setting that is no positive integer."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{who}({name}=...) must be a positive integer, found {value!r}")

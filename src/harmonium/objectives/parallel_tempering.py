@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from harmonium.core.checks import check_int_fields
 from harmonium.core.random import Stream
 from harmonium.models.machine.machine import Machine
 from harmonium.models.state import LayerExpectations
@@ -45,10 +46,7 @@ class PT(SampledNegative):
     adapt: bool = True
 
     def __post_init__(self) -> None:
-        for name, least in (("rungs", 2), ("k", 1), ("chains", 1)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ValueError(f"PT({name}=...) must be an integer of at least {least}, found {value!r}")
+        check_int_fields(self, rungs=2, k=1, chains=1)
 
     def init_state(self, model: Machine, stream: Stream) -> ObjectiveState:
         t = torch.linspace(0, 1, self.rungs, dtype=torch.float64)

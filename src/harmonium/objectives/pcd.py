@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harmonium.core.checks import check_int_fields
 from harmonium.core.random import Stream
 from harmonium.models.machine.machine import Machine
 from harmonium.models.state import LayerExpectations
 from harmonium.objectives.base import Batch, ObjectiveState
-from harmonium.objectives.negative import SampledNegative, positive, starting_chains
+from harmonium.objectives.negative import SampledNegative, starting_chains
 
 __all__ = ["PCD"]
 
@@ -27,8 +28,7 @@ class PCD(SampledNegative):
     chains: int = 256
 
     def __post_init__(self) -> None:
-        positive("PCD", "k", self.k)
-        positive("PCD", "chains", self.chains)
+        check_int_fields(self, k=1, chains=1)
 
     def init_state(self, model: Machine, stream: Stream) -> ObjectiveState:
         return {"chains": starting_chains(model, self.chains, stream)}

@@ -8,6 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from harmonium.core.checks import check_int_fields
 from harmonium.core.random import Stream
 from harmonium.likelihood.bridge import bennett, bennett_ladder, bennett_means, standard_error
 from harmonium.likelihood.log_z import LogPartition
@@ -66,10 +67,7 @@ class PTT(SampledNegative):
     reject: float = 0.1
 
     def __post_init__(self) -> None:
-        for name in ("k", "chains"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"PTT({name}=...) must be a positive integer, found {value!r}")
+        check_int_fields(self, k=1, chains=1)
         if not 0 <= self.reject < self.freeze < 1:
             raise ValueError(
                 f"PTT needs 0 <= reject < freeze < 1, found reject={self.reject!r} and freeze={self.freeze!r}"

@@ -23,12 +23,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from harmonium.core.checks import check_int, check_int_fields
 from harmonium.core.random import Stream
 from harmonium.models.machine.machine import Machine
 from harmonium.models.state import LayerExpectations, Moments
 from harmonium.objectives.base import Batch, ObjectiveState, Phases, TwoPhase
 from harmonium.objectives.inference import Inference, MeanField
-from harmonium.objectives.negative import positive, starting_chains
+from harmonium.objectives.negative import starting_chains
 from harmonium.units import Units
 
 __all__ = ["TAP", "relax", "tap_log_partition", "tap_moments"]
@@ -60,10 +61,8 @@ class TAP(TwoPhase):
     inference: Inference = MeanField()  # noqa: RUF009 - frozen
 
     def __post_init__(self) -> None:
-        if isinstance(self.order, bool) or self.order not in (1, 2, 3):
-            raise ValueError(f"TAP(order=...) must be 1, 2 or 3, found {self.order!r}")
-        positive("TAP", "iterations", self.iterations)
-        positive("TAP", "chains", self.chains)
+        check_int_fields(self, order=1, iterations=1, chains=1)
+        check_int("TAP(order=...)", self.order, most=3)
 
     @torch.no_grad()
     def init_state(self, model: Machine, stream: Stream) -> ObjectiveState:

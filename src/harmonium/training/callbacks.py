@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from harmonium.core.checks import check_int, check_positive
 from harmonium.core.registry import Registered, is_builtin
 
 if TYPE_CHECKING:
@@ -77,8 +78,8 @@ class EarlyStopping(Callback):
     tried: bool = field(default=False, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if self.patience is not None and (isinstance(self.patience, bool) or self.patience < 1):
-            raise ValueError(f"EarlyStopping(patience=...) must be a positive integer or None, found {self.patience!r}")
+        if self.patience is not None:
+            self.patience = check_int("EarlyStopping(patience=...)", self.patience)
 
     def on_begin(self, training: Training) -> None:
         if training.position.update == 0:  # an object that has served an earlier training starts anew
@@ -134,8 +135,7 @@ class TimeLimit(Callback):
     seconds: float
 
     def __post_init__(self) -> None:
-        if isinstance(self.seconds, bool) or not 0 < self.seconds < math.inf:
-            raise ValueError(f"TimeLimit(seconds=...) must be a positive number, found {self.seconds!r}")
+        self.seconds = check_positive("TimeLimit(seconds=...)", self.seconds)
 
     def on_update(self, training: Training) -> None:
         if training.position.seconds >= self.seconds:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
+from harmonium.core.checks import check_int_fields
 from harmonium.diagnostics.equilibrium import equilibrium_test
 from harmonium.training.callbacks import Callback
 
@@ -63,10 +64,7 @@ class EquilibriumMonitor(Callback):
     said: list[str] = field(default_factory=list, repr=False)
 
     def __post_init__(self) -> None:
-        for name, value in self._settings().items():
-            least = 2 if name == "temperatures" else 1
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ValueError(f"EquilibriumMonitor({name}=...) must be an integer of at least {least}, found {value!r}")
+        check_int_fields(self, every=1, sweeps=1, chains=1, annealed=1, temperatures=2)
 
     def on_begin(self, training: Training) -> None:
         if training.position.update == 0:  # an object that has served an earlier training starts anew

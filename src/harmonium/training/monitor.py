@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
+from harmonium.core.checks import check_int_fields
 from harmonium.likelihood.exact import cheapest_enumeration
 from harmonium.likelihood.log_z import NORMALISED, LogPartition
 from harmonium.likelihood.partition import EXACT_BITS, log_partition
@@ -43,7 +44,7 @@ class Monitor(Callback):
     cases: int = 500
 
     def __post_init__(self) -> None:
-        _positive(self)
+        check_int_fields(self, every=1, cases=1)
 
     @torch.no_grad()
     def on_measure(self, training: Training, row: Row) -> None:
@@ -109,7 +110,9 @@ class LikelihoodMonitor(Callback):
     cases: int | None = None
 
     def __post_init__(self) -> None:
-        _positive(self)
+        check_int_fields(self, every=1, chains=1, temperatures=1, start=1, samples=1)
+        if self.cases is not None:
+            check_int_fields(self, cases=1)
 
     @torch.no_grad()
     def on_measure(self, training: Training, row: Row) -> None:
@@ -156,14 +159,6 @@ class LikelihoodMonitor(Callback):
             return None
         names = {"log_likelihood", "log_likelihood_lower", "log_likelihood_upper"}
         return set() if training.validation is None or _many_lengths(training.model) else names
-
-
-def _positive(monitor: Monitor | LikelihoodMonitor) -> None:
-    for name, value in vars(monitor).items():
-        if name == "cases" and value is None and isinstance(monitor, LikelihoodMonitor):
-            continue
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f"{type(monitor).__name__}({name}=...) must be a positive integer, found {value!r}")
 
 
 def _many_lengths(model: Model) -> bool:

@@ -61,8 +61,8 @@ class NaturalGradient(Centered):
         as_machine(model, "the metric NaturalGradient")
         if model.masked:
             raise ValueError(
-                f"NaturalGradient takes machines whose couplings are full; {', '.join(model.masked)} is lateral or has entries "
-                "that do not exist: use metric='centered'"
+                f"NaturalGradient takes machines whose couplings are full; {', '.join(model.masked)} is lateral or has "
+                "entries that do not exist: use metric='centered'"
             )
         return super().init_state(model, mean, variance)
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harmonium.core.checks import check_int
 from harmonium.core.optional import need
 from harmonium.models.machine.machine import Machine
 from harmonium.models.model import Model
@@ -52,11 +53,9 @@ class TensorBoard(Callback):
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None = None, every: int = 10) -> None:
-        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
-            raise ValueError(f"TensorBoard(every=...) must be a positive integer, found {every!r}")
         self._package = need("tensorboardX", "tensorboard", "TensorBoard")
         self.folder = None if folder is None else Path(folder).expanduser().resolve()
-        self.every = every
+        self.every = check_int("TensorBoard(every=...)", every)
         self._writer: Any = None
 
     def on_begin(self, training: Training) -> None:
