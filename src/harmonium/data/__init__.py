@@ -3,13 +3,13 @@
 This floor knows no model.  See `load` for what can be loaded and `Cases` for what a model is fed.
 """
 
-from .cases import Cases, as_cases, from_source
-from .dataset import Dataset, Labels
-from .download import download
-from .load import load
-from .named import names
-from .similarity import neighbours
-from .summary import Summary
+from harmonium.data.cases import Cases, as_cases
+from harmonium.data.dataset import Dataset, Labels
+from harmonium.data.download import download
+from harmonium.data.load import from_source, load
+from harmonium.data.named import names
+from harmonium.data.similarity import neighbours
+from harmonium.data.summary import Summary
 
 __all__ = [
     "Cases",

@@ -13,12 +13,12 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from .binarize import THRESHOLD, Binarization, RepeatedCases, Sampler
-from .gather import gather_rows, gather_sparse, gather_standard, gather_threshold
-from .mapped import Pages, find_mapping
-from .summary import Summary, summarise
+from harmonium.data.binarize import THRESHOLD, Binarization, RepeatedCases, Sampler
+from harmonium.data.gather import gather_rows, gather_sparse, gather_standard, gather_threshold
+from harmonium.data.mapped import Pages, find_mapping
+from harmonium.data.summary import Summary, summarise
 
-__all__ = ["Cases", "Standardization", "as_cases", "from_source"]
+__all__ = ["Cases", "Standardization", "as_cases"]
 
 Array = np.ndarray[Any, Any]
 Index = np.ndarray[Any, np.dtype[np.int64]]
@@ -325,19 +325,6 @@ def as_cases(x: Any, name: str = "data") -> Cases:
     if 0 in table.shape:
         raise ValueError(f"{name} has shape {table.shape}: it is empty; give at least one case and one feature")
     return Cases(table.reshape(len(table), -1))
-
-
-def from_source(source: Mapping[str, Any]) -> Cases:
-    """The cases that `Cases.source` describes, loaded again (as a run that is resumed does).
-
-    >>> from harmonium.data import load
-    >>> from_source(load("digits").valid.source)
-    Cases(300 x 64, uint8, threshold)
-    """
-    from .load import load  # not above: loading makes cases
-
-    cases: Cases = getattr(load(**source["load"]), source["split"])
-    return cases
 
 
 def _as_table(x: Any, name: str) -> Array:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .binarize import Binarization
-from .cases import Cases
+from harmonium.data.binarize import Binarization
+from harmonium.data.cases import Cases
 
 if TYPE_CHECKING:
-    from .table import Table
+    from harmonium.data.table import Table
 
 __all__ = ["Dataset", "Labels"]
 

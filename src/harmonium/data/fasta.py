@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .raw import Array, RawData
+from harmonium.data.raw import Array, RawData
 
 __all__ = ["AMINO_ACIDS", "is_fasta", "read_fasta"]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .raw import Array, RawData
+from harmonium.data.raw import Array, RawData
 
 __all__ = ["MNIST_PARTS", "find_mnist", "is_idx", "read_idx", "read_idx_file", "read_idx_folder"]
 

@@ -6,7 +6,7 @@ import difflib
 import math
 import operator
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,22 +16,21 @@ import torch
 from scipy import sparse
 
 from harmonium.core.random import Stream
-
-from .binarize import Sampler, check_choice
-from .cases import CHUNK_BYTES, Cases, Standardization, as_cases
-from .dataset import Dataset, Labels
-from .download import cache_folder, download
-from .files import FORMATS, read_path
-from .idx import MNIST_PARTS, find_mnist, read_idx_folder
-from .named import IMAGES, data_folder, names, read_named
-from .raw import Array, RawData
-from .split import permutation, split_off
-from .summary import Summary
+from harmonium.data.binarize import Sampler, check_choice
+from harmonium.data.cases import CHUNK_BYTES, Cases, Standardization, as_cases
+from harmonium.data.dataset import Dataset, Labels
+from harmonium.data.download import cache_folder, download
+from harmonium.data.files import FORMATS, read_path
+from harmonium.data.idx import MNIST_PARTS, find_mnist, read_idx_folder
+from harmonium.data.named import IMAGES, data_folder, names, read_named
+from harmonium.data.raw import Array, RawData
+from harmonium.data.split import permutation, split_off
+from harmonium.data.summary import Summary
 
 if TYPE_CHECKING:
-    from .table import Table
+    from harmonium.data.table import Table
 
-__all__ = ["load"]
+__all__ = ["from_source", "load"]
 
 Splits = dict[str, Cases]
 BYTE_LEVELS = 255.0
@@ -129,10 +128,27 @@ def load(
     return Dataset(name=name, labels=Labels(**labels), shape=raw.shape or shape, source=source, table=columns, **splits)
 
 
+def from_source(source: Mapping[str, Any]) -> Cases:
+    """Load again the cases that `Cases.source` describes, as resuming a run does.
+
+    Returns:
+        The same cases.
+
+    Raises:
+        ValueError: the file has changed, so that the cases cannot be loaded as before.
+        FileNotFoundError: the file is gone.
+
+    >>> from_source(load("digits").valid.source)
+    Cases(300 x 64, uint8, threshold)
+    """
+    cases: Cases = getattr(load(**source["load"]), source["split"])
+    return cases
+
+
 def _known_table(table: bool | Table | Sequence[Any]) -> bool | Table:
     """What a caller or the source of a data set says of the columns."""
     if isinstance(table, Sequence):
-        from .table import Table
+        from harmonium.data.table import Table
 
         return Table.from_config(list(table))
     return table

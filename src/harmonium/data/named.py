@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from harmonium.core.random import Stream
-
-from .raw import Array, RawData
-from .split import permutation
+from harmonium.data.raw import Array, RawData
+from harmonium.data.split import permutation
 
 __all__ = ["BUILT_IN", "IMAGES", "data_folder", "names", "read_named"]
 

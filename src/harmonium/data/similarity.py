@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from .raw import Array
+from harmonium.data.raw import Array
 
 __all__ = ["neighbours"]
 
