@@ -47,3 +47,12 @@ def test_the_first_value_that_is_not_finite_is_named(bad: float) -> None:
 def test_one_pass_is_made_and_remembered() -> None:
     cases = as_cases(np.eye(7))
     assert cases.statistics() is cases.statistics()
+
+
+def test_missing_values_are_counted_and_passed_over() -> None:
+    summary = as_cases([[0.0, np.nan, 5.0], [1.0, 2.0, 5.0], [np.nan, 0.0, 5.0]]).statistics()
+    assert (summary.missing, summary.low, summary.high) == (2, 0.0, 5.0)
+    assert summary.zeros == pytest.approx(2 / 7)
+    assert summary.column_low.tolist() == [0, 0, 5] and summary.column_high.tolist() == [1, 2, 5]
+    assert summary.binary_columns.tolist() == [True, False, False]
+    assert summary.code_columns.tolist() == [False, True, False]

@@ -22,8 +22,8 @@ ENOUGH = 1000  # cases from which some are set aside
 
 def describe_array(name: str, dataset: Dataset) -> None:
     """Splits, values, units that fit, and how to train."""
-    from harmonium.data.facts import facts
     from harmonium.data.fasta import AMINO_ACIDS, is_fasta
+    from harmonium.data.fitting import fitting_units
 
     say(summary(dataset))
     mixed = False
@@ -31,25 +31,28 @@ def describe_array(name: str, dataset: Dataset) -> None:
         cases = getattr(dataset, split)
         if cases is None:
             continue
-        moments, found = cases.statistics(), facts(cases)
-        if moments.first_bad is not None and not found.missing:
-            row, column, value = moments.first_bad
-            say(f"{split}: row {row}, column {column} (from 0) holds {value}: mend or remove it before training")
+        found = cases.statistics()
+        if found.first_bad is not None and not found.missing:
+            row, column, value = found.first_bad
+            say(f"{split}: row {row}, column {column} (from 0) holds {value}: correct or remove it before training")
             continue
         labels = getattr(dataset.labels, split)
-        mean = "" if found.missing else f", mean {float(moments.mean.mean()):.4g}"
+        mean = "" if found.missing else f", mean {float(found.mean.mean()):.4g}"
+        constant = int((found.column_low >= found.column_high).sum())
         say(
             f"{split}: values {found.low:g} to {found.high:g}{mean}, {100 * found.zeros:.0f} % zeros"
             + (f", {found.missing} missing values (NaN)" if found.missing else "")
-            + (f", {found.constant} constant columns" if found.constant else "")
+            + (f", {constant} constant columns" if constant else "")
             + (f", {len(set(labels.tolist()))} different labels" if labels is not None else "")
         )
         if split == "train":
-            kinds = {"of 0 and 1": found.binary, "of codes": found.codes, "of other numbers": found.real}
-            mixed = sum(count > 0 for count in kinds.values()) > 1
-            say("columns: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count))
+            kinds = {"of 0 and 1": found.binary_columns, "of codes": found.code_columns}
+            counts = {kind: int(columns.sum()) for kind, columns in kinds.items()}
+            counts["of other numbers"] = len(found.whole) - sum(counts.values())
+            mixed = sum(count > 0 for count in counts.values()) > 1
+            say("columns: " + ", ".join(f"{count} {kind}" for kind, count in counts.items() if count))
             grey = dataset.binarization is None and _grey(dataset)
-            fitting = (["Bernoulli after --binarize"] if grey else []) + list(found.units)
+            fitting = (["Bernoulli after --binarize"] if grey else []) + fitting_units(found)
             if is_fasta(name):
                 fitting = [f"Categorical(states={len(AMINO_ACIDS)})"]
             say(f"units that fit: {', '.join(fitting) if dataset.binarization is None else 'Bernoulli'}")
@@ -58,7 +61,7 @@ def describe_array(name: str, dataset: Dataset) -> None:
 
 def describe_table(name: str, drop: Sequence[str]) -> None:
     """A table with text, dates or missing cells, column by column."""
-    from harmonium.data.frames import coded, read_frames, unfit
+    from harmonium.data.frames import as_codes, read_frames, unfit
     from harmonium.data.table import from_frame
 
     frames = read_frames(Path(name).expanduser())
@@ -70,7 +73,7 @@ def describe_table(name: str, drop: Sequence[str]) -> None:
         f"{Path(name).name}: {len(whole.columns)} columns; {cases} cases"
         + (f", {gaps} with missing cells" if gaps else "")
     )
-    kept = coded(whole.drop(columns=list(bad)))
+    kept = as_codes(whole.drop(columns=list(bad)))
     units, columns = None, {}
     if len(kept.columns):
         units, _, table = from_frame(kept)

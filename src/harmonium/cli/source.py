@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["data_options", "is_grey", "load_data", "visible_units"]
 
-FEW_STATES = 32  # of a column of codes in a mixed table; more make it a real one
-
 
 def shape_of(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...] | None:
     if value is None:
@@ -123,25 +121,26 @@ def visible_units(data: Dataset, options: dict[str, Any]) -> Units:
 
 
 def _coded(data: Dataset, kind: str, shape: tuple[int, ...]) -> Units:
-    """Categorical units for codes, or for every column what its values are: 0 and 1, a few codes, or real."""
+    """Categorical units for codes, or units for each column by its values: 0 and 1, a few codes, or real."""
     import torch
 
+    from harmonium.data.summary import FEW_CODES
     from harmonium.data.table import Column, Table
     from harmonium.units import Categorical
 
-    splits = [cases for cases in (data.train, data.valid, data.test) if cases is not None]
-    chunks = [chunk for cases in splits for _, chunk in cases.chunks(1024, dtype=torch.float64)]
-    code = torch.stack([((v >= 0) & (v == v.floor()) & (v < 1 << 16)).all(0) for v in chunks]).all(0)
-    states = torch.stack([v.amax(0) for v in chunks]).amax(0) + 1
+    found = [cases.statistics() for cases in (data.train, data.valid, data.test) if cases is not None]
+    high = torch.stack([summary.column_high for summary in found]).amax(0)
+    codes = torch.stack([summary.whole & (summary.column_low >= 0) for summary in found]).all(0)
+    codes &= (high >= 0) & (high < 1 << 16)
     if kind == "categorical":
-        if not bool(code.all()):
-            column = int((~code).nonzero()[0])
+        if not bool(codes.all()):
+            column = int((~codes).nonzero()[0])
             raise ValueError(
-                f"--visible categorical takes codes 0, 1, 2, ...: column {column} of {data.name} has others"
+                f"--visible categorical takes codes 0, 1, 2, ...: column {column} of {data.name} has other values"
             )
-        return Categorical(shape, max(2, int(states.max())))
-    few = code & (states <= FEW_STATES)
-    counts = [max(2, int(n)) if coded else 0 for n, coded in zip(states.tolist(), few.tolist(), strict=True)]
+        return Categorical(shape, max(2, int(high.max()) + 1))
+    few = (codes & (high < FEW_CODES)).tolist()
+    counts = [max(2, int(top) + 1) if coded else 0 for top, coded in zip(high.tolist(), few, strict=True)]
     return Table(tuple(Column(j, None, tuple(range(count))) for j, count in enumerate(counts))).units()
 
 
