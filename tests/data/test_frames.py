@@ -1,19 +1,17 @@
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 
 import harmonium as hm
 from harmonium.data import from_source, load
-from harmonium.data.csvfile import NotNumbersError
+from harmonium.data.raw import NotNumbersError
 from harmonium.data.table import Table
-
-pandas = pytest.importorskip("pandas")
 
 PEOPLE = "city,age,smokes,rooms\nRome,31,yes,0\nOslo,,no,1\nRome,40,no,2\n?,52,yes,1\nBonn,29,yes,0\n"
 
@@ -126,7 +124,7 @@ def test_columns_that_cannot_be_learned_are_named_and_can_be_dropped(
         ("a,b\n", "holds no cases"),
         ("\n\n", "holds no cases"),
         ("", "is empty"),
-        ("x," * 20_000 + "y\n", "has 20001 columns; at most 10000 are read one by one"),
+        ("x," * 20_000 + "y\n", "has 20001 columns.*at most 10000"),
     ],
     ids=["short line", "open quote", "header only", "blank", "empty", "wide"],
 )
@@ -144,14 +142,14 @@ def test_numbers_stay_numbers_unless_asked_for(tmp_path: Path) -> None:
     path = write(tmp_path / "x.csv", "a,b\n0,1.5\n1,2\n0,4\n")
     assert load(path).table is None and load(path, drop=["b"]).train.dtype == np.uint8
     assert load(path, table=True).train[:].tolist()[0] == pytest.approx([0, -0.9258201])
-    with pytest.raises(NotNumbersError, match=r"row 2, column 1 holds 'Rome'.*table=True"):
+    with pytest.raises(NotNumbersError, match=r"line 2, column 1 .* holds 'Rome'.*table=True"):
         load(write(tmp_path / "y.csv", PEOPLE))
     with pytest.raises(ValueError, match="leave out standardize and binarize"):
         load(path, table=True, standardize=True)
-    with pytest.raises(ValueError, match="digits is a named data set, no table"):
+    with pytest.raises(ValueError, match=r"digits .*leave out table"):
         load("digits", table=True)
     np.save(tmp_path / "x.npy", np.eye(3))
-    with pytest.raises(ValueError, match=r"has no columns of its own kinds: leave out table"):
+    with pytest.raises(ValueError, match=r"leave out table"):
         load(tmp_path / "x.npy", table=True)
 
 
@@ -192,95 +190,11 @@ def test_parquet_and_arrow_hold_what_the_text_holds(tmp_path: Path, frame: Any, 
         load(path, table=True)
 
 
-def test_a_folder_of_datasets(tmp_path: Path, frame: Any) -> None:
-    """Laid out as save_to_disk of `datasets` does: a stream of Arrow per split, and what belongs to it in JSON."""
-    pyarrow = pytest.importorskip("pyarrow")
-    for split, rows in (("train", frame), ("validation", frame.iloc[[0, 2]])):
-        folder = tmp_path / "set" / split
-        folder.mkdir(parents=True)
-        table = pyarrow.Table.from_pandas(rows, preserve_index=False)
-        halves = [table.slice(0, len(rows) // 2), table.slice(len(rows) // 2)]
-        names = [f"data-{i:05d}-of-00002.arrow" for i in range(2)]
-        for name, half in zip(names, halves, strict=True):
-            with pyarrow.OSFile(str(folder / name), "wb") as file, pyarrow.ipc.new_stream(file, half.schema) as stream:
-                stream.write_table(half)
-        (folder / "state.json").write_text(json.dumps({"_data_files": [{"filename": name} for name in names]}))
-        (folder / "dataset_info.json").write_text("{}")
-    (tmp_path / "set" / "dataset_dict.json").write_text('{"splits": ["train", "validation"]}')
-    data = load(tmp_path / "set", table=True)
-    assert data.valid is not None and data.valid.shape == (2, 4)
-    np.testing.assert_array_equal(data.valid[:], data.train[[0, 2]])
-    one = load(tmp_path / "set" / "train", table=True)
-    np.testing.assert_array_equal(one.train[:], data.train[:])
-    (tmp_path / "set" / "train" / "state.json").write_text("{}")
-    with pytest.raises(ValueError, match=r"is damaged .*save the data set again"):
-        load(tmp_path / "set", table=True)
-
-
-def write_dataset(folder: Path, columns: dict[str, Any], features: dict[str, Any]) -> None:
-    """One split, as save_to_disk lays it out."""
-    pyarrow = pytest.importorskip("pyarrow")
-    folder.mkdir(parents=True)
-    table = pyarrow.table(columns)
-    with (
-        pyarrow.OSFile(str(folder / "data-00000-of-00001.arrow"), "wb") as file,
-        pyarrow.ipc.new_stream(file, table.schema) as stream,
-    ):
-        stream.write_table(table)
-    (folder / "state.json").write_text(json.dumps({"_data_files": [{"filename": "data-00000-of-00001.arrow"}]}))
-    (folder / "dataset_info.json").write_text(json.dumps({"features": features}))
-
-
-def test_named_classes_of_datasets_are_categories_of_these_names(tmp_path: Path) -> None:
-    features = {"kind": {"names": ["ape", "bee"], "_type": "ClassLabel"}, "x": {"dtype": "int64", "_type": "Value"}}
-    write_dataset(tmp_path / "set", {"x": [0.5, 1.5, 2.5, 4.5], "kind": [1, 0, 1, -1]}, features)
-    data = load(tmp_path / "set", table=True)
-    assert data.table is not None
-    names = [column.name for column in data.table.columns]
-    assert data.table.columns[names.index("kind")].labels == ("ape", "bee")
-    np.testing.assert_array_equal(data.train[:][:, names.index("kind")], [1, 0, 1, np.nan])
-    write_dataset(tmp_path / "wrong", {"x": [0.5, 1.5], "kind": [1, 2]}, features)
-    with pytest.raises(ValueError, match=r"'kind' holds numbers of classes outside 0 \.\.\. 1"):
-        load(tmp_path / "wrong", table=True)
-
-
-def test_images_of_datasets(tmp_path: Path) -> None:
-    """Encoded as files in a cell, by splits, with named classes."""
-    image = pytest.importorskip("PIL.Image")
-    pixels = np.random.default_rng(0).integers(256, size=(5, 4, 3)).astype(np.uint8)
-
-    def cells(images: Any) -> list[dict[str, Any]]:
-        encoded = []
-        for each in images:
-            file = io.BytesIO()
-            image.fromarray(each).save(file, "png")
-            encoded.append({"bytes": file.getvalue(), "path": None})
-        return encoded
-
-    features = {"image": {"_type": "Image"}, "label": {"names": ["ape", "bee"], "_type": "ClassLabel"}}
-    write_dataset(tmp_path / "set/train", {"image": cells(pixels[:3]), "label": [0, 1, 1]}, features)
-    write_dataset(tmp_path / "set/test", {"image": cells(pixels[3:]), "label": [1, 0]}, features)
-    (tmp_path / "set/dataset_dict.json").write_text('{"splits": ["train", "test"]}')
-    data = load(tmp_path / "set")
-    np.testing.assert_allclose(data.train[:], pixels[:3].reshape(3, 12) / 255, rtol=1e-6)
-    assert data.shape == (4, 3) and data.test is not None
-    np.testing.assert_array_equal(data.labels.train, [0, 1, 1])
-    np.testing.assert_array_equal(data.labels.test, [1, 0])
-    wrong = [*cells(pixels[:1]), {"bytes": b"no image", "path": None}]
-    write_dataset(tmp_path / "broken", {"image": wrong}, {})
-    with pytest.raises(ValueError, match=r"image 1 cannot be read as an image"):
-        load(tmp_path / "broken")
-
-
 def test_a_missing_package_names_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write(tmp_path / "x.csv", PEOPLE)
     (tmp_path / "x.parquet").write_bytes(b"PAR1")
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
-    with pytest.raises(ImportError, match=r"\.parquet files needs pyarrow: pip install 'harmonium\[arrow\]'"):
+    with pytest.raises(ImportError, match=r"\.parquet .*pyarrow.*'harmonium\[arrow\]'"):
         load(tmp_path / "x.parquet")
-    monkeypatch.setitem(__import__("sys").modules, "pandas", None)
-    with pytest.raises(ImportError, match=r"needs pandas: pip install 'harmonium\[table\]'"):
-        load(path, table=True)
 
 
 def test_a_table_with_gaps_is_learned(tmp_path: Path) -> None:

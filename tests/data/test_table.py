@@ -6,14 +6,13 @@ import math
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 import torch
 
 import harmonium as hm
 from harmonium.data.table import from_frame
 from harmonium.units import Bernoulli, Categorical, Gaussian, Mixed
-
-pandas = pytest.importorskip("pandas")
 
 
 def frame() -> Any:

@@ -1,4 +1,4 @@
-"""Tables with columns of any kind, as the commands take them."""
+"""Tables with columns of any kind, as the commands read them."""
 
 from __future__ import annotations
 
@@ -13,33 +13,45 @@ from harmonium.runs.names import COLUMNS
 if TYPE_CHECKING:
     from harmonium.data import Dataset
 
-__all__ = ["gap_sweeps", "keep_columns", "load_columns"]
+__all__ = ["gap_sweeps", "is_table", "keep_columns", "load_columns"]
 
-SWEEPS = 5  # of Gibbs sampling, by which missing values are drawn in training
+SWEEPS = 5  # Gibbs sweeps that draw the missing values of a batch
 
 
 def load_columns(name: str, visible: str, **options: Any) -> Dataset:
-    """DATA, a table column by column where --visible says so, or where it has text or missing cells."""
+    """Load DATA, column by column if --visible asks for it or the table holds text or missing values."""
     from harmonium.data import load
-    from harmonium.data.csvfile import NotNumbersError
-    from harmonium.data.frames import is_table
+    from harmonium.data.raw import NotNumbersError
 
-    path = Path(name).expanduser()
     plain = not options.get("standardize") and options.get("binarize") is None
+    columns = plain and is_table(name)
     try:
-        return load(name, table=plain and visible == "mixed" and path.exists() and is_table(path), **options)
+        data = load(name, table=columns and visible == "mixed", **options)
     except NotNumbersError as error:
         if visible != "auto" or not plain:
             raise
-        note(f"{str(error).split(', not a number')[0]}, so every column is read by its values (--visible mixed)")
-        return load(name, table=True, **options)
+        reason = str(error).split(", not a number")[0]
+    else:
+        if visible != "auto" or not columns or not data.train.statistics().missing:
+            return data
+        reason = f"{data.name} has missing values"
+    note(f"{reason}, so every column is read by its values (--visible mixed)")
+    return load(name, table=True, **options)
+
+
+def is_table(name: str) -> bool:
+    """Return whether DATA is a file or folder with named columns."""
+    from harmonium.data import files
+
+    path = Path(name).expanduser()
+    return path.exists() and files.is_table(path)
 
 
 def gap_sweeps(data: Dataset, model: str, machine: bool) -> int:
-    """What fit(missing=...) is to be: 0 where no value is missing.
+    """Return the argument ``missing`` of `fit`: the Gibbs sweeps that draw missing values, 0 if none is missing.
 
     Raises:
-        click.UsageError: where values are missing and the model is no Boltzmann machine, which could draw them.
+        click.UsageError: values are missing, and the model is not a Boltzmann machine, which could draw them.
     """
     if data.table is None or data.train.statistics().finite:
         return 0
@@ -52,7 +64,7 @@ def gap_sweeps(data: Dataset, model: str, machine: bool) -> int:
 
 
 def keep_columns(data: Dataset, run: Path) -> None:
-    """Write what the columns are into the run folder, which then has no need of the table."""
+    """Write the description of the columns into the run folder, so that the run does not need the table later."""
     if data.table is None:
         return
     from harmonium.core.files import write_json

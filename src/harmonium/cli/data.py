@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from harmonium.cli.columns import is_table
 from harmonium.cli.describe import describe_array, describe_table
 from harmonium.cli.shell import CONTEXT, Shell, fraction_or_count, say
 
@@ -93,14 +94,16 @@ def names() -> None:
 def describe(name: str, binarize: str | None, valid: float | None, test: float | None, drop: tuple[str, ...]) -> None:
     """Splits, values, missing cells and the kinds of columns of DATA, which units fit, and how to train on it."""
     import harmonium as hm
-    from harmonium.data.csvfile import NotNumbersError
+    from harmonium.data.raw import NotNumbersError
 
     try:
         dataset = hm.data.load(name, binarize=binarize, valid=valid, test=test, drop=drop)
     except NotNumbersError:
+        dataset = None
+    if dataset is None or (is_table(name) and dataset.train.statistics().missing):
         describe_table(name, drop)
-        return
-    describe_array(name, dataset)
+    else:
+        describe_array(name, dataset)
 
 
 @data.command(

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from .csvfile import read_csv
-from .fasta import is_fasta, read_fasta
-from .idx import find_mnist, is_idx, read_idx_file, read_idx_folder
-from .images import find_images, read_images
-from .raw import Array, RawData
+from harmonium.data.datasets_folder import holds_images, is_datasets_folder, read_dataset_images
+from harmonium.data.fasta import is_fasta, read_fasta
+from harmonium.data.idx import find_mnist, is_idx, read_idx_file, read_idx_folder
+from harmonium.data.images import find_images, read_images
+from harmonium.data.raw import Array, RawData
+from harmonium.data.text import read_numbers
 
 if TYPE_CHECKING:
-    from .table import Table
+    from harmonium.data.table import Table
 
-__all__ = ["FORMATS", "read_path"]
+__all__ = ["FORMATS", "is_table", "read_path"]
 
 FORMATS = (
     ".npz, .npy, .csv, .tsv, .parquet, .feather, .fasta, an IDX file (gzipped or not), or a folder: of images, of "
@@ -29,6 +30,13 @@ FORMATS = (
 
 _SPLITS = ("train", "valid", "test")
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError, NotImplementedError)
+
+
+def is_table(path: Path) -> bool:
+    """Return whether a file or folder is a table with named columns of any kind."""
+    if path.suffix.lower() in (".csv", ".tsv", ".parquet", ".feather", ".arrow"):
+        return True
+    return is_datasets_folder(path) and not holds_images(path)
 
 
 def read_path(path: Path, table: Table | bool = False, drop: Sequence[str] = ()) -> RawData:
@@ -40,37 +48,30 @@ def read_path(path: Path, table: Table | bool = False, drop: Sequence[str] = ())
     """
     if not path.exists():
         raise FileNotFoundError(f"there is no file or folder {path}: check the path (now in {Path.cwd()})")
-    # Units and pandas, for those who have tables.
-    from .datasets_folder import is_datasets_folder, read_image_dataset
-    from .frames import is_table, read_table
+    if path.is_file() and path.stat().st_size == 0:
+        raise ValueError(f"{path} is empty: write or fetch it again")
+    if is_table(path):
+        if path.suffix.lower() in (".csv", ".tsv") and table is False and not drop:
+            return RawData({"train": read_numbers(path)})
+        from harmonium.data.frames import read_table  # pandas takes half a second to import
 
-    if (table is not False or drop) and not is_table(path):
-        raise ValueError(f"{path} has no columns of its own kinds: leave out table=... and drop=...")
+        return read_table(path, table, drop)
+    if table is not False or drop:
+        raise ValueError(f"{path} is not a table with named columns: leave out table=... and drop=...")
     if path.is_dir():
         if is_datasets_folder(path):
-            return read_table(path, table, drop) if is_table(path) else read_image_dataset(path)
+            return read_dataset_images(path)
         return read_images(path) if not find_mnist(path) and find_images(path) else read_idx_folder(path)
-    if path.stat().st_size == 0:
-        raise ValueError(f"{path} is empty: write or fetch it again")
     match path.suffix.lower():
         case ".npz":
             return _read_npz(path)
-        case ".npy":
-            return _read_npy(path)
-        case ".csv" | ".tsv" if table is False and not drop:
-            return read_csv(path)
-        case ".csv" | ".tsv" | ".parquet" | ".feather" | ".arrow":
-            return read_table(path, table, drop)
+        case ".npy":  # mapped, not read: the file may be larger than memory
+            return RawData({"train": _load(path, mmap_mode="r")})
     if is_fasta(path):
         return read_fasta(path)
     if is_idx(path):
         return read_idx_file(path)
     raise ValueError(f"{path} is of no format that can be read: give {FORMATS}")
-
-
-def _read_npy(path: Path) -> RawData:
-    # Mapped, not read: the file may be larger than memory.
-    return RawData({"train": _load(path, mmap_mode="r")})
 
 
 def _read_npz(path: Path) -> RawData:

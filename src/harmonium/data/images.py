@@ -8,9 +8,9 @@ from typing import IO, Any
 
 import numpy as np
 
-from .raw import Array, RawData
+from harmonium.data.raw import Array, RawData
 
-__all__ = ["as_greys", "find_images", "read_images"]
+__all__ = ["grey_levels", "find_images", "read_images"]
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 _SPLITS = ("train", "valid", "test")
@@ -47,7 +47,7 @@ def read_images(folder: Path) -> RawData:
     images, labels = {}, {}
     shape: tuple[int, ...] = ()
     for split, paths in splits.items():
-        images[split] = as_greys(((path, str(path)) for path in paths), shape)
+        images[split] = grey_levels(((path, str(path)) for path in paths), shape)
         shape = images[split].shape[1:]
         if names:
             own = [_label(path, roots[split]) for path in paths]
@@ -59,7 +59,7 @@ def read_images(folder: Path) -> RawData:
     return RawData(images, labels, levels=255.0)
 
 
-def as_greys(files: Iterable[tuple[Path | IO[bytes], str]], shape: tuple[int, ...] = ()) -> Array:
+def grey_levels(files: Iterable[tuple[Path | IO[bytes], str]], shape: tuple[int, ...] = ()) -> Array:
     """Images, each with what it is called in errors, as greys (images, height, width).
 
     Raises:

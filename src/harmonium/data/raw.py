@@ -1,4 +1,4 @@
-"""What a reader hands to `load`: splits as they lie in the source, untouched."""
+"""What a reader hands to `load`: the splits as the source holds them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,17 @@ import numpy as np
 from scipy import sparse
 
 if TYPE_CHECKING:
-    from .table import Table
+    from harmonium.data.table import Table
 
-__all__ = ["Array", "RawData"]
+__all__ = ["Array", "Frame", "NotNumbersError", "RawData"]
 
 Array = np.ndarray[Any, Any]
+Frame = Any
+"""A pandas DataFrame."""
+
+
+class NotNumbersError(ValueError):
+    """A table holds something other than numbers, so it can only be read column by column (``table=True``)."""
 
 
 @dataclass(frozen=True)
@@ -23,12 +29,12 @@ class RawData:
 
     Attributes:
         splits: ``"train"`` and perhaps ``"valid"`` and ``"test"``: (cases, ...features) arrays, or sparse matrices.
-        labels: of the same splits, (cases,) arrays, where known.
-        shape: of the features of one case; empty means as the arrays have it.
-        levels: the value that stands for full grey (255 of bytes), or None where values are not known to be grey.
-        binarize: what ``binarize=None`` means here.
-        table: what the columns are, where they were read by their values; splits then hold its numbers, not yet
-            standardised, NaN where a value is missing.
+        labels: (cases,) arrays for the same splits, where they are known.
+        shape: the shape of the features of one case; empty means the shape that the arrays have.
+        levels: the value of white (255 for bytes), or None if the values are not known to be grey levels.
+        binarize: what ``binarize=None`` means for this source.
+        table: the description of the columns, if they were read by their values; the splits then hold the numbers of
+            the table before standardisation, NaN where a value is missing.
     """
 
     splits: Mapping[str, Array | sparse.csr_array]

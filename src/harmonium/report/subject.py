@@ -13,8 +13,8 @@ from torch import Tensor
 
 from harmonium.data import Cases, Dataset
 from harmonium.data.cases import Standardization
-from harmonium.data.csvfile import read_header
 from harmonium.data.table import Table
+from harmonium.data.text import read_header
 from harmonium.models.deep.dbn import DBN
 from harmonium.models.machine.classification import ClassificationRBM
 from harmonium.models.machine.machine import Machine
