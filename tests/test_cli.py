@@ -237,10 +237,10 @@ def test_folders_in_use(run: Path, table: Path, tmp_path: Path) -> None:
     ("content", "words"),
     [
         ("0.5,0.25,1\n0,1,0\n", ["--binarize", "--visible gaussian"]),
-        ("1.5,nan\n2.5,3\n", ["not finite", "row 0, column 1"]),
+        ("1.5,inf\n2.5,3\n", ["not finite", "row 0, column 1"]),
         ("", ["empty"]),
         ("a,b\n", ["no cases"]),
-        ("1,2\n3\n", ["row 2"]),
+        ("1,2\n3\n", ["line 2"]),
         ("1,x\n2,3\n", ["'x'"]),
     ],
 )

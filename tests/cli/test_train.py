@@ -104,7 +104,7 @@ def test_objectives_and_metrics_by_one_word(objective: str, metric: str, tmp_pat
         (("--objective", "pl"), "without hidden units"),
         (("--model", "bm", "--hidden", "2", "--objective", "pl"), "without hidden units"),
         (("--visible", "mixed", "--standardize"), "would move the codes"),
-        (("--visible", "categorical"), "column 2 of table.csv has others"),
+        (("--visible", "categorical"), "column 2 of table.csv"),
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )
