@@ -1,14 +1,18 @@
-"""Two processes that compile at once must not be served each other's machine code."""
+"""Two processes that compile at once must not be given each other's machine code."""
 
 import os
+import runpy
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from numba import njit
 
+from harmonium.kernels import cache as cache_module
 from harmonium.kernels.cache import compiled
 
 FACTORY = """
@@ -22,17 +26,16 @@ def factory(by):
     return scale
 """
 RUN = """
-import sys
+import os, sys
 sys.path.insert(0, sys.argv[1])
 from factory import factory
 loop = factory(int(sys.argv[2]))
-files = loop._cache._cache_file
-write = files._dump
-def waiting(what):
+replace = os.replace
+def waiting(*paths):
     print("about to write", flush=True)
     sys.stdin.readline()
-    return write(what)
-files._dump = waiting
+    return replace(*paths)
+os.replace = waiting
 print(loop(1.0), flush=True)
 """
 
@@ -65,6 +68,8 @@ def test_loops_of_one_factory_compiled_at_once_keep_their_own_code(tmp_path: Pat
     for by in (3, 2):
         found, _ = _process(tmp_path, by).communicate("go\n" * 3, timeout=120)
         assert found == f"{float(by)}\n"  # its own, and kept: nothing is written again
+    assert len(list(tmp_path.rglob("*.nbc"))) == 2
+    assert not list(tmp_path.rglob("*.nbi")), "this release of Numba no longer uses harmonium.kernels.cache._Files"
 
 
 ONE_FAMILY = """
@@ -90,12 +95,31 @@ def test_loops_kept_by_processes_that_compiled_in_another_order_do_not_meet(tmp_
 
 
 def test_a_loop_without_a_place_for_its_code_is_compiled_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    import harmonium.kernels.cache as module
-
     def refusing(*, cache: bool = False, **options: object) -> object:
         if cache:
             raise RuntimeError("cannot cache function: no locator available")
         return njit(**options)
 
-    monkeypatch.setattr(module, "njit", refusing)
+    monkeypatch.setattr(cache_module, "njit", refusing)
     assert compiled(nogil=True)(lambda x: x + 1)(2) == 3
+
+
+def test_a_release_of_numba_with_another_cache_costs_the_cache_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def rebuilt(*, cache: bool = False, **options: object) -> object:
+        return (lambda function: SimpleNamespace(_cache=None)) if cache else njit(**options)
+
+    monkeypatch.setattr(cache_module, "njit", rebuilt)
+    cache_module._warn.cache_clear()
+    with pytest.warns(UserWarning, match=r"Numba \d.*_cache_file.*[Ii]nstall"):
+        assert compiled(nogil=True)(lambda x: x + 1)(2) == 3
+    with warnings.catch_warnings(action="error"):  # once
+        assert compiled(nogil=True)(lambda x: x + 1)(2) == 3
+
+
+def test_a_full_disk_costs_the_cache_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(cache_module, "write_atomically", full)
+    (tmp_path / "factory.py").write_text(FACTORY)
+    assert runpy.run_path(str(tmp_path / "factory.py"))["factory"](5)(1.0) == 5.0

@@ -5,48 +5,74 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
+import linecache
+import pickle
+import re
+import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numba
 from numba import njit
-from numba.core.caching import IndexDataCacheFile
+
+from harmonium.core.files import write_atomically
+from harmonium.core.version import __version__
 
 __all__ = ["compiled"]
 
+# Loops inline functions of other files of this package: machine code belongs to all of them as they are now.
+_PACKAGE = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
 
-# Loops inline functions of other files of this floor: machine code belongs to all of them as they are.
-_FLOOR = hashlib.blake2b(b"".join(p.read_bytes() for p in sorted(Path(__file__).parent.glob("*.py")))).hexdigest()
 
+class _Files:
+    """One file of machine code for each key, found by the key alone: the last part of Numba's cache, replaced.
 
-class _Files(IndexDataCacheFile):
-    """A file for each key, found by the key alone.
-
-    Numba numbers the files by an index that it reads, changes and writes without a lock.  All loops of one factory
-    share an index, so that two processes with an empty cache give one number to two loops, and a third process then
-    runs the one in the place of the other.
+    Numba numbers the files of a loop by an index that it reads, changes and writes without a lock.  Two processes with
+    an empty cache, or processes that compile in different orders, then give one number to two pieces of machine code,
+    and a later process runs one of them in the place of the other.
     """
 
-    def save(self, key: Any, data: Any) -> None:
-        self._save_data(self._name(key), data)
+    def __init__(self, folder: str, function: Callable[..., Any], dumps: Callable[[Any], bytes]) -> None:
+        source = linecache.getlines(function.__code__.co_filename, function.__globals__)
+        self._stamp = _digest(numba.__version__, sys.version, __version__, _PACKAGE, source)
+        self._path = Path(folder) / re.sub(r"[^\w.]+", "", f"{function.__module__}.{function.__qualname__}")
+        self._dumps = dumps
 
     def load(self, key: Any) -> Any:
+        """Return the data of a key, or None, upon which Numba compiles."""
         try:
-            return self._load_data(self._name(key))
-        except OSError:  # not there: compile
+            return pickle.loads(self._path_of(key).read_bytes())
+        except FileNotFoundError:
             return None
 
-    def flush(self) -> None:
-        """Nothing to forget: there is no index."""
+    def save(self, key: Any, data: Any) -> None:
+        """Write the data of a key; where that fails, the code stays in memory alone."""
+        with contextlib.suppress(OSError):
+            write_atomically(self._path_of(key), self._dumps(data))
 
-    def _name(self, key: Any) -> str:
-        told = repr((self._version, self._source_stamp, key))
-        return str(self._data_name_pattern).replace("{number:d}", hashlib.blake2b(told.encode()).hexdigest()[:32])
+    def flush(self) -> None:
+        """Do nothing: there is no index to forget."""
+
+    def _path_of(self, key: Any) -> Path:
+        return self._path.with_name(f"{self._path.name}.{_digest(self._stamp, key)}.nbc")
 
 
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """`numba.njit` that keeps the machine code on disk where a folder for it can be found.
+    """Make a decorator like `numba.njit` that keeps the machine code on disk.
+
+    Without a writable folder for it, or with a release of Numba that has rebuilt its cache (which warns), every process
+    compiles for itself.
+
+    Args:
+        options: of `numba.njit`.
+
+    Returns:
+        The decorator.
 
     >>> compiled(nogil=True)(lambda x: x + 1)(2)
     3
@@ -57,10 +83,39 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
             loop = njit(**options, cache=True)(function)
         except RuntimeError:  # a read-only installation without a writable home
             return njit(**options)(function)
-        own = loop._cache._cache_file
-        loop._cache._cache_file = _Files(
-            own._cache_path, own._index_name.removesuffix(".nbi"), source_stamp=(own._source_stamp, _FLOOR)
-        )
+        try:
+            _replace_files(loop, function)
+        except (AttributeError, ImportError) as error:
+            _warn(str(error))
+            return njit(**options)(function)
         return loop
 
     return compile_
+
+
+def _replace_files(loop: Any, function: Callable[..., Any]) -> None:
+    """Put `_Files` into the cache of a compiled loop.
+
+    Raises:
+        AttributeError: where this release of Numba has no such place.
+        ImportError: where it serialises in another way.
+    """
+    from numba.core.serialize import dumps
+
+    files = loop._cache._cache_file
+    for method in ("load", "save", "flush"):
+        getattr(files, method)
+    loop._cache._cache_file = _Files(loop.stats.cache_path, function, dumps)
+
+
+@functools.cache  # once a process
+def _warn(reason: str) -> None:
+    warnings.warn(
+        f"Numba {numba.__version__} keeps machine code in a way that harmonium does not know ({reason}): every process "
+        "now compiles its loops, which takes a minute or two. Install another release of Numba or a newer harmonium",
+        stacklevel=4,
+    )
+
+
+def _digest(*parts: Any) -> str:
+    return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
