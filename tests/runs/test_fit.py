@@ -416,7 +416,7 @@ def _real(seed: int = 0) -> np.ndarray:
 
 @pytest.mark.parametrize("visible", [hm.Gaussian(3), hm.Mixed([hm.Gaussian(2), hm.ReLU(1)])], ids=repr)
 def test_real_columns_that_are_not_standardised_are_never_learned_in_silence(visible: hm.units.Units) -> None:
-    with pytest.warns(UserWarning, match=r"data: .*column 0 has mean .* standardise what Gaussian units see"):
+    with pytest.warns(UserWarning, match=r"data: .*column 0 has mean .* standardize=True"):
         hm.fit(hm.RBM(visible, 2), np.abs(_real()), epochs=1, learning_rate=1e-3)
 
 

@@ -9,6 +9,7 @@ import contextlib
 import difflib
 import math
 import os
+import re
 import signal
 import sys
 import traceback
@@ -25,16 +26,16 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 POSITIVE = click.IntRange(min=1)
 NATURAL = click.IntRange(min=0)
 
-# Messages of the library speak Python; what to type instead of it here.
-_HINTS = {
-    "binarisation (": "--binarize threshold (or fixed, dynamic)",
-    "standardize=True": "--standardize, --learning-rate 0.01",
-    "standardise what": "--standardize",
-    "table=True": "--visible mixed",
-    "drop=[": "--drop COLUMN, once for each",
-    "valid=0.1)": "--valid 0.1",
-    "test=0.1)": "--test 0.1",
+# The library names arguments in its remedies, such as standardize=True; here they are options.
+_OPTIONS = {
+    "binarize": "--binarize threshold (or fixed, dynamic)",
+    "standardize": "--standardize",
+    "table": "--visible mixed",
+    "drop": "--drop COLUMN, once for each",
+    "valid": "--valid 0.1",
+    "test": "--test 0.1",
 }
+_ARGUMENT = re.compile(rf"\b({'|'.join(_OPTIONS)})=")
 
 
 class Range(click.FloatRange):
@@ -170,8 +171,9 @@ def _explain(error: Exception) -> str | None:
 
 
 def _hinted(text: str) -> str:
-    hints = [hint for phrase, hint in _HINTS.items() if phrase in text]
-    return f"{text} (here: {'; '.join(hints)})" if hints else text
+    """Add the options for the arguments that a message names."""
+    options = [_OPTIONS[name] for name in dict.fromkeys(_ARGUMENT.findall(text))]
+    return f"{text} (here: {'; '.join(options)})" if options else text
 
 
 def _usage(error: click.ClickException) -> str:

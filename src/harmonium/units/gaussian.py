@@ -131,8 +131,8 @@ class Gaussian(Units):
         if float(deviation[j]) == 0:
             return f"{found}: drop constant columns, which contain nothing to learn"
         return (
-            f"{found}: standardise the columns of {type(self).__name__} units to mean 0 and standard deviation 1; "
-            "otherwise no learning rate suits all columns"
+            f"{found}: {type(self).__name__} units need columns of mean 0 and standard deviation 1 (load the data with "
+            "standardize=True); otherwise no learning rate suits all columns"
         )
 
     def _mean(self, eta: Natural) -> Tensor:
