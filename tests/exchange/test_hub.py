@@ -35,7 +35,7 @@ def test_every_model_comes_back_from_its_folder(tmp_path: Path, model: Any) -> N
     assert all(torch.equal(tensor, states[name]) for name, tensor in model.state_dict().items())
 
 
-def test_the_card_says_what_is_known_and_what_is_not(tmp_path: Path) -> None:
+def test_the_card_states_what_is_known(tmp_path: Path) -> None:
     rbm = hm.RBM(16, 3)
     hm.fit(rbm, BARS.train, epochs=1)
     result = hm.evaluate(rbm, BARS.train)
@@ -50,26 +50,26 @@ def test_the_card_says_what_is_known_and_what_is_not(tmp_path: Path) -> None:
     assert card.count("Not stated.") == 3 and "license" not in card
 
 
-def test_folders_that_are_none_of_ours_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"there is no folder nobody/nothing: .*download=True"):
+def test_other_folders_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"nobody/nothing.*download=True"):
         hm.exchange.from_pretrained("nobody/nothing")
-    with pytest.raises(FileNotFoundError, match=r"has no config\.json"):
+    with pytest.raises(FileNotFoundError, match=r"config\.json.*save_pretrained"):
         hm.exchange.from_pretrained(tmp_path)
     hm.exchange.save_pretrained(hm.RBM(4, 2), tmp_path)
     (tmp_path / "config.json").write_text(json.dumps({"model": hm.RBM(4, 3).config()}))
-    with pytest.raises(hm.errors.DamagedFileError, match="describes another model"):
+    with pytest.raises(hm.errors.DamagedFileError, match=r"config\.json.*model\.safetensors.*copy"):
         hm.exchange.from_pretrained(tmp_path)
     (tmp_path / "config.json").write_text('{"architectures": []}')
-    with pytest.raises(hm.errors.DamagedFileError, match="not that of a harmonium model"):
+    with pytest.raises(hm.errors.DamagedFileError, match=r"config\.json.*save_pretrained"):
         hm.exchange.from_pretrained(tmp_path)
     (tmp_path / "model.safetensors").unlink()
-    with pytest.raises(FileNotFoundError, match=r"has no model\.safetensors"):
+    with pytest.raises(FileNotFoundError, match=r"model\.safetensors.*save_pretrained"):
         hm.exchange.from_pretrained(tmp_path)
-    with pytest.raises(ValueError, match="license='MIT\\\\ntags: x' is no identifier"):
+    with pytest.raises(ValueError, match=r"license='MIT.*such as 'mit'"):
         hm.exchange.save_pretrained(hm.RBM(4, 2), tmp_path, license="MIT\ntags: x")
 
 
-def test_the_network_is_used_when_asked_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_network_is_used_only_when_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hm.exchange.save_pretrained(hm.RBM(4, 2), tmp_path / "cache")
     asked = []
 

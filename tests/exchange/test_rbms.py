@@ -58,32 +58,32 @@ def test_energies_are_those_of_the_file(tmp_path: Path, kind: str, flat: bool) -
         assert (rbm.chains is not None) == (update == 20)
     chains = hm.exchange.from_rbms(path).chains
     assert chains is not None and (rbm.visible.decode(chains).numpy() == v).all()
-    with pytest.raises(ValueError, match=r"index=7: .* holds the updates 1, 3, 20, or -1 for the last"):
+    with pytest.raises(ValueError, match=r"index=7: .*1, 3, 20.*-1"):
         hm.exchange.from_rbms(path, 7)
 
 
 def test_chains_bound_log_z_from_above(tmp_path: Path) -> None:
     rng = np.random.default_rng(4)
     arrays = {name: 0.1 * array for name, array in parameters("BBRBM", rng).items()}
-    chains = rng.integers(2, size=(500, 6)).astype(np.float32)  # nearly those of so small weights
+    chains = rng.integers(2, size=(500, 6)).astype(np.float32)  # nearly those of such small weights
     rbm = hm.exchange.from_rbms(written(tmp_path / "rbm.h5", "BBRBM", {1: arrays}, chains, False))
     assert np.isfinite(hm.log_partition(rbm, method="ais", chains=100, temperatures=50).upper)
 
 
 def test_other_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(FileNotFoundError, match="there is no file"):
+    with pytest.raises(FileNotFoundError, match=r"none\.h5"):
         hm.exchange.from_rbms(tmp_path / "none.h5")
     (tmp_path / "text.h5").write_text("no HDF5")
-    with pytest.raises(hm.errors.DamagedFileError, match="is no HDF5 file"):
+    with pytest.raises(hm.errors.DamagedFileError, match=r"text\.h5.*copy"):
         hm.exchange.from_rbms(tmp_path / "text.h5")
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["x"] = 1.0
-    with pytest.raises(hm.errors.DamagedFileError, match="holds no update of a training"):
+    with pytest.raises(hm.errors.DamagedFileError, match=r"other\.h5.*rbms wrote"):
         hm.exchange.from_rbms(tmp_path / "other.h5")
     arrays = parameters("BBRBM", np.random.default_rng(0))
     del arrays["hbias"]
     path = written(tmp_path / "part.h5", "BBRBM", {1: arrays}, np.zeros((2, 6)), False)
-    with pytest.raises(hm.errors.DamagedFileError, match="update 1 has no hbias"):
+    with pytest.raises(hm.errors.DamagedFileError, match=r"update 1 .*hbias.*rbms wrote"):
         hm.exchange.from_rbms(path)
     monkeypatch.setitem(__import__("sys").modules, "h5py", None)
     with pytest.raises(ImportError, match=r"from_rbms needs h5py: pip install 'harmonium\[rbms\]'"):

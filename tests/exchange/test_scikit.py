@@ -28,8 +28,8 @@ def test_energies_and_means_are_those_of_scikit_learn(dtype: type) -> None:
     assert (theirs.components_ == before).all()  # a copy
 
 
-def test_what_is_no_fitted_rbm_is_refused() -> None:
-    with pytest.raises(ValueError, match="BernoulliRBM is not fitted"):
+def test_other_estimators_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"BernoulliRBM is not fitted.*fit"):
         hm.exchange.from_sklearn(BernoulliRBM())
     with pytest.raises(TypeError, match=r"fitted sklearn\.neural_network\.BernoulliRBM, found LogisticRegression"):
         hm.exchange.from_sklearn(LogisticRegression())

@@ -1,4 +1,4 @@
-"""Exchange with other tools: scikit-learn, rbms, ONNX, the Hugging Face Hub."""
+"""Import from scikit-learn and rbms, export to ONNX, exchange with the Hugging Face Hub."""
 
 from harmonium.exchange.hub import from_pretrained, save_pretrained
 from harmonium.exchange.onnx import to_onnx

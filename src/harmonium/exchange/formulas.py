@@ -2,7 +2,7 @@
 
 States and inputs are (batch, columns), in float32.  A unit type needs nothing here, because its own tensor formulas are
 traced.  One whose formulas torch cannot follow, because they branch on values or call compiled code, registers others
-with `encode`, `mean` or `log_normalizer`, which are `functools.singledispatch` functions:
+with `encode`, `mean`, `log_normalizer` or `neg_energy`, which are `functools.singledispatch` functions:
 
     @harmonium.exchange.formulas.mean.register
     def _(units: MyUnits, x: Tensor) -> Tensor:
@@ -67,6 +67,7 @@ def _(units: Mixed, x: Tensor) -> Tensor:
     return torch.stack([log_normalizer(part, x[:, columns]) for part, columns in units._each()]).sum(0)
 
 
+@singledispatch
 def neg_energy(units: Units, s: Tensor) -> Tensor:
     """log m(s) + sum_k eta_k . T_k(s), (batch,), of encoded states."""
     terms = torch.stack([eta * statistic for eta, statistic in zip(units.natural(), units.statistics(s), strict=True)])

@@ -15,7 +15,7 @@ from numpy.polynomial import Chebyshev, Polynomial
 from scipy.special import erfcx
 from torch import Tensor
 
-__all__ = ["DECOMPOSITIONS", "lgamma", "log_ndtr", "logaddexp"]
+__all__ = ["DECOMPOSITIONS"]
 
 # log(erfc(z) exp(z^2) / t) as a polynomial in 2 t - 1 with t = 1 / (1 + z / 2), 0 < t <= 1, the highest power first.
 _LOG_ERFC = (
@@ -25,7 +25,7 @@ _LOG_ERFC = (
 )
 
 
-def lgamma(x: Tensor) -> Tensor:
+def _lgamma(x: Tensor) -> Tensor:
     """log Gamma(x) for x > 0: Stirling's series at z = x + 7, less log x (x + 1) ... (x + 6).
 
     log Gamma(z) = (z - 1/2) log z - z + log(2 pi) / 2 + 1 / (12 z) - 1 / (360 z^3) + ...
@@ -37,7 +37,7 @@ def lgamma(x: Tensor) -> Tensor:
     return series
 
 
-def log_ndtr(x: Tensor) -> Tensor:
+def _log_ndtr(x: Tensor) -> Tensor:
     """log P(Z < x) of a normal Z: log(erfc(z) / 2) for x < 0, else log(1 - erfc(z) / 2), with z = |x| / sqrt(2)."""
     half = 0.5 * x * x
     t = 1 / (1 + x.abs() * math.sqrt(0.125))
@@ -48,14 +48,14 @@ def log_ndtr(x: Tensor) -> Tensor:
     return torch.where(x < 0, tail, torch.log(1 - torch.exp(tail)))
 
 
-def logaddexp(x: Tensor, y: Tensor) -> Tensor:
+def _logaddexp(x: Tensor, y: Tensor) -> Tensor:
     """log(exp(x) + exp(y)), which the exporter would take literally."""
     return torch.maximum(x, y) + torch.log(1 + torch.exp(-torch.abs(x - y)))
 
 
 DECOMPOSITIONS: dict[Any, Callable[..., Tensor]] = {
-    torch.ops.aten.lgamma.default: lgamma,
-    torch.ops.aten.logaddexp.default: logaddexp,
-    torch.ops.aten.special_log_ndtr.default: log_ndtr,
+    torch.ops.aten.lgamma.default: _lgamma,
+    torch.ops.aten.logaddexp.default: _logaddexp,
+    torch.ops.aten.special_log_ndtr.default: _log_ndtr,
 }
 """For `torch.export.ExportedProgram.run_decompositions`."""

@@ -1,4 +1,4 @@
-"""From the HDF5 files of the library rbms (Décelle, Seoane, Rosset and others)."""
+"""Import from the HDF5 files of the library rbms (Décelle, Seoane, Rosset and others)."""
 
 from __future__ import annotations
 
@@ -21,23 +21,32 @@ _NUMBERS = np.typing.NDArray[Any]
 
 
 def from_rbms(path: str | os.PathLike[str], index: int = -1) -> RBM:
-    """The RBM that an ``rbms`` file (version 0.5.0) holds after one of its updates: the same energies.
+    """Read the RBM that an ``rbms`` file (version 0.5.0) holds after one of its updates, with the same energies.
 
-    Its ``BBRBM`` has binary units, E(v, h) = -v.W.h - vbias.v - hbias.h as here.  Its ``PBRBM`` has Potts variables
-    with ``weight_matrix`` (n_visible, states, n_hidden), which become `Categorical` units.  Of the last update the
-    persistent chains come along, so that `harmonium.log_partition` can bound log Z from both sides.
+    A ``BBRBM`` has binary units with E(v, h) = -v.W.h - vbias.v - hbias.h.  A ``PBRBM`` has Potts variables with
+    ``weight_matrix`` (n_visible, states, n_hidden), which become `Categorical` units.  The last update comes with its
+    persistent chains, so that `harmonium.log_partition` can bound log Z from both sides.
 
     Args:
-        path: the file.
-        index: number of an update that was saved, or -1 for the last one.
+        path: path of the file.
+        index: number of a saved update, or -1 for the last one.
+
+    Returns:
+        The RBM, in the precision of the file.
 
     Raises:
         ImportError: without the extra ``rbms`` (h5py).
-        FileNotFoundError: where there is no such file.
-        DamagedFileError: where it is no file of rbms.
-        ValueError: where no such update was saved.
+        FileNotFoundError: where the file does not exist.
+        DamagedFileError: where it is not an rbms file.
+        ValueError: where this update was not saved.
 
-    Use it as ``rbm = hm.exchange.from_rbms("RBM.h5")``.
+    >>> import h5py, numpy as np, os, tempfile, harmonium as hm
+    >>> path = os.path.join(tempfile.mkdtemp(), "RBM.h5")
+    >>> with h5py.File(path, "w") as file:
+    ...     for name, shape in (("weight_matrix", (4, 2)), ("vbias", 4), ("hbias", 2)):
+    ...         file[f"update_1/params/{name}"] = np.zeros(shape, np.float32)
+    >>> hm.exchange.from_rbms(path)
+    RBM(visible=Bernoulli(4), hidden=Bernoulli(2))
     """
     h5py = need("h5py", "rbms", "from_rbms")
     if not Path(path).is_file():
@@ -45,20 +54,20 @@ def from_rbms(path: str | os.PathLike[str], index: int = -1) -> RBM:
     try:
         file = h5py.File(path, "r")
     except OSError as error:
-        raise DamagedFileError(f"{path} is no HDF5 file, or cut short ({error}): use a copy of it") from None
+        raise DamagedFileError(f"{path} is not an HDF5 file, or is cut short ({error}): copy it again") from None
     with file:
         saved = sorted(int(name[7:]) for name in file if name.startswith("update_") and name[7:].isdecimal())
         if not saved:
-            raise DamagedFileError(f"{path} holds no update of a training: is it a model file of rbms?")
+            raise DamagedFileError(f"{path} holds no training update: pass a model file that rbms wrote")
         update = saved[-1] if index == -1 else index
         if update not in saved:
             shown = ", ".join(map(str, saved[:10])) + (", ..." if len(saved) > 10 else "")
-            raise ValueError(f"index={index}: {path} holds the updates {shown}, or -1 for the last")
+            raise ValueError(f"index={index}: {path} holds the updates {shown}; -1 takes the last one")
         group = file[f"update_{update}"]
         group = group.get("params", group)  # older files have the parameters beside the rest
         missing = [name for name in _PARAMETERS if name not in group]
         if missing:
-            raise DamagedFileError(f"{path}, update {update} has no {missing[0]}: is it a model file of rbms?")
+            raise DamagedFileError(f"{path}, update {update} has no {missing[0]}: pass a model file that rbms wrote")
         W, b, c = (np.asarray(group[name][()]) for name in _PARAMETERS)
         chains = np.asarray(file["parallel_chains"][()]) if "parallel_chains" in file else None
     rbm = RBM.from_arrays(W, b, c) if W.ndim == 2 else _potts(W, b, c, str(path))
@@ -72,8 +81,8 @@ def from_rbms(path: str | os.PathLike[str], index: int = -1) -> RBM:
 def _potts(W: _NUMBERS, b: _NUMBERS, c: _NUMBERS, path: str) -> RBM:
     if W.ndim != 3 or b.shape != W.shape[:2] or c.shape != W.shape[2:]:
         raise DamagedFileError(
-            f"{path}: weight_matrix {W.shape}, vbias {b.shape} and hbias {c.shape} do not fit: expected "
-            "(n_visible, states, n_hidden), (n_visible, states), (n_hidden,)"
+            f"{path}: weight_matrix {W.shape}, vbias {b.shape} and hbias {c.shape} do not fit together: expected "
+            "(n_visible, states, n_hidden), (n_visible, states) and (n_hidden,)"
         )
     dtype = torch.float64 if W.dtype == np.float64 else torch.float32
     visible, states, hidden = W.shape

@@ -1,4 +1,4 @@
-"""From scikit-learn."""
+"""Import from scikit-learn."""
 
 from __future__ import annotations
 
@@ -12,18 +12,21 @@ __all__ = ["from_sklearn"]
 
 
 def from_sklearn(estimator: Any) -> RBM:
-    """The RBM that a fitted scikit-learn ``BernoulliRBM`` is: the same energies, in its precision.
+    """Convert a fitted ``BernoulliRBM`` of scikit-learn, with the same energies and precision.
 
-    Its ``components_`` are (n_hidden, n_visible), the transpose of W here.  Its persistent chains are hidden states and
-    stay behind; training goes on with `harmonium.fit`, from these parameters.
+    Its ``components_`` (n_hidden, n_visible) are the transpose of W.  Its persistent chains are not taken over, because
+    they are hidden states.  `harmonium.fit` continues training from these parameters.
 
     Args:
-        estimator: a fitted ``sklearn.neural_network.BernoulliRBM``, or anything with its attributes ``components_``,
+        estimator: a fitted ``sklearn.neural_network.BernoulliRBM``, or any object with its attributes ``components_``,
             ``intercept_visible_`` and ``intercept_hidden_``.
 
+    Returns:
+        The RBM, whose arrays are copies.
+
     Raises:
-        TypeError: where it is no such estimator.
-        ValueError: where it is not fitted, or its arrays do not fit together.
+        TypeError: for an object without these attributes.
+        ValueError: for an estimator that is not fitted, or arrays that do not fit together.
 
     >>> import numpy as np
     >>> from sklearn.neural_network import BernoulliRBM
