@@ -44,6 +44,7 @@ def to_onnx(model: Model, path: str | os.PathLike[str]) -> None:
 
     The graph follows from the tensor code of the model and of its units, your own unit types included (see
     `harmonium.exchange.formulas`).  A model class of your own registers with `harmonium.exchange.graphs.graph`.
+    Tracing takes a second or two, and some ten seconds for `ReLU` and `DReLU` units.
 
     Args:
         model: an RBM, NADE, MADE, OrderlessNADE or VAE, or a registered model of your own.
