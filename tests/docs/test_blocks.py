@@ -1,8 +1,9 @@
 """Every ```python block of the documentation runs: one namespace per page, from top to bottom, in an empty folder.
 
 So does every line of a ```sh block, each of which is a `harmonium` command.  A block that cannot run here has the line
-``<!-- not run: reason -->`` before it.  A ```text block is what the block before it prints, up to rounding.  Other
-languages, and blocks whose fence carries more than that word, are prose.
+``<!-- not run: reason -->`` before it.  A ```text block is what the block before it prints, up to rounding.  A block
+```python title="name.py" is a file of that name.  Other languages, and blocks whose fence carries other words, are
+prose.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 FENCE = re.compile(r"(?P<indent> *)(?P<marks>`{3,}|~{3,}) *(?P<language>[^`]*)$")
+FILE = re.compile(r'python title="(\w+\.py)"$')
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
 NOT_RUN = re.compile(r"<!--\s*not run:\s*\S.*-->\s*$")
 
@@ -59,7 +61,7 @@ def blocks(text: str) -> Iterator[Block]:
         if last is None:
             raise ValueError(f"line {first}: this fence is never closed")
         language = opening["language"].strip()
-        if language in ("python", "sh", "text") and not NOT_RUN.match(before):
+        if (language in ("python", "sh", "text") or FILE.match(language)) and not NOT_RUN.match(before):
             yield Block(first + 1, textwrap.dedent("\n".join(lines[first:last])) + "\n", language)
         before = ""
         number = last + 1
@@ -74,6 +76,9 @@ def run(page: Path) -> None:
     linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
     printed = ""
     for block in blocks(text):
+        if file := FILE.match(block.language):
+            Path(file[1]).write_text(block.source, encoding="utf-8")
+            continue
         if block.language == "text":
             if not alike(printed, block.source):
                 pytest.fail(f"{name}:{block.line}: the block before it prints\n{printed}", pytrace=False)
@@ -121,6 +126,7 @@ def command(line: str, where: str) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_page(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)  # files of the page are modules
     run(page)
 
 
@@ -196,6 +202,13 @@ def test_commands_run_in_order_with_python(tmp_path: Path, monkeypatch: pytest.M
 def test_a_command_that_fails_names_its_line(tmp_path: Path, line: str, message: str) -> None:
     with pytest.raises(pytest.fail.Exception, match=message):
         run(page_of(tmp_path, f"prose\n```sh\n{line}\n```\n"))
+
+
+def test_a_file_of_the_page_is_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    text = '```python title="of_the_page.py"\nx = 1\n```\n```python\nfrom of_the_page import x\n\nassert x == 1\n```\n'
+    run(page_of(tmp_path, text))
 
 
 def test_only_the_next_block_is_left_out(tmp_path: Path) -> None:

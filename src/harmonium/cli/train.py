@@ -168,7 +168,7 @@ def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
     objective = build_objective(model, options, given)
     missing = gap_sweeps(data, options["model"], machine)
     talk(describe(data))
-    largest = max(weights.numel() for weights in model.weights_to_decay())
+    largest = max((weights.numel() for weights in model.weights_to_decay()), default=0)
     set_threads(options["threads"] or threads_for(options["batch_size"], largest))
     batches = -(-len(data.train) // options["batch_size"])
     epochs = options["epochs"] or max(LEAST_EPOCHS, round(UPDATES / batches))

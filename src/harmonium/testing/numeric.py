@@ -72,17 +72,28 @@ def pick(count: int, most: int = 8) -> list[int]:
 
 
 def domain(layer: Units, width: float = 60.0, step: float = 0.005) -> tuple[Tensor, bool]:
-    """States of one unit (points,): counts, or a grid over those that `check` accepts; and whether they are counts."""
+    """States of one unit (points,): counts, or a grid over the interval of valid ones; and whether they are counts."""
     if not accepted(layer, torch.tensor([0.5], dtype=torch.float64)):
         counts = torch.arange(4096, dtype=torch.float64)
         assert accepted(layer, counts), "units with infinitely many states hold reals or counts"
         return counts, True
     count = round(width / step)
     grid = step * torch.arange(-count, count + 1, dtype=torch.float64)
-    if not accepted(layer, grid):
-        grid = grid[grid >= 0]
-        assert accepted(layer, grid), "continuous units are real or non-negative"
-    return grid, False
+    inside = grid[~layer.invalid(grid.unsqueeze(-1).expand(-1, layer.size)).any(-1)]
+    if inside[0] > grid[0] and inside[-1] < grid[-1]:  # an interval: as many points as the real line has
+        low, high = _end(layer, float(inside[0]), -step), _end(layer, float(inside[-1]), step)
+        inside = torch.linspace(low, high, len(grid), dtype=torch.float64)
+    assert accepted(layer, inside), "the valid states of a continuous unit are an interval"
+    return inside, False
+
+
+def _end(layer: Units, inside: float, step: float) -> float:
+    """The last valid state between ``inside``, which is valid, and ``inside + step``, which is not."""
+    for _ in range(60):
+        step *= 0.5
+        if accepted(layer, torch.tensor([inside + step], dtype=torch.float64)):
+            inside += step
+    return inside
 
 
 def pieces(layer: Units) -> list[tuple[Units, slice]]:
