@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from harmonium.cli import compare, data, diagnose, judge, pretrain, report, train
+from harmonium.cli import compare, data, diagnose, evaluate, pretrain, report, sample, train
 from harmonium.cli.own import import_modules
 from harmonium.cli.shell import CONTEXT, Shell
 from harmonium.core.version import __version__
@@ -49,7 +49,7 @@ def main(ctx: click.Context, modules: tuple[str, ...]) -> None:
 
 
 for command in (
-    train.train, pretrain.pretrain, judge.evaluate, judge.sample, compare.compare, diagnose.diagnose, report.report,
+    train.train, pretrain.pretrain, evaluate.evaluate, sample.sample, compare.compare, diagnose.diagnose, report.report,
     report.play, data.data,
 ):  # fmt: skip
     main.add_command(command)

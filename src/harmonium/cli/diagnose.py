@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from harmonium.cli.judge import chosen_data
+from harmonium.cli.other_data import chosen_data, data_of_run
 from harmonium.cli.session import set_threads
 from harmonium.cli.shell import CONTEXT, note, say
 from harmonium.runs.folder import choose_split, open_run
@@ -27,8 +27,7 @@ Examples:
   harmonium diagnose model.safetensors --data digits""",
 )
 @click.argument("run")
-@click.option("--data", metavar="DATA", help="Other data than those of the run: a name or a file.")
-@click.option("--binarize", type=click.Choice(["threshold", "fixed", "dynamic", "grey"]), help="Of --data.")
+@data_of_run
 @click.option(
     "--split",
     type=click.Choice(["train", "valid", "test"]),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harmonium.cli.judge import chosen_data
+from harmonium.cli.other_data import chosen_data, data_of_run
 from harmonium.cli.session import set_threads
 from harmonium.cli.shell import CONTEXT, note, say, typed
 from harmonium.runs.folder import open_run
@@ -24,8 +24,7 @@ Examples:
   harmonium report model.safetensors --data digits""",
 )
 @click.argument("run")
-@click.option("--data", metavar="DATA", help="Other data than those of the run: a name or a file.")
-@click.option("--binarize", type=click.Choice(["threshold", "fixed", "dynamic", "grey"]), help="Of --data.")
+@data_of_run
 @click.option("--seed", type=int, metavar="N", default=0, show_default=True)
 @click.option("--out", type=click.Path(dir_okay=False), help="The file.  [default: report.html in the folder of RUN]")
 def report(run: str, data: str | None, binarize: str | None, seed: int, out: str | None) -> None:
@@ -48,8 +47,7 @@ Examples:
   harmonium play model.safetensors --data digits""",
 )
 @click.argument("run")
-@click.option("--data", metavar="DATA", help="Other data than those of the run: a name or a file.")
-@click.option("--binarize", type=click.Choice(["threshold", "fixed", "dynamic", "grey"]), help="Of --data.")
+@data_of_run
 @click.option("--seed", type=int, metavar="N", default=0, show_default=True)
 @click.option("--open/--no-open", "show", default=True, help="Open the page in a browser.  [default: open]")
 @click.pass_context

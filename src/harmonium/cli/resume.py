@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harmonium.cli.columns import keep_columns
-from harmonium.cli.judge import annealing
-from harmonium.cli.session import device, progress, quiet, set_threads
+from harmonium.cli.session import annealing, device, progress, quiet, set_threads
 from harmonium.cli.shell import note, say, typed
 from harmonium.runs.folder import Run, choose_split, open_run
 from harmonium.runs.names import CONFIG

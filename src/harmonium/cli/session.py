@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["count", "device", "progress", "quiet", "set_threads", "threads_for"]
+import click
+
+from harmonium.cli.shell import note
+
+if TYPE_CHECKING:
+    from harmonium.models.model import Model
+
+__all__ = ["annealing", "count", "device", "progress", "quiet", "refuse", "set_threads", "threads_for"]
 
 WORTH_SHARING = 1 << 23  # multiplications of a product below which a second thread costs more than it gives
 
@@ -50,3 +57,20 @@ def device(name: str | None) -> str | None:
 
 def quiet(text: str) -> None:
     """Say nothing."""
+
+
+def annealing(model: Model) -> dict[str, Any]:
+    """Options that keep the judging of a wide model short, and a note that says so."""
+    from harmonium.likelihood.evaluate import affordable
+
+    few = affordable(model)
+    for name, count in few.items():
+        more = ": `harmonium evaluate` with --temperatures goes through more" if name == "temperatures" else ""
+        note(f"the model is wide, so that it is judged by {count} {name} in place of 1,000{more}")
+    return few
+
+
+def refuse(model: Model, given: set[str], why: str) -> None:
+    """Raise a usage error for options that have no use with this model."""
+    if given:
+        raise click.UsageError(f"--{min(given)} has no use here, since a {type(model).__name__} {why}: leave it out")

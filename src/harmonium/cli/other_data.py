@@ -1,0 +1,55 @@
+"""The data that a command judges a run by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from harmonium.data import Dataset
+    from harmonium.runs import Run
+
+__all__ = ["chosen_data", "data_of_run"]
+
+
+def data_of_run(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that name other data than those of the run."""
+    for option in (
+        click.option("--binarize", type=click.Choice(["threshold", "fixed", "dynamic", "grey"]), help="Of --data."),
+        click.option("--data", metavar="DATA", help="Other data than those of the run: a name or a file."),
+    ):
+        command = option(command)
+    return command
+
+
+def chosen_data(run: Run, name: str | None, binarize: str | None) -> Dataset:
+    """The data to judge by: those of the run, or others treated in the same way."""
+    if name is None:
+        if binarize is not None:
+            raise click.UsageError("--binarize goes with --data: a run is judged on the data it was trained on")
+        return run.data()
+    import harmonium as hm
+
+    source = run.source or {}
+    columns = run.table()
+    if columns is not None:
+        return hm.data.load(name, binarize=binarize, table=columns, drop=source.get("drop", ()))
+    if run.standardized:
+        if binarize is not None:
+            raise click.UsageError(f"{run.name} was trained on standardised columns: leave out --binarize")
+        return _standardise(hm.data.load(name, binarize="grey"), run)
+    return hm.data.load(name, binarize=binarize or source.get("binarize"), seed=source.get("seed", 0))
+
+
+def _standardise(data: Dataset, run: Run) -> Dataset:
+    """Other data by the means and scales of the training cases of the run, which the model knows."""
+    width, known = data.train.shape[1], run.data().train.shape[1]
+    if width != known:
+        raise ValueError(f"{data.name} has {width} columns; {run.name} was trained on {known}")
+    standard = run.standard()
+    splits = {split: getattr(data, split) for split in ("train", "valid", "test")}
+    derived = {split: cases and cases.derive(standard=standard) for split, cases in splits.items()}
+    return replace(data, source=data.source | {"standardize": True}, **derived)

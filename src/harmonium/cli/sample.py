@@ -1,0 +1,82 @@
+"""``harmonium sample``."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+import click
+
+from harmonium.cli.session import refuse, set_threads
+from harmonium.cli.shell import CONTEXT, NATURAL, POSITIVE, say, typed
+from harmonium.runs.folder import open_run
+
+__all__ = ["sample"]
+
+SHOWN = 400  # samples in a picture
+
+
+@click.command(
+    context_settings=CONTEXT,
+    short_help="Draw samples from a model.",
+    epilog="""\b
+Examples:
+  harmonium sample runs/digits-rbm-1 -n 64 --out samples.png
+  harmonium sample runs/digits-rbm-1 -n 10000 --out samples.npy
+  harmonium sample runs/digits-rbm-1 -n 5 --seed 1""",
+)
+@click.argument("run")
+@click.option("-n", "count", type=POSITIVE, metavar="N", default=100, show_default=True, help="How many.")
+@click.option("--sweeps", type=NATURAL, metavar="N", default=1000, show_default=True, help="Gibbs sweeps of a chain.")
+@click.option("--seed", type=int, metavar="N", default=0, show_default=True)
+@click.option("--out", type=click.Path(dir_okay=False), help="A .npy, .csv or .png file.  [default: CSV on the screen]")
+@click.pass_context
+def sample(ctx: click.Context, /, run: str, count: int, sweeps: int, seed: int, out: str | None) -> None:
+    """Draw samples from the model of RUN: of a Boltzmann machine, each at the end of a chain of its own.
+
+    RUN is a run folder or a model file.  Samples are in the units of the data, also where training standardised them.
+    """
+    path = None if out in (None, "-") else Path(str(out)).expanduser()
+    if path is not None and path.suffix.lower() not in (".npy", ".csv", ".png"):
+        raise ValueError(f"--out {out}: name a .npy, .csv or .png file")
+    place = open_run(run)
+    import numpy as np
+
+    import harmonium as hm
+    from harmonium.core.files import write_atomically
+
+    set_threads(place.threads)
+    model = place.load()
+    if model.energy_part is None:
+        refuse(model, {"sweeps"} & typed(ctx), "is sampled from its roots, without chains")
+    table = hm.sample(model, count, sweeps=sweeps, seed=seed).cpu().numpy()
+    columns = place.table()
+    standard = place.standard() if columns is None else columns.standard
+    if columns is not None and (path is None or path.suffix.lower() == ".csv"):
+        text = columns.to_frame(table).to_csv(index=False, float_format="%.15g")  # 1, where gaps made pandas say 1.0
+        if path is None:
+            sys.stdout.write(text)
+            return
+        write_atomically(path, text.encode())
+        say(f"{count} samples of {table.shape[1]} columns: {path}")
+        return
+    if standard is not None:  # back to the units of the data
+        table = table * standard.scale + standard.mean
+    if path is not None and path.suffix.lower() == ".png":
+        from harmonium import plots
+
+        shown = min(count, SHOWN)
+        plots.write(plots.samples(table, None, model.visible.shape, count=shown), path)
+        say(f"{shown} samples: {path}")
+        return
+    buffer = io.BytesIO()
+    if path is not None and path.suffix.lower() == ".npy":
+        np.save(buffer, table)
+    else:
+        np.savetxt(buffer, table, fmt="%d" if model.visible.finite else "%.7g", delimiter=",")
+    if path is None:
+        sys.stdout.write(buffer.getvalue().decode())
+        return
+    write_atomically(path, buffer.getvalue())
+    say(f"{count} samples of {table.shape[1]} values: {path}")
