@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -378,25 +377,15 @@ def test_prints_without_what_cannot_be_pressed(digits_page: Path, look: Callable
 
 
 def test_the_size_of_mnist(page_of: Callable[[Any], Path], look: Callable[..., Any]) -> None:
-    """784 x 500 with half of the hidden units on, more than a trained model has: 30 sweeps of nine chains."""
+    """784 x 500 runs in the page; how fast, `benchmarks/page.py` measures."""
     rng = np.random.default_rng(0)
     arrays = (rng.normal(0, 0.05, (784, 500)), rng.normal(-1, 1, 784), np.zeros(500))
     with torch.no_grad():
         model = hm.RBM(hm.Bernoulli((28, 28)), 500)
         for parameter, array in zip((model.weights, model.visible_bias, model.hidden_bias), arrays, strict=True):
             parameter.copy_(torch.from_numpy(array))
-    path = page_of(model)
-    seconds = []
-    for _ in range(2):  # the better of two, and the best of three below: others may be using the cores
-        began = time.monotonic()
-        page = look(path)
-        page.get_by_role("button", name="One sweep").click()
-        assert page.evaluate("harmonium.session.sweeps") == 1
-        seconds.append(time.monotonic() - began)
-    assert min(seconds) < 2.0
-    rates = page.evaluate(
-        """() => [1, 2, 3].map(() => { const start = performance.now(); let sweeps = 0;
-             while (performance.now() - start < 300) { harmonium.sweep(); harmonium.draw(); sweeps++; }
-             return (1000 * sweeps) / (performance.now() - start); })"""
-    )
-    assert max(rates) >= 30
+    page = look(page_of(model))
+    page.get_by_role("button", name="One sweep").click()
+    assert page.evaluate("harmonium.session.sweeps") == 1
+    page.evaluate("() => { harmonium.sweep(); harmonium.draw(); }")
+    assert page.evaluate("harmonium.session.sweeps") == 2

@@ -4,8 +4,8 @@ Every function returns a matplotlib `Figure` of its own: no window, no global st
 imported when the first picture is made.
 """
 
+from harmonium.plots.canvas import write
 from harmonium.plots.comparison import comparison
-from harmonium.plots.drawing import write
 from harmonium.plots.pictures import curves, diagnosis, filters, pictures, samples
 
 __all__ = ["comparison", "curves", "diagnosis", "filters", "pictures", "samples", "write"]

@@ -10,7 +10,8 @@ import numpy as np
 
 from harmonium.data import as_cases
 from harmonium.models.arrays import Array
-from harmonium.plots.drawing import blank_grid, colours_of, heat_map, mosaic, some
+from harmonium.plots.canvas import blank_grid
+from harmonium.plots.images import colours_of, heat_map, mosaic, some
 from harmonium.recipes.compare import samples_of
 from harmonium.recipes.comparison import Comparison, Entry
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,8 @@ from harmonium.models.deep.dbn import DBN
 from harmonium.models.directed import Directed
 from harmonium.models.machine.machine import Machine
 from harmonium.models.machine.mean_field import variational_bound
-from harmonium.report.charts import Line, histogram, lines
+from harmonium.plots import panels
+from harmonium.plots.canvas import svg
 from harmonium.report.markup import Section, escape, figure, number, pair, paragraph, table
 from harmonium.report.subject import ReportInput
 from harmonium.sampling.sample import affordable_sweeps
@@ -143,7 +145,7 @@ def histograms(subject: ReportInput, energies: dict[str, Tensor]) -> Section | N
         name, axis, meaning = "Free energies", f"{'variational ' if deep else ''}free energy (nats)", ""
     named = {"train": "training cases", "valid": "validation cases", "samples": "samples of the model"}
     groups = {named[name]: values.numpy() for name, values in energies.items()}
-    drawn = histogram(groups, axis, name)
+    drawn = svg(name, partial(panels.histogram, groups=groups, label=axis))
     text = meaning + (
         "Samples should lie where the data lie. Validation cases to the right of training cases: the model knows those "
         "by heart. Samples to the left: it prefers states that the data do not have."
@@ -172,11 +174,9 @@ def equilibrium(subject: ReportInput) -> Section:
         f"{found.chains} chains {found.start}, {found.sweeps:,} sweeps each. Drift: {found.equilibrium.lag.why}. "
         f"Unseen modes: {found.equilibrium.unseen.why}.", "note"
     )  # fmt: skip
-    traces = found.traces[0].numpy()
-    shown = np.linspace(0, len(traces) - 1, min(CHAINS_SHOWN, len(traces))).round().astype(int)
-    sweeps = np.arange(1, found.sweeps + 1)
-    chart = lines([Line(sweeps, traces[chain]) for chain in shown], "sweep", "free energy (nats)", "Traces of chains")
-    drawn = figure(chart, f"{len(shown)} of {found.chains} chains")
+    energies, shown = found.traces[0].numpy(), min(CHAINS_SHOWN, found.chains)
+    chart = svg("Traces of chains", partial(panels.traces, values=energies, count=shown, label="free energy (nats)"))
+    drawn = figure(chart, f"{shown} of {found.chains} chains")
     return Section("equilibrium", name, body + pair(f"<div>{numbers}</div>", drawn))
 
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from harmonium.models.deep.dbn import DBN
+from harmonium.models.first_weights import first_weights
 from harmonium.models.machine.machine import Machine
-from harmonium.plots.weights import first_weights
-from harmonium.report.charts import points
-from harmonium.report.images import Palette, diverging, grey, heat_map, mosaic
+from harmonium.plots import panels
+from harmonium.plots.canvas import svg
+from harmonium.plots.images import across, colours_of, png, signed, tile
 from harmonium.report.markup import Section, data_uri, escape, figure, pair, paragraph, table
 from harmonium.report.subject import ReportInput
 from harmonium.units import Units
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["activity", "filters", "samples"]
 
@@ -36,20 +40,18 @@ Array = np.ndarray[Any, Any]
 
 def filters(subject: ReportInput) -> Section | None:
     """The weights of the first hidden layer, unit by unit, largest first."""
-    found = first_weights(subject.model.machines[0] if isinstance(subject.model, DBN) else subject.model)
+    count = SHOWN if subject.image_shape else max(1, MOST_ENTRIES // subject.model.visible.size)
+    found = first_weights(subject.model, count)
     if found is None:
         return None
-    of, weights = found
-    order = np.argsort(-np.linalg.norm(weights, axis=1), kind="stable")
-    count = max(1, MOST_ENTRIES // weights.shape[1]) if subject.image_shape is None else SHOWN
-    shown = weights[order[:count]]
-    limit = float(np.percentile(np.abs(shown), 99.5)) or 1.0  # a single weight should not pale the rest
-    which = f"All {len(weights)}" if len(shown) == len(weights) else f"{len(shown)} of {len(weights)}"
-    caption = f"{which} {of} units, largest first. Red adds, blue takes away; full colour is {limit:.2f}."
+    kind, total, shown = found
+    limit = found.limit()
+    which = f"All {total}" if len(shown) == total else f"{len(shown)} of {total}"
+    caption = f"{which} {kind} units, largest first. Red adds, blue takes away; full colour is {limit:.2f}."
     if subject.image_shape is None:
         caption += " A row is a unit, a column a visible unit."
-        return Section("filters", "Filters", _heat(shown, -limit, limit, diverging(), caption))
-    picture = mosaic(shown.reshape(-1, *subject.image_shape), -limit, limit, diverging(), aspect=2.0)
+        return Section("filters", "Filters", _heat(shown, signed(limit), caption))
+    picture = _mosaic(shown.reshape(-1, *subject.image_shape), signed(limit), 2.0)
     return Section("filters", "Filters", _picture(picture, caption, "wide"))
 
 
@@ -80,28 +82,30 @@ def _images(subject: ReportInput, drawn: Array, cases: Array | None, name: str) 
     if cases is not None:
         some = cases[np.linspace(0, len(cases) - 1, min(count, len(cases))).round().astype(int)]
         tables.insert(0, (f"{len(some)} {name}", some))
-    values = np.concatenate([values for _, values in tables])
-    low, high = (float(np.quantile(values, q)) for q in (0.005, 0.995))
-    low, high = (low, high) if high > low else (float(values.min()), float(values.max()))
-    return pair(
-        *(
-            _picture(mosaic(values.reshape(-1, *shape), low, high, grey()), caption)
-            for caption, values in tables
-        )
-    )  # fmt: skip
+    colours = colours_of([values for _, values in tables])
+    return pair(*(_picture(_mosaic(values.reshape(-1, *shape), colours), caption) for caption, values in tables))
+
+
+def _mosaic(images: Array, colours: dict[str, Any], aspect: float = 1.0) -> bytes:
+    """Images side by side, a pixel apart, on a grid about ``aspect`` times as wide as high."""
+    count, height, width = images.shape
+    return png(tile(images, across(count, aspect * height / width)), colours)
 
 
 def _columns(subject: ReportInput, drawn: Array, cases: Array, name: str) -> str:
     """Means of the units, data against model, and every column in words."""
     units = subject.model.visible
     of_data, of_samples = (units.encode(torch.from_numpy(values)).double().mean(0).numpy() for values in (cases, drawn))
-    chart = points(
-        of_data, of_samples, f"mean over {name}", "mean over samples", "Means of the visible units, model against data"
-    )
+
+    def draw(axes: Axes) -> None:
+        panels.points(axes, of_data, of_samples)
+        axes.set(xlabel=f"mean over {name}", ylabel="mean over samples")
+
     rows = list(_rows(subject, units, drawn, cases))
     more = units.columns - len(rows)
     words = table(("Column", name, "samples"), rows) + (paragraph(f"{more:,} more columns.", "note") if more else "")
-    return pair(figure(chart, "Means of the visible units: the closer to the diagonal the better"), words)
+    caption = "Means of the visible units: the closer to the diagonal the better"
+    return pair(figure(svg(caption, draw), caption), words)
 
 
 def _rows(subject: ReportInput, units: Units, drawn: Array, cases: Array) -> Iterator[tuple[str, str, str]]:
@@ -156,7 +160,8 @@ def activity(subject: ReportInput) -> Section | None:
         if (low, high) == (0.0, 1.0):
             always, never = int((p.min(0) > 0.95).sum()), int((p.max(0) < 0.05).sum())
             caption += f" On in {average.mean():.0%} of cases on average; {always} units always on, {never} never."
-        pictures.append(_heat(p[chosen][:, order], low, high, grey(), caption))
+        colours = {"cmap": "Greys", "vmin": low, "vmax": high}
+        pictures.append(_heat(p[chosen][:, order], colours, caption))
     return Section("activity", "Hidden activity", paragraph("p(h | v) of the judged cases.") + "".join(pictures))
 
 
@@ -165,10 +170,10 @@ def _hidden_means(model: Machine | DBN, outside: Tensor) -> list[Tensor]:
     return model.hidden_means(outside) if isinstance(model, DBN) else list(model.infer(v).means[1:])
 
 
-def _heat(values: Array, low: float, high: float, palette: Palette, caption: str) -> str:
+def _heat(values: Array, colours: dict[str, Any], caption: str) -> str:
     rows, columns = values.shape
     style = f"max-width: {max(NARROWEST, ENTRY[0] * columns)}px; height: {ENTRY[1] * rows}px"
-    return _picture(heat_map(values, low, high, palette), caption, "wide", style)
+    return _picture(png(values, colours), caption, "wide", style)
 
 
 def _picture(png: bytes, caption: str, kind: str = "", style: str = "") -> str:

@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from harmonium.models.directed import Directed
 from harmonium.models.machine.machine import Machine
-from harmonium.report.charts import Line, lines
+from harmonium.plots import panels
+from harmonium.plots.canvas import svg
 from harmonium.report.markup import Section, figure, number, pair, paragraph, pre, table
 from harmonium.report.subject import ReportInput
 from harmonium.runs.folder import describe
 from harmonium.runs.names import CONFIG
+from harmonium.training.trackers import flatten
 from harmonium.units import Mixed, Units
 
 __all__ = ["curves", "facts", "kind", "lead", "reproduce", "title"]
-
-_CURVES = (
-    ("log_likelihood", "Log-likelihood of validation cases"),
-    ("pseudo_log_likelihood", "Pseudo-log-likelihood of validation cases"),
-    ("free_energy_gap", "Free energy, validation minus training; growing: overfitting"),
-    ("learning_rate", "Learning rate"),
-)
 
 
 def kind(subject: ReportInput) -> str:
@@ -72,21 +66,12 @@ def facts(subject: ReportInput) -> Iterator[tuple[str, str, str]]:
 
 def curves(subject: ReportInput) -> Section | None:
     """What was measured during training."""
-    charts, every, best = [], subject.run.rows, subject.run.best_epoch
-    for key, caption in _CURVES:
-        rows = [row for row in every if isinstance(row.get(key), (int, float))]
-        if not rows:
-            continue
-        epochs, values = (np.array([_value(row, name) for row in rows]) for name in ("epoch", key))
-        curve = Line(epochs, values)
-        if key == "log_likelihood":
-            bracket = [np.array([_value(row, f"{key}_{end}") for row in rows]) for end in ("lower", "upper")]
-            if all(np.isfinite(bound).all() for bound in bracket) and bool((bracket[0] != bracket[1]).any()):
-                curve, caption = Line(epochs, values, *bracket), f"{caption}, with its bracket"
-        unit = "" if key == "learning_rate" else "nats per case"
-        mark = None if best is None else float(best)
-        drawn = lines([curve], "epoch", unit, caption, mark)
-        charts.append(figure(drawn, caption))
+    rows, best = subject.run.rows, subject.run.best_epoch
+    charts = []
+    for key, (title, _) in panels.CURVES.items():
+        if panels.column(rows, key)[0]:
+            caption = " ".join(title.split())
+            charts.append(figure(svg(caption, partial(panels.curve, rows=rows, key=key, best=best)), caption))
     if not charts:
         return None
     note = "" if best is None else paragraph(f"Dashed: epoch {best}, whose model was kept.", "note")
@@ -115,7 +100,7 @@ def reproduce(subject: ReportInput) -> Section:
     if known:
         parts.append(table(("Trained with", ""), known.items()))
     if run.config is not None:
-        settings = table(("Setting", ""), _flat({key: run.config[key] for key in ("plan", "data")}))
+        settings = table(("Setting", ""), flatten({key: run.config[key] for key in ("plan", "data")}))
         parts.append(f"<details><summary>All settings</summary>{settings}</details>")
     return Section("reproduce", "To do it again", "".join(parts))
 
@@ -139,11 +124,6 @@ def _metric(config: dict[str, Any] | None) -> str:
     return f"{config['type'].lower() if config else 'own'} gradient"
 
 
-def _value(row: dict[str, Any], key: str) -> float:
-    value = row.get(key)
-    return float(value) if isinstance(value, (int, float)) else float("nan")
-
-
 def _duration(seconds: float) -> str:
     if seconds < 120:
         return f"{number(seconds, 1)} s"
@@ -159,12 +139,3 @@ def _command(arguments: Any) -> str | None:
         return None
     first = program.name if program.suffix != ".py" else f"python {shlex.quote(str(program))}"
     return " ".join([first, *(shlex.quote(str(argument)) for argument in arguments[1:])])
-
-
-def _flat(settings: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Nested settings as rows of names and values."""
-    if isinstance(settings, dict):
-        for key, value in settings.items():
-            yield from _flat(value, f"{prefix}.{key}" if prefix else str(key))
-    else:
-        yield prefix, "none" if settings is None else str(settings)

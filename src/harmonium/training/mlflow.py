@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harmonium.core.optional import need
 from harmonium.models.io import save
 from harmonium.training.callbacks import Callback
+from harmonium.training.trackers import flatten, numbers
 
 if TYPE_CHECKING:
     from harmonium.training.history import Row
@@ -63,16 +62,13 @@ class MLflow(Callback):
         known = self._client.get_experiment_by_name(self.experiment)
         experiment = self._client.create_experiment(self.experiment) if known is None else known.experiment_id
         self.run_id = self._client.create_run(experiment, run_name=self.run_name).info.run_id
-        for name, value in _flat({"model": training.model.config(), "plan": training.plan.config()}):
+        for name, value in flatten({"model": training.model.config(), "plan": training.plan.config()}):
             self._client.log_param(self.run_id, name, str(value)[:_LONGEST])
 
     def on_epoch(self, training: Training, row: Row) -> None:
         now = int(1000 * time.time())
-        metrics = [
-            self._package.entities.Metric(name, float(value), now, row["epoch"])
-            for name, value in row.items()
-            if name != "epoch" and isinstance(value, (int, float)) and math.isfinite(value)
-        ]
+        entry = self._package.entities.Metric
+        metrics = [entry(name, value, now, row["epoch"]) for name, value in numbers(row).items()]
         self._client.log_batch(self.run_id, metrics=metrics)
 
     def on_end(self, training: Training) -> None:
@@ -94,12 +90,3 @@ class MLflow(Callback):
     def config(self) -> dict[str, Any]:
         settings = {"experiment": self.experiment, "run_name": self.run_name, "tracking_uri": self.tracking_uri}
         return super().config() | settings
-
-
-def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Leaves of nested dicts under dotted names."""
-    if isinstance(value, dict):
-        for key, entry in value.items():
-            yield from _flat(entry, f"{name}.{key}" if name else str(key))
-    else:
-        yield name, value

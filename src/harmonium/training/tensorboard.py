@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from harmonium.core.checks import check_int
 from harmonium.core.optional import need
+from harmonium.models.first_weights import visible_weights
 from harmonium.models.machine.machine import Machine
 from harmonium.models.model import Model
 from harmonium.training.callbacks import Callback
+from harmonium.training.trackers import numbers
 
 if TYPE_CHECKING:
     from harmonium.training.history import Row
@@ -74,9 +74,8 @@ class TensorBoard(Callback):
 
     def on_epoch(self, training: Training, row: Row) -> None:
         epoch = row["epoch"]
-        for name, value in row.items():
-            if name != "epoch" and isinstance(value, (int, float)):
-                self._writer.add_scalar(name, value, epoch)
+        for name, value in numbers(row).items():
+            self._writer.add_scalar(name, value, epoch)
         if epoch % self.every == 0 or epoch == training.plan.epochs:
             self._pictures(training, epoch)
 
@@ -93,10 +92,10 @@ class TensorBoard(Callback):
         model = training.model
         for name, parameter in model.named_parameters():
             self._writer.add_histogram(name, parameter.detach().cpu().double().numpy(), epoch)
-        weights = _filters(model)
-        if weights is not None:
-            limit = float(np.abs(weights).max()) or 1.0
-            self._images("filters", 0.5 + 0.5 * weights[:_SHOWN] / limit, model, epoch)
+        found = visible_weights(model)
+        if found is not None:
+            weights = found[1][:_SHOWN].cpu().double().numpy()
+            self._images("filters", 0.5 + 0.5 * weights / (np.abs(weights).max() or 1.0), model, epoch)
         chains = training.plan.objective.model_chains(training.objective_state)
         if chains is not None and isinstance(model, Machine) and 0 in model.sampled_layers:
             states = model.visible.decode(chains[:_SHOWN, : model.visible.size]).cpu().double().numpy()
@@ -110,14 +109,3 @@ class TensorBoard(Callback):
             self._writer.add_images(tag, rows.reshape(-1, 1, *shape), epoch)
         else:
             self._writer.add_image(tag, rows, epoch, dataformats="HW")
-
-
-@torch.no_grad()
-def _filters(model: Model) -> np.ndarray | None:
-    """(hidden units, visible units inside): the first matrix of which one side is the visible layer."""
-    size = model.visible.size
-    for parameter in model.parameters():
-        if parameter.dim() == 2 and size in parameter.shape:
-            weights: Tensor = parameter.T if parameter.shape[0] == size else parameter
-            return weights.detach().cpu().double().numpy()
-    return None

@@ -12,7 +12,6 @@ import torch
 
 import harmonium as hm
 from harmonium import plots
-from harmonium.plots import drawing
 
 ROWS = [
     {"epoch": 1, "update": 5, "learning_rate": 0.1, "pseudo_log_likelihood": -9.0, "free_energy_gap": 0.1},
@@ -50,15 +49,6 @@ def test_filters_without_a_shape_are_one_heat_map() -> None:
     axes = plots.filters(hm.RBM(5, 7)).axes[0]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("visible unit", "hidden unit (rank by norm)")
     assert axes.images[0].get_array().shape == (7, 5)
-
-
-@pytest.mark.parametrize(
-    ("count", "aspect"), [(1, 1.0), (2, 1.0), (50, 1.0), (100, 1.0), (64, 0.5), (7, 3.0), (3, 40.0)]
-)
-def test_a_mosaic_has_a_place_for_every_image(count: int, aspect: float) -> None:
-    across = drawing.across(count, aspect)
-    assert 1 <= across <= count
-    assert -count % across < across
 
 
 def test_samples_stand_beside_data_in_the_same_colours() -> None:
