@@ -1,4 +1,4 @@
-"""Every test here starts without data folders; those that need the benchmark data say so."""
+"""Tests here see no data folders, except those that ask for the benchmark data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FOLDER = os.environ.get("HARMONIUM_DATA")
 
 
 @pytest.fixture(autouse=True)
-def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def no_data_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("HARMONIUM_DATA", raising=False)
     monkeypatch.delenv("HARMONIUM_MIRROR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -20,6 +20,6 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture
 def benchmark_data(monkeypatch: pytest.MonkeyPatch) -> Path:
     if not FOLDER or not Path(FOLDER).is_dir():
-        pytest.skip("the variable HARMONIUM_DATA names no folder with the benchmark data")
+        pytest.skip("HARMONIUM_DATA does not name a folder with the benchmark data")
     monkeypatch.setenv("HARMONIUM_DATA", FOLDER)
     return Path(FOLDER)

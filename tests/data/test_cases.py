@@ -13,7 +13,7 @@ ORDER = np.array([3, 39, 0, 3, 17])
 
 
 @pytest.mark.parametrize("dtype", ["?", "u1", "i1", "i4", "i8", "f2", "f4", "f8", ">f4", ">i2"])
-def test_rows_are_the_rows_of_the_array_whatever_its_type(dtype: str) -> None:
+def test_rows_are_those_of_the_array_for_every_type(dtype: str) -> None:
     table = (GREY % 100).astype(dtype)
     got = as_cases(table).rows(ORDER)
     assert got.dtype == torch.float32
@@ -31,8 +31,8 @@ def test_rows_accept_torch_indices_and_other_result_types() -> None:
 
 @pytest.mark.parametrize("make", [np.asarray, sparse.csr_array], ids=["dense", "sparse"])
 @pytest.mark.parametrize("index", [[0, 40], [-1, 2], [2**40, 0]])
-def test_a_number_outside_the_cases_is_refused(make: object, index: list[int]) -> None:
-    with pytest.raises(IndexError, match=r"there are 40, numbered from 0"):
+def test_case_numbers_out_of_range_are_refused(make: object, index: list[int]) -> None:
+    with pytest.raises(IndexError, match=r"index .*40"):
         as_cases(make(GREY)).rows(np.array(index))  # type: ignore[operator]
 
 
@@ -42,18 +42,18 @@ def test_an_index_of_floats_is_refused() -> None:
 
 
 @pytest.mark.parametrize("index", [0, -1, slice(2, 30, 5), slice(None, None, -1), [4, -2], np.arange(40) % 3 == 0])
-def test_getitem_is_numpys(index: object) -> None:
+def test_indexing_is_that_of_numpy(index: object) -> None:
     assert np.array_equal(as_cases(GREY)[index], GREY.astype(np.float32)[index])  # type: ignore[index]
 
 
-def test_getitem_ends_iteration_and_refuses_foreign_masks() -> None:
+def test_iteration_ends_and_masks_of_another_length_are_refused() -> None:
     cases = as_cases(GREY)
     assert np.array_equal(np.stack(list(cases)), GREY)  # type: ignore[call-overload]
     with pytest.raises(IndexError, match=r"mask of shape \(3,\)"):
         cases[np.array([True, False, True])]
 
 
-def test_an_array_is_made_on_demand() -> None:
+def test_conversion_to_an_array() -> None:
     cases = as_cases(GREY)
     assert np.asarray(cases).dtype == np.float32
     assert np.array_equal(np.asarray(cases, dtype=np.int64), GREY)
@@ -67,7 +67,7 @@ def test_values_are_not_copied() -> None:
     assert cases[0][0] == 99
 
 
-def test_sparse_rows_equal_dense_ones_and_the_matrix_is_left_alone() -> None:
+def test_sparse_rows_equal_dense_ones_and_the_matrix_stays_as_it_is() -> None:
     duplicated = sparse.coo_array((np.ones(3, np.int8), ([0, 0, 1], [2, 2, 0])), shape=(3, 4))
     csr = sparse.csr_array((np.ones(3), np.array([2, 2, 0]), np.array([0, 2, 3, 3])), shape=(3, 4))
     expected = [[0, 0, 2, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
@@ -91,20 +91,20 @@ def test_torch_tensors_lists_and_images_are_accepted() -> None:
 @pytest.mark.parametrize(
     ("bad", "error", "message"),
     [
-        (np.zeros(10), ValueError, r"visible has shape \(10,\); expected \(cases, features\)"),
-        (np.zeros((0, 3)), ValueError, r"visible has shape \(0, 3\): it is empty"),
-        (np.zeros((3, 0)), ValueError, "at least one case and one feature"),
-        (np.array([[1, None]]), TypeError, "visible holds Python objects"),
-        (np.zeros((2, 2), complex), TypeError, "complex numbers"),
-        ([["a", "b"]], TypeError, "visible holds text"),
-        ([[1, 2], [3]], ValueError, "rows of unequal length"),
-        (sparse.csr_array((0, 3)), ValueError, r"visible has shape \(0, 3\)"),
-        (sparse.csr_array(np.eye(2, dtype=complex)), TypeError, "complex numbers"),
-        (torch.eye(2).to_sparse(), TypeError, r"to_dense\(\)"),
-        (5.0, ValueError, r"shape \(\)"),
+        (np.zeros(10), ValueError, r"visible .*\(10,\).*\(cases, features\).*reshape"),
+        (np.zeros((0, 3)), ValueError, r"visible .*\(0, 3\).*at least one"),
+        (np.zeros((3, 0)), ValueError, r"visible .*\(3, 0\).*at least one"),
+        (np.array([[1, None]]), TypeError, "visible .*Python objects.*astype"),
+        (np.zeros((2, 2), complex), TypeError, "visible .*complex.*astype"),
+        ([["a", "b"]], TypeError, "visible .*text.*astype"),
+        ([[1, 2], [3]], ValueError, "visible .*unequal length"),
+        (sparse.csr_array((0, 3)), ValueError, r"visible .*\(0, 3\)"),
+        (sparse.csr_array(np.eye(2, dtype=complex)), TypeError, "visible .*complex.*astype"),
+        (torch.eye(2).to_sparse(), TypeError, r"visible .*to_dense\(\)"),
+        (5.0, ValueError, r"visible .*\(\)"),
     ],
 )
-def test_what_is_no_table_is_refused_by_name(bad: object, error: type[Exception], message: str) -> None:
+def test_what_is_not_a_table_is_refused_by_name(bad: object, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         as_cases(bad, "visible")
 
@@ -117,7 +117,7 @@ def test_chunks_cover_all_cases_in_order() -> None:
         next(as_cases(GREY).chunks(0))
 
 
-def test_fingerprints_tell_values_types_shapes_and_treatment_apart() -> None:
+def test_fingerprints_depend_on_values_types_shapes_and_treatment() -> None:
     other = GREY.copy()
     other[39, 11] ^= 1
     prints = [
@@ -131,7 +131,7 @@ def test_fingerprints_tell_values_types_shapes_and_treatment_apart() -> None:
     assert as_cases(GREY).derive(order=np.arange(40)).fingerprint() == prints[0]
 
 
-def test_fingerprints_of_large_tables_look_at_some_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fingerprints_of_large_tables_read_some_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     import harmonium.data.cases as module
 
     monkeypatch.setattr(module, "HASH_WHOLE_BYTES", 100)
@@ -163,5 +163,5 @@ def test_reading_from_four_threads_gives_the_same_rows() -> None:
     assert all(np.array_equal(rows.numpy(), dense[chosen]) for rows, chosen in zip(got, index, strict=True))
 
 
-def test_the_representation_says_what_it_is() -> None:
+def test_the_representation() -> None:
     assert repr(as_cases(sparse.csr_array(GREY > 0))) == "Cases(40 x 12, bool, sparse)"

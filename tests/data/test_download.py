@@ -14,7 +14,7 @@ import pytest
 
 from harmonium.data import download, load
 
-module = importlib.import_module("harmonium.data.download")  # the name in the package is the function's
+module = importlib.import_module("harmonium.data.download")  # in the package this is the name of the function
 
 
 def idx(*shape: int) -> bytes:
@@ -87,7 +87,7 @@ def test_a_named_download_fills_the_cache_once(mirror: Mirror, tmp_path: Path) -
     assert len(mirror.asked) == len(FILES)
 
 
-def test_nothing_is_fetched_unasked(mirror: Mirror) -> None:
+def test_nothing_is_downloaded_without_being_asked_for(mirror: Mirror) -> None:
     with pytest.raises(FileNotFoundError):
         load("mnist")
     assert mirror.asked == []
@@ -100,10 +100,10 @@ def test_another_folder_can_be_named(mirror: Mirror, tmp_path: Path) -> None:
     assert {file.name for file in (tmp_path / "there").iterdir()} == set(FILES)
 
 
-def test_a_damaged_file_in_the_cache_is_fetched_again(mirror: Mirror) -> None:
+def test_a_damaged_file_in_the_cache_is_downloaded_again(mirror: Mirror) -> None:
     folder = download("mnist")
     (folder / VICTIM).write_bytes(FILES[VICTIM][:-1])
-    with pytest.raises(ValueError, match="fetch it again"):
+    with pytest.raises(ValueError, match=f"{VICTIM}.*download it again"):
         load("mnist")
     download("mnist")
     assert mirror.asked[len(FILES) :] == [VICTIM]
@@ -112,7 +112,7 @@ def test_a_damaged_file_in_the_cache_is_fetched_again(mirror: Mirror) -> None:
 
 def test_a_wrong_hash_names_both_and_leaves_no_file(mirror: Mirror, tmp_path: Path) -> None:
     mirror.files[VICTIM] = b"something else"
-    with pytest.raises(ValueError, match="is not the file that was expected, and was deleted") as caught:
+    with pytest.raises(ValueError, match=f"{VICTIM}.*hash.*HARMONIUM_MIRROR") as caught:
         download("mnist", tmp_path / "here")
     for content in (FILES[VICTIM], b"something else"):
         assert hashlib.sha256(content).hexdigest() in str(caught.value)
@@ -120,7 +120,7 @@ def test_a_wrong_hash_names_both_and_leaves_no_file(mirror: Mirror, tmp_path: Pa
     assert left < set(FILES) and VICTIM not in left
 
 
-def test_a_cut_connection_leaves_no_file_and_can_be_taken_up_again(mirror: Mirror, tmp_path: Path) -> None:
+def test_a_broken_connection_leaves_no_file_and_the_download_can_be_repeated(mirror: Mirror, tmp_path: Path) -> None:
     mirror.cut = {VICTIM}
     with pytest.raises((OSError, ValueError), match=r"HARMONIUM_MIRROR"):
         download("mnist", tmp_path / "here")
@@ -131,19 +131,19 @@ def test_a_cut_connection_leaves_no_file_and_can_be_taken_up_again(mirror: Mirro
     assert (tmp_path / "here" / VICTIM).read_bytes() == FILES[VICTIM]
 
 
-def test_a_server_without_the_file_or_none_at_all(
+def test_servers_without_the_file_and_servers_that_do_not_answer(
     mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     del mirror.files[VICTIM]
-    with pytest.raises(OSError, match=f"{VICTIM} could not be fetched into .*404"):
+    with pytest.raises(OSError, match=f"{VICTIM} .*404.*HARMONIUM_MIRROR"):
         download("mnist", tmp_path / "here")
     monkeypatch.setenv("HARMONIUM_MIRROR", "http://127.0.0.1:1")
-    with pytest.raises(OSError, match="put the files into HARMONIUM_DATA"):
+    with pytest.raises(OSError, match=r"HARMONIUM_MIRROR.*HARMONIUM_DATA"):
         download("mnist", tmp_path / "there")
 
 
 def test_unknown_names_are_refused() -> None:
-    with pytest.raises(ValueError, match="'mnits' cannot be downloaded; known: mnist"):
+    with pytest.raises(ValueError, match=r"'mnits'.*known: mnist"):
         download("mnits")
 
 

@@ -37,17 +37,17 @@ def test_every_letter_has_its_code_and_ambiguous_ones_are_gaps(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (">a\nACD\n>b long name\nAC\n", r"sequence 2 \(b long name\) has 2 aligned sites, the first has 3: align"),
-        (">a\nACD\n>b\n", r"sequence 2 \(b\) has 0 aligned sites"),
-        (">a\nACD\n>b\nAC*\n", r"sequence 2 \(b\) holds '\*'"),
-        (">a\nACD\n>b\nAC\xe9\n", r"sequence 2 \(b\) holds '\xe9'"),
-        (">a\nacd\n", "sequence 1 has no aligned sites"),
-        (">a\n", "sequence 1 has no aligned sites"),
-        ("ACD\nACD\n", 'does not start with ">"'),
-        ("\n", 'does not start with ">"'),
+        (">a\nACD\n>b long name\nAC\n", r"sequence 2 \(b long name\) .*2 .*3.*align"),
+        (">a\nACD\n>b\n", r"sequence 2 \(b\) .*0 .*3.*align"),
+        (">a\nACD\n>b\nAC*\n", r"sequence 2 \(b\) .*'\*'.*letters"),
+        (">a\nACD\n>b\nAC\xe9\n", r"sequence 2 \(b\) .*'\xe9'.*letters"),
+        (">a\nacd\n", "sequence 1 .*no aligned sites.*capital letters"),
+        (">a\n", "sequence 1 .*no aligned sites.*capital letters"),
+        ("ACD\nACD\n", '">".*FASTA'),
+        ("\n", '">".*FASTA'),
     ],
 )
-def test_what_is_no_alignment_is_refused_by_place(tmp_path: Path, text: str, message: str) -> None:
+def test_what_is_not_an_alignment_is_refused_by_place(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         load(write(tmp_path / "x.fasta", text))
     assert "x.fasta" in str(caught.value)

@@ -18,7 +18,7 @@ def test_npz_with_splits_and_labels(tmp_path: Path) -> None:
     )
     data = load(tmp_path / "x.npz", valid=5, seed=2)
     assert [len(cases) for cases in (data.train, data.valid, data.test)] == [15, 5, 4]
-    for split in ("train", "valid"):  # labels go where their cases go
+    for split in ("train", "valid"):  # labels stay with their cases
         assert np.array_equal(np.asarray(getattr(data, split)), TABLE[getattr(data.labels, split)])
     assert sorted([*data.labels.train, *data.labels.valid]) == list(range(20))
     assert data.labels.test.tolist() == [0, 1, 2, 3]
@@ -57,15 +57,15 @@ def test_the_source_reloads_the_file_from_anywhere(tmp_path: Path, monkeypatch: 
 
 
 def test_missing_files_unknown_formats_and_empty_files(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"there is no file or folder .*nothing\.npz"):
+    with pytest.raises(FileNotFoundError, match=r"nothing\.npz.*check the path"):
         load(tmp_path / "nothing.npz")
-    with pytest.raises(FileNotFoundError, match=r"no file or folder nothing\.csv"):
+    with pytest.raises(FileNotFoundError, match=r"nothing\.csv.*check the path"):
         load("nothing.csv")
     (tmp_path / "x.doc").write_bytes(b"hello")
-    with pytest.raises(ValueError, match=r"x\.doc is of no format that can be read: give \.npz"):
+    with pytest.raises(ValueError, match=r"x\.doc .*give \.npz"):
         load(tmp_path / "x.doc")
     (tmp_path / "x.npy").write_bytes(b"")
-    with pytest.raises(ValueError, match=r"x\.npy is empty"):
+    with pytest.raises(ValueError, match=r"x\.npy .*empty.*write"):
         load(tmp_path / "x.npy")
 
 
@@ -76,7 +76,7 @@ def test_files_cut_short_are_refused_by_name(tmp_path: Path, kind: str, keep: fl
     np.save(path, TABLE) if kind == "npy" else np.savez_compressed(path, train=TABLE)
     content = path.read_bytes()
     path.write_bytes(content[: max(1, int(keep * len(content)))])
-    with pytest.raises(ValueError, match=rf"x\.{kind} is damaged, cut short or not \.{kind} .*write or fetch it again"):
+    with pytest.raises(ValueError, match=rf"x\.{kind} .*damaged.* not \.{kind} .*again"):
         load(path)
 
 
@@ -86,34 +86,34 @@ def test_a_flipped_byte_in_an_archive_is_found(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[content.index(TABLE.tobytes()) + 50] ^= 1
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="array 'train' is damaged"):
+    with pytest.raises(ValueError, match="'train' is damaged"):
         load(path)
 
 
-def test_python_objects_are_never_read(tmp_path: Path) -> None:
+def test_python_objects_are_never_loaded(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.array([[1, None]]))
     np.savez(tmp_path / "x.npz", train=np.array([[1, None]]))
     for kind in ("npy", "npz"):
-        with pytest.raises(ValueError, match="holds Python objects, which are never read"):
+        with pytest.raises(ValueError, match=r"Python objects.*astype"):
             load(tmp_path / f"x.{kind}")
 
 
 @pytest.mark.parametrize(("kind", "name"), [("npy", "npz"), ("npz", "npy")])
-def test_a_file_named_wrongly_is_refused(tmp_path: Path, kind: str, name: str) -> None:
+def test_a_file_with_the_wrong_suffix_is_refused(tmp_path: Path, kind: str, name: str) -> None:
     np.save(tmp_path / "x.npy", TABLE) if kind == "npy" else np.savez(tmp_path / "x.npz", train=TABLE)
     (tmp_path / f"x.{kind}").rename(tmp_path / f"x.{name}")
-    with pytest.raises(ValueError, match=rf"not \.{name} \(an archive where none should be"):
+    with pytest.raises(ValueError, match=rf"not \.{name} .*archive"):
         load(tmp_path / f"x.{name}")
 
 
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"a": TABLE, "b": TABLE}, "holds the arrays a, b; expected train"),
-        ({"train": TABLE, "test": TABLE[:, :5]}, r"test has features \(5,\), train has \(6,\)"),
-        ({"train": TABLE, "y_train": np.arange(19)}, r"y_train has shape \(19,\), train has 20 cases"),
-        ({"train": TABLE[:0]}, "x.npz, train has shape .* it is empty"),
-        ({"train": TABLE[0]}, r"x\.npz, train has shape \(6,\); expected \(cases, features\)"),
+        ({"a": TABLE, "b": TABLE}, "a, b.*train"),
+        ({"train": TABLE, "test": TABLE[:, :5]}, r"test .*\(5,\).*train .*\(6,\)"),
+        ({"train": TABLE, "y_train": np.arange(19)}, r"y_train .*\(19,\).*20"),
+        ({"train": TABLE[:0]}, "x.npz, train .*empty"),
+        ({"train": TABLE[0]}, r"x\.npz, train .*\(6,\).*\(cases, features\)"),
     ],
 )
 def test_archives_of_something_else_are_refused(tmp_path: Path, arrays: dict[str, np.ndarray], message: str) -> None:
@@ -122,9 +122,9 @@ def test_archives_of_something_else_are_refused(tmp_path: Path, arrays: dict[str
         load(tmp_path / "x.npz")
 
 
-def test_a_split_that_the_source_has_cannot_be_asked_for(tmp_path: Path) -> None:
+def test_a_split_that_the_source_has_is_not_made_again(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", train=TABLE, valid=TABLE)
-    with pytest.raises(ValueError, match=r"valid=3: x\.npz has its own valid split of 20"):
+    with pytest.raises(ValueError, match=r"valid=3.*x\.npz .*leave it out"):
         load(tmp_path / "x.npz", valid=3)
 
 

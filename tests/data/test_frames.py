@@ -33,7 +33,7 @@ def write(path: Path, text: str) -> Path:
     ],
     ids=["plain", "byte order mark", "semicolons", "tabs", "spaces", "quotes"],
 )
-def test_columns_by_their_values_whatever_the_separator(tmp_path: Path, text: str) -> None:
+def test_columns_by_their_values_for_every_delimiter(tmp_path: Path, text: str) -> None:
     data = load(write(tmp_path / "x.csv", text), table=True)
     assert data.table is not None
     assert repr(data.table.units()) == (
@@ -56,7 +56,7 @@ def test_decimal_commas_and_files_without_a_header(tmp_path: Path) -> None:
     np.testing.assert_allclose(data.table.to_frame(data.train[:])["column 2"], [1.5, -2.25, 3], rtol=1e-6)
 
 
-def test_scales_are_of_training_cases_and_what_is_set_aside_is_whole(tmp_path: Path) -> None:
+def test_scales_come_from_training_cases_and_gaps_stay_in_training(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     rows = [f"{rng.choice(list('abc'))},{'' if i % 4 == 0 else round(rng.normal(5, 3), 3)}" for i in range(200)]
     path = write(tmp_path / "x.csv", "group,size\n" + "\n".join(rows) + "\n")
@@ -72,11 +72,11 @@ def test_scales_are_of_training_cases_and_what_is_set_aside_is_whole(tmp_path: P
     assert np.allclose(np.sort(together[~np.isnan(together)]), sorted(float(r[2:]) for r in rows if r[2:]), atol=1e-5)
     again = from_source(json.loads(json.dumps(data.valid.source)))  # type: ignore[union-attr]
     assert again.fingerprint() == data.valid.fingerprint()  # type: ignore[union-attr]
-    with pytest.raises(ValueError, match="valid=160 asks for 160 cases without missing values, of which there are 150"):
+    with pytest.raises(ValueError, match=r"valid=160 .*missing values.*150.*fewer"):
         load(path, table=True, valid=160)
 
 
-def test_other_data_are_read_as_the_columns_of_the_first(tmp_path: Path) -> None:
+def test_other_data_are_read_with_the_columns_of_the_first(tmp_path: Path) -> None:
     first = load(write(tmp_path / "x.csv", PEOPLE), table=True)
     assert first.table is not None
     kept = Table.from_config(json.loads(json.dumps(first.table.config())))
@@ -85,7 +85,7 @@ def test_other_data_are_read_as_the_columns_of_the_first(tmp_path: Path) -> None
     assert second.train[0].tolist() == pytest.approx([1, 0, 0, 2])
     assert second.source["table"] == first.table.config()
     assert from_source(second.train.source or {}).fingerprint() == second.train.fingerprint()
-    with pytest.raises(ValueError, match="label 'Paris' in row 0, unknown"):
+    with pytest.raises(ValueError, match=r"'city'.*'Paris'.*row 0"):
         load(write(tmp_path / "y.csv", "city,age,smokes,rooms\nParis,38,no,2\n"), table=kept)
 
 
@@ -108,27 +108,27 @@ def test_columns_that_cannot_be_learned_are_named_and_can_be_dropped(
 ) -> None:
     text = "id,x\n" + "\n".join(f"{value},{'ab'[i % 2]}" for i, value in enumerate(column)) + "\n"
     path = write(tmp_path / "x.csv", text)
-    with pytest.raises(ValueError, match=rf"cannot be learned: 'id' {reason}.*drop=\['id'\]"):
+    with pytest.raises(ValueError, match=rf"'id' {reason}.*drop=\['id'\]"):
         load(path, table=True)
     data = load(path, table=True, drop=["id"])
     assert data.table is not None and repr(data.table.units()) == "Bernoulli(1)"
-    with pytest.raises(ValueError, match=r"drop='ID': .* has no such column, only 'id', 'x'"):
+    with pytest.raises(ValueError, match=r"drop='ID': .*'id', 'x'"):
         load(path, table=True, drop=["ID"])
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a,b\nx,1\ny\n", "line 3 has 1 cells where line 1 has 2"),
-        ('a,b\n"x,1\ny,2\n', "line 3 has 1 cells where line 1 has 2"),
-        ("a,b\n", "holds no cases"),
-        ("\n\n", "holds no cases"),
+        ("a,b\nx,1\ny\n", "line 3 .*correct the line"),
+        ('a,b\n"x,1\ny,2\n', "line 3 .*correct the line"),
+        ("a,b\n", "no cases.*add"),
+        ("\n\n", "no cases.*add"),
         ("", "is empty"),
         ("x," * 20_000 + "y\n", "has 20001 columns.*at most 10000"),
     ],
     ids=["short line", "open quote", "header only", "blank", "empty", "wide"],
 )
-def test_damaged_tables_are_refused_in_words(tmp_path: Path, text: str, message: str) -> None:
+def test_damaged_tables_are_refused(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         load(write(tmp_path / "x.csv", text), table=True)
 
@@ -153,7 +153,7 @@ def test_numbers_stay_numbers_unless_asked_for(tmp_path: Path) -> None:
         load(tmp_path / "x.npy", table=True)
 
 
-def test_hostile_names_are_names(tmp_path: Path) -> None:
+def test_names_of_columns_are_never_interpreted(tmp_path: Path) -> None:
     names = ["<script>alert(1)</script>", "=cmd|' /C calc'!A0", "__class__", "../../etc/passwd", "\x1b[31mred"]
     text = ",".join(f'"{name}"' for name in names) + "\n" + "\n".join(["x,y,x,y,x", "y,x,y,x,y", "x,x,y,y,x"]) + "\n"
     data = load(write(tmp_path / "x.csv", text), table=True)
@@ -179,14 +179,14 @@ def test_parquet_and_arrow_hold_what_the_text_holds(tmp_path: Path, frame: Any, 
     data = load(path, table=True)
     expected = load(write(tmp_path / "x.csv", PEOPLE), table=True)
     np.testing.assert_array_equal(data.train[:], expected.train[:])
-    with pytest.raises(NotNumbersError, match=r"column 'city' is .*not a number"):
+    with pytest.raises(NotNumbersError, match=r"'city' .*table=True"):
         load(path)
     numbers = frame[["rooms"]].assign(other=[0.5, 1, 2, 3, 4])
     if kind != "arrow":
         getattr(numbers, f"to_{kind}")(path)
         assert load(path).train[:].tolist()[1] == [1, 1]
     path.write_bytes(path.read_bytes()[:40])
-    with pytest.raises(ValueError, match=rf"is damaged.* not \.{kind}"):
+    with pytest.raises(ValueError, match=rf"damaged.* not \.{kind}"):
         load(path, table=True)
 
 

@@ -43,7 +43,7 @@ def test_every_type_is_read_in_native_order(tmp_path: Path, zipped: bool, code: 
 
 
 @pytest.mark.parametrize(("zipped", "dotted"), [(True, False), (False, False), (False, True)])
-def test_a_folder_of_mnists_four_files(tmp_path: Path, zipped: bool, dotted: bool) -> None:
+def test_a_folder_with_the_four_files_of_mnist(tmp_path: Path, zipped: bool, dotted: bool) -> None:
     write_mnist(tmp_path / "set", zipped=zipped, dotted=dotted)
     data = load(tmp_path / "set")
     assert np.array_equal(np.asarray(data.train), (IMAGES.reshape(5, 6) / np.float32(255)).astype(np.float32))
@@ -52,11 +52,11 @@ def test_a_folder_of_mnists_four_files(tmp_path: Path, zipped: bool, dotted: boo
     assert data.labels.train.tolist() == [0, 1, 2, 3, 4] and data.labels.test.tolist() == [0, 1, 2]
 
 
-def test_one_file_of_images_and_none_of_labels(tmp_path: Path) -> None:
+def test_one_file_of_images_is_read_and_one_of_labels_refused(tmp_path: Path) -> None:
     write_mnist(tmp_path)
     data = load(str(tmp_path / "t10k-images-idx3-ubyte.gz"), binarize="threshold")
     assert data.train.shape == (3, 6) and data.test is None
-    with pytest.raises(ValueError, match="files of labels"):
+    with pytest.raises(ValueError, match=r"labels.*file of images"):
         load(tmp_path / "t10k-labels-idx1-ubyte.gz")
 
 
@@ -80,34 +80,34 @@ def test_mnist_is_found_in_root_in_the_data_folder_and_in_the_cache(
 def test_missing_files_are_named(tmp_path: Path) -> None:
     write_mnist(tmp_path)
     (tmp_path / "t10k-labels-idx1-ubyte.gz").unlink()
-    with pytest.raises(FileNotFoundError, match=r"lacks t10k-labels-idx1-ubyte \(each also with \.gz\)"):
+    with pytest.raises(FileNotFoundError, match=r"t10k-labels-idx1-ubyte.*put all four"):
         load(tmp_path)
 
 
 def test_images_and_labels_must_belong_together(tmp_path: Path) -> None:
     write_mnist(tmp_path)
     (tmp_path / "t10k-labels-idx1-ubyte.gz").write_bytes(idx_bytes(np.zeros(4, np.uint8)))
-    with pytest.raises(ValueError, match=r"has 3 cases, .* has 4: the files do not belong together"):
+    with pytest.raises(ValueError, match=r"3 cases.*4.*download"):
         load(tmp_path)
 
 
 WHOLE = idx_bytes(IMAGES)
-ZIPPED = gzip.compress(WHOLE, mtime=0)  # no clock in the bytes
+ZIPPED = gzip.compress(WHOLE, mtime=0)  # no time in the bytes
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"\0\1" + WHOLE[2:], "is not an IDX file: it begins with 00010803"),
-        (b"\0\0\7" + WHOLE[3:], "is not an IDX file"),
-        (b"", "begins with nothing"),
-        (WHOLE[:9], "cut short in its header"),
-        (WHOLE[:-1], r"shape is \(5, 2, 3\), 30 bytes, but holds 29"),
-        (WHOLE + b"\0", "30 bytes, but holds 31 or more"),
-        (WHOLE[:4] + b"\xff" * 12 + WHOLE[16:], "but holds 30: it is damaged"),
-        (ZIPPED[:-12], "is damaged or cut short"),
-        (ZIPPED[:-8] + b"\0\0\0\0" + ZIPPED[-4:], "is damaged or cut short .*CRC"),
-        (ZIPPED[:12] + b"\xff\xff" + ZIPPED[14:], "is damaged or cut short"),
+        (b"\0\1" + WHOLE[2:], "00010803"),
+        (b"\0\0\7" + WHOLE[3:], "not an IDX file"),
+        (b"", "nothing"),
+        (WHOLE[:9], "header"),
+        (WHOLE[:-1], r"\(5, 2, 3\), 30 bytes.*29"),
+        (WHOLE + b"\0", "30 bytes.*31 or more"),
+        (WHOLE[:4] + b"\xff" * 12 + WHOLE[16:], "30.*damaged"),
+        (ZIPPED[:-12], "damaged"),
+        (ZIPPED[:-8] + b"\0\0\0\0" + ZIPPED[-4:], "damaged.*CRC"),
+        (ZIPPED[:12] + b"\xff\xff" + ZIPPED[14:], "damaged"),
     ],
     ids=[
         "magic",
@@ -127,7 +127,7 @@ def test_damaged_files_are_refused_by_name(tmp_path: Path, content: bytes, messa
     path.write_bytes(content)
     with pytest.raises(ValueError, match=message) as caught:
         read_idx(path)
-    assert str(path) in str(caught.value) and "fetch it again" in str(caught.value)
+    assert str(path) in str(caught.value) and "download it again" in str(caught.value)
 
 
 def test_the_real_files(benchmark_data: Path) -> None:

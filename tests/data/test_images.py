@@ -15,7 +15,7 @@ def draw(path: Path, grey: np.ndarray) -> None:
     image.fromarray(grey.astype(np.uint8)).save(path)
 
 
-def test_images_are_greys_in_the_order_of_their_names(tmp_path: Path) -> None:
+def test_images_are_grey_levels_in_the_order_of_their_names(tmp_path: Path) -> None:
     greys = np.random.default_rng(0).integers(0, 256, (3, 4, 5))
     for name, grey in zip(("b.png", "a.bmp", "c.PNG"), greys, strict=True):
         draw(tmp_path / name, grey)
@@ -43,18 +43,18 @@ def test_subfolders_are_labels_and_may_be_splits(tmp_path: Path) -> None:
     alone = load(tmp_path / "train")
     assert alone.test is None and alone.labels.train is not None and alone.labels.train.tolist() == [0, 1]
     draw(tmp_path / "train" / "3.png", np.zeros((2, 2)))
-    with pytest.raises(ValueError, match=r"3\.png lies beside the subfolders, which are labels"):
+    with pytest.raises(ValueError, match=r"3\.png .*move it"):
         load(tmp_path)
 
 
-def test_what_cannot_be_learned_is_refused_by_name(tmp_path: Path) -> None:
+def test_what_cannot_be_read_is_refused_by_name(tmp_path: Path) -> None:
     draw(tmp_path / "a.png", np.zeros((2, 3)))
     draw(tmp_path / "b.png", np.zeros((4, 3)))
-    with pytest.raises(ValueError, match=r"b\.png has 3x4 pixels, the first image has 3x2: .*mogrify -resize 3x2!"):
+    with pytest.raises(ValueError, match=r"b\.png .*3x4.*3x2.*mogrify -resize 3x2!"):
         load(tmp_path)
     (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes()[:30])
-    with pytest.raises(ValueError, match=r"b\.png cannot be read as an image"):
+    with pytest.raises(ValueError, match=r"b\.png .*remove"):
         load(tmp_path)
     (tmp_path / "train").mkdir()
-    with pytest.raises(ValueError, match="train holds no images"):
+    with pytest.raises(ValueError, match=r"train .*no images"):
         load(tmp_path)

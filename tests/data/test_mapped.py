@@ -15,7 +15,7 @@ ROWS, WIDTH = 16000, 4096  # 256 MB of float32
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A file mostly of holes: 256 MB long, a quarter of it on the disk."""
+    """A sparse file, 256 MB long, with a quarter of it on the disk."""
     table = np.lib.format.open_memmap(tmp_path / "x.npy", mode="w+", dtype=np.float32, shape=(ROWS, WIDTH))
     table[:, 0] = np.arange(ROWS)
     table.flush()
@@ -27,7 +27,7 @@ def resident_bytes() -> int:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-def test_pages_that_were_read_do_not_stay(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_that_were_read_are_released(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "RELEASE_BYTES", 4 * 2**20)
     cases = load(path).train
     order = np.random.default_rng(0).permutation(ROWS)
@@ -42,7 +42,7 @@ def test_pages_that_were_read_do_not_stay(path: Path, monkeypatch: pytest.Monkey
     assert resident_bytes() - before < 64 * 2**20
 
 
-def test_mappings_of_other_modes_are_left_alone(tmp_path: Path) -> None:
+def test_mappings_of_other_modes_keep_their_pages(tmp_path: Path) -> None:
     path = tmp_path / "x.npy"
     np.save(path, np.eye(9))
     assert find_mapping(np.load(path, mmap_mode="r")) is not None
@@ -62,7 +62,7 @@ def test_changes_of_a_private_copy_survive(tmp_path: Path, monkeypatch: pytest.M
     assert cases[3][1] == 7
 
 
-def test_a_file_by_columns_is_copied_when_small_and_refused_when_large(
+def test_a_file_stored_by_columns_is_copied_if_small_and_refused_if_large(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import harmonium.data.cases as cases_module
@@ -71,5 +71,5 @@ def test_a_file_by_columns_is_copied_when_small_and_refused_when_large(
     np.save(tmp_path / "x.npy", table)
     assert np.array_equal(np.asarray(load(tmp_path / "x.npy").train), table)
     monkeypatch.setattr(cases_module, "HASH_WHOLE_BYTES", 50)
-    with pytest.raises(ValueError, match=r"stored by columns.*np\.ascontiguousarray"):
+    with pytest.raises(ValueError, match=r"by columns.*np\.ascontiguousarray"):
         load(tmp_path / "x.npy")

@@ -44,12 +44,12 @@ def test_the_first_value_that_is_not_finite_is_named(bad: float) -> None:
     assert np.array_equal(summary.first_bad[2], bad, equal_nan=True)
 
 
-def test_one_pass_is_made_and_remembered() -> None:
+def test_the_result_of_the_pass_is_kept() -> None:
     cases = as_cases(np.eye(7))
     assert cases.statistics() is cases.statistics()
 
 
-def test_missing_values_are_counted_and_passed_over() -> None:
+def test_missing_values_are_counted_and_left_out() -> None:
     summary = as_cases([[0.0, np.nan, 5.0], [1.0, 2.0, 5.0], [np.nan, 0.0, 5.0]]).statistics()
     assert (summary.missing, summary.low, summary.high) == (2, 0.0, 5.0)
     assert summary.zeros == pytest.approx(2 / 7)

@@ -1,4 +1,4 @@
-"""DataFrames to units and back."""
+"""From DataFrames to units and back."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_each_column_finds_its_units() -> None:
     units.check(inside, "v")
 
 
-def test_there_and_back() -> None:
+def test_a_frame_comes_back_as_it_was() -> None:
     before = frame()
     _, cases, table = from_frame(before)
     array = table.to_array(before)
@@ -59,7 +59,7 @@ def test_there_and_back() -> None:
 
 
 def test_likelihoods_are_those_of_the_values_in_the_frame() -> None:
-    """A lone Gaussian layer at rest: the density of (age, weight) is normal with the columns' moments."""
+    """Without weights, the density of (age, weight) is normal with the moments of the columns."""
     rows = frame()[["age", "weight"]].iloc[[0, 2, 3]]
     units, cases, _ = from_frame(rows)
     rbm = hm.RBM(units, 1, dtype=torch.float64)
@@ -83,27 +83,29 @@ def test_one_kind_needs_no_mixture() -> None:
 @pytest.mark.parametrize(
     ("column", "words"),
     [
-        ([1, 1, 1, 1], "is constant"), ([None] * 4, "no value at all"), ([1.0, 2, math.inf, 3], "infinities"),
-        (["x", "x", None, "x"], "is constant"),
+        ([1, 1, 1, 1], "constant.*drop"),
+        ([None] * 4, "no values.*drop"),
+        ([1.0, 2, math.inf, 3], "infinities.*remove"),
+        (["x", "x", None, "x"], "constant.*drop"),
     ],
-)  # fmt: skip
-def test_columns_that_say_nothing_are_refused(column: list[Any], words: str) -> None:
+)
+def test_columns_without_information_are_refused(column: list[Any], words: str) -> None:
     with pytest.raises(ValueError, match=f"'odd' .*{words}"):
         from_frame(frame().assign(odd=column))
 
 
 def test_other_refusals() -> None:
-    with pytest.raises(TypeError, match="'day' is datetime"):
+    with pytest.raises(TypeError, match=r"'day' .*datetime.*categories"):
         from_frame(frame().assign(day=pandas.date_range("2000-01-01", periods=4)))
-    with pytest.raises(ValueError, match="empty"):
+    with pytest.raises(ValueError, match=r"frame .*\(0, .*at least one row"):
         from_frame(frame().iloc[:0])
     _, _, table = from_frame(frame())
     array = table.to_array(frame())
-    with pytest.raises(ValueError, match=r"'group' has the label 'AB' in row 1"):
+    with pytest.raises(ValueError, match=r"'group' .*'AB' in row 1"):
         table.to_array(frame().assign(group=["A", "AB", "O", "B"]))
-    with pytest.raises(ValueError, match="in this order"):
+    with pytest.raises(ValueError, match=r"expected .*order"):
         table.to_array(frame()[["age", "smokes"]])
     with pytest.raises(ValueError, match=r"expected \(cases, 6\)"):
         table.to_frame(array[:, :3])
-    with pytest.raises(ValueError, match=r"'group' takes the codes 0 \.\.\. 2"):
+    with pytest.raises(ValueError, match=r"'group' .*0 \.\.\. 2"):
         table.to_frame(np.where(np.arange(6) == 2, 7.0, array))

@@ -16,13 +16,13 @@ __all__ = ["data"]
 _BUILT_IN = {
     "digits": "8 x 8 handwritten digits, 1797 cases, with scikit-learn",
     "bars-and-stripes": "4 x 4 patterns, 32 cases, computed; other sizes as bars-and-stripes-3x3",
-    "shifter": "8 bits, shifted, and which way: 768 cases, computed",
+    "shifter": "8 bits, the same bits shifted, and the shift: 768 cases, computed",
     "mnist": "28 x 28 handwritten digits, 70000 cases",
 }
 
 
 class Data(Shell):
-    """A group inside the group: errors are reported by the outer one."""
+    """A group inside the main group, which reports the errors."""
 
     def invoke(self, ctx: click.Context) -> object:
         return click.Group.invoke(self, ctx)
@@ -34,7 +34,7 @@ class Data(Shell):
     context_settings=CONTEXT,
     epilog="""\b
 Examples:
-  harmonium data                           names, and where they would be found
+  harmonium data                           names, and where their files are
   harmonium data describe digits
   harmonium data describe table.csv
   harmonium data download mnist""",
@@ -55,10 +55,10 @@ Examples:
   HARMONIUM_DATA=~/data harmonium data list""",
 )
 def names() -> None:
-    """Names that can be learned, and where they would be found."""
+    """Names that can be learned, and where their files are."""
     from harmonium import data as library
-    from harmonium.data.download import cache_folder
     from harmonium.data.files import FORMATS
+    from harmonium.data.find import mnist_folders
     from harmonium.data.idx import MNIST_PARTS, find_mnist
 
     folder = os.environ.get("HARMONIUM_DATA")
@@ -68,15 +68,14 @@ def names() -> None:
     for name in (*_BUILT_IN, *(name for name in known if name not in _BUILT_IN)):
         where = _BUILT_IN.get(name) or str(shared and shared / f"{name}.npz")
         if name == "mnist":
-            places = [*([shared / "mnist"] if shared else []), cache_folder("mnist")]
-            found = next((place for place in places if len(find_mnist(place)) == len(MNIST_PARTS)), None)
+            found = next((place for place in mnist_folders() if len(find_mnist(place)) == len(MNIST_PARTS)), None)
             where += f", in {found}" if found else ", not on this machine: harmonium data download mnist"
         say(f"{name:<{width}}  {where}")
     say()
     if shared is None:
         say("HARMONIUM_DATA is not set: its folder's .npz files would be listed by name")
     elif not shared.is_dir():
-        say(f"HARMONIUM_DATA names {shared}, which is no folder")
+        say(f"HARMONIUM_DATA names {shared}, which is not a folder")
     say(f"or a file: {FORMATS}")
 
 
@@ -88,8 +87,8 @@ def names() -> None:
 )
 @click.argument("name", metavar="DATA")
 @click.option("--binarize", type=click.Choice(["threshold", "fixed", "dynamic", "grey"]))
-@click.option("--valid", metavar="N|FRACTION", callback=fraction_or_count, help="Set so many training cases aside.")
-@click.option("--test", metavar="N|FRACTION", callback=fraction_or_count, help="Likewise.")
+@click.option("--valid", metavar="N|FRACTION", callback=fraction_or_count, help="Set aside this many training cases.")
+@click.option("--test", metavar="N|FRACTION", callback=fraction_or_count, help="The same for test cases.")
 @click.option("--drop", metavar="COLUMN", multiple=True, help="Leave a column of a table out, by its name; repeatable.")
 def describe(name: str, binarize: str | None, valid: float | None, test: float | None, drop: tuple[str, ...]) -> None:
     """Splits, values, missing cells and the kinds of columns of DATA, which units fit, and how to train on it."""

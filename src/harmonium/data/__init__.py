@@ -1,6 +1,6 @@
 """Data: named sets and files become `Cases`, binarised or standardised in a stated way.
 
-This floor knows no model.  See `load` for what can be loaded and `Cases` for what a model is fed.
+This package knows no model.  `load` says what can be loaded, `Cases` what a model is trained on.
 """
 
 from harmonium.data.cases import Cases, as_cases

@@ -1,4 +1,4 @@
-"""One split of a data set: rows that can be gathered as dense batches at any time, in any order."""
+"""One split of a data set, whose rows can be read as dense batches in any order."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ __all__ = ["Cases", "Standardization", "as_cases"]
 Array = np.ndarray[Any, Any]
 Index = np.ndarray[Any, np.dtype[np.int64]]
 
-CHUNK_BYTES = 4 * 2**20  # of a pass over all cases: large enough to hide the calls, small enough for the cache
+CHUNK_BYTES = 4 * 2**20  # read at a time in a pass over all cases: few calls, yet the chunk fits into the cache
 HASH_WHOLE_BYTES = 64 * 2**20
 HASH_ROWS = 4096
 
 
 @dataclass(frozen=True)
 class Standardization:
-    """Column means and scales, (features,) each, that standardise a table: (x - mean) / scale."""
+    """Means and scales of the columns, (features,) each, that standardise a table: (x - mean) / scale."""
 
     mean: Array
     scale: Array
 
 
 class Cases:
-    """The cases of one split, array-like of shape (cases, features).
+    """The cases of one split, an array-like of shape (cases, features).
 
-    The values are kept as they came (bytes, bools, floats, a memory-mapped file, a sparse matrix) and become dense
-    floats only batch by batch.  Make them with `as_cases` or `harmonium.data.load`.
+    The values stay in the form in which they were given (bytes, bools, floats, a memory-mapped file, a sparse matrix)
+    and become dense floats batch by batch.  `as_cases` and `harmonium.data.load` make them.
 
     Attributes:
         shape: (cases, features).
-        dtype: of the stored values, not of the batches.
-        binarization: None, ``"threshold"``, ``"fixed"`` or ``"dynamic"``: how grey values become binary here.
-        log_jacobian: nats per case to *add* to a log-density of these values to get that of the values before they
-            were standardised; 0 where nothing was standardised.
-        standard: `Standardization` means and scales of the columns, or None where nothing was standardised.
-        source: JSON-able dict from which `from_source` makes the same cases again, or None.
+        dtype: the type of the stored values, not of the batches.
+        binarization: how grey levels become binary: ``"threshold"``, ``"fixed"``, ``"dynamic"``, or None.
+        log_jacobian: nats per case to *add* to a log-density of these values to get the log-density of the values
+            before standardisation; 0 if nothing was standardised.
+        standard: the means and scales of the columns, or None if nothing was standardised.
+        source: a dict for JSON from which `from_source` loads the same cases again, or None.
 
     >>> cases = as_cases([[0, 1, 1], [1, 0, 1]])
     >>> cases.shape, cases.rows(torch.tensor([1])).tolist()
@@ -95,7 +95,7 @@ class Cases:
         self.source = None if source is None else dict(source)
 
     def derive(self, **changes: Any) -> Cases:
-        """The same stored values, seen otherwise: the arguments of the constructor that change."""
+        """Return cases over the same values, with some arguments of the constructor changed."""
         kept = {
             "order": self._order,
             "divisor": self._divisor,
@@ -107,17 +107,24 @@ class Cases:
         return Cases(changes.pop("values", self._values), **(kept | changes))
 
     def select(self, index: Index) -> Cases:
-        """The cases of these numbers as cases of their own, without copying; drawn binarisations are drawn anew."""
+        """Return some of the cases without copying values; "fixed" and "dynamic" cases get new random draws.
+
+        Args:
+            index: (rows,) case numbers.
+        """
         return self.derive(order=index if self._order is None else self._order[index], source=None)
 
     def copies(self, count: int) -> Cases:
-        """Every case times ``count``: the sum of so many copies of it, as `Binomial` units with tied copies take it.
+        """Return every case multiplied by ``count``, for `Binomial` units whose trials are tied copies of one unit.
+
+        Raises:
+            ValueError: the cases are copies already.
 
         >>> as_cases([[0, 1], [1, 1]]).copies(2).rows(torch.tensor([0])).tolist()
         [[0.0, 2.0]]
         """
         if isinstance(self._sampler, RepeatedCases):
-            raise ValueError("these cases are copies already: take copies of the cases they were made from")
+            raise ValueError("these cases are copies already: call copies on the cases that they were made from")
         return self.derive(sampler=RepeatedCases(count, self._sampler), source=None)
 
     # ---------------------------------------------------------------- as an array
@@ -132,7 +139,7 @@ class Cases:
 
     @property
     def mapped(self) -> bool:
-        """Whether the values lie in a memory-mapped file."""
+        """Whether the values are in a memory-mapped file."""
         return self._pages is not None
 
     def __len__(self) -> int:
@@ -140,12 +147,12 @@ class Cases:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         if copy is False:
-            raise ValueError("cases become an array only by copying: use np.asarray(cases) without copy=False")
+            raise ValueError("copy=False: cases become an array only by copying, use np.asarray(cases)")
         dense = self.rows(np.arange(len(self))).numpy()
         return dense if dtype is None else dense.astype(dtype, copy=False)
 
     def __getitem__(self, index: int | slice | list[int] | Array | Tensor) -> Array:
-        """Rows by number, slice or index array (a mask of bools too), as float32 of epoch 0."""
+        """Return rows by number, slice, index array or mask, as float32 of epoch 0."""
         numbers = _numbers(index, len(self))
         dense: Array = self.rows(np.atleast_1d(numbers)).numpy()
         return dense if np.ndim(numbers) else dense[0]
@@ -172,16 +179,19 @@ class Cases:
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ) -> Tensor:
-        """The cases of these numbers, (len(index), features): dense, scaled, binarised or standardised.
+        """Read cases by number.
 
         Args:
-            index: (rows,) integers from 0 to ``len(self) - 1``, in any order, repeated or not.
-            epoch: which binarisation of ``"dynamic"`` cases; the others do not depend on it.
-            dtype: of the result; ``torch.float64`` keeps all digits of float64 values.
-            device: where the result goes.
+            index: (rows,) integers from 0 to ``len(self) - 1``, in any order, with or without repetitions.
+            epoch: the epoch, which ``"dynamic"`` binarisation depends on.
+            dtype: the type of the result; ``torch.float64`` keeps all digits of float64 values.
+            device: the device of the result.
+
+        Returns:
+            (rows, features), dense, scaled, binarised and standardised.
 
         Raises:
-            IndexError: a number is outside the cases.
+            IndexError: a case number is out of range.
         """
         where = _as_index(index)
         work = dtype if dtype in (torch.float32, torch.float64) else torch.float32
@@ -197,22 +207,34 @@ class Cases:
     def chunks(
         self, size: int, *, epoch: int = 0, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
     ) -> Iterator[tuple[int, Tensor]]:
-        """All cases in order, as (number of the first, at most ``size`` rows); memory stays that of one chunk.
+        """Read all cases in order, in chunks, so that memory is needed for one chunk only.
+
+        Args:
+            size: the largest number of rows in a chunk.
+            epoch: as in `rows`.
+            dtype: as in `rows`.
+            device: as in `rows`.
+
+        Returns:
+            An iterator over pairs of the number of the first case and the rows, (at most ``size``, features).
+
+        Raises:
+            ValueError: ``size`` is below 1.
 
         >>> [(start, len(chunk)) for start, chunk in as_cases(np.eye(5)).chunks(2)]
         [(0, 2), (2, 2), (4, 1)]
         """
         if size < 1:
-            raise ValueError(f"chunks of size={size}: give a number of rows, 1 or more")
+            raise ValueError(f"size={size}: give a number of rows, 1 or more")
         for start in range(0, len(self), size):
             index = np.arange(start, min(start + size, len(self)))
             yield start, self.rows(index, epoch=epoch, dtype=dtype, device=device)
 
     def statistics(self) -> Summary:
-        """Mean, variance, range and whether all is finite and binary, by one pass that is remembered.
+        """Return moments, ranges and kinds of the columns, found in one pass whose result is kept.
 
-        Cases that are drawn (``"dynamic"``, ``"fixed"``) answer for the distribution they are drawn from: the mean of
-        the greys m, the variance m (1 - m).
+        Binary cases that are drawn from grey levels m ("dynamic", "fixed") are described by their distribution, with
+        mean m and variance m (1 - m).
 
         >>> as_cases([[0.0, 2.0], [1.0, 4.0]]).statistics().mean.tolist()
         [0.5, 3.0]
@@ -224,7 +246,7 @@ class Cases:
         return self._summary
 
     def complete(self) -> Cases:
-        """Those without a missing value (NaN).
+        """Return the cases without a missing value (NaN).
 
         >>> as_cases([[0.0, float("nan")], [1.0, 2.0]]).complete().shape
         (1, 2)
@@ -234,9 +256,10 @@ class Cases:
         return self if len(index) == len(self) else self.select(index)
 
     def fingerprint(self) -> str:
-        """Hex hash of the shape, the stored dtype, the values and what is done to them.
+        """Return a hash of the shape, the stored dtype, the values and their treatment, as hexadecimal digits.
 
-        Of tables above 64 MB, 4096 evenly spaced rows stand for all: it tells data sets apart, it is no seal.
+        It tells data sets apart.  It is no protection against tampering: of a table above 64 MB it reads 4096 evenly
+        spaced rows only.
         """
         digest = hashlib.blake2b(digest_size=16)
         treatment = (self.shape, self.dtype.str, self._divisor, self.binarization, repr(self._sampler))
@@ -253,7 +276,7 @@ class Cases:
     # ---------------------------------------------------------------- inside
 
     def _gather(self, where: Index, out: Array) -> None:
-        """Fill ``out`` with everything but the random draw."""
+        """Fill ``out`` with the rows ``where``, complete but for random draws."""
         table, index = self._values, where
         if self._order is not None:
             index = self._order[_within(where, len(self))]
@@ -297,18 +320,21 @@ class Cases:
 
 
 def as_cases(x: Any, name: str = "data") -> Cases:
-    """Anything with rows, as `Cases`: arrays, SciPy sparse matrices, torch tensors, lists; cases pass through.
+    """Turn an array, SciPy sparse matrix, torch tensor or list into `Cases`.
 
-    Nothing is copied that need not be, nothing is scaled, and values are looked at only when `Cases.statistics` is
-    asked.  More than two dimensions, as of images (cases, height, width), are flattened to (cases, features).
+    Nothing is scaled, nothing is copied without need, and the values are read later.  Images (cases, height, width)
+    are flattened to (cases, features).
 
     Args:
-        x: the cases.
-        name: what messages call them.
+        x: the cases; `Cases` are returned as they are.
+        name: the name of the argument in error messages.
+
+    Returns:
+        The cases.
 
     Raises:
-        TypeError: values that are no real numbers (objects, text, complex).
-        ValueError: no rows, no columns, one dimension, or rows of unequal length.
+        TypeError: values that are not real numbers (objects, text, complex numbers).
+        ValueError: no rows, no columns, one dimension only, or rows of unequal length.
 
     >>> as_cases(np.zeros((5, 28, 28), dtype=bool))
     Cases(5 x 784, bool)
@@ -337,14 +363,16 @@ def _as_table(x: Any, name: str) -> Array:
         try:
             x = np.asarray(x)
         except ValueError as error:
-            raise ValueError(f"{name} cannot be made an array (rows of unequal length?): {error}") from error
+            raise ValueError(
+                f"{name} cannot be converted to an array (are the rows of unequal length?): {error}"
+            ) from error
     _check_kind(x.dtype, name)
     if x.flags.c_contiguous:
         return x if isinstance(x, np.memmap) else np.asarray(x)
     if find_mapping(x) is not None and x.nbytes > HASH_WHOLE_BYTES:
         raise ValueError(
-            f"{name} is a memory-mapped array stored by columns, whose rows cannot be read one by one: "
-            "store it by rows, np.save(path, np.ascontiguousarray(x))"
+            f"{name} is a memory-mapped array stored by columns, so its rows cannot be read one by one: "
+            "store it by rows with np.save(path, np.ascontiguousarray(x))"
         )
     return np.ascontiguousarray(x)
 
@@ -355,7 +383,7 @@ def _as_csr(x: Any, name: str) -> sparse.csr_array:
     _check_kind(x.dtype, name)
     table = sparse.csr_array(x)
     if not table.has_canonical_format:
-        table = table.copy()  # the caller's matrix is not ours to sort
+        table = table.copy()  # sorting must not change the caller's matrix
         table.sum_duplicates()
     if _is_foreign(table.dtype):
         table = table.astype(np.float64)
@@ -379,7 +407,7 @@ def _as_index(index: Tensor | Array) -> Index:
 
 
 def _numbers(index: int | slice | list[int] | Array | Tensor, count: int) -> Array:
-    """What NumPy's indexing would pick of the numbers 0 .. count - 1, without writing them all down."""
+    """The case numbers that NumPy would pick from np.arange(count), without making that array."""
     if isinstance(index, slice):
         return np.arange(*index.indices(count))
     picked = index.cpu().numpy() if isinstance(index, Tensor) else np.asarray(index)
@@ -390,7 +418,7 @@ def _numbers(index: int | slice | list[int] | Array | Tensor, count: int) -> Arr
     if picked.size == 0:
         return np.zeros(0, dtype=np.int64)
     if picked.ndim > 1 or picked.dtype.kind not in "iu":
-        raise IndexError(f"cases are taken by a number, a slice, or a 1-D array of numbers or bools, found {index!r}")
+        raise IndexError(f"cases are indexed by a number, a slice, or a 1-D array of numbers or bools, found {index!r}")
     return np.where(picked < 0, picked + count, picked)
 
 
@@ -402,10 +430,10 @@ def _within(where: Index, count: int) -> Index:
 
 
 def _is_foreign(dtype: np.dtype[Any]) -> bool:
-    """Types that compiled loops do not read: other byte orders, half and extended precision."""
+    """Whether compiled loops cannot read a type: other byte orders, half and extended precision."""
     return not dtype.isnative or dtype.char in "eg"
 
 
 def _plain(table: Array) -> Array:
-    """Bools as the bytes they are, which spares the loops one more compiled form."""
+    """Bools as bytes, so that the loops need not be compiled for bools too."""
     return table.view(np.uint8) if table.dtype == np.bool_ else table

@@ -1,4 +1,4 @@
-"""What `load` returns: the splits of a data set, their labels, and how they came about."""
+"""What `load` returns: the splits of a data set, their labels and their source."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Dataset", "Labels"]
 
 @dataclass(frozen=True)
 class Labels:
-    """Labels of each split, one per case, as NumPy arrays; None where there are none."""
+    """The labels of each split, (cases,) NumPy arrays, or None where there are none."""
 
     train: np.ndarray[Any, Any] | None = None
     valid: np.ndarray[Any, Any] | None = None
@@ -27,18 +27,18 @@ class Labels:
 
 @dataclass(frozen=True, repr=False)
 class Dataset:
-    """A data set, split and made ready for models.
+    """A data set, split and ready for training.
 
     Attributes:
         name: its name or the name of its file.
-        train: cases to learn from.
-        valid: cases to choose by, or None where the source has none and none were set aside.
-        test: cases to judge by, or None likewise.
-        labels: ``.train``, ``.valid``, ``.test``: NumPy arrays or None.
-        shape: of the features of one case, (8, 8) for instance; their product is the width of the cases.
-        table: of a table that was read column by column, what its columns are (`harmonium.data.table.Table`); None of
-            others.
-        source: the arguments, JSON-able, with which `load` makes the same data again: ``load(**data.source)``.
+        train: the training cases.
+        valid: the validation cases, or None if the source has none and none were set aside.
+        test: the test cases, or None likewise.
+        labels: ``.train``, ``.valid`` and ``.test``: NumPy arrays or None.
+        shape: the shape of the features of one case, (8, 8) for instance; their product is the width of the cases.
+        table: the description of the columns (`harmonium.data.table.Table`) of a table that was read column by column,
+            or None.
+        source: arguments, fit for JSON, with which `load` loads the same data again: ``load(**data.source)``.
 
     >>> from harmonium.data import load
     >>> load("digits")
@@ -56,9 +56,9 @@ class Dataset:
 
     @property
     def binarization(self) -> Binarization | None:
-        """``"threshold"``, ``"fixed"``, ``"dynamic"``; ``"binary"`` where data are 0/1 by nature; None elsewhere.
+        """How values became binary: "threshold", "fixed" or "dynamic"; "binary" if they were; None if they are not.
 
-        Whether they are is found by a pass over the training cases (`Cases.statistics`), made once, when first asked.
+        Whether they were is found by a pass over the training cases, once.
         """
         if self.train.binarization is not None:
             return self.train.binarization
@@ -70,7 +70,7 @@ class Dataset:
             cases = getattr(self, split)
             if cases is not None:
                 notes.append(f"{split} {len(cases)}")
-        if not self.train.mapped and self.binarization is not None:  # a repr is no occasion to read a large file
+        if not self.train.mapped and self.binarization is not None:  # printing must not read a large file
             notes.append(self.binarization)
         if self.source.get("standardize"):
             notes.append("standardised")

@@ -1,4 +1,4 @@
-"""Fetching named data sets: only when asked, verified by hash, into a cache."""
+"""Downloads of named data sets into a cache, verified by hash, only on request."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ DOWNLOADS = {
 
 
 def cache_folder(name: str) -> Path:
-    """Where a downloaded set is kept: the platform's cache (on Linux $XDG_CACHE_HOME or ~/.cache), harmonium/name."""
+    """Return the folder of a downloaded set: harmonium/name in the cache (on Linux $XDG_CACHE_HOME or ~/.cache)."""
     return Path(user_cache_path("harmonium", appauthor=False)) / name
 
 
 def download(name: str = "mnist", folder: str | os.PathLike[str] | None = None, *, progress: bool = False) -> Path:
-    """Fetch the files of a named set, except those that are there already and whole.
+    """Download the files of a named set that are not there yet.
 
-    A file is fetched under a temporary name, compared with its hash, and renamed; one that does not match is deleted.
-    The variable HARMONIUM_MIRROR names another server (the address to which the file names are appended).
+    A file is downloaded under a temporary name, checked by its hash, and renamed; a wrong file is deleted.  The
+    environment variable HARMONIUM_MIRROR names another server: an address to which the names of the files are appended.
 
     Args:
-        name: ``"mnist"``.
-        folder: where to; None means the cache.
+        name: the name of the set, ``"mnist"``.
+        folder: the folder to write to; None means the cache.
         progress: show a progress bar.
 
     Returns:
@@ -43,7 +43,7 @@ def download(name: str = "mnist", folder: str | os.PathLike[str] | None = None, 
 
     Raises:
         ValueError: an unknown name, or a file that does not match its hash.
-        OSError: the server could not be reached or went away, or the file could not be written.
+        OSError: the server cannot be reached, the connection breaks, or the file cannot be written.
 
     >>> download("mnist")  # doctest: +SKIP
     PosixPath('/home/me/.cache/harmonium/mnist')
@@ -70,6 +70,6 @@ def _fetch(url: str, file: str, digest: str, target: Path, progress: bool) -> No
             downloader=pooch.HTTPDownloader(progressbar=progress, timeout=30),
         )
     except ValueError as error:
-        raise ValueError(f"{url} is not the file that was expected, and was deleted: {error} {elsewhere}") from error
+        raise ValueError(f"{url} does not match its hash, so it was deleted: {error} {elsewhere}") from error
     except OSError as error:
-        raise OSError(f"{url} could not be fetched into {target}: {error}; {elsewhere}") from error
+        raise OSError(f"{url} could not be downloaded into {target}: {error}; {elsewhere}") from error

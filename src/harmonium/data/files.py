@@ -1,4 +1,4 @@
-"""Reading files and folders, each by its format."""
+"""Files and folders, each read by its format."""
 
 from __future__ import annotations
 
@@ -40,11 +40,19 @@ def is_table(path: Path) -> bool:
 
 
 def read_path(path: Path, table: Table | bool = False, drop: Sequence[str] = ()) -> RawData:
-    """What a file or a folder holds; ``table`` and ``drop`` as `harmonium.data.load` takes them.
+    """Read a file or a folder.
+
+    Args:
+        path: the file or folder.
+        table: as in `harmonium.data.load`.
+        drop: as in `harmonium.data.load`.
+
+    Returns:
+        The content.
 
     Raises:
-        FileNotFoundError: there is none of that name.
-        ValueError: the format is not known, or the file is damaged, or does not hold what its format asks for.
+        FileNotFoundError: there is no such file or folder.
+        ValueError: the format is not known, or the file is damaged or does not hold what its format requires.
     """
     if not path.exists():
         raise FileNotFoundError(f"there is no file or folder {path}: check the path (now in {Path.cwd()})")
@@ -71,7 +79,7 @@ def read_path(path: Path, table: Table | bool = False, drop: Sequence[str] = ())
         return read_fasta(path)
     if is_idx(path):
         return read_idx_file(path)
-    raise ValueError(f"{path} is of no format that can be read: give {FORMATS}")
+    raise ValueError(f"{path} has no known format: give {FORMATS}")
 
 
 def _read_npz(path: Path) -> RawData:
@@ -82,8 +90,8 @@ def _read_npz(path: Path) -> RawData:
         if "train" not in found:
             if len(found) != 1:
                 raise ValueError(
-                    f"{path} holds the arrays {', '.join(found) or '(none)'}; expected train, and as you like valid, "
-                    "test, y_train, y_valid, y_test, or one array alone"
+                    f"{path} holds the arrays {', '.join(found) or '(none)'}; expected train, with or without "
+                    "valid, test, y_train, y_valid, y_test, or a single array"
                 )
             return RawData({"train": _member(archive, found[0], path)})
         splits = {split: _member(archive, split, path) for split in _SPLITS if split in found}
@@ -111,7 +119,7 @@ def _member(archive: Any, name: str, path: Path) -> Array:
 
 def _load(path: Path, **options: Any) -> Any:
     if zipfile.is_zipfile(path) != (path.suffix.lower() == ".npz"):
-        raise _damage(path, ValueError("an archive where none should be, or none where one should"))
+        raise _damage(path, ValueError("only a .npz file is an archive"))
     try:
         return np.load(path, allow_pickle=False, **options)
     except _DAMAGED as error:
@@ -120,5 +128,5 @@ def _load(path: Path, **options: Any) -> Any:
 
 def _damage(path: Path, error: Exception, where: str = "") -> ValueError:
     if "Object arrays" in str(error) or "Python objects" in str(error):
-        return ValueError(f"{path}{where} holds Python objects, which are never read: save numbers (x.astype(float))")
+        return ValueError(f"{path}{where} holds Python objects, which are never loaded: save numbers (x.astype(float))")
     return ValueError(f"{path}{where} is damaged, cut short or not {path.suffix} ({error}): write or fetch it again")

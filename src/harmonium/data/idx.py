@@ -1,4 +1,4 @@
-"""IDX, the format of MNIST's own files, gzipped or not."""
+"""IDX, the format of the MNIST files, gzipped or not."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harmonium.data.raw import Array, RawData
 
 __all__ = ["MNIST_PARTS", "find_mnist", "is_idx", "read_idx", "read_idx_file", "read_idx_folder"]
 
-# (split, what) -> the name of MNIST's file
+# (split, content) -> the name of the file in MNIST
 MNIST_PARTS = {
     ("train", "images"): "train-images-idx3-ubyte",
     ("train", "labels"): "train-labels-idx1-ubyte",
@@ -29,7 +29,7 @@ _READ_BYTES = 2**20
 
 
 def is_idx(path: Path) -> bool:
-    """Whether a file, gzipped or not, begins as IDX does: two zero bytes, a type, a number of dimensions."""
+    """Return whether a file, gzipped or not, starts like IDX: two zero bytes, a type, a number of dimensions."""
     try:
         with _open(path) as file:
             head = file.read(4)
@@ -39,10 +39,14 @@ def is_idx(path: Path) -> bool:
 
 
 def read_idx(path: Path) -> Array:
-    """The array in an IDX file, in this machine's byte order.
+    """Read the array in an IDX file.
+
+    Returns:
+        The array, in the byte order of this machine.
 
     Raises:
-        ValueError: the file is no IDX, or is cut short, or is longer or shorter than its header says.
+        FileNotFoundError: there is no such file.
+        ValueError: the file is not IDX, or is longer or shorter than its header says.
     """
     try:
         with _open(path) as file:
@@ -50,23 +54,30 @@ def read_idx(path: Path) -> Array:
     except FileNotFoundError:
         raise
     except (OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"{path} is damaged or cut short ({error}): fetch it again") from error
+        raise ValueError(f"{path} is damaged or cut short ({error}): download it again") from error
 
 
 def read_idx_file(path: Path) -> RawData:
-    """One IDX file as training cases."""
+    """Read one IDX file as training cases.
+
+    Raises:
+        ValueError: the file is not IDX, is damaged, or holds labels.
+    """
     cases = read_idx(path)
     if cases.ndim < 2:
-        raise ValueError(f"{path} holds {cases.ndim}-dimensional data, as files of labels do: name the file of images")
+        raise ValueError(f"{path} holds {cases.ndim}-dimensional data, such as labels: give the file of images")
     return RawData({"train": cases}, levels=_levels(cases))
 
 
 def read_idx_folder(folder: Path) -> RawData:
-    """A folder with MNIST's four files, or those of a set that took their names.
+    """Read a folder with the four files of MNIST, or of another set that uses their names.
+
+    Returns:
+        The images and labels of the splits "train" and "test".
 
     Raises:
-        FileNotFoundError: some of the four are missing.
-        ValueError: a file is damaged, or images and labels differ in number.
+        FileNotFoundError: some of the four files are missing.
+        ValueError: a file is damaged, or the numbers of images and labels differ.
     """
     files = find_mnist(folder)
     missing = [name for part, name in MNIST_PARTS.items() if part not in files]
@@ -78,7 +89,7 @@ def read_idx_folder(folder: Path) -> RawData:
         if len(images) != len(labels):
             raise ValueError(
                 f"{files[split, 'images']} has {len(images)} cases, {files[split, 'labels']} has {len(labels)}: "
-                "the files do not belong together, fetch them again"
+                "the files do not belong together, download them again"
             )
     return RawData(
         {split: arrays[split, "images"] for split in ("train", "test")},
@@ -88,7 +99,7 @@ def read_idx_folder(folder: Path) -> RawData:
 
 
 def find_mnist(folder: Path) -> dict[tuple[str, str], Path]:
-    """Those of MNIST's four files that are in a folder, under either of the names that are in use."""
+    """Return those of the four files of MNIST that are in a folder, by either of their usual names."""
     found = {}
     for part, name in MNIST_PARTS.items():
         dotted = name.replace("-idx", ".idx")
@@ -114,21 +125,21 @@ def _parse(file: Any, path: Path) -> Array:
     if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in _TYPES or head[3] == 0:
         raise ValueError(
             f"{path} is not an IDX file: it begins with {head.hex() or 'nothing'}, expected 0000, a type, and a number "
-            "of dimensions (for MNIST's images 00000803, labels 00000801); fetch it again"
+            "of dimensions (for MNIST's images 00000803, labels 00000801); download it again"
         )
     dtype = np.dtype(_TYPES[head[2]])
     sizes = file.read(4 * head[3])
     if len(sizes) < 4 * head[3]:
-        raise ValueError(f"{path} is cut short in its header: fetch it again")
+        raise ValueError(f"{path} is cut short in its header: download it again")
     shape = struct.unpack(f">{head[3]}I", sizes)
     expected = math.prod(shape) * dtype.itemsize
-    # Piece by piece: a damaged header may claim more than any memory holds.
+    # In pieces, because a damaged header may claim more than fits into memory.
     content = bytearray()
     while len(content) <= expected and (piece := file.read(_READ_BYTES)):
         content += piece
     if len(content) != expected:
         found = f"{len(content)} or more" if len(content) > expected else str(len(content))
         raise ValueError(
-            f"{path} says its shape is {shape}, {expected} bytes, but holds {found}: it is damaged, fetch it again"
+            f"{path} says its shape is {shape}, {expected} bytes, but holds {found}: it is damaged, download it again"
         )
     return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)

@@ -1,4 +1,4 @@
-"""Images in a folder, as greys."""
+"""Images in a folder, as grey levels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SPLITS = ("train", "valid", "test")
 
 
 def find_images(folder: Path) -> list[Path]:
-    """Files of a folder, and of its subfolders, that are images by their names, in order; hidden ones are left out."""
+    """Return the files in a folder and its subfolders whose names are those of images, sorted, without hidden ones."""
     return sorted(
         path
         for path in folder.rglob("*")
@@ -28,13 +28,16 @@ def find_images(folder: Path) -> list[Path]:
 
 
 def read_images(folder: Path) -> RawData:
-    """The images of a folder as greys, (images, height, width) uint8 from 0 (black) to 255 (white).
+    """Read the images in a folder as grey levels.
 
-    Subfolders are labels, numbered in the order of their names.  Subfolders named train, and perhaps valid and test,
-    are splits, whose subfolders are labels.  Colours become their luminance.
+    Subfolders are labels, numbered in the order of their names.  Subfolders named train, valid and test are splits,
+    and their subfolders are labels.  Colours become their luminance.
+
+    Returns:
+        For every split (images, height, width) uint8 from 0 (black) to 255 (white), and the labels.
 
     Raises:
-        ValueError: images of different sizes, a file that is no image, images both beside and in subfolders.
+        ValueError: images of different sizes, a file that is not an image, images both beside and in subfolders.
     """
     roots = {"train": folder}
     if (folder / "train").is_dir():
@@ -42,7 +45,7 @@ def read_images(folder: Path) -> RawData:
     splits = {split: find_images(root) for split, root in roots.items()}
     for split, paths in splits.items():
         if not paths:
-            raise ValueError(f"{roots[split]} holds no images: its files end in none of {', '.join(_SUFFIXES)}")
+            raise ValueError(f"{roots[split]} holds no images: no file ends in {', '.join(_SUFFIXES)}")
     names = sorted({_label(path, roots[split]) for split, paths in splits.items() for path in paths} - {""})
     images, labels = {}, {}
     shape: tuple[int, ...] = ()
@@ -53,17 +56,24 @@ def read_images(folder: Path) -> RawData:
             own = [_label(path, roots[split]) for path in paths]
             if "" in own:
                 raise ValueError(
-                    f"{paths[own.index('')]} lies beside the subfolders, which are labels: move it into one of them"
+                    f"{paths[own.index('')]} is beside the subfolders, which are labels: move it into one of them"
                 )
             labels[split] = np.array([names.index(label) for label in own])
     return RawData(images, labels, levels=255.0)
 
 
 def grey_levels(files: Iterable[tuple[Path | IO[bytes], str]], shape: tuple[int, ...] = ()) -> Array:
-    """Images, each with what it is called in errors, as greys (images, height, width).
+    """Read images of one size as grey levels.
+
+    Args:
+        files: pairs of an image file and its name in error messages.
+        shape: (height, width) of the images; empty means those of the first one.
+
+    Returns:
+        (images, height, width) uint8.
 
     Raises:
-        ValueError: for what is no image, or has another shape than the first one, or than ``shape``.
+        ValueError: a file is not an image, or has another size.
     """
     arrays: list[Array] = []
     for file, name in files:
@@ -72,7 +82,7 @@ def grey_levels(files: Iterable[tuple[Path | IO[bytes], str]], shape: tuple[int,
         if arrays[-1].shape != shape:
             sizes = ["x".join(map(str, size[::-1])) for size in (arrays[-1].shape, shape)]
             raise ValueError(
-                f"{name} has {sizes[0]} pixels, the first image has {sizes[1]}: bring all images to one size first "
+                f"{name} has {sizes[0]} pixels, the first image has {sizes[1]}: resize all images to one size "
                 f"(with ImageMagick: mogrify -resize {sizes[1]}! FILES)"
             )
     return np.stack(arrays)
@@ -91,4 +101,4 @@ def _grey(file: Path | IO[bytes], name: str) -> Array:
             grey: np.ndarray[Any, Any] = np.asarray(image.convert("L"))
             return grey
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{name} cannot be read as an image ({error}): mend or remove it") from None
+        raise ValueError(f"{name} cannot be read as an image ({error}): repair or remove it") from None

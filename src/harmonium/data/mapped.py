@@ -1,7 +1,7 @@
-"""Memory-mapped tables: which file mapping is behind an array, and letting go of the pages that were read.
+"""Memory-mapped tables: finding the mapping behind an array, and releasing the pages that were read.
 
-Pages of a mapped file count as memory of the process until somebody drops them, so a training run over a file
-larger than memory would look (to a batch system, or to the machine's memory killer) as if it had read it whole.
+Pages of a mapped file count as memory of the process until they are released.  Without that, a batch system or the
+out-of-memory killer of the kernel would see training on a file larger than memory as if it had read it all.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import numpy as np
 __all__ = ["Pages", "find_mapping"]
 
 RELEASE_BYTES = 64 * 2**20
-# The kernel maps the pages around a faulting one too if it has them at hand: up to a whole huge page of the file.
+# With a page that is read, the kernel maps those around it that are in its cache, up to a huge page of the file.
 AROUND_BYTES = 2 * 2**20
 
 
 class Pages:
-    """Counts what was read from one mapping and drops its pages every `RELEASE_BYTES`.
+    """Counts the bytes read from a mapping, and releases its pages every `RELEASE_BYTES`.
 
-    Dropping is safe at any time: the mapping is read-only, and a page that is needed again is read again.
+    This is safe at any time: the mapping is read-only, and a page that is needed again is read again.
     """
 
     __slots__ = ("_mapping", "_row_bytes", "_touched")
@@ -33,11 +33,11 @@ class Pages:
 
     @property
     def rows_at_once(self) -> int:
-        """How many scattered rows may be read before `touch` must be called again."""
+        """The number of scattered rows that may be read before `touch` must be called again."""
         return max(1, RELEASE_BYTES // (self._row_bytes + AROUND_BYTES))
 
     def touch(self, index: np.ndarray[Any, np.dtype[np.int64]]) -> None:
-        """Say that these rows are going to be read."""
+        """Count rows that are about to be read, and release the pages if they are many."""
         span = int(index[-1] - index[0]) if len(index) else 0
         scattered = not 0 <= span <= 4 * len(index)
         self._touched += len(index) * (self._row_bytes + (AROUND_BYTES if scattered else 0))
@@ -48,9 +48,9 @@ class Pages:
 
 
 def find_mapping(array: np.ndarray[Any, Any]) -> mmap.mmap | None:
-    """The mapping of a file opened read-only that ``array`` views, or None.
+    """Return the mapping of a file opened read-only that ``array`` is a view of, or None.
 
-    Other modes are left alone: dropping the pages of a copy-on-write mapping would undo the user's changes.
+    Other modes do not count: releasing the pages of a copy-on-write mapping would undo the user's changes.
     """
     view: object = array
     while isinstance(view, np.ndarray):

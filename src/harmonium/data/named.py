@@ -1,4 +1,4 @@
-"""The sets that need no file: digits, bars-and-stripes, shifter."""
+"""Named data sets: those that need no file (digits, bars-and-stripes, shifter), and the folder of the others."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ BUILT_IN = ("bars-and-stripes", "digits", "mnist", "shifter")
 DIGITS_SPLIT = {"train": 1197, "valid": 300, "test": 300}
 LARGEST_BARS = 14
 IMAGES = {"binarized_mnist": (28, 28), "caltech101_silhouettes": (28, 28), "ocr_letters": (16, 8)}
-"""Height and width of pictures whose files hold them as rows of pixels; silhouettes lie on their side there."""
+"""Height and width of images that their files hold as rows of pixels; the silhouettes are stored on their side."""
 
 
 def data_folder(root: Path | None) -> Path | None:
-    """Where named files are looked for: ``root``, or the folder that the variable HARMONIUM_DATA names, or nowhere."""
+    """Return the folder of named files: ``root``, the one that the variable HARMONIUM_DATA names, or None."""
     if root is not None:
         return root
     folder = os.environ.get("HARMONIUM_DATA")
@@ -30,7 +30,7 @@ def data_folder(root: Path | None) -> Path | None:
 
 
 def names(root: str | os.PathLike[str] | None = None) -> tuple[str, ...]:
-    """Names that `load` knows now: the built-in ones, and the .npz files in ``root`` or in the folder HARMONIUM_DATA.
+    """Return the names that `load` knows: built-in ones, and .npz files in ``root`` or the folder HARMONIUM_DATA.
 
     >>> "digits" in names()
     True
@@ -41,7 +41,11 @@ def names(root: str | os.PathLike[str] | None = None) -> tuple[str, ...]:
 
 
 def read_named(name: str) -> RawData | None:
-    """A built-in set by its name, or None if it is none (``mnist`` is files: see `load`)."""
+    """Make a built-in set, or return None for any other name; ``mnist`` is read from files by `load`.
+
+    Raises:
+        ValueError: a size of bars-and-stripes that is not square, or too large.
+    """
     if name == "digits":
         return _digits()
     if name == "shifter":
@@ -61,11 +65,11 @@ def read_named(name: str) -> RawData | None:
 
 
 def _digits() -> RawData:
-    """The 1797 digits of 8 x 8 pixels in 17 grey levels that come with scikit-learn.
+    """The 1797 digits of 8 x 8 pixels with 17 grey levels that come with scikit-learn.
 
-    The split is the same for every seed, so that numbers of different runs can be compared.
+    The split does not depend on a seed, so that results of different runs can be compared.
     """
-    from sklearn.datasets import load_digits  # takes half a second, needed only here
+    from sklearn.datasets import load_digits  # half a second, only needed here
 
     bunch = load_digits()
     images, target = bunch.images.astype(np.uint8), bunch.target.astype(np.int64)
@@ -81,10 +85,10 @@ def _digits() -> RawData:
 
 
 def _bars_and_stripes(size: int) -> RawData:
-    """All images of constant columns, then all of constant rows: 2^(size + 1), all-black and all-white in both.
+    """All images with constant columns, then all with constant rows: 2^(size + 1), all-black and all-white twice.
 
-    The data are this multiset, not its distinct patterns: no model's log-likelihoods of the 32 cases of 4 x 4 can sum
-    to more than -108.131.
+    The repetitions belong to the data: over the 32 cases of 4 x 4, no model has a total log-likelihood above -108.131
+    nats.
     """
     lines = (np.arange(2**size)[:, None] >> np.arange(size) & 1).astype(np.uint8)
     stripes = np.repeat(lines[:, None, :], size, axis=1)
@@ -92,10 +96,10 @@ def _bars_and_stripes(size: int) -> RawData:
 
 
 def _shifter() -> RawData:
-    """The labelled shifter: 8 bits, the same 8 shifted by one with wrap-around, and which way in one-hot: 768 x 19.
+    """The labelled shifter, 768 x 19: 8 bits, the same 8 bits shifted with wrap-around, and the shift as one-hot.
 
-    Each pattern comes with each shift: bit j goes to j + 1 (label 0), stays (1), goes to j - 1 (2), the order of the
-    Shark library.  The labels are in the data too, as bits 16 to 18.
+    Each pattern occurs with each shift: bit j moves to j + 1 (label 0), stays (1) or moves to j - 1 (2), in the order
+    of the Shark library.  The labels are also in the data, as bits 16 to 18.
     """
     bits = (np.arange(256)[:, None] >> np.arange(8) & 1).astype(np.uint8)
     cases = np.zeros((256, 3, 19), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Which cases of categorical data are alike: what weights and fair splits of families of sequences rest on."""
+"""Similar cases of categorical data, for weights and fair splits of families of sequences."""
 
 from __future__ import annotations
 
@@ -13,24 +13,27 @@ from harmonium.data.raw import Array
 
 __all__ = ["neighbours"]
 
-_CHUNK = 1024  # rows compared at a time
+_CHUNK = 1024  # rows that are compared at a time
 
 
 def neighbours(codes: Array | torch.Tensor, identity: float = 0.8) -> sparse.csr_array:
-    """Pairs of cases that agree in at least a share ``identity`` of their columns: symmetric bool, (n, n), sparse.
+    """Find the pairs of cases that agree in at least a share ``identity`` of their columns.
 
-    A case is its own neighbour.  Families of sequences are unevenly sampled: with ``near`` the result,
-    ``1 / near.sum(1)`` are the usual weights, by which close relatives count as one (Morcos et al. 2011), and
-    ``scipy.sparse.csgraph.connected_components(near)[1]`` numbers the clusters that a split must not cut.
+    Families of sequences are sampled unevenly.  With the result ``near``, ``1 / near.sum(1)`` are the usual weights, by
+    which close relatives count as one sequence (Morcos et al. 2011), and
+    ``scipy.sparse.csgraph.connected_components(near)[1]`` are the numbers of the clusters that a split must not cut.
+
+    This takes n^2 columns states multiplications in products of one-hot matrices: 7 s for 13,600 sequences of 53 sites.
 
     Args:
-        codes: categories from 0, (n, columns), whole numbers.  A gap is a state like any other.
+        codes: categories, (n, columns), whole numbers from 0.  A gap is a state like any other.
         identity: the share, above 0 and at most 1.
 
-    Takes n^2 columns states multiplications, as products of one-hot matrices: 7 s for 13,600 sequences of 53 sites.
+    Returns:
+        A symmetric matrix of bools, (n, n), sparse.  Every case is its own neighbour.
 
     Raises:
-        ValueError: for codes that are no table of whole numbers from 0, and shares outside (0, 1].
+        ValueError: the codes are not a table of whole numbers from 0, or the share is outside (0, 1].
 
     >>> neighbours([[0, 1, 2, 0, 1], [0, 1, 2, 0, 2], [2, 2, 2, 2, 2]]).toarray().astype(int).tolist()
     [[1, 1, 0], [1, 1, 0], [0, 0, 1]]
@@ -48,7 +51,7 @@ def neighbours(codes: Array | torch.Tensor, identity: float = 0.8) -> sparse.csr
         )
     n, columns = table.shape
     states = torch.nn.functional.one_hot(torch.from_numpy(table.astype(np.int64))).float().flatten(1)
-    least = math.ceil(identity * columns - 1e-9)  # 55 of 100 are 55 %, though 0.55 * 100 is above 55 in floating point
+    least = math.ceil(identity * columns - 1e-9)  # 0.55 * 100 is above 55 in floating point
     pairs: list[Any] = []
     for first in range(0, n, _CHUNK):
         alike = states[first : first + _CHUNK] @ states[first:].T >= least

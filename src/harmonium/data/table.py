@@ -1,7 +1,4 @@
-"""Tables with binary, categorical and real columns, to the units that suit them and back.
-
-pandas is needed: ``pip install 'harmonium[table]'``.
-"""
+"""Tables with binary, categorical and real columns: from a DataFrame to the values of units, and back."""
 
 from __future__ import annotations
 
@@ -11,22 +8,25 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from harmonium.core.optional import need
 from harmonium.data.cases import Cases, Standardization
+from harmonium.data.raw import Frame
 from harmonium.units import Bernoulli, Categorical, Gaussian, Mixed, Units
 
 __all__ = ["Column", "Table", "from_frame"]
 
-Frame = Any
-"""A pandas DataFrame."""
-
 
 @dataclass(frozen=True)
 class Column:
-    """How one column of a table stands in an array: the place of its value in ``labels``, or (value - mean) / scale.
+    """One column of a table, and its values as numbers: their place in ``labels``, or (value - mean) / scale.
 
-    Columns with labels have mean 0 and scale 1.
+    Attributes:
+        name: the name of the column.
+        dtype: its type in the DataFrame.
+        labels: the values of a binary or categorical column; empty for a column of numbers.
+        mean: the mean of a column of numbers, otherwise 0.
+        scale: the standard deviation of a column of numbers, otherwise 1.
     """
 
     name: Any
@@ -36,53 +36,56 @@ class Column:
     scale: float = 1.0
 
     def to_numbers(self, values: Any) -> np.ndarray:
-        """A column of numbers, not yet standardised: NaN where a value is missing.
+        """Turn a pandas column into numbers that are not yet standardised, NaN where a value is missing.
 
         Raises:
-            ValueError: for a label that the column did not have when the table was made.
+            ValueError: a label that the column did not have when the table was made.
         """
         missing = values.isna().to_numpy()
         if not self.labels:
             return np.where(missing, np.nan, values.to_numpy(dtype=np.float64, na_value=np.nan))
         place = {label: float(k) for k, label in enumerate(self.labels)}
-        numbers = np.full(len(values), np.nan)
-        for row, (value, gone) in enumerate(zip(values, missing, strict=True)):
-            if not gone:
-                if value not in place:
-                    raise ValueError(
-                        f"column {self.name!r} has the label {value!r} in row {row}, unknown when the table was "
-                        f"made (its labels: {', '.join(repr(label) for label in self.labels[:10])}): "
-                        "make the table from all the data, or mark the value as missing"
-                    )
-                numbers[row] = place[value]
+        numbers = np.array(
+            [np.nan if gone else place.get(value, -1) for value, gone in zip(values, missing, strict=True)]
+        )
+        if (numbers < 0).any():
+            row = int(np.argmax(numbers < 0))
+            raise ValueError(
+                f"column {self.name!r} has the label {values.iloc[row]!r} in row {row}, which was not there when the "
+                f"table was made (its labels: {', '.join(map(repr, self.labels[:10]))}): make the table from all the "
+                "data, or mark the value as missing"
+            )
         return numbers
 
     def to_values(self, numbers: np.ndarray) -> Any:
-        """A pandas column from numbers."""
-        pandas = _pandas()
+        """Turn standardised numbers into a pandas column.
+
+        Raises:
+            ValueError: a number that is not the place of a label.
+        """
         missing = np.isnan(numbers)
         if not self.labels:
             values = numbers * self.scale + self.mean
             kind = getattr(self.dtype, "numpy_dtype", self.dtype)
-            if np.issubdtype(kind, np.integer):  # a draw may lie beyond what the column's type holds
+            if np.issubdtype(kind, np.integer):  # a sample may be beyond the range of the type
                 values = np.clip(np.round(values), np.iinfo(kind).min, np.iinfo(kind).max)
-            return pandas.Series(values, dtype=None if missing.any() else self.dtype)
+            return pd.Series(values, dtype=None if missing.any() else self.dtype)
         codes = np.where(missing, 0, numbers)
         if not bool(np.isin(codes, np.arange(len(self.labels))).all()):
-            raise ValueError(f"column {self.name!r} takes the codes 0 ... {len(self.labels) - 1}: decode states first")
+            raise ValueError(f"column {self.name!r} takes the codes 0 ... {len(self.labels) - 1}: give decoded states")
         labels = [None if gone else self.labels[int(code)] for code, gone in zip(codes, missing, strict=True)]
-        keeps = not missing.any() or isinstance(self.dtype, pandas.CategoricalDtype)
-        return pandas.Series(labels, dtype=self.dtype if keeps else object)
+        keeps = not missing.any() or isinstance(self.dtype, pd.CategoricalDtype)
+        return pd.Series(labels, dtype=self.dtype if keeps else object)
 
 
 @dataclass(frozen=True)
 class Table:
-    """The columns of a DataFrame, and what their values are as numbers."""
+    """The columns of a DataFrame, and how their values become numbers."""
 
     columns: tuple[Column, ...]
 
     def units(self) -> Units:
-        """The visible layer: neighbouring columns of one kind form one part."""
+        """Return the visible layer; neighbouring columns of the same kind form one part of a `Mixed` layer."""
         parts: list[Units] = []
         for states, group in itertools.groupby(self.columns, key=lambda column: len(column.labels)):
             n = len(list(group))
@@ -90,35 +93,43 @@ class Table:
         return parts[0] if len(parts) == 1 else Mixed(parts)
 
     def to_array(self, frame: Frame) -> np.ndarray:
-        """States outside, (cases, columns), float64, of a DataFrame with the same columns; NaN where missing.
+        """Turn a DataFrame with the same columns into the raw values of the visible layer.
+
+        Returns:
+            (cases, columns) float64, standardised, NaN where a value is missing.
 
         Raises:
-            ValueError: for other columns, or labels that the table does not know.
+            ValueError: other columns, or labels that the table does not know.
         """
         standard = self.standard
         numbers: np.ndarray = (self.to_numbers(frame) - standard.mean) / standard.scale
         return numbers
 
     def to_cases(self, frame: Frame) -> Cases:
-        """The same as `Cases`, which know the scales: log-densities of `harmonium.evaluate` are then of the frame.
+        """Turn a DataFrame into `Cases` that know their scales.
+
+        `harmonium.evaluate` then gives log-densities of the values in the frame.
 
         Raises:
-            ValueError: as `to_array`.
+            ValueError: as in `to_array`.
         """
         return Cases(self.to_numbers(frame), standard=self.standard)
 
     @property
     def standard(self) -> Standardization:
-        """Means and scales of the columns: 0 and 1 of those with labels."""
+        """The means and scales of the columns, 0 and 1 for columns with labels."""
         pairs = [(column.mean, column.scale) for column in self.columns]
         mean, scale = np.array(pairs, dtype=np.float64).T
         return Standardization(mean, scale)
 
     def standardised_by(self, numbers: np.ndarray) -> Table:
-        """The same columns with means and scales of these numbers (cases, columns), as of the training cases alone.
+        """Return the same columns with the means and scales of other numbers, such as the training cases alone.
+
+        Args:
+            numbers: (cases, columns), not standardised.
 
         Raises:
-            ValueError: for a real column without two different values among them.
+            ValueError: a column of numbers has fewer than two different values.
         """
         columns = []
         for column, values in zip(self.columns, numbers.T, strict=True):
@@ -132,10 +143,10 @@ class Table:
         return Table(tuple(columns))
 
     def to_numbers(self, frame: Frame) -> np.ndarray:
-        """As `to_array`, not yet standardised.
+        """Turn a DataFrame into an array as `to_array` does, but not standardised.
 
         Raises:
-            ValueError: as `to_array`.
+            ValueError: as in `to_array`.
         """
         names = [column.name for column in self.columns]
         if list(frame.columns) != names:
@@ -143,19 +154,19 @@ class Table:
         return np.stack([column.to_numbers(frame[column.name]) for column in self.columns], 1)
 
     def to_frame(self, array: Any) -> Frame:
-        """A DataFrame from states outside, (cases, columns): labels and units of measurement as they were.
+        """Turn raw values of the visible layer, (cases, columns), into a DataFrame with the original labels and scales.
 
         Raises:
-            ValueError: for another number of columns, or codes out of range.
+            ValueError: another number of columns, or codes out of range.
         """
         array = np.asarray(array, dtype=np.float64)
         if array.ndim != 2 or array.shape[1] != len(self.columns):
             raise ValueError(f"array has shape {array.shape}; expected (cases, {len(self.columns)})")
         columns = {column.name: column.to_values(array[:, j]) for j, column in enumerate(self.columns)}
-        return _pandas().DataFrame(columns)
+        return pd.DataFrame(columns)
 
     def config(self) -> list[dict[str, Any]]:
-        """JSON-able description, from which `from_config` makes the table again."""
+        """Return a description for JSON, from which `from_config` makes the table again."""
         return [
             {
                 "name": str(column.name),
@@ -169,74 +180,73 @@ class Table:
 
     @classmethod
     def from_config(cls, config: list[dict[str, Any]]) -> Table:
-        """A table from what `config` returned.
+        """Make a table from the result of `config`.
 
         Raises:
-            ValueError: where it is no such description.
+            ValueError: the description is incomplete or names an unknown type.
         """
-        pandas = _pandas()
         columns = []
         for entry in config:
             try:
                 name, labels = entry["name"], tuple(entry["labels"])
-                dtype = pandas.CategoricalDtype(labels) if entry["dtype"] == "category" else entry["dtype"]
-                kind = pandas.api.types.pandas_dtype(dtype)
+                dtype = pd.CategoricalDtype(labels) if entry["dtype"] == "category" else entry["dtype"]
+                kind = pd.api.types.pandas_dtype(dtype)
                 columns.append(Column(name, kind, labels, entry["mean"], entry["scale"]))
             except (KeyError, TypeError) as error:
-                raise ValueError(f"no description of a column: {entry!r} ({error})") from None
+                raise ValueError(f"config holds {entry!r}, which does not describe a column ({error})") from None
         return cls(tuple(columns))
 
     def log_jacobian(self) -> float:
-        """Sum of log scale over real columns, in nats: what log-densities of the array exceed those of the frame by.
+        """Return how much log-densities of the array exceed those of the frame: the sum of log scales, in nats.
 
-        `Cases` of `to_cases` subtract it themselves (their ``log_jacobian`` is minus this).
+        `Cases` made by `to_cases` subtract it themselves; their ``log_jacobian`` is its negative.
         """
         return sum(math.log(column.scale) for column in self.columns if not column.labels)
 
 
 def from_frame(frame: Frame) -> tuple[Units, Cases, Table]:
-    """(units, cases, table): the visible layer that suits a DataFrame, its states outside, and the way back.
+    """Choose the visible layer that suits a DataFrame, and turn the frame into cases.
 
-    Columns of booleans, and columns with two different values, become `Bernoulli` units; categories and text become
-    `Categorical` variables, with all categories of a categorical dtype and the sorted values of text; other numbers
-    become `Gaussian` units, standardised.  Missing values stay NaN.  The cases know of the standardisation, so that
-    `harmonium.evaluate` reports log-densities of the values in the frame.
+    Columns of booleans, and columns with two different values, become `Bernoulli` units.  Categories and text become
+    `Categorical` units, with all categories of a categorical dtype and the sorted values of text.  Other numbers become
+    `Gaussian` units, standardised.  Missing values become NaN.  The cases know their standardisation, so that
+    `harmonium.evaluate` gives log-densities of the values in the frame.
 
     Args:
         frame: a pandas DataFrame, one case per row.
 
-    Raises:
-        ImportError: without pandas.
-        ValueError: for an empty frame, names that repeat, a column that is constant or has no value at all, infinities.
-        TypeError: for columns that are neither numbers nor labels, such as dates.
+    Returns:
+        The units, the cases, and the table, which turns other frames into values of the units and back.
 
-    >>> import pandas, harmonium.data.table
-    >>> frame = pandas.DataFrame({"smokes": [True, False, True], "group": ["A", "B", "O"], "age": [31.0, 40.0, 49.0]})
+    Raises:
+        ValueError: an empty frame, repeated names, a column that is constant or has no value, infinities.
+        TypeError: a column that holds neither numbers nor labels, such as dates.
+
+    >>> import harmonium.data.table, pandas as pd
+    >>> frame = pd.DataFrame({"smokes": [True, False, True], "group": ["A", "B", "O"], "age": [31.0, 40.0, 49.0]})
     >>> units, cases, table = harmonium.data.table.from_frame(frame)
     >>> units
     Mixed([Bernoulli(1), Categorical(1, states=3), Gaussian(1)])
     >>> table.to_array(frame).round(2).tolist()
     [[1.0, 0.0, -1.22], [0.0, 1.0, 0.0], [1.0, 2.0, 1.22]]
     """
-    _pandas()
     if not len(frame) or not len(frame.columns):
-        raise ValueError("the frame is empty: give at least one row and one column")
+        raise ValueError(f"frame has shape {frame.shape}: give at least one row and one column")
     if not frame.columns.is_unique:
-        raise ValueError("names of columns repeat: rename them")
+        raise ValueError("frame has several columns of the same name: rename them")
     table = Table(tuple(_column(name, frame[name]) for name in frame.columns))
     return table.units(), table.to_cases(frame), table
 
 
 def _column(name: Any, values: Any) -> Column:
-    pandas = _pandas()
     present = values.dropna()
     if not len(present):
-        raise ValueError(f"column {name!r} has no value at all: drop it")
+        raise ValueError(f"column {name!r} has no values: drop it")
     different = present.unique()
     if len(different) == 1:
-        raise ValueError(f"column {name!r} is constant ({different[0]!r}): drop it, there is nothing to learn")
-    types = pandas.api.types
-    if isinstance(values.dtype, pandas.CategoricalDtype):
+        raise ValueError(f"column {name!r} is constant ({different[0]!r}): drop it")
+    types = pd.api.types
+    if isinstance(values.dtype, pd.CategoricalDtype):
         return Column(name, values.dtype, tuple(values.dtype.categories))
     if types.is_bool_dtype(values.dtype):
         return Column(name, values.dtype, (False, True))
@@ -254,7 +264,3 @@ def _column(name: Any, values: Any) -> Column:
     if types.is_object_dtype(values.dtype) or types.is_string_dtype(values.dtype):
         return Column(name, values.dtype, tuple(sorted(different, key=lambda label: (type(label).__name__, label))))
     raise TypeError(f"column {name!r} is {values.dtype}: turn it into numbers, text or categories first")
-
-
-def _pandas() -> Any:
-    return need("pandas", "table", "a table of columns")
