@@ -17,7 +17,7 @@ QUICK = ("--hidden", "4", "--epochs", "2", "--no-progress")
 
 @pytest.fixture
 def people(tmp_path: Path) -> Path:
-    """Semicolons, a byte order mark, row numbers, text, dates, missing cells, decimal commas, a hostile name."""
+    """Semicolons, a byte order mark, row numbers, text, dates, missing cells, decimal commas, a name with markup."""
     rng = np.random.default_rng(0)
     lines = ["id;<b>city</b>;age;smokes;seen on;score"]
     for i in range(120):
@@ -63,7 +63,7 @@ def test_a_new_user_needs_no_python(people: Path, tmp_path: Path) -> None:
     assert told.stdout.strip() == f"gone.csv, train: {hm.evaluate(model, expected)}"
 
 
-def test_auto_reads_columns_where_numbers_end_and_says_so(people: Path, tmp_path: Path) -> None:
+def test_auto_reads_columns_of_any_kind_and_says_so(people: Path, tmp_path: Path) -> None:
     refused = call("train", people, *QUICK, "--out", tmp_path / "run")
     assert refused.exit_code == 2 and not (tmp_path / "run").exists()
     assert re.search(r"line 2, column 2 .* holds '(Rome|Oslo)0', so every column is read by its values", refused.stderr)
@@ -86,7 +86,7 @@ def test_nan_is_a_missing_cell(tmp_path: Path) -> None:
     assert trained.exit_code == 0 and "missing values, so every column is read by its values" in trained.stderr
 
 
-def test_names_that_a_terminal_would_obey_are_quoted(tmp_path: Path) -> None:
+def test_control_characters_in_names_are_quoted(tmp_path: Path) -> None:
     lines = ['"\x1b[31m$(reboot)",x', *(f"2024-01-{i + 1:02d},{'ab'[i % 2]}" for i in range(20))]
     (tmp_path / "x.csv").write_text("\n".join(lines))
     told = call("data", "describe", tmp_path / "x.csv")
@@ -97,7 +97,7 @@ def test_names_that_a_terminal_would_obey_are_quoted(tmp_path: Path) -> None:
     assert call("data", "describe", tmp_path / "x.csv").stdout.endswith(" --drop '$(reboot)'\n")
 
 
-def test_numbers_are_described_as_before_with_what_fits(tmp_path: Path) -> None:
+def test_numbers_are_described_with_the_units_that_fit(tmp_path: Path) -> None:
     np.savetxt(tmp_path / "x.csv", np.tile([[0, 2.5], [1, 0], [0, -1]], (2, 1)), delimiter=",")
     told = call("data", "describe", tmp_path / "x.csv").stdout
     assert "values -1 to 2.5" in told and "50 % zeros" in told
@@ -108,8 +108,8 @@ def test_numbers_are_described_as_before_with_what_fits(tmp_path: Path) -> None:
     assert "1 missing values (NaN)" in told
 
 
-def test_an_alignment_is_one_of_codes(tmp_path: Path) -> None:
-    """Not of greys or numbers, and of all 21 codes, also where the family lacks one."""
+def test_an_alignment_holds_codes(tmp_path: Path) -> None:
+    """An alignment holds codes, not grey levels or numbers, and always has 21 states."""
     path, run = tmp_path / "family.fasta", tmp_path / "run"
     path.write_text("".join(f">{k}\n{'ACDW-'[k % 5]}{'KKR'[k % 3]}\n" for k in range(40)))
     told = call("data", "describe", path).stdout
@@ -118,10 +118,10 @@ def test_an_alignment_is_one_of_codes(tmp_path: Path) -> None:
     assert call("train", path, *QUICK, "--out", run).exit_code == 0
     assert repr(hm.load(run / "model.safetensors").visible) == "Categorical(2, states=21)"
     refused = call("train", path, *QUICK, "--standardize", "--out", tmp_path / "other")
-    assert refused.exit_code == 2 and "would move the codes of amino acids" in refused.stderr
+    assert refused.exit_code == 2 and "codes of amino acids" in refused.stderr
 
 
-def test_small_bytes_are_no_greys(tmp_path: Path) -> None:
+def test_small_bytes_are_not_grey_levels(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.random.default_rng(0).integers(0, 21, (50, 4), dtype=np.uint8))
     assert "--binarize" not in call("data", "describe", tmp_path / "x.npy").stdout
 
@@ -134,8 +134,8 @@ def test_only_machines_learn_from_gaps(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-def test_a_table_of_which_every_row_has_a_gap(tmp_path: Path) -> None:
-    """It can be learned, though no case can be judged whole: training ends well, and there is a report."""
+def test_a_table_with_a_gap_in_every_row(tmp_path: Path) -> None:
+    """It can be learned, though no case can be judged: training ends well, and there is a report."""
     path, run = tmp_path / "gaps.csv", tmp_path / "my run"
     path.write_text("a,b,c\n" + "1,1.5,\n0,,red\n,2.5,blue\n,0.5,red\n" * 5)
     told = call("train", path, *QUICK, "--out", run)

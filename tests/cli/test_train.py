@@ -102,7 +102,7 @@ def test_objectives_and_metrics_by_one_word(objective: str, metric: str, tmp_pat
         (("--layers", "3,2"), "size --model rbm with --hidden"),
         (("--hidden", "0"), "an rbm needs hidden units"),
         (("--objective", "pl"), "without hidden units"),
-        (("--visible", "mixed", "--standardize"), "would move the codes"),
+        (("--visible", "mixed", "--standardize"), "--standardize would change the codes"),
         (("--visible", "categorical"), "column 2 of table.csv"),
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value),

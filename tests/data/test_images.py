@@ -16,15 +16,15 @@ def draw(path: Path, grey: np.ndarray) -> None:
 
 
 def test_images_are_grey_levels_in_the_order_of_their_names(tmp_path: Path) -> None:
-    greys = np.random.default_rng(0).integers(0, 256, (3, 4, 5))
-    for name, grey in zip(("b.png", "a.bmp", "c.PNG"), greys, strict=True):
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 4, 5))
+    for name, grey in zip(("b.png", "a.bmp", "c.PNG"), pixels, strict=True):
         draw(tmp_path / name, grey)
-    draw(tmp_path / ".hidden" / "x.png", greys[0])
+    draw(tmp_path / ".hidden" / "x.png", pixels[0])
     (tmp_path / "notes.txt").write_text("no image")
     data = load(tmp_path)
     assert data.shape == (4, 5) and data.labels.train is None
-    np.testing.assert_allclose(data.train[:], greys[[1, 0, 2]].reshape(3, 20) / 255, rtol=1e-6)
-    assert load(tmp_path, binarize="threshold").train[0].tolist() == (greys[1].ravel() > 127.5).tolist()
+    np.testing.assert_allclose(data.train[:], pixels[[1, 0, 2]].reshape(3, 20) / 255, rtol=1e-6)
+    assert load(tmp_path, binarize="threshold").train[0].tolist() == (pixels[1].ravel() > 127.5).tolist()
 
 
 def test_colours_become_luminance(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def names() -> None:
 @click.option("--binarize", type=click.Choice(["threshold", "fixed", "dynamic", "grey"]))
 @click.option("--valid", metavar="N|FRACTION", callback=fraction_or_count, help="Set aside this many training cases.")
 @click.option("--test", metavar="N|FRACTION", callback=fraction_or_count, help="The same for test cases.")
-@click.option("--drop", metavar="COLUMN", multiple=True, help="Leave a column of a table out, by its name; repeatable.")
+@click.option("--drop", metavar="COLUMN", multiple=True, help="Name of a column of a table to leave out; repeatable.")
 def describe(name: str, binarize: str | None, valid: float | None, test: float | None, drop: tuple[str, ...]) -> None:
     """Splits, values, missing cells and the kinds of columns of DATA, which units fit, and how to train on it."""
     import harmonium as hm

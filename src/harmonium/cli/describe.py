@@ -1,4 +1,4 @@
-"""What ``harmonium data describe`` says."""
+"""The output of ``harmonium data describe``."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 __all__ = ["describe_array", "describe_table"]
 
-SHOWN = 40  # columns, and 5 labels of each
-ENOUGH = 1000  # cases from which some are set aside
+SHOWN = 40  # the most columns that are shown, each with up to 5 labels
+ENOUGH = 1000  # training cases of which some should be set aside
 
 
 def describe_array(name: str, dataset: Dataset) -> None:
-    """Splits, values, units that fit, and how to train."""
+    """Print splits, values, the units that fit, and the command to train with."""
     from harmonium.data.fasta import AMINO_ACIDS, is_fasta
     from harmonium.data.fitting import fitting_units
 
@@ -60,7 +60,7 @@ def describe_array(name: str, dataset: Dataset) -> None:
 
 
 def describe_table(name: str, drop: Sequence[str]) -> None:
-    """A table with text, dates or missing cells, column by column."""
+    """Print the columns of a table with text, dates or missing cells, and the command to train with."""
     from harmonium.data.frames import as_codes, read_frames, unfit
     from harmonium.data.table import from_frame
 
@@ -89,7 +89,7 @@ def describe_table(name: str, drop: Sequence[str]) -> None:
         return
     say(f"units that fit: {units!r}")
     odd = [column for column in bad if not column.isprintable()]
-    if odd:  # what a terminal would obey is not printed as a command
+    if odd:  # control characters would be executed by the terminal
         note(f"rename {', '.join(map(repr, odd))} in the file before you drop them by name")
         return
     options = "".join(f" --drop {shlex.quote(column)}" for column in (*drop, *bad))
@@ -110,7 +110,7 @@ def _kind(column: Any, values: Any) -> str:
 
 
 def _shown(label: Any) -> str:
-    """A label as the file has it: whole numbers beside missing cells have become float."""
+    """A label as it is in the file; pandas makes whole numbers beside missing cells float."""
     label = label.item() if hasattr(label, "item") else label
     return f"{label:g}" if isinstance(label, float) else repr(label)
 

@@ -1,4 +1,4 @@
-"""The data of a command: options, loading, and the visible units that fit."""
+"""The data of a command: its options, loading it, and choosing visible units."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def shape_of(ctx: click.Context, param: click.Parameter, value: str | None) -> t
         return None
     sides = value.lower().split("x")
     if not all(side.isdecimal() and int(side) for side in sides):
-        raise click.BadParameter(f"{value!r} is no shape such as 28x28", ctx, param)
+        raise click.BadParameter(f"{value!r} is not a shape such as 28x28", ctx, param)
     return tuple(map(int, sides))
 
 
 def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say what DATA are and how they are seen."""
+    """Add the options that say how DATA is read and treated."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -42,7 +42,7 @@ _OPTIONS = (
         show_default=True,
         help="Visible units; auto: bernoulli for binary data, categorical for alignments, gaussian for real "
         "values.  categorical: codes 0, 1, ...; mixed: every column by its values, 0 and 1, a few codes or texts, or "
-        "real (so does auto where a table has text or missing cells).",
+        "real (auto does the same if a table has text or missing cells).",
     ),
     click.option(
         "--shape", metavar="HxW", callback=shape_of, help="Draw cases as images of this shape.  [default: that of DATA]"
@@ -50,33 +50,27 @@ _OPTIONS = (
     click.option(
         "--binarize",
         type=click.Choice(["threshold", "fixed", "dynamic", "grey"]),
-        help="How greys in [0, 1] become binary: at 0.5; drawn once; drawn anew in every epoch; not at all.",
+        help="How grey levels in [0, 1] become binary: at 0.5; drawn once; drawn again in every epoch; not at all.",
     ),
     click.option("--standardize", is_flag=True, help="Columns to mean 0 and variance 1 (by the training cases)."),
     click.option(
-        "--valid",
-        metavar="N|FRACTION",
-        callback=fraction_or_count,
-        help="Set so many training cases aside to choose by.",
+        "--valid", metavar="N|FRACTION", callback=fraction_or_count, help="Training cases to set aside for validation."
     ),
     click.option(
-        "--test",
-        metavar="N|FRACTION",
-        callback=fraction_or_count,
-        help="Set so many training cases aside to judge by.",
+        "--test", metavar="N|FRACTION", callback=fraction_or_count, help="Training cases to set aside for the test."
     ),
     click.option(
-        "--drop", metavar="COLUMN", multiple=True, help="Leave a column of a table out, by its name; repeatable."
+        "--drop", metavar="COLUMN", multiple=True, help="Name of a column of a table to leave out; repeatable."
     ),
-    click.option("--download", is_flag=True, help="Fetch a named data set that is not on this machine."),
+    click.option("--download", is_flag=True, help="Download a named data set that is not on this machine."),
     click.option(
-        "--data-seed", type=int, metavar="N", default=0, show_default=True, help="Of splits and of --binarize fixed."
+        "--data-seed", type=int, metavar="N", default=0, show_default=True, help="Seed of splits and of --binarize fixed."
     ),
 )
 
 
 def load_data(name: str, options: dict[str, Any]) -> Dataset:
-    """The data of this name, as the options say."""
+    """Load DATA as the options say."""
     return load_columns(
         name, options["visible"], drop=options["drop"], binarize=options["binarize"],
         standardize=options["standardize"], seed=options["data_seed"], valid=options["valid"], test=options["test"],
@@ -85,10 +79,10 @@ def load_data(name: str, options: dict[str, Any]) -> Dataset:
 
 
 def visible_units(data: Dataset, options: dict[str, Any]) -> Units:
-    """The visible layer that --visible names, or that the values ask for.
+    """Return the visible layer that --visible names, or that suits the values.
 
     Raises:
-        ValueError: for greys of which nobody said what they mean, codes that are none, another shape.
+        ValueError: grey levels without an option that says what they mean, values that are not codes, another shape.
     """
     from harmonium.data.fasta import AMINO_ACIDS, is_fasta
     from harmonium.units import Bernoulli, Categorical, Gaussian
@@ -97,16 +91,16 @@ def visible_units(data: Dataset, options: dict[str, Any]) -> Units:
     if data.table is not None:
         return data.table.units()
     if math.prod(shape) != data.train.shape[1]:
-        raise ValueError(f"--shape {'x'.join(map(str, shape))} is not that of {data.train.shape[1]} columns")
+        raise ValueError(f"--shape {'x'.join(map(str, shape))} does not fit {data.train.shape[1]} columns")
     side = math.isqrt(math.prod(shape))
     if len(shape) == 1 and side >= 16 and side * side == shape[0]:
         note(f"if the {shape[0]} features are pixels, --shape {side}x{side} draws them as images")
-    # Sequences are codes; all 21, of which a family may lack some.
+    # Sequences are codes of all 21 states, even if a family lacks some of them.
     sequences = kind in ("auto", "categorical") and data.binarization is None and is_fasta(data.name)
     if kind in ("categorical", "mixed") or sequences:
         if options["standardize"]:
             codes = "amino acids" if kind == "auto" else f"--visible {kind}"
-            raise click.UsageError(f"--standardize would move the codes of {codes}: standardise in the file")
+            raise click.UsageError(f"--standardize would change the codes of {codes}: leave it out, or standardise in the file")
         return Categorical(shape, len(AMINO_ACIDS)) if sequences else _coded(data, kind, shape)
     if kind == "bernoulli" or (kind == "auto" and data.binarization is not None):
         return Bernoulli(shape)
@@ -114,7 +108,7 @@ def visible_units(data: Dataset, options: dict[str, Any]) -> Units:
         summary = data.train.statistics()
         if summary.finite and summary.low >= 0 and is_grey(data, summary.high):
             raise ValueError(
-                f"{data.name} has values between 0 and 1 (greys): say what they mean with --binarize threshold, fixed "
+                f"{data.name} has values between 0 and 1 (grey levels): say what they mean with --binarize threshold, fixed "
                 "or dynamic, or learn them as real values with --visible gaussian --standardize"
             )
     return Gaussian(shape)
@@ -145,5 +139,5 @@ def _coded(data: Dataset, kind: str, shape: tuple[int, ...]) -> Units:
 
 
 def is_grey(data: Dataset, high: float) -> bool:
-    """Whether values from 0 to ``high`` are grey levels: shares, or bytes above the codes that are of any use."""
+    """Return whether values from 0 to ``high`` are grey levels: shares, or bytes too large to be useful codes."""
     return high <= 1 or (data.train.dtype.name == "uint8" and high > 127)
