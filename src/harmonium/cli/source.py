@@ -64,7 +64,7 @@ _OPTIONS = (
     ),
     click.option("--download", is_flag=True, help="Download a named data set that is not on this machine."),
     click.option(
-        "--data-seed", type=int, metavar="N", default=0, show_default=True, help="Seed of splits and of --binarize fixed."
+        "--data-seed", type=int, metavar="N", default=0, show_default=True, help="Seed of splits and binarisation."
     ),
 )
 
@@ -100,7 +100,7 @@ def visible_units(data: Dataset, options: dict[str, Any]) -> Units:
     if kind in ("categorical", "mixed") or sequences:
         if options["standardize"]:
             codes = "amino acids" if kind == "auto" else f"--visible {kind}"
-            raise click.UsageError(f"--standardize would change the codes of {codes}: leave it out, or standardise in the file")
+            raise click.UsageError(f"--standardize would change the codes of {codes}: leave it out")
         return Categorical(shape, len(AMINO_ACIDS)) if sequences else _coded(data, kind, shape)
     if kind == "bernoulli" or (kind == "auto" and data.binarization is not None):
         return Bernoulli(shape)
@@ -108,8 +108,8 @@ def visible_units(data: Dataset, options: dict[str, Any]) -> Units:
         summary = data.train.statistics()
         if summary.finite and summary.low >= 0 and is_grey(data, summary.high):
             raise ValueError(
-                f"{data.name} has values between 0 and 1 (grey levels): say what they mean with --binarize threshold, fixed "
-                "or dynamic, or learn them as real values with --visible gaussian --standardize"
+                f"{data.name} has values between 0 and 1 (grey levels): say what they mean with --binarize threshold, "
+                "fixed or dynamic, or learn them as real values with --visible gaussian --standardize"
             )
     return Gaussian(shape)
 
