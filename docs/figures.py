@@ -8,6 +8,7 @@ The picture of a page is taken in Chromium, by Playwright.  Pictures of experime
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 import tempfile
@@ -26,8 +27,8 @@ def main() -> None:
     """Train the model of the first page and draw it."""
     data = hm.data.load("digits")
     rbm = hm.RBM(hm.Bernoulli(data.shape), 64)
-    with tempfile.TemporaryDirectory() as folder:
-        run = Path(folder) / "digits"
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        run = Path("runs/digits")
         hm.fit(
             rbm, data.train, epochs=30, batch_size=10, learning_rate=hm.schedules.Linear(0.1), validation=data.valid,
             seed=0, out=run,
@@ -50,7 +51,7 @@ def completions(rbm: hm.RBM, cases: np.ndarray, draws: int = 8) -> Figure:
     return hm.plots.samples(torch.cat(drawn), given, rbm.visible.shape, data_name="digits: eight, repeated")
 
 
-def photograph(page: Path, target: Path, width: int = 1000, height: int = 1250) -> None:
+def photograph(page: Path, target: Path, width: int = 1000, height: int = 1010) -> None:
     """Take a picture of the top of the page of a run."""
     from playwright.sync_api import sync_playwright
 
@@ -58,8 +59,9 @@ def photograph(page: Path, target: Path, width: int = 1000, height: int = 1250) 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         opened = browser.new_page(viewport={"width": width, "height": height}, color_scheme="light")
-        opened.goto(page.as_uri())
-        opened.wait_for_timeout(2000)
+        opened.goto(page.absolute().as_uri())
+        opened.get_by_role("button", name="Run", exact=True).click()
+        opened.wait_for_timeout(8000)  # milliseconds, for chains that have left the data
         opened.screenshot(path=target)
         browser.close()
 
