@@ -176,12 +176,11 @@ def test_a_stopped_run_says_how_to_go_on_and_ends_bit_identical(table: Path, tmp
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     options = (table, "--valid", "0.2", *LONG)
     child = process("train", *options, "--out", stopped)
-    limit = time.monotonic() + 60
     while not (stopped / "metrics.jsonl").exists() or not (stopped / "metrics.jsonl").read_text():
-        assert child.poll() is None and time.monotonic() < limit, child.communicate()
+        assert child.poll() is None, child.communicate()
         time.sleep(0.005)
     child.send_signal(signal.SIGTERM)
-    _, errors = child.communicate(timeout=60)
+    _, errors = child.communicate()
     assert child.returncode == 128 + signal.SIGTERM, errors
     assert errors.startswith("harmonium: SIGTERM") and len(errors.splitlines()) == 1
     assert f"harmonium train --resume {stopped}" in errors
@@ -213,7 +212,7 @@ def test_an_interrupted_command_is_quiet(finished: Path) -> None:
     child.stdout.close()  # as head does
     assert child.stderr.read() == ""
     child.stderr.close()
-    assert child.wait(timeout=60) != 2
+    assert child.wait() != 2
 
 
 # -------------------------------------------------------------------- what is refused

@@ -64,9 +64,9 @@ def test_loops_of_one_factory_compiled_at_once_keep_their_own_code(tmp_path: Pat
     _go_on(first)
     time.sleep(0.5)  # an index would now be written, and next by the second with its own name for the same number
     for process, result in ((second, "3.0"), (first, "2.0")):
-        assert process.communicate("go\n" * 3, timeout=120)[0].endswith(f"{result}\n")
+        assert process.communicate("go\n" * 3)[0].endswith(f"{result}\n")
     for by in (3, 2):
-        found, _ = _process(tmp_path, by).communicate("go\n" * 3, timeout=120)
+        found, _ = _process(tmp_path, by).communicate("go\n" * 3)
         assert found == f"{float(by)}\n"  # its own, and kept: nothing is written again
     assert len(list(tmp_path.rglob("*.nbc"))) == 2
     assert not list(tmp_path.rglob("*.nbi")), "this release of Numba no longer uses harmonium.kernels.cache._Files"

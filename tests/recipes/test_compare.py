@@ -14,6 +14,7 @@ import torch
 
 import harmonium as hm
 from harmonium.plots.comparison import _apart
+from harmonium.recipes import budget
 from harmonium.recipes.compare import _chosen, samples_of
 from harmonium.recipes.comparison import Comparison, Entry
 from harmonium.recipes.contenders import CONTENDERS, Scale
@@ -97,6 +98,16 @@ def test_a_run_that_was_broken_off_goes_on_by_its_plan(
         if training.folder is not None and training.position.update == 3:
             raise PowerCutError
 
+    class Clock:
+        """Every look takes 5 ms, so that the plan does not depend on the machine."""
+
+        now = 0.0
+
+        def perf_counter(self) -> float:
+            self.now += 0.005
+            return self.now
+
+    monkeypatch.setattr(budget, "time", Clock())
     monkeypatch.setattr(hm.training.TimeLimit, "on_update", fail)
     with pytest.raises(PowerCutError):
         found(data, ["independent", "made"], tmp_path, seconds=1.0)

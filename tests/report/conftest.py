@@ -111,7 +111,7 @@ def chromium() -> Iterator[Any]:
         pytest.skip("pages are tested in Debian's Chromium: apt-get install chromium")
     with api.sync_playwright() as playwright, tempfile.TemporaryDirectory() as profile:
         browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, headless=True, args=FLAGS, env={"HOME": profile, "TMPDIR": profile}
+            executable_path=CHROMIUM, headless=True, args=FLAGS, env={"HOME": profile, "TMPDIR": profile}, timeout=0
         )
         yield browser
         browser.close()
@@ -124,6 +124,7 @@ def look(chromium: Any) -> Iterator[Callable[..., Any]]:
 
     def opened(path: Path, **options: Any) -> Any:
         context = chromium.new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
+        context.set_default_timeout(0)  # pytest's own limit ends what hangs; nothing else depends on the machine
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)

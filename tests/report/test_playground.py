@@ -389,3 +389,5 @@ def test_the_size_of_mnist(page_of: Callable[[Any], Path], look: Callable[..., A
     assert page.evaluate("harmonium.session.sweeps") == 1
     page.evaluate("() => { harmonium.sweep(); harmonium.draw(); }")
     assert page.evaluate("harmonium.session.sweeps") == 2
+    on = page.evaluate("harmonium.session.chains.map(({ state }) => state[1].reduce((sum, h) => sum + h, 0))")
+    assert len(on) == 9 and all(150 < count < 350 for count in on)  # half of the hidden units

@@ -327,7 +327,7 @@ def test_four_threads_at_once_train_as_one_after_the_other() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join()
     assert [same(a, b) for a, b in zip(found, expected, strict=True)] == [True] * 4
 
 

@@ -436,9 +436,7 @@ def test_a_second_process_in_the_folder_is_refused(server: Server, tmp_path: Pat
     out = tmp_path / "run"
     child = server.start("loaded", out, 0.0)
     try:
-        deadline = time.monotonic() + 30
         while not (out / "config.json").exists():
-            assert time.monotonic() < deadline
             time.sleep(0.005)
         os.kill(child, signal.SIGSTOP)
         with pytest.raises(RunInUseError, match=r"another process is training in .*run: wait for it"):
@@ -652,7 +650,7 @@ def test_a_thread_may_train_into_a_folder(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=work)
     thread.start()
-    thread.join(60)
+    thread.join()
     assert not failures and same(stored(tmp_path / "run"), tensors(whole))
 
 
@@ -666,12 +664,11 @@ def test_a_program_that_is_interrupted_says_how_to_go_on(tmp_path: Path) -> None
     command = [sys.executable, "-c", textwrap.dedent(program), str(out)]
     child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
-        deadline = time.monotonic() + 60
         while not (out / "metrics.jsonl").exists():
-            assert child.poll() is None and time.monotonic() < deadline
+            assert child.poll() is None
             time.sleep(0.02)
         child.send_signal(signal.SIGTERM)
-        _, said = child.communicate(timeout=30)
+        _, said = child.communicate()
     finally:
         child.kill()
     assert child.returncode != 0

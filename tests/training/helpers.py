@@ -229,7 +229,7 @@ class Server:
 
     def __exit__(self, *error: object) -> None:
         self._process.stdin.close()
-        self._process.wait(60)
+        self._process.wait()
         self._process.stdout.close()
 
     def _answer(self) -> str:

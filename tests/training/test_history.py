@@ -35,7 +35,7 @@ def test_of_a_training() -> None:
     assert history["epoch"] == [1, 2, 3] and history["update"] == [3, 6, 9]
     assert history["learning_rate"] == [0.25] * 3
     seconds = history["seconds"]
-    assert 0 <= seconds[0] <= seconds[1] <= seconds[2] < 60
+    assert 0 <= seconds[0] <= seconds[1] <= seconds[2]
     always, measured = {"epoch", "update", "seconds", "learning_rate"}, {"free_energy_gap", "pseudo_log_likelihood"}
     assert set(history.rows[0]) == always | measured
     assert history.best is None and history.stopped is None

@@ -476,7 +476,7 @@ FORK = """
             os._exit(0 if good else 3)
         finally:
             os._exit(4)
-    for _ in range(400):
+    for _ in range(10_000):
         if os.waitpid(child, os.WNOHANG)[0]:
             break
         time.sleep(0.02)
@@ -490,7 +490,7 @@ FORK = """
 def test_a_trained_model_works_in_a_forked_child() -> None:
     environment = {key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS")}
     program = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(FORK)], capture_output=True, text=True, timeout=120, env=environment
+        [sys.executable, "-c", textwrap.dedent(FORK)], capture_output=True, text=True, env=environment
     )
     assert program.returncode == 0, program.stderr
 
