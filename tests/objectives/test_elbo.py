@@ -69,20 +69,21 @@ def check_differences(vae: hm.VAE, bound: Callable[[], Tensor], found: dict[str,
 @pytest.mark.parametrize("name", MODELS)
 def test_what_is_known_in_closed_form_changes_no_expectation(name: str) -> None:
     vae, n = livelier(MODELS[name]()), 40_000
-    noise = vae.noise(hm.Stream(0), n, len(V))
+    v = V.repeat(n, 1)  # one draw for each of many copies of a case: all of them at once
+    noise = vae.noise(hm.Stream(0), 1, len(v))
     with torch.no_grad():
-        sampled = log_weights(vae, V, noise)
-        bound = evidence_bound(vae, V, vae.infer(V, noise))
-    difference = sampled - bound
+        sampled = log_weights(vae, v, noise)
+        bound = evidence_bound(vae, v, vae.infer(v, noise))
+    difference = (sampled - bound).view(n, len(V))
     error = difference.std(0) / math.sqrt(n)
     assert bool((error > 1e-4).all())  # they do differ draw by draw
     assert bool((difference.mean(0).abs() < 5 * error).all())
-    assert torch.allclose(sampled, vae.log_weights(V, hm.Stream(0), n), rtol=0, atol=1e-9)
+    assert torch.allclose(sampled, vae.log_weights(v, hm.Stream(0)), rtol=0, atol=1e-9)
 
 
 def test_the_bounds_rise_with_the_samples_to_log_p() -> None:
     vae, n = livelier(MODELS["one layer"]()), 60_000
-    log_w = vae.log_weights(V, hm.Stream(0), n)
+    log_w = vae.log_weights(V.repeat(n, 1), hm.Stream(0)).view(n, len(V))
     means = []
     for k in (1, 5, 50):
         bound = torch.logsumexp(log_w.view(-1, k, 2), 1) - math.log(k)
@@ -99,7 +100,8 @@ def test_binary_latent_units_against_enumeration() -> None:
         z = states.unsqueeze(1).expand(-1, 2, -1)
         log_q = q.log_prob(z).sum(-1)
         exact = (log_q.exp() * (vae.log_joint(V, [z]) - log_q)).sum(0)
-        bound = evidence_bound(vae, V, vae.infer(V, vae.noise(hm.Stream(0), n, 2)))
+        many = V.repeat(n, 1)
+        bound = evidence_bound(vae, many, vae.infer(many, vae.noise(hm.Stream(0), 1, len(many)))).view(n, len(V))
     error = bound.std(0) / math.sqrt(n)
     assert bool(((bound.mean(0) - exact).abs() < 5 * error).all())
 
