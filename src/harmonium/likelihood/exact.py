@@ -144,7 +144,7 @@ def exact_log_marginal(machine: Machine, v: Tensor) -> Tensor:
     """
     hidden, summed, count = _hidden_states(machine)
     found = []
-    for rows in torch.split(v, max(1, 4 * _BLOCK // min(count, _BLOCK))):
+    for rows in torch.split(v, _cases_at_once(count)):
         sums = []
         for first in range(0, count, _BLOCK):
             states = _states(machine, hidden, torch.arange(first, min(first + _BLOCK, count)))
@@ -167,14 +167,19 @@ def exact_clamped_moments(machine: Machine, v: Tensor, weight: Tensor | None = N
     log_sum = exact_log_marginal(machine, v)
     share = torch.full_like(log_sum, 1 / len(v)) if weight is None else (weight / weight.sum()).double()
     total: Moments = {}
-    for first in range(0, count, _BLOCK):
-        states = _states(machine, hidden, torch.arange(first, min(first + _BLOCK, count)))
-        posterior = torch.exp(_clamped_log_weights(machine, v, states, summed) - log_sum.unsqueeze(-1))
-        for row, p in enumerate(posterior):
-            clamped = [None if s is None else s for s in states]
-            clamped[0] = v[row].expand(len(p), -1)
-            _add_moments(machine, total, tuple(clamped), summed, p * share[row])
+    at_once = _cases_at_once(count)
+    for rows, log_sums, shares in zip(*(torch.split(each, at_once) for each in (v, log_sum, share)), strict=True):
+        for first in range(0, count, _BLOCK):
+            states = _states(machine, hidden, torch.arange(first, min(first + _BLOCK, count)))
+            posterior = torch.exp(_clamped_log_weights(machine, rows, states, summed) - log_sums.unsqueeze(-1))
+            weight = (posterior * shares.unsqueeze(-1)).reshape(-1)
+            _add_moments(machine, total, _pairs(rows, states), summed, weight)
     return total
+
+
+def _cases_at_once(count: int) -> int:
+    """Cases whose pairs with a block of hidden states, ``count`` at most, are held at once."""
+    return max(1, 4 * _BLOCK // min(count, _BLOCK))
 
 
 def _hidden_states(machine: Machine) -> tuple[list[int], list[int], int]:
@@ -192,10 +197,13 @@ def _hidden_states(machine: Machine) -> tuple[list[int], list[int], int]:
 
 def _clamped_log_weights(machine: Machine, v: Tensor, states: State, summed: list[int]) -> Tensor:
     """Log-weights of every case with every state of the enumerated layers, (batch, states)."""
+    return machine.log_weight(_pairs(v, states), summed).view(len(v), -1)
+
+
+def _pairs(v: Tensor, states: State) -> State:
+    """Every case with every one of the states of the hidden layers, the latter fastest."""
     rows = next((len(s) for s in states if s is not None), 1)
-    pairs = [None if s is None else s.to(v.dtype).repeat(len(v), 1) for s in states]
-    pairs[0] = v.repeat_interleave(rows, 0)
-    return machine.log_weight(tuple(pairs), summed).view(len(v), rows)
+    return (v.repeat_interleave(rows, 0), *(None if s is None else s.to(v.dtype).repeat(len(v), 1) for s in states[1:]))
 
 
 def _add_moments(machine: Machine, total: Moments, state: State, colour: int | list[int], weight: Tensor) -> None:
