@@ -56,7 +56,7 @@ def test_its_maximum_on_the_whole_distribution_is_the_truth() -> None:
     states = truth.visible.states(torch.arange(32))
     p = torch.exp(truth.log_weight((states,)) - hm.log_partition(truth).value).detach()
     hm.fit(
-        learner, states, objective=hm.PseudoLikelihood(), sample_weight=p, epochs=3000, batch_size=32, learning_rate=0.5
+        learner, states, objective=hm.PseudoLikelihood(), sample_weight=p, epochs=750, batch_size=32, learning_rate=2.0
     )
     W = learner.couplings["visible_visible"].detach()
     torch.testing.assert_close(W, truth.couplings["visible_visible"].detach(), rtol=0, atol=0.02)

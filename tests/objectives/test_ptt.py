@@ -178,15 +178,15 @@ def test_a_resumed_run_is_bit_identical(tmp_path: Path, stop: int) -> None:
     def options() -> dict[str, Any]:
         return {"objective": hm.PTT(chains=20), "learning_rate": 5.0, "epochs": 45, "batch_size": 50, "seed": 4}
 
-    def run(folder: Path, update: int | None) -> None:
+    def run(folder: Path, update: int | None, seconds: float) -> None:
         hm.fit(
-            hm.RBM(12, 6), far_patterns(), out=folder, callbacks=[Break(update), Checkpoint(0.0)], optimizer="adam",
+            hm.RBM(12, 6), far_patterns(), out=folder, callbacks=[Break(update), Checkpoint(seconds)], optimizer="adam",
             **options(),
         )  # fmt: skip
 
-    run(tmp_path / "whole", None)
+    run(tmp_path / "whole", None, 60.0)
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "broken", stop)
+        run(tmp_path / "broken", stop, 0.0)
     hm.resume(tmp_path / "broken", data=far_patterns(), callbacks=[Break()])
     from harmonium.core.files import read_tensors
 

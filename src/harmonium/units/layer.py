@@ -123,8 +123,11 @@ class Units(Family):
         return sum(math.log2(radix) for radix in self.radices()) if self.finite else math.inf
 
     def radices(self) -> list[int]:
-        """Number of states of each variable, for finite families: the radices in which `states` counts."""
-        return [len(self.variable(i)[1]) for i in range(self.variables)]
+        """Number of states of each variable, for finite families: the radices in which `states` counts.
+
+        All variables of a layer of one type are alike.
+        """
+        return [len(self.variable(0)[1])] * self.variables
 
     def states(self, index: Tensor) -> Tensor:
         """Joint states by number in mixed radix, variable 0 fastest: (len(index), n) encoded, for finite families."""

@@ -152,6 +152,9 @@ class Mixed(Units):
                 return slice(own.start + units.start, own.stop + units.start), states
         raise IndexError(f"variable {i} of {self.columns}")
 
+    def radices(self) -> list[int]:
+        return [radix for part, _ in self._each() for radix in part.radices()]
+
     def advice(self, mean: Tensor, variance: Tensor) -> str | None:
         found = (part.advice(mean[units], variance[units]) for part, units in self._each())
         named = [f"{part!r}: {words}" for (part, _), words in zip(self._each(), found, strict=True) if words]
