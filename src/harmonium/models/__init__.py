@@ -1,7 +1,7 @@
 """Models: the Boltzmann family, deep and autoregressive models, variational autoencoders, baselines."""
 
 from harmonium.models import baselines
-from harmonium.models.autoregressive.conditionals import MixtureConditional, UnitConditional
+from harmonium.models.conditionals import MixtureConditional, UnitConditional
 from harmonium.models.autoregressive.convnade import ConvNADE
 from harmonium.models.autoregressive.made import MADE
 from harmonium.models.autoregressive.nade import NADE

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 import harmonium as hm
-from harmonium.models.autoregressive.conditionals import MixtureConditional
+from harmonium.models.conditionals import MixtureConditional
 
 DOUBLE = torch.float64
 

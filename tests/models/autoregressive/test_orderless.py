@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 import harmonium as hm
-from harmonium.models.autoregressive.conditionals import MixtureConditional
+from harmonium.models.conditionals import MixtureConditional
 from harmonium.models.autoregressive.observed_mask import DenseNetwork, IncrementalPass, MaskedNetwork, _Recomputed
 from harmonium.models.autoregressive.orderings import as_orderings, random_orderings
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from harmonium.core.checks import check_int
 from harmonium.core.random import Stream
 from harmonium.core.registry import Registered
-from harmonium.models.autoregressive.conditionals import Conditional
+from harmonium.models.conditionals import Conditional
 from harmonium.models.autoregressive.observed_mask import DenseNetwork, MaskedNetwork, draw_weights, uninitialised
 from harmonium.models.autoregressive.orderless import OrderlessNADE, as_outputs
 from harmonium.units import Units

@@ -23,7 +23,7 @@ from harmonium.core.checks import check_int
 from harmonium.core.random import Stream, as_stream
 from harmonium.core.registry import build
 from harmonium.models.arrays import Array
-from harmonium.models.autoregressive.conditionals import Conditional, UnitConditional
+from harmonium.models.conditionals import Conditional, UnitConditional
 from harmonium.models.autoregressive.observed_mask import check_hidden, draw_layers, layers, linears
 from harmonium.models.autoregressive.orderings import as_orderings, random_orderings
 from harmonium.models.autoregressive.orderless import as_outputs, unit_slices

@@ -26,7 +26,7 @@ from harmonium.core.registry import build
 from harmonium.kernels.nade import Steps, nade_inputs, portable_inputs
 from harmonium.kernels.philox import split
 from harmonium.models.arrays import Array
-from harmonium.models.autoregressive.conditionals import Conditional, UnitConditional, check_same
+from harmonium.models.conditionals import Conditional, UnitConditional, check_same
 from harmonium.models.autoregressive.orderings import as_ordering
 from harmonium.models.directed import Tractable
 from harmonium.models.machine.rbm import RBM

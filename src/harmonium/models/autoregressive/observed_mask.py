@@ -20,7 +20,7 @@ from harmonium import kernels
 from harmonium.core.checks import check_int
 from harmonium.core.random import Stream
 from harmonium.core.registry import Registered
-from harmonium.models.autoregressive.conditionals import Conditional
+from harmonium.models.conditionals import Conditional
 
 __all__ = [
     "DenseNetwork", "MaskedNetwork", "IncrementalPass", "check_hidden", "draw_layers", "draw_weights",

@@ -24,7 +24,7 @@ from harmonium.core.checks import check_int
 from harmonium.core.random import Stream, as_stream, stream_of
 from harmonium.core.registry import build, find
 from harmonium.models.arrays import Array, as_batch
-from harmonium.models.autoregressive.conditionals import Conditional, UnitConditional
+from harmonium.models.conditionals import Conditional, UnitConditional
 from harmonium.models.autoregressive.observed_mask import DenseNetwork, MaskedNetwork
 from harmonium.models.autoregressive.orderings import as_orderings, random_orderings
 from harmonium.models.directed import Tractable

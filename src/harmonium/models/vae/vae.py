@@ -23,7 +23,7 @@ from harmonium.core.checks import check_int
 from harmonium.core.random import Stream, as_cursor, as_stream
 from harmonium.core.registry import build
 from harmonium.models.arrays import Array, as_batch, as_matrix
-from harmonium.models.autoregressive.conditionals import Conditional, UnitConditional, check_same
+from harmonium.models.conditionals import Conditional, UnitConditional, check_same
 from harmonium.models.directed import Directed
 from harmonium.models.machine.machine import Machine
 from harmonium.models.state import Clamp

@@ -9,7 +9,7 @@ import torch
 
 from harmonium.core.random import Stream
 from harmonium.core.registry import build
-from harmonium.models.autoregressive.conditionals import (
+from harmonium.models.conditionals import (
     Conditional,
     MixtureConditional,
     UnitConditional,
