@@ -1,11 +1,11 @@
 """Models: the Boltzmann family, deep and autoregressive models, variational autoencoders, baselines."""
 
 from harmonium.models import baselines
-from harmonium.models.conditionals import MixtureConditional, UnitConditional
 from harmonium.models.autoregressive.convnade import ConvNADE
 from harmonium.models.autoregressive.made import MADE
 from harmonium.models.autoregressive.nade import NADE
 from harmonium.models.autoregressive.orderless import OrderlessNADE
+from harmonium.models.conditionals import MixtureConditional, UnitConditional
 from harmonium.models.deep.dbn import DBN
 from harmonium.models.io import load, save
 from harmonium.models.machine.boltzmann import BoltzmannMachine

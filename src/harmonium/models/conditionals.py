@@ -1,4 +1,4 @@
-"""Output layers: what a network says of visible variables that are independent of each other given its numbers."""
+"""Output layers: distributions of visible variables that are independent given the parameters from a network."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from harmonium.core.registry import Registered
 from harmonium.units import Gaussian, Units
 from harmonium.units.joint import joint_log_density
 
-__all__ = ["Conditional", "MixtureConditional", "UnitConditional", "check_same"]
+__all__ = ["Conditional", "MixtureConditional", "UnitConditional"]
 
 
 class Conditional(Registered, nn.Module, ABC):
-    """p(s | x) = prod_i p(s_i | x_i) over the variables i of a visible layer, given numbers x of a network.
+    """p(s | x) = prod_i p(s_i | x_i) over the variables i of a visible layer, given the outputs x of a network.
 
-    Biases belong to the conditional: x = 0 is the base rate.  States s are inside, (batch, units.size).
+    Biases belong to the conditional: x = 0 is the base rate.  States s are encoded, (batch, units.size).
 
     Attributes:
-        units: the visible layer, which knows the domain.
-        width: how many numbers x the network gives per case.
+        units: the visible layer, which defines the domain.
+        width: number of network outputs x per case.
     """
 
     units: Units
@@ -37,12 +37,12 @@ class Conditional(Registered, nn.Module, ABC):
         """log p(s_i | x_i) in nats, (batch, columns), float64, for x (batch, width).  Differentiable."""
 
     def joint_log_prob(self, x: Tensor, s: Tensor) -> Tensor:
-        """log p(s | x) of all variables, (..., batch), float64, where x may have dimensions before those of s."""
+        """log p(s | x) of all variables, (..., batch), float64; x may have leading dimensions that s has not."""
         return self.log_prob(x, s).sum(-1)
 
     @abstractmethod
     def sample(self, x: Tensor, draw: RandomAddress) -> Tensor:
-        """A draw of all variables, (batch, units.size).  What variable i draws depends on x_i and ``draw`` alone."""
+        """A draw of all variables, (batch, units.size).  The draw of variable i depends on x_i and ``draw`` only."""
 
     @abstractmethod
     def mean(self, x: Tensor) -> Tensor:
@@ -50,27 +50,23 @@ class Conditional(Registered, nn.Module, ABC):
 
     @abstractmethod
     def set_base_rate(self, mean: Tensor, variance: Tensor, cases: float) -> None:
-        """Set the biases by moments of data, each (units.size,), of so many cases."""
-
-    @abstractmethod
-    def config(self) -> dict[str, Any]:
-        """Describe the output layer: a JSON-able dict of its type and the arguments that build it again."""
+        """Set the biases from the mean and variance of ``cases`` cases, each (units.size,)."""
 
     def variable_of_column(self) -> Tensor:
-        """Which variable each of the numbers x belongs to, int64 (width,), ascending."""
+        """Which variable each network output belongs to, int64 (width,), ascending."""
         return torch.arange(self.units.columns).repeat_interleave(self.width // self.units.columns)
 
 
 class UnitConditional(Conditional):
     """The conditional distribution of a layer of units: log p(s | x) = x . s + sum_k eta_k . T_k(s) - A(x).
 
-    So a network's output enters a layer as the input from a hidden layer enters it in a machine.
+    The outputs of the network enter the layer like the input from a hidden layer in a machine.
 
     Args:
         units: `Bernoulli`, `Categorical`, `Gaussian`, ...; a table of several types is `Mixed`.
 
     Raises:
-        ValueError: for units whose columns are drawn together.
+        ValueError: for units whose columns have a fixed total.
 
     >>> import torch, harmonium as hm
     >>> UnitConditional(hm.Bernoulli(2)).log_prob(torch.zeros(1, 2), torch.ones(1, 2)).exp().float().tolist()
@@ -109,21 +105,20 @@ _FAMILIES: dict[str, type[Normal] | type[Laplace]] = {"gaussian": Normal, "lapla
 
 
 class MixtureConditional(Conditional):
-    """Mixtures of Gaussians or of Laplace distributions, one for each real variable (Uria, Murray & Larochelle 2013).
+    """Mixtures of Gaussian or Laplace distributions, one for each real variable (Uria, Murray & Larochelle 2013).
 
-    With (a, m, z) = x + bias, each with one number per variable and component,
+    With (a, m, z) = x + bias, each with one entry per variable and component,
 
         p(s_i | x) = sum_k softmax(a_i)_k f((s_i - m_ik) / sigma_ik) / sigma_ik,   sigma_ik = floor + exp(z_ik).
 
-    The floor keeps a component from collapsing on one case, where the density has no bound.
+    The floor keeps a component from collapsing onto a single case, where the density would be unbounded.  The outputs x
+    are in the order (variable, parameter, component) with the parameters a, m, z.
 
     Args:
         columns: number of variables, or their shape.
-        components: of each mixture.
+        components: number of components of each mixture.
         family: f, "gaussian" or "laplace".
-        floor: of the scales, in units of the data.
-
-    The numbers x stand in the order (variable, what, component), what being a, m, z.
+        floor: smallest scale, in units of the data.
 
     Raises:
         ValueError: for no component, an unknown family or a floor that is not positive.
@@ -147,8 +142,8 @@ class MixtureConditional(Conditional):
         if family not in _FAMILIES:
             raise ValueError(f"family must be 'gaussian' or 'laplace', found {family!r}")
         if not 0 < floor < float("inf"):
-            raise ValueError(f"floor must be a positive number, found {floor!r}: without one the density has no bound")
-        self.units = Gaussian(columns).requires_grad_(False)  # the domain; it remembers the base rate
+            raise ValueError(f"floor must be a positive number, found {floor!r}: without one the density is unbounded")
+        self.units = Gaussian(columns).requires_grad_(False)  # the domain, and the base rate
         self.components, self.family, self.floor = components, family, float(floor)
         self.width = self.units.size * 3 * components
         self.bias = nn.Parameter(torch.zeros(self.units.size, 3, components))
@@ -179,8 +174,8 @@ class MixtureConditional(Conditional):
 
     @torch.no_grad()
     def set_base_rate(self, mean: Tensor, variance: Tensor, cases: float) -> None:
-        # Components side by side within the base rate: alike, they would never part.  Their own variance is what is
-        # missing to that of the data, or close to it.
+        # Components are spread over the base rate: if they were equal, they would stay equal.  Together with their own
+        # variance they have about the variance of the data.
         self.units.set_natural(self.units.base_rate(mean, variance, cases))
         deviation = torch.sqrt(self.units.variance(torch.zeros_like(mean.to(self.bias)).unsqueeze(0))[0]).unsqueeze(-1)
         place = torch.special.ndtri((torch.arange(self.components).to(deviation) + 0.5) / self.components)
@@ -209,13 +204,3 @@ class MixtureConditional(Conditional):
 
     def extra_repr(self) -> str:
         return f"components={self.components}, family={self.family!r}, floor={self.floor:g}"
-
-
-def check_same(visible: Units | int | tuple[int, ...], outputs: Conditional) -> None:
-    """Raise ValueError where an output layer is not of these visible units."""
-    if isinstance(visible, Units):
-        same = visible.config() == outputs.units.config()
-    else:
-        same = visible in (outputs.units.columns, outputs.units.shape)
-    if not same:
-        raise ValueError(f"outputs are of {outputs.units!r}, and visible is {visible!r}: they must be the same layer")

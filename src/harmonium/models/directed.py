@@ -1,59 +1,69 @@
-"""Models that are networks of conditionals: learned by backpropagation, normalised by construction."""
+"""Directed models: networks of conditional distributions, learned by backpropagation and normalised by construction."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from harmonium.core.random import Stream, as_cursor
+from harmonium.core.registry import build
 from harmonium.models.arrays import Array, as_batch
+from harmonium.models.conditionals import Conditional, UnitConditional
 from harmonium.models.model import Model
 from harmonium.models.state import Clamp
+from harmonium.units import Bernoulli, Units, as_units
 
-__all__ = ["Directed", "Tractable", "as_directed"]
+__all__ = ["Directed", "DirectedNetwork", "Tractable", "as_outputs"]
 
 
 class Directed(Model):
-    """A distribution of visible units that is sampled from its roots down.
+    """A distribution of visible units that is sampled from its roots down (ancestral sampling).
 
-    Subclasses keep their visible layer in ``self.units`` and give: `initialise`, `log_weights`, `draw`, `config`.
+    Subclasses define `visible`, `initialise`, `log_weights`, `draw` and `config`.
     """
 
     @abstractmethod
     def draw(self, n: int, stream: Stream, clamp: Clamp | None = None) -> Tensor:
-        """Visible states inside, (n, size): independent draws, given the held units where there are any.
+        """Independent draws of encoded visible states, (n, size), given the held units if there are any.
 
         Raises:
-            ValueError: where the model cannot draw given these units.
+            ValueError: if the model cannot draw given these units.
         """
+
+    @torch.no_grad()
+    def sample_visible(self, n: int, stream: Stream) -> Tensor:
+        """Independent draws of raw visible states, (n, n_visible)."""
+        return self.visible.decode(self.draw(n, as_cursor(stream)))
 
     def log_conditional(self, v: Tensor, asked: Tensor, given: Tensor) -> Tensor:
-        """log p(v_asked | v_given), (batch,), float64, the other variables summed out; v (batch, size) inside.
+        """log p(v_asked | v_given) in nats, (batch,), float64; the other variables are summed out.
 
         Args:
-            v: states, finite; those of variables neither asked for nor given are not looked at.
+            v: encoded states (batch, size), finite; variables neither asked for nor given are ignored.
             asked: bool (batch, columns).
-            given: likewise, and apart from those.
+            given: bool (batch, columns), disjoint from ``asked``.
 
         Raises:
-            ValueError: where the model does not know it.
+            ValueError: if the model cannot compute it.
         """
         raise ValueError(
-            f"a {type(self).__name__} does not know how probable variables are given any others; an OrderlessNADE does"
+            f"a {type(self).__name__} cannot compute conditional probabilities of variables given any others; an "
+            "OrderlessNADE can"
         )
 
 
 class Tractable(Directed):
-    """A directed model of which log p(v) is known in closed form."""
+    """A directed model whose log p(v) is known in closed form."""
 
     @abstractmethod
     def log_likelihood(self, v: Tensor) -> Tensor:
-        """log p(v), (batch,), float64; v (batch, size) inside.  Differentiable."""
+        """log p(v) of encoded states (batch, size) in nats, (batch,), float64.  Differentiable."""
 
     def training_log_prob(self, v: Tensor, stream: Stream) -> Tensor:
-        """What maximum likelihood ascends, (batch,): log p(v), or an unbiased estimate of it."""
+        """The objective of maximum likelihood, (batch,): log p(v), or an unbiased estimate of it."""
         return self.log_likelihood(v)
 
     def log_prob(self, v: Array) -> Tensor:
@@ -71,18 +81,54 @@ class Tractable(Directed):
     def log_weights(self, v: Tensor, stream: Stream, samples: int = 1) -> Tensor:
         return self.log_likelihood(v).unsqueeze(0)
 
-    @torch.no_grad()
-    def sample_visible(self, n: int, stream: Stream) -> Tensor:
-        """Independent draws, (n, n_visible), as users see them."""
-        return self.visible.decode(self.draw(n, as_cursor(stream)))
+
+class DirectedNetwork(Directed):
+    """A directed model whose network feeds an output layer: the distribution of the visible units.
+
+    Attributes:
+        outputs: the output layer; its units are the visible ones.
+    """
+
+    outputs: Conditional
+
+    @property
+    def visible(self) -> Units:
+        return self.outputs.units
+
+    def initialise_from_data(self, stream: Stream) -> None:
+        assert self.data_mean is not None and self.data_variance is not None and self.data_cases is not None
+        self.initialise(stream)
+        self.outputs.set_base_rate(self.data_mean, self.data_variance, float(self.data_cases))
+
+    def constrain(self) -> None:
+        self.visible.constrain()
+
+    def config(self) -> dict[str, Any]:
+        return super().config() | {"outputs": self.outputs.config()}
+
+    @classmethod
+    def from_config(cls, arguments: dict[str, Any]) -> Self:
+        outputs = build(arguments["outputs"])
+        return super().from_config(arguments | {"visible": outputs.units, "outputs": outputs})
+
+    def _repr_of_outputs(self) -> str:
+        """The output layer as an argument, for `repr`; empty for the default one."""
+        return "" if isinstance(self.outputs, UnitConditional) else f", outputs={self.outputs!r}"
 
 
-def as_directed(model: object, function: str) -> Directed:
-    """The model as it is.
+def as_outputs(visible: Units | int | tuple[int, ...] | None, outputs: Conditional | None) -> Conditional:
+    """Return the output layer, by default the conditional distribution of the visible units (Bernoulli for an int).
 
     Raises:
-        TypeError: where it is no directed model.
+        ValueError: if neither is given, or if ``outputs`` has other units than ``visible``.
     """
-    if not isinstance(model, Directed):
-        raise TypeError(f"{function} takes a directed model such as a NADE or a VAE, found {type(model).__name__}")
-    return model
+    if outputs is None:
+        if visible is None:
+            raise ValueError("visible is missing: give the visible units, or an output layer that has them (outputs=)")
+        return UnitConditional(as_units(visible, Bernoulli))
+    if visible is not None:
+        own = outputs.units
+        same = visible.config() == own.config() if isinstance(visible, Units) else visible in (own.columns, own.shape)
+        if not same:
+            raise ValueError(f"outputs has the units {own!r}, and visible is {visible!r}: they must be the same layer")
+    return outputs

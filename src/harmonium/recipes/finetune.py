@@ -19,6 +19,7 @@ from harmonium.core.errors import DivergedError
 from harmonium.core.random import RandomAddress, Stream, as_stream
 from harmonium.data import Cases, as_cases
 from harmonium.models.arrays import Array
+from harmonium.models.initial import glorot_
 
 __all__ = ["as_targets", "errors", "finetune", "random_start"]
 
@@ -142,12 +143,8 @@ def random_start(network: nn.Sequential, seed: int | Stream = 0) -> nn.Sequentia
     fresh, stream = copy.deepcopy(network), as_stream(seed).child("random_start")
     for place, layer in enumerate(fresh):
         if isinstance(layer, nn.Linear):
-            n_out, n_in = layer.weight.shape
-            u = kernels.uniforms(stream.child(place).advance(), n_out, n_in, torch.float64, torch.device("cpu"))
-            scale = math.sqrt(6 / (n_in + n_out))
-            if place + 1 < len(fresh) and isinstance(fresh[place + 1], nn.Sigmoid):
-                scale *= 4
-            layer.weight.copy_(scale * (2 * u - 1))
+            before_sigmoid = place + 1 < len(fresh) and isinstance(fresh[place + 1], nn.Sigmoid)
+            glorot_(layer.weight, stream.child(place), gain=4.0 if before_sigmoid else 1.0)
             layer.bias.zero_()
     return fresh
 

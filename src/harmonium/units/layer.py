@@ -95,6 +95,11 @@ class Units(Family):
         """Which variable each column of an encoded state belongs to, int64 (size,), ascending."""
         return self.repeat_per_column(torch.arange(self.columns))
 
+    def one_per_column(self, values: Tensor) -> Tensor:
+        """Undo `repeat_per_column`: one entry per variable, (..., columns), from equal ones per unit, (..., size)."""
+        first = torch.searchsorted(self.variable_of_column(), torch.arange(self.columns))
+        return values[..., first.to(values.device)]
+
     def require_independent_columns(self, function: str) -> None:
         """Raise ValueError if columns are not independent variables (their total is fixed), which `function` needs."""
         if self.conditions_on_total:

@@ -35,7 +35,7 @@ def test_sums_to_one_under_every_ordering(hidden: tuple[int, ...]) -> None:
         assert float(model.log_prob(everything(model)).exp().sum()) == pytest.approx(1, abs=1e-12)
     model = scattered(hm.MADE(hm.Categorical(3, 3), hidden=hidden, masks=6, dtype=DOUBLE))
     assert float(model.log_prob(everything(model)).exp().sum()) == pytest.approx(1, abs=1e-12)
-    each = torch.stack([model.outputs.log_prob(model.numbers(everything(model), k), everything(model)).sum(-1)
+    each = torch.stack([model.outputs.log_prob(model.params(everything(model), k), everything(model)).sum(-1)
                         for k in range(6)])  # fmt: skip
     torch.testing.assert_close(model.log_prob(everything(model)).exp(), each.exp().mean(0))
 
@@ -44,7 +44,7 @@ def test_outputs_depend_on_what_comes_before_and_on_all_of_it() -> None:
     model = scattered(hm.MADE(hm.Categorical(5, 2), hidden=(200, 200), masks=3, dtype=DOUBLE))
     v = torch.rand(1, 10, generator=torch.Generator().manual_seed(1), dtype=DOUBLE)
     for k, ordering in enumerate(model.orderings.tolist()):
-        jacobian = torch.autograd.functional.jacobian(lambda x, k=k: model.numbers(x, k)[0], v)[:, 0]
+        jacobian = torch.autograd.functional.jacobian(lambda x, k=k: model.params(x, k)[0], v)[:, 0]
         depends = (jacobian.view(5, 2, 5, 2) != 0).any(3).any(1)
         expected = torch.zeros(5, 5, dtype=torch.bool)
         for place, i in enumerate(ordering):
@@ -107,7 +107,7 @@ def test_training_takes_every_mask_alike() -> None:
     """Each of 3 masks in a third of 3,000 updates, within 4.5 standard deviations (116)."""
     model = scattered(hm.MADE(3, hidden=(6,), masks=3, dtype=DOUBLE))
     v, stream = everything(model)[:1], hm.Stream(0)
-    each = [float(model.outputs.log_prob(model.numbers(v, k), v).sum()) for k in range(3)]
+    each = [float(model.outputs.log_prob(model.params(v, k), v).sum()) for k in range(3)]
     found = torch.cat([model.training_log_prob(v, stream) for _ in range(3000)])
     for value in each:
         assert abs(int(torch.isclose(found, torch.tensor(value, dtype=DOUBLE)).sum()) - 1000) < 116

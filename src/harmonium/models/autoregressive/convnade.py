@@ -1,13 +1,7 @@
-"""Convolutional networks for order-agnostic NADE (Uria et al. 2016, section 5.2).
-
-The observed pixels and the mask are channels of one image.  Convolutions that keep only whole neighbourhoods ("valid")
-shrink it, their mirror images ("full") bring it back to its size; the last of them answers for every pixel.  A dense
-network beside it adds its own outputs before they become probabilities.
-"""
+"""Convolutional networks for order-agnostic NADE."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -17,9 +11,11 @@ from torch import Tensor, nn
 from harmonium.core.checks import check_int
 from harmonium.core.random import Stream
 from harmonium.core.registry import Registered
+from harmonium.models.autoregressive.observed_mask import DenseNetwork, MaskedNetwork, draw_weights
+from harmonium.models.autoregressive.orderless import OrderlessNADE
 from harmonium.models.conditionals import Conditional
-from harmonium.models.autoregressive.observed_mask import DenseNetwork, MaskedNetwork, draw_weights, uninitialised
-from harmonium.models.autoregressive.orderless import OrderlessNADE, as_outputs
+from harmonium.models.directed import as_outputs
+from harmonium.models.initial import he_deviation, uninitialised
 from harmonium.units import Units
 
 __all__ = ["ConvNADE", "ConvolutionalNetwork"]
@@ -28,17 +24,20 @@ _KERNELS, _SIDE = (8, 4, 6, 7), 28  # of the paper, for images of 28 x 28
 
 
 class ConvolutionalNetwork(MaskedNetwork):
-    """Convolutions down and up again, and a dense network beside them.
+    """Convolutions down and up again, plus a dense network (Uria et al. 2016, section 5.2).
+
+    The observed pixels and the mask are channels of one image.  "Valid" convolutions shrink it, "full" ones bring it
+    back to its size; the last of them predicts every pixel.  A dense network adds its own outputs.
 
     Args:
         outputs: the output layer, whose visible units have the shape of an image, (height, width).
-        channels: of every hidden layer of convolutions.
+        channels: channels of every hidden layer of convolutions.
         kernels: sides of the kernels on the way down; the way up has them in reverse.  Default: 8, 4, 6, 7 for 28 x 28
-            pixels as in the paper, smaller in proportion for smaller images.
-        hidden: units of the layers of the dense network; none leaves it out.
+            pixels as in the paper, proportionally smaller for smaller images.
+        hidden: units of the layers of the dense network; empty for none.
 
     Raises:
-        ValueError: for units that are no image, or kernels that do not fit into it.
+        ValueError: if the units are not an image, or the kernels do not fit into it.
     """
 
     def __init__(
@@ -66,7 +65,7 @@ class ConvolutionalNetwork(MaskedNetwork):
         self.down = nn.ModuleList(
             uninitialised(nn.Conv2d, *sides) for sides in zip(down[:-1], down[1:], self.kernels, strict=True)
         )
-        self.up = nn.ModuleList(  # the mirror image of a valid convolution
+        self.up = nn.ModuleList(  # a transposed valid convolution is a full one
             uninitialised(nn.ConvTranspose2d, *sides, bias=i < len(self.kernels))
             for i, sides in enumerate(zip(up[:-1], up[1:], self.kernels[::-1], strict=True), 1)
         )
@@ -84,8 +83,8 @@ class ConvolutionalNetwork(MaskedNetwork):
 
     def initialise(self, stream: Stream) -> None:
         for layer in [*self.down, *self.up[:-1]]:
-            # Of either kind of convolution: inputs that one output sums over (away from the border).
-            draw_weights(layer, math.sqrt(2 / (layer.in_channels * layer.kernel_size[0] ** 2)), stream)
+            # Fan in of both kinds of convolution (away from the border).
+            draw_weights(layer, he_deviation(layer.in_channels * layer.kernel_size[0] ** 2), stream)
         draw_weights(self.up[-1], 0.01 / self.kernels[0], stream)
         if self.dense is not None:
             self.dense.initialise(stream)
@@ -115,21 +114,21 @@ def ConvNADE(  # noqa: N802  # builds a model, as a class would
     dtype: torch.dtype = torch.float32,
     seed: int | Stream = 0,
 ) -> OrderlessNADE:
-    """An `OrderlessNADE` of images with a `ConvolutionalNetwork`.
+    """Build an `OrderlessNADE` of images with a `ConvolutionalNetwork` (Uria et al. 2016, section 5.2).
+
+    The paper trains it by Adam with a learning rate of 1e-4 and 100 cases per update.
 
     Args:
         visible: units of shape (height, width), or that shape for `Bernoulli` pixels.
         channels: see `ConvolutionalNetwork`.
-        kernels: likewise.
-        hidden: likewise.
+        kernels: see `ConvolutionalNetwork`.
+        hidden: see `ConvolutionalNetwork`.
         outputs: see `OrderlessNADE`.
         dtype: float32 or float64.
         seed: of the initial parameters.
 
-    The paper trains it by Adam with a learning rate of 1e-4 and 100 cases per update.
-
     Raises:
-        ValueError: for units that are no image, or kernels that do not fit into it.
+        ValueError: if the units are not an image, or the kernels do not fit into it.
 
     >>> import harmonium as hm
     >>> model = hm.models.ConvNADE((8, 8), channels=4, hidden=(16,))

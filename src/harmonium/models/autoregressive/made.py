@@ -1,18 +1,10 @@
-"""MADE: an autoregressive model of which all conditionals come from one pass (Germain et al. 2015).
-
-Every unit k of every layer has a degree m(k): that of a visible variable is its place 1 ... D in the ordering, that
-of a hidden unit the last place it may look at.  Weights are kept where
-
-    m(k above) >= m(k below)  between hidden layers,      m(variable) > m(k below)  at the output,
-
-so that the output of a variable is a function of those before it (equations 12 and 13).
-"""
+"""The masked autoencoder for distribution estimation (MADE)."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,36 +13,41 @@ from torch.nn import functional
 from harmonium import kernels
 from harmonium.core.checks import check_int
 from harmonium.core.random import Stream, as_stream
-from harmonium.core.registry import build
 from harmonium.models.arrays import Array
-from harmonium.models.conditionals import Conditional, UnitConditional
 from harmonium.models.autoregressive.observed_mask import check_hidden, draw_layers, layers, linears
-from harmonium.models.autoregressive.orderings import as_orderings, random_orderings
-from harmonium.models.autoregressive.orderless import as_outputs, unit_slices
-from harmonium.models.directed import Tractable
+from harmonium.models.autoregressive.orderings import as_orderings, random_orderings, slices_of
+from harmonium.models.conditionals import Conditional
+from harmonium.models.directed import DirectedNetwork, Tractable, as_outputs
 from harmonium.models.state import Clamp
 from harmonium.units import Units
 
 __all__ = ["MADE"]
 
 
-class MADE(Tractable):
-    """A masked network: exact log p(v) in one pass, samples in one pass for each variable.
+class MADE(DirectedNetwork, Tractable):
+    """Masked autoencoder: exact log p(v) in one pass, samples in one pass per variable (Germain et al. 2015).
+
+    Every unit k of every layer has a degree m(k): the degree of a visible variable is its place 1 ... D in the
+    ordering, that of a hidden unit the last place it depends on.  Weights exist only if
+
+        m(k above) >= m(k below)  between hidden layers,      m(variable) > m(k below)  at the output,
+
+    so that the output of a variable is a function of those before it (equations 12 and 13).
 
     Args:
         visible: units, or an int or a shape for that many `Bernoulli` units.
         hidden: units of each layer of rectified linear units.
-        masks: how many sets of masks share the weights.  With several, p(v) is the mean of the probabilities under
-            each, and every update of training takes one at random (order- and connectivity-agnostic training).
-        orderings: of the variables, (n_visible,) for all masks or (masks, n_visible).  Default: the natural one for one
-            mask, random ones for several.
-        outputs: an output layer in place of the conditional distribution of the visible units, such as
-            `MixtureConditional`; it has the visible units with it.
+        masks: number of sets of masks that share the weights.  With several, p(v) is the mean of the probabilities
+            under each, and every update takes one at random (order- and connectivity-agnostic training).
+        orderings: of the variables, (n_visible,) for all masks or (masks, n_visible).  Default: column order for one
+            mask, random orderings for several.
+        outputs: the output layer, such as `MixtureConditional`.  Default: the conditional distribution of the visible
+            units.
         dtype: float32 or float64.
         seed: of the masks and the initial parameters.
 
     Raises:
-        ValueError: for layers without units, or orderings that are no permutations.
+        ValueError: if a layer has no units, an ordering is not a permutation, or ``outputs`` has other units.
 
     Variables that come before all others in every ordering can be conditioned on (`harmonium.sample` with ``clamp``,
     `harmonium.conditional_log_prob`); `OrderlessNADE` conditions on any.
@@ -97,10 +94,6 @@ class MADE(Tractable):
         self.mark_untrained()
 
     @property
-    def visible(self) -> Units:
-        return self.outputs.units
-
-    @property
     def orderings(self) -> Tensor:
         """The ordering of every set of masks, int64 (masks, n_visible)."""
         return self.places.argsort(-1)
@@ -108,7 +101,7 @@ class MADE(Tractable):
     # The likelihood ----------------------------------------------------------------------------------------------
 
     def masked_weights(self, k: int) -> list[Tensor]:
-        """Weights of all layers under the k-th masks, zero where one has no connection."""
+        """Weights of all layers under the k-th set of masks, zero where there is no connection."""
         below = self.places[k][self.visible.variable_of_column().to(self.device)]
         *rectified, last = linears(self.layers)
         weights = []
@@ -119,8 +112,8 @@ class MADE(Tractable):
         above = self.places[k][self.outputs.variable_of_column().to(self.device)]
         return [*weights, last.weight * (above.unsqueeze(-1) > below)]
 
-    def numbers(self, v: Tensor, k: int) -> Tensor:
-        """What the network under the k-th masks gives the output layer, (batch, width); v (batch, size) inside."""
+    def params(self, v: Tensor, k: int) -> Tensor:
+        """Inputs of the output layer under the k-th set of masks, (batch, width), for encoded v (batch, size)."""
         *weights, last = self.masked_weights(k)
         *rectified, _ = linears(self.layers)
         h = v
@@ -137,27 +130,27 @@ class MADE(Tractable):
         return self._log_marginal(v, asked | given) - self._log_marginal(v, given)
 
     def _log_marginal(self, v: Tensor, first: Tensor) -> Tensor:
-        """log p(v_first), (batch,), of variables that come first, bool (batch, columns), in every ordering."""
+        """log p(v_first), (batch,), where ``first``, bool (batch, columns), come first in every ordering."""
         return torch.logsumexp(self._log_marginals(v, first), 0) - math.log(self.masks)
 
     def _log_marginals(self, v: Tensor, first: Tensor) -> Tensor:
-        """The same under each set of masks, (masks, batch)."""
-        each = [self.outputs.log_prob(self.numbers(v, k), v) for k in range(self.masks)]
+        """`_log_marginal` under each set of masks, (masks, batch)."""
+        each = [self.outputs.log_prob(self.params(v, k), v) for k in range(self.masks)]
         return torch.where(first, torch.stack(each), 0.0).sum(-1)
 
     def training_log_prob(self, v: Tensor, stream: Stream) -> Tensor:
-        """log p(v) under masks taken at random, (batch,)."""
+        """log p(v) under a random set of masks, (batch,)."""
         k = int(kernels.uniforms(stream.advance(), 1, 1, torch.float64, torch.device("cpu")) * self.masks)
-        return self.outputs.log_prob(self.numbers(v, k).to(v.dtype), v).sum(-1)
+        return self.outputs.log_prob(self.params(v, k).to(v.dtype), v).sum(-1)
 
     @torch.no_grad()
     def draw(self, n: int, stream: Stream, clamp: Clamp | None = None) -> Tensor:
-        """Independent draws, each under masks taken at random (by what they say of the held variables)."""
-        units = unit_slices(self.visible.variable_of_column())
+        """Independent draws, each under a random set of masks, weighted by the probabilities of the held variables."""
+        units = slices_of(self.visible.variable_of_column())
         v = torch.zeros(n, self.visible.size, dtype=self.dtype, device=self.device)
         held = torch.zeros(n, self.visible.columns, dtype=torch.bool, device=self.device)
         if clamp is not None:
-            held = clamp[0].expand_as(v)[:, [there.start for there in units]]
+            held = self.visible.one_per_column(clamp[0].expand_as(v))
             v = torch.where(clamp[0], clamp[1], v)
             self._need_first(held, "held variables")
         u = kernels.uniforms(stream.advance(), n, 1, torch.float64, self.device)[:, 0]
@@ -166,7 +159,7 @@ class MADE(Tractable):
         for k in torch.unique(which).tolist():
             rows, draw = (which == k).nonzero()[:, 0], stream.advance()
             for i in self.orderings[k].tolist():
-                drawn = self.outputs.sample(self.numbers(v[rows], k), draw)[:, units[i]]
+                drawn = self.outputs.sample(self.params(v[rows], k), draw)[:, units[i]]
                 v[rows, units[i]] = torch.where(held[rows, i : i + 1], v[rows, units[i]], drawn)
         return v
 
@@ -177,39 +170,17 @@ class MADE(Tractable):
         if bool((last != columns.sum(-1)).any()):
             raise ValueError(
                 f"{what} must come before all others in every ordering of a MADE: build it with such orderings, or "
-                "take an OrderlessNADE, which conditions on any"
+                "use an OrderlessNADE, which conditions on any"
             )
-
-    # Training ----------------------------------------------------------------------------------------------------
 
     def initialise(self, stream: Stream) -> None:
         draw_layers(self.layers, stream)
 
-    def initialise_from_data(self, stream: Stream) -> None:
-        assert self.data_mean is not None and self.data_variance is not None and self.data_cases is not None
-        self.initialise(stream)
-        self.outputs.set_base_rate(self.data_mean, self.data_variance, float(self.data_cases))
-
-    def constrain(self) -> None:
-        self.visible.constrain()
-
-    # The store ---------------------------------------------------------------------------------------------------
-
     def config(self) -> dict[str, Any]:
-        return super().config() | {
-            "hidden": list(self.hidden),
-            "masks": self.masks,
-            "outputs": self.outputs.config(),
-        }
-
-    @classmethod
-    def from_config(cls, arguments: dict[str, Any]) -> Self:
-        outputs = build(arguments["outputs"])
-        return super().from_config(arguments | {"visible": None, "outputs": outputs})
+        return super().config() | {"hidden": list(self.hidden), "masks": self.masks}
 
     def __repr__(self) -> str:
-        said = "" if isinstance(self.outputs, UnitConditional) else f", outputs={self.outputs!r}"
-        return f"MADE({self.visible!r}, hidden={self.hidden}, masks={self.masks}{said})"
+        return f"MADE({self.visible!r}, hidden={self.hidden}, masks={self.masks}{self._repr_of_outputs()})"
 
 
 def _orderings(orderings: Array | None, masks: int, columns: int, stream: Stream) -> Tensor:

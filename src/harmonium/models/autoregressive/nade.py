@@ -1,14 +1,4 @@
-"""The neural autoregressive distribution estimator.
-
-By the chain rule along an ordering o of the variables, p(v) = prod_t p(v_{o_t} | v_{o_1}, ..., v_{o_{t-1}}), and each
-conditional is a network of one hidden layer whose weights all of them share (Larochelle & Murray 2011; Uria et al.
-2016, equations 3 and 4):
-
-    a_t = c + sum_{s < t} v_{o_s} W_{o_s},   h_t = sigmoid(a_t),   p(v_{o_t} | ...) with the input V_{o_t} . h_t.
-
-Rows of W and V belong to variables; what the input means is said by a `Conditional`: log-odds of binary variables,
-parameters of mixtures of real ones (RNADE: Uria, Murray & Larochelle 2013).
-"""
+"""The neural autoregressive distribution estimator (NADE)."""
 
 from __future__ import annotations
 
@@ -22,38 +12,47 @@ from torch import Tensor, nn
 from harmonium import kernels
 from harmonium.core.checks import check_int
 from harmonium.core.random import RandomAddress, Stream, as_stream
-from harmonium.core.registry import build
 from harmonium.kernels.nade import Steps, nade_inputs, portable_inputs
 from harmonium.kernels.philox import split
 from harmonium.models.arrays import Array
-from harmonium.models.conditionals import Conditional, UnitConditional, check_same
 from harmonium.models.autoregressive.orderings import as_ordering
-from harmonium.models.directed import Tractable
+from harmonium.models.conditionals import Conditional, UnitConditional
+from harmonium.models.directed import DirectedNetwork, Tractable, as_outputs
+from harmonium.models.initial import normal_
 from harmonium.models.machine.rbm import RBM
 from harmonium.models.state import Clamp
-from harmonium.units import Bernoulli, Units, as_units
+from harmonium.units import Bernoulli, Units
 
 __all__ = ["NADE"]
 
 
-class NADE(Tractable):
-    """Neural autoregressive distribution estimator with one ordering of the variables.
+class NADE(DirectedNetwork, Tractable):
+    """Neural autoregressive distribution estimator with one ordering of the variables (Larochelle & Murray 2011).
+
+    By the chain rule along an ordering o of the variables, p(v) = prod_t p(v_{o_t} | v_{o_1}, ..., v_{o_{t-1}}).  Each
+    conditional is a network with one hidden layer, and all of them share its weights (Uria et al. 2016, equations 3
+    and 4):
+
+        a_t = c + sum_{s < t} v_{o_s} W_{o_s},   h_t = sigmoid(a_t),   p(v_{o_t} | ...) with the input V_{o_t} . h_t.
+
+    Rows of W and V belong to variables.  The output layer defines the meaning of the input: log-odds of binary
+    variables, or parameters of a mixture for real ones (RNADE: Uria, Murray & Larochelle 2013).
 
     Args:
         visible: visible units: an int or a shape (that many `Bernoulli`), or a unit type.
         hidden: width of the hidden layer.
-        ordering: in which the variables are drawn, a permutation of 0 ... n - 1.  Default: as they stand.
-        outputs: what the network says of a variable.  Default: the units' own conditional distribution.  Mixtures of
-            real variables: ``hm.models.MixtureConditional(n, 10)``.
-        rectified: hidden units max(0, rho_t a_t) with learned factors rho (Uria, Murray & Larochelle 2013, section
-            3), where sums of real values would saturate sigmoids.  Default: where units are not finite.
+        ordering: the order in which the variables are drawn, a permutation of 0 ... n - 1.  Default: column order.
+        outputs: the output layer, for example ``hm.models.MixtureConditional(n, 10)`` for real variables.  Default: the
+            conditional distribution of the visible units.
+        rectified: use hidden units max(0, rho_t a_t) with learned factors rho (Uria, Murray & Larochelle 2013, section
+            3), since sums of real values would saturate sigmoids.  Default: if the visible units are not finite.
         dtype: float32 or float64.
         seed: of the initial weights.
 
     Raises:
-        ValueError: for an ordering that is no permutation, a hidden layer without units, outputs of other variables.
+        ValueError: if the ordering is not a permutation, the hidden layer is empty, or ``outputs`` has other units.
 
-    Log-likelihoods are exact, in O(n hidden) a case; binary and categorical units are served by a fused loop.
+    Log-likelihoods are exact and take O(n hidden) operations per case; binary and categorical units use a fused loop.
 
     >>> import torch, harmonium as hm
     >>> nade = hm.NADE(4, hidden=3)
@@ -79,9 +78,8 @@ class NADE(Tractable):
     ) -> None:
         super().__init__()
         hidden = check_int("hidden", hidden)
-        self.outputs = UnitConditional(as_units(visible, Bernoulli)) if outputs is None else outputs
-        check_same(visible, self.outputs)
-        self.hidden = int(hidden)
+        self.outputs = as_outputs(visible, outputs)
+        self.hidden = hidden
         self.ordering = as_ordering(ordering, self.visible.columns)
         self.steps = Steps.of(
             self.ordering,
@@ -99,16 +97,27 @@ class NADE(Tractable):
 
     @classmethod
     def from_rbm(cls, rbm: RBM, ordering: Array | None = None) -> Self:
-        """A NADE with the weights and biases of an RBM: the mean field that NADE was derived from.
+        """Build a NADE with the weights and biases of an RBM: the mean field from which NADE was derived.
 
-        One step of the mean field for p(v_{o_t} | v_{o_1}, ...), which starts with all unknown means at zero, first
-        gives the hidden units sigmoid(c + sum of the known v_i W_i), then variable o_t the input W_{o_t} . h: NADE with
-        V = W (Larochelle & Murray 2011, section 3; Uria et al. 2016, section 2).  Everything is copied; training goes
-        on from there, with W and V untied.
+        One step of the mean field for p(v_{o_t} | v_{o_1}, ...), with all unknown means starting at zero, sets the
+        hidden units to sigmoid(c + sum of the known v_i W_i) and gives variable o_t the input W_{o_t} . h: NADE with
+        V = W (Larochelle & Murray 2011, section 3; Uria et al. 2016, section 2).  All parameters are copied; training
+        continues with W and V untied.
+
+        Args:
+            rbm: a machine with Bernoulli hidden units.
+            ordering: see `NADE`.
+
+        Returns:
+            a new NADE on the device of the machine.
 
         Raises:
             TypeError: for another model.
             ValueError: for hidden units that are not Bernoulli.
+
+        >>> import harmonium as hm
+        >>> hm.NADE.from_rbm(hm.RBM(4, 3))
+        NADE(Bernoulli(4), hidden=3)
         """
         if not isinstance(rbm, RBM):
             raise TypeError(f"from_rbm takes an RBM, found {type(rbm).__name__}")
@@ -124,42 +133,22 @@ class NADE(Tractable):
             nade.hidden_bias.copy_(rbm.hidden_bias)
         return nade
 
-    @property
-    def visible(self) -> Units:
-        return self.outputs.units
-
-    # Training ----------------------------------------------------------------------------------------------------
-
     @torch.no_grad()
     def initialise(self, stream: Stream) -> None:
-        # a_t is of order 1 at the end of the ordering; outputs begin close to their biases.
-        for name, part, scale in (
-            ("weights", self.weights, self.visible.size**-0.5),
-            ("outputs", self.output_weights, 0.1 * self.hidden**-0.5),
-        ):
-            u = kernels.uniforms(
-                stream.child(name).advance(), len(part), self.hidden, torch.float64, torch.device("cpu")
-            )
-            part.copy_(scale * torch.special.ndtri(u))
+        # a_t is of order 1 at the end of the ordering; outputs start close to their biases.
+        normal_(self.weights, self.visible.size**-0.5, stream.child("weights"))
+        normal_(self.output_weights, 0.1 * self.hidden**-0.5, stream.child("outputs"))
         self.hidden_bias.zero_()
         if self.rescaling is not None:
             self.rescaling.fill_(1.0)
 
-    def initialise_from_data(self, stream: Stream) -> None:
-        self.initialise(stream)
-        assert self.data_mean is not None and self.data_variance is not None and self.data_cases is not None
-        self.outputs.set_base_rate(self.data_mean, self.data_variance, float(self.data_cases))
-
     def weights_to_decay(self) -> Iterator[nn.Parameter]:
         yield from (self.weights, self.output_weights)
-
-    def constrain(self) -> None:
-        self.visible.constrain()
 
     # The distribution --------------------------------------------------------------------------------------------
 
     def inputs(self, v: Tensor) -> Tensor:
-        """What the network gives the conditional of each variable given those before it, (batch, outputs.width)."""
+        """Inputs of the output layer for each variable given those before it, (batch, outputs.width)."""
         parts = (v, self.weights, self.hidden_bias, self.output_weights, self.steps)
         if kernels.is_fused(v) and self.rescaling is None:
             return nade_inputs(*parts)
@@ -213,9 +202,9 @@ class NADE(Tractable):
         if bool(late.any()):
             row, place = (int(i) for i in late.nonzero()[0])
             raise ValueError(
-                f"a NADE with one ordering knows what follows its first variables alone, and in row {row} the variable "
-                f"at place {place + 1} of the ordering is held or asked for while the one before it is not: choose an "
-                "ordering that begins with what is known, or use an OrderlessNADE"
+                f"a NADE with one ordering can only condition on its first variables, and in row {row} the variable at "
+                f"place {place + 1} of the ordering is held or asked for while the one before it is not: choose an "
+                "ordering that starts with the known variables, or use an OrderlessNADE"
             )
 
     def config(self) -> dict[str, Any]:
@@ -223,15 +212,8 @@ class NADE(Tractable):
         return super().config() | {
             "hidden": self.hidden,
             "ordering": None if plain else self.ordering.tolist(),
-            "outputs": self.outputs.config(),
             "rectified": self.rescaling is not None,
         }
 
-    @classmethod
-    def from_config(cls, arguments: dict[str, Any]) -> Self:
-        outputs = build(arguments["outputs"])
-        return super().from_config(arguments | {"visible": outputs.units, "outputs": outputs})
-
     def __repr__(self) -> str:
-        said = "" if isinstance(self.outputs, UnitConditional) else f", outputs={self.outputs!r}"
-        return f"NADE({self.visible!r}, hidden={self.hidden}{said})"
+        return f"NADE({self.visible!r}, hidden={self.hidden}{self._repr_of_outputs()})"

@@ -1,12 +1,11 @@
-"""Networks that see some of the variables and answer for all: what an order-agnostic model asks.
+"""Networks of order-agnostic models: they see some of the variables and predict all of them.
 
-The input of such a network is (v * m, m): the values of the variables that are observed, zero elsewhere, and the mask
-that tells an observed zero from an unknown value (Uria, Murray & Larochelle 2014, section 4).
+The input of such a network is (v * m, m): the values of the observed variables, zero elsewhere, and the mask m that
+distinguishes an observed zero from an unknown value (Uria, Murray & Larochelle 2014, section 4).
 """
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
@@ -16,40 +15,52 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from harmonium import kernels
 from harmonium.core.checks import check_int
 from harmonium.core.random import Stream
 from harmonium.core.registry import Registered
 from harmonium.models.conditionals import Conditional
+from harmonium.models.initial import he_deviation, normal_, uninitialised
 
 __all__ = [
-    "DenseNetwork", "MaskedNetwork", "IncrementalPass", "check_hidden", "draw_layers", "draw_weights",
-    "layers", "linears", "uninitialised",
+    "DenseNetwork", "IncrementalPass", "MaskedNetwork", "check_hidden", "draw_layers", "draw_weights", "layers",
+    "linears",
 ]  # fmt: skip
 
 
 class IncrementalPass(ABC):
-    """A network while variables are revealed to it one after the other, each row seeing what it has seen so far."""
+    """A network to which variables are revealed one after the other, in each row separately."""
 
     @abstractmethod
     def logits(self, outputs: slice) -> Tensor:
-        """These outputs given what has been revealed: (batch, outputs)."""
+        """A slice of the outputs given the variables revealed so far: (batch, outputs)."""
 
     @abstractmethod
     def set_units(self, column: int, units: slice, values: Tensor, rows: Tensor) -> None:
-        """Show the variable in ``column``, whose units have ``values`` (batch, units), to the rows (batch,), bool."""
+        """Reveal a variable to some rows.
+
+        Args:
+            column: number of the variable.
+            units: its columns in an encoded state.
+            values: its encoded values (batch, units).
+            rows: rows to which it is revealed, bool (batch,).
+        """
 
 
 class MaskedNetwork(Registered, nn.Module, ABC):
-    """A function of (v * m, m)."""
+    """A function of (v * m, m) (see `harmonium.models.autoregressive.observed_mask`)."""
 
     @abstractmethod
     def forward(self, v: Tensor, mask: Tensor) -> Tensor:
-        """All outputs (batch, width) given values v (batch, size), zero where hidden, and the mask (batch, columns)."""
+        """All outputs, (batch, width).
+
+        Args:
+            v: encoded values (batch, size), zero for variables that are not observed.
+            mask: which variables are observed, (batch, columns).
+        """
 
     @abstractmethod
     def initialise(self, stream: Stream) -> None:
-        """Draw initial parameters, the last layer's small: an untrained model is one of nearly independent units."""
+        """Draw initial parameters; those of the last layer are small, so that units start nearly independent."""
 
     def config(self) -> dict[str, Any]:
         """Describe the network: a JSON-able dict of its type and the arguments that `for_outputs` takes."""
@@ -63,8 +74,8 @@ class MaskedNetwork(Registered, nn.Module, ABC):
         """Build the network that `config` described, for an output layer."""
         raise NotImplementedError
 
-    def walk(self, v: Tensor, mask: Tensor) -> IncrementalPass:
-        """Begin to reveal variables to rows that have seen v (batch, size), zero where hidden."""
+    def incremental(self, v: Tensor, mask: Tensor) -> IncrementalPass:
+        """Start a pass from rows in which some variables are observed already (see `forward`)."""
         return _Recomputed(self, v, mask)
 
     def __repr__(self) -> str:
@@ -72,7 +83,7 @@ class MaskedNetwork(Registered, nn.Module, ABC):
 
 
 class _Recomputed(IncrementalPass):
-    """The network asked anew at every step."""
+    """An incremental pass that evaluates the whole network at every step."""
 
     def __init__(self, network: MaskedNetwork, v: Tensor, mask: Tensor) -> None:
         self.network, self.v, self.mask = network, v, mask
@@ -90,14 +101,14 @@ class DenseNetwork(MaskedNetwork):
     """Layers of rectified linear units: h_1 = relu((v * m) W + m U + c), ..., outputs h_L V.
 
     Args:
-        size: units of the visible layer, the width of v.
-        columns: its variables, the width of the mask.
-        width: numbers that the output layer takes.
+        size: number of visible units, the width of v.
+        columns: number of visible variables, the width of the mask.
+        width: number of outputs.
         hidden: units of each hidden layer, at least one layer.
         dtype: float32 or float64.
 
-    Revealing one variable changes the inputs of the first layer by a row of W and one of U, so that a step of a walk
-    costs the products between hidden layers and no product with the input (Uria et al. 2016, section 5.1).
+    Revealing one variable changes the inputs of the first layer by a row of W and one of U, so a step of an incremental
+    pass costs the products between hidden layers but none with the input (Uria et al. 2016, section 5.1).
     """
 
     def __init__(
@@ -116,8 +127,8 @@ class DenseNetwork(MaskedNetwork):
     def initialise(self, stream: Stream) -> None:
         draw_layers(self.layers, stream)
 
-    def walk(self, v: Tensor, mask: Tensor) -> IncrementalPass:
-        return _DenseWalk(self, v, mask)
+    def incremental(self, v: Tensor, mask: Tensor) -> IncrementalPass:
+        return _DensePass(self, v, mask)
 
     def config(self) -> dict[str, Any]:
         return Registered.config(self) | {"hidden": list(self.hidden)}
@@ -130,8 +141,8 @@ class DenseNetwork(MaskedNetwork):
         return f"DenseNetwork(hidden={self.hidden})"
 
 
-class _DenseWalk(IncrementalPass):
-    """A dense network that keeps the inputs of its first layer."""
+class _DensePass(IncrementalPass):
+    """An incremental pass of a dense network, which keeps the inputs of its first layer."""
 
     def __init__(self, network: DenseNetwork, v: Tensor, mask: Tensor) -> None:
         first, *self.middle, self.last = linears(network.layers)
@@ -151,9 +162,9 @@ class _DenseWalk(IncrementalPass):
 
 
 def layers(sides: Sequence[int], dtype: torch.dtype) -> nn.ModuleList:
-    """Linear layers from the first width to the last, not yet filled (see `draw_layers`).
+    """Linear layers from the first width to the last, uninitialised (see `draw_layers`).
 
-    The last has no biases: those of the outputs belong to the output layer, which knows the base rate.
+    The last one has no biases: those of the outputs belong to the output layer, which knows the base rate.
     """
     return nn.ModuleList(
         uninitialised(nn.Linear, below, above, bias=i + 2 < len(sides)).to(dtype)
@@ -162,41 +173,33 @@ def layers(sides: Sequence[int], dtype: torch.dtype) -> nn.ModuleList:
 
 
 def linears(modules: nn.ModuleList) -> list[nn.Linear]:
-    """What `layers` has made, by its type."""
+    """The modules that `layers` has built, as linear layers."""
     return [layer for layer in modules if isinstance(layer, nn.Linear)]
 
 
-def uninitialised(kind: type[nn.Module], *arguments: int, bias: bool = True) -> nn.Module:
-    """A layer that draws nothing from a global generator."""
-    layer: nn.Module = nn.utils.skip_init(kind, *arguments, bias=bias)  # type: ignore[no-untyped-call]
-    return layer
-
-
 def draw_layers(modules: nn.ModuleList, stream: Stream) -> None:
-    """Weights that keep the size of what rectified units hand on (He et al. 2015), the last ones small; in place."""
+    """Draw weights for rectified linear units (He et al. 2015), small ones in the last layer; in place."""
     *rectified, last = linears(modules)
     for layer in rectified:
-        draw_weights(layer, math.sqrt(2 / layer.in_features), stream)
+        draw_weights(layer, he_deviation(layer.in_features), stream)
     draw_weights(last, 0.01, stream)
 
 
 @torch.no_grad()
 def draw_weights(layer: nn.Module, deviation: float, stream: Stream) -> None:
-    """Normal weights and no biases, in place."""
+    """Draw normal weights of this standard deviation and set biases to 0, in place."""
     for name, parameter in layer.named_parameters():
         if name == "bias":
             parameter.zero_()
-            continue
-        inputs = parameter[0].numel()
-        u = kernels.uniforms(stream.advance(), len(parameter), inputs, torch.float64, parameter.device)
-        parameter.copy_((deviation * torch.special.ndtri(u)).view_as(parameter))
+        else:
+            normal_(parameter, deviation, stream)
 
 
 def check_hidden(hidden: Sequence[int]) -> tuple[int, ...]:
-    """Sizes of hidden layers as a tuple.
+    """Return sizes of hidden layers as a tuple.
 
     Raises:
-        ValueError: for no layer, or one without units.
+        ValueError: if there is no layer, or one without units.
     """
     if not isinstance(hidden, (list, tuple)) or not hidden:
         raise ValueError(f"hidden must be a list of layer sizes such as (500, 500), found {hidden!r}")

@@ -1,6 +1,8 @@
-"""Orderings of variables: given, checked, or drawn at random."""
+"""Orderings of variables: checked, or drawn at random."""
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -10,14 +12,14 @@ from harmonium import kernels
 from harmonium.core.random import Stream
 from harmonium.models.arrays import Array
 
-__all__ = ["as_ordering", "as_orderings", "random_orderings"]
+__all__ = ["as_ordering", "as_orderings", "random_orderings", "slices_of"]
 
 
 def as_ordering(ordering: Array | None, columns: int) -> Tensor:
-    """One ordering of so many variables, int64 (columns,); None: as they stand.
+    """One ordering of the variables, int64 (columns,); by default column order.
 
     Raises:
-        ValueError: where it is no permutation of 0 ... columns - 1.
+        ValueError: if it is not a permutation of 0 ... columns - 1.
     """
     if ordering is None:
         return torch.arange(columns)
@@ -28,10 +30,10 @@ def as_ordering(ordering: Array | None, columns: int) -> Tensor:
 
 
 def as_orderings(orderings: Array, columns: int, name: str = "orderings") -> Tensor:
-    """Orderings of so many variables, int64 (N, columns), from one, (columns,), or several.
+    """Orderings of the variables, int64 (N, columns), from one, (columns,), or several.
 
     Raises:
-        ValueError: for another width, or where one is no permutation of 0 ... columns - 1.
+        ValueError: for another width, or if one is not a permutation of 0 ... columns - 1.
     """
     table = orderings if isinstance(orderings, Tensor) else np.asarray(orderings)
     integers = not table.is_floating_point() if isinstance(table, Tensor) else table.dtype.kind in "iu"
@@ -45,11 +47,17 @@ def as_orderings(orderings: Array, columns: int, name: str = "orderings") -> Ten
     if bool(wrong.any()):
         row = int(wrong.nonzero()[0])
         missing = sorted(set(range(columns)) - set(table[row].tolist()))[0]
-        raise ValueError(f"{name} is no permutation of 0 ... {columns - 1} in row {row}, which lacks {missing}: name "
-                         "every variable once")  # fmt: skip
+        raise ValueError(f"{name} is not a permutation of 0 ... {columns - 1} in row {row}, which lacks {missing}: "
+                         "give every variable once")  # fmt: skip
     return table
 
 
 def random_orderings(count: int, columns: int, stream: Stream) -> Tensor:
-    """So many random permutations of 0 ... columns - 1, int64 (count, columns)."""
+    """Random permutations of 0 ... columns - 1, int64 (count, columns)."""
     return torch.stack([kernels.permutation(stream.advance(), columns) for _ in range(count)])
+
+
+def slices_of(variable: Tensor) -> list[slice]:
+    """The columns of each variable, from the variable that every column belongs to (ascending)."""
+    ends = [0, *torch.bincount(variable).cumsum(0).tolist()]
+    return [slice(*pair) for pair in pairwise(ends)]

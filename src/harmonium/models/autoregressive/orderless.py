@@ -1,19 +1,10 @@
-"""Order-agnostic NADE: one network for the conditional distributions of every ordering.
-
-A network sees any subset o of the variables and answers for all others (Uria, Murray & Larochelle 2014; Uria et al.
-2016, section 5).  Under an ordering (o_1, ..., o_D) of the variables
-
-    log p(v) = sum_d log p(v_{o_d} | v_{o_1}, ..., v_{o_{d-1}}),
-
-which is exact for each ordering, and another distribution for another one.
-"""
+"""Order-agnostic NADE: one network for the conditional distributions of every ordering."""
 
 from __future__ import annotations
 
 import copy
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any, Self
 
 import torch
@@ -23,54 +14,60 @@ from harmonium import kernels
 from harmonium.core.checks import check_int
 from harmonium.core.random import Stream, as_stream, stream_of
 from harmonium.core.registry import build, find
-from harmonium.models.arrays import Array, as_batch
-from harmonium.models.conditionals import Conditional, UnitConditional
+from harmonium.models.arrays import Array
 from harmonium.models.autoregressive.observed_mask import DenseNetwork, MaskedNetwork
-from harmonium.models.autoregressive.orderings import as_orderings, random_orderings
-from harmonium.models.directed import Tractable
+from harmonium.models.autoregressive.orderings import as_orderings, random_orderings, slices_of
+from harmonium.models.conditionals import Conditional
+from harmonium.models.directed import DirectedNetwork, Tractable, as_outputs
 from harmonium.models.state import Clamp
-from harmonium.units import Bernoulli, Units, as_units
+from harmonium.units import Units
 
-__all__ = ["OrderlessNADE", "as_outputs", "unit_slices"]
+__all__ = ["OrderlessNADE"]
 
-_ROWS = 512  # of a walk at a time: what it keeps of them stays near the processor
+_ROWS = 512  # cases per incremental pass, so that its state stays in the processor's cache
 
 
-class OrderlessNADE(Tractable):
-    """A network trained on all orderings of the visible variables at once, exact under each of them.
+class OrderlessNADE(DirectedNetwork, Tractable):
+    """Order-agnostic NADE: a network trained on all orderings of the variables at once, exact under each of them.
+
+    The network sees any subset of the variables and predicts all others (Uria, Murray & Larochelle 2014; Uria et al.
+    2016, section 5).  Under an ordering (o_1, ..., o_D) of the variables
+
+        log p(v) = sum_d log p(v_{o_d} | v_{o_1}, ..., v_{o_{d-1}}),
+
+    which is exact for each ordering; different orderings give different distributions.
+
+    Training (`MaximumLikelihood`) draws a new random set of observed variables for every case and update: each is
+    observed with probability q, q uniform in (0, 1), so that every number k of observed variables from 0 to D has
+    probability 1 / (D + 1), and all sets of k variables are equally probable.  Then
+
+        (D + 1) / (D - k) sum_{i not observed} log p(v_i | v_observed)
+
+    (0 if k = D) is an unbiased estimate of the mean of log p(v) over all orderings (Uria et al. 2014, equation 9, where
+    the set is the beginning of a random ordering).
+
+    Any subset of the variables can be conditioned on: `harmonium.sample` with ``clamp``, `harmonium.impute`, and
+    `harmonium.conditional_log_prob` of some variables given others, with the rest summed out at no cost.
+
+    The sets that training observes are scattered over all variables.  A structured ordering, such as the rows of an
+    image from top to bottom, needs sets that training never saw, and can be many nats worse than a random one.
 
     Args:
         visible: units, or an int or a shape for that many `Bernoulli` units.
         hidden: units of each layer of rectified linear units (see `DenseNetwork`).
-        network: another `MaskedNetwork` in place of the dense one, such as a `ConvolutionalNetwork`; ``hidden`` is then
-            not looked at.
-        outputs: an output layer in place of the conditional distribution of the visible units, such as
-            `MixtureConditional`; it has the visible units with it.
+        network: another `MaskedNetwork`, such as a `ConvolutionalNetwork`; ``hidden`` is then ignored.
+        outputs: the output layer, such as `MixtureConditional`.  Default: the conditional distribution of the visible
+            units.
         dtype: float32 or float64.
         seed: of the initial parameters.
 
     Attributes:
-        orderings: those that `log_prob`, `harmonium.evaluate` and `harmonium.sample` go by, int64 (N, n_visible): at
-            first a single random one, the same for every model of this width.  With several, p(v) is the mean of the
-            probabilities under each.  See `under` and `ensemble`.
-
-    What training observes is scattered over all variables.  An ordering with a structure of its own, such as the rows
-    of an image from top to bottom, asks for sets that it never saw, and can be many nats worse than a random one.
-
-    Training (`MaximumLikelihood`) takes another random set of observed variables for every case and update: each is
-    observed with probability q, q uniform in (0, 1), so that every number k of observed variables from 0 to D has
-    probability 1 / (D + 1) and every set of k the same.  Then
-
-        (D + 1) / (D - k) sum_{i not observed} log p(v_i | v_observed)
-
-    (0 where k = D) is an unbiased estimate of the mean of log p(v) over all orderings (Uria et al. 2014, equation 9,
-    where the set is drawn as the beginning of an ordering).
+        orderings: the orderings that `log_prob`, `harmonium.evaluate` and `harmonium.sample` use, int64 (N, n_visible);
+            initially a single random one, the same for every model of this width.  With several, p(v) is the mean of
+            the probabilities under each.  See `under` and `ensemble`.
 
     Raises:
-        ValueError: for layers without units, or a network or output layer that does not fit.
-
-    Any subset of the variables can be conditioned on: `harmonium.sample` with ``clamp``, `harmonium.impute`, and
-    `harmonium.conditional_log_prob`, of some variables given others, the rest summed out at no cost.
+        ValueError: if a layer has no units, or the network or output layer does not fit.
 
     >>> import harmonium as hm
     >>> model = hm.OrderlessNADE(16, hidden=(20, 20))
@@ -107,19 +104,16 @@ class OrderlessNADE(Tractable):
         self._check_network()
         self.mark_untrained()
 
-    @property
-    def visible(self) -> Units:
-        return self.outputs.units
-
     # Orderings ---------------------------------------------------------------------------------------------------
 
     def under(self, orderings: Array) -> Self:
-        """The model under one ordering, (n_visible,), or the mean of its probabilities under several, (N, n_visible).
+        """Return the model with other orderings; it shares the parameters with this one.
 
-        It shares the parameters with this one.
+        Args:
+            orderings: one ordering, (n_visible,), or several, (N, n_visible), whose probabilities are averaged.
 
         Raises:
-            ValueError: for what is no permutation of 0 ... n_visible - 1.
+            ValueError: if one is not a permutation of 0 ... n_visible - 1.
         """
         other = copy.copy(self)
         other._modules, other._buffers = dict(self._modules), dict(self._buffers)
@@ -127,7 +121,12 @@ class OrderlessNADE(Tractable):
         return other
 
     def ensemble(self, orderings: int, seed: int | Stream = 0) -> Self:
-        """The mean of the probabilities under so many random orderings; it shares the parameters with this model."""
+        """Return the model with several random orderings, whose probabilities are averaged; parameters are shared.
+
+        Args:
+            orderings: number of orderings.
+            seed: an int or a stream.
+        """
         count = check_int("orderings", orderings)
         return self.under(random_orderings(count, self.visible.columns, stream_of(seed, "orderings")))
 
@@ -138,7 +137,7 @@ class OrderlessNADE(Tractable):
         return self.log_conditional(v, ~none, none)
 
     def log_prob(self, v: Array) -> Tensor:
-        """log p(v) in nats, (batch,), float64; without a graph, which would hold the layers of every step.
+        """log p(v) in nats, (batch,), float64; not differentiable, since a graph would hold the layers of every step.
 
         Args:
             v: cases, (batch, n_visible), within the domain of the visible units.
@@ -147,18 +146,13 @@ class OrderlessNADE(Tractable):
             ValueError: for another shape, or values outside the domain.
         """
         with torch.no_grad():
-            return self.log_likelihood(as_batch(v, self, "v", domain=True))
+            return super().log_prob(v)
 
     def log_conditional(self, v: Tensor, asked: Tensor, given: Tensor) -> Tensor:
-        """log p(v_asked | v_given), (batch,), float64: under orderings that begin with the given variables.
+        """log p(v_asked | v_given), (batch,), float64, under orderings that start with the given variables.
 
-        Args:
-            v: states inside (batch, size), finite; those of the other variables are not looked at.
-            asked: bool (batch, columns).
-            given: likewise, and apart from those.
-
-        Asked variables are taken in the order of `orderings`; the others would come last and are not needed.  With
-        several orderings: the mean of the probabilities under each, the given variables being the same set in all.
+        Variables asked for are taken in the order of `orderings`; the others would come last and are not needed.  With
+        several orderings, the probabilities under each are averaged.  See `Directed.log_conditional`.
         """
         if len(v) > _ROWS:
             parts = zip(*(torch.split(x, _ROWS) for x in (v, asked, given)), strict=True)
@@ -167,21 +161,21 @@ class OrderlessNADE(Tractable):
         return torch.logsumexp(torch.stack(each), 0) - math.log(len(each))
 
     def _log_conditional(self, v: Tensor, asked: Tensor, given: Tensor, ordering: list[int]) -> Tensor:
-        units, numbers = self._slices()
-        walk = self.network.walk(v * self.visible.repeat_per_column(given), given.to(v.dtype))
-        x = [v.new_zeros(len(v), there.stop - there.start) for there in numbers]
+        units, outputs = self._slices()
+        network = self.network.incremental(v * self.visible.repeat_per_column(given), given.to(v.dtype))
+        x = [v.new_zeros(len(v), own.stop - own.start) for own in outputs]
         for i in ordering:
             turn = asked[:, i]
             if bool(turn.any()):
-                x[i] = walk.logits(numbers[i])
-                walk.set_units(i, units[i], v[:, units[i]], turn)
+                x[i] = network.logits(outputs[i])
+                network.set_units(i, units[i], v[:, units[i]], turn)
         log_p = self.outputs.log_prob(torch.cat(x, -1), v)
         return torch.where(asked, log_p, 0.0).sum(-1)
 
     def training_log_prob(self, v: Tensor, stream: Stream) -> Tensor:
-        """An unbiased estimate of the mean of log p(v) over all orderings, (batch,): see the class."""
+        """An unbiased estimate of the mean of log p(v) over all orderings, (batch,) (see the class)."""
         cases, columns = len(v), self.visible.columns
-        # Each q is uniform; spread evenly over the batch, they vary less together.
+        # Each q is uniform; spread evenly over the batch, they vary less as a whole.
         shift = kernels.uniforms(stream.advance(), 1, 1, torch.float64, v.device)
         q = (shift + torch.arange(cases, device=v.device).unsqueeze(-1) / cases) % 1
         observed = kernels.uniforms(stream.advance(), cases, columns, v.dtype, v.device) < q.to(v.dtype)
@@ -191,12 +185,11 @@ class OrderlessNADE(Tractable):
 
     @torch.no_grad()
     def draw(self, n: int, stream: Stream, clamp: Clamp | None = None) -> Tensor:
-        """Independent draws, each under an ordering taken at random, which begins with the held variables."""
+        """Independent draws, each under a random one of the orderings, with the held variables first."""
         v = torch.zeros(n, self.visible.size, dtype=self.dtype, device=self.device)
         held = torch.zeros(n, self.visible.columns, dtype=torch.bool, device=self.device)
         if clamp is not None:
-            first = torch.tensor([there.start for there in self._slices()[0]], device=self.device)
-            held = clamp[0].expand_as(v)[:, first]
+            held = self.visible.one_per_column(clamp[0].expand_as(v))
             v = torch.where(clamp[0], clamp[1], v)
         u = kernels.uniforms(stream.advance(), n, 1, torch.float64, self.device)[:, 0]
         which = (u * len(self.orderings)).long()
@@ -206,50 +199,38 @@ class OrderlessNADE(Tractable):
         return v
 
     def _draw(self, v: Tensor, held: Tensor, ordering: list[int], stream: Stream) -> Tensor:
-        units, numbers = self._slices()
-        walk = self.network.walk(v, held.to(v.dtype))
+        units, outputs = self._slices()
+        network = self.network.incremental(v, held.to(v.dtype))
         draw = stream.advance()
         x = v.new_zeros(len(v), self.outputs.width)
         for i in ordering:
             turn = ~held[:, i]
             if bool(turn.any()):
-                x[:, numbers[i]] = walk.logits(numbers[i])
-                drawn = self.outputs.sample(x, draw)[:, units[i]]  # of this variable: the others' words are their own
+                x[:, outputs[i]] = network.logits(outputs[i])
+                drawn = self.outputs.sample(x, draw)[:, units[i]]  # every variable has random words of its own
                 v[:, units[i]] = torch.where(turn.unsqueeze(-1), drawn, v[:, units[i]])
-                walk.set_units(i, units[i], v[:, units[i]], turn)
+                network.set_units(i, units[i], v[:, units[i]], turn)
         return v
-
-    # Training ----------------------------------------------------------------------------------------------------
 
     def initialise(self, stream: Stream) -> None:
         self.network.initialise(stream)
 
-    def initialise_from_data(self, stream: Stream) -> None:
-        assert self.data_mean is not None and self.data_variance is not None and self.data_cases is not None
-        self.initialise(stream)
-        self.outputs.set_base_rate(self.data_mean, self.data_variance, float(self.data_cases))
-
-    def constrain(self) -> None:
-        self.visible.constrain()
-
-    # The store ---------------------------------------------------------------------------------------------------
-
     def config(self) -> dict[str, Any]:
-        return super().config() | {"network": self.network.config(), "outputs": self.outputs.config()}
+        return super().config() | {"network": self.network.config()}
 
     @classmethod
     def from_config(cls, arguments: dict[str, Any]) -> Self:
-        outputs, network = build(arguments["outputs"]), dict(arguments["network"])
-        made = find(network.pop("type")).for_outputs(outputs, **network)
-        return super().from_config(arguments | {"network": made, "outputs": outputs})
+        network = dict(arguments["network"])
+        kind = find(network.pop("type"))
+        return super().from_config(arguments | {"network": kind.for_outputs(build(arguments["outputs"]), **network)})
 
     def __repr__(self) -> str:
-        said = "" if isinstance(self.outputs, UnitConditional) else f", outputs={self.outputs!r}"
-        return f"OrderlessNADE({self.visible!r}, {self.network!r}, orderings={len(self.orderings)}{said})"
+        outputs = self._repr_of_outputs()
+        return f"OrderlessNADE({self.visible!r}, {self.network!r}, orderings={len(self.orderings)}{outputs})"
 
     def _slices(self) -> tuple[list[slice], list[slice]]:
-        """Where each variable stands among the units and among the outputs."""
-        return unit_slices(self.visible.variable_of_column()), unit_slices(self.outputs.variable_of_column())
+        """The columns of each variable among the units and among the outputs of the network."""
+        return slices_of(self.visible.variable_of_column()), slices_of(self.outputs.variable_of_column())
 
     @torch.no_grad()
     def _check_network(self) -> None:
@@ -264,23 +245,3 @@ class OrderlessNADE(Tractable):
             raise ValueError(
                 f"network gives {tuple(x.shape)} for one case; the output layer takes (1, {self.outputs.width})"
             )
-
-
-def unit_slices(owner: Tensor) -> list[slice]:
-    """Where each variable stands, from the variable that every place belongs to, ascending."""
-    ends = [0, *torch.bincount(owner).cumsum(0).tolist()]
-    return [slice(*ends) for ends in pairwise(ends)]
-
-
-def as_outputs(visible: Units | int | tuple[int, ...] | None, outputs: Conditional | None) -> Conditional:
-    """The output layer itself, or the conditional distribution of the visible units (by default Bernoulli).
-
-    Raises:
-        ValueError: where not exactly one of the two is given.
-    """
-    if (visible is None) == (outputs is None):
-        raise ValueError("name the visible units, or an output layer that has them with it (outputs=...): one of them")
-    if outputs is not None:
-        return outputs
-    assert visible is not None
-    return UnitConditional(as_units(visible, Bernoulli))

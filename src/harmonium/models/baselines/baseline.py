@@ -15,7 +15,7 @@ from harmonium.models.arrays import Array
 from harmonium.models.directed import Tractable
 from harmonium.units import Units
 
-__all__ = ["Baseline", "columns_of", "pick"]
+__all__ = ["Baseline", "pick"]
 
 
 class Baseline(Tractable):
@@ -91,12 +91,6 @@ class Baseline(Tractable):
         """States inside, (at most 1024, size), in the model's precision."""
         for _, v in cases.chunks(1024, dtype=self.dtype, device=self.device):
             yield self.units.encode(v)
-
-
-def columns_of(units: Units, mask: Tensor) -> Tensor:
-    """What is said of units, (..., size), alike within a variable, said of variables, (..., columns)."""
-    variables = torch.arange(units.columns)
-    return mask[..., torch.searchsorted(units.variable_of_column(), variables)]
 
 
 def pick(log_prob: Tensor, u: Tensor) -> Tensor:

@@ -11,7 +11,8 @@ from harmonium import kernels
 from harmonium.core.checks import check_int
 from harmonium.core.random import Stream, as_stream
 from harmonium.models.arrays import Array
-from harmonium.models.baselines.baseline import Baseline, columns_of, pick
+from harmonium.models.baselines.baseline import Baseline, pick
+from harmonium.models.initial import normal_
 from harmonium.models.state import Clamp
 from harmonium.units import Bernoulli, Units, as_units
 
@@ -66,9 +67,7 @@ class BernoulliMixture(Baseline):
 
     @torch.no_grad()
     def initialise(self, stream: Stream) -> None:
-        rows, size = self.inputs.shape
-        u = kernels.uniforms(stream.advance(), rows, size, torch.float64, self.device)
-        self.inputs.copy_(0.5 * torch.special.ndtri(u))
+        normal_(self.inputs, 0.5, stream)
         self.logits.zero_()
 
     def initialise_from_data(self, stream: Stream) -> None:
@@ -102,7 +101,7 @@ class BernoulliMixture(Baseline):
     def draw(self, n: int, stream: Stream, clamp: Clamp | None = None) -> Tensor:
         log_p = self.logits.double().expand(n, -1)
         if clamp is not None:
-            log_p = self._log_joint_of(clamp[1], columns_of(self.units, clamp[0]))
+            log_p = self._log_joint_of(clamp[1], self.units.one_per_column(clamp[0]))
         u = kernels.uniforms(stream.advance(), n, 1, torch.float64, self.device)[:, 0]
         v = self.units.sample(self.inputs[pick(log_p, u)], stream.advance())
         return v if clamp is None else torch.where(clamp[0], clamp[1], v)

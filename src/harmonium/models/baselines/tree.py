@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from harmonium import kernels
 from harmonium.core.random import Stream
 from harmonium.models.arrays import Array
-from harmonium.models.baselines.baseline import Baseline, columns_of, pick
+from harmonium.models.baselines.baseline import Baseline, pick
 from harmonium.models.state import Clamp
 from harmonium.units import Bernoulli, Units, as_units
 
@@ -147,7 +147,7 @@ class ChowLiuTree(Baseline):
         columns, states = tables.shape[:2]
         evidence = torch.zeros(n, columns, states, dtype=torch.float64, device=self.device)
         if clamp is not None:
-            evidence = self._collect(clamp[1], columns_of(self.units, clamp[0]))
+            evidence = self._collect(clamp[1], self.units.one_per_column(clamp[0]))
         u = kernels.uniforms(stream.advance(), n, columns, torch.float64, self.device)
         codes = torch.zeros(n, columns, dtype=torch.int64, device=self.device)
         for i in order:

@@ -1,13 +1,13 @@
-"""Plain torch layers from the parameters of machines: what networks that start from a machine are made of."""
+"""Plain torch layers built from the parameters of machines."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-from harmonium import kernels
 from harmonium.core.checks import check_int
 from harmonium.core.random import Stream, as_stream
+from harmonium.models.initial import normal_, uninitialised
 from harmonium.units import Bernoulli, Units
 
 __all__ = ["linear", "need_bernoulli", "to_classes"]
@@ -15,30 +15,27 @@ __all__ = ["linear", "need_bernoulli", "to_classes"]
 
 @torch.no_grad()
 def linear(weights: Tensor, bias: Tensor) -> nn.Linear:
-    """x W + b as a `torch.nn.Linear`, which keeps the transpose of W; copies."""
-    layer: nn.Linear = nn.utils.skip_init(  # type: ignore[no-untyped-call]  # draws nothing from a global generator
-        nn.Linear, *weights.shape, device=weights.device, dtype=weights.dtype
-    )
+    """Build x W + b as a `torch.nn.Linear`, which stores the transpose of W; parameters are copied."""
+    layer: nn.Linear = uninitialised(nn.Linear, *weights.shape, device=weights.device, dtype=weights.dtype)
     layer.weight.copy_(weights.mT)
     layer.bias.copy_(bias)
     return layer
 
 
 def to_classes(features: Tensor, n_classes: int, seed: int | Stream) -> nn.Linear:
-    """The last layer of a classifier that has learned no class yet: weights of standard deviation 0.01, no biases.
+    """Build the untrained last layer of a classifier: normal weights of standard deviation 0.01, biases 0.
 
     Args:
-        features: any tensor (..., n) with the width, dtype and device of what the layer takes.
-        n_classes: how many logits it gives.
+        features: any tensor (..., n) with the width, dtype and device of the layer's input.
+        n_classes: number of logits.
         seed: of the weights.
 
     Raises:
         ValueError: for fewer than two classes.
     """
     n_classes = check_int("n_classes", n_classes, least=2)
-    draw = as_stream(seed).child("classes").advance()
-    u = kernels.uniforms(draw, features.shape[-1], n_classes, torch.float64, torch.device("cpu"))
-    weights = (0.01 * torch.special.ndtri(u)).to(features)
+    weights = features.new_empty(features.shape[-1], n_classes)
+    normal_(weights, 0.01, as_stream(seed).child("classes"))
     return linear(weights, weights.new_zeros(n_classes))
 
 

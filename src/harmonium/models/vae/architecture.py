@@ -1,4 +1,4 @@
-"""How the networks of a VAE are built: dense or convolutional, each from a short description."""
+"""Networks of a VAE: dense or convolutional, each built from a short description."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from harmonium import kernels
 from harmonium.core.checks import check_int
 from harmonium.core.random import Stream
 from harmonium.core.registry import Registered
+from harmonium.models.initial import glorot_, uninitialised
 
 __all__ = ["Architecture", "Convolutional", "Dense", "as_architecture", "draw_glorot"]
 
 
 class Architecture(Registered):
-    """Builds the two networks of a VAE, both functions of (..., features).  Their parameters are not drawn yet."""
+    """Builds the two networks of a VAE, functions of (..., features) whose parameters are uninitialised."""
 
     def encoder(self, shape: tuple[int, ...], size: int, width: int, dtype: torch.dtype) -> nn.Module:
-        """From ``size`` states of a layer of variables of this ``shape`` to ``width`` numbers."""
+        """Build a network from a layer of ``size`` units, whose variables have this ``shape``, to ``width`` outputs."""
         raise NotImplementedError
 
     def decoder(self, width: int, shape: tuple[int, ...], size: int, bias: bool, dtype: torch.dtype) -> nn.Module:
-        """From ``width`` latent units to ``size`` numbers for all variables, with a bias or without."""
+        """Build a network from ``width`` latent units to ``size`` outputs for variables of this ``shape``."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class Dense(Architecture):
-    """Layers of tanh units, ``widths`` from the data up, mirrored in the decoder (Burda et al. 2016)."""
+    """Layers of tanh units with ``widths`` from the data up, mirrored in the decoder (Burda et al. 2016)."""
 
     widths: tuple[int, ...] = (200, 200)
 
@@ -49,13 +49,13 @@ class Dense(Architecture):
 
 @dataclass(frozen=True)
 class Convolutional(Architecture):
-    """Convolutions 3 x 3 that halve the image, one for each of ``channels``, then a dense layer; mirrored.
-
-    Args:
-        channels: of the convolutions, from the data up.
-        width: of the dense layer between them and the latent units.
+    """Convolutions 3 x 3 that halve the image, then a dense layer; mirrored in the decoder.
 
     For visible units of shape (height, width) or (colours, height, width).
+
+    Args:
+        channels: output channels of each convolution, from the data up.
+        width: width of the dense layer between them and the latent units.
 
     >>> import harmonium as hm
     >>> vae = hm.VAE((8, 8), latent=5, hidden=hm.models.Convolutional((8, 16), 32))
@@ -71,33 +71,33 @@ class Convolutional(Architecture):
         _positive("channels", self.channels)
         _positive("width", (self.width,))
         if not self.channels:
-            raise ValueError("channels is empty: name those of one convolution or more, such as (32, 64)")
+            raise ValueError("channels is empty: give those of at least one convolution, such as (32, 64)")
 
     def encoder(self, shape: tuple[int, ...], size: int, width: int, dtype: torch.dtype) -> nn.Module:
         sides, channels = self._sides(shape), size // math.prod(shape)
         ends = _image(shape, channels)
         layers: list[nn.Module] = [ToImage(shape, channels)]
         for above, below in itertools.pairwise((ends[0], *self.channels)):
-            layers += [_skip(nn.Conv2d, above, below, 3, stride=2, padding=1, dtype=dtype), nn.ELU()]
+            layers += [uninitialised(nn.Conv2d, above, below, 3, stride=2, padding=1, dtype=dtype), nn.ELU()]
         flat = self.channels[-1] * math.prod(sides[-1])
-        layers += [nn.Flatten(), _skip(nn.Linear, flat, self.width, dtype=dtype), nn.Tanh()]
-        return Batched(nn.Sequential(*layers, _skip(nn.Linear, self.width, width, dtype=dtype)))
+        layers += [nn.Flatten(), uninitialised(nn.Linear, flat, self.width, dtype=dtype), nn.Tanh()]
+        return Batched(nn.Sequential(*layers, uninitialised(nn.Linear, self.width, width, dtype=dtype)))
 
     def decoder(self, width: int, shape: tuple[int, ...], size: int, bias: bool, dtype: torch.dtype) -> nn.Module:
         sides, channels = self._sides(shape), size // math.prod(shape)
         ends = _image(shape, channels)
         flat = self.channels[-1] * math.prod(sides[-1])
         layers: list[nn.Module] = [
-            _skip(nn.Linear, width, self.width, dtype=dtype), nn.Tanh(),
-            _skip(nn.Linear, self.width, flat, dtype=dtype), nn.ELU(),
+            uninitialised(nn.Linear, width, self.width, dtype=dtype), nn.Tanh(),
+            uninitialised(nn.Linear, self.width, flat, dtype=dtype), nn.ELU(),
             nn.Unflatten(-1, (self.channels[-1], *sides[-1])),
         ]  # fmt: skip
         steps = itertools.pairwise(reversed((ends[0], *self.channels)))
         for k, (above, below) in enumerate(steps, start=1):
-            # A side of 2n - 1 or 2n was halved to n: output_padding tells which.
+            # A side of 2n - 1 or 2n was halved to n: output_padding distinguishes them.
             odd = tuple(big - (2 * small - 1) for small, big in zip(sides[-k], sides[-k - 1], strict=True))
             last = k == len(self.channels)
-            up = _skip(
+            up = uninitialised(
                 nn.ConvTranspose2d, above, below, 3,
                 stride=2, padding=1, output_padding=odd, bias=bias or not last, dtype=dtype,
             )  # fmt: skip
@@ -141,18 +141,18 @@ class ToImage(nn.Module):
 
 
 class FromImage(ToImage):
-    """The way back."""
+    """Images (batch, channels, height, width) back to states (batch, size)."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x.view(x.shape[0], -1, self.channels, *self.shape[-2:]).permute(0, 1, 3, 4, 2).flatten(1)
 
 
 def as_architecture(hidden: Architecture | Sequence[int]) -> Architecture:
-    """Widths become a `Dense` one.
+    """Return an architecture as it is; widths become a `Dense` one.
 
     Raises:
         TypeError: for anything else.
-        ValueError: for a width that is not positive.
+        ValueError: if a width is not positive.
     """
     if isinstance(hidden, Architecture):
         return hidden
@@ -163,14 +163,10 @@ def as_architecture(hidden: Architecture | Sequence[int]) -> Architecture:
 
 @torch.no_grad()
 def draw_glorot(network: nn.Module, stream: Stream) -> None:
-    """Uniform weights of variance 2 / (fan in + fan out) (Glorot & Bengio 2010), and no biases."""
+    """Draw all weights as `glorot_` does and set biases to 0, in place."""
     for name, parameter in network.named_parameters():
         if parameter.dim() > 1:
-            fans = (parameter.shape[0] + parameter.shape[1]) * math.prod(parameter.shape[2:])
-            rows, units = len(parameter), parameter[0].numel()
-            draw = stream.child(name).advance()
-            u = kernels.uniforms(draw, rows, units, torch.float64, torch.device("cpu"))
-            parameter.copy_(((2 * u - 1) * math.sqrt(6 / fans)).view(parameter.shape))
+            glorot_(parameter, stream.child(name))
         elif name.rpartition(".")[2] == "bias":
             parameter.zero_()
 
@@ -179,15 +175,10 @@ def _dense(widths: Sequence[int], bias: bool, dtype: torch.dtype) -> nn.Module:
     layers: list[nn.Module] = []
     for k, (n, m) in enumerate(itertools.pairwise(widths), start=2):
         last = k == len(widths)
-        layers.append(_skip(nn.Linear, n, m, bias=bias or not last, dtype=dtype))
+        layers.append(uninitialised(nn.Linear, n, m, bias=bias or not last, dtype=dtype))
         if not last:
             layers.append(nn.Tanh())
     return nn.Sequential(*layers)
-
-
-def _skip(kind: type[nn.Module], *arguments: object, **options: object) -> nn.Module:
-    # torch's constructors draw from a global generator.
-    return nn.utils.skip_init(kind, *arguments, **options)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def _image(shape: tuple[int, ...], channels: int) -> tuple[int, int, int]:

@@ -1,4 +1,4 @@
-"""Latent layers of a VAE: distributions given numbers of a network, drawn as functions of those numbers and noise."""
+"""Latent layers of a VAE: distributions given the outputs of a network, drawn by reparametrisation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["BernoulliLatents", "GaussianLatents", "Latents"]
 
 
 class Latents(ABC):
-    """n independent latent units given ``width`` numbers x of a network, (..., width).
+    """n independent latent units given the outputs x of a network, (..., width).
 
     Args:
         n: number of units.
@@ -24,7 +24,7 @@ class Latents(ABC):
     @property
     @abstractmethod
     def width(self) -> int:
-        """How many numbers the network gives per case."""
+        """Number of network outputs per case."""
 
     @abstractmethod
     def distribution(self, x: Tensor) -> Distribution:
@@ -32,14 +32,14 @@ class Latents(ABC):
 
     @abstractmethod
     def rsample(self, x: Tensor, u: Tensor, relaxation: float | None = None) -> Tensor:
-        """z (..., n), a function of x and of uniform noise u (..., n), float64.
+        """A draw z (..., n) as a function of x and of uniform noise u (..., n), float64.
 
-        Discrete units have a derivative in x only where they are relaxed to (0, 1) at that temperature.
+        Discrete units have a gradient in x only if they are relaxed to (0, 1), at the temperature ``relaxation``.
         """
 
 
 class GaussianLatents(Latents):
-    """Normal units: x holds n means, then n logarithms of standard deviations (Kingma & Welling 2014)."""
+    """Normal units: x contains n means, then n logarithms of standard deviations (Kingma & Welling 2014)."""
 
     @property
     def width(self) -> int:
@@ -58,8 +58,8 @@ class GaussianLatents(Latents):
 class BernoulliLatents(Latents):
     """Binary units with fields x.
 
-    z = 1 where x + logit(u) > 0; relaxed, z = sigmoid((x + logit(u)) / temperature), the binary concrete distribution
-    (Maddison et al. 2017; Jang et al. 2017), rounds to the very same states.
+    z = 1 if x + logit(u) > 0.  Relaxed, z = sigmoid((x + logit(u)) / temperature), the binary concrete distribution
+    (Maddison et al. 2017; Jang et al. 2017), which rounds to the same states.
     """
 
     @property
