@@ -1,7 +1,7 @@
-"""Estimators for scikit-learn: the same models, trained and judged by the same functions, behind its interface.
+"""Estimators for scikit-learn: the same models, trained and evaluated by the same functions.
 
-They work in `Pipeline`, `GridSearchCV` and `clone`, take sparse matrices and pandas, and give NumPy (or what
-`set_output` names).  The trained model is ``model_``.
+They work in `Pipeline`, `GridSearchCV` and `clone`, take sparse matrices and pandas, and return NumPy arrays (or what
+`set_output` selects).  The trained model is ``model_``.
 
 >>> from sklearn.pipeline import make_pipeline
 >>> from sklearn.linear_model import LogisticRegression

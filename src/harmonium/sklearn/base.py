@@ -1,9 +1,14 @@
-"""What all estimators share: validation, domains, seeds, results as NumPy arrays."""
+"""Base of all estimators: validation, domains, seeds, training, results as NumPy arrays.
+
+Parameters of estimators are dataclass fields: scikit-learn reads them from the signature of ``__init__``, and a
+subclass names only what it adds or has another default for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -14,18 +19,26 @@ from torch import Tensor
 from harmonium.core.checks import check_int
 from harmonium.data import as_cases
 from harmonium.models.arrays import Array
-from harmonium.sklearn.domain import Domain, into_domain
+from harmonium.models.model import Model
+from harmonium.runs.fit import fit
+from harmonium.sklearn.domain import Domain, into_domain, lenient
 from harmonium.sklearn.seeds import seed_of
-from harmonium.units import Units
+from harmonium.training.history import History
+from harmonium.units import Bernoulli, Units
 
-__all__ = ["Estimator", "Features", "by_rows", "layer", "need_positive", "precision"]
+__all__ = ["Estimator", "Features", "Trained", "VisibleUnits", "by_rows", "need_positive", "parameters", "precision"]
+
+M = TypeVar("M", bound=Model)
 
 VisibleUnits = Units | Callable[[int], Units]
-"""A visible layer, or what makes one of a number of columns, such as `harmonium.Gaussian`."""
+"""A visible layer, or a function from the number of columns to one, such as `harmonium.Gaussian`."""
+
+parameters = dataclass(eq=False, repr=False)
+"""Class decorator: annotated attributes become parameters of ``__init__``."""
 
 
 class Estimator(BaseEstimator):
-    """A model behind scikit-learn's interface.
+    """A model with scikit-learn's interface.
 
     Subclasses have the parameters ``domain`` and ``random_state`` and set ``model_`` when they are fitted.
     """
@@ -35,10 +48,10 @@ class Estimator(BaseEstimator):
     model_: Any
 
     _validation: ClassVar[dict[str, Any]] = {"accept_sparse": "csr"}
-    """What `validate_data` is told besides."""
+    """Further arguments of `validate_data`."""
 
     def _accept(self, X: Array, y: Array = "no_validation", *, reset: bool = True) -> Any:
-        """X, or (X, y) where y is given, validated: float32 stays, all else becomes float64, sparse becomes CSR."""
+        """Validate X, or (X, y) if y is given: float32 stays, all else becomes float64, sparse becomes CSR."""
         return validate_data(self, X, y, dtype=(np.float64, np.float32), reset=reset, **self._validation)
 
     def _states(self, X: Array) -> Any:
@@ -55,24 +68,55 @@ class Estimator(BaseEstimator):
     def _seed(self) -> int:
         return seed_of(self.random_state)
 
-    def _plan(self, **more: Any) -> dict[str, Any]:
-        """Arguments of `harmonium.fit`, of an estimator with the parameters of training: ``fit_options`` win.
-
-        Raises:
-            ValueError: for a parameter that is no positive integer.
-        """
-        own: Any = self
-        need_positive(n_iter=own.n_iter, batch_size=own.batch_size)
-        plan = {
-            "objective": getattr(own, "objective", None), "epochs": own.n_iter, "batch_size": own.batch_size,
-            "learning_rate": own.learning_rate, "seed": self._seed, "initialise": True,
-        }  # fmt: skip
-        return plan | more | dict(own.fit_options or {})
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = self._validation["accept_sparse"] is not False
         return tags
+
+
+@parameters
+class Trained(Estimator):
+    """An estimator whose model is trained by `harmonium.fit`.
+
+    Args:
+        visible: a unit type such as `harmonium.Gaussian`, or the units of all columns.
+        n_iter: passes over the data.
+        batch_size: cases per update.
+        learning_rate: a number or a schedule.
+        fit_options: more arguments of `harmonium.fit`; they take precedence.
+        domain: "binarize", "clip" or "raise": treatment of values that binary units do not take (see
+            `harmonium.sklearn.domain`).
+        random_state: an int, a RandomState, or None.
+    """
+
+    visible: VisibleUnits = Bernoulli
+    _: KW_ONLY
+    n_iter: int = 10
+    batch_size: int = 100
+    learning_rate: Any = 0.05
+    fit_options: Mapping[str, Any] | None = None
+    domain: Domain = "binarize"
+    random_state: Any = None
+
+    def _prepare(self, X: Any, *, greys: bool = True) -> tuple[Units, Any]:
+        """The visible layer for validated X, and X in its domain; with ``greys`` the layer takes what is clipped."""
+        return prepare(X, self.visible, self.domain, greys=greys)
+
+    def _train(self, model: M, X: Any, **options: Any) -> M:
+        """Train a model on cases in its domain; ``options`` go to `harmonium.fit`.
+
+        Raises:
+            ValueError: if a parameter is not a positive integer.
+        """
+        need_positive(n_iter=self.n_iter, batch_size=self.batch_size)
+        plan = {
+            "objective": getattr(self, "objective", None), "epochs": self.n_iter, "batch_size": self.batch_size,
+            "learning_rate": self.learning_rate, "seed": self._seed, "initialise": True,
+        }  # fmt: skip
+        plan |= options | dict(self.fit_options or {})
+        self.seed_ = plan["seed"]
+        self.history_: History = fit(model, X, **plan)
+        return model
 
 
 class Features(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
@@ -84,7 +128,14 @@ class Features(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         return mean
 
     def transform(self, X: Array) -> Any:
-        """Means of the hidden units given each case, (n_samples, n_hidden), in the precision of X."""
+        """Compute the means of the hidden units given each case.
+
+        Args:
+            X: cases (n_samples, n_features), dense or sparse.
+
+        Returns:
+            (n_samples, n_hidden), in the precision of X.
+        """
         X = self._states(X)
         return by_rows(self._features, X, self.model_.dtype).astype(X.dtype, copy=False)
 
@@ -100,7 +151,7 @@ class Features(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
 
 @torch.no_grad()
 def by_rows(function: Callable[[Tensor], Tensor], X: Any, dtype: torch.dtype) -> Any:
-    """``function`` of X in chunks of rows, so that memory stays bounded and sparse input is never dense at once."""
+    """Apply ``function`` to X in chunks of rows, so that memory stays bounded and sparse input stays sparse."""
     return torch.cat([function(v) for _, v in as_cases(X, "X").chunks(1024, dtype=dtype)]).numpy()
 
 
@@ -109,13 +160,26 @@ def precision(X: Any) -> torch.dtype:
     return torch.float32 if X.dtype == np.float32 else torch.float64
 
 
-def layer(visible: VisibleUnits, columns: int) -> Units:
-    """The visible layer of a table with so many columns.
+def prepare(X: Any, visible: VisibleUnits, domain: Domain, *, greys: bool = True) -> tuple[Units, Any]:
+    """Build the visible layer of validated X, and bring X into its domain.
+
+    Args:
+        X: what scikit-learn validated.
+        visible: parameter of the estimator.
+        domain: parameter of the estimator.
+        greys: whether the layer takes values between 0 and 1 if ``domain`` is "clip".
 
     Raises:
-        TypeError: where ``visible`` is neither units nor makes some.
-        ValueError: where there is another number of columns.
+        TypeError: if ``visible`` is neither units nor a function that makes them.
+        ValueError: for another number of columns.
     """
+    units = layer(visible, X.shape[1])
+    X = into_domain(X, units, domain, warn=True)
+    return lenient(units) if greys and domain == "clip" else units, X
+
+
+def layer(visible: VisibleUnits, columns: int) -> Units:
+    """The visible layer of a table with ``columns`` columns (see `prepare`)."""
     units = visible if isinstance(visible, Units) else visible(columns) if callable(visible) else visible
     if not isinstance(units, Units):
         raise TypeError(f"visible must be a unit type such as harmonium.Gaussian, or units, found {visible!r}")
@@ -125,6 +189,6 @@ def layer(visible: VisibleUnits, columns: int) -> Units:
 
 
 def need_positive(**values: Any) -> None:
-    """Raise ValueError for a parameter that is no positive integer."""
+    """Raise ValueError for a parameter that is not a positive integer."""
     for name, value in values.items():
         check_int(name, value)

@@ -1,7 +1,8 @@
-"""The binary machine with the parameters and attributes of scikit-learn's."""
+"""A binary RBM with the parameters and attributes of scikit-learn's."""
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY
 from typing import Any, Self
 
 import numpy as np
@@ -16,7 +17,7 @@ from harmonium.likelihood.flipped import flipped_log_likelihood
 from harmonium.models.arrays import Array, as_matrix
 from harmonium.models.machine.rbm import RBM
 from harmonium.objectives import PCD
-from harmonium.sklearn.base import Features, by_rows, need_positive, precision
+from harmonium.sklearn.base import Features, by_rows, need_positive, parameters, precision
 from harmonium.sklearn.domain import Activations, Domain, into_domain, lend, strict
 from harmonium.training.callbacks import Callback
 from harmonium.training.history import Row
@@ -30,13 +31,14 @@ __all__ = ["BernoulliRBM"]
 _WATCHED = 1000  # cases whose pseudo-likelihood is printed
 
 
+@parameters
 class BernoulliRBM(Features):
-    """A machine of binary units trained by PCD-1: a drop-in for `sklearn.neural_network.BernoulliRBM`.
+    """A binary RBM trained by PCD-1: a drop-in replacement for `sklearn.neural_network.BernoulliRBM`.
 
-    Parameters, attributes and methods mean the same: one persistent chain per case of a batch, and a learning rate of
-    the mean over the batch (Tieleman 2008).  What differs: cases are shuffled in every epoch, visible biases start at
-    the means of the data, a short last batch is not biased, `score_samples` is exact, and random_state=None does not
-    read NumPy's global generator.
+    Parameters, attributes and methods mean the same: one persistent chain per case of a batch, and a learning rate for
+    the mean gradient over the batch (Tieleman 2008).  Differences: cases are shuffled in every epoch, visible biases
+    start at the means of the data, a short last batch is not biased, `score_samples` is exact, and random_state=None
+    does not read NumPy's global generator.
 
     Args:
         n_components: number of hidden units.
@@ -45,18 +47,18 @@ class BernoulliRBM(Features):
         n_iter: passes over the data.
         verbose: whether to print the pseudo-likelihood (of the first 1,000 cases) after every pass.
         random_state: an int, a RandomState, or None.
-        domain: what becomes of values other than 0 and 1.  "clip" takes greys as mean activations, as scikit-learn
-            does, and clips what lies outside [0, 1], which scikit-learn does not; "binarize" draws the line at 1/2;
-            "raise" refuses them (see `harmonium.sklearn.domain`).
+        domain: treatment of values other than 0 and 1.  "clip" takes grey values as mean activations, as scikit-learn
+            does, and clips values outside [0, 1], which scikit-learn does not; "binarize" thresholds at 1/2; "raise"
+            refuses them (see `harmonium.sklearn.domain`).
 
     Attributes:
-        components_: W transposed, (n_components, n_features), a view of the model's own memory.
+        components_: W transposed, (n_components, n_features), a view of the model's memory.
         intercept_hidden_: biases, (n_components,).
         intercept_visible_: biases, (n_features,).
         h_samples_: hidden states of the persistent chains, (batch_size, n_components).
-        model_: the `harmonium.RBM`, for all that the library does with one.
+        model_: the trained `harmonium.RBM`.
         n_features_in_: number of columns.
-        feature_names_in_: their names, where they have some.
+        feature_names_in_: names of the columns, if they have names.
 
     >>> import numpy as np
     >>> from harmonium.sklearn import BernoulliRBM
@@ -65,31 +67,28 @@ class BernoulliRBM(Features):
     (4, 2)
     """
 
-    def __init__(
-        self,
-        n_components: int = 256,
-        *,
-        learning_rate: float = 0.1,
-        batch_size: int = 10,
-        n_iter: int = 10,
-        verbose: int = 0,
-        random_state: Any = None,
-        domain: Domain = "clip",
-    ) -> None:
-        self.n_components = n_components
-        self.learning_rate = learning_rate
-        self.batch_size = batch_size
-        self.n_iter = n_iter
-        self.verbose = verbose
-        self.random_state = random_state
-        self.domain = domain
+    n_components: int = 256
+    _: KW_ONLY
+    learning_rate: float = 0.1
+    batch_size: int = 10
+    n_iter: int = 10
+    verbose: int = 0
+    random_state: Any = None
+    domain: Domain = "clip"
 
     def fit(self, X: Array, y: Any = None) -> Self:
-        """Train on cases X (n_samples, n_features), dense or sparse.
+        """Train on cases.
+
+        Args:
+            X: cases (n_samples, n_features), dense or sparse.
+            y: ignored.
+
+        Returns:
+            the estimator.
 
         Raises:
-            ValueError: for parameters out of range; for values outside the domain, where that is "raise".
-            DivergedError: where the learning rate is too high.
+            ValueError: for parameters out of range; for values outside the domain if ``domain`` is "raise".
+            DivergedError: if the learning rate is too high.
         """
         X = self._accept(X)
         machine, X = self._begin(X)
@@ -98,10 +97,17 @@ class BernoulliRBM(Features):
         return self
 
     def partial_fit(self, X: Array, y: Any = None) -> Self:
-        """One update on all of X (n_samples, n_features), going on from where the last one ended.
+        """Make one update on all of X, starting from the present model.
+
+        Args:
+            X: cases (n_samples, n_features), dense or sparse.
+            y: ignored.
+
+        Returns:
+            the estimator.
 
         Raises:
-            ValueError: as `fit`.
+            ValueError: see `fit`.
         """
         if not hasattr(self, "model_"):
             machine, X = self._begin(self._accept(X))
@@ -113,7 +119,11 @@ class BernoulliRBM(Features):
         return self
 
     def gibbs(self, v: Array) -> Any:
-        """Visible states after one sweep that starts at v (n_samples, n_features), bool; every call draws anew."""
+        """Run one Gibbs sweep from v (n_samples, n_features); every call uses new random numbers.
+
+        Returns:
+            visible states, bool (n_samples, n_features).
+        """
         check_is_fitted(self)
         v = as_matrix(v, "v", self.model_.dtype).numpy()
         if v.shape[1] != self.n_features_in_:
@@ -122,10 +132,16 @@ class BernoulliRBM(Features):
         return self.model_.gibbs(v, 1, self.stream_).numpy().astype(bool)
 
     def score_samples(self, X: Array) -> Any:
-        """Pseudo-likelihood of each case, sum_i log sigmoid(F(x^i) - F(x)), (n_samples,); x^i has 1 - x_i for x_i.
+        """Compute the pseudo-likelihood of each case, sum_i log sigmoid(F(x^i) - F(x)); x^i has 1 - x_i for x_i.
 
-        In nats, exact and the same at every call: the mean of what scikit-learn draws by turning over one feature, at
-        the cost of turning over each of them.  Of greys it is no likelihood of anything.
+        Exact, and the same at every call: the mean of the estimates that scikit-learn makes by flipping one random
+        feature.  For grey values the formula is not a likelihood.
+
+        Args:
+            X: cases (n_samples, n_features), dense or sparse.
+
+        Returns:
+            nats, (n_samples,).
         """
         return by_rows(self._score, self._states(X), self.model_.dtype)
 
@@ -157,7 +173,7 @@ class BernoulliRBM(Features):
         _fill(self.intercept_visible_, values, "intercept_visible_")
 
     def _begin(self, X: Any) -> tuple[RBM, Any]:
-        """A machine for accepted X and the stream of all its draws; X in the domain."""
+        """A new machine for validated X, and X in its domain; sets the stream of all draws."""
         need_positive(n_components=self.n_components)
         machine = RBM(Activations(X.shape[1]), int(self.n_components), dtype=precision(X))
         self.stream_ = Stream(self._seed)
@@ -188,7 +204,7 @@ class BernoulliRBM(Features):
 
 
 def _fill(own: Any, values: Any, name: str) -> None:
-    """Write values into the model's memory."""
+    """Copy values into the model's memory."""
     values = np.asarray(values)
     if values.shape != own.shape:
         raise ValueError(f"{name} has shape {values.shape}; expected {own.shape}")
@@ -196,7 +212,7 @@ def _fill(own: Any, values: Any, name: str) -> None:
 
 
 class _Report(Callback):
-    """Prints a line after every pass, as scikit-learn does."""
+    """Prints a line after every pass, like scikit-learn."""
 
     def __init__(self, estimator: BernoulliRBM, cases: Any) -> None:
         self.name, self.cases = type(estimator).__name__, as_matrix(cases, "X", torch.float64)
@@ -209,7 +225,7 @@ class _Report(Callback):
 
 
 def _pool_base_rates(before: RBM, after: RBM) -> None:
-    """Give ``after`` the means, variances and number of the cases of both."""
+    """Set the data mean, variance and number of cases of ``after`` to those of the cases of both."""
     n, m = before.data_cases, after.data_cases
     assert n is not None and m is not None and before.data_mean is not None and after.data_mean is not None
     assert before.data_variance is not None and after.data_variance is not None

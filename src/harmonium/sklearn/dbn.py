@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY
 from typing import Any, Self
 
 from torch import Tensor
@@ -11,28 +12,49 @@ from harmonium import models
 from harmonium.core.random import Stream
 from harmonium.models.arrays import Array
 from harmonium.recipes.greedy import greedy
-from harmonium.sklearn.base import Features, VisibleUnits, layer, precision
-from harmonium.sklearn.domain import Domain, into_domain, lenient, strict
+from harmonium.sklearn.base import Estimator, Features, VisibleUnits, parameters, precision, prepare
+from harmonium.sklearn.domain import Domain, strict
 from harmonium.units import Bernoulli, Units
 
-__all__ = ["DBN", "fit_stack"]
+__all__ = ["DBN", "Stacked"]
 
 
-class DBN(Features):
+@parameters
+class Stacked(Estimator):
+    """An estimator with a deep belief network that `harmonium.greedy` trains."""
+
+    hidden: Sequence[int | Units] = (256, 256)
+    visible: VisibleUnits = Bernoulli
+    _: KW_ONLY
+    greedy_options: Mapping[str, Any] | None = None
+    domain: Domain = "clip"
+    random_state: Any = None
+
+    def _stack(self, X: Any, stream: Stream) -> tuple[models.DBN, Any]:
+        """A DBN trained on validated X, and X in its domain."""
+        units, X = prepare(X, self.visible, self.domain)
+        dbn = models.DBN([units, *self.hidden], dtype=precision(X))
+        greedy(dbn, X, **({"seed": stream.child("greedy")} | dict(self.greedy_options or {})))
+        dbn.rbms[0] = strict(dbn.machines[0])
+        return dbn, X
+
+
+@parameters
+class DBN(Features, Stacked):
     """A deep belief network trained layer by layer, as a transformer to the means of its top hidden units.
 
     Args:
         hidden: numbers of hidden units from the bottom up.
         visible: a unit type such as `harmonium.Gaussian`, or the units of all columns.
         greedy_options: arguments of `harmonium.greedy`, such as ``{"epochs": 30, "learning_rate": 0.1}``.
-        domain: "clip", "binarize" or "raise": what becomes of values that binary units do not take (see
+        domain: "clip", "binarize" or "raise": treatment of values that binary units do not take (see
             `harmonium.sklearn.domain`).
         random_state: an int, a RandomState, or None.
 
     Attributes:
         model_: the trained `harmonium.DBN`.
         n_features_in_: number of columns.
-        feature_names_in_: their names, where they have some.
+        feature_names_in_: names of the columns, if they have names.
 
     >>> import harmonium as hm
     >>> from harmonium.sklearn import DBN
@@ -41,28 +63,20 @@ class DBN(Features):
     (32, 5)
     """
 
-    def __init__(
-        self,
-        hidden: Sequence[int | Units] = (256, 256),
-        visible: VisibleUnits = Bernoulli,
-        *,
-        greedy_options: Mapping[str, Any] | None = None,
-        domain: Domain = "clip",
-        random_state: Any = None,
-    ) -> None:
-        self.hidden = hidden
-        self.visible = visible
-        self.greedy_options = greedy_options
-        self.domain = domain
-        self.random_state = random_state
-
     def fit(self, X: Array, y: Any = None) -> Self:
-        """Train on cases X (n_samples, n_features).
+        """Train on cases.
+
+        Args:
+            X: cases (n_samples, n_features), dense or sparse.
+            y: ignored.
+
+        Returns:
+            the estimator.
 
         Raises:
-            ValueError: for values outside the domain of the units; layers that a DBN cannot have.
+            ValueError: for values outside the domain of the units, or layers that a DBN cannot have.
         """
-        _, self.model_ = fit_stack(self, self._accept(X), Stream(self._seed), self.greedy_options)
+        self.model_, _ = self._stack(self._accept(X), Stream(self._seed))
         return self
 
     def _features(self, v: Tensor) -> Tensor:
@@ -71,13 +85,3 @@ class DBN(Features):
     @property
     def _n_features_out(self) -> int:
         return int(self.model_.top.hidden.columns)
-
-
-def fit_stack(estimator: Any, X: Any, stream: Stream, options: Mapping[str, Any] | None) -> tuple[Any, models.DBN]:
-    """Accepted X in the domain of an estimator, and a DBN of its layers trained greedily on it."""
-    units = layer(estimator.visible, X.shape[1])
-    X = into_domain(X, units, estimator.domain, warn=True)
-    dbn = models.DBN([lenient(units) if estimator.domain == "clip" else units, *estimator.hidden], dtype=precision(X))
-    greedy(dbn, X, **({"seed": stream.child("greedy")} | dict(options or {})))
-    dbn.rbms[0] = strict(dbn.machines[0])
-    return X, dbn

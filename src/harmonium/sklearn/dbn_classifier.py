@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import KW_ONLY
 from typing import Any, Self
 
 import torch
@@ -11,16 +12,15 @@ from torch import Tensor
 from harmonium.core.random import Stream
 from harmonium.models.arrays import Array
 from harmonium.recipes.finetune import finetune
-from harmonium.sklearn.base import VisibleUnits, need_positive
+from harmonium.sklearn.base import need_positive, parameters
 from harmonium.sklearn.classifier import Classifier
-from harmonium.sklearn.dbn import fit_stack
-from harmonium.sklearn.domain import Domain
-from harmonium.units import Bernoulli, Units
+from harmonium.sklearn.dbn import Stacked
 
 __all__ = ["DBNClassifier"]
 
 
-class DBNClassifier(Classifier):
+@parameters
+class DBNClassifier(Classifier, Stacked):
     """A network that starts as a deep belief network trained without labels (Hinton & Salakhutdinov 2006).
 
     `harmonium.greedy` trains the layers, then `harmonium.finetune` the network with cross-entropy.
@@ -31,16 +31,17 @@ class DBNClassifier(Classifier):
         n_iter: passes over the data in fine-tuning.
         greedy_options: arguments of `harmonium.greedy`, such as ``{"epochs": 30, "learning_rate": 0.1}``.
         finetune_options: more arguments of `harmonium.finetune`.
-        domain: "clip", "binarize" or "raise": what becomes of inputs that binary units do not take (see
+        domain: "clip", "binarize" or "raise": treatment of inputs that binary units do not take (see
             `harmonium.sklearn.domain`).
         random_state: an int, a RandomState, or None.
 
     Attributes:
         model_: the pretrained `harmonium.DBN`.
         network_: the fine-tuned `torch.nn.Sequential`, from inputs to logits.
+        history_: what `harmonium.finetune` returned.
         classes_: the labels, sorted.
         n_features_in_: number of columns.
-        feature_names_in_: their names, where they have some.
+        feature_names_in_: names of the columns, if they have names.
 
     >>> from harmonium.sklearn import DBNClassifier
     >>> X, y = [[0, 1], [0, 0], [1, 0], [1, 1]], ["low", "low", "high", "high"]
@@ -49,35 +50,27 @@ class DBNClassifier(Classifier):
     array(['low', 'high'], dtype='<U4')
     """
 
-    def __init__(
-        self,
-        hidden: Sequence[int | Units] = (256, 256),
-        visible: VisibleUnits = Bernoulli,
-        *,
-        n_iter: int = 30,
-        greedy_options: Mapping[str, Any] | None = None,
-        finetune_options: Mapping[str, Any] | None = None,
-        domain: Domain = "clip",
-        random_state: Any = None,
-    ) -> None:
-        self.hidden = hidden
-        self.visible = visible
-        self.n_iter = n_iter
-        self.greedy_options = greedy_options
-        self.finetune_options = finetune_options
-        self.domain = domain
-        self.random_state = random_state
+    _: KW_ONLY
+    n_iter: int = 30
+    finetune_options: Mapping[str, Any] | None = None
 
     def fit(self, X: Array, y: Array) -> Self:
-        """Train on cases X (n_samples, n_features) and labels y (n_samples,).
+        """Train on labelled cases.
+
+        Args:
+            X: cases (n_samples, n_features), dense or sparse.
+            y: labels (n_samples,).
+
+        Returns:
+            the estimator.
 
         Raises:
-            ValueError: for one class only; values outside the domain of the units; parameters out of range.
+            ValueError: for a single class, values outside the domain of the units, or parameters out of range.
         """
         X, number = self._accept_labelled(X, y)
         need_positive(n_iter=self.n_iter)
         stream = Stream(self._seed)
-        X, self.model_ = fit_stack(self, X, stream, self.greedy_options)
+        self.model_, X = self._stack(X, stream)
         self.network_ = self.model_.to_classifier(len(self.classes_), stream.child("classes"))
         options: dict[str, Any] = {"epochs": self.n_iter, "seed": stream.child("finetune")}
         options |= self.finetune_options or {}

@@ -1,15 +1,15 @@
-"""What estimators do with values that binary units do not take.
+"""Treatment of values that binary units do not take.
 
-A case of `Bernoulli` units is a row of zeros and ones, and the core refuses anything else.  scikit-learn's users bring
-greys and unscaled tables; so every estimator has a ``domain`` that says what becomes of the binary columns:
+A case of `Bernoulli` units is a row of zeros and ones, and `harmonium.fit` refuses anything else.  Users of
+scikit-learn have grey values and unscaled tables, so every estimator has a parameter ``domain`` for its binary columns:
 
-- ``"clip"``: values are clipped to [0, 1] and stand for *mean activations*, as in scikit-learn: hidden units see
-  W'v + c with v the means.  Features and gradients are then those of the mean case, which for steep features is not
-  the mean over the binary cases that it stands for; and it has no likelihood (`score_samples` in nats refuses greys).
-- ``"binarize"``: values above 1/2 become 1, all others 0, in fitting and in using the model alike.
-- ``"raise"``: anything but 0 and 1 is refused with the core's own message.
+- ``"clip"``: values are clipped to [0, 1] and taken as *mean activations*, as in scikit-learn: hidden units see
+  W'v + c with v the means.  Features and gradients are then those of the mean case, which for steep features differ
+  from the mean over binary cases; and grey values have no likelihood (`score_samples` in nats refuses them).
+- ``"binarize"``: values above 1/2 become 1, all others 0, in fitting and in using the model.
+- ``"raise"``: anything but 0 and 1 is refused.
 
-Columns of other unit types are left to the core, which refuses what lies outside their domain.
+Columns of other unit types are not changed; values outside their domain are refused.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ M = TypeVar("M", bound=Machine)
 
 
 class DomainWarning(UserWarning):
-    """Values below 0 or above 1 were given to binary units, and were clipped or binarised."""
+    """Binary units got values below 0 or above 1, which were clipped or binarised."""
 
 
 class Activations(Bernoulli):
-    """Binary units that are also given their means, values from 0 to 1; on disk they are `Bernoulli` units.
+    """Binary units that also take mean activations, values from 0 to 1; in files they are `Bernoulli` units.
 
     >>> Activations(2).check(np.array([[0.25, 1.0]]), "v")
     """
@@ -49,23 +49,26 @@ class Activations(Bernoulli):
 
 
 def lenient(units: Units) -> Units:
-    """The same layer with `Activations` in the place of `Bernoulli` units, fresh."""
+    """Build the same layer with `Activations` in place of `Bernoulli` units, and initial parameters."""
     if isinstance(units, Mixed):
         return Mixed([lenient(part) for part in units.parts])  # type: ignore[arg-type]
     return Activations(units.shape) if type(units) is Bernoulli else units
 
 
 def lend(machine: M) -> M:
-    """The machine with `Activations` in the place of `Bernoulli` units, to be given greys; couplings are shared."""
-    return _revisited(machine, lenient(build(machine.visible.config())))
+    """Return the machine with `Activations` in place of `Bernoulli` units, so that it takes grey values.
+
+    Couplings are shared.
+    """
+    return _with_visible(machine, lenient(build(machine.visible.config())))
 
 
 def strict(machine: M) -> M:
-    """The machine with `Bernoulli` units where it was trained with `Activations`: greys have no likelihood."""
-    return _revisited(machine, build(machine.visible.config()))
+    """Return the machine with `Bernoulli` units in place of `Activations`: grey values have no likelihood."""
+    return _with_visible(machine, build(machine.visible.config()))
 
 
-def _revisited(machine: M, units: Units) -> M:
+def _with_visible(machine: M, units: Units) -> M:
     units.to(machine.dtype).load_state_dict(machine.visible.state_dict())
     return machine.with_visible(units)
 
@@ -76,15 +79,16 @@ def is_sparse(X: Any) -> bool:
 
 
 def into_domain(X: Any, units: Units, domain: Domain, *, warn: bool) -> Any:
-    """X (n, columns), dense or CSR, with its binary columns clipped or binarised; NaN stays.
-
-    X itself is not changed; where nothing in it has to be, it is what is returned.
+    """Clip or binarise the binary columns of X (n, columns), dense or CSR; NaN stays.
 
     Args:
-        X: what scikit-learn validated.
+        X: what scikit-learn validated; it is not changed.
         units: the visible layer.
         domain: see this module.
         warn: whether to warn of values below 0 or above 1.
+
+    Returns:
+        X itself if no value has to change, otherwise a copy.
 
     Raises:
         ValueError: for another ``domain``.
@@ -109,9 +113,9 @@ def into_domain(X: Any, units: Units, domain: Domain, *, warn: bool) -> Any:
             return X
     elif warn and not np.isnan(low):
         warnings.warn(
-            f"binary units are given values from {low:g} to {high:g}, which domain={domain!r} brings to [0, 1]: scale "
-            "them, or take other units such as harmonium.Gaussian",
-            DomainWarning, stacklevel=4,
+            f"binary units got values from {low:g} to {high:g}, which domain={domain!r} brings to [0, 1]: scale them, "
+            "or use other units such as harmonium.Gaussian",
+            DomainWarning, stacklevel=5,
         )  # fmt: skip
     changed = np.clip(values, 0, 1) if domain == "clip" else np.where(np.isnan(values), values, values > 0.5)
     changed = changed.astype(X.dtype, copy=False)

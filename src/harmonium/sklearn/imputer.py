@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import KW_ONLY
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -11,42 +11,43 @@ from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from harmonium.models.arrays import Array
-from harmonium.objectives import Objective
 from harmonium.sampling.impute import impute
-from harmonium.sklearn.base import VisibleUnits, need_positive
-from harmonium.sklearn.domain import Domain, into_domain, lend
+from harmonium.sklearn.base import need_positive, parameters
+from harmonium.sklearn.domain import into_domain, lend
 from harmonium.sklearn.rbm import Machine
-from harmonium.units import Bernoulli, Categorical, Units
+from harmonium.units import Categorical
 
 __all__ = ["RBMImputer"]
 
 
+@parameters
 class RBMImputer(OneToOneFeatureMixin, TransformerMixin, Machine):
-    """Fills NaN given the observed values of the case; the machine is trained on cases with gaps.
+    """Fills missing values (NaN) given the observed ones; the machine is trained on cases with gaps.
 
-    Observed values are returned as they came.  A gap becomes the mean of several draws given the rest, of `Categorical`
-    variables their most frequent code; with ``samples=1`` it is one draw, as multiple imputation wants it: fit several,
-    or transform with several random states.  Values should be missing at random.
+    Observed values are not changed.  A gap becomes the mean of several draws given the rest; for `Categorical`
+    variables their most frequent code.  With ``samples=1`` it is a single draw, for multiple imputation: fit several
+    imputers, or transform with several random states.  Values should be missing at random.
 
     Args:
         visible: a unit type such as `harmonium.Gaussian`, or the units of all columns.
         hidden: a number of binary units, or units.
-        samples: draws of each gap.
-        sweeps: Gibbs sweeps of each draw.
-        objective: what is descended (default: `harmonium.PCD`).
+        samples: draws per gap.
+        sweeps: Gibbs sweeps per draw.
+        objective: what training descends (default: `harmonium.PCD`).
         n_iter: passes over the data.
         batch_size: cases per update.
         learning_rate: a number or a schedule.
         fit_options: more arguments of `harmonium.fit`, such as ``{"missing": 10}``, the sweeps that fill the gaps of a
             batch in training (default: 5).
-        domain: "binarize", "clip" or "raise": what becomes of observed values that binary units do not take, inside
-            (see `harmonium.sklearn.domain`).
+        domain: "binarize", "clip" or "raise": how the machine sees observed values that binary units do not take (see
+            `harmonium.sklearn.domain`).
         random_state: an int, a RandomState, or None.
 
     Attributes:
         model_: the trained `harmonium.RBM`.
+        history_: what `harmonium.fit` returned.
         n_features_in_: number of columns.
-        feature_names_in_: their names, where they have some.
+        feature_names_in_: names of the columns, if they have names.
 
     >>> import numpy as np
     >>> from harmonium.sklearn import RBMImputer
@@ -55,46 +56,42 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, Machine):
     [[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]]
     """
 
+    _: KW_ONLY
+    samples: int = 20
+    sweeps: int = 100
+
     _validation: ClassVar[dict[str, Any]] = {"accept_sparse": False, "ensure_all_finite": "allow-nan"}
 
-    def __init__(
-        self,
-        visible: VisibleUnits = Bernoulli,
-        hidden: int | Units = 64,
-        *,
-        samples: int = 20,
-        sweeps: int = 100,
-        objective: Objective | None = None,
-        n_iter: int = 10,
-        batch_size: int = 100,
-        learning_rate: Any = 0.05,
-        fit_options: Mapping[str, Any] | None = None,
-        domain: Domain = "binarize",
-        random_state: Any = None,
-    ) -> None:
-        super().__init__(
-            visible, hidden, objective=objective, n_iter=n_iter, batch_size=batch_size, learning_rate=learning_rate,
-            fit_options=fit_options, domain=domain, random_state=random_state,
-        )  # fmt: skip
-        self.samples = samples
-        self.sweeps = sweeps
-
     def fit(self, X: Array, y: Any = None) -> Self:
-        """Train on cases X (n_samples, n_features) with NaN for what is missing; cases without a value are left out.
+        """Train on cases with gaps; cases without any value are left out.
+
+        Args:
+            X: cases (n_samples, n_features) with NaN for missing values.
+            y: ignored.
+
+        Returns:
+            the estimator.
 
         Raises:
-            ValueError: for a column without any value; observed values outside the domain; parameters out of range.
+            ValueError: for a column without any value, observed values outside the domain, or parameters out of range.
         """
         need_positive(samples=self.samples, sweeps=self.sweeps)
         X = self._accept(X)
         observed = ~np.isnan(X).all(1)
         if not observed.any():
-            raise ValueError("X has no observed value at all: nothing to learn from")
-        self._train(X[observed], missing=5)
+            raise ValueError("X has no observed value at all: there is nothing to learn from")
+        self._fit(X[observed], missing=5)
         return self
 
     def transform(self, X: Array) -> Any:
-        """X (n_samples, n_features) with its gaps filled."""
+        """Fill the gaps of X.
+
+        Args:
+            X: cases (n_samples, n_features) with NaN for missing values.
+
+        Returns:
+            the same array with its gaps filled, a copy if there are any.
+        """
         check_is_fitted(self)
         X = self._accept(X, reset=False)
         gaps = np.isnan(X)
@@ -107,7 +104,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, Machine):
         return filled
 
     def _drawn(self, states: Any) -> Any:
-        """Mean or most frequent value of the draws of all variables, (rows, n_features)."""
+        """Mean (categories: most frequent value) of several draws of all variables, (rows, n_features)."""
         machine = lend(self.model_) if self.domain == "clip" else self.model_
         draws = impute(machine, states, sweeps=self.sweeps, samples=self.samples, seed=self._seed)
         draws = draws.view(self.samples, *states.shape)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import KW_ONLY
 from numbers import Real
 from typing import Any, Self
 
@@ -11,36 +11,35 @@ from sklearn.base import OutlierMixin
 from torch import Tensor
 
 from harmonium.models.arrays import Array
-from harmonium.objectives import Objective
-from harmonium.sklearn.base import VisibleUnits, by_rows
-from harmonium.sklearn.domain import Domain
+from harmonium.sklearn.base import by_rows, parameters
 from harmonium.sklearn.rbm import Machine
-from harmonium.units import Bernoulli, Units
 
 __all__ = ["RBMOutlierDetector"]
 
 
+@parameters
 class RBMOutlierDetector(OutlierMixin, Machine):
-    """Finds cases of high free energy F(x) = -log p(x) - log Z: no partition function is needed to rank them.
+    """Finds cases of high free energy F(x) = -log p(x) - log Z; ranking them needs no partition function.
 
     Args:
         visible: a unit type such as `harmonium.Gaussian`, or the units of all columns.
         hidden: a number of binary units, or units.
-        contamination: share of the training cases that are called outliers, above 0 and at most 0.5.
-        objective: what is descended (default: `harmonium.PCD`).
+        contamination: fraction of the training cases that count as outliers, above 0 and at most 0.5.
+        objective: what training descends (default: `harmonium.PCD`).
         n_iter: passes over the data.
         batch_size: cases per update.
         learning_rate: a number or a schedule.
         fit_options: more arguments of `harmonium.fit`.
-        domain: "binarize", "clip" or "raise": what becomes of values that binary units do not take (see
+        domain: "binarize", "clip" or "raise": treatment of values that binary units do not take (see
             `harmonium.sklearn.domain`).
         random_state: an int, a RandomState, or None.
 
     Attributes:
         model_: the trained `harmonium.RBM`.
+        history_: what `harmonium.fit` returned.
         offset_: the score below which a case is an outlier.
         n_features_in_: number of columns.
-        feature_names_in_: their names, where they have some.
+        feature_names_in_: names of the columns, if they have names.
 
     >>> import numpy as np
     >>> from harmonium.sklearn import RBMOutlierDetector
@@ -50,51 +49,39 @@ class RBMOutlierDetector(OutlierMixin, Machine):
     array([ 1,  1, -1])
     """
 
-    offset_: float
-
-    def __init__(
-        self,
-        visible: VisibleUnits = Bernoulli,
-        hidden: int | Units = 64,
-        *,
-        contamination: float = 0.1,
-        objective: Objective | None = None,
-        n_iter: int = 10,
-        batch_size: int = 100,
-        learning_rate: Any = 0.05,
-        fit_options: Mapping[str, Any] | None = None,
-        domain: Domain = "binarize",
-        random_state: Any = None,
-    ) -> None:
-        super().__init__(
-            visible, hidden, objective=objective, n_iter=n_iter, batch_size=batch_size, learning_rate=learning_rate,
-            fit_options=fit_options, domain=domain, random_state=random_state,
-        )  # fmt: skip
-        self.contamination = contamination
+    _: KW_ONLY
+    contamination: float = 0.1
 
     def fit(self, X: Array, y: Any = None) -> Self:
-        """Train on cases X (n_samples, n_features), and draw the line.
+        """Train on cases, and set the threshold ``offset_``.
+
+        Args:
+            X: cases (n_samples, n_features), dense or sparse.
+            y: ignored.
+
+        Returns:
+            the estimator.
 
         Raises:
-            ValueError: for values outside the domain of the units; parameters out of range.
+            ValueError: for values outside the domain of the units, or parameters out of range.
         """
         share = self.contamination
         if isinstance(share, bool) or not isinstance(share, Real) or not 0 < share <= 0.5:
             raise ValueError(f"contamination must be above 0 and at most 0.5, found {share!r}")
-        X = self._train(self._accept(X))
-        self.offset_ = float(np.percentile(self._scores(X), 100 * share))
+        X = self._fit(self._accept(X))
+        self.offset_: float = float(np.percentile(self._scores(X), 100 * share))
         return self
 
     def score_samples(self, X: Array) -> Any:
-        """-F(x) = log p(x) + log Z in nats, (n_samples,): the higher, the more normal."""
+        """Compute -F(x) = log p(x) + log Z in nats, (n_samples,): the higher, the more normal."""
         return self._scores(self._states(X))
 
     def decision_function(self, X: Array) -> Any:
-        """`score_samples` less ``offset_``: negative for outliers."""
+        """Compute `score_samples` minus ``offset_``, (n_samples,): negative for outliers."""
         return self.score_samples(X) - self.offset_
 
     def predict(self, X: Array) -> Any:
-        """-1 for outliers and 1 for others, (n_samples,)."""
+        """Predict -1 for outliers and 1 for others, (n_samples,)."""
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def _scores(self, X: Any) -> Any:

@@ -1,8 +1,8 @@
-"""Restricted Boltzmann machines of any units, trained by any objective."""
+"""Restricted Boltzmann machines with any units, trained by any objective."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import KW_ONLY
 from typing import Any, Self
 
 from sklearn.utils.validation import check_is_fitted
@@ -10,86 +10,69 @@ from sklearn.utils.validation import check_is_fitted
 from harmonium import models
 from harmonium.models.arrays import Array
 from harmonium.objectives import Objective
-from harmonium.runs.fit import fit
-from harmonium.sklearn.base import Estimator, Features, VisibleUnits, layer, precision
+from harmonium.sklearn.base import Features, Trained, parameters, precision
 from harmonium.sklearn.density import EnergyDensity
-from harmonium.sklearn.domain import Domain, into_domain, lenient, strict
-from harmonium.training.history import History
-from harmonium.units import Bernoulli, Units
+from harmonium.sklearn.domain import strict
+from harmonium.units import Units
 
 __all__ = ["RBM", "Machine"]
 
 
-class Machine(Estimator):
-    """What `RBM`, the imputer and the outlier detector have in common: the parameters, and how a machine is trained."""
+@parameters
+class Machine(Trained):
+    """An estimator with a restricted Boltzmann machine: base of `RBM`, the imputer and the outlier detector."""
 
-    def __init__(
-        self,
-        visible: VisibleUnits = Bernoulli,
-        hidden: int | Units = 64,
-        *,
-        objective: Objective | None = None,
-        n_iter: int = 10,
-        batch_size: int = 100,
-        learning_rate: Any = 0.05,
-        fit_options: Mapping[str, Any] | None = None,
-        domain: Domain = "binarize",
-        random_state: Any = None,
-    ) -> None:
-        self.visible = visible
-        self.hidden = hidden
-        self.objective = objective
-        self.n_iter = n_iter
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.fit_options = fit_options
-        self.domain = domain
-        self.random_state = random_state
+    hidden: int | Units = 64
+    _: KW_ONLY
+    objective: Objective | None = None
 
     def fit(self, X: Array, y: Any = None) -> Self:
-        """Train on cases X (n_samples, n_features).
+        """Train on cases.
+
+        Args:
+            X: cases (n_samples, n_features), dense or sparse.
+            y: ignored.
+
+        Returns:
+            the estimator.
 
         Raises:
-            ValueError: for values outside the domain of the units; parameters out of range.
+            ValueError: for values outside the domain of the units, or parameters out of range.
         """
-        self._train(self._accept(X))
+        self._fit(self._accept(X))
         return self
 
-    def _train(self, X: Any, **options: Any) -> Any:
-        """Train on what was accepted; returns it as the machine saw it."""
-        plan = self._plan(**options)
-        units = layer(self.visible, X.shape[1])
-        X = into_domain(X, units, self.domain, warn=True)
-        machine = models.RBM(lenient(units) if self.domain == "clip" else units, self.hidden, dtype=precision(X))
-        self.seed_ = plan["seed"]
-        self.history_: History = fit(machine, X, **plan)
-        self.model_ = strict(machine)
+    def _fit(self, X: Any, **options: Any) -> Any:
+        """Train on validated X; returns X in the domain of the machine."""
+        units, X = self._prepare(X)
+        self.model_ = strict(self._train(models.RBM(units, self.hidden, dtype=precision(X)), X, **options))
         return X
 
 
+@parameters
 class RBM(Features, EnergyDensity, Machine):
     """A restricted Boltzmann machine as a transformer and a density.
 
-    `transform` gives the means of the hidden units, `score_samples` log-likelihoods in nats (with ``log_partition_``
-    exact, or an estimate that says whether to trust it), `sample` new cases.
+    `transform` gives the means of the hidden units, `score_samples` log-likelihoods in nats (``log_partition_`` is
+    exact, or an estimate with a verdict whether to trust it), `sample` new cases.
 
     Args:
         visible: a unit type such as `harmonium.Gaussian`, or the units of all columns.
         hidden: a number of binary units, or units.
-        objective: what is descended (default: `harmonium.PCD`).
+        objective: what training descends (default: `harmonium.PCD`).
         n_iter: passes over the data.
         batch_size: cases per update.
         learning_rate: a number or a schedule.
         fit_options: more arguments of `harmonium.fit`, such as ``{"metric": "diagonal", "optimizer": "adam"}``.
-        domain: "binarize", "clip" or "raise": what becomes of values that binary units do not take (see
+        domain: "binarize", "clip" or "raise": treatment of values that binary units do not take (see
             `harmonium.sklearn.domain`).
         random_state: an int, a RandomState, or None.
 
     Attributes:
-        model_: the trained machine, a `harmonium.RBM`.
+        model_: the trained `harmonium.RBM`.
         history_: what `harmonium.fit` returned.
         n_features_in_: number of columns.
-        feature_names_in_: their names, where they have some.
+        feature_names_in_: names of the columns, if they have names.
 
     >>> import harmonium as hm
     >>> from harmonium.sklearn import RBM

@@ -1,8 +1,8 @@
-"""A machine over inputs and their labels."""
+"""The classification RBM as a classifier."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import KW_ONLY
 from typing import Any, Self
 
 import numpy as np
@@ -12,35 +12,37 @@ from torch import Tensor
 from harmonium.models.arrays import Array
 from harmonium.models.machine.classification import ClassificationRBM
 from harmonium.objectives import Hybrid, Objective
-from harmonium.runs.fit import fit
-from harmonium.sklearn.base import VisibleUnits, layer, precision
+from harmonium.sklearn.base import Trained, layer, parameters, precision
 from harmonium.sklearn.classifier import Classifier
-from harmonium.sklearn.domain import Domain, into_domain, is_sparse, lend, lenient, strict
-from harmonium.units import Bernoulli, Units
+from harmonium.sklearn.domain import Domain, is_sparse, lend, strict
+from harmonium.units import Units
 
 __all__ = ["RBMClassifier"]
 
 
-class RBMClassifier(Classifier):
-    """A machine over inputs and their class, whose p(class | x) is exact (Larochelle & Bengio 2008).
+@parameters
+class RBMClassifier(Classifier, Trained):
+    """A machine over inputs and their class, whose p(class | x) is exact (Larochelle & Bengio 2008, equation 5).
 
     Args:
         visible: units of the inputs: a unit type such as `harmonium.Gaussian`, or the units of all columns.
         hidden: a number of binary units, or units.
-        objective: the loss (default: `harmonium.objectives.Hybrid`, mostly p(class | x), a little p(x, class)).
+        objective: what training descends (default: `harmonium.objectives.Hybrid`, mostly p(class | x), a little
+            p(x, class)).
         n_iter: passes over the data.
         batch_size: cases per update.
         learning_rate: a number or a schedule.
         fit_options: more arguments of `harmonium.fit`.
-        domain: "clip", "binarize" or "raise": what becomes of inputs that binary units do not take (see
+        domain: "clip", "binarize" or "raise": treatment of inputs that binary units do not take (see
             `harmonium.sklearn.domain`).
         random_state: an int, a RandomState, or None.
 
     Attributes:
         model_: the trained `harmonium.ClassificationRBM`.
+        history_: what `harmonium.fit` returned.
         classes_: the labels, sorted.
         n_features_in_: number of columns.
-        feature_names_in_: their names, where they have some.
+        feature_names_in_: names of the columns, if they have names.
 
     >>> from harmonium.sklearn import RBMClassifier
     >>> X, y = [[0, 1], [0, 0], [1, 0], [1, 1]], ["low", "low", "high", "high"]
@@ -48,47 +50,32 @@ class RBMClassifier(Classifier):
     array(['low', 'high'], dtype='<U4')
     """
 
-    def __init__(
-        self,
-        visible: VisibleUnits = Bernoulli,
-        hidden: int | Units = 64,
-        *,
-        objective: Objective | None = None,
-        n_iter: int = 30,
-        batch_size: int = 100,
-        learning_rate: Any = 0.2,
-        fit_options: Mapping[str, Any] | None = None,
-        domain: Domain = "clip",
-        random_state: Any = None,
-    ) -> None:
-        self.visible = visible
-        self.hidden = hidden
-        self.objective = objective
-        self.n_iter = n_iter
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.fit_options = fit_options
-        self.domain = domain
-        self.random_state = random_state
+    hidden: int | Units = 64
+    _: KW_ONLY
+    objective: Objective | None = None
+    n_iter: int = 30
+    learning_rate: Any = 0.2
+    domain: Domain = "clip"
 
     def fit(self, X: Array, y: Array) -> Self:
-        """Train on cases X (n_samples, n_features) and labels y (n_samples,).
+        """Train on labelled cases.
+
+        Args:
+            X: cases (n_samples, n_features), dense or sparse.
+            y: labels (n_samples,).
+
+        Returns:
+            the estimator.
 
         Raises:
-            ValueError: for one class only; values outside the domain of the units; parameters out of range.
+            ValueError: for a single class, values outside the domain of the units, or parameters out of range.
         """
         X, number = self._accept_labelled(X, y)
-        plan = self._plan()
-        units = layer(self.visible, X.shape[1])
-        X = into_domain(X, units, self.domain, warn=True)
-        machine = ClassificationRBM(
-            lenient(units) if self.domain == "clip" else units, self.hidden, len(self.classes_), dtype=precision(X)
-        )
+        units, X = self._prepare(X)
+        machine = ClassificationRBM(units, self.hidden, len(self.classes_), dtype=precision(X))
         column = number[:, None].astype(X.dtype)
         cases = sparse.hstack((X, column)).tocsr() if is_sparse(X) else np.hstack((X, column))
-        plan["objective"] = plan["objective"] or Hybrid()
-        self.history_ = fit(machine, cases, **plan)
-        self.model_ = strict(machine)
+        self.model_ = strict(self._train(machine, cases, objective=self.objective or Hybrid()))
         return self
 
     def _class_log_prob(self, v: Tensor) -> Tensor:

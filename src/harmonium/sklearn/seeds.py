@@ -1,4 +1,4 @@
-"""scikit-learn's random_state as a seed of the library."""
+"""Seeds from scikit-learn's random_state."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["seed_of"]
 
 
 def seed_of(random_state: Any) -> int:
-    """An int is the seed itself; a RandomState is asked for one; None is a seed that nobody knows.
+    """Turn random_state into a seed: an int is the seed itself, a RandomState draws one, None takes a random one.
 
-    The global generator of NumPy is neither read nor set, unlike scikit-learn's default.
+    NumPy's global generator is neither read nor set, in contrast to scikit-learn's default.
 
     >>> seed_of(3), seed_of(None) != seed_of(None)
     (3, True)

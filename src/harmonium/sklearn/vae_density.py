@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import KW_ONLY
 from typing import Any
 
 import torch
@@ -14,40 +15,40 @@ from harmonium.models.arrays import Array, as_batch
 from harmonium.models.vae.architecture import Architecture
 from harmonium.models.vae.vae import VAE
 from harmonium.objectives import Objective
-from harmonium.sklearn.base import VisibleUnits, need_positive
-from harmonium.sklearn.directed import DirectedDensity
-from harmonium.sklearn.domain import Domain
-from harmonium.units import Bernoulli, Units
+from harmonium.sklearn.base import need_positive, parameters
+from harmonium.sklearn.density import DirectedDensity
+from harmonium.units import Units
 
 __all__ = ["VAEDensity"]
 
 
+@parameters
 class VAEDensity(DirectedDensity):
-    """A variational autoencoder (Kingma & Welling 2014), judged by importance sampling.
+    """A variational autoencoder (Kingma & Welling 2014), scored by importance sampling.
 
-    `score_samples` is log mean_k p(v, z_k) / q(z_k | v): an estimate of log p(v) from below (Burda et al. 2016,
-    equation 8), closer with more ``importance_samples``.  Every case is given the same noise, so that its score depends
-    on nothing but the case and the model.
+    `score_samples` is log mean_k p(v, z_k) / q(z_k | v), on average too low an estimate of log p(v), which gets closer
+    with more ``importance_samples`` (Burda et al. 2016, equation 8).  All cases use the same noise, so that a score
+    depends on the case and the model only.
 
     Args:
         visible: a unit type such as `harmonium.Gaussian`, or the units of all columns.
-        latent: number of latent units; several numbers, from the data up, make as many stochastic layers.
+        latent: number of latent units; a sequence, from the data up, makes several stochastic layers.
         hidden: widths of the layers between data and latent units, or an architecture (see `harmonium.VAE`).
-        objective: what is ascended (default: `harmonium.ELBO`).
-        importance_samples: draws of the latent units, by which a case is scored.
+        objective: what training ascends (default: `harmonium.ELBO`).
+        importance_samples: draws of the latent units per score.
         n_iter: passes over the data.
         batch_size: cases per update.
         learning_rate: of Adam: a number or a schedule.
         fit_options: more arguments of `harmonium.fit`.
-        domain: "binarize", "raise" or "clip": what becomes of values that binary units do not take (see
-            `harmonium.sklearn.domain`).  Greys have no likelihood, so that they are refused after clipping, too.
+        domain: "binarize", "raise" or "clip": treatment of values that binary units do not take (see
+            `harmonium.sklearn.domain`).  Grey values have no likelihood and are refused after clipping, too.
         random_state: an int, a RandomState, or None.
 
     Attributes:
         model_: the trained `harmonium.VAE`.
         history_: what `harmonium.fit` returned.
         n_features_in_: number of columns.
-        feature_names_in_: their names, where they have some.
+        feature_names_in_: names of the columns, if they have names.
 
     >>> import harmonium as hm
     >>> from harmonium.sklearn import VAEDensity
@@ -57,38 +58,25 @@ class VAEDensity(DirectedDensity):
     ((32,), (3, 16))
     """
 
-    def __init__(
-        self,
-        visible: VisibleUnits = Bernoulli,
-        latent: int | Sequence[int] = 10,
-        hidden: Architecture | Sequence[Any] = (100, 100),
-        *,
-        objective: Objective | None = None,
-        importance_samples: int = 100,
-        n_iter: int = 30,
-        batch_size: int = 100,
-        learning_rate: Any = 0.002,
-        fit_options: Mapping[str, Any] | None = None,
-        domain: Domain = "binarize",
-        random_state: Any = None,
-    ) -> None:
-        self.visible = visible
-        self.latent = latent
-        self.hidden = hidden
-        self.objective = objective
-        self.importance_samples = importance_samples
-        self.n_iter = n_iter
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.fit_options = fit_options
-        self.domain = domain
-        self.random_state = random_state
+    latent: int | Sequence[int] = 10
+    hidden: Architecture | Sequence[Any] = (100, 100)
+    _: KW_ONLY
+    objective: Objective | None = None
+    importance_samples: int = 100
+    n_iter: int = 30
+    learning_rate: Any = 0.002
 
     def _build(self, units: Units, dtype: torch.dtype) -> VAE:
         return VAE(units, self.latent, self.hidden, dtype=dtype)
 
     def score_samples(self, X: Array) -> Any:
-        """Estimates from below of log p(x) of each case in nats, (n_samples,), float64.
+        """Estimate log p(x) of each case from below.
+
+        Args:
+            X: cases (n_samples, n_features), dense or sparse.
+
+        Returns:
+            nats, (n_samples,), float64.
 
         Raises:
             ValueError: for values outside the domain of the units.

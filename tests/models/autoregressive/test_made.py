@@ -130,7 +130,7 @@ def test_bad_input() -> None:
     for call, message in (
         (lambda: hm.MADE(3, masks=0), "masks must be "),
         (lambda: hm.MADE(3, hidden=()), "hidden must be a list of layer sizes"),
-        (lambda: hm.MADE(3, orderings=[0, 0, 1]), "no permutation"),
+        (lambda: hm.MADE(3, orderings=[0, 0, 1]), "orderings is not a permutation"),
         (lambda: hm.MADE(3, masks=3, orderings=[[0, 1, 2]] * 2), "one for each of the 3 masks"),
         (lambda: hm.sample(model, 2, clamp=([0, 1, 0], [0, 1, 0])), "held variables must come before all others"),
         (lambda: hm.conditional_log_prob(model, [[0, 1, 1]], [0, 0, 1]), "given variables must come before"),

@@ -217,7 +217,7 @@ def test_files_hold_the_whole_model(model: NADE, tmp_path) -> None:
 
 def test_bad_input_is_refused() -> None:
     for ordering in ([0, 1, 1], [0, 1, 3], [-1, 0, 1]):
-        with pytest.raises(ValueError, match=r"ordering (must be permutations|is no permutation) of 0 ... 2"):
+        with pytest.raises(ValueError, match=r"ordering (must be permutations|is not a permutation) of 0 ... 2"):
             NADE(3, 2, ordering=ordering)
     for ordering in ([0, 1], [0.0, 1.0, 2.0]):
         with pytest.raises(ValueError, match=r"found \S+ of shape"):
