@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from harmonium.models.autoregressive.conditionals import Conditional, UnitConditional
+from harmonium.models.conditionals import Conditional, UnitConditional
 from harmonium.units import Categorical, Mixed, ReplicatedSoftmax, Units
 
 __all__ = ["conditional_mean", "encode", "log_normalizer", "log_prob", "mean", "neg_energy"]
