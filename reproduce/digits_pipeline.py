@@ -1,4 +1,4 @@
-"""scikit-learn's gallery example, digits by BernoulliRBM and logistic regression, with both libraries' machine.
+"""scikit-learn's gallery example, digits by BernoulliRBM and logistic regression, with the RBMs of both libraries.
 
     python reproduce/digits_pipeline.py [--seeds 3] [--write]
 
@@ -10,12 +10,10 @@ run to its default tolerance: at theirs of 1, recent versions of scikit-learn st
 
 from __future__ import annotations
 
-import argparse
 import statistics
-import sys
-from pathlib import Path
 from typing import Any
 
+import experiment as ex
 import numpy as np
 import sklearn
 from scipy.ndimage import convolve
@@ -27,9 +25,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import minmax_scale
 
 from harmonium.sklearn import BernoulliRBM
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
-from report import machine, replace_section, table
 
 SHIFTS = [
     [[0, 1, 0], [0, 0, 0], [0, 0, 0]],
@@ -56,10 +51,9 @@ def accuracy(features: Any | None, C: float, cases: tuple[Any, Any, Any, Any]) -
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ex.arguments(__doc__, out=None, threads=None, seed=False, write="put the table into docs/benchmarks")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks")
-    options = parser.parse_args()
+    options = ex.options_of(parser)
     cases = shifted()
     rows = [["pixels", f"{100 * accuracy(None, 100.0, cases):.2f} %", ""]]
     for name, kind in (("harmonium.sklearn.BernoulliRBM", BernoulliRBM), ("scikit-learn's BernoulliRBM", Theirs)):
@@ -69,11 +63,11 @@ def main() -> None:
             found.append(100 * accuracy(rbm, 6000.0, cases))
             print(name, seed, f"{found[-1]:.2f} %", flush=True)
         rows.append([name, f"{statistics.mean(found):.2f} %", ", ".join(f"{value:.2f}" for value in found)])
-    text = table(["features", "test accuracy", "by seed"], rows)
-    print(text)
+    header = ["features", "test accuracy", "by seed"]
+    print(ex.table(header, rows))
     if options.write:
-        about = f"{len(cases[3])} test cases, so that a standard error is about 0.5 points. "
-        replace_section("digits-pipeline", f"{text}\n\n{about}{machine(1, {'scikit-learn': {sklearn.__version__}})}")
+        note = f"{len(cases[3])} test cases, so that a standard error is about 0.5 points."
+        ex.publish("digits-pipeline", header, rows, note, versions={"scikit-learn": sklearn.__version__})
 
 
 if __name__ == "__main__":

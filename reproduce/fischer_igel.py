@@ -3,8 +3,8 @@
     python reproduce/fischer_igel.py --out runs/fischer_igel [--processes 2] [--only NAME ...] [--write]
 
 Bars-and-stripes 4x4 and the labelled shifter, 16 hidden units, full batches, initial weights of standard deviation
-0.01, no biases.  The 25 trials of a setting are one stack of machines, so that every step is one batched product.  A
-setting whose curve lies under --out is not run again; --write draws the figures of docs/tutorial and puts the tables
+0.01, no biases.  The 25 trials of a setting are several machines as one, so every step is one batched product.  A
+setting whose curve is in --out already is not run again; --write draws the figures of docs/tutorial and puts the tables
 into docs/benchmarks.
 
 Log-likelihoods are totals in nats over the training set as a multiset: 32 patterns of bars and stripes (all-white and
@@ -13,11 +13,9 @@ all-black twice), bound -108.131; 768 patterns of the shifter, bound -5102.43.
 
 from __future__ import annotations
 
-import argparse
 import fnmatch
 import json
 import math
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -26,6 +24,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import experiment as ex
 import numpy as np
 import torch
 from matplotlib.axes import Axes
@@ -35,10 +34,7 @@ import harmonium as hm
 from harmonium.core.files import write_atomically
 from harmonium.likelihood.exact import exact_log_partition, exact_moments
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
-from report import ROOT, machine, replace_section, table
-
-PICTURES = ROOT / "docs" / "tutorial" / "figures"
+PICTURES = ex.ROOT / "docs" / "tutorial" / "figures"
 HIDDEN = 16
 TRIALS = 25
 MARKS = 50  # points of a curve
@@ -164,7 +160,7 @@ def stack(visible: int, trials: int = TRIALS) -> hm.RBM:
 
 
 def trained(name: str, out: Path) -> str:
-    """Run a setting, unless its curve is there."""
+    """Run a setting, unless its curve has been computed."""
     setting = SETTINGS[name]
     path = out / f"{name}.json"
     if path.exists() and json.loads(path.read_text())["setting"] == repr(setting):
@@ -199,7 +195,7 @@ def trained(name: str, out: Path) -> str:
 
 
 STYLES = ("-", (0, (5, 1.5)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (8, 2, 1, 2, 1, 2)), (0, (2, 2)))
-"""Told apart without colour."""
+"""Distinguishable without colour."""
 
 
 def styles(count: int) -> Iterator[dict[str, Any]]:
@@ -247,7 +243,7 @@ def draw_band(axes: Axes, updates: Sequence[int], values: Any, label: str, style
 
 
 def bound(data: str) -> tuple[float, int]:
-    """Total log-likelihood in nats of the best of all distributions, and the number of patterns."""
+    """Highest possible total log-likelihood in nats, and the number of patterns."""
     cases = np.asarray(hm.data.load(data).train[:])
     counts = np.unique(cases, axis=0, return_counts=True)[1]
     return float((counts * np.log(counts / len(cases))).sum()), len(cases)
@@ -276,7 +272,7 @@ def picture(shown: Picture, curves: dict[str, Any]) -> Figure:
 
 
 def reconstruction(curves: dict[str, Any]) -> Figure:
-    """The likelihood falls, and the reconstruction error does not tell."""
+    """The likelihood falls while the reconstruction error does not show it."""
     figure = canvas(7.4, 3.2)
     left, right = figure.subplots(1, 2)
     names = {"no decay": "cd-1", "weight decay 0.001": "cd-1-decay-0.001"}
@@ -355,7 +351,7 @@ def summary(data: str, curves: dict[str, Any]) -> str:
         "objective", "metric", "rate", "best of training, median", "at the end, median", "quartiles",
         "the median is best at update", "25 trials",
     ]  # fmt: skip
-    return table(header, rows)
+    return ex.table(header, rows)
 
 
 def described(objective: hm.objectives.TwoPhase) -> str:
@@ -374,7 +370,7 @@ def write(curves: dict[str, Any]) -> None:
         hm.plots.write(picture(shown, curves), PICTURES / f"{name}.png")
     hm.plots.write(reconstruction(curves), PICTURES / "reconstruction.png")
     hm.plots.write(bias(), PICTURES / "bias.png")
-    replace_section("fischer-igel", report(curves))
+    ex.replace_section("fischer-igel", report(curves))
     reached = np.median(curves["pt-10-centered"]["log_likelihood"][-1])
     print(f"centered PT-10, rate 0.1, median at the end: {reached:.2f} (must reach: -114, go for: -111)")
 
@@ -388,18 +384,17 @@ def report(curves: dict[str, Any]) -> str:
             f"Labelled shifter, 10,000 updates, bound {bound(SHIFTER)[0]:.2f}:",
             summary(SHIFTER, curves),
             f"The last column is processor time; all curves together took {minutes} minutes of one core. "
-            + machine(1, {"torch": {torch.__version__}}),
+            + ex.machine(1, {"torch": {torch.__version__}}),
         ]
     )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ex.arguments(__doc__, out=None, threads=None, seed=False, write="draw figures and write tables into docs/")
     parser.add_argument("--out", type=Path, default=Path("runs/fischer_igel"), help="keep curves here")
     parser.add_argument("--processes", type=int, default=1, help="settings that run at a time, one thread each")
     parser.add_argument("--only", nargs="*", default=["*"], metavar="NAME", help="run these: cd-1, 'shifter*'")
-    parser.add_argument("--write", action="store_true", help="draw figures and write tables into docs/")
-    options = parser.parse_args()
+    options = ex.options_of(parser)
     options.out.mkdir(parents=True, exist_ok=True)
     wanted = dict.fromkeys(name for pattern in options.only for name in fnmatch.filter(SETTINGS, pattern))
     with ProcessPoolExecutor(options.processes, get_context("spawn")) as pool:
@@ -407,7 +402,7 @@ def main() -> None:
             print(line, flush=True)
     if options.write:
         missing = [name for name in SETTINGS if not (options.out / f"{name}.json").exists()]
-        print("left out, since there are no curves yet:", ", ".join(missing) or "none")
+        print("left out, since their curves are missing:", ", ".join(missing) or "none")
         names = [name for name in SETTINGS if name not in missing]
         write({name: json.loads((options.out / f"{name}.json").read_text()) for name in names})
 

@@ -1,26 +1,24 @@
-"""How often do chains of an RBM of the digits 0 and 1 jump between them: trajectory tempering against Gibbs sampling.
+"""Jumps between modes of an RBM of the digits 0 and 1: trajectory tempering against Gibbs sampling.
 
     python reproduce/mnist01_mode_jumps.py --out runs/mnist01 --write
 
 Trains 200 hidden units on the zeros and ones of MNIST, binarised at one half, and keeps the models of the training.
 A state is a zero or a one once its projection on the first principal direction of the data lies beyond the median of
-that digit, and stays one until it lies beyond the median of the other: a jump.  Gibbs chains start from the states that
+that digit, and until it lies beyond the median of the other, which is a jump.  Gibbs chains start from the states that
 the ladder has reached; a round on a ladder of R rungs counts as R sweeps.
 
-Needs HARMONIUM_DATA to point to a folder with mnist/*.gz.  A run that was broken off goes on when the command is given
-again; the numbers are left in OUT/result.json.
+Needs HARMONIUM_DATA to point to a folder with mnist/*.gz.  An interrupted run continues when the command is given
+again; the result is kept in OUT/result.json.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import math
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
+import experiment as ex
 import numpy as np
 import torch
 
@@ -28,59 +26,50 @@ import harmonium as hm
 from harmonium.sampling.ladder import ExchangeStats, tempering_round
 from harmonium.sampling.trajectory import Trajectory
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
-from report import machine, replace_section, table
-
 HIDDEN, BATCH, CHAINS, RATE = 200, 500, 200, 0.02
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="run folder")
+    parser = ex.arguments(__doc__, threads=None, seed=False)
     parser.add_argument("--updates", type=int, default=10_000)
     parser.add_argument("--k", type=int, default=10, help="Gibbs sweeps per update")
     parser.add_argument("--chains", type=int, default=100, help="replicas of the ladder, and Gibbs chains")
     parser.add_argument("--rounds", type=int, default=1000, help="on the ladder, after a fifth as many")
     parser.add_argument("--sweeps", type=int, default=100_000, help="of Gibbs sampling at most")
-    parser.add_argument("--jumps", type=int, default=30, help="of the Gibbs chains that are enough")
-    parser.add_argument("--write", action="store_true", help="put the result into docs/benchmarks")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    result_file = options.out / "result.json"
-    if not result_file.exists():
+    parser.add_argument("--jumps", type=int, default=30, help="of the Gibbs chains, at which they stop")
+    options = ex.options_of(parser)
+    if not ex.load_result(options.out):
         data = hm.data.load("mnist", binarize="threshold")
         labels = data.labels.train
         digits = data.train.select(np.flatnonzero(labels <= 1))
-        model, seconds = trained(digits, options)
+        model, seconds = train(digits, options)
         result = counted(model, digits, labels[labels <= 1], options) | {"seconds": seconds, "updates": options.updates}
-        result_file.write_text(json.dumps(result | {"k": options.k}))
-    text = page(json.loads(result_file.read_text()))
+        ex.save_result(options.out, result | {"k": options.k})
+    text = page(ex.load_result(options.out))
     print(text)
     if options.write:
-        replace_section("mnist01-mode-jumps", text)
+        ex.replace_section("mnist01-mode-jumps", text)
 
 
-def trained(digits: hm.data.Cases, options: argparse.Namespace) -> tuple[Any, float]:
+def train(digits: hm.data.Cases, options: argparse.Namespace) -> tuple[Any, float]:
     """The model, its trajectory in the run folder, and how long it took."""
-    if (options.out / "config.json").exists():
-        model, history = hm.resume(options.out, data=digits)
-    else:
+
+    def plan() -> tuple[Any, dict[str, Any]]:
         model = hm.RBM(hm.Bernoulli((28, 28)), HIDDEN)
-        history = hm.fit(
-            model,
-            digits,
-            objective=hm.PCD(k=options.k, chains=CHAINS),
-            learning_rate=RATE,
-            batch_size=BATCH,
-            epochs=max(1, round(options.updates * BATCH / len(digits))),
-            callbacks=[hm.training.KeepTrajectory(growth=1.05)],
-            out=options.out,
-        )
+        return model, {
+            "objective": hm.PCD(k=options.k, chains=CHAINS),
+            "learning_rate": RATE,
+            "batch_size": BATCH,
+            "epochs": max(1, round(options.updates * BATCH / len(digits))),
+            "callbacks": [hm.training.KeepTrajectory(growth=1.05)],
+        }
+
+    model, history = ex.trained(options.out, digits, plan, data=digits)
     return model, history.rows[-1]["seconds"]
 
 
 class Digit:
-    """Which digit each chain shows, and how often one has changed."""
+    """The digit that each chain shows, and the number of changes."""
 
     def __init__(self, cases: torch.Tensor, labels: torch.Tensor) -> None:
         self.mean = cases.mean(0)
@@ -93,7 +82,7 @@ class Digit:
         self.jumps = 0
 
     def look(self, v: torch.Tensor) -> None:
-        """At the present states of all chains (chains, 784)."""
+        """Record the states of all chains (chains, 784)."""
         p = (v - self.mean) @ self.direction - self.middle
         seen = (p >= 1).long() - (p <= -1).long()
         if self.shown is not None:
@@ -104,7 +93,7 @@ class Digit:
 
 @torch.no_grad()
 def counted(model: Any, digits: hm.data.Cases, labels: np.ndarray, options: argparse.Namespace) -> dict[str, Any]:
-    """Jumps of both."""
+    """Jumps on the ladder and of Gibbs chains."""
     cases, classes = digits.rows(torch.arange(len(digits))), torch.as_tensor(labels)
     sampler, stream = hm.sampling.TrajectoryTempering.from_run(options.out), hm.Stream(0, "jumps")
     begun = time.perf_counter()
@@ -142,7 +131,7 @@ def counted(model: Any, digits: hm.data.Cases, labels: np.ndarray, options: argp
 def along(
     ladder: Trajectory, digit: Digit, stream: hm.Stream, options: argparse.Namespace
 ) -> tuple[Digit, ExchangeStats, torch.Tensor, float]:
-    """What the top of the ladder shows, and its last states."""
+    """Run the ladder, and look at its top: (digits, exchange statistics, last states, seconds)."""
     walkers, moves = ladder.start(options.chains, stream.child("start")), stream.child("moves")
     for _ in range(options.rounds // 5):
         tempering_round(ladder, walkers, moves)
@@ -156,12 +145,12 @@ def along(
 
 
 def page(result: dict[str, Any]) -> str:
-    """The table and what it says."""
+    """The table with its note."""
     rungs, chains = result["rungs"], result["chains"]
     per_round = result["ladder_jumps"] / (result["rounds"] * chains)
     gibbs, stated = result["gibbs_jumps"], ""
     if gibbs < 10:
-        # 99 % upper bound of a Poisson mean after so many events: what the chains can have had at most.
+        # A 99 % upper bound of the Poisson mean.
         gibbs, stated = poisson_upper(gibbs), ", at most (99 %)"
     per_sweep = gibbs / (result["sweeps"] * chains)
     least = ">= " if stated else ""
@@ -197,13 +186,13 @@ def page(result: dict[str, Any]) -> str:
         f"{result['updates']:,} updates in {result['seconds'] / 60:.0f} min. {chains} chains each. The pilot chose "
         f"{rungs} rungs of {result['kept']} models kept, acceptance {min(result['acceptance']):.2f} to "
         f"{max(result['acceptance']):.2f}, {result['trips']:,} round trips. Share of ones: {result['ones_data']:.3f} "
-        f"of the data, {result['ones'][0]:.3f} at the top of the ladder.{travelled} {machine(1, versions)}"
+        f"of the data, {result['ones'][0]:.3f} at the top of the ladder.{travelled} {ex.machine(1, versions)}"
     )
-    return f"{table(header, rows)}\n\n{note}"
+    return f"{ex.table(header, rows)}\n\n{note}"
 
 
 def poisson_upper(events: int, level: float = 0.99) -> float:
-    """The mean of which so few events have probability 1 - level."""
+    """The Poisson mean at which at most ``events`` events have probability 1 - level."""
     low, high = 0.0, 100.0
     for _ in range(60):
         mean = (low + high) / 2

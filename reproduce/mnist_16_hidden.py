@@ -9,26 +9,17 @@ mnist/*.gz.
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
-from pathlib import Path
 
-import torch
+import experiment as ex
 
 import harmonium as hm
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
-from report import machine, replace_section, table
-
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ex.arguments(__doc__, out=None, threads=2, seed=False, write="put the table into docs/benchmarks")
     parser.add_argument("--epochs", type=int, default=50)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    options = ex.options_of(parser)
     mnist = hm.data.load("mnist", binarize="threshold")
     assert mnist.test is not None
     splits = {"MNIST": (mnist.train[:], mnist.test[:])}
@@ -49,10 +40,10 @@ def main() -> None:
                 [metric, name, *(f"{score.mean:.2f} +- {score.stderr:.2f}" for score in scores), f"{seconds:.0f} s"]
             )
             print(rows[-1], flush=True)
-    text = table(["metric", "data", "train, exact", "test, exact", "training"], rows)
-    print(text)
+    header = ["metric", "data", "train, exact", "test, exact", "training"]
+    print(ex.table(header, rows))
     if options.write:
-        replace_section("mnist-16", f"{text}\n\n{machine(options.threads, {'torch': {torch.__version__}})}")
+        ex.publish("mnist-16", header, rows, threads=options.threads)
 
 
 if __name__ == "__main__":

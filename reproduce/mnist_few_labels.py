@@ -1,43 +1,36 @@
-"""What an RBM that learned MNIST without labels is worth where labels are few.
+"""The value of an RBM that learned MNIST without labels, for classification with few labels.
 
     python reproduce/mnist_rbm.py --minutes 30 --dynamic --out runs/mnist-30
     python reproduce/mnist_few_labels.py --rbm runs/mnist-30/model.safetensors --write
 
 One network, 784-500-10 with sigmoid units, from the RBM's weights or from torch's random start.  Dropout and the
-learning rate of the first layer are chosen for each start, size and seed by as many further labelled cases; then the
-test set is used once.  Needs HARMONIUM_DATA with mnist/*.gz.
+learning rate of the first layer are chosen for each start, size and seed by the same number of further labelled cases;
+then the test set is used once.  Needs HARMONIUM_DATA with mnist/*.gz.
 """
 
 from __future__ import annotations
 
-import argparse
 import itertools
-import sys
 import time
 from pathlib import Path
 from statistics import mean, stdev
 
+import experiment as ex
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 import harmonium as hm
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
-from report import machine, replace_section, table
-
 SIZES = {100: 200, 1000: 60, 10_000: 20}
-"""Labels and the epochs that the network sees them, in batches of 100."""
+"""Numbers of labels, and the epochs of training on them, in batches of 100."""
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ex.arguments(__doc__, out=None, seed=False)
     parser.add_argument("--rbm", type=Path, required=True, help="an RBM 784-500 trained on MNIST without labels")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--write", action="store_true", help="put the result into docs/benchmarks")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    options = ex.options_of(parser)
     rbm = hm.load(options.rbm)
     data = hm.data.load("mnist")
     assert data.test is not None
@@ -55,17 +48,15 @@ def main() -> None:
                 print(f"{size} labels, seed {seed}, {start}: {found[-1]:.2f} % test error", flush=True)
         gains = [a - b for a, b in zip(errors["random"], errors["pretrained"], strict=True)]
         rows.append([f"{size:,}", *(spread(values) for values in (errors["random"], errors["pretrained"], gains))])
-    note = machine(options.threads, {"torch": {torch.__version__}, "harmonium": {hm.__version__}})
-    seconds = time.perf_counter() - begun
-    text = table(["labels", "random start, test error %", "pretrained, test error %", "gain, points"], rows)
-    text += f"\n\nMean and standard deviation over {options.seeds} seeds; {seconds:.0f} s in all. {note}"
-    print(text)
+    header = ["labels", "random start, test error %", "pretrained, test error %", "gain, points"]
+    note = f"Mean and standard deviation over {options.seeds} seeds; {time.perf_counter() - begun:.0f} s in all."
+    print(f"{ex.table(header, rows)}\n\n{note}")
     if options.write:
-        replace_section("mnist-few-labels", text)
+        ex.publish("mnist-few-labels", header, rows, note, threads=options.threads)
 
 
 def balanced(y: Tensor, count: int, seed: int) -> Tensor:
-    """Indices of as many cases of every class; both halves are balanced."""
+    """Indices of the same number of cases of every class; both halves are balanced."""
     order = torch.randperm(len(y), generator=torch.Generator().manual_seed(seed))
     classes = [order[y[order] == c][: count // 10] for c in range(10)]
     return torch.stack(classes, 1).flatten()

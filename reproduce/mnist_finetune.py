@@ -5,14 +5,13 @@ Boltzmann machine 784-500-1000 have pretrained, and by networks of the same laye
     python reproduce/mnist_finetune.py --out runs/mnist-finetune --write    # put the results into docs/benchmarks
 
 Needs HARMONIUM_DATA to point to a folder with mnist/*.gz.  Both machines learn layer by layer, the DBM then
-jointly, from the 60,000 training images without labels, binarised anew every epoch.  The networks see the greys; that
-of the DBM sees the mean field of its second layer beside them.
+jointly, from the 60,000 training images without labels, binarised in every epoch.  The networks see grey images; that
+of the DBM also sees the mean field of its second layer.
 
-The learning rate is chosen, for each start by itself, by short trainings on 50,000 images: the least error
-(then cross-entropy) on the other 10,000 after the last epoch.  The network is then trained once more, longer, on all
-60,000 images, and after its last epoch it classifies the test set: once per start.  Labels and dropout are used in
-fine-tuning alone.  Every finished training is kept in OUT/results.json; given again, the command goes on with what is
-missing.
+The learning rate is chosen for each start separately by short trainings on 50,000 images: the least error (then
+cross-entropy) on the other 10,000 after the last epoch.  The network is then trained once more, longer, on all 60,000
+images, and after its last epoch it classifies the test set: once per start.  Labels and dropout are used in fine-tuning
+only.  Every finished training is kept in OUT/results.json; given again, the command continues with the missing ones.
 """
 
 from __future__ import annotations
@@ -20,11 +19,10 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
+import experiment as ex
 import numpy as np
 import torch
 from torch import nn
@@ -32,9 +30,6 @@ from torch import nn
 import harmonium as hm
 from harmonium.recipes.finetune import errors, random_start
 from harmonium.recipes.greedy import fit_or_resume
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
-from report import machine, replace_section, table
 
 DBN, DBM = [784, 1000, 1000], [784, 500, 1000]
 STARTS = {
@@ -51,18 +46,16 @@ Splits = dict[str, tuple[hm.data.Cases, Any]]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="folder of runs and results")
+    parser = ex.arguments(
+        __doc__, out="folder of runs and results", seed=False, write="put the results into docs/benchmarks"
+    )
     parser.add_argument("--starts", nargs="*", choices=list(STARTS), default=list(STARTS))
     parser.add_argument("--pretrain-epochs", type=int, default=12, help="of each machine of the DBN and of the DBM")
     parser.add_argument("--joint-epochs", type=int, default=3, help="of all layers of the DBM together")
     parser.add_argument("--choose-epochs", type=int, default=8, help="of the trainings that choose")
     parser.add_argument("--epochs", type=int, default=50, help="of the last training, on all images")
     parser.add_argument("--only-choose", action="store_true", help="leave the last training and the test set alone")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--write", action="store_true", help="put the results into docs/benchmarks")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    options = ex.options_of(parser)
     options.out.mkdir(parents=True, exist_ok=True)
     store = options.out / "results.json"
     results: Results = json.loads(store.read_text()) if store.exists() else {}
@@ -98,7 +91,7 @@ def main() -> None:
 
 
 def begin(start: str, options: argparse.Namespace) -> tuple[nn.Sequential, nn.Module]:
-    """(network to train, what it takes of the greys): training repeats nothing that it does not change."""
+    """(network to train, its fixed part): outputs of the fixed part are computed once."""
     stream, drawn = hm.Stream(0, "mnist_finetune"), hm.data.load("mnist", binarize="dynamic").train
     # Not from the transpose of the first machine: its hidden units would start as copies of the pixels.
     layerwise: dict[str, Any] = {
@@ -127,7 +120,7 @@ def begin(start: str, options: argparse.Namespace) -> tuple[nn.Sequential, nn.Mo
 
 
 class Spins(nn.Module):
-    """Cases of which ``inputs`` gives units 0 to 1: those from number ``first`` on as -1 to 1."""
+    """Outputs of ``inputs``, from 0 to 1, with those from number ``first`` on scaled to -1 to 1."""
 
     def __init__(self, inputs: nn.Module, first: int) -> None:
         super().__init__()
@@ -140,10 +133,10 @@ class Spins(nn.Module):
 
 @torch.no_grad()
 def with_tanh(network: nn.Sequential, first: int | None = None) -> nn.Sequential:
-    """The same function by hidden units from -1 to 1: sigmoid(x) = (1 + tanh(x / 2)) / 2.
+    """Rewrite a network with hidden units from -1 to 1: sigmoid(x) = (1 + tanh(x / 2)) / 2.
 
-    Dropout and Adam work around the middle of a unit then, not around one of its ends: the DBN learns as fast as with
-    sigmoids at three times the rate.  The first layer takes units from -1 to 1 from number ``first`` on.
+    Dropout and Adam then work around the middle of a unit, not around one of its ends: the DBN learns as fast as with
+    sigmoids at three times the rate.  Inputs of the first layer from number ``first`` on range from -1 to 1.
     """
     layers: list[nn.Module] = []
     for layer in copy.deepcopy(network):
@@ -163,7 +156,7 @@ def with_tanh(network: nn.Sequential, first: int | None = None) -> nn.Sequential
 
 @torch.no_grad()
 def seen(grey: hm.data.Dataset, inputs: nn.Module) -> Splits:
-    """What the network takes of every case, with the labels, by the names of the splits."""
+    """Inputs of the network for every case, with the labels, by split."""
     found: Splits = {}
     for name in ("train", "valid", "test"):
         cases, labels = getattr(grey, name), getattr(grey.labels, name)
@@ -195,7 +188,7 @@ def judged(network: nn.Sequential, data: tuple[hm.data.Cases, Any]) -> dict[str,
 
 
 def chosen(results: Results, start: str) -> float:
-    """The rate of the least validation error."""
+    """The rate with the least validation error."""
 
     def score(rate: float) -> tuple[float, float]:
         found = results[f"{start}/{rate:g}"]
@@ -226,17 +219,14 @@ def write(results: Results, options: argparse.Namespace) -> None:
     ]  # fmt: skip
     note = (
         "MNIST, original files, all labels, one training each; a test error of 1 % has a standard error of 0.1. Both "
-        "machines saw the 60,000 training images without labels: so many epochs per layer, and the DBM more of both "
+        "machines saw the 60,000 training images without labels: epochs per layer, for the DBM plus those of both "
         f"layers together. Of the rates {RATES[0]:g} and {RATES[1]:g}, {options.choose_epochs} epochs on 50,000 images "
         "chose by the other 10,000; then the last training on all 60,000, of which the last epoch was tested. Labels, "
         "and dropout (0.2 of the inputs, 0.5 of the hidden units), in fine-tuning only; hidden units as tanh, the same "
         "function; no images were altered; products in bfloat16. Minutes are those of a machine that was busy with "
         "other work."
     )
-    versions = {"torch": {torch.__version__}, "harmonium": {hm.__version__}}
-    replace_section(
-        "mnist-finetune", f"{table(header, rows_of(results))}\n\n{note} {machine(options.threads, versions)}"
-    )
+    ex.publish("mnist-finetune", header, rows_of(results), note, threads=options.threads)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """Train the order-agnostic NADE of docs/benchmarks on binary MNIST, and judge it under many orderings.
 
     python reproduce/mnist_orderless.py --out runs/orderless                    # train, then 16 orderings
-    python reproduce/mnist_orderless.py --out runs/orderless --orderings 128    # more of them, from where it stopped
+    python reproduce/mnist_orderless.py --out runs/orderless --orderings 128    # continue with more orderings
 
-What docs/benchmarks shows was trained in two steps, the second because the first one's decay kept even training
-cases below what they reach without any:
+The model of docs/benchmarks was trained in two steps, the second because the weight decay of the first kept even
+training cases below what they reach without:
 
     python reproduce/mnist_orderless.py --epochs 600 --weight-decay 0.1 --out runs/first
     python reproduce/mnist_orderless.py --start runs/first/model.safetensors --epochs 200 --learning-rate 5e-4 \\
@@ -12,50 +12,41 @@ cases below what they reach without any:
 
 Two hidden layers of 500 rectified linear units on the fixed binarisation of Larochelle & Murray (2011), which needs
 HARMONIUM_DATA to point to a folder with binarized_mnist.npz.  The epoch is chosen on 1,000 validation cases under one
-ordering.  Test cases are judged under one random ordering after the other, each written to OUT/orderings as it is done;
-what was broken off goes on when the command is given again.  The numbers are left in OUT/result.json and, with --write,
-in docs/benchmarks.
+ordering.  Test cases are judged under one random ordering after the other, each written to OUT/orderings.  An
+interrupted run continues when the command is given again.  The result is kept in OUT/result.json and, with --write, in
+docs/benchmarks.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import math
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import experiment as ex
 import numpy as np
 import torch
 
 import harmonium as hm
 from harmonium.models.autoregressive.orderings import random_orderings
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
-from report import machine, replace_section, table
-
 # Uria et al. (2016): N orderings -> nats per test case.
 PUBLISHED = {1: -89.17, 2: -87.96, 4: -87.10, 8: -86.41, 16: -85.96, 32: -85.60, 64: -85.28, 128: -85.10}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="run folder")
+    parser = ex.arguments(__doc__)
     parser.add_argument("--epochs", type=int, default=300)
     parser.add_argument("--hidden", type=int, nargs="+", default=[500, 500])
     parser.add_argument("--batch-size", type=int, default=100)
     parser.add_argument("--learning-rate", type=float, default=1e-3, help="of Adam at the start; it falls to 0")
     parser.add_argument("--weight-decay", type=float, default=0.0, help="of AdamW, times the learning rate")
-    parser.add_argument("--start", type=Path, help="go on from this model, trained before, in place of a fresh one")
+    parser.add_argument("--start", type=Path, help="start from this trained model")
     parser.add_argument("--orderings", type=int, default=16)
     parser.add_argument("--cases", type=int, default=10_000, help="of the test set that are judged")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--write", action="store_true", help="put the result into docs/benchmarks")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    options = ex.options_of(parser)
     data = hm.data.load("binarized_mnist")
     assert data.test is not None
     model, history = train(data, options)
@@ -65,7 +56,7 @@ def main() -> None:
 
 
 def spread(cases: hm.data.Cases, count: int) -> torch.Tensor:
-    """So many cases from all over a split: the digits of the test set stand in order."""
+    """Evenly spaced cases of a split: the digits of the test set are ordered."""
     return torch.as_tensor(cases[:: len(cases) // count][:count])
 
 
@@ -79,34 +70,30 @@ def train(data: hm.data.Dataset, options: argparse.Namespace) -> tuple[Any, hm.t
         groups = [{"params": weights, "weight_decay": options.weight_decay}, {"params": biases, "weight_decay": 0.0}]
         return torch.optim.AdamW(groups, lr=1e-3, fused=True)
 
-    if (options.out / "config.json").exists():
-        return hm.resume(options.out, validation=valid, optimizer=adam, progress=True)
-    model = hm.load(options.start) if options.start else hm.OrderlessNADE((28, 28), options.hidden)
-    every = max(1, options.epochs // 5)
-    history = hm.fit(
-        model,
-        data.train,
-        objective=hm.MaximumLikelihood(bfloat16=True),
-        epochs=options.epochs,
-        batch_size=options.batch_size,
-        learning_rate=hm.schedules.Linear(options.learning_rate),
-        optimizer=adam,
-        validation=valid,
-        callbacks=[
-            hm.training.LikelihoodMonitor(every=every, samples=1),
-            hm.training.EarlyStopping("log_likelihood", patience=None),
-        ],
-        seed=options.seed,
-        out=options.out,
-        progress=True,
-    )
-    return model, history
+    def plan() -> tuple[Any, dict[str, Any]]:
+        model = hm.load(options.start) if options.start else hm.OrderlessNADE((28, 28), options.hidden)
+        return model, {
+            "objective": hm.MaximumLikelihood(bfloat16=True),
+            "epochs": options.epochs,
+            "batch_size": options.batch_size,
+            "learning_rate": hm.schedules.Linear(options.learning_rate),
+            "optimizer": adam,
+            "validation": valid,
+            "callbacks": [
+                hm.training.LikelihoodMonitor(every=max(1, options.epochs // 5), samples=1),
+                hm.training.EarlyStopping("log_likelihood", patience=None),
+            ],
+            "seed": options.seed,
+        }
+
+    found: tuple[Any, hm.training.History] = ex.trained(options.out, data.train, plan, validation=valid, optimizer=adam)
+    return found
 
 
 def judge(
     model: hm.OrderlessNADE, history: hm.training.History, test: torch.Tensor, options: argparse.Namespace
 ) -> dict[str, Any]:
-    """Nats per case under the first 1, 2, 4, ... orderings: of one the mean over those done, of more the ensemble's."""
+    """Nats per case of the ensembles of the first 1, 2, 4, ... orderings."""
     folder = options.out / "orderings"
     folder.mkdir(exist_ok=True)
     orderings = random_orderings(options.orderings, model.visible.columns, hm.Stream(options.seed).child("judge"))
@@ -125,14 +112,9 @@ def judge(
     for count in (2**i for i in range(int(math.log2(options.orderings)) + 1)):
         together = torch.logsumexp(each[:count], 0) - math.log(count)
         nats[count], stderr[count] = float(together.mean()), float(together.std() / math.sqrt(len(test)))
-    last = history.rows[-1]
-    result = {
+    result = ex.summary_of(history) | {
         "hidden": options.hidden,
-        "epochs": last["epoch"],
-        "updates": last["update"],
-        "minutes": round(last["seconds"] / 60, 1),
-        "best_epoch": history.best["epoch"] if history.best else last["epoch"],
-        "valid_one_ordering": (history.best or last).get("log_likelihood"),
+        "valid_one_ordering": (history.best or history.rows[-1]).get("log_likelihood"),
         "weight_decay": options.weight_decay,
         "before": earlier(options.start),
         "learning_rate": options.learning_rate,
@@ -143,25 +125,18 @@ def judge(
         "stderr": stderr,
         "one_ordering_mean": float(each.mean()),
         "one_ordering_spread": float(each.mean(1).std()) if len(each) > 1 else None,
-        "seconds_per_ordering": float(np.median(seconds)) if seconds else _before(options.out),
+        "seconds_per_ordering": float(np.median(seconds))
+        if seconds
+        else ex.load_result(options.out).get("seconds_per_ordering"),
     }
-    (options.out / "result.json").write_text(json.dumps(result, indent=2) + "\n")
-    print(json.dumps(result, indent=2))
+    ex.save_result(options.out, result)
     return result
 
 
 def earlier(start: Path | None) -> dict[str, Any] | None:
-    """What is known of the training of a model that this one goes on from."""
-    path = None if start is None else start.parent / "result.json"
-    if path is None or not path.exists():
-        return None
-    known = json.loads(path.read_text())
-    return {name: known[name] for name in ("epochs", "updates", "minutes", "learning_rate", "weight_decay")}
-
-
-def _before(out: Path) -> float | None:
-    known = json.loads((out / "result.json").read_text()) if (out / "result.json").exists() else {}
-    return known.get("seconds_per_ordering")  # type: ignore[no-any-return]
+    """The training of the model that this one started from, as far as it is known."""
+    known = ex.load_result(start.parent) if start is not None else {}
+    return {n: known[n] for n in ("epochs", "updates", "minutes", "learning_rate", "weight_decay")} if known else None
 
 
 def write(result: dict[str, Any]) -> None:
@@ -191,10 +166,9 @@ def write(result: dict[str, Any]) -> None:
         f"({result['valid_one_ordering']:.2f} under one ordering). The first ordering alone is the first line; "
         f"the mean over all orderings is {result['one_ordering_mean']:.2f}"
         + (f", their standard deviation {result['one_ordering_spread']:.2f}" if result["one_ordering_spread"] else "")
-        + f". One ordering takes {result['seconds_per_ordering']:.0f} s. "
+        + f". One ordering takes {result['seconds_per_ordering']:.0f} s."
     )
-    versions = {"torch": {torch.__version__}, "harmonium": {hm.__version__}}
-    replace_section("mnist-orderless", f"{table(header, rows)}\n\n{note}{machine(result['threads'], versions)}")
+    ex.publish("mnist-orderless", header, rows, note, threads=result["threads"])
 
 
 if __name__ == "__main__":

@@ -1,78 +1,62 @@
-"""A VAE whose prior is an RBM against one whose prior is standard normal: as many latent units, the same networks and
+"""A VAE whose prior is an RBM against one whose prior is standard normal: the same number of latent units, networks and
 minutes, on the fixed binarisation of MNIST (compare Rolfe 2017).
 
     python reproduce/mnist_rbm_prior.py --prior rbm --minutes 20 --out runs/prior-rbm
     python reproduce/mnist_rbm_prior.py --prior normal --minutes 20 --out runs/prior-normal
     python reproduce/mnist_rbm_prior.py --write runs/prior-normal runs/prior-rbm    # their table, on docs/benchmarks
 
-Needs HARMONIUM_DATA to point to a folder with binarized_mnist.npz (Larochelle & Murray 2011).  A run that was broken
-off goes on when the command is given again.  Of either model the best epoch on validation cases is kept.  Test cases
-are judged with binary latent units, by 1,000 importance samples each, and by the upper log Z of the prior.
+Needs HARMONIUM_DATA to point to a folder with binarized_mnist.npz (Larochelle & Murray 2011).  An interrupted run
+continues when the command is given again.  The best epoch of each model on validation cases is kept.  Test cases are
+judged with binary latent units, by 1,000 importance samples each, and by the upper log Z of the prior.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
-import json
-import statistics
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
+import experiment as ex
 import torch
 
 import harmonium as hm
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
-from report import machine, replace_section, table
 
 LATENT, HIDDEN, BATCH, SAMPLES = 200, (200, 200), 100, 1000
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ex.arguments(__doc__, runs=True)
     parser.add_argument("--prior", choices=("rbm", "normal"), default="rbm")
     parser.add_argument("--minutes", type=float, default=20.0, help="of processor time, planned by a measured update")
     parser.add_argument("--epochs", type=int, help="train that long instead")
-    parser.add_argument("--out", type=Path, help="run folder")
-    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--temperatures", type=int, default=5000, help="of the final estimate of log Z")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--write", type=Path, nargs="+", metavar="RUN", help="put these results into docs/benchmarks")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    options = ex.options_of(parser)
     if options.write:
-        write([json.loads((run / "result.json").read_text()) for run in options.write])
+        write([ex.load_result(run) for run in options.write])
         return
     data = hm.data.load("binarized_mnist")
+    model, history = ex.trained(options.out, data.train, lambda: plan(data, options), optimizer=adam)
+    ex.save_result(options.out, ex.summary_of(history) | judged(model, history, data, options))
+
+
+def plan(data: hm.data.Dataset, options: argparse.Namespace) -> tuple[hm.VAE, dict[str, Any]]:
     assert data.valid is not None
-    if (options.out / "config.json").exists():
-        model, history = hm.resume(options.out, optimizer=adam, progress=True)
-    else:
-        model = vae(options.prior)
-        seconds = seconds_per_update(options.prior, data)
-        epochs = options.epochs or max(4, round(options.minutes * 60 / (seconds * -(-len(data.train) // BATCH))))
-        print(f"{seconds * 1e3:.2f} ms per update: {epochs} epochs in {options.minutes:g} minutes", flush=True)
-        history = hm.fit(
-            model,
-            data.train,
-            objective=objective(),
-            epochs=epochs,
-            batch_size=BATCH,
-            learning_rate=hm.schedules.Exponential(2e-3, 1e-4),
-            optimizer=adam,
-            validation=data.valid[:2000],
-            callbacks=[
-                hm.training.LikelihoodMonitor(every=max(1, epochs // 20), samples=100, temperatures=500),
-                hm.training.EarlyStopping("log_likelihood_lower", patience=None),
-            ],
-            seed=options.seed,
-            out=options.out,
-            progress=True,
-        )
-    judge(model, history, data, options)
+    model, seconds = vae(options.prior), seconds_of(options.prior, data)
+    epochs = options.epochs or max(4, round(options.minutes * 60 / (seconds * -(-len(data.train) // BATCH))))
+    print(f"{seconds * 1e3:.2f} ms per update: {epochs} epochs in {options.minutes:g} minutes", flush=True)
+    return model, {
+        "objective": objective(),
+        "epochs": epochs,
+        "batch_size": BATCH,
+        "learning_rate": hm.schedules.Exponential(2e-3, 1e-4),
+        "optimizer": adam,
+        "validation": data.valid[:2000],
+        "callbacks": [
+            hm.training.LikelihoodMonitor(every=max(1, epochs // 20), samples=100, temperatures=500),
+            hm.training.EarlyStopping("log_likelihood_lower", patience=None),
+        ],
+        "seed": options.seed,
+    }
 
 
 def vae(prior: str) -> hm.VAE:
@@ -82,7 +66,7 @@ def vae(prior: str) -> hm.VAE:
 
 
 def objective() -> hm.objectives.Objective:
-    """The same bound; the prior's chains walk only where there are any."""
+    """The same bound for both; chains run only if the prior is an RBM."""
     return hm.ELBO(warm_up=5000, prior=hm.PCD(k=5, chains=100))
 
 
@@ -91,48 +75,42 @@ def adam(parameters: list[torch.Tensor]) -> torch.optim.Optimizer:
     return torch.optim.Adam(parameters, lr=1e-3, eps=1e-4, fused=True)
 
 
-def seconds_per_update(prior: str, data: hm.data.Dataset) -> float:
-    """Of processor time, the median on a throw-away model: others may be working on the machine.
-
-    The plan must be fixed before training, or it could not be resumed exactly.
-    """
+def seconds_of(prior: str, data: hm.data.Dataset) -> float:
+    """Processor time of an update."""
     rows = hm.data.as_cases(data.train[: 200 * BATCH])
-    times: list[float] = []
-
-    class Clock(hm.training.Callback):
-        def on_update(self, training) -> None:  # type: ignore[no-untyped-def]
-            times.append(time.process_time())
-
-    hm.fit(
-        vae(prior), rows, objective=objective(), batch_size=BATCH, epochs=1, optimizer=adam, callbacks=[Clock()]
-    )  # fmt: skip
-    return statistics.median(after - before for before, after in itertools.pairwise(times))
+    return ex.seconds_per_update(
+        lambda clock: hm.fit(
+            vae(prior), rows, objective=objective(), batch_size=BATCH, epochs=1, optimizer=adam, callbacks=[clock]
+        )
+    )
 
 
-def judge(model: hm.VAE, history: hm.training.History, data: hm.data.Dataset, options: argparse.Namespace) -> None:
-    """Test nats, by the upper log Z where the prior is a machine."""
+def judged(
+    model: hm.VAE, history: hm.training.History, data: hm.data.Dataset, options: argparse.Namespace
+) -> dict[str, Any]:
+    """Test nats, by the upper log Z if the prior is a machine."""
     begun = time.perf_counter()
-    z = None if model.prior is None else log_z(model.prior, options.temperatures)
-    if z is not None:
+    z = None
+    if model.prior is not None:
+        # A hundred chains give five hundred starts, at five times 1,000 sweeps apart.
+        starts = ex.chain_states(model.prior, 5)
+        z = hm.log_partition(
+            model.prior, "ais", chains=500, temperatures=options.temperatures, chains_from=starts, seed=1
+        )
         print(z, flush=True)
     splits = {"train": data.train[:2000], "valid": data.valid, "test": data.test}
-    assert splits["valid"] is not None
     scores = {
         name: hm.evaluate(model, cases, samples=SAMPLES if name == "test" else 100, log_partition=z)
         for name, cases in splits.items()
     }
     last, test = history.rows[-1], scores["test"]
-    seconds = seconds_per_update(options.prior, data)
-    result = {
+    return {
         "prior": options.prior,
         "latent": LATENT,
-        "minutes": round(last["update"] * seconds / 60, 1),
+        "minutes": round(last["update"] * seconds_of(options.prior, data) / 60, 1),
         "minutes_by_the_clock": round(last["seconds"] / 60, 1),
-        "epochs": last["epoch"],
-        "updates": last["update"],
-        "best_epoch": history.best["epoch"] if history.best else last["epoch"],
         "threads": options.threads,
-        # Normalised by construction, a model with a normal prior has no second bound.
+        # A model with a normal prior is normalised, and has no second bound.
         "test": test.lower,
         "test_value": test.mean,
         "test_stderr": test.stderr,
@@ -144,19 +122,6 @@ def judge(model: hm.VAE, history: hm.training.History, data: hm.data.Dataset, op
         "why": test.why,
         "judging_seconds": round(time.perf_counter() - begun, 1),
     }
-    (options.out / "result.json").write_text(json.dumps(result, indent=2) + "\n")
-    print(json.dumps(result, indent=2))
-
-
-def log_z(prior: hm.models.Machine, temperatures: int) -> hm.likelihood.LogPartition:
-    """Bracketed; a hundred chains give five hundred starts, at five times 1,000 sweeps apart."""
-    assert prior.chains is not None
-    states = [prior.chains]
-    for copy in range(5):
-        states.append(hm.sample(prior, len(states[-1]), sweeps=1000, init=states[-1], seed=copy))
-    return hm.log_partition(
-        prior, "ais", chains=500, temperatures=temperatures, chains_from=torch.stack(states[1:]), seed=1
-    )
 
 
 def write(results: list[dict[str, Any]]) -> None:
@@ -172,19 +137,18 @@ def write(results: list[dict[str, Any]]) -> None:
                 f"{r['test_bound']:.2f}",
                 f"{r['valid']:.2f}",
                 f"{r['train']:.2f}",
-                f"[{log_z[0]:.2f}, {log_z[2]:.2f}]" if log_z else "0",
-                "yes" if r["trusted"] else "no",
+                ex.bracket(log_z[0], log_z[2]) if log_z else "0",
+                ex.yes(r["trusted"]),
             ]
         )
     header = ["prior", "training", f"test, L_{SAMPLES:,}", "test, ELBO", "valid", "train", "log Z of the prior",
               "trusted"]  # fmt: skip
-    note = machine(results[0]["threads"], {"torch": {torch.__version__}, "harmonium": {hm.__version__}})
-    text = (
-        f"### A VAE with an RBM as its prior, fixed binarisation of MNIST\n\n{table(header, rows)}\n\n{note} "
+    note = (
         "`reproduce/mnist_rbm_prior.py`; networks 784-200-200-200 and back; minutes are of processor time. Likelihoods "
         "with an RBM prior are by its upper log Z. Published with much larger networks: -81.01 (Rolfe 2017)."
     )
-    replace_section("mnist-rbm-prior", text)
+    before = "### A VAE with an RBM as its prior, fixed binarisation of MNIST"
+    ex.publish("mnist-rbm-prior", header, rows, note, threads=results[0]["threads"], before=before)
 
 
 if __name__ == "__main__":

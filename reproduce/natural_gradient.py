@@ -4,30 +4,25 @@
 
 Machines with 16 hidden units, so that all likelihoods are exact, on bars-and-stripes 4x4 (batches of all 32 patterns)
 and on the binary digits 8x8 (batches of 100): PCD-1 with 100 chains, a learning rate that falls linearly to zero, from
-one grid for all.  Six machines are trained side by side as one stack; three choose the rate, the other three are
-reported.  Seconds are those of a single machine: metrics take turns, and each gets as many updates as it makes in the
-time in which the natural gradient makes --updates.  What stands in FILE, one JSON object per measurement, is not
-measured again.
+one grid for all.  Six machines are trained side by side as one batch; three choose the rate, the other three are
+reported.  Seconds are those of a single machine: metrics take turns, and each gets the number of updates that it makes
+in the time in which the natural gradient makes --updates.  Measurements in FILE, one JSON object per line, are not
+repeated.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import experiment as ex
 import numpy as np
-import torch
 
 import harmonium as hm
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
-from report import machine, quiet, replace_section, table
 
 METRICS = {"plain": hm.training.Plain(), "centered": hm.training.Centered(), "natural": hm.training.NaturalGradient()}
 RATES = (0.01, 0.03, 0.05, 0.1, 0.2, 0.3, 1.0, 2.0, 4.0)
@@ -37,7 +32,7 @@ ROUNDS, TIMED = 5, 200  # of the clock: rounds, updates in each
 
 
 def members(cases: np.ndarray, count: int) -> hm.RBM:
-    """A stack of machines that begin as `fit` would let them: small weights, visible biases with the means."""
+    """Several machines as one, initialised like `fit` does: small weights, visible biases at the means."""
     mean = (cases.sum(0) + 0.5) / (len(cases) + 1)
     bias = np.log(mean / (1 - mean)).astype(np.float32)
     weights = np.stack([hm.RBM(cases.shape[1], HIDDEN, seed=seed).to_arrays()[0] for seed in range(count)])
@@ -53,7 +48,7 @@ def train(
     updates: int,
     seed: int,
 ) -> None:
-    """At least so many updates, in whole epochs."""
+    """Train for at least this number of updates, in whole epochs."""
     batches = -(-len(cases) // size)
     hm.fit(
         model, cases, objective=hm.PCD(k=1, chains=100), metric=metric, learning_rate=hm.schedules.Linear(rate),
@@ -64,7 +59,7 @@ def train(
 def likelihoods(
     cases: np.ndarray, size: int, metric: hm.training.Centered | hm.training.Plain, rate: float, updates: int
 ) -> list[float]:
-    """Exact mean log-likelihoods of the training cases, one per machine; minus infinity where training diverged."""
+    """Exact mean log-likelihoods of the training cases, one per machine; minus infinity if training diverged."""
     stack = members(cases, CHOOSE + REPORT)
     try:
         train(stack, cases, size, metric, rate, updates, seed=0)
@@ -89,7 +84,7 @@ def clock(cases: np.ndarray, size: int) -> dict[str, float]:
 
 
 class Notes:
-    """Measurements by what was measured, kept in a file where one is named."""
+    """Measurements by what was measured, kept in a file if there is one."""
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
@@ -109,13 +104,11 @@ class Notes:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ex.arguments(__doc__, out=None, threads=None, seed=False, write="put the table into docs/benchmarks")
     parser.add_argument("--updates", type=int, default=1500)
-    parser.add_argument("--out", type=Path, metavar="FILE", help="of measurements, to go on from")
-    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    loud, rows, notes = quiet(), [], Notes(options.out)
+    parser.add_argument("--out", type=Path, metavar="FILE", help="of measurements, to continue from")
+    options = ex.options_of(parser)
+    loud, rows, notes = ex.quiet(), [], Notes(options.out)
     for name, size in SETS.items():
         cases = np.asarray(hm.data.load(name).train)[:].astype(np.float32)
         seconds: dict[str, float] = notes([name, "seconds"], lambda: clock(cases, size))  # noqa: B023
@@ -144,13 +137,11 @@ def main() -> None:
                         f"{min(reported):.3f} to {max(reported):.3f}",
                     ]
                 )
-    text = table(
-        ["set", "budget", "metric", "one update", "updates", "best rate", "nats per training case", "range"], rows
-    )
-    print(text)
+    header = ["set", "budget", "metric", "one update", "updates", "best rate", "nats per training case", "range"]
+    print(ex.table(header, rows))
     if options.write:
-        noise = f" **Not a quiet machine:** {loud}; times are processor times." if loud else ""
-        replace_section("natural-gradient", f"{text}\n\n{machine(1, {'torch': {torch.__version__}})}{noise}")
+        noise = f"**Not a quiet machine:** {loud}; times are processor times." if loud else ""
+        ex.publish("natural-gradient", header, rows, noise)
 
 
 if __name__ == "__main__":

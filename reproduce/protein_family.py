@@ -4,26 +4,25 @@
     python reproduce/protein_family.py --out runs/pf00014 --write     # a judged run: only put it on the page
 
 The alignment has 13,600 sequences of 53 sites with 21 states (20 amino acids and the gap), many of them near copies of
-others.  Sequences that agree in at least 80 % of their sites are neighbours: each weighs one over the number of its
-neighbours, itself included, and connected components of neighbours stay on one side of the split, so that no test
-sequence has a neighbour among those trained on.  Model and epoch are chosen by the validation sequences alone.
+others.  Sequences that agree in at least 80 % of their sites are neighbours: each has the weight one over the number of
+its neighbours, itself included, and connected components of neighbours stay on one side of the split, so that no test
+sequence has a neighbour in the training data.  Model and epoch are chosen by the validation sequences only.
 
 The connected correlations c_ij(a, b) = f_ij(a, b) - f_i(a) f_j(b) of all pairs of sites i < j and states a, b of the
 (weighted) test sequences are compared with those of the model's samples and of the training sequences, by Pearson's r.
-Needs HARMONIUM_DATA with PF00014.fasta.  A run that was broken off goes on when the command is given again; the model
-is left in OUT/model.safetensors, the numbers in OUT/result.json.
+Needs HARMONIUM_DATA with PF00014.fasta.  An interrupted run continues when the command is given again; the model is
+kept in OUT/model.safetensors, the result in OUT/result.json.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import sys
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import experiment as ex
 import numpy as np
 import torch
 from scipy.sparse.csgraph import connected_components
@@ -31,9 +30,6 @@ from torch import Tensor
 
 import harmonium as hm
 from harmonium.data.split import split_off
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
-from report import machine, replace_section, table
 
 SITES, STATES = 53, 21
 BATCH, CHAINS = 100, 500
@@ -47,8 +43,7 @@ class Part(NamedTuple):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="run folder")
+    parser = ex.arguments(__doc__)
     parser.add_argument("--hidden", type=int, default=200)
     parser.add_argument("--epochs", type=int, default=90)
     parser.add_argument("--rate", type=float, default=0.3, help="learning rate at the start; falls linearly to zero")
@@ -57,32 +52,16 @@ def main() -> None:
     parser.add_argument("--temperatures", type=int, default=3000, help="of the final log Z")
     parser.add_argument("--samples", type=int, default=4000, help="chains that the model's correlations come from")
     parser.add_argument("--steps", type=int, default=500, help="sweeps of each of them, from the base rate on")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--write", action="store_true", help="put the result into docs/benchmarks")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    kept = options.out / "result.json"
-    if not (options.write and kept.exists()):
+    options = ex.options_of(parser)
+    if not (options.write and ex.load_result(options.out)):  # a judged run is only published
         parts = family(Path(os.environ["HARMONIUM_DATA"]) / "PF00014.fasta")
         for name, part in parts.items():
             print(f"{name}: {len(part.codes):,} sequences, effectively {part.weights.sum():,.0f}", flush=True)
         model, history = train(parts, options)
-        result = judge(model, parts, options) | {
-            "hidden": options.hidden,
-            "k": options.k,
-            "rate": options.rate,
-            "weight_decay": options.weight_decay,
-            "threads": options.threads,
-            "epochs": history.rows[-1]["epoch"],
-            "best_epoch": history.best["epoch"] if history.best else history.rows[-1]["epoch"],
-            "updates": history.rows[-1]["update"],
-            "minutes": round(history.rows[-1]["seconds"] / 60, 1),
-        }
-        kept.write_text(json.dumps(result, indent=2) + "\n")
-        print(json.dumps(result, indent=2))
+        setting = {name: getattr(options, name) for name in ("hidden", "k", "rate", "weight_decay", "threads")}
+        ex.save_result(options.out, judged(model, parts, options) | setting | ex.summary_of(history))
     if options.write:
-        write(json.loads(kept.read_text()))
+        write(ex.load_result(options.out))
 
 
 def family(path: Path) -> dict[str, Part]:
@@ -101,31 +80,30 @@ def family(path: Path) -> dict[str, Part]:
 def train(parts: dict[str, Part], options: argparse.Namespace) -> tuple[hm.models.Machine, hm.training.History]:
     """Centered PCD; the epoch with the best lower bound of the validation likelihood is kept."""
     codes, weights = parts["train"]
-    if (options.out / "config.json").exists():
-        return hm.resume(options.out, data=codes, validation=parts["valid"].codes, progress=True)
-    model = hm.RBM(hm.Categorical(SITES, STATES), options.hidden)
-    history = hm.fit(
-        model,
-        codes,
-        objective=hm.PCD(k=options.k, chains=CHAINS),
-        epochs=options.epochs,
-        batch_size=BATCH,
-        learning_rate=hm.schedules.Linear(options.rate),
-        penalties=[hm.training.WeightDecay(options.weight_decay)],
-        validation=parts["valid"].codes,
-        sample_weight=weights,
-        callbacks=[
-            hm.training.Monitor(every=max(1, options.epochs // 20)),
-            hm.training.LikelihoodMonitor(
-                every=max(1, options.epochs // 6), start=options.epochs // 2, temperatures=1000
-            ),
-            hm.training.EarlyStopping("log_likelihood_lower", patience=None),
-        ],
-        seed=options.seed,
-        out=options.out,
-        progress=True,
-    )
-    return model, history
+
+    def plan() -> tuple[Any, dict[str, Any]]:
+        model = hm.RBM(hm.Categorical(SITES, STATES), options.hidden)
+        return model, {
+            "objective": hm.PCD(k=options.k, chains=CHAINS),
+            "epochs": options.epochs,
+            "batch_size": BATCH,
+            "learning_rate": hm.schedules.Linear(options.rate),
+            "penalties": [hm.training.WeightDecay(options.weight_decay)],
+            "validation": parts["valid"].codes,
+            "sample_weight": weights,
+            "callbacks": [
+                hm.training.Monitor(every=max(1, options.epochs // 20)),
+                hm.training.LikelihoodMonitor(
+                    every=max(1, options.epochs // 6), start=options.epochs // 2, temperatures=1000
+                ),
+                hm.training.EarlyStopping("log_likelihood_lower", patience=None),
+            ],
+            "seed": options.seed,
+        }
+
+    again = {"data": codes, "validation": parts["valid"].codes}
+    found: tuple[hm.models.Machine, hm.training.History] = ex.trained(options.out, codes, plan, **again)
+    return found
 
 
 def frequencies(codes: np.ndarray[Any, Any] | Tensor, weights: np.ndarray[Any, Any] | None = None) -> Tensor:
@@ -146,8 +124,8 @@ def connected(pairs: Tensor) -> Tensor:
 def sampled_frequencies(model: hm.models.Machine, chains: int, steps: int) -> Tensor:
     """Pair frequencies of the model's samples at ten times, (10, sites states, sites states).
 
-    Chains from the base rate take half of the sweeps to forget where they began, and are looked at ten times in the
-    other half.  Most correlations are near zero, so that r is limited by the noise of 1 / samples in each of them.
+    Chains from the base rate use half of the sweeps as burn-in, and are recorded ten times in the other half.  Most
+    correlations are near zero, so r is limited by the noise of 1 / samples in each of them.
     """
     codes = hm.sample(model, chains, sweeps=steps // 2, seed=1)
     looks = []
@@ -178,7 +156,7 @@ def pearson(x: Tensor, y: Tensor) -> float:
 
 
 @torch.no_grad()
-def judge(model: hm.models.Machine, parts: dict[str, Part], options: argparse.Namespace) -> dict[str, Any]:
+def judged(model: hm.models.Machine, parts: dict[str, Part], options: argparse.Namespace) -> dict[str, Any]:
     """Correlations of samples against those of the test sequences; nats per sequence with the bracket of log Z."""
     begun = time.perf_counter()
     r = compare(model, parts, options)
@@ -188,7 +166,6 @@ def judge(model: hm.models.Machine, parts: dict[str, Part], options: argparse.Na
         model, "ais", chains=CHAINS, temperatures=options.temperatures, chains_from=starts, seed=1
     )  # fmt: skip
     print(z, flush=True)
-    scores = {name: hm.evaluate(model, part.codes, log_partition=z) for name, part in parts.items()}
     weighted = {
         name: float(np.average(model.log_prob(torch.from_numpy(part.codes), z.upper).numpy(), weights=part.weights))
         for name, part in parts.items()
@@ -196,13 +173,9 @@ def judge(model: hm.models.Machine, parts: dict[str, Part], options: argparse.Na
     return {
         **r,
         "sequences": {name: [len(part.codes), float(part.weights.sum())] for name, part in parts.items()},
-        **{name: [score.lower, score.mean, score.upper, score.stderr] for name, score in scores.items()},
+        **ex.judge(model, {name: part.codes for name, part in parts.items()}, z),
         "weighted": weighted,
         "independent": {name: independent(model, part) for name, part in parts.items()},
-        "log_z": [z.lower, z.value, z.upper],
-        "ess": z.ess,
-        "trusted": z.trusted,
-        "why": z.why,
         "samples": options.samples,
         "steps": options.steps,
         "judging_minutes": round((time.perf_counter() - begun) / 60, 1),
@@ -221,7 +194,7 @@ def write(result: dict[str, Any]) -> None:
     """Two small tables in docs/benchmarks."""
     r_model, r_train = result["r_model_test"], result["r_train_test"]
     met = "yes" if r_model >= r_train - 0.02 else "**no**"
-    first = table(
+    first = ex.table(
         ["connected two-site correlations, Pearson's r", "measured", "must reach", "met"],
         [
             ["model and test", f"{r_model:.4f}", f">= {r_train - 0.02:.4f}", met],
@@ -244,19 +217,16 @@ def write(result: dict[str, Any]) -> None:
                 name,
                 f"{count:,} ({effective:,.0f})",
                 f"{lower:.2f} +- {stderr:.2f}",
-                f"[{lower:.2f}, {upper:.2f}]",
+                ex.bracket(lower, upper),
                 f"{upper - lower:.2f}",
                 f"{result['weighted'][name]:.2f}",
                 " / ".join(f"{value:.2f}" for value in result["independent"][name]),
             ]
         )
-    second = table(
-        [
-            "sequences", "number (effective)", "nats, by the upper log Z", "bracket", "width", "weighted mean",
-            "independent sites, plain / weighted",
-        ],
-        rows,
-    )  # fmt: skip
+    header = [
+        "sequences", "number (effective)", "nats, by the upper log Z", "bracket", "width", "weighted mean",
+        "independent sites, plain / weighted",
+    ]  # fmt: skip
     trust = "trusted" if result["trusted"] else "not trusted"
     note = (
         f"{result['hidden']} hidden units, centered PCD-{result['k']}, {CHAINS} chains, batches of {BATCH}, learning "
@@ -266,8 +236,7 @@ def write(result: dict[str, Any]) -> None:
         f"{result['steps']:,} sweeps from the base rate. log Z by annealed importance sampling in both directions, "
         f"{trust}: {result['why']}."
     )
-    versions = {"torch": {torch.__version__}, "harmonium": {hm.__version__}}
-    replace_section("protein-family", f"{first}\n\n{second}\n\n{note} {machine(result['threads'], versions)}")
+    ex.publish("protein-family", header, rows, note, threads=result["threads"], before=first)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,10 @@
     python reproduce/red_wine_rnade.py --out runs/red-wine --write
 
 The folds are those of the RNADE papers, in HARMONIUM_DATA/red_wine.hdf5 (read with h5py).  Of the nine training parts
-of a fold the last is held out; all are standardised by the moments of the other eight.  The setting is that of best
-mean validation over all folds, and the best epoch of each training is kept by validation too; the page shows the test
-parts of the chosen setting alone.  A result is the mean log-density of the *standardised* values, as published: no
-Jacobian is added.  Results of a setting are left in OUT/FAMILY-SETTING.json; what is there is not trained again.
+of a fold the last is held out; all are standardised by the moments of the other eight.  The setting with the best mean
+validation over all folds is chosen, and the best epoch of each training is kept by validation too; the page shows the
+test parts of the chosen setting only.  A result is the mean log-density of the *standardised* values, as published: no
+Jacobian is added.  Results of a setting are kept in OUT/FAMILY-SETTING.json and not computed again.
 """
 
 from __future__ import annotations
@@ -16,19 +16,15 @@ import itertools
 import json
 import os
 import statistics
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import experiment as ex
 import h5py
 import numpy as np
-import torch
 
 import harmonium as hm
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
-from report import machine, replace_section, table
 
 PUBLISHED = {"gaussian": -9.36, "laplace": -9.46}
 COMPONENTS, BATCH, FLOOR = 10, 50, 0.05
@@ -36,15 +32,11 @@ HIDDEN, RATES, DECAYS = (100,), (0.01, 0.03), (0.01,)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="folder of the results")
+    parser = ex.arguments(__doc__, out="folder of the results", seed=False)
     parser.add_argument("--families", nargs="*", default=list(PUBLISHED))
-    parser.add_argument("--folds", type=int, default=10, help="the first so many only")
+    parser.add_argument("--folds", type=int, default=10, help="number of folds, from the first")
     parser.add_argument("--epochs", type=int, default=25)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--write", action="store_true", help="put the result into docs/benchmarks")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    options = ex.options_of(parser)
     options.out.mkdir(parents=True, exist_ok=True)
     rows = []
     for family in options.families:
@@ -69,16 +61,13 @@ def main() -> None:
             "outputs", "test, exact, nats of standardised data (error over folds)", "valid", "published (unverified)",
             "hidden", "rate", "weight decay", "all settings and folds",
         ]  # fmt: skip
-        note = machine(options.threads, {"torch": {torch.__version__}})
-        replace_section("red-wine-rnade", f"{table(header, rows)}\n\n{note}")
+        ex.publish("red-wine-rnade", header, rows, threads=options.threads)
 
 
 def setting_of(options: argparse.Namespace, family: str, hidden: int, rate: float, decay: float) -> dict[str, Any]:
-    """One setting on all folds, from its file where it has been trained before."""
+    """Results of one setting on all folds, read from its file as far as they are there."""
     path = options.out / f"{family}-{hidden}-{rate:g}-{decay:g}.json"
-    done: dict[str, Any] = {"folds": [], "seconds": 0.0}
-    if path.exists():
-        done = json.loads(path.read_text())
+    done: dict[str, Any] = ex.load_result(path) or {"folds": [], "seconds": 0.0}
     for fold in range(len(done["folds"]) + 1, options.folds + 1):
         begun = time.perf_counter()
         train, valid, test = split_of(fold)

@@ -3,27 +3,23 @@
     python reproduce/small_binary_sets.py [adult connect4 ...] --out runs/small    # about 15 minutes on one busy thread
     python reproduce/small_binary_sets.py --write --out runs/small                 # put finished results on the page
 
-Settings are chosen, and the best model along each training is kept, by the exact log-likelihood of validation cases;
-test cases are looked at once, at the end.  With 23 hidden units log Z is a sum over 2^23 states.  Needs HARMONIUM_DATA
-with NAME.npz (the splits of the NADE papers).  Results of a set are left in OUT/NAME.json.
+Settings, and the best model along each training, are chosen by the exact log-likelihood of validation cases; test cases
+are used once, at the end.  With 23 hidden units log Z is a sum over 2^23 states.  Needs HARMONIUM_DATA with NAME.npz
+(the splits of the NADE papers).  Results of a set are kept in OUT/NAME.json.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
+import itertools
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
+import experiment as ex
+from small_binary import reproduce
 
 import harmonium as hm
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
-from report import machine, replace_section, table
 
 HIDDEN = 23
 MEASUREMENTS = 5  # exact validation likelihoods along each training
@@ -31,7 +27,7 @@ MEASUREMENTS = 5  # exact validation likelihoods along each training
 
 @dataclass(frozen=True)
 class Plan:
-    """How one set is trained: every rate with every weight decay, each for as many updates."""
+    """Training of one set: every rate with every weight decay, each for this number of updates."""
 
     published: float
     rates: tuple[float, ...]
@@ -52,72 +48,20 @@ PLANS = {
 }
 
 
-class ExactLikelihood(hm.training.Callback):
-    """Adds "log_likelihood" of the validation cases, in nats per case, every so many epochs and after the last."""
-
-    def __init__(self, every: int) -> None:
-        self.every = every
-
-    def on_measure(self, training, row) -> None:  # type: ignore[no-untyped-def]
-        if row["epoch"] % self.every == 0 or row["epoch"] == training.plan.epochs:
-            row["log_likelihood"] = hm.evaluate(training.model, training.validation, method="exact").mean
-
-    def columns(self, training) -> set[str]:  # type: ignore[no-untyped-def]
-        return {"log_likelihood"}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(PLANS)} (default: all)")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the results")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--write", action="store_true", help="only put the finished results into docs/benchmarks")
-    options = parser.parse_args()
-    if unknown := set(options.names) - set(PLANS):
-        parser.error(f"unknown: {', '.join(sorted(unknown))}; known are {', '.join(PLANS)}")
-    if options.write:
-        write(options.out)
-        return
-    torch.set_num_threads(options.threads)
-    options.out.mkdir(parents=True, exist_ok=True)
-    for name in options.names or PLANS:
-        result = run(name, PLANS[name]) | {"threads": options.threads}
-        (options.out / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n")
-        print(json.dumps(result), flush=True)
-
-
-def run(name: str, plan: Plan) -> dict[str, Any]:
-    """Every setting trained; the best by validation judged on all three splits."""
+def run(name: str, plan: Plan, out: Path) -> dict[str, Any]:
+    """Train every setting, and return the best by validation."""
     data = hm.data.load(name)
-    assert data.valid is not None and data.test is not None
     begun, tried = time.perf_counter(), []
-    best: tuple[float, hm.RBM, dict[str, Any]] | None = None
-    for rate in plan.rates:
-        for decay in plan.decays:
-            model, row = train(data, plan, rate, decay)
-            setting = {"rate": rate, "weight_decay": decay, "valid": row["log_likelihood"], "epoch": row["epoch"]}
-            tried.append(setting)
-            print(name, setting, f"{time.perf_counter() - begun:.0f} s", flush=True)
-            if best is None or row["log_likelihood"] > best[0]:
-                best = (row["log_likelihood"], model, setting)
+    best: tuple[hm.RBM, dict[str, Any]] | None = None
+    for rate, decay in itertools.product(plan.rates, plan.decays):
+        model, row = train(data, plan, rate, decay)
+        tried.append({"rate": rate, "weight_decay": decay, "valid": row["log_likelihood"], "epoch": row["epoch"]})
+        print(name, tried[-1], f"{time.perf_counter() - begun:.0f} s", flush=True)
+        if best is None or tried[-1]["valid"] > best[1]["valid"]:
+            best = model, tried[-1]
     assert best is not None
-    seconds = time.perf_counter() - begun
-    _, model, setting = best
-    z = hm.log_partition(model, method="exact")
-    scores = {
-        split: hm.evaluate(model, cases, log_partition=z)
-        for split, cases in (("train", data.train), ("valid", data.valid), ("test", data.test))
-    }
-    return {
-        "name": name,
-        "visible": data.train.shape[1],
-        **{split: [score.mean, score.stderr] for split, score in scores.items()},
-        "published": plan.published,
-        "setting": setting,
-        "tried": tried,
-        "updates": plan.updates,
-        "seconds": round(seconds),
-    }
+    seconds = round(time.perf_counter() - begun)
+    return {"model": best[0], "setting": best[1], "tried": tried, "updates": plan.updates, "seconds": seconds}
 
 
 def train(data: hm.data.Dataset, plan: Plan, rate: float, decay: float) -> tuple[hm.RBM, dict[str, Any]]:
@@ -129,7 +73,7 @@ def train(data: hm.data.Dataset, plan: Plan, rate: float, decay: float) -> tuple
         learning_rate=hm.schedules.Linear(rate), penalties=[hm.training.WeightDecay(decay)], validation=data.valid,
         callbacks=[
             hm.training.Monitor(every=epochs),
-            ExactLikelihood(max(1, epochs // MEASUREMENTS)),
+            ex.Exact(max(1, epochs // MEASUREMENTS)),
             hm.training.EarlyStopping("log_likelihood", patience=None),
         ],
     )  # fmt: skip
@@ -137,36 +81,17 @@ def train(data: hm.data.Dataset, plan: Plan, rate: float, decay: float) -> tuple
     return model, history.best
 
 
-def write(folder: Path) -> None:
-    """One table in docs/benchmarks."""
-    results = [json.loads((folder / f"{name}.json").read_text()) for name in PLANS]
-    rows = []
-    for result in results:
-        train, valid, test = (result[split] for split in ("train", "valid", "test"))
-        setting = result["setting"]
-        rows.append(
-            [
-                result["name"],
-                f"{result['visible']}",
-                f"{train[0]:.2f}",
-                f"{valid[0]:.2f}",
-                f"{test[0]:.2f} +- {test[1]:.2f}",
-                f"{result['published']:.2f}",
-                f"{test[0] - result['published']:+.2f}",
-                f"{setting['rate']:g}",
-                f"{setting['weight_decay']:g}",
-                f"{result['updates']:,} x {len(result['tried'])}",
-                f"{result['seconds']} s",
-            ]
-        )
-    header = [
-        "set", "visible", "train", "valid", "test, exact", "published (unverified)", "difference", "rate",
-        "weight decay", "updates x settings", "all settings",
-    ]  # fmt: skip
-    note = machine(results[0]["threads"], {"torch": {torch.__version__}})
-    total = sum(result["seconds"] for result in results)
-    replace_section("small-binary-sets", f"{table(header, rows)}\n\nAll together {total / 60:.0f} minutes. {note}")
-
-
 if __name__ == "__main__":
-    main()
+    reproduce(
+        __doc__,
+        PLANS,
+        run,
+        "small-binary-sets",
+        {
+            "rate": lambda result: f"{result['setting']['rate']:g}",
+            "weight decay": lambda result: f"{result['setting']['weight_decay']:g}",
+            "updates x settings": lambda result: f"{result['updates']:,} x {len(result['tried'])}",
+            "all settings": lambda result: f"{result['seconds']} s",
+        },
+        lambda results: f"All together {sum(result['seconds'] for result in results) / 60:.0f} minutes.",
+    )

@@ -3,37 +3,31 @@
     python reproduce/tempering_calibration.py --write
 
 Every seed draws another machine: 24 visible and 8 to 20 hidden spins as binary units, couplings of standard deviation
-0.5 to 2 in those binary units, and on top of them a pair of opposite patterns that every coupling favours by 1 to 2 as
-well, with fields of standard deviation 0.5: two modes, tens of nats deep, with all units between them to be flipped.
-log Z is summed exactly and bracketed by `hm.log_partition(method="tempering")`, which is told nothing but the model.
+0.5 to 2 in those binary units, plus a pair of opposite patterns that every coupling favours by 1 to 2, with fields of
+standard deviation 0.5: two modes, tens of nats deep, between which all units must flip.  log Z is summed exactly and
+bracketed by `hm.log_partition(method="tempering")`, which gets nothing but the model.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
-import sys
 import time
 from pathlib import Path
 
+import experiment as ex
 import torch
 
 import harmonium as hm
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
-from report import machine, replace_section, table
-
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ex.arguments(__doc__, out=None, threads=None, seed=False)
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--chains", type=int, default=100, help="replicas of the ladder")
     parser.add_argument("--sweeps", type=int, default=1000)
-    parser.add_argument("--out", type=Path, help="keep results here (JSON lines) and go on with what is missing")
-    parser.add_argument("--write", action="store_true", help="put the result into docs/benchmarks")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
+    parser.add_argument("--out", type=Path, help="keep results here (JSON lines), and continue from them")
+    options = ex.options_of(parser)
     rows = []
     if options.out is not None and options.out.exists():
         rows = [json.loads(line) for line in options.out.read_text().splitlines()]
@@ -75,11 +69,10 @@ def main() -> None:
         "runs", "bracket holds the exact value", "median width, nats", "largest width", "untrusted",
         "bracket holds, of the trusted", "median seconds",
     ]  # fmt: skip
-    text = table(header, [cells])
-    print(text)
+    print(ex.table(header, [cells]))
     if options.write:
-        note = f"{options.chains} replicas, {options.sweeps:,} rounds; rungs by the pilot. {machine(1, {})}"
-        replace_section("tempering-calibration", f"{text}\n\n{note}")
+        note = f"{options.chains} replicas, {options.sweeps:,} rounds; rungs by the pilot."
+        ex.publish("tempering-calibration", header, [cells], note)
 
 
 def two_modes(seed: int) -> hm.RBM:

@@ -3,38 +3,32 @@
     python reproduce/tfim1d.py [--updates 1000] [--write]
 
 10,000 measurements of the ground state in the basis of the spins; the wave function psi is known, and real and
-positive, so that p = psi^2 can be compared with the model's distribution state by state.  Only measurements are used
-for training; how many hidden units there are is chosen by five-fold cross-validation of the log-likelihood, and the
-wave function is opened at the end.  Needs HARMONIUM_DATA with tfim1d_data.txt and tfim1d_psi.txt (QuCumber's example).
+positive, so p = psi^2 can be compared with the model's distribution state by state.  Training uses measurements only;
+the number of hidden units is chosen by five-fold cross-validation of the log-likelihood, and the wave function is used
+at the end.  Needs HARMONIUM_DATA with tfim1d_data.txt and tfim1d_psi.txt (QuCumber's example).
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import sys
 import time
 from pathlib import Path
 
+import experiment as ex
 import numpy as np
-import torch
 
 import harmonium as hm
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
-from report import machine, replace_section, table
 
 SPINS, FOLDS, TARGET = 10, 5, 0.01
 HIDDEN = (2, 4, 6, 8, 10, 15)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ex.arguments(__doc__, out=None, threads=None, seed=False, write="put the table into docs/benchmarks")
     parser.add_argument("--updates", type=int, default=1000)
     parser.add_argument("--rate", type=float, default=0.05, help="of Adam, falling linearly to zero")
-    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks")
-    options = parser.parse_args()
-    torch.set_num_threads(1)  # matrices of 1024 x 15
+    options = ex.options_of(parser)
     folder = Path(os.environ["HARMONIUM_DATA"])
     samples = number(np.loadtxt(folder / "tfim1d_data.txt"))
     rows = []
@@ -49,20 +43,18 @@ def main() -> None:
     psi = np.loadtxt(folder / "tfim1d_psi.txt")[:, 0]
     p = psi**2 / (psi**2).sum()
     counts = np.bincount(samples, minlength=2**SPINS) / len(samples)
-    text = table(
-        ["hidden units", "held out, nats", "KL(p, model), exact", "KL(counts, model)", "chosen", "time"],
+    header = ["hidden units", "held out, nats", "KL(p, model), exact", "KL(counts, model)", "chosen", "time"]
+    cells = [
         [
-            [
-                f"{hidden}",
-                f"{held_out:.4f}",
-                f"{divergence(p, model):.4f}",
-                f"{divergence(counts, model):.4f}",
-                "yes" if hidden == chosen else "",
-                f"{seconds:.0f} s",
-            ]
-            for hidden, held_out, model, seconds in rows
-        ],
-    )
+            f"{hidden}",
+            f"{held_out:.4f}",
+            f"{divergence(p, model):.4f}",
+            f"{divergence(counts, model):.4f}",
+            "yes" if hidden == chosen else "",
+            f"{seconds:.0f} s",
+        ]
+        for hidden, held_out, model, seconds in rows
+    ]
     entropy = -float((p[p > 0] * np.log(p[p > 0])).sum())
     reached = next(divergence(p, model) for hidden, _, model, _ in rows if hidden == chosen)
     note = (
@@ -71,9 +63,9 @@ def main() -> None:
         f"{(counts == 0).sum()} of {len(p)} states were never measured, {p[counts == 0].sum():.1%} of the mass. "
         f"The entropy of p, {entropy:.4f} nats, bounds the expected held-out column: -{entropy:.4f}."
     )
-    print(f"{text}\n\n{note}\n\n(must reach: KL(p, model) <= {TARGET:g})")
+    print(f"{ex.table(header, cells)}\n\n{note}\n\n(must reach: KL(p, model) <= {TARGET:g})")
     if options.write:
-        replace_section("tfim1d", f"{text}\n\n{note}\n\n{machine(1, {'torch': {torch.__version__}})}")
+        ex.publish("tfim1d", header, cells, note)
 
 
 def number(states: np.ndarray) -> np.ndarray:

@@ -74,7 +74,7 @@ def test_the_network_is_what_finetune_makes() -> None:
 
 @pytest.mark.parametrize("estimator", SMALL, ids=lambda estimator: type(estimator).__name__)
 def test_one_class_is_refused(estimator: Any) -> None:
-    with pytest.raises(ValueError, match="y holds one class only, 'one'"):
+    with pytest.raises(ValueError, match="y has one class only, 'one'"):
         type(estimator)().fit(DIGITS[:3], ["one"] * 3)
 
 
