@@ -75,7 +75,7 @@ def plan(cases: hm.data.Cases, valid: Any, decay: float, options: argparse.Names
         "validation": valid,
         "callbacks": [
             hm.training.Monitor(every=max(1, epochs // 10), cases=200),
-            hm.training.LikelihoodMonitor(every=max(1, epochs // 10), start=epochs // 2, temperatures=1000),
+            hm.training.LikelihoodMonitor(every=max(1, epochs // 10), start=max(1, epochs // 2), temperatures=1000),
             hm.training.EarlyStopping("log_likelihood_lower", patience=None),
         ],
         "seed": options.seed,
