@@ -114,7 +114,7 @@ def machine(threads: int, versions: dict[str, set[str]]) -> str:
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     return (
         f"Measured on {today} ({_commit()}): {_processor()}, {_cores()} cores, {threads} threads, "
-        f"{platform.system()} {platform.machine()}, {known}."
+        f"{', '.join(filter(None, (f'{platform.system()} {platform.machine()}', known)))}."
     )
 
 

@@ -123,18 +123,18 @@ ROWS = (
 
 NOTES = {
     "gibbs": "`rbm.gibbs(v, {sweeps}, stream)` / {sweeps} on a trained model, in turn with `v @ W` and `h @ W.T` "
-    "of the same shapes in the same process; the ratio is the median over neighbours.",
+    "of the same shapes in the same process; the ratio is the median over pairs.",
     "rbms gibbs": "`sample_state`, as its training calls it. It draws the hidden units once more at the end, which "
     "counts as half a sweep here.",
     "sklearn gibbs": "`BernoulliRBM.gibbs` with float32 parameters and input; the faster of passing its boolean "
     "samples on as they are or as float32.",
-    "pcd": "Whole epochs of `fit` over {cases} uint8 cases (shuffling, gathering, centring, guards and all), divided "
+    "pcd": "Whole epochs of `fit` over {cases} uint8 cases (with shuffling, gathering, centering and guards), divided "
     "by the updates, in turn with the products of as many updates: `v @ W` of the data; `v @ W`, `h @ W.T`, `v @ W` "
     "of the chains; two `v.T @ h`.",
     "sklearn pcd": "`BernoulliRBM.fit` on float32 data (`partial_fit` would convert to float64), less what `fit` takes "
-    "with `n_iter=0`. It does not shuffle, and its gradient is not centred.",
-    "rbms pcd": "The body of its training loop (draw of the batch, `fit_batch_pcd`, centred gradient, SGD) without its "
-    "progress bar and the HDF5 log that it writes after every update.",
+    "with `n_iter=0`. It does not shuffle, and its gradient is not centered.",
+    "rbms pcd": "The body of its training loop (draw of the batch, `fit_batch_pcd`, centered gradient, SGD) without "
+    "its progress bar and the HDF5 log that it writes after every update.",
     "learnergy": "`RBM.fit` as it is: a DataLoader collates case by case, and each batch gets its pseudo-likelihood.",
     "learnergy update": "The update inside its `fit` alone, batches ready in memory, no monitoring, against our whole "
     "`fit`.",
