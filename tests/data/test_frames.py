@@ -56,6 +56,14 @@ def test_decimal_commas_and_files_without_a_header(tmp_path: Path) -> None:
     np.testing.assert_allclose(data.table.to_frame(data.train[:])["column 2"], [1.5, -2.25, 3], rtol=1e-6)
 
 
+def test_padded_columns(tmp_path: Path) -> None:
+    data = load(write(tmp_path / "x.csv", "kind  size \na   1.5 \nb  -2.25 \nb   3 \n"), table=True)
+    assert data.table is not None
+    frame = data.table.to_frame(data.train[:])
+    assert frame["kind"].tolist() == ["a", "b", "b"]
+    np.testing.assert_allclose(frame["size"], [1.5, -2.25, 3], rtol=1e-6)
+
+
 def test_scales_come_from_training_cases_and_gaps_stay_in_training(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     rows = [f"{rng.choice(list('abc'))},{'' if i % 4 == 0 else round(rng.normal(5, 3), 3)}" for i in range(200)]

@@ -56,3 +56,10 @@ def test_missing_values_are_counted_and_left_out() -> None:
     assert summary.column_low.tolist() == [0, 0, 5] and summary.column_high.tolist() == [1, 2, 5]
     assert summary.binary_columns.tolist() == [True, False, False]
     assert summary.code_columns.tolist() == [False, True, False]
+
+
+def test_whole_numbers_by_column() -> None:
+    table = np.arange(42.0).reshape(21, 2)
+    table[0, 0], table[20, 1] = 0.5, np.inf
+    summary = as_cases(np.column_stack([table, np.full(21, np.nan)])).statistics()
+    assert summary.whole.tolist() == [False, True, True]

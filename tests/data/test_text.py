@@ -47,11 +47,12 @@ def test_one_column_and_binary_columns(tmp_path: Path) -> None:
         "  1.50    2.25\n  3.00   -4.50\n",
         "a b\n1.5 2.25 \n3 -4.5 \n",
         "a;b\n1,5;2,25\n3;-4,5\n",
+        "1,5;2,25\n3,0;-4,5\n",
         "1,5\t2,25\n3\t-4,5\n",
         'a;b\n"1,5";"2,25"\n3;-4,5\n',
         '"a\n(m)",b\n1.5,2.25\n3,-4.5\n',
     ],
-    ids=["padding", "spaces at the end", "decimal commas", "tabs", "quotes", "a header of two lines"],
+    ids=["padding", "spaces at the end", "decimal commas", "no header", "tabs", "quotes", "a header of two lines"],
 )
 def test_decimal_commas_padding_and_line_breaks_in_quotes(tmp_path: Path, text: str) -> None:
     assert load(write(tmp_path / "x.csv", text)).train[:].tolist() == [[1.5, 2.25], [3, -4.5]]
@@ -88,6 +89,7 @@ def test_digits_are_kept(tmp_path: Path) -> None:
     [
         ("1,2,g\n3,4,b\n", r"line 1, column 3 holds 'g'", "if it is a header"),
         ("a,b\n1,2\n3,x\n", r"line 3, column 2 \('b'\) holds 'x'", r"drop=\['b'\].*table=True"),
+        ("a b \n1 2 \n3 x \n", r"line 3, column 2 \('b'\) holds 'x'", "table=True"),
         ("1,2\n\n3,x\n", r"line 3, column 2 holds 'x'", r"drop=\['column 2'\].*table=True"),
         ("a,b\n1,2\n3,\n", r"line 3, column 2 \('b'\) holds nothing", "table=True"),
         ("a,b\n1,2\n3,True\n", r"holds 'True'", "table=True"),
