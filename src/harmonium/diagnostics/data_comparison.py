@@ -8,6 +8,7 @@ import torch
 from scipy.stats import wasserstein_distance
 from torch import Tensor
 
+from harmonium.core.rows import evenly_spaced
 from harmonium.models.machine.machine import Machine
 from harmonium.models.machine.mean_field import variational_bound
 
@@ -81,7 +82,7 @@ def resemblance(model: Machine, snapshots: Tensor, data: Tensor) -> Resemblance:
 def _pairs(states: Tensor) -> Tensor:
     """Covariances of all pairs of different units, or of a thousand units evenly spaced."""
     size = min(states.shape[1], _PAIRED)
-    states = states[:, torch.linspace(0, states.shape[1] - 1, size, device=states.device).round().long()]
+    states = states[:, evenly_spaced(states.shape[1], size)]
     covariance = torch.cov(states.T).view(size, size)
     above = torch.triu_indices(size, size, 1, device=states.device)
     return covariance[above[0], above[1]]

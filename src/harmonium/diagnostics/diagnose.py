@@ -11,6 +11,7 @@ from torch import Tensor
 
 from harmonium.core.checks import check_int
 from harmonium.core.random import Stream, stream_of
+from harmonium.core.rows import evenly_spaced
 from harmonium.data import as_cases
 from harmonium.diagnostics.convergence import LEAST_ESS, MOST_RHAT, Observable, summarise
 from harmonium.diagnostics.data_comparison import LEAST_PAIRS, MOST_SHIFT, Resemblance, resemblance
@@ -246,7 +247,7 @@ def _cases(model: Machine, data: Array) -> Tensor:
     cases = as_cases(data)
     if cases.shape[1] != model.visible.columns:
         raise ValueError(f"data has {cases.shape[1]} columns; the model has {model.visible.columns} visible units")
-    index = torch.linspace(0, len(cases) - 1, min(_CASES, len(cases))).round().long()
+    index = evenly_spaced(len(cases), min(_CASES, len(cases)))
     v = cases.rows(index, dtype=model.dtype, device=model.device)
     v = model.visible.encode(v[~torch.isnan(v).any(-1)], "data")
     if len(v) < 2:
@@ -268,12 +269,12 @@ def _start(model: Machine, cases: Tensor | None, chains: int, sweeps: int, strea
     """Packed chains, and a word about where they came from."""
     own = model.chains
     if own is not None:
-        index = torch.linspace(0, len(own) - 1, min(chains, len(own)), device=own.device).round().long()
+        index = evenly_spaced(len(own), min(chains, len(own)))
         return own[index].to(model.dtype), "that training left in the model"
     if cases is None:
         packed, start = independent_sample(model, chains, stream.child("start")), "from the base rate"
     else:
-        index = torch.linspace(0, len(cases) - 1, chains // 2, device=cases.device).round().long()
+        index = evenly_spaced(len(cases), chains // 2)
         at_data = model.pack(model.state_from_visible(cases[index], stream.child("data")))
         elsewhere = independent_sample(model, chains - len(at_data), stream.child("start"))
         packed, start = torch.cat((at_data, elsewhere)), "half from the data, half from the base rate"

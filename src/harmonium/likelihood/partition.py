@@ -11,6 +11,7 @@ from torch import Tensor
 
 from harmonium.core.checks import check_int
 from harmonium.core.random import Stream, stream_of
+from harmonium.core.rows import evenly_spaced
 from harmonium.diagnostics.drift import drift_test
 from harmonium.diagnostics.missing_modes import compare_with_annealed
 from harmonium.likelihood.bridge import bennett, log_mean_weight
@@ -166,7 +167,7 @@ def _starts(chains_from: Array, model: Machine, chains: int, stream: Stream) -> 
         raise ValueError(f"chains_from holds documents of other lengths than {total}: log Z belongs to one length")
     if copies is not None:
         return start, copies
-    index = torch.linspace(0, len(start) - 1, min(chains, len(start)), device=start.device).round().long()
+    index = evenly_spaced(len(start), min(chains, len(start)))
     return start[index], 1
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass, field
 
-import torch
 from torch import Tensor
 
 from harmonium.core.random import Stream
+from harmonium.core.rows import evenly_spaced
 from harmonium.models.machine.machine import Machine
 from harmonium.models.state import LayerExpectations
 from harmonium.objectives.base import Batch, ObjectiveState, Phases, TwoPhase
@@ -48,5 +48,5 @@ def starting_chains(model: Machine, chains: int, stream: Stream) -> Tensor:
     """
     if model.chains is None:
         return independent_sample(model, chains, stream)
-    index = torch.linspace(0, model.chains.shape[-2] - 1, chains, device=model.device).round().long()
+    index = evenly_spaced(model.chains.shape[-2], chains)
     return model.chains[..., index, :].to(model.dtype)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from harmonium.core.checks import check_int_fields
 from harmonium.core.random import Stream
+from harmonium.core.rows import evenly_spaced
 from harmonium.models.machine.machine import Machine
 from harmonium.models.state import LayerExpectations
 from harmonium.objectives.base import Batch, ObjectiveState
@@ -53,7 +54,7 @@ class PT(SampledNegative):
         walkers = Temperatures(Path(model, default_base(model)), t).start(self.chains, stream)
         chains = model.pack(walkers.state).clone()
         if model.chains is not None:  # a trained model is trained further
-            index = torch.linspace(0, model.chains.shape[-2] - 1, self.chains, device=model.device).round().long()
+            index = evenly_spaced(model.chains.shape[-2], self.chains)
             chains[..., -self.chains :, :] = model.chains[..., index, :].to(chains)
         return {
             "chains": chains,

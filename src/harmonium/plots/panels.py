@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harmonium.core.rows import evenly_spaced
 from harmonium.plots.canvas import ACCENT, COLOURS, MARK, RULE
 
 if TYPE_CHECKING:
@@ -84,9 +85,9 @@ def _bracket(axes: Axes, rows: Sequence[Row]) -> None:
 
 def traces(axes: Axes, values: Values, count: int, label: str) -> None:
     """Draw an observable (chains, sweeps) along ``count`` of the chains."""
-    shown = np.linspace(0, len(values) - 1, min(count, len(values))).round().astype(np.int64)
+    shown = evenly_spaced(len(values), min(count, len(values))).numpy()
     length = values.shape[1]
-    sweeps = np.unique(np.linspace(0, length - 1, min(length, _MOST_POINTS)).round().astype(np.int64))
+    sweeps = np.unique(evenly_spaced(length, min(length, _MOST_POINTS)).numpy())
     for k, chain in enumerate(shown):
         axes.plot(sweeps + 1, values[chain, sweeps], color=COLOURS[k % len(COLOURS)], linewidth=0.8, alpha=0.8)
     axes.set(xlabel="sweep", ylabel=label, title=f"{len(shown)} of {len(values)} chains")

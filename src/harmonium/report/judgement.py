@@ -7,11 +7,11 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from harmonium.core.random import Stream
+from harmonium.core.rows import evenly_spaced
 from harmonium.diagnostics.diagnose import Diagnosis, diagnose
 from harmonium.likelihood.evaluate import Evaluation, affordable, evaluate
 from harmonium.models.deep.dbn import DBN
@@ -50,7 +50,7 @@ def _few(subject: ReportInput, cases: Cases) -> Cases:
     """All cases, but of deep models only some."""
     if len(cases) <= DEEP_CASES or not subject.model.likelihood_is_estimated:
         return cases
-    return cases.select(np.linspace(0, len(cases) - 1, DEEP_CASES).round().astype(np.int64))
+    return cases.select(evenly_spaced(len(cases), DEEP_CASES).numpy())
 
 
 def likelihood(subject: ReportInput, found: Evaluation | str) -> Section:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harmonium.core.rows import evenly_spaced
 from harmonium.models.deep.dbn import DBN
 from harmonium.models.first_weights import first_weights
 from harmonium.models.machine.machine import Machine
@@ -80,7 +81,7 @@ def _images(subject: ReportInput, drawn: Array, cases: Array | None, name: str) 
     count, shape = SHOWN // 2 + 14, subject.image_shape or (1, 1)
     tables = [(f"{min(count, len(drawn))} samples of the model", drawn[:count])]
     if cases is not None:
-        some = cases[np.linspace(0, len(cases) - 1, min(count, len(cases))).round().astype(int)]
+        some = cases[evenly_spaced(len(cases), min(count, len(cases))).numpy()]
         tables.insert(0, (f"{len(some)} {name}", some))
     colours = colours_of([values for _, values in tables])
     return pair(*(_picture(_mosaic(values.reshape(-1, *shape), colours), caption) for caption, values in tables))
@@ -143,7 +144,7 @@ def activity(subject: ReportInput) -> Section | None:
     outside, index = subject.rows_of(cases)
     pictures = []
     labels = getattr(subject.data.labels, split) if subject.data is not None else None
-    chosen = np.linspace(0, len(index) - 1, min(ACTIVE_CASES, len(index))).round().astype(int)
+    chosen = evenly_spaced(len(index), min(ACTIVE_CASES, len(index))).numpy()
     if labels is not None:
         chosen = chosen[np.argsort(np.asarray(labels)[index[chosen]], kind="stable")]
     means_of = _hidden_means(subject.model, outside)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 
 from harmonium.core.checks import check_int_fields
+from harmonium.core.rows import evenly_spaced
 from harmonium.diagnostics.equilibrium import equilibrium_test
 from harmonium.training.callbacks import Callback
 
@@ -81,7 +82,7 @@ class EquilibriumMonitor(Callback):
         chains = training.plan.objective.model_chains(training.objective_state)
         if chains is None:
             return
-        index = torch.linspace(0, len(chains) - 1, min(self.chains, len(chains)), device=chains.device).round().long()
+        index = evenly_spaced(len(chains), min(self.chains, len(chains)))
         assert training.model.energy_part is not None
         test = equilibrium_test(
             training.model.energy_part,

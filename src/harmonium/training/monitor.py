@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 
 from harmonium.core.checks import check_int_fields
+from harmonium.core.rows import evenly_spaced
 from harmonium.likelihood.exact import cheapest_enumeration
 from harmonium.likelihood.log_z import NORMALISED, LogPartition
 from harmonium.likelihood.partition import EXACT_BITS, log_partition
@@ -179,7 +180,7 @@ def _some(cases: Cases, count: int | None) -> Cases:
 
 
 def _spread(cases: Cases, count: int) -> torch.Tensor:
-    return torch.linspace(0, len(cases) - 1, min(count, len(cases))).round().long()
+    return evenly_spaced(len(cases), min(count, len(cases)))
 
 
 def _subset(cases: Cases, count: int, training: Training) -> torch.Tensor:
