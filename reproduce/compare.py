@@ -32,7 +32,7 @@ def main() -> None:
     data = hm.data.load(options.data)
     found = hm.compare(
         data, options.models and options.models.split(","), seconds=60 * options.minutes, out=options.out,
-        seed=options.seed, progress=sys.stderr.isatty(), say=lambda text: print(text, flush=True),
+        seed=options.seed, progress=sys.stderr.isatty(), log=lambda text: print(text, flush=True),
     )  # fmt: skip
     hm.plots.write(hm.plots.comparison(found, data.test), options.out / "comparison.png")
     print(found)

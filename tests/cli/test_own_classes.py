@@ -88,6 +88,13 @@ def test_a_run_of_own_classes_from_training_to_the_page(folder: Path) -> None:
     assert "harmonium --import mine evaluate run" in page and "Wide of bits.csv" in page
 
 
+def test_a_comparison_with_a_model_of_one_s_own(folder: Path) -> None:
+    options = ("--minutes", "0.005", "--valid", "10", "--test", "10", "--no-progress", "--out", "out")
+    result = call("compare", "bits.csv", "--models", "independent,mine:Wide", *options)
+    assert result.exit_code == 0, result.output
+    assert "Wide" in result.stdout and (folder / "out" / "Wide" / "model.safetensors").exists()
+
+
 def test_a_stopped_run_names_the_module_to_import(folder: Path) -> None:
     start = "import sys; sys.path[:] = [p for p in sys.path if p]; from harmonium.cli import main; main()"
     arguments = ["train", "bits.csv", *OPTIONS, "--epochs", "100000", "--likelihood-every", "0", "--out", "run"]
@@ -116,7 +123,7 @@ def test_a_stopped_run_names_the_module_to_import(folder: Path) -> None:
         (("--model", "tree"), ("--model tree",)),
         (("--model", "nade", "--hidden-units", "mine:Loud"), ("--hidden-units", "leave it out")),
         (("--objective", "mine:Wide"), ("--objective", "not a subclass")),
-        (("--objective", "pcd", "--with", "rungs=4"), ("--with rungs", "k, chains, inference")),
+        (("--objective", "pcd", "--with", "rungs=4"), ("--with rungs", "the objective PCD takes")),
         (("--with", "rungs"), ("NAME=VALUE",)),
     ],
     ids=lambda value: " ".join(value),

@@ -10,14 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 import harmonium as hm
-from harmonium.plots.comparison import _apart
 from harmonium.recipes import budget
-from harmonium.recipes.compare import _chosen, samples_of
+from harmonium.recipes.compare import _candidates, samples_of
 from harmonium.recipes.comparison import Comparison, Entry
-from harmonium.recipes.contenders import CONTENDERS, Scale
+from harmonium.recipes.contenders import CONTENDERS, Sizes, as_judged, recipe_of
 
 SECONDS = 0.4
 CHEAP = ["independent", "mixture", "tree"]
@@ -46,12 +44,12 @@ def cheap(data: hm.data.Dataset, tmp_path_factory: pytest.TempPathFactory) -> Co
 @pytest.mark.parametrize("name", [name for name in CONTENDERS if name not in CHEAP])
 def test_every_model_is_trained_judged_and_drawn_from(name: str, data: hm.data.Dataset, tmp_path: Path) -> None:
     lines: list[str] = []
-    result = found(data, [name], tmp_path / "all", say=lines.append)
+    result = found(data, [name], tmp_path / "all", log=lines.append)
     (entry,) = result.entries
     assert entry.name == name and lines[0].startswith(f"{name}: ")
-    model = CONTENDERS[name].judged(hm.load(tmp_path / "all" / name / "model.safetensors"))
-    options = CONTENDERS[name].judge(Scale(model.visible, len(data.train)), len(data.test))
-    again = hm.evaluate(model, data.test, seed=hm.Stream(0, "compare", name).child("judge"), **options)
+    model = hm.load(tmp_path / "all" / name / "model.safetensors")
+    options = recipe_of(model, Sizes(model.visible, len(data.train), len(data.test))).judge
+    again = hm.evaluate(as_judged(model), data.test, seed=hm.Stream(0, "compare", name).child("judge"), **options)
     assert (entry.mean, entry.kind, entry.trusted) == (again.mean, again.kind, again.trusted)
     # 6 fair bits would be -4.16 nats; what any recipe learns in a moment is no worse than nearly that.
     assert -4.5 < entry.mean < 0
@@ -157,9 +155,9 @@ def test_what_cannot_be_compared_is_refused(data: hm.data.Dataset, tmp_path: Pat
 
 def test_real_values_leave_out_what_counts_states() -> None:
     lines: list[str] = []
-    names = _chosen(None, Scale(hm.Gaussian(3), 90), lines.append)
+    names = [candidate.name for candidate in _candidates(None, Sizes(hm.Gaussian(3), 90, 10), lines.append)]
     assert not {"mixture", "tree"} & set(names) and {"independent", "rbm", "nade", "vae"} <= set(names)
-    assert any(line.startswith("tree is left out: ChowLiuTree takes units with finitely many") for line in lines)
+    assert any(line.startswith("tree is left out: ChowLiuTree") for line in lines)
 
 
 def test_a_deep_machine_of_real_values_is_trained_in_one_go(tmp_path: Path) -> None:
@@ -217,18 +215,24 @@ def test_an_evaluation_says_its_kind() -> None:
     assert row.upper is None and row.lower is None and row.bracket == ""  # there is no log Z
 
 
-def test_labels_keep_apart_and_near_their_points() -> None:
-    assert _apart([0.9, 0.5, 0.1], 0.05) == [0.9, 0.5, 0.1]
-    assert _apart([0.5, 0.5], 0.1) == pytest.approx([0.55, 0.45])
-    places = _apart([0.52, 0.5, 0.49, 0.1], 0.05)
-    gaps = -np.diff(places)
-    assert bool((gaps >= 0.05 - 1e-12).all()) and places[3] == pytest.approx(0.1)
-    assert float(np.mean(places[:3])) == pytest.approx(np.mean([0.52, 0.5, 0.49]))
+def test_a_model_of_one_s_own(data: hm.data.Dataset, tmp_path: Path) -> None:
+    class Mine(hm.NADE):
+        pass
+
+    model = Mine(6, hidden=3)
+    first, second = found(data, [model, hm.NADE(6, hidden=4)], tmp_path).entries
+    assert (first.name, first.title, first.family) == ("Mine", "Mine", "autoregressive") and second.name == "NADE"
+    assert model.is_untrained and -4.5 < first.mean < 0
+    assert found(data, [Mine(6, hidden=3)], tmp_path).entries == [first]
+    with pytest.raises(ValueError, match="another model of this name"):
+        found(data, [Mine(6, hidden=5)], tmp_path)
 
 
-def test_the_picture_names_every_model(cheap: Comparison, data: hm.data.Dataset) -> None:
-    figure = hm.plots.comparison(cheap, data.test)
-    words = [text.get_text() for text in figure.axes[0].texts]
-    assert [word.split("  ")[0] for word in words] == [entry.title for entry in cheap.ranked]
-    assert [axes.get_title() for axes in figure.axes[1:5]] == ["test cases", *(entry.title for entry in cheap.ranked)]
-    assert torch.equal(samples_of(cheap)["tree"], samples_of(cheap)["tree"])
+def test_names_of_models_of_one_class() -> None:
+    models = [hm.RBM(3, 2), "rbm", hm.RBM(3, 4)]
+    assert [each.name for each in _candidates(models, Sizes(hm.Bernoulli(3), 90, 10))] == ["RBM", "rbm", "RBM-2"]
+
+
+def test_a_class_without_a_recipe() -> None:
+    with pytest.raises(ValueError, match=r"recipe_of\.register"):
+        recipe_of(object(), Sizes(hm.Bernoulli(3), 90, 10))

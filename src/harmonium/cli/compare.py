@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from harmonium.cli.models import build_model, model_class
 from harmonium.cli.session import progress, quiet, set_threads
 from harmonium.cli.shell import CONTEXT, POSITIVE, Range, say
 from harmonium.cli.source import data_options, load_data, visible_units
 from harmonium.runs.folder import describe
+
+if TYPE_CHECKING:
+    from harmonium.models.model import Model
+    from harmonium.units import Units
 
 __all__ = ["compare"]
 
@@ -20,6 +25,12 @@ MODELS = "independent,mixture,tree,rbm,dbn,dbm,nade,eonade,made,vae,iwae"
 
 def _names(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str] | None:
     return None if value is None else [name.strip() for name in value.split(",") if name.strip()]
+
+
+def _own(name: str, visible: Units) -> Model:
+    """A model of the user's own class, with the sizes that its constructor has by default."""
+    options = dict.fromkeys(("hidden", "layers", "latent", "hidden_units")) | {"model": name}
+    return build_model(model_class(name), visible, options)[0]
 
 
 @click.command(
@@ -35,7 +46,7 @@ Examples:
 @click.argument("data")
 @click.option(
     "--models", metavar="NAME,...", callback=_names,
-    help=f"Of {MODELS}.  [default: all that can model these data]",
+    help=f"Of {MODELS}, and your own as MODULE:CLASS.  [default: all that can model these data]",
 )  # fmt: skip
 @click.option(
     "--minutes", type=Range(min=0, min_open=True), metavar="M", default=0.25, show_default=True,
@@ -69,12 +80,13 @@ def compare(data: str, models: list[str] | None, minutes: float, out: str | None
     talk = quiet if options["quiet"] else say
     talk(describe(dataset))
     visible = visible_units(dataset, options)
+    own = [_own(name, visible) if ":" in name else name for name in models or ()]
     talk(f"folder: {folder}")
     began = time.monotonic()
     try:
         found = hm.compare(
-            dataset, models, seconds=60 * minutes, out=folder, visible=visible, seed=options["seed"],
-            progress=progress(options), say=talk,
+            dataset, None if models is None else own, seconds=60 * minutes, out=folder, visible=visible,
+            seed=options["seed"], progress=progress(options), log=talk,
         )  # fmt: skip
     except InterruptedRunError as error:
         raise InterruptedRunError(

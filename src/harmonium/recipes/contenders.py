@@ -1,59 +1,65 @@
-"""The models that `harmonium.compare` knows, each with its recipe: what is built, how it is trained and judged."""
+"""The models of a comparison, and the recipe of each class: how it is trained and judged."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from functools import singledispatch
+from typing import Any, NamedTuple
 
 from harmonium.models.autoregressive.made import MADE
 from harmonium.models.autoregressive.nade import NADE
 from harmonium.models.autoregressive.orderless import OrderlessNADE
+from harmonium.models.baselines.baseline import Baseline
 from harmonium.models.baselines.independent import Independent
 from harmonium.models.baselines.mixture import BernoulliMixture
 from harmonium.models.baselines.tree import ChowLiuTree
 from harmonium.models.deep.dbn import DBN
+from harmonium.models.directed import Directed
 from harmonium.models.machine.dbm import DBM
+from harmonium.models.machine.machine import Machine
 from harmonium.models.machine.rbm import RBM
 from harmonium.models.model import Model
 from harmonium.models.vae.vae import VAE
 from harmonium.objectives import ELBO, IWAE, PCD
-from harmonium.recipes.procedures import Task, Trained, deep, estimated, fit_stack, fitted, mixed
+from harmonium.recipes.procedures import Procedure, fit_baseline, fit_dbm, fit_mixture, fit_model, fit_stack
 from harmonium.training.penalties import WeightDecay
 from harmonium.training.schedules import Linear
 from harmonium.units import Units
 
-__all__ = ["CONTENDERS", "Contender", "Scale"]
+__all__ = ["CONTENDERS", "Contender", "Recipe", "Sizes", "as_judged", "recipe_of"]
 
 ORDERINGS = 16  # of an order-agnostic model, when it is judged
-MANY = 10_000  # cases from which on models may be large
+MANY = 10_000  # training cases from which on models may be large
 
 
 @dataclass(frozen=True)
-class Scale:
-    """What the sizes of a model go by.
+class Sizes:
+    """Sizes of the models for some data.
 
     Attributes:
-        visible: the units.
-        cases: number of training cases.
+        visible: the visible units.
+        train: number of training cases.
+        test: number of test cases.
     """
 
     visible: Units
-    cases: int
+    train: int
+    test: int
 
     @property
     def hidden(self) -> int:
         """Hidden units of a layer."""
-        return min(500 if self.cases >= MANY else 200, max(20, 3 * self.visible.size))
+        return min(500 if self.train >= MANY else 200, max(20, 3 * self.visible.size))
 
     @property
     def top(self) -> int:
-        """Units of the uppermost layer: enough to start as the machine below turned over."""
+        """Size of the top layer; at least the visible size, so that it can start with the transposed weights below."""
         return max(self.hidden, self.visible.size)
 
     @property
     def wide(self) -> int:
-        """Of the layers of a network with latent variables."""
+        """Hidden units of a layer of a network with latent variables."""
         return min(200, self.hidden)
 
     @property
@@ -62,105 +68,129 @@ class Scale:
         return min(50, max(2, self.visible.columns // 2))
 
 
-@dataclass(frozen=True)
-class Contender:
-    """A model and its recipe.
-
-    Attributes:
-        title: what it is called in tables and pictures.
-        family: "baseline", "machine", "autoregressive" or "latent".
-        build: a fresh model.
-        train: within a time, in a folder.
-        options: of `harmonium.fit`, by scale.
-        judged: the model as it is judged.
-        judge: options of `harmonium.evaluate`, by scale and number of cases.
-    """
+class Contender(NamedTuple):
+    """A model that `harmonium.compare` knows by name: its title, how it is built, and options of `harmonium.fit`."""
 
     title: str
-    family: str
-    build: Callable[[Scale], Model]
-    train: Callable[[Any, Task, dict[str, Any]], Trained]
-    options: Callable[[Scale], dict[str, Any]] = lambda scale: {}
-    judged: Callable[[Any], Model] = lambda model: model
-    judge: Callable[[Scale, int], dict[str, Any]] = lambda scale, cases: {}
+    build: Callable[[Sizes], Model]
+    options: Callable[[Sizes], dict[str, Any]] = lambda sizes: {}
 
 
-def _machine(scale: Scale) -> dict[str, Any]:
-    """Persistent chains; few cases want decay, real values small steps."""
-    return {
-        "objective": PCD(k=1, chains=100),
-        "learning_rate": Linear(0.1 if scale.visible.finite else 0.01),
-        "penalties": [WeightDecay(1e-4 if scale.cases >= MANY else 1e-3)],
-        "batch_size": 100,
-    }
-
-
-def _stack(scale: Scale) -> dict[str, Any]:
-    return _machine(scale) | {"learning_rate": Linear(0.05 if scale.visible.finite else 0.01)}
-
-
-def _network(scale: Scale) -> dict[str, Any]:
-    return {"learning_rate": Linear(2e-3), "batch_size": 100}
-
-
-def _ordered(scale: Scale) -> dict[str, Any]:
-    """On validation cases of binary MNIST a NADE learns several times faster than at Adam's usual rate."""
-    return _network(scale) | {"learning_rate": Linear(5e-3 if scale.visible.finite else 2e-3)}
-
-
-def _latent(scale: Scale) -> dict[str, Any]:
-    return _network(scale) | {"learning_rate": Linear(3e-3), "objective": ELBO()}
-
-
-def _weighted(scale: Scale) -> dict[str, Any]:
-    return _latent(scale) | {"objective": IWAE(k=50 if scale.cases >= MANY else 10)}
-
-
-def _annealed(scale: Scale, cases: int) -> dict[str, Any]:
-    return {"temperatures": 10_000 if scale.hidden >= 500 else 1000}
-
-
-def _sampled(scale: Scale, cases: int) -> dict[str, Any]:
-    """Importance samples for every case: more where there are fewer cases."""
-    return {"samples": max(100, min(1000, 5_000_000 // cases))}
+def _vae(sizes: Sizes) -> VAE:
+    return VAE(sizes.visible, latent=sizes.latent, hidden=(sizes.wide, sizes.wide))
 
 
 CONTENDERS = {
-    "independent": Contender("independent", "baseline", lambda scale: Independent(scale.visible), estimated),
-    "mixture": Contender("mixture of Bernoullis", "baseline", lambda scale: BernoulliMixture(scale.visible, 1), mixed),
-    "tree": Contender("Chow-Liu tree", "baseline", lambda scale: ChowLiuTree(scale.visible), estimated),
-    "rbm": Contender(
-        "RBM", "machine", lambda scale: RBM(scale.visible, scale.hidden), fitted, _machine, judge=_annealed
-    ),
-    "dbn": Contender(
-        "DBN",
-        "machine",
-        lambda scale: DBN([scale.visible, scale.hidden, scale.top]),
-        fit_stack,
-        _stack,
-        judge=_annealed,
-    ),
-    "dbm": Contender(
-        "DBM", "machine", lambda scale: DBM([scale.visible, scale.hidden, scale.top]), deep, _stack, judge=_annealed
-    ),
-    "nade": Contender(
-        "NADE", "autoregressive", lambda scale: NADE(scale.visible, hidden=scale.hidden), fitted, _ordered
-    ),
+    "independent": Contender("independent", lambda sizes: Independent(sizes.visible)),
+    "mixture": Contender("mixture of Bernoullis", lambda sizes: BernoulliMixture(sizes.visible, 1)),
+    "tree": Contender("Chow-Liu tree", lambda sizes: ChowLiuTree(sizes.visible)),
+    "rbm": Contender("RBM", lambda sizes: RBM(sizes.visible, sizes.hidden)),
+    "dbn": Contender("DBN", lambda sizes: DBN([sizes.visible, sizes.hidden, sizes.top])),
+    "dbm": Contender("DBM", lambda sizes: DBM([sizes.visible, sizes.hidden, sizes.top])),
+    "nade": Contender("NADE", lambda sizes: NADE(sizes.visible, hidden=sizes.hidden)),
     "eonade": Contender(
-        f"order-agnostic NADE, {ORDERINGS} orderings", "autoregressive",
-        lambda scale: OrderlessNADE(scale.visible, hidden=(scale.hidden, scale.hidden)), fitted, _network,
-        judged=lambda model: model.ensemble(ORDERINGS),
+        f"order-agnostic NADE, {ORDERINGS} orderings",
+        lambda sizes: OrderlessNADE(sizes.visible, hidden=(sizes.hidden, sizes.hidden)),
     ),
-    "made": Contender(
-        "MADE", "autoregressive", lambda scale: MADE(scale.visible, hidden=(scale.hidden,)), fitted, _network
-    ),
-    "vae": Contender(
-        "VAE", "latent", lambda scale: VAE(scale.visible, latent=scale.latent, hidden=(scale.wide, scale.wide)), fitted,
-        _latent, judge=_sampled,
-    ),
-    "iwae": Contender(
-        "IWAE", "latent", lambda scale: VAE(scale.visible, latent=scale.latent, hidden=(scale.wide, scale.wide)),
-        fitted, _weighted, judge=_sampled,
-    ),
-}  # fmt: skip
+    "made": Contender("MADE", lambda sizes: MADE(sizes.visible, hidden=(sizes.hidden,))),
+    "vae": Contender("VAE", _vae),
+    "iwae": Contender("IWAE", _vae, lambda sizes: {"objective": IWAE(k=50 if sizes.train >= MANY else 10)}),
+}
 """By the names of the command line, in the order of tables."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a class of models is compared.
+
+    Attributes:
+        family: "baseline", "machine", "autoregressive" or "latent".
+        train: the procedure that trains it within a time.
+        options: of `harmonium.fit`.
+        judge: options of `harmonium.evaluate`.
+    """
+
+    family: str
+    train: Procedure
+    options: dict[str, Any] = field(default_factory=dict)
+    judge: dict[str, Any] = field(default_factory=dict)
+
+
+@singledispatch
+def recipe_of(model: Any, sizes: Sizes) -> Recipe:
+    """Choose the recipe of a model by its class.
+
+    A class of your own takes that of its base, or the one that you register: ``@recipe_of.register(MyModel)``.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    raise ValueError(
+        f"a {type(model).__name__} has no recipe: add one with harmonium.recipes.contenders.recipe_of.register"
+    )
+
+
+@recipe_of.register(Baseline)
+def _(model: Baseline, sizes: Sizes) -> Recipe:
+    return Recipe("baseline", fit_baseline)
+
+
+@recipe_of.register(BernoulliMixture)
+def _(model: BernoulliMixture, sizes: Sizes) -> Recipe:
+    return Recipe("baseline", fit_mixture)
+
+
+@recipe_of.register(Machine)
+def _(model: Machine, sizes: Sizes) -> Recipe:
+    return _machine(sizes, fit_model, 0.1)
+
+
+@recipe_of.register(DBM)
+def _(model: DBM, sizes: Sizes) -> Recipe:
+    return _machine(sizes, fit_dbm, 0.05)
+
+
+@recipe_of.register(DBN)
+def _(model: DBN, sizes: Sizes) -> Recipe:
+    return _machine(sizes, fit_stack, 0.05)
+
+
+@recipe_of.register(Directed)
+def _(model: Directed, sizes: Sizes) -> Recipe:
+    return Recipe("autoregressive", fit_model, {"learning_rate": Linear(2e-3), "batch_size": 100})
+
+
+@recipe_of.register(NADE)
+def _(model: NADE, sizes: Sizes) -> Recipe:
+    # On validation cases of binary MNIST a NADE learns several times faster than at Adam's usual rate.
+    rate = 5e-3 if sizes.visible.finite else 2e-3
+    return Recipe("autoregressive", fit_model, {"learning_rate": Linear(rate), "batch_size": 100})
+
+
+@recipe_of.register(VAE)
+def _(model: VAE, sizes: Sizes) -> Recipe:
+    options = {"learning_rate": Linear(3e-3), "batch_size": 100, "objective": ELBO()}
+    # Importance samples for every case: more if there are fewer cases.
+    return Recipe("latent", fit_model, options, {"samples": max(100, min(1000, 5_000_000 // sizes.test))})
+
+
+def _machine(sizes: Sizes, train: Procedure, rate: float) -> Recipe:
+    """Persistent chains; few cases need decay, real values small steps."""
+    options = {
+        "objective": PCD(k=1, chains=100),
+        "learning_rate": Linear(rate if sizes.visible.finite else 0.01),
+        "penalties": [WeightDecay(1e-4 if sizes.train >= MANY else 1e-3)],
+        "batch_size": 100,
+    }
+    return Recipe("machine", train, options, {"temperatures": 10_000 if sizes.hidden >= 500 else 1000})
+
+
+@singledispatch
+def as_judged(model: Any) -> Any:
+    """The model that is judged in place of the trained one."""
+    return model
+
+
+@as_judged.register(OrderlessNADE)
+def _(model: OrderlessNADE) -> Any:
+    return model.ensemble(ORDERINGS)

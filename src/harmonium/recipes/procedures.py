@@ -1,11 +1,11 @@
-"""How the models of a comparison are trained within a time, each in a folder of its own, resumable."""
+"""How the models of a comparison are trained within a time, each in a folder of its own; run folders are resumed."""
 
 from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,9 +30,9 @@ from harmonium.training.history import History
 from harmonium.training.monitor import LikelihoodMonitor, Monitor
 from harmonium.units import Bernoulli, Units
 
-__all__ = ["Task", "Trained", "deep", "estimated", "fitted", "mixed", "fit_stack"]
+__all__ = ["Procedure", "Task", "TrainedModel", "fit_baseline", "fit_dbm", "fit_mixture", "fit_model", "fit_stack"]
 
-LAYERWISE = 0.4  # of the time of a deep Boltzmann machine
+LAYERWISE = 0.4  # share of the time of a deep Boltzmann machine that goes to its layers
 SMOOTHINGS = (1.0, 0.1, 10.0)
 COMPONENTS = (10, 20, 50, 100, 200, 500)
 ITERATIONS = 200  # of EM
@@ -41,7 +41,7 @@ LEAST_ITERATIONS = 20  # fewer are not worth beginning
 
 @dataclass(frozen=True)
 class Task:
-    """What a model is trained on, and within what.
+    """What a model is trained on, within what time, and where.
 
     Attributes:
         train: cases to learn from.
@@ -50,6 +50,7 @@ class Task:
         seed: of everything random.
         folder: of the run.
         progress: whether to show a bar.
+        options: of `harmonium.fit`.
     """
 
     train: Cases
@@ -58,10 +59,11 @@ class Task:
     seed: Stream
     folder: Path
     progress: bool
+    options: dict[str, Any]
 
 
-class Trained(NamedTuple):
-    """A model, the validation log-likelihood that chose it (nats per case), seconds it took, and a word on how."""
+class TrainedModel(NamedTuple):
+    """A model, the validation log-likelihood that chose it (nats per case), seconds it took, and a note on how."""
 
     model: Model
     valid: float | None
@@ -69,8 +71,11 @@ class Trained(NamedTuple):
     how: str
 
 
-def estimated(model: Baseline, task: Task, options: dict[str, Any]) -> Trained:
-    """A closed-form estimate for several smoothings, the best by validation."""
+Procedure = Callable[[Any, Task], TrainedModel]
+
+
+def fit_baseline(model: Baseline, task: Task) -> TrainedModel:
+    """Estimate in closed form with several smoothings; keep the best by validation."""
     began = time.perf_counter()
     found: list[tuple[float, float]] = []
     for smoothing in SMOOTHINGS:
@@ -81,50 +86,54 @@ def estimated(model: Baseline, task: Task, options: dict[str, Any]) -> Trained:
     valid, smoothing = max(found)
     if smoothing != found[-1][1]:
         model.estimate(task.train, smoothing=smoothing)
-    return Trained(model, valid, time.perf_counter() - began, f"smoothing {smoothing:g}")
+    return TrainedModel(model, valid, time.perf_counter() - began, f"smoothing {smoothing:g}")
 
 
-def mixed(model: BernoulliMixture, task: Task, options: dict[str, Any]) -> Trained:
-    """EM with ever more components, until twice in turn no more of them help or time is up; then other smoothings.
+def fit_mixture(model: BernoulliMixture, task: Task) -> TrainedModel:
+    """Fit mixtures of more and more components by EM, until more did not help twice or time is up; then smooth them.
 
-    The model says what the units are; how many components it has is what is looked for.
+    The model names the units only: the number of components is what is looked for.
     """
     began = time.perf_counter()
-    found: list[tuple[float, int, float, BernoulliMixture]] = []  # best first
+    best: tuple[float, int, float, BernoulliMixture] | None = None
     per_step = 0.0  # seconds of a step of EM, per component
 
     def attempt(count: int, smoothing: float) -> bool:
-        """Whether there was time for it."""
-        nonlocal per_step
+        """Fit a mixture, if there is time; whether there was."""
+        nonlocal best, per_step
         left = task.seconds - (time.perf_counter() - began)
         steps = min(ITERATIONS, int(left / (per_step * count))) if per_step else ITERATIONS
-        if found and steps < LEAST_ITERATIONS:
+        if best is not None and steps < LEAST_ITERATIONS:
             return False
         start, mixture = time.perf_counter(), BernoulliMixture(_same(model.visible), count, dtype=model.dtype)
         seed = task.seed.child(count, str(smoothing))
         climbed = mixture.estimate(task.train, smoothing=smoothing, iterations=max(1, steps), seed=seed)
         per_step = (time.perf_counter() - start) / (len(climbed) * count)
-        found.append((evaluate(mixture, task.valid).mean, count, smoothing, mixture))
-        found.sort(key=lambda entry: -entry[0])
+        valid = evaluate(mixture, task.valid).mean
+        if best is None or valid > best[0]:
+            best = valid, count, smoothing, mixture
         bar.update()
         return True
 
     with tqdm(unit="mixture", disable=not task.progress) as bar:
         worse = 0
         for count in COMPONENTS:
-            if worse == 2 or (found and count > len(task.train)) or not attempt(count, SMOOTHINGS[0]):
+            if worse == 2 or (best is not None and count > len(task.train)) or not attempt(count, SMOOTHINGS[0]):
                 break
-            worse = worse + 1 if found[0][1] != count else 0
+            assert best is not None
+            worse = worse + 1 if best[1] != count else 0
         for smoothing in SMOOTHINGS[1:]:
-            attempt(found[0][1], smoothing)
-    valid, count, smoothing, best = found[0]
-    words = f"{count} components, smoothing {smoothing:g}"
-    return Trained(best, valid, time.perf_counter() - began, words)
+            assert best is not None
+            attempt(best[1], smoothing)
+    assert best is not None
+    valid, count, smoothing, mixture = best
+    how = f"{count} components, smoothing {smoothing:g}"
+    return TrainedModel(mixture, valid, time.perf_counter() - began, how)
 
 
-def fitted(model: Model, task: Task, options: dict[str, Any]) -> Trained:
-    """`harmonium.fit`, with as many epochs as there is time for, the best model by validation."""
-    spent = 0.0
+def fit_model(model: Model, task: Task) -> TrainedModel:
+    """Train by `harmonium.fit` for as many epochs as there is time for; keep the best model by validation."""
+    spent, options = 0.0, task.options
     if not (task.folder / CONFIG).exists():
         spent, planned = _plan(model, task.train, task.valid, task.seconds, options)
         options = options | planned
@@ -132,11 +141,14 @@ def fitted(model: Model, task: Task, options: dict[str, Any]) -> Trained:
         model, task.train, task.folder, validation=task.valid, seed=task.seed.child("fit"),  # type: ignore[type-var]
         **(options | {"progress": task.progress}),
     )  # fmt: skip
-    return Trained(trained, _valid(history), spent + _seconds(history), _words(history))
+    row = history.best or (history.rows[-1] if history.rows else {})
+    valid = row.get("log_likelihood")
+    how = _how(history)
+    return TrainedModel(trained, None if valid is None else float(valid), spent + _seconds(history), how)
 
 
-def fit_stack(model: DBN | DBM, task: Task, options: dict[str, Any]) -> Trained:
-    """`harmonium.greedy`, the same time for every machine."""
+def fit_stack(model: DBN | DBM, task: Task) -> TrainedModel:
+    """Train by `harmonium.greedy`, with the same time for every machine."""
     units = [*_layers(model)]
     seconds = task.seconds / (len(units) - 1)
     spent, layers, rng = 0.0, [], np.random.default_rng(0)
@@ -144,30 +156,28 @@ def fit_stack(model: DBN | DBM, task: Task, options: dict[str, Any]) -> Trained:
         planned: dict[str, Any] = {}
         if not (task.folder / f"layer-{k + 1}" / CONFIG).exists():
             # What a machine above the first learns from is not there yet; any binary cases take the same time.
-            cases = task.train if k == 0 else Cases(rng.integers(0, 2, (len(task.train), below.size), np.uint8))
-            valid = task.valid if k == 0 else Cases(rng.integers(0, 2, (len(task.valid), below.size), np.uint8))
-            took, planned = _plan(RBM(_same(below), _same(above)), cases, valid, seconds, options)
+            cases, valid = (
+                split if k == 0 else Cases(rng.integers(0, 2, (len(split), below.size), np.uint8))
+                for split in (task.train, task.valid)
+            )
+            took, planned = _plan(RBM(_same(below), _same(above)), cases, valid, seconds, task.options)
             spent += took
         layers.append(planned)
     task.folder.mkdir(parents=True, exist_ok=True)
     histories = greedy(
         model, task.train, validation=task.valid, layers=layers, seed=task.seed.child("greedy"), out=task.folder,
-        progress=task.progress, **options,
+        progress=task.progress, **task.options,
     )  # fmt: skip
-    return Trained(model, None, spent + sum(map(_seconds, histories)), "; ".join(map(_words, histories)))
+    return TrainedModel(model, None, spent + sum(map(_seconds, histories)), "; ".join(map(_how, histories)))
 
 
-def deep(model: DBM, task: Task, options: dict[str, Any]) -> Trained:
-    """Layer by layer first, which takes binary layers, then all layers together."""
+def fit_dbm(model: DBM, task: Task) -> TrainedModel:
+    """Train layer by layer, which takes binary layers, then all layers together."""
     if not all(isinstance(units, Bernoulli) for units in model.unit_layers()):
-        return fitted(model, task, options)
-    below = Task(
-        task.train, task.valid, LAYERWISE * task.seconds, task.seed, task.folder / "layers", task.progress
-    )  # fmt: skip
-    began = fit_stack(model, below, options)
-    rest = Task(task.train, task.valid, task.seconds - began.seconds, task.seed, task.folder, task.progress)
-    whole = fitted(model, rest, options)
-    return whole._replace(seconds=began.seconds + whole.seconds, how=f"layer by layer, then {whole.how}")
+        return fit_model(model, task)
+    first = fit_stack(model, replace(task, seconds=LAYERWISE * task.seconds, folder=task.folder / "layers"))
+    whole = fit_model(model, replace(task, seconds=task.seconds - first.seconds))
+    return whole._replace(seconds=first.seconds + whole.seconds, how=f"layer by layer, then {whole.how}")
 
 
 def _plan(
@@ -197,17 +207,11 @@ def _same(units: Units) -> Units:
     return fresh
 
 
-def _valid(history: History) -> float | None:
-    row = history.best or (history.rows[-1] if history.rows else {})
-    value = row.get("log_likelihood")
-    return None if value is None else float(value)
-
-
 def _seconds(history: History) -> float:
     return float(history.rows[-1]["seconds"]) if history.rows else 0.0
 
 
-def _words(history: History) -> str:
+def _how(history: History) -> str:
     done = len(history)
     kept = f", that of epoch {history.best['epoch']} kept" if history.best else ""
     cut = f"; {history.stopped}" if history.stopped else ""
