@@ -175,9 +175,9 @@ def page(result: dict[str, Any]) -> str:
     versions = {"torch": {torch.__version__}, "harmonium": {hm.__version__}}
     if result["trips"] < result["chains"]:
         travelled = (
-            " Few walkers went all the way from the base rate to the top and back: the digits change by exchanges with "
-            "the models below, and the share of ones is that of the states that came up at the start, not proven to be "
-            "the model's."
+            " Few walkers completed the way from the base rate to the top and back. The digits change by exchanges "
+            "with the models below, and the share of ones is that of the states that came up at the start; it is not "
+            "proven to be that of the model."
         )
     else:
         travelled = ""

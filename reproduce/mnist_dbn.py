@@ -114,7 +114,7 @@ def judged(dbn: hm.DBN, data: hm.data.Dataset, options: argparse.Namespace) -> d
 
 def write(result: dict[str, Any]) -> None:
     """One small table in docs/benchmarks."""
-    header = ["training of the top machine", "test, estimate by the upper log Z", "test, bracket", "variational bound",
+    header = ["training of the top RBM", "test, estimate by the upper log Z", "test, bracket", "variational bound",
               "valid (2,000 cases)", "weight decay", "trusted"]  # fmt: skip
     row = [
         f"{result['minutes']:g} min, {result['updates']:,} updates",
@@ -127,7 +127,7 @@ def write(result: dict[str, Any]) -> None:
     ]
     note = (
         f"DBN 784-500-2000, nats per case. The estimate is by importance sampling with {result['samples']} samples per "
-        "case, which is too low on average; the bracket is that of log Z. First machine: 784-500 RBM, "
+        "case, which is too low on average; the bracket is that of log Z. First RBM: 784-500, "
         f"{result['bottom']}. log Z: {result['why']}."
     )
     ex.publish("mnist-dbn", header, [row], note, threads=result["threads"])

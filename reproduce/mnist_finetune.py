@@ -219,12 +219,12 @@ def write(results: Results, options: argparse.Namespace) -> None:
     ]  # fmt: skip
     note = (
         "MNIST, original files, all labels, one training each; a test error of 1 % has a standard error of 0.1. Both "
-        "machines saw the 60,000 training images without labels: epochs per layer, for the DBM plus those of both "
-        f"layers together. Of the rates {RATES[0]:g} and {RATES[1]:g}, {options.choose_epochs} epochs on 50,000 images "
-        "chose by the other 10,000; then the last training on all 60,000, of which the last epoch was tested. Labels, "
-        "and dropout (0.2 of the inputs, 0.5 of the hidden units), in fine-tuning only; hidden units as tanh, the same "
-        "function; no images were altered; products in bfloat16. Minutes are those of a machine that was busy with "
-        "other work."
+        "models saw the 60,000 training images without labels. Pretraining epochs are per layer, for the DBM plus "
+        f"those of both layers. The rate, {RATES[0]:g} or {RATES[1]:g}, was chosen by {options.choose_epochs} epochs "
+        "on 50,000 images, evaluated on the other 10,000. The last training used all 60,000, and its last epoch was "
+        "tested. Labels and dropout (0.2 of the inputs, 0.5 of the hidden units) were used in fine-tuning only. Hidden "
+        "units were written as tanh, the same function; no images were altered; products are in bfloat16. Minutes are "
+        "those of a machine that was busy with other work."
     )
     ex.publish("mnist-finetune", header, rows_of(results), note, threads=options.threads)
 

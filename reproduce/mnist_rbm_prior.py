@@ -147,8 +147,7 @@ def write(results: list[dict[str, Any]]) -> None:
         "`reproduce/mnist_rbm_prior.py`; networks 784-200-200-200 and back; minutes are of processor time. Likelihoods "
         "with an RBM prior are by its upper log Z. Published with much larger networks: -81.01 (Rolfe 2017)."
     )
-    before = "### A VAE with an RBM as its prior, fixed binarisation of MNIST"
-    ex.publish("mnist-rbm-prior", header, rows, note, threads=results[0]["threads"], before=before)
+    ex.publish("mnist-rbm-prior", header, rows, note, threads=results[0]["threads"])
 
 
 if __name__ == "__main__":

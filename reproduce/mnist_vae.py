@@ -148,8 +148,7 @@ def write(results: list[dict[str, Any]]) -> None:
     header = ["network", "objective", "training", f"test, L_{SAMPLES:,}", "test, ELBO", "active units on top",
               "Burda et al. 2016", "measured"]  # fmt: skip
     note = "`reproduce/mnist_vae.py`; minutes are of processor time on one core: other trainings were running."
-    before = "### VAE and importance-weighted autoencoder, MNIST binarised in every epoch"
-    ex.publish("mnist-vae", header, rows, note, threads=results[0]["threads"], before=before)
+    ex.publish("mnist-vae", header, rows, note, threads=results[0]["threads"])
 
 
 if __name__ == "__main__":

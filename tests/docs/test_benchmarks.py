@@ -36,7 +36,7 @@ def test_scripts_write_sections_that_exist_once() -> None:
     pages = "\n".join(page.read_text(encoding="utf-8") for page in PAGES.glob("*.md"))
     begun, ended = (re.findall(rf"<!-- ([\w-]+):{end} -->", pages) for end in ("begin", "end"))
     scripts = "\n".join(p.read_text() for folder in ("benchmarks", "reproduce") for p in (ROOT / folder).glob("*.py"))
-    named = set(re.findall(r'replace_section\(\s*["\']([\w-]+)', scripts))
+    named = set(re.findall(r'(?:replace_section|publish)\(\s*["\']([\w-]+)["\']', scripts))
     assert sorted(begun) == sorted(ended) == sorted(set(begun))
     assert named - set(begun) == set()
 
