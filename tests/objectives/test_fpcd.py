@@ -12,8 +12,9 @@ import harmonium as hm
 from harmonium.core.random import Stream
 from harmonium.models import RBM
 from harmonium.objectives import FPCD, PCD, Batch, Hybrid
-from harmonium.training.loop import Plan, Training
+from harmonium.training.loop import Training
 from harmonium.training.metrics import Centered
+from harmonium.training.plan import Plan
 from harmonium.training.schedules import Constant
 
 Make = Callable[..., RBM]
@@ -79,10 +80,11 @@ def test_without_a_fast_rate_it_is_pcd() -> None:
     bars = hm.data.load("bars-and-stripes").train
     found = []
     for objective in (FPCD(k=2, chains=11, fast_rate=0.0), PCD(k=2, chains=11)):
-        rbm = hm.RBM(16, 5)
+        rbm = hm.RBM(16, 5, dtype=torch.float64)
         hm.fit(rbm, bars, objective=objective, epochs=5, batch_size=10, seed=3)
         found.append([*rbm.parameters(), rbm.chains])
-    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+    for a, b in zip(*found, strict=True):  # PCD runs in a compiled loop, with the same words
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-12)
 
 
 def test_fast_weights_drive_a_chain_out_of_its_mode() -> None:

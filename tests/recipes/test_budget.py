@@ -36,11 +36,16 @@ def plan(seconds: float, monkeypatch: pytest.MonkeyPatch, **options: Any) -> mod
 
 def test_the_plan_follows_from_the_measured_times(monkeypatch: pytest.MonkeyPatch) -> None:
     # One look per update, so an update takes 1 s and a measurement 1 s too; 50 cases a batch are 4 updates an epoch.
-    found = plan(100.0, monkeypatch, batch_size=50)
+    found = plan(100.0, monkeypatch, batch_size=50, metric="diagonal")
     assert found.spent == 6.0  # the pilot goes on until more than MOST = 5 s have passed
     measurements = 20  # a fifth of the time
     assert found.epochs == int((90 - 6 - measurements) / 4)
     assert found.every == math.ceil(found.epochs / measurements)
+
+
+def test_compiled_updates_are_timed_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = plan(100.0, monkeypatch, batch_size=50)  # one look per epoch of 4 updates
+    assert found.epochs == 90 - 6 - 20
 
 
 def test_there_is_always_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:

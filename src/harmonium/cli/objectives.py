@@ -38,10 +38,10 @@ def build_objective(model: Model, options: dict[str, Any], given: set[str]) -> O
         click.UsageError: for an objective of another model, and options that it does not take.
     """
     import harmonium.objectives as library
-    from harmonium.training.defaults import defaults
+    from harmonium.objectives.default import default_objective
 
     word = options["objective"]
-    usual: Any = defaults(model).objective
+    usual: Any = default_objective(model)
     kind = type(usual) if word is None else class_of("--objective", word, library.Objective)  # type: ignore[type-abstract]
     taken = [field.name for field in fields(kind) if field.init] if is_dataclass(kind) else []
     arguments = dict(options["arguments"])

@@ -155,7 +155,6 @@ def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
     folder = _folder(options["out"])
     kind = model_class(options["model"])
     import harmonium as hm
-    from harmonium.training.defaults import defaults
 
     machine = issubclass(kind, hm.models.Machine)
     if not machine and options["metric"] not in (None, "plain"):
@@ -172,7 +171,7 @@ def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
     set_threads(options["threads"] or threads_for(options["batch_size"], largest))
     batches = -(-len(data.train) // options["batch_size"])
     epochs = options["epochs"] or max(LEAST_EPOCHS, round(UPDATES / batches))
-    usual = defaults(model)
+    usual = model.training_defaults
     metric, optimizer = options["metric"] or usual.metric, options["optimizer"] or usual.optimizer
     rate = options["learning_rate"] or (MACHINE_RATE if machine else usual.learning_rate)
     decay = options["weight_decay"]

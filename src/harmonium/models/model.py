@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import math
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -17,14 +18,24 @@ from harmonium.units import Units
 if TYPE_CHECKING:
     from harmonium.models.machine.machine import Machine
 
-__all__ = ["BUFFERS", "Model"]
+__all__ = ["BUFFERS", "Model", "TrainingDefaults"]
 
 BUFFERS = ("data_mean", "data_variance", "data_cases", "chains")
 """What training leaves in a model besides parameters; None before."""
 
 
+class TrainingDefaults(NamedTuple):
+    """Arguments of `harmonium.fit` for which a kind of model has its own defaults, beside the objective."""
+
+    learning_rate: float
+    optimizer: str
+    metric: str
+
+
 class Model(Registered, nn.Module):
     """A distribution p(v) of visible units: a machine, a deep belief network, or a directed model."""
+
+    training_defaults: ClassVar[TrainingDefaults] = TrainingDefaults(1e-3, "adam", "plain")
 
     data_mean: Tensor | None
     data_variance: Tensor | None
@@ -70,6 +81,17 @@ class Model(Registered, nn.Module):
         The mean of their exponentials is p*(v), which is p(v) times Z of the `energy_part` part; their mean is a lower
         bound of log p*(v).  One row where p*(v) is known in closed form.
         """
+
+    def log_weight_bound(self, v: Tensor, stream: Stream, samples: int = 1) -> Tensor:
+        """log p*(v) if it is known in closed form, otherwise a lower bound: (batch,), float64.
+
+        Args:
+            v: encoded cases, (batch, size).
+            stream: of the hidden states drawn for an importance-weighted bound, if the model has no other.
+            samples: number of draws for each case.
+        """
+        log_w = self.log_weights(v, stream, samples)
+        return torch.logsumexp(log_w, 0) - math.log(len(log_w))
 
     # Training ----------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from harmonium.core.registry import Registered
 from harmonium.likelihood.log_z import LogPartition
 from harmonium.models.machine.machine import as_machine
 from harmonium.models.state import Phase
+from harmonium.objectives.many_updates import Batches, UpdateRule
 
 __all__ = ["Batch", "Objective", "ObjectiveState", "Phases", "TwoPhase"]
 
@@ -68,6 +69,24 @@ class Objective(Registered, ABC):
         Returns:
             Both phases, or None for an objective that has no phases.
         """
+
+    def can_run_updates(self, model: Any, rows: int) -> bool:
+        """Whether `run_updates` serves this model in batches of at most ``rows`` cases, and saves time."""
+        return False
+
+    def run_updates(
+        self, model: Any, batches: Batches, rule: UpdateRule, state: ObjectiveState, stream: Stream
+    ) -> None:
+        """Make many updates in one compiled call.  They equal single updates up to rounding.
+
+        Args:
+            model: the model.
+            batches: cases and learning rates of the updates.
+            rule: what metric, penalties and optimizer make of the gradient.
+            state: of the objective, changed in place.
+            stream: of all draws; takes as many steps as in single updates.
+        """
+        raise NotImplementedError
 
     def after_update(self, model: Any, state: ObjectiveState) -> bool:
         """Look at the model after an update.

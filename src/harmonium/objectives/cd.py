@@ -9,6 +9,7 @@ from harmonium.core.random import Stream
 from harmonium.models.machine.machine import Machine
 from harmonium.models.state import LayerExpectations
 from harmonium.objectives.base import Batch, ObjectiveState
+from harmonium.objectives.many_updates import Batches, UpdateRule, pays, run
 from harmonium.objectives.negative import SampledNegative
 
 __all__ = ["CD"]
@@ -29,6 +30,14 @@ class CD(SampledNegative):
 
     def __post_init__(self) -> None:
         check_int_fields(self, k=1)
+
+    def can_run_updates(self, model: Machine, rows: int) -> bool:
+        return type(self) is CD and pays(model, rows)
+
+    def run_updates(
+        self, model: Machine, batches: Batches, rule: UpdateRule, state: ObjectiveState, stream: Stream
+    ) -> None:
+        run(model, batches, rule, None, self.k, stream)
 
     def negative(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> LayerExpectations:
         ends = model.sweep(model.state_from_visible(batch.v, stream), stream, self.k)

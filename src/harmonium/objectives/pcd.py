@@ -9,6 +9,7 @@ from harmonium.core.random import Stream
 from harmonium.models.machine.machine import Machine
 from harmonium.models.state import LayerExpectations
 from harmonium.objectives.base import Batch, ObjectiveState
+from harmonium.objectives.many_updates import Batches, UpdateRule, pays, run
 from harmonium.objectives.negative import SampledNegative, starting_chains
 
 __all__ = ["PCD"]
@@ -32,6 +33,15 @@ class PCD(SampledNegative):
 
     def init_state(self, model: Machine, stream: Stream) -> ObjectiveState:
         return {"chains": starting_chains(model, self.chains, stream)}
+
+    def can_run_updates(self, model: Machine, rows: int) -> bool:
+        return type(self) is PCD and pays(model, max(rows, self.chains))
+
+    def run_updates(
+        self, model: Machine, batches: Batches, rule: UpdateRule, state: ObjectiveState, stream: Stream
+    ) -> None:
+        state["chains"] = state["chains"].contiguous()
+        run(model, batches, rule, state["chains"], self.k, stream)
 
     def negative(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> LayerExpectations:
         chains = model.sweep(model.unpack(state["chains"]), stream, self.k)

@@ -45,15 +45,18 @@ class Budget(NamedTuple):
 class _Clock(Callback):
     """Times updates until the time is up, and one measurement then."""
 
+    every_updates = None
+
     def __init__(self, seconds: float, measure: LikelihoodMonitor, validation: Cases | None) -> None:
         self.seconds, self.measure, self.validation = seconds, measure, validation
-        self.times: list[float] = []
+        self.times: list[tuple[int, float]] = []  # (updates made, when)
         self.measurement = 0.0
 
     def on_update(self, training: Training) -> None:
-        self.times.append(time.perf_counter())
-        if len(self.times) > WARM + 1 and self.times[-1] - self.times[WARM] > self.seconds:
-            training.stop = "known"
+        if training.position.update > WARM:
+            self.times.append((training.position.update, time.perf_counter()))
+            if self.times[-1][1] - self.times[0][1] > self.seconds:
+                training.stop = "known"
 
     def on_end(self, training: Training) -> None:
         training.validation = self.validation
@@ -90,8 +93,8 @@ def budget(
         copy.deepcopy(model), cases, epochs=-(-1_000_000 // batches), batch_size=batch_size, callbacks=[clock],
         **(options | {"seed": Stream(0, "budget")}),
     )  # fmt: skip
-    spent = clock.times[-1] - clock.times[WARM]
-    update = spent / (len(clock.times) - 1 - WARM)
+    (first, began), (last, ended) = clock.times[0], clock.times[-1]
+    spent, update = ended - began, (ended - began) / (last - first)
     measurements = max(1, min(MEASUREMENTS, int(MEASURED * seconds / max(clock.measurement, 1e-6))))
     left = SPARE * seconds - spent - measurements * clock.measurement
     epochs = max(1, int(left / (max(update, 1e-9) * batches)))

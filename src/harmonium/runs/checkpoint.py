@@ -38,6 +38,7 @@ class Checkpoint(Callback):
 
     def __init__(self, seconds: float = 60.0) -> None:
         self.seconds = seconds
+        self.every_updates = None if seconds else 1
         self.folder: Path | None = None
         self.run: str | None = None
         self.signal: int | None = None

@@ -15,14 +15,15 @@ from harmonium.models.directed import Directed
 from harmonium.models.machine.machine import Machine
 from harmonium.models.model import Model
 from harmonium.objectives import Objective
+from harmonium.objectives.default import default_objective
 from harmonium.runs.start import start
 from harmonium.training.callbacks import Callback, ProgressBar
-from harmonium.training.defaults import defaults
 from harmonium.training.history import History
-from harmonium.training.loop import OptimizerFactory, Plan, check_optimizer
 from harmonium.training.metrics import Metric, as_metric
-from harmonium.training.monitor import LikelihoodMonitor, Monitor
+from harmonium.training.monitor import default_monitor
+from harmonium.training.optimizers import OptimizerFactory
 from harmonium.training.penalties import Penalty
+from harmonium.training.plan import Plan
 from harmonium.training.prepare import prepare
 from harmonium.training.schedules import Schedule, as_schedule
 
@@ -98,15 +99,13 @@ def fit(
     if not isinstance(model, (Machine, Directed)):
         raise TypeError(f"fit trains one machine or directed model, found {type(model).__name__}: a DBN is trained "
                         "layer by layer, harmonium.greedy(dbn, data, ...)")  # fmt: skip
-    usual = defaults(model)
+    usual = model.training_defaults
     epochs, batch_size = check_int("epochs", epochs), check_int("batch_size", batch_size)
     missing = check_int("missing", missing, least=0)
-    optimizer = usual.optimizer if optimizer is None else optimizer
-    check_optimizer(optimizer)
     for name, given in (("penalties", penalties), ("callbacks", callbacks)):
         if not isinstance(given, (list, tuple)):
             raise TypeError(f"{name} must be a list, found {given!r}: write {name}=[...]")
-    objective = usual.objective if objective is None else objective
+    objective = default_objective(model) if objective is None else objective
     if not isinstance(objective, Objective):
         raise TypeError(f"objective must be an objective such as harmonium.PCD(k=1), found {objective!r}")
     objective.check(model)
@@ -114,7 +113,7 @@ def fit(
         objective,
         as_metric(usual.metric if metric is None else metric),
         as_schedule(usual.learning_rate if learning_rate is None else learning_rate),
-        optimizer,
+        usual.optimizer if optimizer is None else optimizer,
         tuple(penalties),
         epochs,
         batch_size,
@@ -126,11 +125,9 @@ def fit(
     cases = as_cases(data)
     valid = None if validation is None else as_cases(validation, "validation")
     listeners = list(callbacks)
-    watch = Monitor if isinstance(model, Machine) else LikelihoodMonitor
-    if valid is not None and not any(isinstance(callback, watch) for callback in listeners):
-        listeners.insert(
-            0, Monitor() if isinstance(model, Machine) else LikelihoodMonitor(every=1, samples=1, cases=500)
-        )
+    monitor = default_monitor(model)
+    if valid is not None and not any(isinstance(callback, type(monitor)) for callback in listeners):
+        listeners.insert(0, monitor)
     if out is not None:
         model.refuse_batched("fit(out=...)")
         return start(Path(out), model, cases, valid, sample_weight, plan, listeners, progress, initialise)

@@ -25,9 +25,10 @@ from harmonium.runs.lock import locked
 from harmonium.runs.names import CHECKPOINT, CONFIG, ENVIRONMENT, WEIGHTS
 from harmonium.training.callbacks import Callback
 from harmonium.training.history import History
-from harmonium.training.loop import OptimizerFactory, Plan
 from harmonium.training.metrics import Metric
+from harmonium.training.optimizers import OptimizerFactory
 from harmonium.training.penalties import Penalty
+from harmonium.training.plan import Plan
 from harmonium.training.prepare import prepare
 from harmonium.training.schedules import Schedule
 

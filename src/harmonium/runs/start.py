@@ -18,7 +18,7 @@ from harmonium.runs.lock import locked, remove
 from harmonium.runs.names import CHECKPOINT, CONFIG, ENVIRONMENT, MODEL, WEIGHTS
 from harmonium.training.callbacks import Callback
 from harmonium.training.history import History
-from harmonium.training.loop import Plan
+from harmonium.training.plan import Plan
 from harmonium.training.prepare import prepare
 
 __all__ = ["start"]

@@ -21,8 +21,9 @@ from harmonium.sklearn.base import Features, by_rows, need_positive, parameters,
 from harmonium.sklearn.domain import Activations, Domain, into_domain, lend, strict
 from harmonium.training.callbacks import Callback
 from harmonium.training.history import Row
-from harmonium.training.loop import Plan, Training
+from harmonium.training.loop import Training
 from harmonium.training.metrics import Plain
+from harmonium.training.plan import Plan
 from harmonium.training.prepare import prepare
 from harmonium.training.schedules import as_schedule
 

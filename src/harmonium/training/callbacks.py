@@ -1,4 +1,4 @@
-"""What listens to training: the interface, the progress bar, early stopping."""
+"""Callbacks: their interface, the progress bar, early stopping and a time limit."""
 
 from __future__ import annotations
 
@@ -17,14 +17,19 @@ __all__ = ["Callback", "EarlyStopping", "ProgressBar", "TimeLimit"]
 
 
 class Callback(Registered):
-    """Listens to training.  Override what you need; all methods are optional.
+    """Something that is called during training.  Override what you need; all methods are optional.
 
     A callback that draws random numbers draws them from ``training.root.child(...)``, so that adding it changes no
     parameter.  Whatever it carries from epoch to epoch belongs into `state`, JSON-able, so that runs can be resumed.
+
+    Small models are trained in a compiled loop that stops wherever a callback is due.  A callback that overrides
+    `on_update` should therefore set ``every_updates``: None or some tens of updates cost nothing.
     """
 
     transient: ClassVar[bool] = False
-    """Whether a resumed run may do without it: it carries no state."""
+    """Whether a resumed run may do without it, because it carries no state."""
+    every_updates: int | None = 1
+    """Number of updates between calls of `on_update`.  None: whenever it costs nothing, at least every 50 updates."""
 
     @property
     def described(self) -> bool:
@@ -35,7 +40,13 @@ class Callback(Registered):
         """Before the first update (again after a resume)."""
 
     def on_update(self, training: Training) -> None:
-        """After every update."""
+        """After an update: each, or those that ``every_updates`` asks for."""
+
+    def next_update(self, training: Training) -> int | None:
+        """The next update after which `on_update` is due, by ``every_updates``; None: whenever it costs nothing."""
+        if self.every_updates is None:
+            return None
+        return (training.position.update // self.every_updates + 1) * self.every_updates
 
     def on_measure(self, training: Training, row: Row) -> None:
         """At the end of an epoch: add measurements to the row."""
@@ -63,7 +74,7 @@ class Callback(Registered):
 
 @dataclass
 class EarlyStopping(Callback):
-    """Keeps the best model by a validation measure, and stops when it has not improved for ``patience`` epochs.
+    """Keep the best model by a validation measure, and stop when it has not improved for ``patience`` epochs.
 
     Args:
         metric: a column of the history, higher is better: "pseudo_log_likelihood", or "log_likelihood" where a
@@ -82,7 +93,7 @@ class EarlyStopping(Callback):
             self.patience = check_int("EarlyStopping(patience=...)", self.patience)
 
     def on_begin(self, training: Training) -> None:
-        if training.position.update == 0:  # an object that has served an earlier training starts anew
+        if training.position.update == 0:  # forget an earlier training
             self.best, self.best_epoch, self.tried = -math.inf, 0, False
         known = {"epoch", "update", "seconds", "learning_rate"}
         for callback in training.callbacks:
@@ -121,18 +132,19 @@ class EarlyStopping(Callback):
 
 @dataclass
 class TimeLimit(Callback):
-    """Stops training after so many seconds, those before a resume included.
+    """Stop training after a number of seconds, counting those before a resume.
 
-    Where it stops depends on the machine: of all that a seed decides, this alone.
+    Where it stops depends on the machine, unlike everything else that a seed decides.
 
     Args:
-        seconds: of training, measurements included.
+        seconds: time of training, including measurements.
 
     Raises:
         ValueError: for a time that is not positive.
     """
 
     seconds: float
+    every_updates = None
 
     def __post_init__(self) -> None:
         self.seconds = check_positive("TimeLimit(seconds=...)", self.seconds)
@@ -146,6 +158,7 @@ class ProgressBar(Callback):
     """A progress bar on standard error (tqdm), one tick per update."""
 
     transient = True
+    every_updates = None
 
     def __init__(self) -> None:
         self._bar: Any = None
@@ -159,7 +172,7 @@ class ProgressBar(Callback):
         )
 
     def on_update(self, training: Training) -> None:
-        self._bar.update()
+        self._bar.update(training.position.update - self._bar.n)
 
     def on_epoch(self, training: Training, row: Row) -> None:
         shown = {"pseudo_log_likelihood": "pseudo-LL", "free_energy_gap": "gap", "log_likelihood": "log-LL"}

@@ -61,6 +61,9 @@ class KeepTrajectory(Callback):
                     path.unlink()
         self.on_update(training)
 
+    def next_update(self, training: Training) -> int | None:
+        return max(self._next, training.position.update + 1)
+
     def on_update(self, training: Training) -> None:
         update = training.position.update
         if update < self._next:

@@ -1,69 +1,37 @@
-"""The training loop: one transaction per update, for any model and any objective."""
+"""The training loop: one update after the other, for any model and any objective."""
 
 from __future__ import annotations
 
-import inspect
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from harmonium import kernels
 from harmonium.core.errors import DivergedError
-from harmonium.core.random import Stream
 from harmonium.data import Cases
-from harmonium.models.machine.machine import Machine
+from harmonium.models.io import restore as load_tensors
 from harmonium.models.model import Model
-from harmonium.objectives import Batch, Objective
+from harmonium.objectives import Batch
+from harmonium.objectives.many_updates import Batches, UpdateRule
 from harmonium.sampling.impute import fill_missing
-from harmonium.training import fused_pcd as persistent
 from harmonium.training.callbacks import Callback
 from harmonium.training.history import History, Row
-from harmonium.training.metrics import Metric
-from harmonium.training.penalties import Penalty
-from harmonium.training.schedules import Schedule
+from harmonium.training.optimizers import make_optimizer, optimizer_rule
+from harmonium.training.plan import Plan
 
-__all__ = ["DivergedError", "OptimizerFactory", "Plan", "Training", "check_optimizer"]
+__all__ = ["Training"]
 
-Transaction = tuple[dict[str, Tensor], dict[int, dict[str, Any]], dict[str, Tensor]]
-"""What an undone update restores: parameters, optimizer state, objective state."""
-
-OptimizerFactory = Callable[[list[Tensor]], torch.optim.Optimizer]
+Snapshot = tuple[dict[str, Tensor], dict[int, dict[str, Any]], dict[str, Tensor]]
+"""What a rejected update restores: parameters, optimizer state, objective state."""
 
 GUARD_EVERY = 50  # updates between checks for parameters that are not finite
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How to train: everything but the model and the data."""
-
-    objective: Objective
-    metric: Metric
-    learning_rate: Schedule
-    optimizer: str | OptimizerFactory = "sgd"
-    penalties: Sequence[Penalty] = ()
-    epochs: int = 10
-    batch_size: int = 100
-    seed: Stream = field(default_factory=lambda: Stream(0))
-    missing: int = 0
-
-    def config(self) -> dict[str, Any]:
-        """JSON-able description; an optimizer of your own is None."""
-        return {
-            "objective": self.objective.config(),
-            "metric": self.metric.config(),
-            "learning_rate": self.learning_rate.config(),
-            "optimizer": self.optimizer if isinstance(self.optimizer, str) else None,
-            "penalties": [penalty.config() for penalty in self.penalties],
-            "epochs": self.epochs,
-            "batch_size": self.batch_size,
-            "missing": self.missing,
-            "seed": [self.seed.seed, *self.seed.path],
-        }
 
 
 @dataclass
@@ -78,10 +46,23 @@ class Counters:
 
 @dataclass
 class Training:
-    """A training under way: model, data, plan, and all state that moves.
+    """A training under way: model, data, plan, and all state that changes.
 
     Callbacks may read everything and may set ``stop`` to a reason.  ``dump`` and ``restore`` turn the whole state into
     tensors and JSON and back; a training restored from a dump goes on bit for bit as if it had never stopped.
+
+    Attributes:
+        model: the model, trained in place.
+        cases: the training cases.
+        weight: their weights, (cases,), with mean 1, or None.
+        plan: how to train.
+        callbacks: what listens.
+        validation: cases for monitors, or None.
+        position: where training stands.
+        history: the rows so far.
+        best: tensors of the best model so far, if a callback keeps one.
+        stop: why training is to end early, or None.
+        folder: the run folder, or None.
     """
 
     model: Model
@@ -95,27 +76,100 @@ class Training:
     best: dict[str, Tensor] | None = None
     stop: str | None = None
     folder: Path | None = None
-    """That of the run, where there is one."""
 
     def __post_init__(self) -> None:
-        plan, root = self.plan, self.plan.seed.child("fit")
-        self.root = root
-        self.stream = root.child("objective")
-        self.objective_state = plan.objective.init_state(self.model, root.child("begin"))
-        assert self.model.data_mean is not None and self.model.data_variance is not None
-        self.metric_state = plan.metric.init_state(self.model, self.model.data_mean, self.model.data_variance)
-        self.penalty_states = [penalty.init_state(self.model) for penalty in plan.penalties]
-        self.optimizer = _optimizer(plan.optimizer, list(self.model.parameters()), plan.learning_rate(0.0))
+        plan, model, self.root = self.plan, self.model, self.plan.seed.child("fit")
+        self.stream = self.root.child("objective")
+        self.objective_state = plan.objective.init_state(model, self.root.child("begin"))
+        assert model.data_mean is not None and model.data_variance is not None
+        self.metric_state = plan.metric.init_state(model, model.data_mean, model.data_variance)
+        self.penalty_states = [penalty.init_state(model) for penalty in plan.penalties]
+        self.optimizer = make_optimizer(plan.optimizer, list(model.parameters()), plan.learning_rate(0.0))
         self.batches = -(-len(self.cases) // plan.batch_size)
         self.updates = self.batches * plan.epochs
         self._good = self._parameters()
-        self._may_undo = plan.objective.can_reject
-        self._fused = persistent.applies(self)
+        rows = min(plan.batch_size, len(self.cases))
+        self._compiled = plan.objective.can_run_updates(model, rows) and self._rule() is not None
+
+    # One update --------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def update(self, index: Tensor) -> None:
+        """Make one update from the cases of these numbers."""
+        model, plan = self.model, self.plan
+        batch = Batch(self._rows(index), None if self.weight is None else self.weight[index])
+        before = self._snapshot() if plan.objective.can_reject else None
+        phases = plan.objective.gradient(model, batch, self.objective_state, self.stream)  # fills .grad
+        self._weigh_gradients(batch.weight)
+        for penalty, state in zip(plan.penalties, self.penalty_states, strict=True):
+            penalty.add_to_gradients(model, phases, state)
+        with plan.metric.coordinates(model, phases, self.metric_state):
+            self._step(self.learning_rate)
+        model.constrain()
+        if not plan.objective.after_update(model, self.objective_state) and before is not None:
+            self._reject(before)
+
+    def _rows(self, index: Tensor) -> Tensor:
+        """Encoded cases of these numbers, (rows, size), with missing values drawn."""
+        model: Any = self.model
+        position = self.position
+        v: Tensor = self.cases.rows(index, epoch=position.epoch, dtype=model.dtype, device=model.device)
+        v = model.visible.encode(v, "data")
+        if not self.plan.missing:
+            return v
+        return fill_missing(model, v, self.root.child("missing", position.update), self.plan.missing)
+
+    def _weigh_gradients(self, weight: Tensor | None) -> None:
+        # Each phase is a mean over its batch; a batch that weighs more than another moves the model further.
+        if weight is not None:
+            mass = float(weight.mean())
+            for parameter in self.model.parameters():
+                if parameter.grad is not None:
+                    parameter.grad.mul_(mass)
+
+    def _step(self, rate: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+
+    # Many updates in one call ------------------------------------------------------------------------------------
+
+    def _rule(self) -> UpdateRule | None:
+        """What metric, penalties and optimizer make of a gradient, in numbers; None if a compiled loop cannot do it."""
+        if self.plan.missing:
+            return None
+        rule = self.plan.metric.add_to_rule(UpdateRule(), self.metric_state)
+        for penalty in self.plan.penalties:
+            rule = None if rule is None else penalty.add_to_rule(rule)
+        return None if rule is None else optimizer_rule(self.optimizer, list(self.model.parameters()), rule)
+
+    @torch.no_grad()
+    def _many_updates(self, index: Tensor, count: int) -> None:
+        """Make updates from the cases of these numbers in a compiled loop: those of `update`, up to rounding."""
+        rule, objective, first = self._rule(), self.plan.objective, self.position.update
+        assert rule is not None
+        factor, schedule = objective.rate(self.objective_state), self.plan.learning_rate
+        batches = Batches(
+            self._rows(index),
+            None if self.weight is None else self.weight[index],
+            np.minimum(np.arange(count + 1) * self.plan.batch_size, len(index)),
+            np.array([factor * schedule(min(1.0, u / self.updates)) for u in range(first, first + count)]),
+        )
+        objective.run_updates(self.model, batches, rule, self.objective_state, self.stream)
+        for group in self.optimizer.param_groups:
+            group["lr"] = float(batches.rates[-1])
 
     # The loop ----------------------------------------------------------------------------------------------------
 
     def run(self) -> History:
-        """Train to the end of the plan, or until a callback asks to stop."""
+        """Train to the end of the plan, or until a callback asks to stop.
+
+        Returns:
+            The history, one row per epoch.
+
+        Raises:
+            DivergedError: if parameters stop being finite; the model then holds the last good ones.
+        """
         try:
             return self._run()
         finally:
@@ -124,17 +178,11 @@ class Training:
     def _run(self) -> History:
         started = time.perf_counter() - self.position.seconds
         self._call("on_begin")
+        self._listeners = [each for each in self.callbacks if type(each).on_update is not Callback.on_update]
         while self.position.epoch < self.plan.epochs and self.stop is None:
             order = kernels.permutation(self.root.child("shuffle", self.position.epoch).advance(), len(self.cases))
             while self.position.batch < self.batches and self.stop is None:
-                if self._fused:
-                    persistent.advance(self, order, self._unheard())
-                else:
-                    self.update(order)
-                if self.position.update % GUARD_EVERY == 0:
-                    self.guard()
-                self.position.seconds = time.perf_counter() - started
-                self._call("on_update")
+                self._advance(order, started)
             if self.position.batch == self.batches:
                 self.finish_epoch()
                 self.position.seconds = time.perf_counter() - started
@@ -150,46 +198,25 @@ class Training:
         self._call("on_end")
         return self.history
 
-    @torch.no_grad()
-    def update(self, order: Tensor) -> None:
-        """One transaction: gradient, penalties, metric, optimizer, constraints, settle."""
-        model, plan, position = self.model, self.plan, self.position
-        index = order[position.batch * plan.batch_size : (position.batch + 1) * plan.batch_size]
-        v = self.cases.rows(index, epoch=position.epoch, dtype=model.dtype, device=model.device)
-        v = model.visible.encode(v, "data")
-        if plan.missing:
-            assert isinstance(model, Machine)
-            v = fill_missing(model, v, self.root.child("missing", position.update), plan.missing)
-        batch = Batch(v, None if self.weight is None else self.weight[index])
-        before = self._transaction() if self._may_undo else None
-
-        phases = plan.objective.gradient(model, batch, self.objective_state, self.stream)
-        if batch.weight is not None:
-            # Each phase is a mean over its batch; a batch that weighs more than another moves the model further.
-            heavy = float(batch.weight.mean())
-            for parameter in model.parameters():
-                if parameter.grad is not None:
-                    parameter.grad.mul_(heavy)
-        for penalty, state in zip(plan.penalties, self.penalty_states, strict=True):
-            penalty.add_to_gradients(model, phases, state)
-        rate = self.learning_rate
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        with plan.metric.coordinates(model, phases, self.metric_state):
-            self.optimizer.step()
-        model.constrain()
-        if not plan.objective.after_update(model, self.objective_state) and before is not None:
-            self._roll_back(before)
-            plan.objective.on_reject(self.objective_state)
-
-        position.batch += 1
-        position.update += 1
-
-    def _unheard(self) -> int:
-        """How many updates may pass until a callback listens, the parameters are checked, or the epoch ends."""
-        if any(type(callback).on_update is not Callback.on_update for callback in self.callbacks):
-            return 1
-        return min(self.batches - self.position.batch, GUARD_EVERY - self.position.update % GUARD_EVERY)
+    def _advance(self, order: Tensor, started: float) -> None:
+        """Make the next update of an epoch, or in a compiled loop all until a callback or the guard is due."""
+        position, size = self.position, self.plan.batch_size
+        due = [callback.next_update(self) for callback in self._listeners]
+        first, count = position.batch * size, 1
+        if self._compiled:
+            stops = (update - position.update for update in due if update is not None)
+            count = min(self.batches - position.batch, GUARD_EVERY - position.update % GUARD_EVERY, *stops)
+            self._many_updates(order[first : first + count * size], count)
+        else:
+            self.update(order[first : first + size])
+        position.batch += count
+        position.update += count
+        if position.update % GUARD_EVERY == 0:
+            self.guard()
+        position.seconds = time.perf_counter() - started
+        for callback, update in zip(self._listeners, due, strict=True):
+            if update is None or position.update >= update:
+                callback.on_update(self)
 
     def finish_epoch(self) -> None:
         """Record a row and move to the next epoch."""
@@ -210,7 +237,7 @@ class Training:
 
     @property
     def learning_rate(self) -> float:
-        """The rate of the next update."""
+        """The learning rate of the next update."""
         return self._rate(self.position.update)
 
     def _rate(self, update: int) -> float:
@@ -218,29 +245,35 @@ class Training:
         return scheduled * self.plan.objective.rate(self.objective_state)
 
     def guard(self) -> None:
-        """Keep a copy of good parameters, or put the last good ones back and raise `DivergedError`."""
-        total = sum(parameter.detach().double().sum() for parameter in self.model.parameters())
-        if bool(torch.isfinite(torch.as_tensor(total))):
-            self._good = self._parameters()
-            return
+        """Keep a copy of the parameters if they are finite; otherwise restore the last good ones.
+
+        Raises:
+            DivergedError: if they are not finite.
+        """
+        parameters = dict(self.model.named_parameters())
         with torch.no_grad():
-            for name, parameter in self.model.named_parameters():
+            if math.isfinite(sum(float(parameter.sum(dtype=torch.float64)) for parameter in parameters.values())):
+                for name, parameter in parameters.items():
+                    self._good[name].copy_(parameter)
+                return
+            for name, parameter in parameters.items():
                 parameter.copy_(self._good[name])
-        kinds = sorted({type(units).__name__ for units in self.model.unit_layers()})
+        layers = list(self.model.unit_layers())
         advice = (
             "standardise the data (data.load(..., standardize=True)) or lower the learning rate"
-            if {"Gaussian", "Mixed", "ReLU", "DReLU"} & set(kinds)
+            if any(units.real_valued for units in layers)
             else "lower the learning rate or the weight of the penalties"
         )
         raise DivergedError(
             f"parameters are no longer finite at update {self.position.update} (learning rate {self.learning_rate:g}, "
-            f"{' and '.join(kinds)} units): {advice}. The model holds the parameters of the last good check"
+            f"{' and '.join(sorted({type(units).__name__ for units in layers}))} units): {advice}. The model holds the "
+            "parameters of the last good check"
         )
 
     # State -------------------------------------------------------------------------------------------------------
 
     def dump(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """The whole state as (tensors, JSON-able meta)."""
+        """Return the whole state as tensors and JSON-able numbers."""
         tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         groups = {"objective": self.objective_state, "metric": self.metric_state, "best": self.best or {}}
         groups |= {f"penalty{i}": state for i, state in enumerate(self.penalty_states)}
@@ -263,7 +296,7 @@ class Training:
         return tensors, meta
 
     def restore(self, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
-        """Take up the state of a `dump`."""
+        """Restore the state of a `dump`."""
         groups: dict[str, dict[str, Tensor]] = {}
         for name, tensor in tensors.items():
             group, _, key = name.partition(".")
@@ -288,7 +321,7 @@ class Training:
         self._good = self._parameters()
 
     def keep_best(self, row: Row) -> None:
-        """Remember the present parameters as the best, for `run` to return to."""
+        """Remember the present parameters as the best: `run` ends with them."""
         state = self.model.state_dict()
         part = self.model.energy_part
         if part is not None:
@@ -302,14 +335,12 @@ class Training:
         self.history.best = dict(row)
 
     def _load(self, state: dict[str, Tensor]) -> None:
-        from harmonium.models.io import restore
-
-        restore(self.model, state, "the checkpoint")
+        load_tensors(self.model, state, "the checkpoint")
 
     def _parameters(self) -> dict[str, Tensor]:
         return {name: parameter.detach().clone() for name, parameter in self.model.named_parameters()}
 
-    def _transaction(self) -> Transaction:
+    def _snapshot(self) -> Snapshot:
         objective = self.plan.objective.snapshot(self.objective_state)
         optimizer = {
             index: {key: value.clone() if isinstance(value, Tensor) else value for key, value in state.items()}
@@ -317,13 +348,15 @@ class Training:
         }
         return self._parameters(), optimizer, objective
 
-    def _roll_back(self, before: Transaction) -> None:
+    def _reject(self, before: Snapshot) -> None:
+        """Undo an update."""
         parameters, optimizer, objective = before
         with torch.no_grad():
             for name, parameter in self.model.named_parameters():
                 parameter.copy_(parameters[name])
         self._set_optimizer(optimizer)
         self.objective_state = objective
+        self.plan.objective.on_reject(objective)
 
     def _set_optimizer(self, state: dict[int, dict[str, Any]]) -> None:
         # Not by load_state_dict, which casts what some optimizers keep in another precision.
@@ -335,33 +368,3 @@ class Training:
     def _call(self, event: str, *arguments: Any) -> None:
         for callback in self.callbacks:
             getattr(callback, event)(self, *arguments)
-
-
-def check_optimizer(optimizer: str | OptimizerFactory) -> None:
-    """Raise ValueError for a name that torch.optim does not have."""
-    if not callable(optimizer) and str(optimizer).lower() not in _optimizers():
-        raise ValueError(
-            f"optimizer must be one of {', '.join(sorted(_optimizers()))} or a factory, found {optimizer!r}"
-        )
-
-
-def _optimizers() -> dict[str, Any]:
-    unfit = ("Optimizer", "LBFGS", "Muon", "SparseAdam")  # closures, matrices only, sparse gradients only
-    return {
-        name.lower(): kind
-        for name, kind in vars(torch.optim).items()
-        if isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer) and name not in unfit
-    }
-
-
-def _optimizer(optimizer: str | OptimizerFactory, parameters: list[Tensor], rate: float) -> torch.optim.Optimizer:
-    if callable(optimizer):
-        return optimizer(parameters)
-    kind = _optimizers()[optimizer.lower()]
-    # Decay is the business of penalties, which spare the biases.
-    no_decay = {"weight_decay": 0.0} if "weight_decay" in inspect.signature(kind).parameters else {}
-    # One pass over the parameters rather than one for each operation: Adam takes a quarter of the time.
-    on_cpu = all(parameter.device.type == "cpu" for parameter in parameters)
-    fused = {"fused": True} if on_cpu and kind in (torch.optim.Adam, torch.optim.AdamW) else {}
-    made: torch.optim.Optimizer = kind(parameters, lr=rate, **no_decay, **fused)
-    return made

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from harmonium.core.registry import Registered
 from harmonium.models.machine.machine import Machine, as_machine
 from harmonium.objectives import Phases
+from harmonium.objectives.many_updates import UpdateRule
 
 __all__ = ["Centered", "Diagonal", "Metric", "Plain", "as_metric"]
 
@@ -50,6 +51,10 @@ class Metric(Registered, ABC):
             state: the state of the metric, changed in place.
         """
 
+    def add_to_rule(self, rule: UpdateRule, state: MetricState) -> UpdateRule | None:
+        """Add what the metric does to a rule for compiled updates; None (the default) if a rule cannot say it."""
+        return None
+
 
 @dataclass(frozen=True)
 class Plain(Metric):
@@ -57,6 +62,9 @@ class Plain(Metric):
 
     def coordinates(self, model: Any, phases: Any, state: MetricState) -> AbstractContextManager[None]:
         return nullcontext()
+
+    def add_to_rule(self, rule: UpdateRule, state: MetricState) -> UpdateRule | None:
+        return rule if type(self) is Plain else None
 
 
 @dataclass(frozen=True)
@@ -114,6 +122,12 @@ class Centered(Metric):
                 fields = _fields(model, layer, parameters)
                 for field, part in zip(fields, torch.split(now - was, [f.shape[-1] for f in fields], -1), strict=True):
                     field.detach().sub_(part)
+
+    def add_to_rule(self, rule: UpdateRule, state: MetricState) -> UpdateRule | None:
+        if type(self) is not Centered:
+            return None
+        offsets = {name.removeprefix("offset."): offset for name, offset in state.items()}
+        return rule._replace(offsets=offsets, offset_rate=self.rate)
 
     def _scale(self, model: Machine, parameters: dict[str, nn.Parameter], state: MetricState) -> None:
         """Hook for metrics that scale the centered gradient, in place."""

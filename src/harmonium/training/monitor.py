@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
 from harmonium.core.checks import check_int_fields
+from harmonium.core.random import Stream
 from harmonium.core.rows import evenly_spaced
 from harmonium.likelihood.exact import cheapest_enumeration
 from harmonium.likelihood.log_z import NORMALISED, LogPartition
 from harmonium.likelihood.partition import EXACT_BITS, log_partition
 from harmonium.likelihood.pseudo import pseudo_log_likelihood
-from harmonium.models.machine.machine import Machine
-from harmonium.models.machine.mean_field import variational_bound
 from harmonium.models.model import Model
 from harmonium.training.callbacks import Callback
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from harmonium.training.history import Row
     from harmonium.training.loop import Training
 
-__all__ = ["LikelihoodMonitor", "Monitor"]
+__all__ = ["LikelihoodMonitor", "Monitor", "default_monitor"]
 
 
 @dataclass
@@ -52,17 +51,16 @@ class Monitor(Callback):
         if row["epoch"] % self.every and row["epoch"] != training.plan.epochs:
             return
         model = training.model
-        if training.validation is None or not isinstance(model, Machine):
+        if training.validation is None or model.energy_part is not model:
             return
         valid, train = (_subset(split, self.cases, training) for split in (training.validation, training.cases))
         train = train[~torch.isnan(train).any(-1)]
         if len(train):
-            gap = variational_bound(model, train).mean() - variational_bound(model, valid).mean()
-            row["free_energy_gap"] = float(gap)
+            row["free_energy_gap"] = _log_weight(model, train) - _log_weight(model, valid)
         z = training.plan.objective.log_partition(model, training.objective_state)
         if z is not None:
             log_jacobian = training.validation.log_jacobian
-            row["log_likelihood_tracked"] = float(variational_bound(model, valid).mean()) + log_jacobian - z.value
+            row["log_likelihood_tracked"] = _log_weight(model, valid) + log_jacobian - z.value
             row["log_likelihood_tracked_stderr"] = (z.upper - z.value) / 3 if math.isfinite(z.upper) else None
         if _pseudo(model):
             row["pseudo_log_likelihood"] = float(pseudo_log_likelihood(model, valid).mean())
@@ -70,7 +68,7 @@ class Monitor(Callback):
     def columns(self, training: Training) -> set[str] | None:
         if type(self).on_measure is not Monitor.on_measure:
             return None
-        if training.validation is None or not isinstance(training.model, Machine):
+        if training.validation is None or training.model.energy_part is not training.model:
             return set()
         tracked = training.plan.objective.log_partition(training.model, training.objective_state) is not None
         return (
@@ -127,12 +125,8 @@ class LikelihoodMonitor(Callback):
         cases = _some(training.validation, self.cases)
         for start, v in cases.chunks(1000, dtype=model.dtype, device=model.device):
             v = model.visible.encode(v)
-            if isinstance(model, Machine):
-                total += float(variational_bound(model, v).sum())
-            else:
-                stream = training.root.child("likelihood", row["epoch"], start)
-                log_w = model.log_weights(v, stream, self.samples)
-                total += float((torch.logsumexp(log_w, 0) - math.log(len(log_w))).sum())
+            stream = training.root.child("likelihood", row["epoch"], start)
+            total += float(model.log_weight_bound(v, stream, self.samples).sum())
         mean = total / len(cases) + training.validation.log_jacobian
         row["log_likelihood"] = mean - z.value
         # Bounds of log Z that cross bound nothing: by them, the model whose chains mix worst would be the best.
@@ -167,7 +161,21 @@ def _many_lengths(model: Model) -> bool:
     return model.visible.conditions_on_total and model.visible.fixed_total is None
 
 
-def _pseudo(model: Machine) -> bool:
+def default_monitor(model: Model) -> Monitor | LikelihoodMonitor:
+    """Return the monitor that `harmonium.fit` adds for validation cases.
+
+    Free energies for machines; for normalised models the likelihood itself, of 500 cases and by one draw if it has to
+    be estimated.
+    """
+    return Monitor() if model.energy_part is model else LikelihoodMonitor(every=1, samples=1, cases=500)
+
+
+def _log_weight(model: Model, v: torch.Tensor) -> float:
+    """Mean log-weight of cases, which for machines needs no draws."""
+    return float(model.log_weight_bound(v, Stream(0)).mean())
+
+
+def _pseudo(model: Any) -> bool:
     """Whether the pseudo-likelihood exists and is cheap enough to be measured often."""
     units = model.visible
     return (

@@ -13,6 +13,7 @@ from harmonium.core.registry import Registered
 from harmonium.models.machine.machine import Machine, as_machine
 from harmonium.models.model import Model
 from harmonium.objectives import Phases
+from harmonium.objectives.many_updates import UpdateRule
 
 __all__ = ["Penalty", "Sparsity", "WeightDecay"]
 
@@ -34,6 +35,10 @@ class Penalty(Registered, ABC):
             state: what `init_state` returned, changed in place.
         """
 
+    def add_to_rule(self, rule: UpdateRule) -> UpdateRule | None:
+        """Add the penalty to a rule for compiled updates; None (the default) if a rule cannot say it."""
+        return None
+
 
 @dataclass(frozen=True)
 class WeightDecay(Penalty):
@@ -54,6 +59,9 @@ class WeightDecay(Penalty):
                 weights.grad.add_(weights.detach(), alpha=self.l2)
             if self.l1:
                 weights.grad.add_(torch.sign(weights.detach()), alpha=self.l1)
+
+    def add_to_rule(self, rule: UpdateRule) -> UpdateRule | None:
+        return rule._replace(l2=rule.l2 + self.l2, l1=rule.l1 + self.l1) if type(self) is WeightDecay else None
 
 
 @dataclass(frozen=True)

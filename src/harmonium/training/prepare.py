@@ -14,7 +14,8 @@ from harmonium.models.machine.machine import as_machine
 from harmonium.models.model import Model
 from harmonium.sampling.impute import check_observed
 from harmonium.training.callbacks import Callback
-from harmonium.training.loop import Plan, Training
+from harmonium.training.loop import Training
+from harmonium.training.plan import Plan
 
 __all__ = ["prepare"]
 

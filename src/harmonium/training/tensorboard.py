@@ -11,7 +11,6 @@ import numpy as np
 from harmonium.core.checks import check_int
 from harmonium.core.optional import need
 from harmonium.models.first_weights import visible_weights
-from harmonium.models.machine.machine import Machine
 from harmonium.models.model import Model
 from harmonium.training.callbacks import Callback
 from harmonium.training.trackers import numbers
@@ -97,7 +96,8 @@ class TensorBoard(Callback):
             weights = found[1][:_SHOWN].cpu().double().numpy()
             self._images("filters", 0.5 + 0.5 * weights / (np.abs(weights).max() or 1.0), model, epoch)
         chains = training.plan.objective.model_chains(training.objective_state)
-        if chains is not None and isinstance(model, Machine) and 0 in model.sampled_layers:
+        part = model.energy_part
+        if chains is not None and part is not None and part is model and 0 in part.sampled_layers:
             states = model.visible.decode(chains[:_SHOWN, : model.visible.size]).cpu().double().numpy()
             low, high = float(states.min()), float(states.max())
             self._images("chains", (states - low) / (high - low or 1.0), model, epoch)

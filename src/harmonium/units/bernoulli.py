@@ -9,12 +9,12 @@ from torch.nn import functional
 
 from harmonium.kernels import scalar
 from harmonium.kernels.fused import mapper, sampler, summer, walker
-from harmonium.kernels.fused_pcd import updater
+from harmonium.kernels.fused_updates import updater
 from harmonium.kernels.nade import ancestral
 from harmonium.units.biased import Biased
 from harmonium.units.contract import FusedKernels, Natural
 
-__all__ = ["Bernoulli", "persistent_updates"]
+__all__ = ["Bernoulli"]
 
 
 @register_jitable
@@ -40,9 +40,6 @@ def _split(eta, constant):  # type: ignore[no-untyped-def]
     return max(field, scalar.like(field, 0.0)), scalar.like(field, 1.0) + scalar.exp(-abs(field))
 
 
-persistent_updates = updater(_draw, _mean)
-
-
 class Bernoulli(Biased):
     """Units with states 0 and 1 and energy -b s (Smolensky 1986; Fischer & Igel 2014).
 
@@ -56,7 +53,9 @@ class Bernoulli(Biased):
     """
 
     finite = True
-    loops = FusedKernels(sampler(_draw), mapper(_mean), summer(_split), walker(_draw), ancestral(_draw))
+    loops = FusedKernels(
+        sampler(_draw), mapper(_mean), summer(_split), walker(_draw), ancestral(_draw), updater(_draw, _mean)
+    )
 
     def base_rate(self, mean: Tensor, variance: Tensor, cases: float) -> Natural:
         p = (mean * cases + 0.5) / (cases + 1)

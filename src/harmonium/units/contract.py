@@ -44,6 +44,8 @@ class FusedKernels(NamedTuple):
     """Sequential Gibbs sampling of units that are coupled among themselves."""
     ancestral: Any = None
     """Draws each unit given those before it (see `harmonium.kernels.nade`)."""
+    updates: Any = None
+    """Many updates of an RBM whose layers are both of this family (see `harmonium.kernels.fused_updates`)."""
 
 
 class Family(Registered, nn.Module, ABC):
@@ -66,6 +68,8 @@ class Family(Registered, nn.Module, ABC):
     A coupling between two layers has a normalisable distribution whatever its weights only if one of them is finite."""
     fields: tuple[str, ...] = ("bias",)
     """Names of the parameters that, side by side, make up the field eta_1: one entry per unit."""
+    real_valued: bool = False
+    """Whether states are real numbers, whose scale matters to learning: such data should be standardised."""
     constant: int = 0
     """An integer that the formulas need besides natural parameters: trials of a binomial, states of a category."""
     conditions_on_total: ClassVar[bool] = False

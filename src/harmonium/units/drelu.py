@@ -75,6 +75,7 @@ class DReLU(Units):
     """
 
     uniforms_in = torch.float64
+    real_valued = True
     loops = FusedKernels(sampler(_draw), mapper(_mean), summer(_split))
 
     def __init__(

@@ -71,6 +71,7 @@ class Gaussian(Units):
     """
 
     uniforms_in = torch.float64
+    real_valued = True
     loops = FusedKernels(sampler(_draw), mapper(_mean), summer(_split), walker(_draw))
 
     def __init__(

@@ -51,6 +51,7 @@ class Mixed(Units):
         self.parts = nn.ModuleList(parts)
         self.size = sum(part.size for part in parts)
         self.finite = all(part.finite for part in parts)
+        self.real_valued = any(part.real_valued for part in parts)
         self.fields = tuple(f"parts.{i}.{name}" for i, part in enumerate(parts) for name in part.fields)
         self._encoded = _slices([part.size for part in parts])
         self._raw = _slices([part.columns for part in parts])

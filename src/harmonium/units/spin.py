@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from harmonium.kernels import scalar
 from harmonium.kernels.fused import mapper, sampler, summer, walker
+from harmonium.kernels.fused_updates import updater
 from harmonium.units.biased import Biased
 from harmonium.units.contract import FusedKernels, Natural
 
@@ -55,7 +56,7 @@ class Spin(Biased):
     """
 
     finite = True
-    loops = FusedKernels(sampler(_draw), mapper(_mean), summer(_split), walker(_draw))
+    loops = FusedKernels(sampler(_draw), mapper(_mean), summer(_split), walker(_draw), updates=updater(_draw, _mean))
 
     def base_rate(self, mean: Tensor, variance: Tensor, cases: float) -> Natural:
         p = (0.5 * (1 + mean) * cases + 0.5) / (cases + 1)

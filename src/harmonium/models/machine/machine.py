@@ -15,8 +15,9 @@ from torch import Tensor
 from harmonium import kernels
 from harmonium.core.random import Stream
 from harmonium.models.initial import normal_
-from harmonium.models.machine.mean_field import importance_weights, mean_field
+from harmonium.models.machine.mean_field import importance_weights, mean_field, variational_bound
 from harmonium.models.machine.sampling import GibbsSampling
+from harmonium.models.model import TrainingDefaults
 from harmonium.models.state import LayerExpectations, Moments, Phase
 
 __all__ = ["Machine", "as_machine"]
@@ -24,6 +25,8 @@ __all__ = ["Machine", "as_machine"]
 
 class Machine(GibbsSampling):
     """A Boltzmann machine of layers (see `Structure` for its arguments)."""
+
+    training_defaults = TrainingDefaults(0.05, "sgd", "centered")
 
     # Inference and the likelihood --------------------------------------------------------------------------------
 
@@ -52,6 +55,10 @@ class Machine(GibbsSampling):
         if not self.hidden_couplings:
             return self.log_weight(self.visible_only_state(v)).unsqueeze(0)
         return importance_weights(self, v, mean_field(self, v, iterations=100, tolerance=1e-5), stream, samples)
+
+    def log_weight_bound(self, v: Tensor, stream: Stream, samples: int = 1) -> Tensor:
+        """log p*(v), or its variational bound if hidden layers are coupled: (batch,), float64.  Draws nothing."""
+        return variational_bound(self, v)
 
     # Initialisation ----------------------------------------------------------------------------------------------
 

@@ -1,0 +1,276 @@
+"""Many updates of a small binary RBM in one call.
+
+At the sizes of small machines most of the time of an update goes into calls, not into arithmetic.  This loop makes the
+updates that `Training.update` makes one by one, with the same random words.  Given W (n_visible, n_hidden), biases b
+and c, cases v and chains u, each update is
+
+    h ~ p(h | u),  u ~ p(u | h)                                        k times
+    G = <u E[h | u]'> - <v E[h | v]'>,  g = <u> - <v>,  q = <E[h | u]> - <E[h | v]>
+    G <- G + l2 W + l1 sign(W)                                         weight decay
+    G <- G - m q' - g l'                                               centered, with offsets m and l
+    V_W <- momentum V_W + G,  V_b <- momentum V_b + g,  V_c <- momentum V_c + q
+    W <- W - rate V_W,  b <- b - rate (V_b - V_W l),  c <- c - rate (V_c - V_W' m)
+
+where < > are means over the cases or the chains.  The last line is descent in centered coordinates, in which the biases
+are b + W l and c + W' m (Melchior, Fischer & Wiskott 2016): what W takes from them they get back.  Before,
+the offsets follow the data: m <- m + offset_rate (<v> - m), l <- l + offset_rate (<E[h | v]> - l).
+
+With weights w of the cases, means over the data are weighted, and G, g and q are multiplied by the mean weight of the
+batch.
+
+One row of W is updated at a time, from G to the end, while it is in the cache.  Rows of states are added up where a
+unit is on and left out where it is off, so that the time follows the number of ones.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba.extending import register_jitable
+
+from harmonium.kernels.fused import OPTIONS, Scalar, _named, _stamp, add_row, add_rows, compiled
+from harmonium.kernels.philox import fill_words
+from harmonium.kernels.scalar import like
+
+__all__ = ["updater"]
+
+_SUMS: dict[str, Any] = OPTIONS | {"fastmath": {"contract", "reassoc"}}
+
+
+@register_jitable(**OPTIONS)
+def _list(states, index, change, at, first):
+    """Append where states are not zero, counted from ``first``, and their values; return the new length."""
+    for i in range(states.shape[0]):  # without a branch: always written, kept only if it counts
+        index[at] = first + i
+        change[at] = states[i]
+        at += states[i] != 0
+    return at
+
+
+@register_jitable(**OPTIONS)
+def _send_up(x, states, weights, bias, index, change):
+    for r in range(x.shape[0]):
+        x[r] = bias
+        n = _list(states[r], index, change, 0, 0)
+        add_rows(x[r], weights, index[:n], change[:n])
+
+
+@register_jitable(**_SUMS)
+def _send_down(x, states, weights, bias):
+    # Half of the hidden units are on, so all are summed: two rows of states by four of W, so that six are loaded for
+    # eight products.
+    rows, units = x.shape
+    zero = like(weights[0, 0], 0.0)
+    for i in range(0, units, 4):
+        k, m, n = min(i + 1, units - 1), min(i + 2, units - 1), min(i + 3, units - 1)  # the last again: the same sums
+        for r in range(0, rows, 2):
+            q = min(r + 1, rows - 1)
+            ri = rk = rm = rn = qi = qk = qm = qn = zero
+            for j in range(weights.shape[1]):
+                h, g = states[r, j], states[q, j]
+                ri += h * weights[i, j]
+                qi += g * weights[i, j]
+                rk += h * weights[k, j]
+                qk += g * weights[k, j]
+                rm += h * weights[m, j]
+                qm += g * weights[m, j]
+                rn += h * weights[n, j]
+                qn += g * weights[n, j]
+            x[r, i], x[r, k], x[r, m], x[r, n] = ri + bias[i], rk + bias[k], rm + bias[m], rn + bias[n]
+            x[q, i], x[q, k], x[q, m], x[q, n] = qi + bias[i], qk + bias[k], qm + bias[m], qn + bias[n]
+
+
+@register_jitable(**OPTIONS)
+def _decay(row, weights, l2, l1):
+    for j in range(row.shape[0]):
+        w = weights[j]
+        sign = like(w, 1.0) if w > 0 else (-like(w, 1.0) if w < 0 else like(w, 0.0))
+        row[j] += l2 * w + l1 * sign
+
+
+@register_jitable(**OPTIONS)
+def _accelerate(row, velocity, momentum):
+    for j in range(row.shape[0]):
+        velocity[j] = momentum * velocity[j] + row[j]
+        row[j] = velocity[j]
+
+
+@register_jitable(**_SUMS)
+def _dot(a, b):
+    total = like(a[0], 0.0)
+    for j in range(a.shape[0]):
+        total += a[j] * b[j]
+    return total
+
+
+@register_jitable(**OPTIONS)
+def _sum_rows(total, rows, factors):
+    """total = the sum of rows, each times its factor."""
+    total[:] = like(factors[0], 0.0)
+    for r in range(rows.shape[0]):
+        add_row(total, rows[r], factors[r])
+
+
+@register_jitable(**OPTIONS)
+def _scale(x, factor):
+    for j in range(x.shape[0]):
+        x[j] *= factor
+
+
+@register_jitable(**OPTIONS)
+def _scale_rows(rows, factors, sign):
+    for r in range(rows.shape[0]):
+        _scale(rows[r], sign * factors[r])
+
+
+@register_jitable(**OPTIONS)
+def _centre(row, slope, offset, own_offset, own_slope):
+    for j in range(row.shape[0]):
+        row[j] -= own_offset * slope[j] + own_slope * offset[j]
+
+
+@register_jitable(**OPTIONS)
+def _follow(offset, mean, rate, mass):
+    """offset += rate (mean / mass - offset)."""
+    for j in range(offset.shape[0]):
+        offset[j] += rate * (mean[j] / mass - offset[j])
+
+
+def updater(draw: Scalar, mean: Scalar) -> Scalar:
+    """Build the loop of updates around the draw and the mean of a binary family (see `harmonium.kernels.fused`)."""
+    stamp = _stamp(draw) ^ _stamp(mean)
+
+    @register_jitable(**OPTIONS)
+    @_named(stamp)
+    def draw_row(x, words):
+        for j in range(x.shape[0]):
+            x[j] = draw((x[j],), 0, words[j])
+
+    @register_jitable(**OPTIONS)
+    @_named(stamp)
+    def mean_row(x):
+        for j in range(x.shape[0]):
+            x[j] = mean((x[j],), 0)
+
+    @register_jitable(**OPTIONS)
+    @_named(stamp)
+    def draw_rows(x, first, words, k0, k1, c2, c3):
+        for r in range(x.shape[0]):
+            fill_words(words, first + r, c2, c3, k0, k1)
+            draw_row(x[r], words)
+
+    @register_jitable(**OPTIONS)
+    @_named(stamp)
+    def expect(x, states, weights, bias, index, change):
+        _send_up(x, states, weights, bias, index, change)
+        for r in range(x.shape[0]):
+            mean_row(x[r])
+
+    @compiled
+    @_named(stamp)
+    def updates(parameters, velocities, offsets, numbers, cases, weight, starts, rates, chains, sweeps, address):
+        """Change parameters, velocities, offsets and chains in place.
+
+        Args:
+            parameters: W, b, c.
+            velocities: of W, b, c; empty arrays for no momentum.
+            offsets: m and l; empty arrays for the plain metric.
+            numbers: offset_rate, l2, l1, momentum: (4,), in the precision of W.
+            cases: encoded cases of all updates, (rows, n_visible).
+            weight: weights of the cases, (rows,); empty if all are 1.
+            starts: update u learns from ``cases[starts[u] : starts[u + 1]]``, (updates + 1,).
+            rates: learning rate of every update, (updates,).
+            chains: persistent chains, (chains, n_visible); with 0 rows, chains start at the cases of every update.
+            sweeps: k; update u takes k steps of the stream.
+            address: first row, two words of the key, step, and word 3 of the visible and of the hidden layer.
+        """
+        weights, visible_bias, hidden_bias = parameters
+        m, l = offsets  # noqa: E741
+        offset_rate, l2, l1, momentum = numbers
+        first, k0, k1, c2, c3v, c3h = address
+        visible, hidden = weights.shape
+        persistent, centered, heavy_ball = chains.shape[0] > 0, m.shape[0] > 0, velocities[0].shape[0] > 0
+        decays = l2 != 0 or l1 != 0
+        zero, one = like(momentum, 0.0), like(momentum, 1.0)
+        batch = 0
+        for u in range(rates.shape[0]):
+            batch = max(batch, starts[u + 1] - starts[u])
+        most = batch + (chains.shape[0] if persistent else batch)
+        words = np.empty(4 * ((max(visible, hidden) + 3) // 4), np.uint32)
+        index = np.empty(max(most, visible, hidden) + 1, np.int64)
+        change = np.empty(index.shape[0], weights.dtype)
+        started = np.empty((0 if persistent else batch, visible), weights.dtype)
+        means = np.empty((most, hidden), weights.dtype)
+        share = np.empty(most, weights.dtype)
+        data_b = np.empty(visible, weights.dtype)
+        slope_b = np.empty(visible, weights.dtype)
+        data_c = np.empty(hidden, weights.dtype)
+        slope_c = np.empty(hidden, weights.dtype)
+        taken_b = np.empty(visible, weights.dtype)
+        taken_c = np.empty(hidden, weights.dtype)
+        row = np.empty(hidden, weights.dtype)
+        for u in range(rates.shape[0]):
+            rate = rates[u]
+            v = cases[starts[u] : starts[u + 1]]
+            n = v.shape[0]
+            if persistent:
+                ends = chains
+            else:
+                ends = started[:n]
+                ends[:] = v
+            rows = n + ends.shape[0]
+            h, x = means[:n], means[n:rows]
+            expect(h, v, weights, hidden_bias, index, change)
+            for s in range(sweeps):
+                step = c2 + np.uint64(u * sweeps + s)
+                _send_up(x, ends, weights, hidden_bias, index, change)
+                draw_rows(x, first, words, k0, k1, step, c3h)
+                _send_down(ends, x, weights, visible_bias)
+                draw_rows(ends, first, words, k0, k1, step, c3v)
+            expect(x, ends, weights, hidden_bias, index, change)
+            # The share of every row in the gradient; the mean weight of the batch multiplies both phases.
+            mass = zero
+            for r in range(n):
+                share[r] = (weight[starts[u] + r] if weight.shape[0] else one) / like(one, n)
+                mass += share[r]
+            for r in range(n, rows):
+                share[r] = mass / like(one, rows - n) if persistent else share[r - n]
+            _sum_rows(data_b, v, share[:n])
+            _sum_rows(data_c, h, share[:n])
+            _sum_rows(slope_b, ends, share[n:rows])
+            add_row(slope_b, data_b, -one)
+            _scale_rows(h, share[:n], -one)
+            _scale_rows(x, share[n:rows], one)
+            slope_c[:] = zero
+            for r in range(rows):
+                add_row(slope_c, means[r], one)
+            if centered:
+                _follow(m, data_b, offset_rate, mass)
+                _follow(l, data_c, offset_rate, mass)
+                taken_c[:] = zero
+            for i in range(visible):
+                count = _list(v[:, i], index, change, 0, 0)
+                count = _list(ends[:, i], index, change, count, n)
+                row[:] = zero
+                add_rows(row, means, index[:count], change[:count])
+                if decays:
+                    _decay(row, weights[i], l2, l1)
+                if centered:
+                    _centre(row, slope_c, l, m[i], slope_b[i])
+                if heavy_ball:
+                    _accelerate(row, velocities[0][i], momentum)
+                add_row(weights[i], row, -rate)
+                if centered:
+                    taken_b[i] = _dot(row, l)
+                    add_row(taken_c, row, m[i])
+            if heavy_ball:
+                _accelerate(slope_b, velocities[1], momentum)
+                _accelerate(slope_c, velocities[2], momentum)
+            add_row(visible_bias, slope_b, -rate)
+            add_row(hidden_bias, slope_c, -rate)
+            if centered:
+                add_row(visible_bias, taken_b, rate)
+                add_row(hidden_bias, taken_c, rate)
+
+    return updates

@@ -1,0 +1,52 @@
+"""How to train."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from harmonium.core.random import Stream
+from harmonium.objectives import Objective
+from harmonium.training.metrics import Metric
+from harmonium.training.optimizers import OptimizerFactory, check_optimizer
+from harmonium.training.penalties import Penalty
+from harmonium.training.schedules import Schedule
+
+__all__ = ["Plan"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to train: everything but the model and the data (see `harmonium.fit`).
+
+    Raises:
+        ValueError: for the name of an optimizer that torch.optim does not have.
+    """
+
+    objective: Objective
+    metric: Metric
+    learning_rate: Schedule
+    optimizer: str | OptimizerFactory = "sgd"
+    penalties: Sequence[Penalty] = ()
+    epochs: int = 10
+    batch_size: int = 100
+    seed: Stream = field(default_factory=lambda: Stream(0))
+    missing: int = 0
+
+    def __post_init__(self) -> None:
+        check_optimizer(self.optimizer)
+
+    def config(self) -> dict[str, Any]:
+        """Describe the plan in JSON-able values; the description of your own optimizer is None."""
+        return {
+            "objective": self.objective.config(),
+            "metric": self.metric.config(),
+            "learning_rate": self.learning_rate.config(),
+            "optimizer": self.optimizer if isinstance(self.optimizer, str) else None,
+            "penalties": [penalty.config() for penalty in self.penalties],
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+            "missing": self.missing,
+            "seed": [self.seed.seed, *self.seed.path],
+        }
