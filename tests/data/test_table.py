@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -109,3 +111,8 @@ def test_other_refusals() -> None:
         table.to_frame(array[:, :3])
     with pytest.raises(ValueError, match=r"'group' .*0 \.\.\. 2"):
         table.to_frame(np.where(np.arange(6) == 2, 7.0, array))
+
+
+def test_tables_are_found_without_importing_them() -> None:
+    script = "import harmonium as hm, sys; assert 'pandas' not in sys.modules; hm.data.table.from_frame"
+    subprocess.run([sys.executable, "-c", script], check=True)

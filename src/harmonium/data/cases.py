@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import operator
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,7 @@ class Standardization:
     scale: Array
 
 
+@dataclass(eq=False, repr=False)
 class Cases:
     """The cases of one split, an array-like of shape (cases, features).
 
@@ -43,68 +44,44 @@ class Cases:
     and become dense floats batch by batch.  `as_cases` and `harmonium.data.load` make them.
 
     Attributes:
-        shape: (cases, features).
-        dtype: the type of the stored values, not of the batches.
+        values: the stored values, (rows, features).
+        order: (cases,) the rows that are the cases; None means all rows.
+        divisor: what the values are divided by.
         binarization: how grey levels become binary: ``"threshold"``, ``"fixed"``, ``"dynamic"``, or None.
-        log_jacobian: nats per case to *add* to a log-density of these values to get the log-density of the values
-            before standardisation; 0 if nothing was standardised.
+        sampler: draws the cases that are read, or None.
         standard: the means and scales of the columns, or None if nothing was standardised.
         source: a dict for JSON from which `from_source` loads the same cases again, or None.
+        shape: (cases, features).
+        log_jacobian: nats per case to *add* to a log-density of these values to get the log-density of the values
+            before standardisation; 0 if nothing was standardised.
 
     >>> cases = as_cases([[0, 1, 1], [1, 0, 1]])
     >>> cases.shape, cases.rows(torch.tensor([1])).tolist()
     ((2, 3), [[1.0, 0.0, 1.0]])
     """
 
-    __slots__ = (
-        "_divisor",
-        "_order",
-        "_pages",
-        "_sampler",
-        "_summary",
-        "_values",
-        "binarization",
-        "log_jacobian",
-        "shape",
-        "source",
-        "standard",
-    )
+    values: Array | sparse.csr_array
+    _: KW_ONLY
+    order: Index | None = None
+    divisor: float = 1.0
+    binarization: Binarization | None = None
+    sampler: Sampler | RepeatedCases | None = None
+    standard: Standardization | None = None
+    source: dict[str, Any] | None = None
 
-    def __init__(
-        self,
-        values: Array | sparse.csr_array,
-        *,
-        order: Index | None = None,
-        divisor: float = 1.0,
-        binarization: Binarization | None = None,
-        sampler: Sampler | RepeatedCases | None = None,
-        standard: Standardization | None = None,
-        source: Mapping[str, Any] | None = None,
-    ) -> None:
-        mapping = find_mapping(values) if isinstance(values, np.ndarray) else None
-        self._values = np.asarray(values) if isinstance(values, np.ndarray) else values
-        self._pages = None if mapping is None else Pages(mapping, values.shape[1] * values.dtype.itemsize)
-        self._order = order
-        self._divisor = divisor
-        self._sampler = sampler
-        self.standard = standard
+    def __post_init__(self) -> None:
+        mapping = find_mapping(self.values) if isinstance(self.values, np.ndarray) else None
+        rows, width = self.values.shape
+        self._pages = None if mapping is None else Pages(mapping, width * self.values.dtype.itemsize)
+        if isinstance(self.values, np.ndarray):
+            self.values = np.asarray(self.values)  # indexing a memmap is slow
         self._summary: Summary | None = None
-        self.binarization = binarization
-        self.log_jacobian = 0.0 if standard is None else -float(np.log(standard.scale).sum())
-        self.shape: tuple[int, int] = (values.shape[0] if order is None else len(order), values.shape[1])
-        self.source = None if source is None else dict(source)
+        self.log_jacobian = 0.0 if self.standard is None else -float(np.log(self.standard.scale).sum())
+        self.shape: tuple[int, int] = (rows if self.order is None else len(self.order), width)
 
     def derive(self, **changes: Any) -> Cases:
-        """Return cases over the same values, with some arguments of the constructor changed."""
-        kept = {
-            "order": self._order,
-            "divisor": self._divisor,
-            "binarization": self.binarization,
-            "sampler": self._sampler,
-            "standard": self.standard,
-            "source": self.source,
-        }
-        return Cases(changes.pop("values", self._values), **(kept | changes))
+        """Return cases over the same values, with some of the attributes of the constructor changed."""
+        return replace(self, **changes)
 
     def select(self, index: Index) -> Cases:
         """Return some of the cases without copying values; "fixed" and "dynamic" cases get new random draws.
@@ -112,7 +89,7 @@ class Cases:
         Args:
             index: (rows,) case numbers.
         """
-        return self.derive(order=index if self._order is None else self._order[index], source=None)
+        return self.derive(order=index if self.order is None else self.order[index], source=None)
 
     def copies(self, count: int) -> Cases:
         """Return every case multiplied by ``count``, for `Binomial` units whose trials are tied copies of one unit.
@@ -123,15 +100,15 @@ class Cases:
         >>> as_cases([[0, 1], [1, 1]]).copies(2).rows(torch.tensor([0])).tolist()
         [[0.0, 2.0]]
         """
-        if isinstance(self._sampler, RepeatedCases):
+        if isinstance(self.sampler, RepeatedCases):
             raise ValueError("these cases are copies already: call copies on the cases that they were made from")
-        return self.derive(sampler=RepeatedCases(count, self._sampler), source=None)
+        return self.derive(sampler=RepeatedCases(count, self.sampler), source=None)
 
     # ---------------------------------------------------------------- as an array
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return np.dtype(self._values.dtype)
+        return np.dtype(self.values.dtype)
 
     @property
     def ndim(self) -> int:
@@ -159,7 +136,7 @@ class Cases:
 
     def __repr__(self) -> str:
         notes = [str(self.dtype)]
-        if sparse.issparse(self._values):
+        if sparse.issparse(self.values):
             notes.append("sparse")
         if self.mapped:
             notes.append("memory-mapped")
@@ -200,8 +177,8 @@ class Cases:
         step = len(where) if self._pages is None else self._pages.rows_at_once
         for start in range(0, len(where), max(1, step)):
             self._gather(where[start : start + step], dense[start : start + step])
-        if self._sampler is not None:
-            batch = self._sampler.draw(batch, torch.from_numpy(where), operator.index(epoch))
+        if self.sampler is not None:
+            batch = self.sampler.draw(batch, torch.from_numpy(where), operator.index(epoch))
         return batch.to(device=device, dtype=dtype)
 
     def chunks(
@@ -240,9 +217,9 @@ class Cases:
         [0.5, 3.0]
         """
         if self._summary is None:
-            grey = self if self._sampler is None else self.derive(sampler=None)
+            grey = self if self.sampler is None else self.derive(sampler=None)
             summary = summarise(grey.chunks(max(1, CHUNK_BYTES // (8 * self.shape[1])), dtype=torch.float64))
-            self._summary = summary if self._sampler is None else self._sampler.summary(summary)
+            self._summary = summary if self.sampler is None else self.sampler.summary(summary)
         return self._summary
 
     def complete(self) -> Cases:
@@ -262,7 +239,7 @@ class Cases:
         spaced rows only.
         """
         digest = hashlib.blake2b(digest_size=16)
-        treatment = (self.shape, self.dtype.str, self._divisor, self.binarization, repr(self._sampler))
+        treatment = (self.shape, self.dtype.str, self.divisor, self.binarization, repr(self.sampler))
         digest.update(repr(treatment).encode())
         if self.standard is not None:
             digest.update(self.standard.mean.tobytes() + self.standard.scale.tobytes())
@@ -277,9 +254,9 @@ class Cases:
 
     def _gather(self, where: Index, out: Array) -> None:
         """Fill ``out`` with the rows ``where``, complete but for random draws."""
-        table, index = self._values, where
-        if self._order is not None:
-            index = self._order[_within(where, len(self))]
+        table, index = self.values, where
+        if self.order is not None:
+            index = self.order[_within(where, len(self))]
         if sparse.issparse(table):
             outside = gather_sparse(table.indptr, table.indices, _plain(table.data), index, out)
             table, index = out, np.arange(len(out))
@@ -296,24 +273,24 @@ class Cases:
 
     def _treat(self, table: Array, index: Index, out: Array) -> int:
         if self.standard is not None:
-            shift, factor = self.standard.mean * self._divisor, 1.0 / (self.standard.scale * self._divisor)
+            shift, factor = self.standard.mean * self.divisor, 1.0 / (self.standard.scale * self.divisor)
             return int(gather_standard(table, index, shift, factor, out))
         if self.binarization == "threshold":
-            return int(gather_threshold(table, index, THRESHOLD * self._divisor, out))
-        if table is out and self._divisor == 1.0:
+            return int(gather_threshold(table, index, THRESHOLD * self.divisor, out))
+        if table is out and self.divisor == 1.0:
             return -1
-        return int(gather_rows(table, index, self._divisor, out))
+        return int(gather_rows(table, index, self.divisor, out))
 
     def _stored_bytes(self) -> int:
-        if sparse.issparse(self._values):
-            return int(self._values.data.nbytes)
+        if sparse.issparse(self.values):
+            return int(self.values.data.nbytes)
         return len(self) * self.shape[1] * self.dtype.itemsize
 
     def _raw_bytes(self, where: Index) -> bytes:
-        index = where if self._order is None else self._order[where]
+        index = where if self.order is None else self.order[where]
         if self._pages is not None:
             self._pages.touch(index)
-        block = self._values[index]
+        block = self.values[index]
         if sparse.issparse(block):
             return b"".join(np.asarray(part).tobytes() for part in (block.indptr, block.indices, block.data))
         return bytes(np.ascontiguousarray(block).tobytes())
