@@ -89,19 +89,19 @@ def test_a_run_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.Monk
     class Killed(Exception):  # noqa: N818
         pass
 
-    update, left = Training.update, 12 + 7  # all of the first machine, then into the second
+    finish, left = Training.finish_epoch, 3 + 1  # all epochs of the first machine, then into the second
 
-    def mortal(training: Training, order: torch.Tensor) -> None:
+    def mortal(training: Training) -> None:
         nonlocal left
         left -= 1
         if left < 0:
             raise Killed
-        update(training, order)
+        finish(training)
 
-    monkeypatch.setattr(Training, "update", mortal)
+    monkeypatch.setattr(Training, "finish_epoch", mortal)
     with pytest.raises(Killed):
         hm.greedy(hm.DBN([16, 6, 20]), PATTERNS, out=tmp_path / "run", **options)
-    left = 12  # enough for the second machine alone
+    left = 3  # enough for the second machine alone
     again = hm.DBN([16, 6, 20])
     histories = hm.greedy(again, PATTERNS, out=tmp_path / "run", **options)
     assert left == 0 and [len(history.rows) for history in histories] == [3, 3]
