@@ -24,9 +24,19 @@ __all__ = ["Centered", "Diagonal", "Metric", "Plain", "as_metric"]
 
 MetricState = dict[str, Tensor]
 
+_NAMED: dict[str, type[Metric]] = {}
+
 
 class Metric(Registered, ABC):
-    """Coordinates in which the optimizer steps.  Momentum and adaptive rates live in these coordinates too."""
+    """Coordinates in which the optimizer steps.  Momentum and adaptive rates live in these coordinates too.
+
+    ``class MyMetric(Metric, word="mine")`` can be chosen by its word: ``fit(..., metric="mine")``.
+    """
+
+    def __init_subclass__(cls, word: str = "", **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if word:
+            _NAMED[word] = cls
 
     def init_state(self, model: Any, mean: Tensor, variance: Tensor) -> MetricState:
         """Return the state before the first update.
@@ -57,7 +67,7 @@ class Metric(Registered, ABC):
 
 
 @dataclass(frozen=True)
-class Plain(Metric):
+class Plain(Metric, word="plain"):
     """The gradient as it is."""
 
     def coordinates(self, model: Any, phases: Any, state: MetricState) -> AbstractContextManager[None]:
@@ -68,7 +78,7 @@ class Plain(Metric):
 
 
 @dataclass(frozen=True)
-class Centered(Metric):
+class Centered(Metric, word="centered"):
     """The gradient of a model in centered states v - m and h - l (Melchior, Fischer & Wiskott 2016).
 
     With offsets m and l, the running means of the positive phase,
@@ -134,7 +144,7 @@ class Centered(Metric):
 
 
 @dataclass(frozen=True)
-class Diagonal(Centered):
+class Diagonal(Centered, word="diagonal"):
     """The gradient of a model in standardised states (v - m) / sigma_v and (h - l) / sigma_h.
 
     That is `Centered`, with every direction divided by the variances of the states that it joins.  Visible variances
@@ -192,17 +202,13 @@ def _grad(parameter: nn.Parameter) -> Tensor:
 
 
 def as_metric(metric: Metric | str) -> Metric:
-    """A metric by name ("plain", "centered", "diagonal", "natural") or as it is."""
-    from harmonium.training.natural import NaturalGradient
+    """Return a metric unchanged, or build the one of this name ("plain", "centered", "diagonal", "natural").
 
+    Raises:
+        ValueError: for an unknown name.
+    """
     if isinstance(metric, Metric):
         return metric
-    known: dict[str, type[Metric]] = {
-        "plain": Plain,
-        "centered": Centered,
-        "diagonal": Diagonal,
-        "natural": NaturalGradient,
-    }
-    if metric not in known:
-        raise ValueError(f"metric must be one of {', '.join(known)} or a harmonium metric, found {metric!r}")
-    return known[metric]()
+    if metric not in _NAMED:
+        raise ValueError(f"metric must be one of {', '.join(_NAMED)} or a harmonium metric, found {metric!r}")
+    return _NAMED[metric]()

@@ -19,7 +19,7 @@ __all__ = ["NaturalGradient"]
 
 
 @dataclass(frozen=True)
-class NaturalGradient(Centered):
+class NaturalGradient(Centered, word="natural"):
     """The direction (F + damping I)^-1 g in centered coordinates (Amari 1998).
 
     F is the Fisher information of p(v), the covariance under the model of the statistics
