@@ -62,13 +62,13 @@ def test_the_bound_of_a_vae_by_one_word(table: Path, tmp_path: Path) -> None:
         (("--model", "nade", "--layers", "3,2"), "size --model nade with --hidden"),
         (("--model", "vae", "--hidden", 3), "name those of a vae with --layers, such as 200,200"),
         (("--model", "nade", "--hidden", 0), "a nade needs hidden units"),
-        (("--latent", 3), "--latent has no use with --model rbm"),
+        (("--latent", 3), "--latent is for --model vae"),
         (("--model", "vae", "--latent", 0), "--latent"),
         (("--model", "made", "--objective", "elbo"), "a made takes ml"),
         (("--objective", "ml"), "an rbm takes cd, pcd"),
-        (("--model", "made", "--chains", 3), "--chains has no use with the objective MaximumLikelihood"),
-        (("--objective", "cd", "--chains", 3), "--chains has no use with the objective CD"),
-        (("--objective", "tap", "--k", 3), "--k has no use with the objective TAP"),
+        (("--model", "made", "--chains", 3), "--chains does nothing with the objective MaximumLikelihood"),
+        (("--objective", "cd", "--chains", 3), "--chains does nothing with the objective CD"),
+        (("--objective", "tap", "--k", 3), "--k does nothing with the objective TAP"),
         (("--checkpoint-seconds", "nan"), "'nan' is not a number"),
         (("--learning-rate", "nan"), "'nan' is not a number"),
         (("--model", "made", "--metric", "centered"), "--metric centered is for Boltzmann machines"),
@@ -87,10 +87,10 @@ def test_what_judges_log_z_has_no_use_with_a_normalised_model(table: Path, tmp_p
     hm.save(model, tmp_path / "made.safetensors")
     for option, value in (("--method", "ais"), ("--chains", 10), ("--temperatures", 100)):
         result = call("evaluate", tmp_path / "made.safetensors", "--data", table, option, value)
-        assert result.exit_code == 2 and f"{option} has no use here, since a MADE is normalised" in result.stderr
+        assert result.exit_code == 2 and f"{option} does nothing here: a MADE is normalised" in result.stderr
     result = call("evaluate", tmp_path / "made.safetensors", "--data", table, "--samples", 3)
-    assert result.exit_code == 2 and "--samples has no use here" in result.stderr
+    assert result.exit_code == 2 and "--samples does nothing here" in result.stderr
     result = call("sample", tmp_path / "made.safetensors", "--sweeps", 3)
-    assert result.exit_code == 2 and "--sweeps has no use here" in result.stderr
+    assert result.exit_code == 2 and "--sweeps does nothing here" in result.stderr
     result = call("diagnose", tmp_path / "made.safetensors")
     assert result.exit_code == 2 and "takes a machine such as an RBM" in result.stderr

@@ -57,7 +57,7 @@ def test_hidden_labels_are_balanced() -> None:
         (("bars-and-stripes",), "has no labels"),
         (("digits", "--dropout", "0.5", "1"), "1"),
         (("no-such-data",), "no-such-data"),
-        (("digits", "--joint-epochs", "5"), "--joint-epochs goes with --model dbm"),
+        (("digits", "--joint-epochs", "5"), "--joint-epochs is for --model dbm"),
         (("digits", "--model", "dbm", "--layers", "20"), "at least two hidden"),
         (("digits", "--model", "dbm", "--binarize", "grey"), "Bernoulli units take"),
     ],

@@ -74,7 +74,7 @@ def test_runs_are_judged_with_the_threads_that_trained_them(run: Path, tmp_path:
 def test_refuses(run: Path, tmp_path: Path) -> None:
     for arguments, words in (
         (("report", tmp_path / "nothing"), "there is no run folder"),
-        (("report", run, "--binarize", "threshold"), "--binarize goes with --data"),
+        (("report", run, "--binarize", "threshold"), "--binarize is for --data"),
         (("play", run, "--data", "digits"), "has 64 columns"),
         (("report", run, "--out", tmp_path / "no" / "page.html"), "cannot write"),
     ):

@@ -24,13 +24,13 @@ __all__ = ["main"]
 Examples:
   harmonium train digits                    learn handwritten digits, in less than a minute
   harmonium train digits --out runs/mine    into a folder of your choice
-  harmonium train --resume runs/mine        go on where it stopped or was killed
-  harmonium evaluate runs/mine              its test log-likelihood again, in nats per case
+  harmonium train --resume runs/mine        continue where it stopped or was killed
+  harmonium evaluate runs/mine              its test log-likelihood, in nats per case
   harmonium sample runs/mine --out new.png  a picture of samples
   harmonium compare digits                  every model on the same data: a table and a picture
-  harmonium diagnose runs/mine              do its chains stand for the model?
-  harmonium report runs/mine                one page with everything, which runs the model
-  harmonium data                            what can be learned by name""",
+  harmonium diagnose runs/mine              have its chains reached equilibrium?
+  harmonium report runs/mine                one page about it, which runs the model
+  harmonium data                            data sets by name""",
 )
 @click.option(
     "--import", "modules", metavar="MODULE", multiple=True,
@@ -39,9 +39,9 @@ Examples:
 @click.version_option(__version__, message="harmonium %(version)s")
 @click.pass_context
 def main(ctx: click.Context, modules: tuple[str, ...]) -> None:
-    """Restricted Boltzmann machines: train, judge, sample.
+    """Restricted Boltzmann machines: train, evaluate, sample.
 
-    A run is a folder that training wrote: settings, metrics, checkpoint, model, pictures.
+    A run is a folder that training writes: settings, metrics, checkpoint, model, pictures.
     """
     import_modules(modules)
     if ctx.invoked_subcommand is None:

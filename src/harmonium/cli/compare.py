@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harmonium.cli.models import build_model, model_class
+from harmonium.cli.options import PROGRESS, QUIET, SEED, number, text, threads
 from harmonium.cli.session import progress, quiet, set_threads
-from harmonium.cli.shell import CONTEXT, POSITIVE, Range, say
+from harmonium.cli.shell import CONTEXT, say
 from harmonium.cli.source import data_options, load_data, visible_units
 from harmonium.runs.folder import describe
 
@@ -21,10 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["compare"]
 
 MODELS = "independent,mixture,tree,rbm,dbn,dbm,nade,eonade,made,vae,iwae"
-
-
-def _names(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str] | None:
-    return None if value is None else [name.strip() for name in value.split(",") if name.strip()]
 
 
 def _own(name: str, visible: Units) -> Model:
@@ -44,26 +41,16 @@ Examples:
   harmonium compare table.csv --valid 0.1 --test 0.1 --models independent,tree,nade""",
 )
 @click.argument("data")
-@click.option(
-    "--models", metavar="NAME,...", callback=_names,
-    help=f"Of {MODELS}, and your own as MODULE:CLASS.  [default: all that can model these data]",
-)  # fmt: skip
-@click.option(
-    "--minutes", type=Range(min=0, min_open=True), metavar="M", default=0.25, show_default=True,
-    help="To train each model for; judging it comes on top.",
-)  # fmt: skip
-@click.option(
-    "--out", metavar="DIR", help="Where everything lies; given again, it goes on.  [default: runs/DATA-compare]"
-)
+@text("--models", "NAME,...", f"Of {MODELS}, and your own as MODULE:CLASS.  [default: all that can model these data]")
+@number("--minutes", "M", "Training time of each model; judging it is extra.", positive=True, default=0.25)
+@text("--out", "DIR", "Folder of the results; given again, it goes on.  [default: runs/DATA-compare]")
 @data_options
-@click.option("--seed", type=int, metavar="N", default=0, show_default=True, help="Of everything random in training.")
-@click.option(
-    "--threads", type=POSITIVE, metavar="N", help="Threads of matrix products.  [default: what torch chooses]"
-)
-@click.option("--progress/--no-progress", default=None, help="A progress bar for each.  [default: on a terminal]")
-@click.option("-q", "--quiet", is_flag=True, help="Print the table only.")
-def compare(data: str, models: list[str] | None, minutes: float, out: str | None, **options: Any) -> None:
-    """Train models on DATA, each for so many minutes, and judge all on its test cases.
+@SEED
+@threads("what torch chooses")
+@PROGRESS
+@QUIET
+def compare(data: str, models: str | None, minutes: float, out: str | None, **options: Any) -> None:
+    """Train models on DATA, each for the same time, and judge all on its test cases.
 
     DATA is a name (see `harmonium data`) or a file.  It needs validation cases, by which every model is chosen, and
     test cases (--valid, --test set some aside).  DIR then holds comparison.csv, comparison.md, comparison.png, and the
@@ -80,19 +67,22 @@ def compare(data: str, models: list[str] | None, minutes: float, out: str | None
     talk = quiet if options["quiet"] else say
     talk(describe(dataset))
     visible = visible_units(dataset, options)
-    own = [_own(name, visible) if ":" in name else name for name in models or ()]
+    chosen: list[Any] | None = None
+    if models is not None:
+        names = [name.strip() for name in models.split(",") if name.strip()]
+        chosen = [_own(name, visible) if ":" in name else name for name in names]
     talk(f"folder: {folder}")
     began = time.monotonic()
     try:
         found = hm.compare(
-            dataset, None if models is None else own, seconds=60 * minutes, out=folder, visible=visible,
+            dataset, chosen, seconds=60 * minutes, out=folder, visible=visible,
             seed=options["seed"], progress=progress(options), log=talk,
         )  # fmt: skip
     except InterruptedRunError as error:
         raise InterruptedRunError(
             f"stopped; what is finished is kept. Go on with the same command and --out {folder}", error.signal
         ) from None
-    talk(f"all in {time.monotonic() - began:.0f} s\n")
+    talk(f"{time.monotonic() - began:.0f} s in all\n")
     say(str(found))
     picture = hm.plots.write(hm.plots.comparison(found, dataset.test), folder / "comparison.png")
     talk(f"\ntables and picture: {folder / 'comparison.md'}, {folder / 'comparison.csv'}, {picture}")

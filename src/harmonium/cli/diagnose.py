@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from harmonium.cli.options import SEED, choice, integer
 from harmonium.cli.other_data import chosen_data, data_of_run
 from harmonium.cli.session import set_threads
 from harmonium.cli.shell import CONTEXT, note, say
@@ -28,28 +29,21 @@ Examples:
 )
 @click.argument("run")
 @data_of_run
-@click.option(
-    "--split",
-    type=click.Choice(["train", "valid", "test"]),
+@choice(
+    "--split", ("train", "valid", "test"), "Cases that chains are compared with; a model resembles its training cases.",
     default="train",
-    show_default=True,
-    help="The cases with which chains are compared; a model resembles those it was trained on.",
-)
-@click.option(
-    "--chains", type=click.IntRange(min=2), metavar="N", default=100, show_default=True, help="At most so many."
-)
-@click.option(
-    "--sweeps", type=click.IntRange(min=10), metavar="N", default=1000, show_default=True, help="Of every chain."
-)
-@click.option("--seed", type=int, metavar="N", default=0, show_default=True)
+)  # fmt: skip
+@integer("--chains", least=2, default=100, help="Number of chains, at most.")
+@integer("--sweeps", least=10, default=1000, help="Sweeps of every chain.")
+@SEED
 @click.option("--out", type=click.Path(dir_okay=False), help="Draw traces, autocorrelations, free energies (.png).")
 def diagnose(
     run: str, data: str | None, binarize: str | None, split: str, chains: int, sweeps: int, seed: int, out: str | None
 ) -> None:
-    """Run the chains of RUN and say what they are worth: autocorrelation, drift, mode jumps, unseen modes.
+    """Run the chains of RUN and report on them: autocorrelation, drift, jumps between modes, missing modes.
 
     RUN is a run folder or a model file.  The persistent chains that training left are used; without any, half of the
-    chains begin at the data and half at the base rate.  Every number stands with what it means and when to worry.
+    chains begin at the data and half at the base rate.  Every number comes with its meaning and a threshold.
     """
     path = None if out is None else Path(out).expanduser()
     if path is not None and path.suffix.lower() not in _FORMATS:

@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
+from harmonium.cli.options import SEED, choice, integer
 from harmonium.cli.other_data import chosen_data, data_of_run
 from harmonium.cli.session import annealing, refuse, set_threads
-from harmonium.cli.shell import CONTEXT, POSITIVE, say, typed
+from harmonium.cli.shell import CONTEXT, say, typed
 from harmonium.runs.folder import choose_split, open_run
 
 __all__ = ["evaluate"]
@@ -20,7 +21,7 @@ _REPORTED = ("mean", "stderr", "lower", "upper", "bound", "kind", "method", "tru
 
 @click.command(
     context_settings=CONTEXT,
-    short_help="Judge a model by its log-likelihood.",
+    short_help="Estimate the log-likelihood of held-out cases.",
     epilog="""\b
 Examples:
   harmonium evaluate runs/digits-rbm-1
@@ -31,42 +32,22 @@ Examples:
 )
 @click.argument("run")
 @data_of_run
-@click.option("--split", type=click.Choice(["test", "valid", "train"]), help="[default: test; if there is none, valid]")
-@click.option(
-    "--method",
-    type=click.Choice(["auto", "exact", "ais"]),
-    default="auto",
-    show_default=True,
-    help="How log Z is found; auto: exactly where a side has at most 20 units, otherwise annealed sampling.",
-)
-@click.option(
-    "--chains", type=POSITIVE, metavar="N", default=100, show_default=True, help="Annealed chains in each direction."
-)
-@click.option(
-    "--temperatures", type=click.IntRange(min=2), metavar="N", default=1000, show_default=True, help="Of the annealing."
-)
-@click.option(
-    "--samples", type=POSITIVE, metavar="N", default=100, show_default=True,
-    help="Of the hidden units of each case, for models that sum over them by importance sampling (dbm, vae).",
+@choice("--split", ("test", "valid", "train"), "[default: test; if there is none, valid]")
+@choice(
+    "--method", ("auto", "exact", "ais"), "How log Z is found; auto: exactly if a side has at most 20 units, otherwise "
+    "annealed sampling.", default="auto",
 )  # fmt: skip
-@click.option("--seed", type=int, metavar="N", default=0, show_default=True)
+@integer("--chains", default=100, help="Annealed chains in each direction.")
+@integer("--temperatures", least=2, default=1000, help="Temperatures of the annealing.")
+@integer(
+    "--samples", default=100,
+    help="Samples of the hidden units for each case, in models that are summed by importance sampling (dbm, vae).",
+)  # fmt: skip
+@SEED
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 @click.pass_context
-def evaluate(
-    ctx: click.Context,
-    /,
-    run: str,
-    data: str | None,
-    binarize: str | None,
-    split: str | None,
-    method: str,
-    chains: int,
-    temperatures: int,
-    samples: int,
-    seed: int,
-    as_json: bool,
-) -> None:
-    """Log-likelihood of held-out cases under the model of RUN, in nats per case, with its bracket.
+def evaluate(ctx: click.Context, /, run: str, split: str | None, as_json: bool, **options: Any) -> None:
+    """Print the log-likelihood of held-out cases under the model of RUN, in nats per case, with its bracket.
 
     RUN is a run folder or a model file.
     """
@@ -75,23 +56,17 @@ def evaluate(
 
     set_threads(place.threads)
     model = place.load()
-    dataset = chosen_data(place, data, binarize)
+    dataset = chosen_data(place, options["data"], options["binarize"])
     name, cases = choose_split(dataset, split)
-    of_log_z: dict[str, Any] = {"method": method, "chains": chains}
-    if "temperatures" in typed(ctx):
-        of_log_z["temperatures"] = temperatures
-    elif method != "exact":
-        of_log_z |= annealing(model)
+    given = {"method", "chains", "temperatures"} & typed(ctx)
+    of_log_z = {name: options[name] for name in given}
     if model.energy_part is None:
-        refuse(
-            model,
-            {"method", "chains", "temperatures"} & typed(ctx),
-            "is normalised by construction, there is no log Z to find",
-        )
-        of_log_z = {}
+        refuse(model, given, "is normalised by construction, there is no log Z to find")
+    elif "temperatures" not in given and options["method"] != "exact":
+        of_log_z |= annealing(model)
     if not model.likelihood_is_estimated:
         refuse(model, {"samples"} & typed(ctx), "sums over its hidden units in full, or has none")
-    result = hm.evaluate(model, cases, samples=samples, seed=seed, **of_log_z)
+    result = hm.evaluate(model, cases, samples=options["samples"], seed=options["seed"], **of_log_z)
     if not as_json:
         say(f"{dataset.name}, {name}: {result}")
         return
@@ -110,7 +85,7 @@ def evaluate(
 
 
 def _finite(value: Any) -> Any:
-    """JSON has no infinity: null."""
+    """Replace infinities, which JSON does not have, by null."""
     if isinstance(value, dict):
         return {key: _finite(entry) for key, entry in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -71,7 +71,7 @@ def build_model(kind: type[Model], visible: Units, options: dict[str, Any]) -> t
         arguments["latent"] = options["latent"] or LATENT
         words.append(f"{arguments['latent']} latent variables")
     elif options["latent"] is not None:
-        raise click.UsageError(f"--latent has no use with --model {name}: leave it out, or take --model vae")
+        raise click.UsageError(f"--latent is for --model vae: leave it out for {with_article(name)}")
     try:
         return kind(**arguments), ", ".join(words) or "no hidden units"
     except ValueError as error:

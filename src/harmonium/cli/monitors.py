@@ -1,4 +1,4 @@
-"""What watches a training, and by what its best model is kept."""
+"""Monitors of a training, and the measure that its best model is chosen by."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 __all__ = ["MEASUREMENTS", "monitors"]
 
-MEASUREMENTS = 10  # of the likelihood, where nobody said how often
-OF_NETWORKS = 50  # likewise: theirs need no log Z
+MEASUREMENTS = 10  # of the likelihood, by default
+OF_NETWORKS = 50  # likewise of networks, which need no log Z
 
 
 def monitors(data: Dataset, model: Model, objective: Objective, epochs: int, options: dict[str, Any]) -> list[Any]:
-    """Choose monitors, and what the best model is kept by: the likelihood if it is estimated, or pseudo-likelihood.
+    """Choose monitors and early stopping: by the likelihood if it is estimated, else by the pseudo-likelihood.
 
     Raises:
         ValueError: for options that need validation cases or a lower bound, without them.
@@ -42,7 +42,7 @@ def monitors(data: Dataset, model: Model, objective: Objective, epochs: int, opt
     every = options["likelihood_every"]
     if not isinstance(model, Machine):
         if every == 0:
-            raise ValueError("--likelihood-every 0: a network is chosen by its validation likelihood, measure it")
+            raise ValueError("--likelihood-every 0: a network is chosen by its validation likelihood: leave it out")
         measured = hm.training.LikelihoodMonitor(every=every or -(-epochs // OF_NETWORKS), samples=10)
         return [*callbacks, measured, hm.training.EarlyStopping("log_likelihood_lower", options["patience"])]
     if every is None:
@@ -50,7 +50,7 @@ def monitors(data: Dataset, model: Model, objective: Objective, epochs: int, opt
     callbacks.append(hm.training.Monitor(every=max(1, epochs // 100)))
     if every:
         callbacks.append(hm.training.LikelihoodMonitor(every=every))
-    # An estimate without a lower bound is too good where chains mix badly: no model is chosen by it.
+    # An estimate without a lower bound is too high if chains mix badly: no model is chosen by it.
     if every and (cheapest_enumeration(model)[0] <= EXACT_BITS or keeps_chains(objective)):
         callbacks.append(hm.training.EarlyStopping("log_likelihood_lower", options["patience"]))
     elif model.visible.finite and model.sampled_layers == [0]:

@@ -49,7 +49,7 @@ def build_objective(model: Model, options: dict[str, Any], given: set[str]) -> O
         if option in taken and options[option] is not None:
             arguments.setdefault(option, options[option])
         elif option in given:
-            raise click.UsageError(f"--{option} has no use with the objective {kind.__name__}: leave it out")
+            raise click.UsageError(f"--{option} does nothing with the objective {kind.__name__}: leave it out")
     unknown = sorted(arguments.keys() - taken)
     if unknown:
         raise click.UsageError(

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harmonium.cli.options import BINARIZATIONS, choice, text
+
 if TYPE_CHECKING:
     from harmonium.data import Dataset
     from harmonium.runs import Run
@@ -18,18 +20,23 @@ __all__ = ["chosen_data", "data_of_run"]
 def data_of_run(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that name other data than those of the run."""
     for option in (
-        click.option("--binarize", type=click.Choice(["threshold", "fixed", "dynamic", "grey"]), help="Of --data."),
-        click.option("--data", metavar="DATA", help="Other data than those of the run: a name or a file."),
+        choice("--binarize", BINARIZATIONS, "How grey levels of --data become binary."),
+        text("--data", "DATA", "Other data than those of the run: a name or a file."),
     ):
         command = option(command)
     return command
 
 
 def chosen_data(run: Run, name: str | None, binarize: str | None) -> Dataset:
-    """The data to judge by: those of the run, or others treated in the same way."""
+    """Load the data to judge a run by: its own, or others treated in the same way.
+
+    Raises:
+        click.UsageError: for a binarisation that the run does not leave open.
+        ValueError: if the data cannot be loaded, or have another width.
+    """
     if name is None:
         if binarize is not None:
-            raise click.UsageError("--binarize goes with --data: a run is judged on the data it was trained on")
+            raise click.UsageError("--binarize is for --data: a run is evaluated on data as it was trained on them")
         return run.data()
     import harmonium as hm
 
@@ -45,7 +52,7 @@ def chosen_data(run: Run, name: str | None, binarize: str | None) -> Dataset:
 
 
 def _standardise(data: Dataset, run: Run) -> Dataset:
-    """Other data by the means and scales of the training cases of the run, which the model knows."""
+    """Standardise other data by the means and scales of the run's training cases."""
     width, known = data.train.shape[1], run.data().train.shape[1]
     if width != known:
         raise ValueError(f"{data.name} has {width} columns; {run.name} was trained on {known}")

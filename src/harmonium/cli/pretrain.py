@@ -7,7 +7,9 @@ from typing import Any
 
 import click
 
-from harmonium.cli.shell import CONTEXT, POSITIVE, Range, fraction_or_count, say, sizes
+from harmonium.cli.options import BINARIZATIONS, PROGRESS, SEED, Range, choice, integer, sizes, text
+from harmonium.cli.session import progress
+from harmonium.cli.shell import CONTEXT, fraction_or_count, say
 from harmonium.runs.folder import describe
 
 __all__ = ["pretrain"]
@@ -15,7 +17,7 @@ __all__ = ["pretrain"]
 
 @click.command(
     context_settings=CONTEXT,
-    short_help="Pretrain a classifier; show what it bought.",
+    short_help="Pretrain a classifier; show what it gains.",
     epilog="""\b
 Examples:
   harmonium pretrain digits --layers 200,200
@@ -24,50 +26,40 @@ Examples:
   harmonium pretrain mnist --binarize dynamic --valid 10000 --layers 500,500,2000 --out runs/pretrained""",
 )
 @click.argument("data")
-@click.option("--model", type=click.Choice(["dbn", "dbm"]), default="dbn", show_default=True,
-              help="A deep belief network or a deep Boltzmann machine.")  # fmt: skip
-@click.option("--layers", metavar="N,N,...", default="500,500", show_default=True, callback=sizes,
-              help="Hidden layers from the bottom up.")  # fmt: skip
-@click.option("--labels", type=POSITIVE, metavar="N", help="Use so many labels only, as many of each class as can be.")
-@click.option("--epochs", type=POSITIVE, metavar="N", help="Of every layer.  [default: 6,000 updates, at least 10]")
-@click.option("--joint-epochs", type=POSITIVE, metavar="N", help="Of all layers of a dbm together.  [default: 10]")
-@click.option("--finetune-epochs", type=POSITIVE, metavar="N", default=30, show_default=True, help="Of the network.")
+@choice("--model", ("dbn", "dbm"), "A deep belief network or a deep Boltzmann machine.", default="dbn")
+@sizes("--layers", "Hidden layers from the bottom up.", default="500,500")
+@integer("--labels", help="Number of labels to use, as equally many of each class as possible.  [default: all]")
+@integer("--epochs", help="Epochs of every layer.  [default: 6,000 updates, at least 10]")
+@integer("--joint-epochs", help="Epochs of all layers of a dbm together.  [default: 10]")
+@integer("--finetune-epochs", default=30, help="Epochs of the network.")
 @click.option("--dropout", type=(Range(0, 1, max_open=True),) * 2, metavar="P P", default=(0.0, 0.0),
-              show_default=True, help="Of inputs and of hidden units, in fine-tuning.")  # fmt: skip
-@click.option("--repetitions", type=POSITIVE, metavar="N", default=1, show_default=True,
-              help="Fine-tune so often, for a standard error.")  # fmt: skip
-@click.option(
-    "--binarize",
-    type=click.Choice(["threshold", "fixed", "dynamic", "grey"]),
-    help="How greys in [0, 1] become binary for the layers; drawn greys reach the network as greys.",
-)
+              show_default=True, help="Dropout of inputs and of hidden units in fine-tuning.")  # fmt: skip
+@integer("--repetitions", default=1, help="Number of fine-tunings, for a standard error.")
+@choice("--binarize", BINARIZATIONS, "How grey levels in [0, 1] become binary for the layers; if they are drawn, the "
+        "network sees the grey levels.")  # fmt: skip
 @click.option("--standardize", is_flag=True, help="Columns to mean 0 and variance 1 (by the training cases).")
-@click.option("--valid", metavar="N|FRACTION", callback=fraction_or_count, help="Cases set aside to choose by.")
-@click.option("--test", metavar="N|FRACTION", callback=fraction_or_count, help="Cases set aside to judge by.")
-@click.option("--download", is_flag=True, help="Fetch a named data set that is not on this machine.")
-@click.option("--seed", type=int, metavar="N", default=0, show_default=True, help="Of everything random in training.")
-@click.option(
-    "--out", metavar="FOLDER", help="Keep the runs of the layers, the model and the network; goes on when killed."
-)
-@click.option("--progress/--no-progress", default=None, help="Progress bars.  [default: on a terminal]")
+@click.option("--valid", metavar="N|FRACTION", callback=fraction_or_count, help="Training cases to choose by.")
+@click.option("--test", metavar="N|FRACTION", callback=fraction_or_count, help="Training cases to judge by.")
+@click.option("--download", is_flag=True, help="Download a named data set that is not on this machine.")
+@SEED
+@text("--out", "FOLDER", "Keep the runs of the layers, the model and the network; given again, it goes on.")
+@PROGRESS
 def pretrain(data: str, layers: list[int], labels: int | None, out: str | None, **options: Any) -> None:
     """Pretrain a classifier of DATA layer by layer, fine-tune it, and compare it with a random start.
 
     DATA is a name (see `harmonium data`) or a file with labels.
     """
-    import sys
-
     import harmonium as hm
 
     deep, joint = options["model"] == "dbm", options["joint_epochs"]
     if joint and not deep:
-        raise click.UsageError("--joint-epochs goes with --model dbm: the layers of a dbn are not trained together")
+        raise click.UsageError("--joint-epochs is for --model dbm: the layers of a dbn are not trained together")
     dataset = hm.data.load(
         data, binarize=options["binarize"], standardize=options["standardize"], valid=options["valid"],
         test=options["test"], download=options["download"],
     )  # fmt: skip
     if dataset.labels.train is None:
-        raise ValueError(f"{dataset.name} has no labels: pretraining of a classifier needs some")
+        raise ValueError(f"{dataset.name} has no labels: pretraining of a classifier needs them")
     say(describe(dataset))
     y = dataset.labels.train if labels is None else hide(dataset.labels.train, labels)
     pairs = {
@@ -77,13 +69,12 @@ def pretrain(data: str, layers: list[int], labels: int | None, out: str | None, 
             ("test", dataset.test, dataset.labels.test),
         )
     }
-    progress = sys.stderr.isatty() if options["progress"] is None else options["progress"]
     found = hm.pretrain(
         dataset.train, y, model=hm.DBM if deep else hm.DBN, layers=layers, **pairs,
         joint_options={"epochs": joint} if joint else None,
         greedy_options={"epochs": options["epochs"]} if options["epochs"] else None,
         finetune_options={"epochs": options["finetune_epochs"], "dropout": options["dropout"]},
-        repetitions=options["repetitions"], seed=options["seed"], out=out, progress=progress,
+        repetitions=options["repetitions"], seed=options["seed"], out=out, progress=progress(options),
     )  # fmt: skip
     if out is not None:
         from harmonium.core.files import write_tensors
@@ -95,10 +86,10 @@ def pretrain(data: str, layers: list[int], labels: int | None, out: str | None, 
 
 
 def hide(labels: Any, count: int) -> Any:
-    """All labels but ``count`` set to -1, keeping the first cases of each class in turn.
+    """Set all labels but ``count`` to -1, keeping the first cases of each class in turn.
 
     Raises:
-        ValueError: where there are fewer labels.
+        ValueError: if there are fewer labels.
     """
     import numpy as np
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from harmonium.cli.options import SEED
 from harmonium.cli.other_data import chosen_data, data_of_run
 from harmonium.cli.session import set_threads
 from harmonium.cli.shell import CONTEXT, note, say, typed
@@ -16,7 +17,7 @@ __all__ = ["play", "report"]
 
 @click.command(
     context_settings=CONTEXT,
-    short_help="Write a run as one page: curves, likelihood, pictures, the model itself.",
+    short_help="Write one page about a run: curves, likelihood, pictures, the model.",
     epilog="""\b
 Examples:
   harmonium report runs/digits-rbm-1
@@ -25,13 +26,13 @@ Examples:
 )
 @click.argument("run")
 @data_of_run
-@click.option("--seed", type=int, metavar="N", default=0, show_default=True)
+@SEED
 @click.option("--out", type=click.Path(dir_okay=False), help="The file.  [default: report.html in the folder of RUN]")
 def report(run: str, data: str | None, binarize: str | None, seed: int, out: str | None) -> None:
     """Write one HTML file that shows RUN and runs its model in the browser; it needs no network.
 
-    RUN is a run folder, also one that was broken off, or a model file.  The model is judged anew: seconds for a small
-    one, a minute or two for MNIST.  The page holds the model and some of the data.
+    RUN is a run folder, finished or not, or a model file.  The likelihood is estimated again: seconds for a small
+    model, a minute or two for MNIST.  The page contains the model and some of the data.
     """
     path = _write(run, data, binarize, seed, out)
     say(f"report: {path} ({path.stat().st_size / 1e6:.1f} MB)")
@@ -48,15 +49,14 @@ Examples:
 )
 @click.argument("run")
 @data_of_run
-@click.option("--seed", type=int, metavar="N", default=0, show_default=True)
+@SEED
 @click.option("--open/--no-open", "show", default=True, help="Open the page in a browser.  [default: open]")
 @click.pass_context
 def play(ctx: click.Context, run: str, data: str | None, binarize: str | None, seed: int, show: bool) -> None:
-    """Write the report of RUN, unless there is a newer one than its model, and open it in the browser.
+    """Open the report of RUN in the browser.  It is written if there is none, or the model is newer.
 
-    With --data or --seed it is always written anew.
-
-    Its playground samples the model: draw pixels or set columns to hold them, and see the rest completed.
+    With --data or --seed it is always written.  Its playground samples the model: draw pixels or set columns to hold
+    them, and see the rest completed.
     """
     path = _present(run) if typed(ctx).isdisjoint({"data", "binarize", "seed"}) else None
     if path is None:
@@ -71,7 +71,7 @@ def play(ctx: click.Context, run: str, data: str | None, binarize: str | None, s
 
 def _write(run: str, data: str | None, binarize: str | None, seed: int, out: str | None) -> Path:
     if data is None and binarize is not None:
-        raise click.UsageError("--binarize goes with --data: a run is judged on the data it was trained on")
+        raise click.UsageError("--binarize is for --data: a run is evaluated on data as it was trained on them")
     place = open_run(run, unfinished=True)
     chosen = None if data is None else chosen_data(place, data, binarize)
     from harmonium.report import write

@@ -1,4 +1,4 @@
-"""Going on with a run, and the end of every one: its likelihood and its pictures."""
+"""How a run is resumed, and how every run ends: with its likelihood and its pictures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,11 @@ __all__ = ["check_alone", "finish", "go_on", "outcome"]
 
 
 def check_alone(ctx: click.Context) -> None:
-    """--resume takes everything from the run; what could contradict it is refused."""
+    """Refuse options that could contradict the run.
+
+    Raises:
+        click.UsageError: if any was given.
+    """
     allowed = {"resume", "threads", "device", "progress", "quiet"}
     named = [parameter for parameter in ctx.command.params if parameter.name in typed(ctx) - allowed]
     if named:
@@ -31,7 +35,11 @@ def check_alone(ctx: click.Context) -> None:
 
 
 def go_on(name: str, options: dict[str, Any]) -> None:
-    """Go on with the run of this name, then judge and draw as at the end of any."""
+    """Resume a run, then evaluate and draw.
+
+    Raises:
+        FileNotFoundError: if there is no such run.
+    """
     path = Path(name).expanduser()
     if not (path / CONFIG).is_file():
         raise FileNotFoundError(
@@ -43,7 +51,7 @@ def go_on(name: str, options: dict[str, Any]) -> None:
     before = open_run(name, unfinished=True)
     set_threads(options["threads"] or before.threads)
     done = before.finished
-    talk(f"{name} is complete: nothing to train" if done else f"going on with {name}")
+    talk(f"{name} is complete: nothing to train" if done else f"resuming {name}")
     began = time.monotonic()
     model, history = hm.resume(path, progress=progress(options) and not done, device=device(options["device"]))
     if not done:
@@ -56,7 +64,7 @@ def go_on(name: str, options: dict[str, Any]) -> None:
 
 
 def finish(run: Run, model: Any, data: Dataset, options: dict[str, Any]) -> None:
-    """Judge, draw, and say how to go on."""
+    """Evaluate the model, draw pictures, and print the commands for what comes next."""
     import harmonium as hm
     from harmonium import plots
 
@@ -64,7 +72,7 @@ def finish(run: Run, model: Any, data: Dataset, options: dict[str, Any]) -> None
     keep_columns(data, run.folder)
     try:
         split, cases = choose_split(data, None)
-    except ValueError as error:  # a table of which every row has a gap: there is a model, but nothing to judge it by
+    except ValueError as error:  # a table with a gap in every row: there is a model, but nothing to judge it by
         note(str(error))
         paths = plots.pictures(run.folder)
     else:
@@ -76,11 +84,11 @@ def finish(run: Run, model: Any, data: Dataset, options: dict[str, Any]) -> None
         paths = plots.pictures(run.folder, cases, data_name=f"{data.name}, {split}")
     talk(f"pictures: {', '.join(map(str, paths))}")
     commands = (run.command("report"), run.command("evaluate"), f"{run.command('sample')} --out samples.png")
-    talk("go on:    " + "\n          ".join(commands))
+    talk("next:     " + "\n          ".join(commands))
 
 
 def outcome(history: History) -> str:
-    """How training ended, as the end of a sentence."""
+    """Say how training ended, as the end of a sentence."""
     parts = []
     if history.stopped:
         parts.append(f"stopped early: {history.stopped}")

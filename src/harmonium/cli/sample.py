@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
+from harmonium.cli.options import SEED, integer
 from harmonium.cli.session import refuse, set_threads
-from harmonium.cli.shell import CONTEXT, NATURAL, POSITIVE, say, typed
+from harmonium.cli.shell import CONTEXT, say, typed
 from harmonium.runs.folder import open_run
 
 __all__ = ["sample"]
@@ -27,15 +28,15 @@ Examples:
   harmonium sample runs/digits-rbm-1 -n 5 --seed 1""",
 )
 @click.argument("run")
-@click.option("-n", "count", type=POSITIVE, metavar="N", default=100, show_default=True, help="How many.")
-@click.option("--sweeps", type=NATURAL, metavar="N", default=1000, show_default=True, help="Gibbs sweeps of a chain.")
-@click.option("--seed", type=int, metavar="N", default=0, show_default=True)
+@integer("-n", "count", default=100, help="Number of samples.")
+@integer("--sweeps", least=0, default=1000, help="Gibbs sweeps of a chain.")
+@SEED
 @click.option("--out", type=click.Path(dir_okay=False), help="A .npy, .csv or .png file.  [default: CSV on the screen]")
 @click.pass_context
 def sample(ctx: click.Context, /, run: str, count: int, sweeps: int, seed: int, out: str | None) -> None:
-    """Draw samples from the model of RUN: of a Boltzmann machine, each at the end of a chain of its own.
+    """Draw samples from the model of RUN; those of a Boltzmann machine are the ends of independent chains.
 
-    RUN is a run folder or a model file.  Samples are in the units of the data, also where training standardised them.
+    RUN is a run folder or a model file.  Samples are in the units of the data, also if training standardised them.
     """
     path = None if out in (None, "-") else Path(str(out)).expanduser()
     if path is not None and path.suffix.lower() not in (".npy", ".csv", ".png"):

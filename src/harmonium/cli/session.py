@@ -1,4 +1,4 @@
-"""Threads, devices, progress bars and words that commands share."""
+"""Threads, devices, progress bars and notes that commands share."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ WORTH_SHARING = 1 << 23  # multiplications of a product below which a second thr
 
 
 def threads_for(rows: int, largest: int) -> int | None:
-    """One thread where products of so many rows with matrices of so many entries are small, else None."""
+    """Choose one thread if products of ``rows`` rows with ``largest`` weights are small, else None."""
     return 1 if rows * largest < WORTH_SHARING else None
 
 
 def count(number: int, what: str) -> str:
-    """A number of things in words."""
+    """Spell a number of things, such as "1 epoch" or "20 epochs"."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def progress(options: dict[str, Any]) -> bool:
-    """Whether to show a progress bar: as asked for, else on a terminal."""
+    """Whether to show a progress bar: as the options say, else on a terminal."""
     if options["progress"] is not None:
         return bool(options["progress"])
-    return sys.stderr.isatty() and not options["quiet"]
+    return sys.stderr.isatty() and not options.get("quiet")
 
 
 def set_threads(threads: int | None) -> None:
-    """Let matrix products take so many threads; None: what torch chooses."""
+    """Set the number of threads of matrix products; None: what torch chooses."""
     if threads is not None:
         import torch
 
@@ -43,7 +43,11 @@ def set_threads(threads: int | None) -> None:
 
 
 def device(name: str | None) -> str | None:
-    """The device, tried out: torch's own messages about missing ones are pages long."""
+    """Try a device: torch's own messages about missing ones are pages long.
+
+    Raises:
+        ValueError: if there is no such device.
+    """
     if name is None:
         return None
     import torch
@@ -60,17 +64,17 @@ def quiet(text: str) -> None:
 
 
 def annealing(model: Model) -> dict[str, Any]:
-    """Options that keep the judging of a wide model short, and a note that says so."""
+    """Choose options that keep the evaluation of a wide model short, and print a note about them."""
     from harmonium.likelihood.evaluate import affordable
 
     few = affordable(model)
     for name, count in few.items():
-        more = ": `harmonium evaluate` with --temperatures goes through more" if name == "temperatures" else ""
-        note(f"the model is wide, so that it is judged by {count} {name} in place of 1,000{more}")
+        more = ": `harmonium evaluate --temperatures N` takes more" if name == "temperatures" else ""
+        note(f"the model is wide, so it is evaluated with {count} {name} instead of 1,000{more}")
     return few
 
 
 def refuse(model: Model, given: set[str], why: str) -> None:
-    """Raise a usage error for options that have no use with this model."""
+    """Raise a usage error for options that do nothing with this model."""
     if given:
-        raise click.UsageError(f"--{min(given)} has no use here, since a {type(model).__name__} {why}: leave it out")
+        raise click.UsageError(f"--{min(given)} does nothing here: a {type(model).__name__} {why}. Leave it out")

@@ -1,13 +1,12 @@
-"""How every command ends: results on standard output, and what went wrong in one line on standard error.
+"""Output and errors of all commands: results on standard output, errors in one line on standard error.
 
-Exit codes: 0; 2 for anything that the user can mend; 128 + signal where training was stopped.
+Exit codes: 0; 2 for anything that the user can correct; 128 + signal if training was stopped.
 """
 
 from __future__ import annotations
 
 import contextlib
 import difflib
-import math
 import os
 import re
 import signal
@@ -20,11 +19,9 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-__all__ = ["CONTEXT", "NATURAL", "POSITIVE", "Range", "Shell", "fraction_or_count", "note", "say", "sizes", "typed"]
+__all__ = ["CONTEXT", "Shell", "fraction_or_count", "note", "say", "typed"]
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-POSITIVE = click.IntRange(min=1)
-NATURAL = click.IntRange(min=0)
 
 # The library names arguments in its remedies, such as standardize=True; here they are options.
 _OPTIONS = {
@@ -38,18 +35,8 @@ _OPTIONS = {
 _ARGUMENT = re.compile(rf"\b({'|'.join(_OPTIONS)})=")
 
 
-class Range(click.FloatRange):
-    """Numbers in a range, among which NaN is not: it compares with nothing, so that click lets it pass."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        number = float(super().convert(value, param, ctx))
-        if math.isnan(number):
-            self.fail(f"{value!r} is not a number.", param, ctx)
-        return number
-
-
 class Shell(click.Group):
-    """A group of commands whose expected errors are one line each, and which suggests what was meant."""
+    """A group of commands whose expected errors are one line each; it suggests commands for misspelt names."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         kwargs["standalone_mode"] = False
@@ -82,13 +69,13 @@ class Shell(click.Group):
 
 
 def typed(ctx: click.Context) -> set[str]:
-    """Names of the parameters that the user gave, whatever their value."""
+    """Names of the parameters that the user typed, whatever their value."""
     default = (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
     return {name for name in ctx.params if ctx.get_parameter_source(name) not in default}
 
 
 def fraction_or_count(ctx: click.Context, param: click.Parameter, value: str | None) -> int | float | None:
-    """``300`` is a number of cases, ``0.1`` a fraction of them."""
+    """Parse a number of cases, such as ``300``, or a fraction, such as ``0.1``."""
     if value is None:
         return None
     with contextlib.suppress(ValueError):
@@ -101,23 +88,13 @@ def fraction_or_count(ctx: click.Context, param: click.Parameter, value: str | N
     )
 
 
-def sizes(ctx: click.Context, param: click.Parameter, value: str | None) -> list[int] | None:
-    """``500,500,2000`` is a list of layer sizes."""
-    if value is None:
-        return None
-    parts = value.split(",")
-    if not all(part.strip().isdecimal() and int(part) for part in parts):
-        raise click.BadParameter(f"{value!r} is no list of sizes such as 500,500,2000", ctx, param)
-    return [int(part) for part in parts]
-
-
 def say(text: str = "") -> None:
-    """A result, on standard output."""
+    """Print a result on standard output."""
     click.echo(text)
 
 
 def note(text: str) -> None:
-    """Something to know, in one line on standard error."""
+    """Print a note in one line on standard error."""
     click.echo(f"harmonium: note: {_one_line(text)}", err=True)
 
 
@@ -131,7 +108,7 @@ def _one_line(text: str) -> str:
 
 @contextlib.contextmanager
 def _notes() -> Iterator[None]:
-    """Warnings become notes."""
+    """Print warnings as notes."""
 
     def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
         if issubclass(category, UserWarning):
@@ -144,7 +121,7 @@ def _notes() -> Iterator[None]:
 
 
 def _report(error: Exception) -> int:
-    """Say what is wrong, once; an error that nobody expected is raised again."""
+    """Print an error that is the user's to correct; raise any other again."""
     if os.environ.get("HARMONIUM_TRACEBACK", "0") not in ("", "0"):
         traceback.print_exception(error)
     if isinstance(error, click.Abort):

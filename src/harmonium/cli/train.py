@@ -13,10 +13,11 @@ from harmonium.cli.columns import gap_sweeps
 from harmonium.cli.models import WORDS, build_model, model_class
 from harmonium.cli.monitors import MEASUREMENTS, monitors
 from harmonium.cli.objectives import HELP, arguments, build_objective, named
+from harmonium.cli.options import PROGRESS, QUIET, SEED, choice, integer, number, sizes, text, threads
 from harmonium.cli.own import class_of
 from harmonium.cli.resume import check_alone, finish, go_on, outcome
 from harmonium.cli.session import count, device, progress, quiet, set_threads, threads_for
-from harmonium.cli.shell import CONTEXT, NATURAL, POSITIVE, Range, say, sizes, typed
+from harmonium.cli.shell import CONTEXT, say, typed
 from harmonium.cli.source import data_options, load_data, visible_units
 from harmonium.runs.folder import describe, new_folder, open_run
 from harmonium.runs.names import CONFIG, MODEL
@@ -26,7 +27,6 @@ __all__ = ["train"]
 UPDATES = 20_000  # of a training whose --epochs nobody named
 LEAST_EPOCHS = 10
 MACHINE_RATE, MACHINE_DECAY = 0.1, 1e-3
-RATE = Range(min=0, min_open=True)
 
 
 @click.command(
@@ -49,93 +49,62 @@ Examples:
   harmonium train --resume runs/small""",
 )
 @click.argument("data", required=False)
-@click.option("--resume", metavar="RUN", help="Go on with a run that was stopped or killed.")
-@click.option("--out", metavar="RUN", help="Folder of the run.  [default: runs/DATA-MODEL-1, or the first free number]")
-@click.option(
-    "--model", metavar="NAME", default="rbm", show_default=True,
-    help=f"{', '.join(WORDS)}, or a class of your own as MODULE:CLASS.  bm: all units coupled; eonade: deep and "
-    "order-agnostic.",
+@text("--resume", "RUN", "Continue a run that was stopped or killed.")
+@text("--out", "RUN", "Folder of the run.  [default: runs/DATA-MODEL-1, or the first free number]")
+@text(
+    "--model", "NAME", f"{', '.join(WORDS)}, or a class of your own as MODULE:CLASS.  bm: all units coupled; eonade: "
+    "deep and order-agnostic.", default="rbm", show_default=True,
 )  # fmt: skip
-@click.option(
-    "--hidden", type=NATURAL, metavar="N", help="Hidden units.  [default: 200 of an rbm, 500 of a nade, none of a bm]"
-)
-@click.option(
-    "--layers", metavar="N,N,...", callback=sizes,
-    help="Hidden layers from the bottom up.  [default: 200,100 of a dbm, 500,500 of an eonade, 500 of a made, 200,200 "
-    "of a vae]",
+@integer("--hidden", least=0, help="Hidden units.  [default: 200 of an rbm, 500 of a nade, none of a bm]")
+@sizes(
+    "--layers", "Hidden layers from the bottom up.  [default: 200,100 of a dbm, 500,500 of an eonade, 500 of a made, "
+    "200,200 of a vae]",
 )  # fmt: skip
-@click.option("--latent", type=POSITIVE, metavar="N", help="Latent variables of a vae.  [default: 50]")
-@click.option(
-    "--units", metavar="NAME", help="Visible units by their class, such as poisson, or your own as MODULE:CLASS."
-)
-@click.option("--hidden-units", metavar="NAME", help="Hidden units of a Boltzmann machine, likewise.")
+@integer("--latent", help="Latent variables of a vae.  [default: 50]")
+@text("--units", "NAME", "Visible units by their class, such as poisson, or your own as MODULE:CLASS.")
+@text("--hidden-units", "NAME", "Hidden units of a Boltzmann machine, likewise.")
 @data_options
-@click.option(
-    "--epochs", type=POSITIVE, metavar="N", help=f"Passes over the data.  [default: what makes {UPDATES} updates]"
-)
-@click.option("--batch-size", type=POSITIVE, metavar="N", default=100, show_default=True, help="Cases per update.")
-@click.option(
-    "--learning-rate", type=RATE, metavar="X",
-    help=f"Of the first update.  [default: {MACHINE_RATE:g} of Boltzmann machines, 0.001 of others]",
+@integer("--epochs", help=f"Passes over the data.  [default: what makes {UPDATES} updates]")
+@integer("--batch-size", default=100, help="Cases per update.")
+@number(
+    "--learning-rate", "X", positive=True,
+    help=f"Learning rate of the first update.  [default: {MACHINE_RATE:g} of Boltzmann machines, 0.001 of others]",
 )  # fmt: skip
-@click.option(
-    "--schedule",
-    type=click.Choice(["constant", "linear"]),
-    default="linear",
-    show_default=True,
-    help="Whether the learning rate stays or falls to 0.",
-)
-@click.option("--objective", metavar="NAME", help=HELP)
-@click.option(
-    "--k", type=POSITIVE, metavar="N",
-    help="Gibbs sweeps per update (pcd, pt, ptt, cd, fpcd, jarzynski) or importance samples (iwae).  [default: 1; 50]",
+@choice("--schedule", ("constant", "linear"), "Whether the learning rate stays or falls to 0.", default="linear")
+@text("--objective", "NAME", HELP)
+@integer(
+    "--k", help="Gibbs sweeps per update (pcd, pt, ptt, cd, fpcd, jarzynski) or importance samples (elbo, iwae).  "
+    "[default: 1; 50 of iwae]",
 )  # fmt: skip
-@click.option(
-    "--chains", type=POSITIVE, metavar="N", default=100, show_default=True,
+@integer(
+    "--chains", default=100,
     help="Persistent chains (pcd, fpcd, jarzynski), on every rung (pt, ptt), or copies of the means (tap).",
 )  # fmt: skip
 @click.option(
     "--with", "arguments", metavar="NAME=VALUE", multiple=True, callback=arguments,
     help="Another argument of the objective, such as rungs=20 of pt; repeatable.",
 )  # fmt: skip
-@click.option(
-    "--metric", type=click.Choice(["centered", "plain", "diagonal", "natural"]),
-    help="What turns the gradient of a Boltzmann machine into an update.  [default: centered]",
+@choice(
+    "--metric", ("centered", "plain", "diagonal", "natural"),
+    "How the gradient of a Boltzmann machine becomes an update.  [default: centered]",
 )  # fmt: skip
-@click.option(
-    "--optimizer", metavar="NAME",
-    help="Any optimizer of torch.optim by name.  [default: sgd of Boltzmann machines, adam of others]",
+@text("--optimizer", "NAME", "Any optimizer of torch.optim.  [default: sgd of Boltzmann machines, adam of others]")
+@number(
+    "--weight-decay", "X",
+    f"L2 penalty of the weights, not the biases.  [default: {MACHINE_DECAY:g} of Boltzmann machines, 0 of others]",
 )  # fmt: skip
-@click.option(
-    "--weight-decay", type=Range(min=0), metavar="X",
-    help=f"L2, on weights only.  [default: {MACHINE_DECAY:g} of Boltzmann machines, 0 of others]",
-)  # fmt: skip
-@click.option(
-    "--patience", type=POSITIVE, metavar="N", help="Stop after so many epochs without a better validation measure."
-)
-@click.option(
-    "--likelihood-every", type=NATURAL, metavar="N",
+@integer("--patience", help="Stop after this number of epochs without a better validation measure.")
+@integer(
+    "--likelihood-every", least=0,
     help=f"Epochs between estimates of the validation log-likelihood, 0: none.  [default: {MEASUREMENTS} in all]",
 )  # fmt: skip
-@click.option("--seed", type=int, metavar="N", default=0, show_default=True, help="Of everything random in training.")
-@click.option(
-    "--threads",
-    type=POSITIVE,
-    metavar="N",
-    help="Threads of matrix products.  [default: one where they are small, else what torch chooses]",
-)
-@click.option("--device", metavar="NAME", help="Where to train, such as cpu or cuda.")
-@click.option(
-    "--checkpoint-seconds",
-    type=Range(min=0),
-    metavar="S",
-    default=60,
-    show_default=True,
-    help="Least time between checkpoints.",
-)
-@click.option("--tensorboard", metavar="DIR", help="Write TensorBoard's event files there, too.")
-@click.option("--progress/--no-progress", default=None, help="A progress bar.  [default: on a terminal]")
-@click.option("-q", "--quiet", is_flag=True, help="Print the final log-likelihood only.")
+@SEED
+@threads("one for small products, else what torch chooses")
+@text("--device", "NAME", "Where to train, such as cpu or cuda.")
+@number("--checkpoint-seconds", "S", "Shortest time between checkpoints.", default=60)
+@text("--tensorboard", "DIR", "Also write TensorBoard's event files there.")
+@PROGRESS
+@QUIET
 @click.pass_context
 def train(ctx: click.Context, /, data: str | None, resume: str | None, **options: Any) -> None:
     """Train a model on DATA into a run folder.
@@ -228,7 +197,7 @@ def _visible(data: Any, options: dict[str, Any]) -> Any:
 
 
 def _folder(out: str | None) -> Path | None:
-    """Where to write, checked before anything is loaded; None: wherever there is room."""
+    """Check the folder before anything is loaded; None: a numbered one."""
     if out is None:
         return None
     path = Path(out).expanduser()
