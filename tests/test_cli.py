@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +16,9 @@ import torch
 
 import harmonium as hm
 
-from .cli.calls import call, refused
+from .cli.calls import call, in_a_child, refused, stop_in_epoch
 
 SMALL = ["--hidden", "4", "--epochs", "3", "--batch-size", "20", "--likelihood-every", "2", "--no-progress"]
-LONG = ["--hidden", "4", "--epochs", "700", "--batch-size", "20", "--likelihood-every", "0", "--threads", "1"]
 
 
 def process(*arguments: str | Path, **options: object) -> subprocess.Popen[str]:
@@ -172,18 +170,17 @@ def test_data_lists_describes_and_advises(table: Path, monkeypatch: pytest.Monke
 # -------------------------------------------------------------------- stopping and going on
 
 
-def test_a_stopped_run_says_how_to_go_on_and_ends_bit_identical(table: Path, tmp_path: Path) -> None:
+def test_a_stopped_run_says_how_to_go_on_and_ends_bit_identical(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
-    options = (table, "--valid", "0.2", *LONG)
-    child = process("train", *options, "--out", stopped)
-    while not (stopped / "metrics.jsonl").exists() or not (stopped / "metrics.jsonl").read_text():
-        assert child.poll() is None, child.communicate()
-        time.sleep(0.005)
-    child.send_signal(signal.SIGTERM)
-    _, errors = child.communicate()
-    assert child.returncode == 128 + signal.SIGTERM, errors
-    assert errors.startswith("harmonium: SIGTERM") and len(errors.splitlines()) == 1
-    assert f"harmonium train --resume {stopped}" in errors
+    options = (table, "--valid", "0.2", *SMALL, "--epochs", "10", "--threads", "1")
+    with monkeypatch.context() as patch:
+        stop_in_epoch(4, patch)
+        child = in_a_child("train", *options, "--out", stopped)
+    assert child.code == 128 + signal.SIGTERM, child.stderr
+    assert child.stderr.startswith("harmonium: SIGTERM") and len(child.stderr.splitlines()) == 1
+    assert f"harmonium train --resume {stopped}" in child.stderr
 
     reference = call("train", *options, "--out", whole)
     assert reference.exit_code == 0, reference.output

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +18,7 @@ from harmonium.cli.models import WORDS
 from harmonium.core.registry import by_word
 from harmonium.models import Model
 
-from .calls import call, refused
+from .calls import call, in_a_child, refused, stop_in_epoch
 
 MODULE = '''
 from dataclasses import dataclass
@@ -58,16 +56,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     sys.modules.pop("mine", None)
 
 
-def program(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """A command in a process of its own, as the console script runs it: without the current folder in the path."""
-    start = "import sys; sys.path[:] = [p for p in sys.path if p]; from harmonium.cli import main; main()"
-    command = [sys.executable, "-c", start, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
 def test_a_run_of_own_classes_from_training_to_the_page(folder: Path) -> None:
-    trained = program("train", "bits.csv", *OPTIONS, "--with", "patience=5", "--chains", "7", "--out", "run")
-    assert trained.returncode == 0, trained.stderr
+    trained = in_a_child("train", "bits.csv", *OPTIONS, "--with", "patience=5", "--chains", "7", "--out", "run")
+    assert trained.code == 0, trained.stderr
     config = json.loads((folder / "run" / "config.json").read_text())
     assert config["model"]["type"] == "mine:Wide" and config["model"]["visible"]["type"] == "mine:Loud"
     assert config["model"]["hidden"]["type"] == "mine:Loud"
@@ -75,14 +66,14 @@ def test_a_run_of_own_classes_from_training_to_the_page(folder: Path) -> None:
         "type": "mine:Slow", "k": 1, "chains": 7, "patience": 5, "inference": None,
     }  # fmt: skip
     assert "harmonium --import mine evaluate run" in trained.stdout
-    without = program("evaluate", "run")
-    assert without.returncode == 2 and "--import mine" in without.stderr
+    without = in_a_child("evaluate", "run")
+    assert without.code == 2 and "--import mine" in without.stderr
     for command in (
         ("evaluate", "run"), ("sample", "run", "-n", 2), ("train", "--resume", "run"), ("report", "run"),
         ("diagnose", "run", "--sweeps", 20, "--chains", 4),
     ):  # fmt: skip
-        found = program("--import", "mine", *command)
-        assert found.returncode == 0, found.stderr
+        found = in_a_child("--import", "mine", *command)
+        assert found.code == 0, found.stderr
     page = (folder / "run" / "report.html").read_text()
     assert "This page does not run the model: the model has Loud units" in page
     assert "harmonium --import mine evaluate run" in page and "Wide of bits.csv" in page
@@ -95,18 +86,11 @@ def test_a_comparison_with_a_model_of_one_s_own(folder: Path) -> None:
     assert "Wide" in result.stdout and (folder / "out" / "Wide" / "model.safetensors").exists()
 
 
-def test_a_stopped_run_names_the_module_to_import(folder: Path) -> None:
-    start = "import sys; sys.path[:] = [p for p in sys.path if p]; from harmonium.cli import main; main()"
-    arguments = ["train", "bits.csv", *OPTIONS, "--epochs", "100000", "--likelihood-every", "0", "--out", "run"]
-    child = subprocess.Popen([sys.executable, "-c", start, *arguments], stderr=subprocess.PIPE, text=True,
-                             stdout=subprocess.DEVNULL)  # fmt: skip
-    limit = time.monotonic() + 60
-    while not (folder / "run" / "metrics.jsonl").exists():
-        assert child.poll() is None and time.monotonic() < limit, child.communicate()
-        time.sleep(0.01)
-    child.send_signal(signal.SIGTERM)
-    _, errors = child.communicate(timeout=60)
-    assert "harmonium --import mine train --resume run" in errors
+def test_a_stopped_run_names_the_module_to_import(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop_in_epoch(2, monkeypatch)
+    stopped = in_a_child("train", "bits.csv", *OPTIONS, "--likelihood-every", 0, "--out", "run")
+    assert stopped.code == 128 + signal.SIGTERM
+    assert "harmonium --import mine train --resume run" in stopped.stderr
     refused(call("evaluate", "run"), "harmonium --import mine train --resume run")
 
 
