@@ -17,10 +17,17 @@ from click.testing import CliRunner, Result
 from harmonium.cli import main
 from harmonium.training import History, Monitor
 
+SMALL = ("--hidden", "4", "--epochs", "3", "--batch-size", "20", "--likelihood-every", "2", "--no-progress")
+
 
 def call(*arguments: Any) -> Result:
     """Run a command in this process."""
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """What the files of a run folder hold, but for the lock."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != ".lock"}
 
 
 def refused(result: Result, *words: str) -> str:
