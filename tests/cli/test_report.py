@@ -25,9 +25,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Short chains, no diagnosis: what a page says is tested elsewhere."""
-    from harmonium.report import judgement, subject
+    from harmonium.report import inputs, judgement
 
-    monkeypatch.setattr(subject, "affordable_sweeps", lambda model, chains: 3)
+    monkeypatch.setattr(inputs, "affordable_sweeps", lambda model, chains: 3)
     monkeypatch.setattr(judgement.importlib.util, "find_spec", lambda name: None)
 
 

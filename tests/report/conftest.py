@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import harmonium as hm
-from harmonium.report import judgement, subject, write
+from harmonium.report import inputs, judgement, write
 
 CHROMIUM = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
 FLAGS = [
@@ -70,7 +70,7 @@ def table_run(table_file: Path) -> Path:
 def quick() -> Iterator[None]:
     """Short chains, and no diagnosis: for pages of which something else is asked."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(subject, "affordable_sweeps", lambda model, chains: 3)
+        patch.setattr(inputs, "affordable_sweeps", lambda model, chains: 3)
         patch.setattr(judgement, "diagnose", _refuse)
         yield
 

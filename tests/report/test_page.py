@@ -25,8 +25,8 @@ from harmonium.cli import main
 from harmonium.likelihood.evaluate import Evaluation
 from harmonium.likelihood.log_z import LogPartition
 from harmonium.report import judgement, write
+from harmonium.report.inputs import gather
 from harmonium.report.page import MODULES, bundle
-from harmonium.report.subject import open_subject
 
 from .conftest import IMAGE, SCRIPT, quick
 
@@ -75,8 +75,8 @@ def test_all_that_is_known_of_a_run(digits_run: Path, digits_page: Path) -> None
 def test_says_when_a_likelihood_is_not_to_be_trusted(digits_run: Path) -> None:
     z = LogPartition(70.0, 69.5, math.inf, 3.0, "ais", False, "only 3 effective chains <here>")
     doubtful = Evaluation(-20.0, 0.2, -math.inf, -19.5, "ais", False, z.why, 300, z)
-    body = judgement.likelihood(open_subject(str(digits_run)), doubtful).body
-    assert '<span class="verdict bad">Not to be trusted:</span> only 3 effective chains &lt;here&gt;.' in body
+    body = judgement.likelihood(gather(str(digits_run)), doubtful).body
+    assert '<span class="verdict bad">Not trusted:</span> only 3 effective chains &lt;here&gt;.' in body
     assert "unbounded to \N{MINUS SIGN}19.50" in body and "annealed importance sampling" in body
 
 
@@ -158,7 +158,7 @@ def test_a_run_that_was_broken_off(digits_run: Path, tmp_path: Path) -> None:
     with open(run / "metrics.jsonl", "a", encoding="utf-8") as file:
         file.write('{"epoch": 4, "upd')  # a line that a kill has cut short
     page = Elements(write(run))
-    assert "Unfinished" in page.text and "has not been judged" in page.text
+    assert "Unfinished" in page.text and "has not been estimated" in page.text
     assert f"harmonium train --resume {run}" in page.text and "harmonium evaluate" not in page.text
     assert {"curves", "play", "samples", "filters"} <= set(page.sections)
     assert "nats per case, exact" not in page.text
@@ -186,7 +186,9 @@ def test_data_that_are_gone(table_run: Path, table_file: Path, tmp_path: Path) -
             text = Elements(write(table_run, tmp_path / "page.html")).text
     finally:
         table_file.write_bytes(kept)
-    assert f"There is nothing to judge by: the data that {table_run} was trained on" in text and "people.csv" in text
+    assert (
+        f"There are no cases to evaluate on: the data that {table_run} was trained on" in text and "people.csv" in text
+    )
 
 
 def test_data_of_another_width(tmp_path: Path) -> None:
@@ -201,10 +203,10 @@ def test_without_arviz(digits_run: Path, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_free_energies_are_those_of_the_model(digits_run: Path) -> None:
-    subject = open_subject(str(digits_run))
-    energies = judgement.free_energies(subject)
+    report = gather(str(digits_run))
+    energies = judgement.free_energies(report)
     assert list(energies) == ["train", "valid", "samples"]
-    expected = subject.model.free_energy(hm.data.load("digits").valid.rows(torch.arange(300)))
+    expected = report.model.free_energy(hm.data.load("digits").valid.rows(torch.arange(300)))
     assert torch.allclose(energies["valid"].float(), expected)
 
 
@@ -234,18 +236,18 @@ def test_normalised_models(model: Any, tmp_path: Path) -> None:
     )
     page = Elements(write(tmp_path / "run"))
     assert {"play", "likelihood", "curves", "samples", "filters", "activity", "energies"} <= set(page.sections)
-    kind = "An estimate from below" if name == "VAE" else "Exact"
+    kind = "An estimated lower bound" if name == "VAE" else "Exact"
     assert f"{kind}:" in page.text and "-log p(v)".replace("-", "\N{MINUS SIGN}") in page.text
     judged = hm.evaluate(model, data.test)
     assert f"{judged.mean:.2f}".replace("-", "\N{MINUS SIGN}") in page.text
     assert repr(model) in page.text and "\n" not in repr(model)
-    assert f"{name} is sampled from its roots" in page.text and "nothing that would have to come to eq" in page.text
+    assert f"{name} is sampled from its roots" in page.text and "no equilibrium to reach" in page.text
     assert "independent draws" in page.text and "harmonium diagnose" not in page.text and len(page.scripts) == 1
 
 
 def test_the_class_is_a_column_of_its_own(tmp_path: Path) -> None:
     hm.save(hm.ClassificationRBM(2, 3, classes=2), tmp_path / "m.safetensors")
-    assert open_subject(str(tmp_path / "m.safetensors")).columns == ["column 0", "column 1", "class"]
+    assert gather(str(tmp_path / "m.safetensors")).columns == ["column 0", "column 1", "class"]
 
 
 def test_columns_of_a_table_by_their_names(tmp_path: Path) -> None:
@@ -263,8 +265,8 @@ def test_columns_of_a_table_by_their_names(tmp_path: Path) -> None:
     columns = json.loads(page.scripts[0])["columns"]
     assert [column["name"] for column in columns] == ["colour", SCRIPT, "height"]
     assert columns[0]["labels"] == ["</td>green", "blue", "red"] and columns[1]["labels"] == [f"{IMAGE}0", f"{IMAGE}1"]
-    assert columns[2]["scale"] == pytest.approx(open_subject(str(tmp_path / "run")).data.train.standard.scale[2])
+    assert columns[2]["scale"] == pytest.approx(gather(str(tmp_path / "run")).data.train.standard.scale[2])
     assert "</td>green:" in page.text and len(page.scripts) == 3
     (tmp_path / "t.csv").unlink()
-    subject = open_subject(str(tmp_path / "run"))
-    assert subject.data is None and subject.columns == ["colour", SCRIPT, "height"]
+    report = gather(str(tmp_path / "run"))
+    assert report.data is None and report.columns == ["colour", SCRIPT, "height"]

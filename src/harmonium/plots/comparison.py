@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["comparison"]
 
-# Okabe & Ito's colours, which the colour-blind can tell apart; families differ by their markers' place in words, too.
+# Okabe & Ito's colours, which the colour-blind can tell apart; families also differ by name.
 _COLOURS = {"baseline": "#666666", "machine": "#0072B2", "autoregressive": "#D55E00", "latent": "#007F5F"}
 _FAMILIES = {
     "baseline": "baselines",
@@ -30,16 +30,16 @@ _FAMILIES = {
     "latent": "latent-variable networks",
 }
 _MARKERS = {"exact": "o", "bracketed": "D", "bound": "^"}
-_KINDS = {"exact": "exact", "bracketed": "estimate, with its bracket", "bound": "bound from below"}
+_KINDS = {"exact": "exact", "bracketed": "estimate, with its bracket", "bound": "lower bound"}
 _ACROSS = 6  # panels of samples
 _FAR = 3.0  # times the distance of the median from the best: what lies below is drawn at the edge
 _LINE = 0.052  # height of a label, as a share of the axes
 
 
 def comparison(found: Comparison, data: Array | None = None) -> Figure:
-    """Test likelihoods against training seconds, with their kinds and brackets; below, samples of each model.
+    """Draw test likelihoods against training seconds, with their kinds and brackets; below, samples of each model.
 
-    Models that are far worse than the rest stand at the lower edge; the number beside each name is the true one.
+    Models that are far worse than the rest are drawn at the lower edge; the numbers beside the names are exact.
 
     Args:
         found: what `harmonium.compare` returned.
@@ -117,7 +117,7 @@ def _point(axes: Axes, entry: Entry, x: float, low: float) -> None:
 
 
 def _labels(axes: Axes, entries: Sequence[Entry], seconds: Sequence[float], low: float, high: float) -> None:
-    """Names and numbers in the right margin, kept apart, each with a line to its point."""
+    """Write names and numbers in the right margin, kept apart, each with a line to its point."""
     places = _apart([(max(entry.mean, low) - low) / (high - low) for entry in entries], _LINE)
     for entry, x, place in zip(entries, seconds, places, strict=True):
         colour = _COLOURS[entry.family]
@@ -133,7 +133,7 @@ def _labels(axes: Axes, entries: Sequence[Entry], seconds: Sequence[float], low:
 
 
 def _apart(places: Sequence[float], gap: float) -> list[float]:
-    """Places from the top down, moved as little as keeps neighbours ``gap`` apart (least squares, by pooling)."""
+    """Move places as little as keeps neighbours ``gap`` apart, from the top down (least squares, by pooling)."""
     blocks: list[tuple[float, int]] = []  # mean of place + rank * gap over a block, and its length
     for rank, place in enumerate(places):
         blocks.append((place + rank * gap, 1))
@@ -145,7 +145,7 @@ def _apart(places: Sequence[float], gap: float) -> list[float]:
 
 
 def _key(axes: Axes, entries: Sequence[Entry]) -> None:
-    """What markers and colours mean, as far as they occur."""
+    """Draw a key of the markers and colours that occur."""
     from matplotlib.lines import Line2D
 
     handles = [

@@ -35,15 +35,15 @@ _CHAINS = 8  # whose traces can be told apart
 
 
 def filters(model: Model, count: int = 100) -> Figure:
-    """The weights of the hidden units, each drawn in the shape of the visible units, largest norm first.
+    """Draw the weights of the hidden units in the shape of the visible units, largest norm first.
 
-    Where the visible units have a shape of two dimensions, such as ``hm.Bernoulli((28, 28))``, every hidden unit is an
+    If the visible units have a shape of two dimensions, such as ``hm.Bernoulli((28, 28))``, every hidden unit is an
     image; otherwise the weights are one heat map.  The colours are symmetric about zero.
 
     Args:
-        model: a machine, or a directed model whose first layer has a weight for every visible unit.  Of a DBM these
-            are the first hidden layer's; without hidden units, each image is the couplings of one visible unit.
-        count: at most so many hidden units.
+        model: a machine, or a directed model whose first layer has a weight for every visible unit.  For a DBM
+            these are the weights of the first hidden layer; without hidden units, the couplings of the visible units.
+        count: largest number of hidden units drawn.
 
     Raises:
         TypeError: for a model without such weights.
@@ -85,14 +85,14 @@ def filters(model: Model, count: int = 100) -> Figure:
 def samples(
     model_samples: Array, data: Array | None, shape: Sequence[int], *, count: int = _SHOWN, data_name: str = "data"
 ) -> Figure:
-    """Samples of a model beside cases of the data, in the same colours.
+    """Draw samples of a model beside cases of the data, in the same colours.
 
     Args:
         model_samples: visible states (n, n_visible).
         data: cases (n, n_visible), or None for samples alone.
-        shape: of one case; with two dimensions it is drawn as an image, otherwise as a row of a heat map.
-        count: at most so many of each.
-        data_name: what the data are, for the title.
+        shape: shape of one case; with two dimensions it is drawn as an image, otherwise as a row of a heat map.
+        count: largest number of each.
+        data_name: name of the data in the title.
 
     >>> samples(np.zeros((9, 16)), np.ones((9, 16)), (4, 4)).axes[1].get_title()
     '9 samples of the model'
@@ -123,14 +123,14 @@ def samples(
 
 
 def curves(rows: Iterable[Mapping[str, Any]], best: int | None = None) -> Figure:
-    """Learning curves from the rows of a history (or of ``metrics.jsonl``).
+    """Draw learning curves from the rows of a history (or of ``metrics.jsonl``).
 
-    Log-likelihood with its bracket as a band, pseudo-likelihood and free-energy gap where they were measured, and the
+    Log-likelihood with its bracket as a band, pseudo-likelihood and free-energy gap if they were measured, and the
     learning rate, over epochs.
 
     Args:
         rows: dicts as in `harmonium.training.History.rows`.
-        best: the epoch whose model was kept, to be marked.
+        best: the epoch whose model was kept; it is marked.
 
     >>> curves([{"epoch": 1, "learning_rate": 0.1}, {"epoch": 2, "learning_rate": 0.05}]).axes[0].get_ylabel()
     'learning rate'
@@ -156,11 +156,11 @@ def curves(rows: Iterable[Mapping[str, Any]], best: int | None = None) -> Figure
 
 
 def diagnosis(found: Diagnosis) -> Figure:
-    """The chains of a `harmonium.diagnose`: traces, autocorrelations, free energies.
+    """Draw the chains of a `harmonium.diagnose`: traces, autocorrelations, free energies.
 
     Panels: the free energy and the first principal direction along a few chains, with the thresholds of mode jumps
-    where there are two modes; the autocorrelation of every observable; the distribution of free energies, beside that
-    of the data where they were given.
+    if there are two modes; the autocorrelation of every observable; the distribution of free energies, beside that of
+    the data if they were given.
 
     >>> import harmonium as hm
     >>> diagnosis(hm.diagnose(hm.RBM(4, 2), sweeps=50)).axes[0].get_ylabel()
@@ -198,19 +198,19 @@ def diagnosis(found: Diagnosis) -> Figure:
 def pictures(run: str | Path, data: Array | None = None, *, data_name: str | None = None, seed: int = 0) -> list[Path]:
     """Draw ``filters.png``, ``samples.png`` and ``curves.png`` of a finished run into its folder.
 
-    There are no filters where the model has no weights to draw, and no curves where training ended within an epoch.
+    Filters are left out if the model has no weights to draw, curves if training ended within the first epoch.
 
     Args:
         run: a run folder.
-        data: cases to show beside samples.  Default: the training cases of the run, where they can be loaded again.
-        data_name: what to call them.
-        seed: of the samples.
+        data: cases to show beside samples.  Default: the training cases, if they were loaded by name or file.
+        data_name: their name in the title.
+        seed: seed of the samples.
 
     Returns:
         the files, in this order.
 
     Raises:
-        FileNotFoundError: where the folder holds no finished run.
+        FileNotFoundError: if the folder holds no finished run.
     """
     opened = open_run(run)
     model = opened.load()

@@ -1,6 +1,6 @@
-"""How much training fits into a time: measured on a throw-away model, before the plan of the run is fixed.
+"""Number of epochs that fit into a time, measured on a copy of the model before the run begins.
 
-A schedule has to know its end when it begins, and a run that depended on the clock later could not be resumed exactly.
+A schedule needs its end in advance, and a run that followed the clock later could not be resumed exactly.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from harmonium.training.monitor import LikelihoodMonitor
 
 __all__ = ["Budget", "budget"]
 
-SHARE = 0.08  # of the time, for finding out
-LEAST, MOST = 0.3, 5.0  # seconds of that
+SHARE = 0.08  # of the time, for the measurement
+LEAST, MOST = 0.3, 5.0  # bounds of that, in seconds
 WARM = 3  # updates that compile and allocate, and do not count
 MEASURED = 0.2  # of the time at most, for the likelihood of validation cases
 MEASUREMENTS = 20
@@ -29,12 +29,12 @@ SPARE = 0.9  # what is planned for: clocks differ a little
 
 
 class Budget(NamedTuple):
-    """A plan that ends in time.
+    """A training plan that ends in time.
 
     Attributes:
-        epochs: to train for.
+        epochs: number of epochs.
         every: epochs between measurements of the likelihood.
-        spent: seconds that finding out took, without what is compiled and measured once.
+        spent: seconds that the measurement took, without compilation.
     """
 
     epochs: int
@@ -43,7 +43,7 @@ class Budget(NamedTuple):
 
 
 class _Clock(Callback):
-    """Times updates until the time is up, and one measurement then."""
+    """Time updates until the time is up, then one measurement of the likelihood."""
 
     every_updates = None
 
@@ -60,7 +60,7 @@ class _Clock(Callback):
 
     def on_end(self, training: Training) -> None:
         training.validation = self.validation
-        for _ in range(2):  # what is compiled the first time does not count
+        for _ in range(2):  # the first one compiles, and does not count
             began = time.perf_counter()
             self.measure.on_measure(training, {"epoch": training.plan.epochs})
             self.measurement = time.perf_counter() - began
@@ -76,13 +76,13 @@ def budget(
     batch_size: int = 100,
     **options: Any,
 ) -> Budget:
-    """How many epochs of `harmonium.fit` fit into a number of seconds, measurements included; at least one.
+    """Plan the number of epochs of `harmonium.fit` that fit into a time, measurements included; at least one.
 
     Args:
-        model: left alone; a copy is trained.
+        model: left as it is; a copy is trained.
         cases: the training cases.
-        validation: what is measured; None: nothing.
-        seconds: all the time there is.
+        validation: cases whose likelihood is measured; None: no measurement.
+        seconds: the whole time.
         measure: how the likelihood is measured.
         batch_size: as for `harmonium.fit`.
         **options: as for `harmonium.fit`.

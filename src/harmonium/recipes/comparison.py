@@ -1,4 +1,4 @@
-"""What a comparison found: one row for every model, as text, Markdown, CSV and JSON."""
+"""Results of a comparison: one row for every model, as text, Markdown and CSV."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ class Entry:
     """One model of a comparison.  Likelihoods are in nats per case.
 
     Attributes:
-        name: in the registry, and of its folder.
-        title: in words.
-        family: what kind of model it is.
-        kind: of the number: "exact", "bracketed" (an estimate with bounds on both sides) or "bound" (from below).
-        mean: on the test cases.
-        stderr: over these.
-        lower: the log-likelihood is at least that.
-        upper: and at most that; None where nothing bounds it.
-        trusted: whether the bounds may be believed.
+        name: its name, also that of its folder.
+        title: its name in tables and pictures.
+        family: "baseline", "machine", "autoregressive" or "latent".
+        kind: kind of the number: "exact", "bracketed" (an estimate with bounds on both sides) or "bound" (from below).
+        mean: mean over the test cases.
+        stderr: its standard error over the cases.
+        lower: lower bound of the mean; None if there is none.
+        upper: upper bound of the mean; None if there is none.
+        trusted: whether the bounds are trusted.
         why: the reasons.
-        valid: the validation log-likelihood by which the model was chosen, measured as training does; None where
-            nothing was chosen.
-        seconds: of training.
-        judging: seconds of the evaluation.
-        parameters: their number.
-        how: a word on the training.
+        valid: validation log-likelihood that the model was chosen by, as measured in training; None if nothing was
+            chosen.
+        seconds: time of training.
+        judging: time of the evaluation, in seconds.
+        parameters: number of parameters.
+        how: a note on the training.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Entry:
 
     @classmethod
     def of(cls, found: Evaluation, **about: Any) -> Entry:
-        """A row of an evaluation."""
+        """Make the row of an evaluation."""
         bounded = found.kind != "bound"
         bracketed = found.kind == "exact" or found.log_partition is not None
         return cls(
@@ -72,7 +72,7 @@ class Entry:
 
     @property
     def bracket(self) -> str:
-        """Between which bounds the log-likelihood lies."""
+        """The bounds of the log-likelihood, as text."""
         if self.kind == "exact" or (self.lower is None and self.upper is None):
             return ""
         low, high = ("?" if end is None else f"{end:.2f}" for end in (self.lower, self.upper))
@@ -84,12 +84,12 @@ class Comparison:
     """Models trained on the same data within the same time, judged on the same test cases.
 
     Attributes:
-        data: what they learned, in words.
-        shape: of one case.
+        data: name of the data, with their binarisation.
+        shape: shape of one case.
         cases: number of test cases.
-        seconds: the time that each had.
+        seconds: training time of each.
         entries: the rows, in the order asked for.
-        folder: where the models lie, each in a folder of its name.
+        folder: folder of the results; each model has a folder of its name.
     """
 
     data: str
@@ -101,7 +101,7 @@ class Comparison:
 
     @property
     def ranked(self) -> list[Entry]:
-        """The best first."""
+        """The rows, best first."""
         return sorted(self.entries, key=lambda entry: -entry.mean)
 
     def _rows(self) -> list[list[str]]:
@@ -127,24 +127,24 @@ class Comparison:
         return "\n".join([*text, "", *self.notes()])
 
     def notes(self) -> list[str]:
-        """What the columns mean, as far as they need it."""
+        """Explain the columns that need it."""
         kinds = {entry.kind for entry in self.entries}
         notes = [
             f"{self.data}: {self.cases:,} test cases, nats per case ± standard error over cases; at most "
             f"{self.seconds:g} s of training each."
         ]
         notes += [text for kind, text in _KINDS.items() if kind in kinds]
-        notes += [f"{entry.title} is not to be trusted: {entry.why}." for entry in self.ranked if not entry.trusted]
+        notes += [f"{entry.title} is not trusted: {entry.why}." for entry in self.ranked if not entry.trusted]
         return notes
 
     def markdown(self) -> str:
-        """The table as Markdown, with its notes."""
+        """Write the table as Markdown, with its notes."""
         lines = [_HEAD, ["---" if left else "---:" for left in _LEFT], *self._rows()]
         table = "\n".join("| " + " | ".join(row) + " |" for row in lines)
         return f"{table}\n\n" + "  \n".join(self.notes()) + "\n"
 
     def csv(self) -> str:
-        """All numbers of all rows, one row per model, in the order asked for."""
+        """Write all numbers as CSV, one row per model, in the order asked for."""
         buffer = io.StringIO()
         writer = csv.DictWriter(buffer, list(Entry.__dataclass_fields__), lineterminator="\n")
         writer.writeheader()
@@ -157,9 +157,9 @@ _LEFT = (True, False, True, True, True, False, False, False)
 _RIGHT = tuple(not left for left in _LEFT)
 _KINDS = {
     "exact": "exact: the sum over everything hidden and the normalisation are computed in full.",
-    "bracketed": "bracketed: log Z is estimated; the log-likelihood lies within the bracket as far as it is trusted.",
-    "bound": "bound: an estimate from below by importance sampling; where there is a bracket, it is that of log Z, and "
-    "the upper end is unknown.",
+    "bracketed": "bracketed: log Z is estimated; if it is trusted, the log-likelihood lies within the bracket.",
+    "bound": "bound: a lower bound, estimated by importance sampling; a bracket is that of log Z, and the upper end "
+    "is unknown.",
 }
 
 

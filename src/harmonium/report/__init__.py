@@ -1,4 +1,4 @@
-"""One HTML file that shows a run: what was learned, how well, and the model itself, to be played with."""
+"""One HTML file about a run: what was learned, how well, and the model itself, which runs in the page."""
 
 from harmonium.report.page import write
 

@@ -1,4 +1,4 @@
-"""Sections that judge: likelihood, free energies, equilibrium."""
+"""Sections on how good a model is: likelihood, free energies, equilibrium."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from harmonium.models.machine.machine import Machine
 from harmonium.models.machine.mean_field import variational_bound
 from harmonium.plots import panels
 from harmonium.plots.canvas import svg
+from harmonium.report.inputs import ReportInput
 from harmonium.report.markup import Section, escape, figure, number, pair, paragraph, table
-from harmonium.report.subject import ReportInput
 from harmonium.sampling.sample import affordable_sweeps
 
 if TYPE_CHECKING:
@@ -33,32 +33,32 @@ DEEP_CASES = 500  # each needs importance samples of its hidden layers
 CHAINS, CHAINS_SHOWN = 100, 6
 
 
-def judge(subject: ReportInput) -> Evaluation | str:
-    """The log-likelihood of held-out cases, or why there is none."""
-    if not subject.run.finished:
-        return "A run is judged when it has come to its end."
-    if subject.judged is None:
-        return f"There is nothing to judge by: {subject.unjudged}."
+def judge(report: ReportInput) -> Evaluation | str:
+    """Estimate the log-likelihood of held-out cases; if there is none, say why."""
+    if not report.run.finished:
+        return "The likelihood is estimated when a run has finished."
+    if report.judged is None:
+        return f"There are no cases to evaluate on: {report.unjudged}."
     try:
-        few = _few(subject, subject.judged[1])
-        return evaluate(subject.model, few, seed=subject.seed, **affordable(subject.model))
+        few = _few(report, report.judged[1])
+        return evaluate(report.model, few, seed=report.seed, **affordable(report.model))
     except ValueError as error:
-        return f"It cannot be told: {error}."
+        return f"This could not be computed: {error}."
 
 
-def _few(subject: ReportInput, cases: Cases) -> Cases:
-    """All cases, but of deep models only some."""
-    if len(cases) <= DEEP_CASES or not subject.model.likelihood_is_estimated:
+def _few(report: ReportInput, cases: Cases) -> Cases:
+    """Take all cases, but only some for deep models, which need importance samples for each."""
+    if len(cases) <= DEEP_CASES or not report.model.likelihood_is_estimated:
         return cases
     return cases.select(evenly_spaced(len(cases), DEEP_CASES).numpy())
 
 
-def likelihood(subject: ReportInput, found: Evaluation | str) -> Section:
-    """The log-likelihood with its bracket, and whether to trust it."""
+def likelihood(report: ReportInput, found: Evaluation | str) -> Section:
+    """Report the log-likelihood with its bracket, and whether to trust it."""
     name = "Log-likelihood"
     if isinstance(found, str):
         return Section("likelihood", name, paragraph(found))
-    split, cases = subject.judged or ("", None)
+    split, cases = report.judged or ("", None)
     of = "" if cases is None or len(cases) == found.cases else f" of {len(cases):,}, evenly spaced"
     exact = found.method == "exact"
     rows: list[tuple[str, str]] = [
@@ -71,7 +71,9 @@ def likelihood(subject: ReportInput, found: Evaluation | str) -> Section:
     if found.bound is not None:
         rows.append(("variational bound", number(found.bound)))
     if found.log_jacobian:
-        rows.append(("of the standardised values", f"{number(found.mean - found.log_jacobian)} nats per case"))
+        rows.append(
+            ("the same for the standardised values", f"{number(found.mean - found.log_jacobian)} nats per case")
+        )
     if z is not None:
         rows.append(("log Z", number(z.value) + ("" if exact else f", {number(z.lower)} to {number(z.upper)}")))
         method = "enumeration" if exact else found.method.replace("ais", "annealed importance sampling")
@@ -84,32 +86,32 @@ def likelihood(subject: ReportInput, found: Evaluation | str) -> Section:
     words = f'<p><span class="verdict {colour}">{verdict}:</span> {escape(found.why)}.</p>'
     notes = ""
     if split == "train":
-        notes = paragraph("No cases were set aside: these are those that the model was trained on.", "note")
+        notes = paragraph("No cases were set aside: these are the training cases.", "note")
     elif z is not None and not exact:
         notes = paragraph(
-            "The bracket is of log Z only; the error over cases comes on top. Two estimates that agree are no "
-            "evidence: what the upper bound of log Z rests on is said above.", "note"
+            "The bracket covers log Z only; the standard error over cases is extra. That two estimates agree is no "
+            "evidence: the grounds for the upper bound of log Z are given above.", "note"
         )  # fmt: skip
     return Section("likelihood", name, words + table(("", ""), rows) + notes)
 
 
 def _verdict(found: Evaluation) -> tuple[str, str]:
-    """How far the number can be relied on: a colour, and words."""
+    """Choose a colour and words for how reliable the number is."""
     if not found.trusted:
-        return "bad", "Not to be trusted"
+        return "bad", "Not trusted"
     return {
         "exact": ("good", "Exact"),
-        "bracketed": ("good", "To be trusted"),
-        "bound": ("unsure", "An estimate from below"),
+        "bracketed": ("good", "Trusted"),
+        "bound": ("unsure", "An estimated lower bound"),
     }[found.kind]
 
 
 @torch.no_grad()
-def free_energies(subject: ReportInput) -> dict[str, Tensor]:
-    """Free energies of each split and of samples, in nats, at most `ROWS` of each: -log p(v) of normalised models."""
-    model = subject.model
-    groups = {name: subject.rows_of(cases)[0] for name, cases in subject.splits.items() if name != "test"}
-    groups["samples"] = subject.samples.to(model.dtype)
+def free_energies(report: ReportInput) -> dict[str, Tensor]:
+    """Free energies of each split and of samples, in nats, at most `ROWS` of each; -log p(v) for normalised models."""
+    model = report.model
+    groups = {name: report.rows_of(cases)[0] for name, cases in report.splits.items() if name != "test"}
+    groups["samples"] = report.samples.to(model.dtype)
     found = {}
     for name, outside in groups.items():
         if not len(outside):
@@ -118,9 +120,9 @@ def free_energies(subject: ReportInput) -> dict[str, Tensor]:
         if bool(model.visible.invalid(v).any()):
             continue
         if isinstance(model, DBN):
-            found[name] = -model.log_weights(v, Stream(subject.seed, "report"), samples=10).mean(0)
+            found[name] = -model.log_weights(v, Stream(report.seed, "report"), samples=10).mean(0)
         elif not isinstance(model, Machine):
-            log_w = model.log_weights(v, Stream(subject.seed, "report"), samples=10)
+            log_w = model.log_weights(v, Stream(report.seed, "report"), samples=10)
             found[name] = math.log(len(log_w)) - torch.logsumexp(log_w, 0)
         elif model.hidden_couplings:
             found[name] = -variational_bound(model, v)
@@ -129,11 +131,11 @@ def free_energies(subject: ReportInput) -> dict[str, Tensor]:
     return {name: energies.cpu() for name, energies in found.items() if bool(torch.isfinite(energies).all())}
 
 
-def histograms(subject: ReportInput, energies: dict[str, Tensor]) -> Section | None:
-    """Distributions of free energies side by side."""
+def histograms(report: ReportInput, energies: dict[str, Tensor]) -> Section | None:
+    """Draw the distributions of free energies of data and samples."""
     if not energies:
         return None
-    model = subject.model
+    model = report.model
     machine = isinstance(model, (Machine, DBN))
     if not machine:
         name, axis = "Surprise", "-log p(v) (nats)".replace("-", "\N{MINUS SIGN}")
@@ -147,23 +149,23 @@ def histograms(subject: ReportInput, energies: dict[str, Tensor]) -> Section | N
     groups = {named[name]: values.numpy() for name, values in energies.items()}
     drawn = svg(name, partial(panels.histogram, groups=groups, label=axis))
     text = meaning + (
-        "Samples should lie where the data lie. Validation cases to the right of training cases: the model knows those "
-        "by heart. Samples to the left: it prefers states that the data do not have."
+        "Samples should have the same distribution as the data. Validation cases to the right of training cases: the "
+        "model overfits. Samples to the left: it prefers states that are not in the data."
     )
     means = table(("", "mean", "deviation"), [(name, number(v.mean()), number(v.std())) for name, v in groups.items()])
     return Section("energies", name, pair(figure(drawn, ""), f"<div>{paragraph(text)}{means}</div>"))
 
 
-def equilibrium(subject: ReportInput) -> Section:
-    """Whether chains stand for the model."""
+def equilibrium(report: ReportInput) -> Section:
+    """Report whether the chains have reached equilibrium."""
     name = "Equilibrium"
-    found = _diagnose(subject)
+    found = _diagnose(report)
     if isinstance(found, str):
         return Section("equilibrium", name, paragraph(found))
     colour, verdict = {
-        True: ("good", "Nothing speaks against equilibrium."),
-        False: ("bad", "The chains do not stand for the model."),
-        None: ("unsure", "Nothing speaks against equilibrium, but not everything could be judged."),
+        True: ("good", "No evidence against equilibrium."),
+        False: ("bad", "The chains are not in equilibrium."),
+        None: ("unsure", "No evidence against equilibrium, but not every test could be made."),
     }[found.passed]
     body = f'<p class="verdict {colour}">{verdict}</p>'
     if found.concerns:
@@ -180,20 +182,20 @@ def equilibrium(subject: ReportInput) -> Section:
     return Section("equilibrium", name, body + pair(f"<div>{numbers}</div>", drawn))
 
 
-def _diagnose(subject: ReportInput) -> Diagnosis | str:
-    if isinstance(subject.model, Directed):
-        what = f"A {type(subject.model).__name__} is sampled from its roots, without chains"
-        if subject.model.energy_part is None:
-            return f"{what}: there is nothing that would have to come to equilibrium."
-        return "The chains of this model are those of its prior, which are judged by themselves."
+def _diagnose(report: ReportInput) -> Diagnosis | str:
+    if isinstance(report.model, Directed):
+        what = f"A {type(report.model).__name__} is sampled from its roots, without chains"
+        if report.model.energy_part is None:
+            return f"{what}: there is no equilibrium to reach."
+        return "The chains of this model are those of its prior: diagnose the prior by itself."
     if importlib.util.find_spec("arviz_stats") is None:
-        return "Chains were not diagnosed, for want of arviz-stats: pip install 'harmonium[diagnostics]'."
-    if not isinstance(subject.model, Machine):
-        return "A deep belief network is sampled through its top machine, whose chains are judged by themselves."
-    if not subject.run.finished:
-        return "Chains are judged when a run has come to its end."
+        return "Chains were not diagnosed, since arviz-stats is missing: pip install 'harmonium[diagnostics]'."
+    if not isinstance(report.model, Machine):
+        return "A deep belief network is sampled through its top machine: diagnose dbn.top by itself."
+    if not report.run.finished:
+        return "Chains are diagnosed when a run has finished."
     try:
-        sweeps = affordable_sweeps(subject.model, 3 * CHAINS)  # walked twice, and annealed for as long again
-        return diagnose(subject.model, subject.splits.get("train"), chains=CHAINS, sweeps=sweeps, seed=subject.seed)
+        sweeps = affordable_sweeps(report.model, 3 * CHAINS)  # walked twice, and annealed for as long again
+        return diagnose(report.model, report.splits.get("train"), chains=CHAINS, sweeps=sweeps, seed=report.seed)
     except ValueError as error:
-        return f"It cannot be told: {error}."
+        return f"This could not be computed: {error}."

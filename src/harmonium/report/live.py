@@ -1,4 +1,4 @@
-"""The model as the page runs it: its structure as JSON, its numbers as one row of float32."""
+"""The model for the page's playground: its structure as JSON, its numbers as one array of float32."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from harmonium.models.deep.dbn import DBN
 from harmonium.models.machine.machine import Machine
-from harmonium.report.subject import ReportInput
+from harmonium.report.inputs import ReportInput
 from harmonium.units import Bernoulli, Categorical, Gaussian, Mixed, ReLU, Spin, Units
 
 __all__ = ["NotPlayableError", "payload"]
@@ -26,18 +26,18 @@ MOST_COLUMNS = 5_000  # of a table
 
 
 class NotPlayableError(ValueError):
-    """The model is one that the page does not run; the message says why."""
+    """The page cannot run this model; the message says why."""
 
 
 class _Floats:
-    """Tensors end to end."""
+    """Tensors, concatenated."""
 
     def __init__(self) -> None:
         self.parts: list[np.ndarray[Any, Any]] = []
         self.count = 0
 
     def add(self, tensor: Tensor) -> int:
-        """Where the tensor begins."""
+        """Append a tensor; return where it begins."""
         start = self.count
         self.parts.append(tensor.detach().cpu().contiguous().reshape(-1).float().numpy().astype("<f4"))
         self.count += self.parts[-1].size
@@ -47,18 +47,18 @@ class _Floats:
         return base64.b64encode(b"".join(part.tobytes() for part in self.parts)).decode()
 
 
-def payload(subject: ReportInput, reference: Tensor | None = None) -> str:
-    """The two script elements from which the page makes the model.
+def payload(report: ReportInput, reference: Tensor | None = None) -> str:
+    """Write the two script elements from which the page builds the model.
 
     Args:
-        subject: whose model it is.
+        report: the input of the report.
         reference: free energies of the data, for a band beside those of the chain.
 
     Raises:
-        NotPlayableError: for models without Gibbs sampling, for unit types that the page does not know, and for models
-            that are too large for a page.
+        NotPlayableError: for models without Gibbs sampling, unit types that the page does not know, and models that
+            are too large for a page.
     """
-    model, floats = subject.model, _Floats()
+    model, floats = report.model, _Floats()
     if not isinstance(model, (Machine, DBN)):
         raise NotPlayableError(
             f"the playground is Gibbs sampling of machines; {type(model).__name__} is sampled from its roots; "
@@ -69,17 +69,17 @@ def payload(subject: ReportInput, reference: Tensor | None = None) -> str:
     numbers = sum(parameter.numel() for parameter in model.parameters())
     if numbers > MOST_FLOATS:
         raise NotPlayableError(f"the model has {numbers:,} parameters, and a page holds at most {MOST_FLOATS:,}")
-    if subject.image_shape is None and model.visible.columns > MOST_COLUMNS:
+    if report.image_shape is None and model.visible.columns > MOST_COLUMNS:
         raise NotPlayableError(
             f"a page shows at most {MOST_COLUMNS:,} columns, the model has {model.visible.columns:,}"
         )
     spec = {
         "machines": [_machine(machine, floats) for machine in machines],
         "encoders": [_machine(machine, floats) for machine in untied] or None,
-        "samples": _starts(subject, subject.samples, SAMPLES, floats),
-        "data": _starts(subject, _cases(subject), CASES, floats),
-        "image": _image(subject),
-        "columns": None if subject.image_shape else list(_columns(subject)),
+        "samples": _starts(report, report.samples, SAMPLES, floats),
+        "data": _starts(report, _cases(report), CASES, floats),
+        "image": _image(report),
+        "columns": None if report.image_shape else list(_columns(report)),
         "reference": None if reference is None else _band(reference),
     }
     return (
@@ -89,7 +89,7 @@ def payload(subject: ReportInput, reference: Tensor | None = None) -> str:
 
 
 def _inert(content: Any) -> str:
-    """JSON in which no name can end the element that holds it."""
+    """Write JSON in which no name can end its script element."""
     return json.dumps(content, allow_nan=False).replace("<", "\\u003c").replace("&", "\\u0026")
 
 
@@ -118,7 +118,7 @@ def _layer(machine: Machine, layer: int, floats: _Floats) -> dict[str, Any]:
 
 
 def _order(machine: Machine, layer: int) -> list[int] | None:
-    """Variables of a layer coupled to itself, in the order of a sweep."""
+    """Order the variables of a layer with lateral couplings as in a sweep."""
     if layer not in machine.lateral:
         return None
     drawn = machine.units(layer).variable_of_column()[torch.cat(machine.classes[layer])].tolist()
@@ -140,44 +140,44 @@ def _parts(units: Units) -> Iterator[dict[str, Any]]:
         start += part.size
 
 
-def _cases(subject: ReportInput) -> Tensor | None:
-    return None if subject.judged is None else subject.rows_of(subject.judged[1], CASES)[0]
+def _cases(report: ReportInput) -> Tensor | None:
+    return None if report.judged is None else report.rows_of(report.judged[1], CASES)[0]
 
 
-def _starts(subject: ReportInput, outside: Tensor | None, count: int, floats: _Floats) -> dict[str, int]:
-    units = subject.model.visible
+def _starts(report: ReportInput, outside: Tensor | None, count: int, floats: _Floats) -> dict[str, int]:
+    units = report.model.visible
     count = max(1, min(count, MOST_START_FLOATS // units.size))
-    inside = torch.zeros(0, units.size) if outside is None else units.encode(outside[:count].to(subject.model.dtype))
+    inside = torch.zeros(0, units.size) if outside is None else units.encode(outside[:count].to(report.model.dtype))
     return {"start": floats.add(inside), "count": len(inside)}
 
 
-def _image(subject: ReportInput) -> dict[str, Any] | None:
-    if subject.image_shape is None:
+def _image(report: ReportInput) -> dict[str, Any] | None:
+    if report.image_shape is None:
         return None
-    low, high = _range(subject)
-    return {"shape": list(subject.image_shape), "low": low, "high": high}
+    low, high = _range(report)
+    return {"shape": list(report.image_shape), "low": low, "high": high}
 
 
-def _range(subject: ReportInput) -> tuple[float, float]:
-    """Which values are drawn as paper and as ink."""
-    units = subject.model.visible
+def _range(report: ReportInput) -> tuple[float, float]:
+    """Values drawn as white and as black."""
+    units = report.model.visible
     if units.finite:
         states = units.unit_states()
         return float(states.min()), float(states.max())
-    cases = _cases(subject)
-    values = (subject.samples if cases is None else cases).double().flatten()
+    cases = _cases(report)
+    values = (report.samples if cases is None else cases).double().flatten()
     low, high = torch.quantile(values[:100_000], torch.tensor([0.01, 0.99], dtype=torch.float64)).tolist()
     return (low, high) if high > low else (low - 1.0, low + 1.0)
 
 
-def _columns(subject: ReportInput) -> Iterator[dict[str, Any]]:
-    """How each visible variable is shown and set."""
-    values = subject.samples.double()
-    cases = _cases(subject)
+def _columns(report: ReportInput) -> Iterator[dict[str, Any]]:
+    """Describe how each visible variable is shown and set."""
+    values = report.samples.double()
+    cases = _cases(report)
     if cases is not None:
         values = torch.cat((values, cases.double()))
-    names, standard, column = subject.columns, subject.standard, 0
-    for part in _types(subject.model.visible):
+    names, standard, column = report.columns, report.standard, 0
+    for part in _types(report.model.visible):
         states = part.unit_states().tolist() if isinstance(part, (Bernoulli, Spin)) else None
         codes = range(part.size // part.columns) if isinstance(part, Categorical) else states
         for j in range(column, column + part.columns):
@@ -189,7 +189,7 @@ def _columns(subject: ReportInput) -> Iterator[dict[str, Any]]:
                 low = max(0.0, low - room) if isinstance(part, ReLU) else low - room
                 entry |= {"low": low, "high": high + room, "mean": mean, "scale": scale}
             else:
-                entry["labels"] = subject.labels(j) or [f"{code:g}".replace("-", "\N{MINUS SIGN}") for code in codes]
+                entry["labels"] = report.labels(j) or [f"{code:g}".replace("-", "\N{MINUS SIGN}") for code in codes]
             yield entry
         column += part.columns
 

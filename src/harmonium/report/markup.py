@@ -27,29 +27,29 @@ class Section(NamedTuple):
 
 
 def escape(text: object) -> str:
-    """Text as it is to be read, whatever it contains."""
+    """Escape text, so that it is shown as it is."""
     return html.escape(str(text), quote=True)
 
 
 def number(value: float, digits: int = 2) -> str:
-    """A number to be read: a true minus sign, a word for infinity."""
+    """Format a number, with a true minus sign, and a word for infinity."""
     if math.isinf(value):
         return "unbounded"
     return "undefined" if math.isnan(value) else f"{value:,.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def paragraph(text: object, kind: str = "") -> str:
-    """A paragraph of text."""
+    """Write a paragraph of text."""
     return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
 
 
 def pre(text: str) -> str:
-    """Text to be copied, such as a command."""
+    """Write text to be copied, such as a command."""
     return f"<pre><code>{escape(text)}</code></pre>"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table of text, the numbers among it to the right; without a head where all its titles are empty."""
+    """Write a table of text; without a head if all titles are empty."""
     titles = "".join(f'<th scope="col">{escape(title)}</th>' for title in head)
     top = f"<thead><tr>{titles}</tr></thead>" if any(head) else ""
     body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
@@ -62,16 +62,16 @@ def _cell(content: object) -> str:
 
 
 def figure(content: str, caption: str, kind: str = "") -> str:
-    """Markup with a caption of text."""
+    """Put markup and a caption together."""
     opening = f'<figure class="{kind}">' if kind else "<figure>"
     return f"{opening}{content}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
 def pair(*figures: str) -> str:
-    """Figures side by side where there is room."""
+    """Put figures side by side if there is room."""
     return f'<div class="pair">{"".join(figures)}</div>'
 
 
 def data_uri(png: bytes) -> str:
-    """A picture within the page."""
+    """Write a PNG as a data URI."""
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"

@@ -1,4 +1,4 @@
-"""Sections that show: filters, samples beside data, hidden activity."""
+"""Sections with pictures: filters, samples beside data, hidden activity."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from harmonium.models.machine.machine import Machine
 from harmonium.plots import panels
 from harmonium.plots.canvas import svg
 from harmonium.plots.images import across, colours_of, png, signed, tile
+from harmonium.report.inputs import ReportInput
 from harmonium.report.markup import Section, data_uri, escape, figure, pair, paragraph, table
-from harmonium.report.subject import ReportInput
 from harmonium.units import Units
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["activity", "filters", "samples"]
 
 SHOWN = 100  # pictures in a mosaic
-MOST_COLUMNS = 40  # of a table that is shown column by column
+MOST_COLUMNS = 40  # of a table of columns
 ACTIVE_CASES, ACTIVE_UNITS = 40, 1000  # rows and columns of the picture of hidden activity
 MOST_ENTRIES = 400_000  # of a heat map of weights
 ENTRY = (10, 8)  # width and height of an entry of a heat map on the screen, in pixels; wider where they are few
@@ -39,46 +39,46 @@ _NO_ACTIVITY = (
 Array = np.ndarray[Any, Any]
 
 
-def filters(subject: ReportInput) -> Section | None:
-    """The weights of the first hidden layer, unit by unit, largest first."""
-    count = SHOWN if subject.image_shape else max(1, MOST_ENTRIES // subject.model.visible.size)
-    found = first_weights(subject.model, count)
+def filters(report: ReportInput) -> Section | None:
+    """Draw the weights of the first hidden layer, unit by unit, largest first."""
+    count = SHOWN if report.image_shape else max(1, MOST_ENTRIES // report.model.visible.size)
+    found = first_weights(report.model, count)
     if found is None:
         return None
     kind, total, shown = found
     limit = found.limit()
     which = f"All {total}" if len(shown) == total else f"{len(shown)} of {total}"
     caption = f"{which} {kind} units, largest first. Red adds, blue takes away; full colour is {limit:.2f}."
-    if subject.image_shape is None:
+    if report.image_shape is None:
         caption += " A row is a unit, a column a visible unit."
         return Section("filters", "Filters", _heat(shown, signed(limit), caption))
-    picture = _mosaic(shown.reshape(-1, *subject.image_shape), signed(limit), 2.0)
+    picture = _mosaic(shown.reshape(-1, *report.image_shape), signed(limit), 2.0)
     return Section("filters", "Filters", _picture(picture, caption, "wide"))
 
 
-def samples(subject: ReportInput) -> Section:
-    """Samples of the model beside cases of the data."""
-    drawn = subject.samples.numpy()
+def samples(report: ReportInput) -> Section:
+    """Draw samples of the model beside cases of the data."""
+    drawn = report.samples.numpy()
     note = paragraph(
-        f"Samples are independent draws of the {type(subject.model).__name__}, without chains."
-        if subject.model.energy_part is None else
-        f"Each sample ends a chain of its own, of {subject.sweeps:,} sweeps from the base rate. Chains of a model with "
-        "far modes are by then near where they began.", "note"
+        f"Samples are independent draws of the {type(report.model).__name__}, without chains."
+        if report.model.energy_part is None else
+        f"Each sample is the end of an independent chain of {report.sweeps:,} sweeps from the base rate. If modes are "
+        "far apart, such chains stay near their start.", "note"
     )  # fmt: skip
-    judged = subject.judged
-    cases = None if judged is None else subject.rows_of(judged[1])[0].numpy()
+    judged = report.judged
+    cases = None if judged is None else report.rows_of(judged[1])[0].numpy()
     name = "" if judged is None else f"{judged[0]} cases"
-    if subject.image_shape is not None:
-        body = _images(subject, drawn, cases, name)
+    if report.image_shape is not None:
+        body = _images(report, drawn, cases, name)
     elif cases is None:
-        body = paragraph(f"Samples cannot be compared with data: {subject.unjudged}.")
+        body = paragraph(f"Samples cannot be compared with data: {report.unjudged}.")
     else:
-        body = _columns(subject, drawn, cases, name)
+        body = _columns(report, drawn, cases, name)
     return Section("samples", "Samples beside data", body + note)
 
 
-def _images(subject: ReportInput, drawn: Array, cases: Array | None, name: str) -> str:
-    count, shape = SHOWN // 2 + 14, subject.image_shape or (1, 1)
+def _images(report: ReportInput, drawn: Array, cases: Array | None, name: str) -> str:
+    count, shape = SHOWN // 2 + 14, report.image_shape or (1, 1)
     tables = [(f"{min(count, len(drawn))} samples of the model", drawn[:count])]
     if cases is not None:
         some = cases[evenly_spaced(len(cases), min(count, len(cases))).numpy()]
@@ -93,29 +93,29 @@ def _mosaic(images: Array, colours: dict[str, Any], aspect: float = 1.0) -> byte
     return png(tile(images, across(count, aspect * height / width)), colours)
 
 
-def _columns(subject: ReportInput, drawn: Array, cases: Array, name: str) -> str:
-    """Means of the units, data against model, and every column in words."""
-    units = subject.model.visible
+def _columns(report: ReportInput, drawn: Array, cases: Array, name: str) -> str:
+    """Compare data and samples: means of the units, and a table of the columns."""
+    units = report.model.visible
     of_data, of_samples = (units.encode(torch.from_numpy(values)).double().mean(0).numpy() for values in (cases, drawn))
 
     def draw(axes: Axes) -> None:
         panels.points(axes, of_data, of_samples)
         axes.set(xlabel=f"mean over {name}", ylabel="mean over samples")
 
-    rows = list(_rows(subject, units, drawn, cases))
+    rows = list(_rows(report, units, drawn, cases))
     more = units.columns - len(rows)
     words = table(("Column", name, "samples"), rows) + (paragraph(f"{more:,} more columns.", "note") if more else "")
     caption = "Means of the visible units: the closer to the diagonal the better"
     return pair(figure(svg(caption, draw), caption), words)
 
 
-def _rows(subject: ReportInput, units: Units, drawn: Array, cases: Array) -> Iterator[tuple[str, str, str]]:
-    outside = [subject.original(values) for values in (cases, drawn)]
-    for j, name in enumerate(subject.columns[:MOST_COLUMNS]):
+def _rows(report: ReportInput, units: Units, drawn: Array, cases: Array) -> Iterator[tuple[str, str, str]]:
+    outside = [report.original(values) for values in (cases, drawn)]
+    for j, name in enumerate(report.columns[:MOST_COLUMNS]):
         owner = units.units_of_column(j, encoded=False)
         if owner.finite:
             values = np.unique(np.concatenate([table[:, j] for table in outside]))
-            shown, labels = values[1:] if len(values) == 2 else values[:6], subject.labels(j)
+            shown, labels = values[1:] if len(values) == 2 else values[:6], report.labels(j)
             cells = [
                 ", ".join(
                     f"{labels[int(v)] if labels else format(v, 'g')}:\N{NO-BREAK SPACE}{np.mean(table[:, j] == v):.0%}"
@@ -134,26 +134,26 @@ def _rows(subject: ReportInput, units: Units, drawn: Array, cases: Array) -> Ite
 
 
 @torch.no_grad()
-def activity(subject: ReportInput) -> Section | None:
-    """What the hidden units do with cases: probabilities, units by cases."""
-    if not isinstance(subject.model, (Machine, DBN)):
+def activity(report: ReportInput) -> Section | None:
+    """Draw what the hidden units make of cases: their means, cases by units."""
+    if not isinstance(report.model, (Machine, DBN)):
         return Section("activity", "Hidden activity", paragraph(_NO_ACTIVITY))
-    if subject.judged is None or len(subject.layers) < 2:
+    if report.judged is None or len(report.layers) < 2:
         return None
-    split, cases = subject.judged
-    outside, index = subject.rows_of(cases)
+    split, cases = report.judged
+    outside, index = report.rows_of(cases)
     pictures = []
-    labels = getattr(subject.data.labels, split) if subject.data is not None else None
+    labels = getattr(report.data.labels, split) if report.data is not None else None
     chosen = evenly_spaced(len(index), min(ACTIVE_CASES, len(index))).numpy()
     if labels is not None:
         chosen = chosen[np.argsort(np.asarray(labels)[index[chosen]], kind="stable")]
-    means_of = _hidden_means(subject.model, outside)
-    for depth, (units, means) in enumerate(zip(subject.layers[1:], means_of, strict=True), 1):
+    means_of = _hidden_means(report.model, outside)
+    for depth, (units, means) in enumerate(zip(report.layers[1:], means_of, strict=True), 1):
         p = means.cpu().double().numpy()
         low, high = (0.0, 1.0) if units.finite and p.min() >= 0 else (float(p.min()), float(p.max()))
         average = p.mean(0)
         order = np.argsort(-average, kind="stable")[:ACTIVE_UNITS]
-        of = "" if len(subject.layers) == 2 else f"Layer {depth}. "
+        of = "" if len(report.layers) == 2 else f"Layer {depth}. "
         caption = f"{of}{len(chosen)} cases{', sorted by label' if labels is not None else ''} (rows), "
         caption += (
             f"{len(order)} units, busiest first (columns); dark: {'on' if (low, high) == (0, 1) else f'{high:.2g}'}."
@@ -163,7 +163,11 @@ def activity(subject: ReportInput) -> Section | None:
             caption += f" On in {average.mean():.0%} of cases on average; {always} units always on, {never} never."
         colours = {"cmap": "Greys", "vmin": low, "vmax": high}
         pictures.append(_heat(p[chosen][:, order], colours, caption))
-    return Section("activity", "Hidden activity", paragraph("p(h | v) of the judged cases.") + "".join(pictures))
+    return Section(
+        "activity",
+        "Hidden activity",
+        paragraph("Means of the hidden units, E[h | v], for cases of the data.") + "".join(pictures),
+    )
 
 
 def _hidden_means(model: Machine | DBN, outside: Tensor) -> list[Tensor]:

@@ -1,4 +1,4 @@
-"""Sections about training: what was trained on what, its curves, how to do it again."""
+"""Sections about training: what was trained on what, its curves, the commands that repeat it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from harmonium.models.directed import Directed
 from harmonium.models.machine.machine import Machine
 from harmonium.plots import panels
 from harmonium.plots.canvas import svg
+from harmonium.report.inputs import ReportInput
 from harmonium.report.markup import Section, figure, number, pair, paragraph, pre, table
-from harmonium.report.subject import ReportInput
 from harmonium.runs.folder import describe
 from harmonium.runs.names import CONFIG
 from harmonium.training.trackers import flatten
@@ -22,40 +22,40 @@ from harmonium.units import Mixed, Units
 __all__ = ["curves", "facts", "kind", "lead", "reproduce", "title"]
 
 
-def kind(subject: ReportInput) -> str:
+def kind(report: ReportInput) -> str:
     """Name the kind of model."""
-    kind = type(subject.model)
+    kind = type(report.model)
     return str(vars(kind).get("title") or kind.__name__)
 
 
-def title(subject: ReportInput) -> str:
-    """A few words for the top of the page."""
-    about = subject.data.name if subject.data is not None else Path(subject.run.name).name
-    return f"{kind(subject)} of {about}"
+def title(report: ReportInput) -> str:
+    """Title of the page."""
+    about = report.data.name if report.data is not None else Path(report.run.name).name
+    return f"{kind(report)} of {about}"
 
 
-def lead(subject: ReportInput) -> str:
-    """What was trained on what, in a sentence or two."""
-    layers = [_units(units) for units in subject.layers]
+def lead(report: ReportInput) -> str:
+    """Say what was trained on what, in a sentence or two."""
+    layers = [_units(units) for units in report.layers]
     above = f"; hidden: {', '.join(layers[1:])}" if len(layers) > 1 else ""
-    if isinstance(subject.model, Directed):
-        above = f"; network: {subject.model!r}"
+    if isinstance(report.model, Directed):
+        above = f"; network: {report.model!r}"
     text = f"Visible: {layers[0]}{above}"
-    if subject.run.config is not None:
-        plan = subject.run.config["plan"]
+    if report.run.config is not None:
+        plan = report.run.config["plan"]
         text += f". Trained by {_objective(plan['objective'])}, in batches of {plan['batch_size']}"
-        machine = isinstance(subject.model, Machine)
+        machine = isinstance(report.model, Machine)
         text += f", with the {_metric(plan['metric'])}" if machine else f", by {plan['optimizer']}"
-    if subject.data is not None:
-        text += f". Data: {describe(subject.data)}"
+    if report.data is not None:
+        text += f". Data: {describe(report.data)}"
     return f"{text}."
 
 
-def facts(subject: ReportInput) -> Iterator[tuple[str, str, str]]:
-    """(name, value, remark) of what one asks first, but for the likelihood."""
-    numbers = sum(parameter.numel() for parameter in subject.model.parameters())
-    yield "Parameters", f"{numbers:,}", str(subject.model.dtype).removeprefix("torch.")
-    rows, best = subject.run.rows, subject.run.best_epoch
+def facts(report: ReportInput) -> Iterator[tuple[str, str, str]]:
+    """Collect key facts besides the likelihood, as (name, value, remark)."""
+    numbers = sum(parameter.numel() for parameter in report.model.parameters())
+    yield "Parameters", f"{numbers:,}", str(report.model.dtype).removeprefix("torch.")
+    rows, best = report.run.rows, report.run.best_epoch
     if not rows:
         return
     last = rows[-1]
@@ -64,9 +64,9 @@ def facts(subject: ReportInput) -> Iterator[tuple[str, str, str]]:
     yield "Trained in", _duration(float(last.get("seconds", 0.0))), f"{last['update']:,} updates"
 
 
-def curves(subject: ReportInput) -> Section | None:
-    """What was measured during training."""
-    rows, best = subject.run.rows, subject.run.best_epoch
+def curves(report: ReportInput) -> Section | None:
+    """Draw what was measured during training."""
+    rows, best = report.run.rows, report.run.best_epoch
     charts = []
     for key, (title, _) in panels.CURVES.items():
         if panels.column(rows, key)[0]:
@@ -78,9 +78,9 @@ def curves(subject: ReportInput) -> Section | None:
     return Section("curves", "Learning curves", pair(*charts) + note)
 
 
-def reproduce(subject: ReportInput) -> Section:
-    """Commands that train, resume and judge; versions and settings."""
-    run, environment = subject.run, subject.run.environment
+def reproduce(report: ReportInput) -> Section:
+    """List the commands that train, resume and evaluate; versions and settings."""
+    run, environment = report.run, report.run.environment
     parts = []
     typed = _command(environment.get("command"))
     if typed is not None:
@@ -91,18 +91,18 @@ def reproduce(subject: ReportInput) -> Section:
         then = [run.command("evaluate")]
         if run.config is not None:
             then.insert(0, f"{run.command('sample')} --out samples.png")
-        if isinstance(subject.model, Machine):
+        if isinstance(report.model, Machine):
             then.append(run.command("diagnose"))
     else:
         then = [run.command("train --resume")]
-    parts += [paragraph("To judge it again:" if run.finished else "To go on:"), pre("\n".join(then))]
+    parts += [paragraph("To evaluate it again:" if run.finished else "To continue:"), pre("\n".join(then))]
     known = {key: environment[key] for key in environment if key != "command"}
     if known:
         parts.append(table(("Trained with", ""), known.items()))
     if run.config is not None:
         settings = table(("Setting", ""), flatten({key: run.config[key] for key in ("plan", "data")}))
         parts.append(f"<details><summary>All settings</summary>{settings}</details>")
-    return Section("reproduce", "To do it again", "".join(parts))
+    return Section("reproduce", "Reproduce", "".join(parts))
 
 
 def _units(units: Units, noun: str = " units") -> str:
@@ -115,7 +115,7 @@ def _units(units: Units, noun: str = " units") -> str:
 
 def _objective(config: dict[str, Any] | None) -> str:
     if config is None:
-        return "an objective of your own"
+        return "your own objective"
     sweeps, chains = config.get("k"), config.get("chains")
     return str(config["type"]) + (f"-{sweeps}" if sweeps else "") + (f" with {chains} chains" if chains else "")
 
@@ -131,11 +131,11 @@ def _duration(seconds: float) -> str:
 
 
 def _command(arguments: Any) -> str | None:
-    """The command line that was typed; None where there was none."""
+    """Reconstruct the command line that was typed; None if there was none."""
     if not isinstance(arguments, list) or not arguments or arguments[0] in ("", "-", "-c", "-m"):
         return None
     program = Path(str(arguments[0]))
-    if program.stem == "ipykernel_launcher":  # a notebook: what was typed stands in its cells
+    if program.stem == "ipykernel_launcher":  # a notebook: its cells are what was typed
         return None
     first = program.name if program.suffix != ".py" else f"python {shlex.quote(str(program))}"
     return " ".join([first, *(shlex.quote(str(argument)) for argument in arguments[1:])])

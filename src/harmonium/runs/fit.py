@@ -56,7 +56,7 @@ def fit(
     Args:
         model: a machine (`RBM`, `DBM`, `BoltzmannMachine`) or a directed model (`NADE`, `VAE`).
         data: training cases, (n, n_visible), in the domain of the visible units.
-        objective: what is descended: `PCD` (default of machines), `CD`, `FPCD`, `PT`, `TAP`, `Exact`, ...;
+        objective: the training objective: `PCD` (default of machines), `CD`, `FPCD`, `PT`, `TAP`, `Exact`, ...;
             `MaximumLikelihood` of models that know log p(v), `ELBO` of a VAE.
         epochs: passes over the data.
         batch_size: cases per update; both phases are divided by their own number of cases.
@@ -69,27 +69,27 @@ def fit(
         penalties: `WeightDecay`, `Sparsity`.
         validation: cases for monitors and early stopping.
         sample_weight: weights of the training cases (n,), non-negative; cases of weight zero are dropped.
-        missing: Gibbs sweeps by which missing values (NaN) of every batch are drawn given the observed ones, from the
-            base rate; 0 refuses them.  They should be missing at random.
-        seed: of everything random in training, an int or a stream.
-        out: a folder to write the run into; ``hm.resume(out)`` goes on where it stopped.
+        missing: number of Gibbs sweeps that impute missing values (NaN) in each batch, given the observed ones; 0
+            raises an error if there are any.  They should be missing at random.
+        seed: seed of everything random in training, an int or a stream.
+        out: a folder to write the run into; ``hm.resume(out)`` continues it.
         callbacks: monitors, `EarlyStopping`, your own.  With validation cases and no `Monitor` given, one is added (for
-            directed models a `LikelihoodMonitor` of 500 of them, by one draw where there are latent variables).
+            directed models a `LikelihoodMonitor` on 500 of them, with one sample of any latent variables).
         progress: show a progress bar.
         device: where to train (default: where the model is).
-        initialise: whether to draw initial parameters from seed and data: small normal weights, visible biases with
-            the means of the data, hidden units at rest.  Default: only for models never trained nor loaded.
+        initialise: whether to draw initial parameters from seed and data: small normal weights, visible biases from
+            the means of the data, hidden biases 0.  Default: only for models that were neither trained nor loaded.
 
     Returns:
         the `History`: one row per epoch.
 
     Raises:
-        ValueError: for data of another width, empty, not finite or outside the domain; unknown names.
-        DivergedError: where parameters stop being finite; the model then holds the last good ones.
+        ValueError: for data that are empty, not finite, of another width or outside the domain; for unknown names.
+        DivergedError: if parameters are no longer finite; the model then holds the last good ones.
 
     Warns:
-        UserWarning: where the visible units say that the data, such as real columns that are not standardised, promise
-            ill; where a class of a `ClassificationRBM` has no case.
+        UserWarning: if the data do not suit the visible units, such as real columns that are not standardised; if a
+            class of a `ClassificationRBM` has no cases.
 
     >>> import harmonium as hm
     >>> history = hm.fit(hm.RBM(16, 4), hm.data.load("bars-and-stripes").train, epochs=2)

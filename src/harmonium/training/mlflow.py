@@ -22,15 +22,15 @@ _LONGEST = 6000  # characters of a parameter that MLflow takes
 
 
 class MLflow(Callback):
-    """Records a training as one run of MLflow.
+    """Record a training as one run of MLflow.
 
     Parameters of the run are the model's description and the plan (``plan.epochs``, ``plan.objective.k``, ...); metrics
     are the numbers of every row, one step per epoch; in the end ``model.safetensors`` is its artifact, the file that
     `harmonium.load` reads.  It draws no random number and changes no parameter, and uses a client of its own: an active
-    run of MLflow is left alone.  A resumed run goes on in the run of MLflow that its checkpoint names.
+    run of MLflow is left alone.  A resumed run continues the run of MLflow that its checkpoint names.
 
     Args:
-        experiment: name of the experiment, made where there is none.
+        experiment: name of the experiment, created if there is none.
         run_name: name of the run.  Default: MLflow chooses.
         tracking_uri: a server or a store.  Default: what MLflow is set to (MLFLOW_TRACKING_URI), otherwise a local
             database, ``sqlite:///mlflow.db``, without any server.
@@ -46,13 +46,15 @@ class MLflow(Callback):
     ) -> None:
         self._package = need("mlflow", "mlflow", "MLflow")
         self.experiment, self.run_name = experiment, run_name
-        self.tracking_uri = tracking_uri or self._package.get_tracking_uri()  # of now, wherever it is resumed
+        self.tracking_uri = (
+            tracking_uri or self._package.get_tracking_uri()
+        )  # stored, so that a resumed run uses the same
         self.run_id: str | None = None
         self._client: Any = None
         self._ended = False
 
     def on_begin(self, training: Training) -> None:
-        if training.position.update == 0:  # an object that has served an earlier training starts anew
+        if training.position.update == 0:  # a callback may be used for a second training
             self.run_id = None
         self._ended = False
         self._client = self._package.MlflowClient(tracking_uri=self.tracking_uri)

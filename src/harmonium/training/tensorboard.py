@@ -25,15 +25,14 @@ _SHOWN = 64  # filters, and chains
 
 
 class TensorBoard(Callback):
-    """Writes what training reports as TensorBoard's event files, one step per epoch.
+    """Write what training measures as TensorBoard's event files, one step per epoch.
 
     Every number of a row is a scalar.  Every few epochs there are "filters", the weights between visible units and the
-    first hidden layer (images where the visible units have two dimensions, otherwise one image with a hidden unit per
+    first hidden layer (images if the visible units have two dimensions, otherwise one image with a hidden unit per
     row; grey is 0), "chains", the visible states of the persistent chains, and a histogram of every parameter.
 
-    It draws no random number and changes no parameter.  A resumed run goes on in the same folder; what was written
-    after its checkpoint is marked as to be ignored.  Look with ``tensorboard --logdir FOLDER``, which is a package of
-    its own.
+    It draws no random number and changes no parameter.  A resumed run continues in the same folder; what was
+    written after its checkpoint is marked as purged.  View it with ``tensorboard --logdir FOLDER``, a separate package.
 
     Args:
         folder: where to write.  Default: ``tensorboard`` in the run folder.

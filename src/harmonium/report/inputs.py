@@ -1,4 +1,4 @@
-"""What a report is about: a run folder or a model file, read and brought together."""
+"""Input of a report: the model of a run with its data and what is known of its training."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from harmonium.runs.folder import Run, choose_split, open_run
 from harmonium.sampling.sample import affordable_sweeps, sample
 from harmonium.units import Mixed
 
-__all__ = ["ReportInput", "open_subject"]
+__all__ = ["ReportInput", "gather"]
 
 SAMPLES = 200
 ROWS = 2000  # of each split that is looked at: enough for a histogram
@@ -33,14 +33,14 @@ MOST_VALUES = 20_000_000  # of samples, or of such rows: fewer of them where tab
 
 @dataclass(frozen=True)
 class ReportInput:
-    """A model with what is known of its training.
+    """A model, its data, and what is known of its training.
 
     Attributes:
         run: the run folder or model file.
         model: a `Machine`, a `DBN` or a directed model.
         data: what it was trained on, or what the user named; None if it cannot be loaded.
         no_data: why not.
-        seed: of everything drawn for the report.
+        seed: seed of all samples in the report.
     """
 
     run: Run
@@ -51,7 +51,7 @@ class ReportInput:
 
     @property
     def layers(self) -> list[Any]:
-        """The layers of units from the visible one up; of a network its visible units alone."""
+        """The layers of units from the visible one up; for a network, its visible units alone."""
         if isinstance(self.model, DBN):
             return [self.model.visible, *(rbm.hidden for rbm in self.model.machines)]
         if isinstance(self.model, Machine):
@@ -60,16 +60,16 @@ class ReportInput:
 
     @property
     def image_shape(self) -> tuple[int, int] | None:
-        """(height, width) where cases are images."""
+        """(height, width) of cases that are images; None for others."""
         units = self.model.visible
-        # A model of 784 units may not know that they are 28 x 28 pixels, its data do.
+        # A model of 784 units may not know that they are 28 x 28 pixels; its data do.
         shape = self.data.shape if len(units.shape) == 1 and self.data is not None else units.shape
         simple = units.size == units.columns and not isinstance(units, Mixed)
         return (shape[0], shape[1]) if simple and len(shape) == 2 and min(shape) > 1 else None
 
     @property
     def splits(self) -> dict[str, Cases]:
-        """The splits that there are, by name."""
+        """Splits of the data, by name."""
         if self.data is None:
             return {}
         named = {name: getattr(self.data, name) for name in ("train", "valid", "test")}
@@ -77,12 +77,12 @@ class ReportInput:
 
     @property
     def judged(self) -> tuple[str, Cases] | None:
-        """The split to judge by: test, else valid, else train; None where there is none, for which see `unjudged`."""
+        """Name and cases of the split to evaluate on: test, else valid, else train; None if there is none."""
         return self._choice[0]
 
     @property
     def unjudged(self) -> str | None:
-        """Why there is no split to judge by."""
+        """Why there is no split to evaluate on."""
         return self._choice[1]
 
     @cached_property
@@ -91,7 +91,7 @@ class ReportInput:
             return None, self.no_data
         try:
             return choose_split(self.data, None), None
-        except ValueError as error:  # a table of which every row has a gap
+        except ValueError as error:  # a table with a gap in every row
             return None, str(error)
 
     @cached_property
@@ -101,14 +101,14 @@ class ReportInput:
 
     @property
     def standard(self) -> Standardization | None:
-        """Means and scales by which the columns were standardised."""
+        """Means and scales of standardised columns; None if they were not standardised."""
         if self.table is not None:
             return self.table.standard
         return None if self.data is None else self.data.train.standard
 
     @cached_property
     def columns(self) -> list[str]:
-        """Names of the visible variables, as their file has them."""
+        """Names of the visible variables, as in their file."""
         if self.table is not None:
             return [str(column.name) for column in self.table.columns]
         count = self.model.visible.columns
@@ -120,22 +120,22 @@ class ReportInput:
         return header if header is not None and len(header) == count else [f"column {k}" for k in range(count)]
 
     def labels(self, column: int) -> list[str] | None:
-        """What the states of a column are called; None of numbers."""
+        """Names of the states of a column; None for numbers."""
         labels = () if self.table is None else self.table.columns[column].labels
         return [f"{label:g}" if isinstance(label, float) else str(label) for label in labels] or None
 
     @cached_property
     def samples(self) -> Tensor:
-        """States outside, independent draws or the ends of chains of their own, (samples, columns)."""
+        """Samples, (samples, columns), as the data have them: independent draws, or ends of independent chains."""
         return sample(self.model, self._affordable(SAMPLES), sweeps=self.sweeps, seed=self.seed).cpu()
 
     @property
     def sweeps(self) -> int:
-        """Of each chain that ends in a sample."""
+        """Gibbs sweeps of each chain that ends in a sample."""
         return affordable_sweeps(self.model, self._affordable(SAMPLES))
 
     def rows_of(self, cases: Cases, count: int = ROWS) -> tuple[Tensor, np.ndarray[Any, Any]]:
-        """Up to ``count`` cases without missing values, evenly spaced, (n, columns), and which they are."""
+        """Take up to ``count`` cases without missing values, evenly spaced: (n, columns), and their indices."""
         index = evenly_spaced(len(cases), min(self._affordable(count), len(cases))).numpy()
         v = cases.rows(torch.from_numpy(index), dtype=self.model.dtype)
         whole = ~torch.isnan(v).any(-1)
@@ -145,17 +145,17 @@ class ReportInput:
         return min(count, max(1, MOST_VALUES // self.model.visible.size))
 
     def original(self, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        """States outside in the units of the data, where training standardised them."""
+        """Undo the standardisation of training, if there was one."""
         return values if self.standard is None else values * self.standard.scale + self.standard.mean
 
 
-def open_subject(name: str, data: Dataset | None = None, seed: int = 0) -> ReportInput:
-    """Read a run folder or a model file.
+def gather(name: str, data: Dataset | None = None, seed: int = 0) -> ReportInput:
+    """Read a run folder or a model file, and load its data.
 
     Args:
         name: a run folder, finished or stopped after a checkpoint, or a model file.
         data: cases to judge by.  Default: those of the run, if they can be loaded again.
-        seed: of everything drawn for the report.
+        seed: seed of all samples in the report.
 
     Raises:
         FileNotFoundError: if there is nothing of that name, no model yet, or training still goes on.
