@@ -26,6 +26,7 @@ from harmonium.likelihood.evaluate import Evaluation
 from harmonium.likelihood.log_z import LogPartition
 from harmonium.report import judgement, write
 from harmonium.report.inputs import gather
+from harmonium.report.live import played
 from harmonium.report.page import MODULES, bundle
 
 from .conftest import IMAGE, SCRIPT, quick
@@ -270,3 +271,14 @@ def test_columns_of_a_table_by_their_names(tmp_path: Path) -> None:
     (tmp_path / "t.csv").unlink()
     report = gather(str(tmp_path / "run"))
     assert report.data is None and report.columns == ["colour", SCRIPT, "height"]
+
+
+def test_unit_types_of_the_page_are_those_of_its_script() -> None:
+    assert played() == ("Bernoulli", "Spin", "Gaussian", "ReLU", "Categorical")
+
+
+def test_a_class_of_one_s_own_is_not_played_by_a_name_of_the_library(page_of: Callable[[Any], Path]) -> None:
+    class Bernoulli(hm.Bernoulli):
+        pass
+
+    assert "This page does not run the model" in Elements(page_of(hm.RBM(Bernoulli(4), 3))).text

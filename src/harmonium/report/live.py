@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from harmonium.core.registry import is_builtin
 from harmonium.models.deep.dbn import DBN
 from harmonium.models.machine.machine import Machine
 from harmonium.report.inputs import ReportInput
-from harmonium.units import Bernoulli, Categorical, Gaussian, Mixed, ReLU, Spin, Units
+from harmonium.units import Bernoulli, Categorical, Mixed, ReLU, Spin, Units
 
-__all__ = ["NotPlayableError", "payload"]
+__all__ = ["NotPlayableError", "payload", "played"]
 
-PLAYED = (Bernoulli, Spin, Gaussian, ReLU, Categorical)  # what assets/units.js knows
 MOST_FLOATS = 6_000_000  # 24 MB of numbers, 32 MB of page
 SAMPLES, CASES = 24, 24  # chains begin there
 MOST_START_FLOATS = 200_000  # of either
 MOST_COLUMNS = 5_000  # of a table
+
+
+@cache
+def played() -> tuple[str, ...]:
+    """Names of the unit types that the page runs: those that ``assets/units.js`` exports."""
+    text = (files("harmonium.report") / "assets" / "units.js").read_text(encoding="utf-8")
+    found = re.search(r"export const KINDS = \{([^}]*)\}", text)
+    assert found is not None
+    return tuple(name.strip() for name in found.group(1).split(","))
 
 
 class NotPlayableError(ValueError):
@@ -133,9 +145,10 @@ def _parts(units: Units) -> Iterator[dict[str, Any]]:
     start = 0
     for part in _types(units):
         kind = type(part).__name__
-        if type(part) not in PLAYED:
-            known = ", ".join(each.__name__ for each in PLAYED)
-            raise NotPlayableError(f"the model has {kind} units, and the page runs {known} and mixtures of these")
+        if not is_builtin(type(part)) or kind not in played():
+            raise NotPlayableError(
+                f"the model has {kind} units, and the page runs {', '.join(played())} and mixtures of these"
+            )
         yield {"kind": kind, "start": start, "end": start + part.size, "states": part.size // part.columns}
         start += part.size
 
