@@ -34,7 +34,7 @@ def test_a_deep_boltzmann_machine(tmp_path: Path) -> None:
     arguments = ("--model", "dbm", "--joint-epochs", 1, "--labels", 200, "--out", tmp_path / "run")
     result = call("pretrain", "digits", *QUICK, *arguments)
     assert result.exit_code == 0, result.output
-    assert "pretraining bought" in result.stdout.splitlines()[-1]
+    assert "gain " in result.stdout.splitlines()[-1]
     dbm = hm.load(tmp_path / "run" / "dbm.safetensors")
     assert isinstance(dbm, hm.DBM) and [units.size for units in dbm.hidden] == [20, 15]
     assert (tmp_path / "run" / "joint" / "model.safetensors").exists()

@@ -97,7 +97,7 @@ def test_other_files(tmp_path: Path) -> None:
     with pytest.raises(hm.errors.DamagedFileError, match="harmonium did not write it"):
         hm.load(path)
     write_tensors(path, {"a": torch.zeros(2)}, {"format": 1})
-    with pytest.raises(hm.errors.DamagedFileError, match="holds no harmonium model"):
+    with pytest.raises(hm.errors.DamagedFileError, match="not a harmonium model"):
         hm.load(path)
     with pytest.raises(FileNotFoundError, match="there is no file"):
         hm.load(tmp_path / "nothing")

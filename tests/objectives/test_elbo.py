@@ -13,7 +13,7 @@ from torch import Tensor
 
 import harmonium as hm
 from harmonium.objectives import Batch
-from harmonium.objectives.elbo import evidence_bound, log_weights
+from harmonium.objectives.elbo import evidence_bound
 
 D = torch.float64
 V = torch.tensor([[1.0, 0, 1, 1], [0, 0, 1, 0]], dtype=D)
@@ -72,7 +72,7 @@ def test_what_is_known_in_closed_form_changes_no_expectation(name: str) -> None:
     v = V.repeat(n, 1)  # one draw for each of many copies of a case: all of them at once
     noise = vae.noise(hm.Stream(0), 1, len(v))
     with torch.no_grad():
-        sampled = log_weights(vae, v, noise)
+        sampled = vae.importance_weights(v, noise)
         bound = evidence_bound(vae, v, vae.infer(v, noise))
     difference = (sampled - bound).view(n, len(V))
     error = difference.std(0) / math.sqrt(n)
@@ -127,7 +127,7 @@ def test_the_plain_gradient_of_the_importance_weighted_bound(name: str) -> None:
     noise = vae.noise(hm.Stream(3), 3, len(V))
 
     def bound() -> Tensor:
-        each = torch.logsumexp(log_weights(vae, V, noise), 0) - math.log(3)
+        each = torch.logsumexp(vae.importance_weights(V, noise), 0) - math.log(3)
         return (weight * each).sum() / 4
 
     check_differences(vae, bound, found)

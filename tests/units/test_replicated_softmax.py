@@ -15,7 +15,7 @@ import harmonium as hm
 from harmonium.core.random import RandomAddress, Stream
 from harmonium.models import RBM
 from harmonium.models.deep.dbn import _log_conditional
-from harmonium.recipes.up_down import _climb
+from harmonium.recipes.up_down import ascend
 from harmonium.testing.compare import assert_close, assert_counts, assert_mean
 from harmonium.testing.numeric import derivative, moved, scatter
 from harmonium.units import ReplicatedSoftmax
@@ -167,7 +167,7 @@ def test_annealing_brackets_log_z_of_one_length() -> None:
     found = hm.log_partition(rbm, method="ais", chains_from=chains, chains=400, temperatures=200)
     assert found.trusted, found.why
     assert found.lower < exact.value < found.upper and found.upper - found.lower < 0.2
-    with pytest.raises(ValueError, match="chains_from holds documents of other lengths than 7"):
+    with pytest.raises(ValueError, match="chains_from has documents of other lengths than 7"):
         hm.log_partition(hm.models.at_length(rbm, 7), method="ais", chains_from=chains)
 
 
@@ -189,7 +189,7 @@ def test_the_wake_phase_climbs_log_p_of_documents() -> None:
     rbm = model()
     v = torch.cat([documents(WORDS, length) for length in (2, 5)])
     h = (torch.arange(len(v) * HIDDEN) % 3 % 2).view(-1, HIDDEN).double()
-    _climb(rbm, 0, v, h)
+    ascend(rbm, 0, v, h)
     for name, parameter in (("weights", rbm.weights), ("visible_bias", rbm.visible_bias)):
         assert parameter.grad is not None
         for j in range(parameter.numel()):

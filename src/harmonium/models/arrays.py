@@ -1,4 +1,4 @@
-"""What users pass in becomes a (batch, features) tensor here, once, with clear refusals."""
+"""Conversion of users' arrays into (batch, features) tensors, with checks."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ Array = Any
 
 
 def as_matrix(data: Array, name: str, dtype: torch.dtype, device: torch.device | str = "cpu") -> Tensor:
-    """``data`` as a dense tensor.
+    """Convert ``data`` to a dense tensor.
 
     Raises:
-        TypeError: where it is not numeric.
+        TypeError: if it is not numeric.
     """
     if isinstance(data, Tensor):
         return data.to(device, dtype)
@@ -39,19 +39,23 @@ def as_matrix(data: Array, name: str, dtype: torch.dtype, device: torch.device |
 
 
 def as_batch(data: Array, model: Model, name: str, layer: int = 0, domain: bool = False) -> Tensor:
-    """States of one layer of a model, inside, as (batch, size) in the model's precision and on its device.
+    """Encoded states of one layer, (batch, size), in the model's precision and on its device.
 
-    ``data`` may be states outside, such as codes of categorical variables (batch, columns), or inside already.
+    Args:
+        data: raw states, such as codes of categorical variables (batch, columns), or encoded ones (batch, size).
+        model: the model.
+        name: of the argument, for messages.
+        layer: index of the layer.
+        domain: whether values outside the domain of the units are refused; codes out of range always are.
 
     Raises:
-        ValueError: for another width, values that are not finite or, with ``domain``, outside the units' domain; for
-            codes out of range always.
+        ValueError: for another width, values that are not finite, or values outside the domain.
     """
     x = as_matrix(data, name, model.dtype, model.device)
     units: Units = model.visible if layer == 0 else model.units(layer)  # type: ignore[operator]
     widths = (units.columns, units.size)
     expected = f"(batch, {units.columns})" + (
-        "" if units.columns == units.size else f", or (batch, {units.size}) inside"
+        "" if units.columns == units.size else f", or (batch, {units.size}) encoded"
     )
     if x.dim() == 1 and len(x) in widths:
         raise ValueError(f"{name} has shape {tuple(x.shape)}; expected {expected}: pass {name}[None] for one case")
@@ -70,10 +74,10 @@ def as_batch(data: Array, model: Model, name: str, layer: int = 0, domain: bool 
 
 
 def as_packed(chains: Array, model: Machine, name: str) -> Tensor:
-    """States of all kept layers side by side (see `Machine.pack`), checked layer by layer.
+    """Packed states of a machine (see `Structure.pack`), checked layer by layer.
 
     Raises:
-        ValueError: as `as_batch`.
+        ValueError: see `as_batch`.
     """
     if model.sampled_layers == [0]:
         return as_batch(chains, model, name, domain=True)
@@ -89,10 +93,13 @@ def as_packed(chains: Array, model: Machine, name: str) -> Tensor:
 
 
 def as_clamp(clamp: tuple[Array, Array], v: Tensor, model: Model) -> tuple[Tensor, Tensor]:
-    """(mask, values) over units, each (size,) or (batch, size), as a bool and a float tensor.
+    """Turn a clamp over variables into (mask, values) over units, each (size,) or (batch, size).
 
-    ``clamp`` is a mask and values over the visible variables, (columns,) or (batch, columns), or both inside.
-    Values where the mask is false are not looked at (they may be NaN); they are taken from v (batch, size).
+    Args:
+        clamp: mask and values over the visible variables, (columns,) or (batch, columns), or both encoded.  Values
+            where the mask is false are ignored (they may be NaN).
+        v: encoded states (batch, size), which provide the values that are not held.
+        model: the model.
 
     Raises:
         ValueError: for another shape, or values outside the domain.
@@ -117,10 +124,10 @@ def as_clamp(clamp: tuple[Array, Array], v: Tensor, model: Model) -> tuple[Tenso
 
 
 def as_weights(sample_weight: Array, cases: int) -> Tensor:
-    """Weights of cases, (cases,), float64.
+    """Check weights of cases; they become float64 (cases,).
 
     Raises:
-        ValueError: for another shape, negative or infinite weights, or none above zero.
+        ValueError: for another shape, negative or infinite weights, or no positive one.
     """
     weight = torch.as_tensor(sample_weight, dtype=torch.float64).detach().cpu()
     if weight.shape != (cases,):

@@ -1,4 +1,4 @@
-"""Models on disk: safetensors with the model's description in the header.  Nothing is pickled."""
+"""Model files: safetensors with the description of the model in the header.  Nothing is pickled."""
 
 from __future__ import annotations
 
@@ -15,14 +15,18 @@ from harmonium.models.model import BUFFERS, Model
 
 __all__ = ["save_snapshot", "snapshots", "load", "load_trajectory", "save"]
 
-_TRAJECTORY = "trajectory"  # the folder of a run that holds models which the machine has been
+_TRAJECTORY = "trajectory"  # the folder with snapshots in a run folder
 
 
 def save(model: Model, path: str | Path) -> None:
     """Write a model to one safetensors file: parameters, base rate, persistent chains and description.
 
+    Args:
+        model: any model of the library.
+        path: the file; an earlier file of that name is replaced.
+
     Raises:
-        OSError: where the file cannot be written; an earlier file of that name is then unchanged.
+        OSError: if the file cannot be written; an earlier file is then unchanged.
 
     >>> import harmonium as hm, tempfile, os
     >>> path = os.path.join(tempfile.mkdtemp(), "model.safetensors")
@@ -36,14 +40,26 @@ def save(model: Model, path: str | Path) -> None:
 def load(path: str | Path) -> Any:
     """Read a model that `save` wrote.
 
+    Args:
+        path: the file.
+
+    Returns:
+        the model, on the CPU.
+
     Raises:
-        FileNotFoundError: where there is no such file.
-        DamagedFileError: where the file is cut short, changed, or holds something else.
+        FileNotFoundError: if there is no such file.
+        DamagedFileError: if the file is truncated, changed, or not a model.
+
+    >>> import harmonium as hm, tempfile, os
+    >>> path = os.path.join(tempfile.mkdtemp(), "model.safetensors")
+    >>> hm.save(hm.DBN([4, 3, 2]), path)
+    >>> hm.load(path)
+    DBN([Bernoulli(4), Bernoulli(3), Bernoulli(2)])
     """
     tensors, meta = read_tensors(path)
     if "model" not in meta:
         raise DamagedFileError(
-            f"{path} holds no harmonium model (is it a checkpoint? use harmonium.resume on its folder)"
+            f"{path} is not a harmonium model (is it a checkpoint? use harmonium.resume on its folder)"
         )
     model = build(meta["model"])
     restore(model, tensors, str(path))
@@ -51,48 +67,46 @@ def load(path: str | Path) -> Any:
 
 
 def save_snapshot(model: Model, run: Path, update: int) -> None:
-    """Write what a model is at this update among the kept ones of a run."""
+    """Write a snapshot of the model at this update into a run folder."""
     (run / _TRAJECTORY).mkdir(exist_ok=True)
     save(model, run / _TRAJECTORY / f"{update:012d}.safetensors")
 
 
 def snapshots(run: Path) -> dict[int, Path]:
-    """The files of the models that a run has kept, by update, from early to late."""
+    """Files of the snapshots in a run folder by update, from early to late."""
     return {int(path.stem): path for path in sorted((run / _TRAJECTORY).glob("[0-9]*.safetensors"))}
 
 
 def load_trajectory(run: str | Path) -> list[Any]:
-    """The models that a run has kept on its way, from early to late.
+    """Read the snapshots in a run folder, from early to late.
 
     Raises:
-        FileNotFoundError: where it has kept none.
-        DamagedFileError: where a file is cut short, changed, or holds something else.
+        FileNotFoundError: if there are none.
+        DamagedFileError: if a file is truncated, changed, or not a model.
     """
     paths = snapshots(Path(run))
     if not paths:
-        raise FileNotFoundError(
-            f"{run} holds no trajectory: train with fit(..., out=..., callbacks=[KeepTrajectory()])"
-        )
+        raise FileNotFoundError(f"{run} has no trajectory: train with fit(..., out=..., callbacks=[KeepTrajectory()])")
     return [load(path) for path in paths.values()]
 
 
 def restore(model: Model, tensors: dict[str, Tensor], source: str) -> None:
-    """Put stored tensors into a model in place.
+    """Copy stored tensors into a model, in place.
 
     Raises:
-        DamagedFileError: where names or shapes are those of another model.
+        DamagedFileError: if names or shapes are those of another model.
     """
-    left = {
+    buffers = {
         f"{name}.{buffer}".removeprefix(".")
         for name, module in model.named_modules()
         if isinstance(module, Model)
         for buffer in BUFFERS
     }
-    known = model.state_dict().keys() - left
-    odd = sorted(known - tensors.keys()) or sorted(tensors.keys() - known - left)
-    if odd:
+    expected = model.state_dict().keys() - buffers
+    unexpected = sorted(expected - tensors.keys()) or sorted(tensors.keys() - expected - buffers)
+    if unexpected:
         raise DamagedFileError(
-            f"{source} belongs to another model ({odd[0]} does not fit): build the model it was trained with"
+            f"{source} belongs to another model ({unexpected[0]} does not fit): build the model it was trained with"
         )
     for name, parameter in list(model.named_parameters()):
         stored = tensors[name]
@@ -104,14 +118,14 @@ def restore(model: Model, tensors: dict[str, Tensor], source: str) -> None:
         if stored.shape == parameter.shape:
             with torch.no_grad():
                 parameter.copy_(stored)
-        else:  # a stack of models
+        else:  # several models as one
             owner, _, leaf = name.rpartition(".")
             module: Any = model.get_submodule(owner)
             if isinstance(module, nn.ParameterDict):
                 module[leaf] = nn.Parameter(stored)
             else:
                 setattr(module, leaf, nn.Parameter(stored))
-    for name in left | {name for name, _ in model.named_buffers() if name in known}:
+    for name in buffers | {name for name, _ in model.named_buffers() if name in expected}:
         owner, _, leaf = name.rpartition(".")
         buffer = tensors.get(name)
         setattr(model.get_submodule(owner), leaf, None if buffer is None else buffer.to(model.device).clone())

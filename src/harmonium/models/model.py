@@ -1,4 +1,4 @@
-"""What training, files and the likelihood protocol know of any model."""
+"""The interface of all models: what training, files and the likelihood protocol use."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["BUFFERS", "Model", "TrainingDefaults"]
 
 BUFFERS = ("data_mean", "data_variance", "data_cases", "chains")
-"""What training leaves in a model besides parameters; None before."""
+"""What training stores in a model besides parameters; None before."""
 
 
 class TrainingDefaults(NamedTuple):
@@ -66,20 +66,20 @@ class Model(Registered, nn.Module):
 
     @property
     def energy_part(self) -> Machine | None:
-        """The part whose log Z is to be taken off the log-weights; None where they are normalised."""
+        """The part whose log Z must be subtracted from the log-weights; None if they are normalised."""
         return None
 
     @property
     def likelihood_is_estimated(self) -> bool:
-        """Whether `log_weights` draws hidden states, so that log p(v) is an estimate even where log Z is known."""
+        """Whether `log_weights` draws hidden states, so that log p(v) is an estimate even if log Z is known."""
         return False
 
     @abstractmethod
     def log_weights(self, v: Tensor, stream: Stream, samples: int = 1) -> Tensor:
-        """log of p*(v, h) / q(h | v) for draws of q, (samples, batch), float64; v (batch, size) inside.
+        """log of p*(v, h) / q(h | v) for draws of q, (samples, batch), float64, for encoded v (batch, size).
 
-        The mean of their exponentials is p*(v), which is p(v) times Z of the `energy_part` part; their mean is a lower
-        bound of log p*(v).  One row where p*(v) is known in closed form.
+        The expectation of their exponentials is p*(v) = p(v) Z, with Z of the `energy_part`; their own expectation is a
+        lower bound of log p*(v).  A single row if p*(v) is known in closed form.
         """
 
     def log_weight_bound(self, v: Tensor, stream: Stream, samples: int = 1) -> Tensor:
@@ -101,11 +101,11 @@ class Model(Registered, nn.Module):
         return self._untouched == self._versions()
 
     def mark_untrained(self) -> None:
-        """Call the present parameters those of the constructor."""
+        """Declare the present parameters to be those of the constructor."""
         self._untouched = self._versions()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        # What tells a fresh model from another goes by its own parameters, which a copy does not have.
+        # `is_untrained` compares identities of parameters, and those of a copy are new.
         other = self.__class__.__new__(self.__class__)
         memo[id(self)] = other
         other.__dict__.update(copy.deepcopy(self.__dict__, memo))
@@ -114,7 +114,7 @@ class Model(Registered, nn.Module):
         return other
 
     def _versions(self) -> list[tuple[int, int]]:
-        # torch counts every change in place; a replaced parameter is another object.
+        # torch counts every change in place; a replaced parameter is a new object.
         return [(id(parameter), parameter._version) for parameter in self.parameters()]
 
     @abstractmethod
@@ -122,26 +122,26 @@ class Model(Registered, nn.Module):
         """Draw initial parameters."""
 
     def initialise_from_data(self, stream: Stream) -> None:
-        """Draw initial parameters for the data whose moments have been stored."""
+        """Draw initial parameters that suit the data whose mean and variance are stored in the model."""
         self.initialise(stream)
 
     def weights_to_decay(self) -> Iterator[nn.Parameter]:
-        """The parameters that penalties on weights are for: all matrices, no biases."""
+        """The parameters to which penalties on weights apply: all matrices, no biases."""
         return (parameter for parameter in self.parameters() if parameter.dim() > 1)
 
     def constrain(self) -> None:
         """Bring all parameters back into their bounds after an update."""
 
     def advice(self, mean: Tensor, variance: Tensor) -> str | None:
-        """What to do first about training data with these moments (size,), where they promise ill; None where not."""
+        """Advice for training data with this mean and variance (size,), e.g. to standardise; None if they look fine."""
         return self.visible.advice(mean, variance)
 
     def unit_layers(self) -> Iterator[Units]:
-        """Every layer of units."""
+        """All layers of units."""
         yield self.visible
 
     def refuse_batched(self, function: str) -> None:
-        """Raise ValueError for a stack of models, where ``function`` takes one."""
+        """Raise ValueError for several models as one, if ``function`` takes a single model."""
 
     def config(self) -> dict[str, Any]:
         """Describe the model: a JSON-able dict of its type and the arguments that build it again."""
@@ -153,7 +153,7 @@ class Model(Registered, nn.Module):
         return super().from_config(arguments | {"dtype": getattr(torch, arguments.get("dtype", "float32"))})
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
-        # A fresh model has no room for what training left in another: make some, so that load_state_dict works.
+        # An untrained model has no tensors in these buffers: add some, so that load_state_dict works.
         for name in BUFFERS:
             if getattr(self, name) is None and prefix + name in state_dict:
                 setattr(self, name, torch.empty_like(state_dict[prefix + name]))

@@ -11,14 +11,13 @@ expectation (Kingma & Welling 2014; Rezende et al. 2014).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import kl_divergence
-from torch.func import functional_call
 
 from harmonium.core.checks import check_int_fields
 from harmonium.core.random import Stream
@@ -28,7 +27,7 @@ from harmonium.objectives.base import Batch, Objective, ObjectiveState, TwoPhase
 from harmonium.objectives.maximum_likelihood import descend
 from harmonium.objectives.pcd import PCD
 
-__all__ = ["ELBO", "IWAE", "evidence_bound", "log_weights"]
+__all__ = ["ELBO", "IWAE", "evidence_bound"]
 
 _PCD = PCD()
 _MEMORY = 0.01  # of the running means of the latent units, the base rate of a machine prior
@@ -156,7 +155,7 @@ class IWAE(Objective):
         seen_as = (lambda z: _scaled(z, share)) if self.doubly_reparametrised else None
         with torch.enable_grad():
             with torch.autocast(batch.v.device.type, torch.bfloat16, enabled=self.bfloat16):
-                log_w = log_weights(model, batch.v, noise, seen_as)
+                log_w = model.importance_weights(batch.v, noise, seen_as)
             # The derivative of the bound is that of the sum of log w_k by their shares, here constants.
             share.append(torch.softmax(log_w.detach(), 0))
             descend(model, (share[0] * log_w).sum(0), batch.weight)
@@ -179,36 +178,6 @@ def evidence_bound(model: VAE, v: Tensor, inferred: Sequence[Inferred], beta: fl
     else:
         closer = closer + _entropy(inferred[-1]) + model.log_prior(states[-1])
     return model.log_layer(0, states[0], v) + beta * closer
-
-
-def log_weights(
-    model: VAE, v: Tensor, noise: Sequence[Tensor], seen_as: Callable[[Tensor], Tensor] | None = None
-) -> Tensor:
-    """log w of draws that are functions of the noise, (samples, batch), float64, differentiable.
-
-    With ``seen_as`` the densities see a copy of z made by it, whose gradient it may change on the way to z, and the
-    parameters of q in its density are constants: the only way to the encoder then leads through z.
-    """
-    below = seen_below = v
-    total: Tensor | float = 0.0
-    for k, (layer, encoder, u) in enumerate(zip(model.latents, model.encoders, noise, strict=True)):
-        x = encoder(below).to(model.dtype)
-        z = layer.rsample(x, u)
-        seen = z
-        if seen_as is not None:
-            seen = seen_as(z)
-            x = x.detach() if k == 0 else _frozen(encoder, seen_below).to(model.dtype)
-        log_q: Tensor = layer.distribution(x).log_prob(seen)
-        total = total - log_q.sum(-1, dtype=torch.float64) + model.log_layer(k, seen, seen_below)
-        below, seen_below = z, seen
-    return total + model.log_prior(seen_below)
-
-
-def _frozen(network: nn.Module, x: Tensor) -> Tensor:
-    """The network's output as a function of x alone."""
-    constants = {name: parameter.detach() for name, parameter in network.named_parameters()}
-    out: Tensor = functional_call(network, constants, (x,))
-    return out
 
 
 def _scaled(z: Tensor, share: list[Tensor]) -> Tensor:

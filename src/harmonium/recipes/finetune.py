@@ -1,4 +1,4 @@
-"""Training of feed-forward classifiers by backpropagation, in plain torch."""
+"""Training of feed-forward classifiers by backpropagation."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from tqdm import tqdm
 
 from harmonium import kernels
 from harmonium.core.checks import check_int
-from harmonium.core.errors import DivergedError
 from harmonium.core.random import RandomAddress, Stream, as_stream
 from harmonium.data import Cases, as_cases
 from harmonium.models.arrays import Array
 from harmonium.models.initial import glorot_
+from harmonium.recipes.batches import Batches, check_finite, set_learning_rate
 
-__all__ = ["as_targets", "errors", "finetune", "random_start"]
+__all__ = ["as_targets", "errors", "finetune", "random_start", "with_dropout"]
 
 
 def finetune(
@@ -39,21 +38,21 @@ def finetune(
     seed: int | Stream = 0,
     progress: bool = False,
 ) -> list[dict[str, float]]:
-    """Train a classifier in place: cross-entropy, Adam with decoupled weight decay, the rate falling to 0 as a cosine.
+    """Train a classifier in place with cross-entropy and AdamW, under a cosine schedule that falls to 0.
 
     Args:
-        network: from cases (n, features) to logits (n, classes), such as `DBN.to_classifier` makes.
+        network: from cases (n, features) to logits (n, classes), for example `DBN.to_classifier`.
         data: cases, (n, features).
         labels: class numbers from 0, (n,).
-        validation: (cases, labels) by which the best epoch is kept: the fewest errors, then the least cross-entropy.
-            Without them the last epoch is.
+        validation: (cases, labels) that select the best epoch: the fewest errors, then the least cross-entropy.
+            Without them the last epoch is kept.
         epochs: passes over the data.
         batch_size: cases per update.
         learning_rate: of the first update.
-        dropout: probability of leaving out an input of a Linear layer, or two: of the first and of the later ones
-            (Hinton et al. 2012); what is kept is scaled up, so that the network itself stays as it is.
-        weight_decay: of Adam with decoupled decay (Loshchilov & Hutter 2019); on biases too.
-        patience: epochs without a better one before training stops; None: never.
+        dropout: probability of dropping an input of a Linear layer, or two: for the first and for the later ones
+            (Hinton et al. 2012); the others are scaled up, so that the network itself does not change.
+        weight_decay: decoupled weight decay (Loshchilov & Hutter 2019), on biases too.
+        patience: stop after this number of epochs without improvement; None: never.
         seed: an int or a stream.
         progress: show a progress bar.
 
@@ -62,9 +61,9 @@ def finetune(
         "valid_cross_entropy" of the validation cases.
 
     Raises:
-        ValueError: for cases with missing values; labels of another number or range than cases and classes; arguments
-            out of range.
-        DivergedError: where the cross-entropy stops being finite.
+        ValueError: for cases with missing values, labels that do not fit the cases or classes, or arguments out of
+            range.
+        DivergedError: if parameters are no longer finite.
 
     >>> import harmonium as hm
     >>> data = hm.data.load("digits")
@@ -75,45 +74,39 @@ def finetune(
     epochs = check_int("epochs", epochs)
     batch_size = check_int("batch_size", batch_size)
     wait = check_int("patience", wait)
-    left_out = _probabilities(dropout)
+    drop = _probabilities(dropout)
     if patience is not None and validation is None:
-        raise ValueError("patience goes by validation cases: pass validation=(cases, labels)")
+        raise ValueError("patience needs validation cases: pass validation=(cases, labels)")
     cases, target = as_targets(network, data, labels, "labels")
     valid = None if validation is None else as_targets(network, *validation, "validation labels")
     root = as_stream(seed).child("finetune")
     like = next(network.parameters())
-    leave_out = root.child("dropout")
-    # One pass over the parameters: a fourth of the time that AdamW takes by single operations.
+    draws = root.child("dropout")
+    # Fused: one pass over the parameters takes a quarter of the time of single operations.
     optimizer = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=weight_decay, fused=True)
-    batches = -(-len(cases) // batch_size)
     best, kept, since = (math.inf, math.inf), None, 0
     rows: list[dict[str, float]] = []
-    with tqdm(total=epochs * batches, unit="update", disable=not progress, dynamic_ncols=True) as bar:
+    with Batches(len(cases), epochs, batch_size, root, progress) as batches:
         for epoch in range(epochs):
             total = 0.0
-            order = kernels.permutation(root.child("shuffle", epoch).advance(), len(cases))
-            for batch, index in enumerate(torch.split(order, batch_size)):
-                done = (epoch * batches + batch) / (epochs * batches)
-                for group in optimizer.param_groups:
-                    group["lr"] = learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+            for index, done in batches.of_epoch(epoch):
+                set_learning_rate(optimizer, learning_rate * 0.5 * (1 + math.cos(math.pi * done)))
                 x = cases.rows(index, epoch=epoch, dtype=like.dtype, device=like.device)
                 optimizer.zero_grad()
-                logits = _thinned(network, x, left_out, index, leave_out.advance())
+                logits = with_dropout(network, x, drop, index, draws.advance())
                 loss = functional.cross_entropy(logits, target[index])
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
                 total += float(loss.detach()) * len(index)
-                bar.update()
+            check_finite(network.parameters(), epoch)
             row = {"epoch": epoch + 1, "cross_entropy": total / len(cases)}
-            if not math.isfinite(total):
-                raise DivergedError(f"the cross-entropy is {total} in epoch {epoch + 1}: lower the learning rate")
             if valid is not None:
                 row["error"], row["valid_cross_entropy"] = errors(network, *valid)
                 score = row["error"], row["valid_cross_entropy"]
                 since += 1
                 if score < best:
                     best, kept, since = score, copy.deepcopy(network.state_dict()), 0
-                bar.set_postfix({"valid error": f"{100 * row['error']:.2f} %"})
+                batches.bar.set_postfix({"valid error": f"{100 * row['error']:.2f} %"})
             rows.append(row)
             if patience is not None and since >= patience:
                 break
@@ -124,7 +117,7 @@ def finetune(
 
 @torch.no_grad()
 def errors(network: nn.Module, cases: Cases, target: Tensor) -> tuple[float, float]:
-    """(fraction of cases classified wrongly, mean cross-entropy in nats)."""
+    """Fraction of misclassified cases, and mean cross-entropy in nats."""
     like = next(network.parameters())
     wrong = entropy = 0.0
     for start, x in cases.chunks(1024, dtype=like.dtype, device=like.device):
@@ -136,9 +129,9 @@ def errors(network: nn.Module, cases: Cases, target: Tensor) -> tuple[float, flo
 
 @torch.no_grad()
 def random_start(network: nn.Sequential, seed: int | Stream = 0) -> nn.Sequential:
-    """A network of the same layers that knows nothing: uniform weights of variance 2 / (n_in + n_out), no biases.
+    """Build the same network with random weights (Glorot & Bengio 2010) and biases 0.
 
-    Weights into a Sigmoid are four times as large, because its slope at 0 is 1/4 (Glorot & Bengio 2010).
+    Weights into a Sigmoid are four times as large, because its slope at 0 is 1/4.
     """
     fresh, stream = copy.deepcopy(network), as_stream(seed).child("random_start")
     for place, layer in enumerate(fresh):
@@ -150,7 +143,7 @@ def random_start(network: nn.Sequential, seed: int | Stream = 0) -> nn.Sequentia
 
 
 def as_targets(network: nn.Sequential, data: Array, labels: Array, name: str) -> tuple[Cases, Tensor]:
-    """Cases and their class numbers (n,), int64, checked against each other and the network."""
+    """Check cases and class numbers against each other and the network; the numbers become int64 (n,)."""
     cases = as_cases(data)
     linear = [layer for layer in network if isinstance(layer, nn.Linear)]
     if not linear:
@@ -163,8 +156,8 @@ def as_targets(network: nn.Sequential, data: Array, labels: Array, name: str) ->
         if bool(torch.isnan(x).any()):
             row, column = (int(i) for i in torch.isnan(x).nonzero()[0])
             raise ValueError(
-                f"{whose} has a missing value (NaN) in row {start + row}, column {column}: a network takes whole "
-                "cases, so fill the gaps first, such as with harmonium.impute"
+                f"{whose} has a missing value (NaN) in row {start + row}, column {column}: a network takes complete "
+                "cases; fill the gaps first, for example with harmonium.impute"
             )
     array = labels.detach().cpu().numpy() if isinstance(labels, Tensor) else np.asarray(labels)
     if array.shape != (len(cases),):
@@ -174,22 +167,22 @@ def as_targets(network: nn.Sequential, data: Array, labels: Array, name: str) ->
     classes = linear[-1].out_features
     if array.min() < 0 or array.max() >= classes:
         bad = array.min() if array.min() < 0 else array.max()
-        raise ValueError(f"{name} holds the class {bad}; the network knows 0 to {classes - 1}")
+        raise ValueError(f"{name} has the class {bad}; the network has classes 0 to {classes - 1}")
     return cases, torch.from_numpy(array.astype(np.int64)).to(linear[0].weight.device)
 
 
 def _probabilities(dropout: float | tuple[float, float]) -> tuple[float, float]:
-    """Of the first Linear layer, and of the later ones."""
+    """Dropout probabilities of the first Linear layer and of the later ones."""
     pair = tuple(dropout) if isinstance(dropout, Sequence) else (dropout, dropout)
     if len(pair) != 2 or not all(isinstance(p, Real) and 0 <= p < 1 for p in pair):
         raise ValueError(f"dropout must be one or two probabilities from 0 to below 1, found {dropout!r}")
     return pair
 
 
-def _thinned(
+def with_dropout(
     network: nn.Sequential, x: Tensor, dropout: tuple[float, float], index: Tensor, draw: RandomAddress
 ) -> Tensor:
-    """The network with inputs of its Linear layers left out at random; ``index`` has the numbers of the cases."""
+    """Apply the network with random inputs of its Linear layers dropped; ``index`` has the numbers of the cases."""
     linear = 0
     for layer in network:
         if isinstance(layer, nn.Linear):

@@ -1,5 +1,4 @@
-"""Greedy layer-wise training of a deep belief network (Hinton, Osindero & Teh 2006, section 4) or of a deep Boltzmann
-machine (Salakhutdinov & Hinton 2009, section 3)."""
+"""Greedy layer-wise training of deep belief networks and deep Boltzmann machines."""
 
 from __future__ import annotations
 
@@ -42,36 +41,38 @@ def greedy(
     out: str | Path | None = None,
     **options: Any,
 ) -> list[History]:
-    """Train the layers of a DBN or DBM from the bottom up, each by `harmonium.fit` on what is below it.
+    """Train the layers of a DBN or DBM from the bottom up, each with `harmonium.fit` on samples of the layer below.
 
-    Machine k + 1 learns from samples of h_k given the case, drawn anew in every epoch; given cases that are themselves
-    drawn anew ("dynamic"), those of epoch 0 stand for all.  Each machine that is added can raise the variational bound
-    of the one below, provided that it starts no worse: with ``transposed``, it starts as the one below turned over,
-    whose visible units have the very distribution of its hidden ones, wherever it has hidden units enough.
+    For DBNs see Hinton, Osindero & Teh (2006, section 4), for DBMs Salakhutdinov & Hinton (2009, section 3).
 
-    The machines of a DBM take doubled inputs where a layer will have only one neighbour, and become its weights and
-    biases in the end (see `harmonium.models.deep.dbm_pretraining`); then train its layers together with
-    `harmonium.fit`.  With two hidden layers and ``transposed``, it starts as an exact model of what the first machine
-    has learned.
+    Machine k + 1 learns from samples of h_k given the cases, drawn again in every epoch (if the cases themselves are
+    drawn, "dynamic", given those of epoch 0). Each added machine can raise the variational bound if it starts no worse
+    than the model below. With ``transposed`` it starts with the transposed weights of the machine below if it has
+    enough hidden units; its visible units then have the same distribution as the hidden units below.
+
+    The machines of a DBM take doubled inputs if their layer will have only one neighbour, and finally become the
+    weights and biases of the DBM (see `harmonium.models.deep.dbm_pretraining`). Then train its layers together with
+    `harmonium.fit`. With two hidden layers and ``transposed``, the DBM starts as an exact copy of the first machine's
+    distribution.
 
     Args:
-        model: trained in place.  Recognition parameters of a DBN's own are given up: they are tied again.
-        data: training cases, (n, n_visible); of a DBM binary.
-        validation: cases for monitors, (m, n_visible); machines above the first see samples of h_k drawn once.
-        layers: options of `harmonium.fit` for single machines, by number from the bottom up; they override ``options``.
-        transposed: whether machines above the first start from the one below turned over (see `transpose`).
-        skip: so many machines at the bottom of a DBN are trained already, and are left as they are.
+        model: the model, trained in place. Separate recognition weights of a DBN are dropped (tied again).
+        data: training cases, (n, n_visible); binary for a DBM.
+        validation: cases for monitors, (m, n_visible); for machines above the first, samples of h_k are drawn once.
+        layers: options of `harmonium.fit` for single machines, from the bottom up; they override ``options``.
+        transposed: start each machine above the first with the transposed weights of the one below (see `transpose`).
+        skip: number of machines at the bottom of a DBN that are trained already and stay as they are.
         seed: an int or a stream.
-        out: a folder; machine k is a run in ``out/layer-k``.  Called again, it goes on where it stopped, with the
-            options of the first call.
-        **options: passed to `harmonium.fit` for every machine: objective, epochs, learning_rate, ...
+        out: a folder; machine k is a run in ``out/layer-k``. A second call resumes where the first stopped, with the
+            options of the first.
+        **options: options of `harmonium.fit` for every machine: objective, epochs, learning_rate, ...
 
     Returns:
-        one `History` per trained machine.
+        One `History` per trained machine.
 
     Raises:
-        ValueError: as `harmonium.fit`; for more ``layers`` than machines; for an ``out`` of other machines or data; for
-            a DBM with a layer that is not Bernoulli.
+        ValueError: as `harmonium.fit`; if ``layers`` has more entries than the model has machines; if ``out`` belongs
+            to other machines or data; if a layer of a DBM is not Bernoulli.
 
     >>> import harmonium as hm
     >>> dbn, data = hm.DBN([16, 8, 16]), hm.data.load("bars-and-stripes")
@@ -91,12 +92,12 @@ def greedy(
         raise ValueError(f"layers has options for {len(layers)} machines, the model has {len(machines)}")
     if any(chosen.get("missing") for chosen in (options, *layers)):
         raise ValueError(
-            "greedy takes complete cases: what is missing would have to be drawn anew for every layer; fill the gaps "
-            "with harmonium.impute of a trained machine first"
+            "greedy does not take missing values: fill them first, for instance with harmonium.impute and a trained "
+            "machine, and leave out the option missing"
         )
     skip = check_int("skip", skip, least=0, most=len(machines))
     if isinstance(model, DBM) and skip:
-        raise ValueError("skip is for the machines of a DBN; a DBM keeps none: go on where it stopped with out=...")
+        raise ValueError("skip is for DBNs: a DBM does not store its machines; pass out=... to resume")
     if isinstance(model, DBN):
         model.recognition = None
     histories = []
@@ -123,10 +124,20 @@ def greedy(
 def fit_or_resume(
     machine: M, cases: Cases, folder: Path | None, *, validation: Cases | None, **options: Any
 ) -> tuple[M, History]:
-    """`harmonium.fit`, or `harmonium.resume` where the folder holds its run already: the machine that was trained.
+    """Run `harmonium.fit`, or `harmonium.resume` if the folder contains the run already.
+
+    Args:
+        machine: the machine to train.
+        cases: training cases.
+        folder: folder of the run; None for a run without files.
+        validation: cases for monitors.
+        **options: options of `harmonium.fit`; a resumed run takes only ``progress`` and ``device`` of them.
+
+    Returns:
+        The trained machine and its history.
 
     Raises:
-        ValueError: where the run is that of another machine.
+        ValueError: if the folder contains the run of another machine.
     """
     if folder is None or not (folder / CONFIG).exists():
         if folder is not None:
@@ -135,12 +146,12 @@ def fit_or_resume(
     shown = {key: options[key] for key in ("progress", "device") if key in options}
     found, history = resume(folder, data=cases, validation=validation, **shown)
     if not isinstance(found, type(machine)) or found.config() != machine.config():
-        raise ValueError(f"{folder} holds the run of {found!r}, expected {machine!r}: choose another out")
+        raise ValueError(f"out: {folder} contains the run of {found!r}, expected {machine!r}; choose another folder")
     return found, history
 
 
 def _doubled(dbm: DBM, cases: Cases, name: str) -> Cases:
-    """Two copies of each case, for the machine with two tied copies of the visible layer; refused unless binary."""
+    """Two copies of each binary case, for the machine with two tied copies of the visible layer."""
     for start, v in cases.chunks(1024, dtype=dbm.dtype):
         dbm.visible.check(v, f"{name} (rows from {start})" if start else name)
     return cases.copies(2)
@@ -148,9 +159,18 @@ def _doubled(dbm: DBM, cases: Cases, name: str) -> Cases:
 
 @torch.no_grad()
 def hidden_cases(rbm: RBM, cases: Cases, stream: Stream, *, every_epoch: bool) -> Cases:
-    """Cases of the hidden layer: draws from p(h | v) for every case v, anew in every epoch or once for all.
+    """Cases of the hidden layer: samples of p(h | v) for every case v.
 
-    The means are stored, (n, n_hidden) floats, and drawn from batch by batch.
+    Only the means are stored, (n, n_hidden) floats; batches are sampled when they are read.
+
+    Args:
+        rbm: the trained machine.
+        cases: its cases v.
+        stream: random numbers of the samples.
+        every_epoch: draw new samples in every epoch instead of once.
+
+    Returns:
+        The cases, binarised "dynamic" or "fixed".
     """
     chunks = cases.chunks(1024, dtype=rbm.dtype, device=rbm.device)
     means = torch.cat([rbm.hidden_mean(v).cpu() for _, v in chunks])
@@ -160,11 +180,20 @@ def hidden_cases(rbm: RBM, cases: Cases, stream: Stream, *, every_epoch: bool) -
 
 @torch.no_grad()
 def transpose(below: RBM, above: RBM, stream: Stream) -> bool:
-    """Start ``above`` as ``below`` turned over; True where it could (Hinton, Osindero & Teh 2006, section 4).
+    """Initialise ``above`` with the transposed weights of ``below`` (Hinton, Osindero & Teh 2006, section 4).
 
-    The first hidden units of ``above`` become the visible units of ``below``, and any more stay as they are, small and
-    at rest: they scale the distribution of h by next to nothing, so that the DBN of both is the RBM below.  Persistent
-    chains go along.  It cannot where ``above`` has fewer hidden units than ``below`` has visible ones, or other types.
+    The first hidden units of ``above`` become the visible units of ``below``. Any further hidden units keep their small
+    weights, which hardly change the distribution of h, so the DBN of both is the RBM below. The persistent chains are
+    transferred as well.
+
+    Args:
+        below: the trained machine.
+        above: the machine to initialise, in place.
+        stream: random numbers for the chains.
+
+    Returns:
+        Whether it was possible: False if ``above`` has fewer hidden units than ``below`` has visible ones, or if the
+        types of the layers do not match.
     """
     n, kinds = below.visible.size, (Bernoulli, Binomial)  # layers whose only parameter is one bias per unit
     alike = type(below.visible) is type(above.hidden) in kinds and below.visible.constant == above.hidden.constant

@@ -1,4 +1,4 @@
-"""Pretraining of a classifier by a deep model, beside the same classifier from a random start."""
+"""Pretraining of a classifier with a deep model, compared with the same classifier from random weights."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ from harmonium.units import Bernoulli, Gaussian, Units
 
 __all__ = ["Pretraining", "expected", "pretrain"]
 
-UPDATES = 6000  # of each layer, at least: weights that a tenth of them leave small make a worse start than random ones
+UPDATES = 6000  # least number per layer; after a tenth of it, small weights make a worse start than random ones
 
 
 @dataclass(frozen=True)
 class Pretraining:
-    """A pretrained classifier, and what pretraining bought.
+    """Result of `pretrain`: a classifier and the gain of pretraining.
 
     Attributes:
         network: the fine-tuned classifier of the first repetition, `torch.nn.Sequential`.
         model: the deep model it started from.
-        classes: the labels that its outputs stand for, in order.
-        error: error of the pretrained networks, a fraction, one per repetition.
-        baseline: that of the same networks from a random start.
-        judged: what the errors are of: "test", "validation" or "training" cases.
-        cases: how many.
-        labelled: how many training cases had labels.
+        classes: the labels of its outputs, in order.
+        error: error rate (0 to 1) of the pretrained network, one per repetition.
+        baseline: error rate of the same network from random weights, one per repetition.
+        judged: the cases that the errors refer to: "test", "validation" or "training".
+        cases: number of those cases.
+        labelled: number of training cases with labels.
     """
 
     network: nn.Sequential = field(repr=False)
@@ -55,13 +55,13 @@ class Pretraining:
 
     @property
     def gain(self) -> float:
-        """Mean error from a random start less mean error after pretraining; negative where pretraining did harm."""
+        """Mean error from random weights minus mean error after pretraining; negative if pretraining did harm."""
         return float(np.mean(self.baseline) - np.mean(self.error))
 
     def __str__(self) -> str:
         return (
             f"{self.judged} error with {self.labelled} labels: pretrained {_spread(self.error)}, "
-            f"random start {_spread(self.baseline)}; pretraining bought {100 * self.gain:+.2f} points "
+            f"random start {_spread(self.baseline)}; gain {100 * self.gain:+.2f} points "
             f"({self.cases} cases, {len(self.error)} repetition{'s' if len(self.error) > 1 else ''})"
         )
 
@@ -82,40 +82,41 @@ def pretrain(
     out: str | Path | None = None,
     progress: bool = False,
 ) -> Pretraining:
-    """Train a deep model without labels, turn it into a classifier, fine-tune it, and do the same from a random start.
+    """Train a deep model without labels, fine-tune it as a classifier, and compare with a start from random weights.
 
-    Both networks have the same hidden layers, the same fine-tuning and the same order of cases; each keeps its best
-    epoch on the validation cases.  Where greys are drawn as binary values ("dynamic", "fixed"), the model learns from
-    the draws, and the networks see the greys.
+    Both networks have the same hidden layers, fine-tuning and order of cases, and each keeps its best epoch on the
+    validation cases. If grey values are sampled as binary ones ("dynamic", "fixed"), the model learns from the samples,
+    and the networks see the grey values (Hinton & Salakhutdinov 2006; Salakhutdinov & Hinton 2009).
 
-    A DBN is trained layer by layer, each from small weights.  A DBM is, too, and then all of its layers together; its
-    network also takes the mean field of the second layer, or with more than two hidden layers is the unrolled mean
-    field (see `DBM.to_classifier`), while the random start takes the cases alone.
+    A DBN is trained layer by layer, each from small weights. A DBM is then also trained jointly. Its network has the
+    mean field of the second layer as an additional input, or, with more than two hidden layers, is the unrolled mean
+    field (see `DBM.to_classifier`); the random start sees the cases only.
 
     Args:
-        data: training cases, (n, features): all of them train the model.
-        labels: of the training cases, (n,): integers, or -1 where unknown; cases with labels fine-tune the network.
+        data: training cases, (n, features); the model is trained on all of them.
+        labels: labels of the training cases, (n,), integers, or -1 if unknown; labelled cases fine-tune the network.
         model: `DBN` or `DBM`.
-        layers: hidden layers from the bottom up.  The visible one is Bernoulli for values from 0 to 1, else Gaussian.
-        validation: (cases, labels) to choose the epoch by.
-        test: (cases, labels) to judge by; without them the validation cases are used, and said to be.
-        greedy_options: options of `harmonium.greedy`, over learning_rate=0.1 (DBM: 0.05, Gaussian: 0.01),
-            transposed=False (a second layer that starts as the first turned over copies the data into its units), and
-            ten epochs per layer, or more where those would be fewer than 6,000 updates.
-        joint_options: options of `harmonium.fit` for all layers of a DBM together, over epochs=10, PCD of 5 sweeps and
-            100 chains, learning_rate=Linear(0.01).
-        finetune_options: options of `harmonium.finetune`; of few labels, batches are a tenth.
-        repetitions: how often to fine-tune each network, with other seeds (the model is trained once).
+        layers: hidden layers from the bottom up. The visible layer is Bernoulli for values from 0 to 1, else Gaussian.
+        validation: (cases, labels) that select the epoch.
+        test: (cases, labels) for the reported errors (default: the validation cases, else the training cases).
+        greedy_options: options of `harmonium.greedy`. Defaults: learning_rate=0.1 (DBM: 0.05, Gaussian: 0.01);
+            transposed=False (a transposed second layer copies the data into its units); ten epochs per layer, or as
+            many as make 6,000 updates.
+        joint_options: options of `harmonium.fit` for the joint training of a DBM. Defaults: epochs=10, PCD with 5
+            sweeps and 100 chains, learning_rate=Linear(0.01).
+        finetune_options: options of `harmonium.finetune`. Default: batches of 100, or a tenth of the labelled cases.
+        repetitions: number of fine-tunings of each network, with different seeds (the model is trained once).
         seed: an int or a stream.
-        out: a folder for the runs of the machines, from which an interrupted pretraining goes on.
+        out: a folder for the runs of the machines; an interrupted pretraining resumes from it.
         progress: show progress bars.
 
     Returns:
-        a `Pretraining`; ``print`` it for what pretraining bought.
+        A `Pretraining`; ``print`` it for the errors and the gain.
 
     Raises:
-        ValueError: for labels of another number than cases, none at all, fewer than two classes, or a label in
-            validation or test that training never saw; for layers that the model or its network cannot have.
+        ValueError: if the number of labels differs from that of the cases; if there are fewer than two classes, or a
+            class in validation or test that training does not have; for layers that the model or its network does not
+            support.
 
     >>> import harmonium as hm
     >>> data = hm.data.load("digits")
@@ -133,27 +134,27 @@ def pretrain(
     if joint_options is not None and model is DBN:
         raise ValueError("joint_options are for a DBM: the layers of a DBN are not trained together")
     cases, y = as_cases(data), _labels(labels, len(as_cases(data)), "labels")
-    known = np.flatnonzero(y != -1) if y.dtype.kind in "iu" else np.arange(len(y))
-    classes = np.unique(y[known])
+    labelled = np.flatnonzero(y != -1) if y.dtype.kind in "iu" else np.arange(len(y))
+    classes = np.unique(y[labelled])
     if len(classes) < 2:
-        raise ValueError(f"labels name {len(classes)} class(es); a classifier needs at least two")
+        raise ValueError(f"labels has {len(classes)} class(es); a classifier needs at least two")
     root = as_stream(seed).child("pretrain")
-    greys = expected(cases)
+    means = expected(cases)
     judges = [
         (name, expected(as_cases(pair[0])), _numbers(pair[1], len(as_cases(pair[0])), classes, f"{name} labels"))
         for name, pair in (("test", test), ("validation", validation))
         if pair is not None
     ]
-    judges.append(("training", greys.select(known), np.searchsorted(classes, y[known])))
+    judges.append(("training", means.select(labelled), np.searchsorted(classes, y[labelled])))
     valid = next(((x, number) for name, x, number in judges if name == "validation"), None)
 
     statistics = cases.statistics()
     binary = statistics.low >= 0 and statistics.high <= 1
     visible = (Bernoulli if binary else Gaussian)(cases.shape[1])
     deep = model([visible, *layers], seed=root.child(model.__name__.lower()))
-    template = _network(DBN([visible, *layers]), len(classes), root)  # refuses early what no network can be made of
+    template = _network(DBN([visible, *layers]), len(classes), root)  # fails early for unsupported layers
     chosen = dict(greedy_options or {})
-    rate = 0.01 if not binary else 0.1 if model is DBN else 0.05  # what a DBM is pretrained on is doubled
+    rate = 0.01 if not binary else 0.1 if model is DBN else 0.05  # the inputs of a DBM's machines are doubled
     defaults = {"epochs": _epochs(len(cases), chosen), "learning_rate": rate,
                 "progress": progress, "out": out, "transposed": False, "seed": root.child("greedy")}  # fmt: skip
     greedy(deep, cases, **(defaults | chosen))
@@ -164,7 +165,7 @@ def pretrain(
         folder = None if out is None else Path(out) / "joint"
         deep, _ = fit_or_resume(deep, cases, folder, **(together | dict(joint_options or {})))
 
-    batch = min(100, max(1, len(known) // 10))  # ten updates per epoch or more, however few the labels
+    batch = min(100, max(1, len(labelled) // 10))  # at least ten updates per epoch
     error: list[float] = []
     baseline: list[float] = []
     first = None
@@ -178,11 +179,11 @@ def pretrain(
             errors_of.append(errors(network, *as_targets(network, x, number, f"{judged} labels"))[0])
         first = first or pretrained
     assert first is not None
-    return Pretraining(first, deep, classes.tolist(), error, baseline, judged, len(x), len(known))
+    return Pretraining(first, deep, classes.tolist(), error, baseline, judged, len(x), len(labelled))
 
 
 def _epochs(cases: int, options: Mapping[str, Any]) -> int:
-    """Ten, or as many as make `UPDATES`."""
+    """Number of epochs: ten, or as many as make `UPDATES` updates."""
     batch_size: int = options.get("batch_size", 100)
     batch_size = check_int("batch_size of greedy_options", batch_size)
     per_epoch = math.ceil(cases / batch_size)
@@ -196,7 +197,14 @@ def _network(model: DBN | DBM, n_classes: int, seed: Stream) -> nn.Sequential:
 
 
 def expected(cases: Cases) -> Cases:
-    """The greys that binary values are drawn from, where they are drawn; else the cases themselves."""
+    """Replace sampled binary values by their probabilities (the grey values).
+
+    Args:
+        cases: any cases.
+
+    Returns:
+        The probabilities; the cases themselves if they are not sampled.
+    """
     return cases.derive(sampler=None, binarization=None) if cases.binarization in ("dynamic", "fixed") else cases
 
 
@@ -207,15 +215,15 @@ def _labels(labels: Array, count: int, name: str) -> np.ndarray[Any, Any]:
     if array.dtype.kind == "O" and all(isinstance(label, (int, np.integer)) for label in array.tolist()):
         array = array.astype(np.int64)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise ValueError(f"{name} holds values that are not finite: write -1 for an unknown label")
+        raise ValueError(f"{name} has values that are not finite: write -1 for an unknown label")
     return array.astype(np.int64) if array.dtype.kind == "f" and (array == array.astype(np.int64)).all() else array
 
 
 def _numbers(labels: Array, count: int, classes: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, Any]:
     array = _labels(labels, count, name)
-    unseen = np.setdiff1d(array, classes)
-    if len(unseen):
-        raise ValueError(f"{name} hold the label {unseen[0]!r}, which no training case has: {classes.tolist()}")
+    other = np.setdiff1d(array, classes)
+    if len(other):
+        raise ValueError(f"{name}: no training case has the label {other[0]!r}; expected one of {classes.tolist()}")
     return np.searchsorted(classes, array)
 
 

@@ -1,22 +1,22 @@
-"""Up-down training: the contrastive wake-sleep algorithm (Hinton, Osindero & Teh 2006, section 5 and appendix B)."""
+"""Up-down training of deep belief networks."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
-from harmonium import kernels
 from harmonium.core.checks import check_int
-from harmonium.core.errors import DivergedError
 from harmonium.core.random import Stream, as_stream
 from harmonium.data import as_cases
 from harmonium.models.arrays import Array
 from harmonium.models.deep.dbn import DBN
 from harmonium.models.machine.rbm import RBM
+from harmonium.objectives import PCD
+from harmonium.recipes.batches import Batches, check_finite, set_learning_rate
 from harmonium.training.schedules import Schedule, as_schedule
+from harmonium.units.joint import joint_log_density
 
-__all__ = ["up_down"]
+__all__ = ["ascend", "gradients", "up_down"]
 
 
 def up_down(
@@ -32,12 +32,13 @@ def up_down(
     seed: int | Stream = 0,
     progress: bool = False,
 ) -> list[dict[str, float]]:
-    """Fine-tune all layers of a DBN together, after `harmonium.greedy`; unties its recognition parameters.
+    """Fine-tune all layers of a DBN together by the contrastive wake-sleep algorithm, after `harmonium.greedy`.
 
-    Up (wake): layers are drawn from q given a batch, and every generative conditional p(h_{k-1} | h_k) climbs its own
-    log-likelihood.  The top machine takes a step of contrastive divergence from there, or with ``persistent`` from its
-    own chains.  Down (sleep): from where its k sweeps end, layers are drawn from the generative model, and every
-    q(h_k | h_{k-1}) climbs its own log-likelihood.
+    Hinton, Osindero & Teh (2006, section 5 and appendix B).  Wake phase: layers are drawn from q given a batch, and
+    every generative conditional p(h_{k-1} | h_k) ascends its log-likelihood.  The top machine makes a step of
+    contrastive divergence from there, or with ``persistent`` from its own chains.  Sleep phase: from the end of its k
+    sweeps, layers are drawn from the generative model, and every q(h_k | h_{k-1}) ascends its log-likelihood.  The
+    recognition parameters of the DBN are untied.
 
     Args:
         dbn: trained in place.
@@ -47,8 +48,8 @@ def up_down(
         learning_rate: a number or a schedule, of plain gradient ascent.
         momentum: of the updates, from 0 to below 1.
         k: sweeps of the top machine per update.
-        persistent: whether the top machine keeps chains of its own, as many as ``batch_size``; they are stored in it,
-            and bracket its log Z afterwards.
+        persistent: whether the top machine has ``batch_size`` chains of its own; they are stored in it, and used for
+            the bracket of its log Z afterwards.
         seed: an int or a stream.
         progress: show a progress bar.
 
@@ -57,8 +58,8 @@ def up_down(
         recognition conditionals.  Neither is a bound on log p(v).
 
     Raises:
-        ValueError: for data of another width or outside the domain; arguments out of range.
-        DivergedError: where parameters stop being finite.
+        ValueError: for data of another width or outside the domain, or arguments out of range.
+        DivergedError: if parameters are no longer finite.
 
     >>> import harmonium as hm
     >>> dbn, data = hm.DBN([16, 8, 16]), hm.data.load("bars-and-stripes")
@@ -77,67 +78,62 @@ def up_down(
     stream = root.child("states")
     dbn.untie()
     optimizer = torch.optim.SGD(_trained(dbn), lr=schedule(0.0), momentum=momentum)
-    chains = _chains(dbn.top, batch_size, root) if persistent else None
-    batches = -(-len(cases) // batch_size)
+    chains = PCD(chains=batch_size).init_state(dbn.top, root.child("begin"))["chains"] if persistent else None
     rows: list[dict[str, float]] = []
-    with tqdm(total=epochs * batches, unit="update", disable=not progress, dynamic_ncols=True) as bar:
+    with Batches(len(cases), epochs, batch_size, root, progress) as batches:
         for epoch in range(epochs):
-            order = kernels.permutation(root.child("shuffle", epoch).advance(), len(cases))
             wake = sleep = 0.0
-            for batch, index in enumerate(torch.split(order, batch_size)):
+            for index, done in batches.of_epoch(epoch):
                 v = cases.rows(index, epoch=epoch, dtype=dbn.dtype, device=dbn.device)
                 v = dbn.visible.encode(v, "data")
                 dbn.visible.check(v, "data")
-                for group in optimizer.param_groups:
-                    group["lr"] = schedule((epoch * batches + batch) / (epochs * batches))
-                up, down, dream = gradients(dbn, v, stream, k, chains)
-                chains = dream if persistent else None
+                set_learning_rate(optimizer, schedule(done))
+                up, down, sample = gradients(dbn, v, stream, k, chains)
+                chains = sample if persistent else None
                 optimizer.step()
                 for rbm in (*dbn.machines, *dbn.encoders):
                     rbm.constrain()
                 wake, sleep = wake + up * len(v) / len(cases), sleep + down * len(v) / len(cases)
-                bar.update()
-            if not all(bool(torch.isfinite(parameter).all()) for parameter in dbn.parameters()):
-                raise DivergedError(f"parameters are no longer finite in epoch {epoch + 1}: lower the learning rate")
+            check_finite(dbn.parameters(), epoch)
             rows.append({"epoch": epoch + 1, "wake": wake, "sleep": sleep})
-            bar.set_description(f"epoch {epoch + 1}/{epochs}", refresh=False)
+            batches.bar.set_description(f"epoch {epoch + 1}/{epochs}", refresh=False)
     dbn.top.chains = chains
     return rows
 
 
 @torch.no_grad()
 def gradients(dbn: DBN, v: Tensor, stream: Stream, k: int, chains: Tensor | None = None) -> tuple[float, float, Tensor]:
-    """Fill ``.grad`` of every parameter that `up_down` trains with minus its direction of ascent.
+    """Write minus the direction of ascent into ``.grad`` of every parameter that `up_down` trains.
 
     Returns:
-        (wake, sleep, dream): log-likelihoods of the conditionals in nats per case, and the states of h_{L-1}
-        (batch, n_{L-1}) where the sweeps of the top machine ended.
+        (wake, sleep, sample): log-likelihoods of the conditionals in nats per case, and the states of h_{L-1}
+        (batch, n_{L-1}) after the sweeps of the top machine.
     """
     top = dbn.top
     states = [v, *dbn.sample_up(v, stream)]
     wake = sum(
-        _climb(rbm, 0, below, above) for rbm, below, above in zip(dbn.machines[:-1], states, states[1:], strict=False)
+        ascend(rbm, 0, below, above) for rbm, below, above in zip(dbn.machines[:-1], states, states[1:], strict=False)
     )
-    dream = top.sweep(top.visible_only_state(states[-1] if chains is None else chains), stream, k)[0]
-    assert dream is not None
-    top.fill_gradients(top.infer(states[-1]), top.infer(dream))
-    fantasies = [dream, *dbn.sample_down(dream, stream)][::-1]
+    sample = top.sweep(top.visible_only_state(states[-1] if chains is None else chains), stream, k)[0]
+    assert sample is not None
+    top.fill_gradients(top.infer(states[-1]), top.infer(sample))
+    fantasies = [sample, *dbn.sample_down(sample, stream)][::-1]
     sleep = sum(
-        _climb(encoder, 1, above, below)
+        ascend(encoder, 1, above, below)
         for encoder, below, above in zip(dbn.encoders[:-1], fantasies, fantasies[1:], strict=False)
     )
-    return float(wake), float(sleep), dream
+    return float(wake), float(sleep), sample
 
 
-def _climb(rbm: RBM, layer: int, s: Tensor, given: Tensor) -> float:
-    """Minus the gradient of the mean of log p(s | given) into ``.grad`` of the weights and of this layer's parameters.
+def ascend(rbm: RBM, layer: int, s: Tensor, given: Tensor) -> float:
+    """Write minus the gradient of the mean of log p(s | given) into ``.grad`` of weights and layer parameters.
 
     With x = given . W (or W'), the gradient in W is the mean of (s - E[s | x]) given', and in the layer's own
     parameters the difference of its statistics, as in every exponential family.
     """
     units = rbm.units(layer).conditioned_on_total(s)
     x = rbm.inputs(layer, (None, given) if layer == 0 else (given, None))
-    log_p = (x * s).sum(-1, dtype=torch.float64) + units.neg_energy(s) - units.log_normalizer(x)
+    log_p = joint_log_density(units, x, s)
     expected = units.expected_statistics(x)
     excess = tuple(T - E for T, E in zip(units.statistics(s), expected, strict=True))
     pair = (excess[0], given) if layer == 0 else (given, excess[0])
@@ -149,13 +145,7 @@ def _climb(rbm: RBM, layer: int, s: Tensor, given: Tensor) -> float:
 
 
 def _trained(dbn: DBN) -> list[Tensor]:
-    """Every parameter but the visible ones of the recognition model and the hidden ones of the generative one."""
+    """All parameters except the visible biases of the recognition model and the hidden ones of the generative model."""
     generative = [p for rbm in dbn.machines[:-1] for p in (rbm.weights, *rbm.visible.parameters())]
     recognition = [p for rbm in dbn.encoders[:-1] for p in (rbm.weights, *rbm.hidden.parameters())]
     return [*generative, *recognition, *dbn.top.parameters()]
-
-
-def _chains(top: RBM, count: int, root: Stream) -> Tensor:
-    from harmonium.objectives import PCD
-
-    return PCD(chains=count).init_state(top, root.child("begin"))["chains"]

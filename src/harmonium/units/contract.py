@@ -112,7 +112,7 @@ class Family(Registered, nn.Module, ABC):
         """Set the module's parameters to natural parameters, in place."""
 
     def normalisable(self, natural: Natural) -> bool:
-        """Whether the layer by itself has a distribution with these natural parameters."""
+        """Whether these natural parameters define a normalisable distribution of the layer."""
         return all(bool(torch.isfinite(eta).all()) for eta in natural)
 
     def constrain(self) -> None:

@@ -86,7 +86,7 @@ def test_gradients_go_through_all_iterations() -> None:
 def test_refusals() -> None:
     with pytest.raises(ValueError, match="this one has 3: pass unroll=True"):
         hm.DBM([4, 3, 3, 2]).to_classifier(2)
-    with pytest.raises(ValueError, match=r"whose units are Bernoulli, found Spin\(3\)"):
+    with pytest.raises(ValueError, match=r"needs Bernoulli units, found Spin\(3\)"):
         hm.DBM([4, hm.Spin(3), 2]).to_classifier(2)
     with pytest.raises(ValueError, match="n_classes must be "):
         hm.DBM([4, 3, 2]).to_classifier(1)

@@ -12,7 +12,7 @@ import harmonium as hm
 from harmonium import kernels
 from harmonium.likelihood.exact import exact_log_marginal, exact_log_partition
 from harmonium.models.machine.colouring import colour_classes
-from harmonium.objectives import Gradient
+from harmonium.objectives import Phases
 from harmonium.sampling.path import Path
 from harmonium.testing import check_model
 
@@ -254,8 +254,8 @@ def test_colour_classes_have_no_couplings_and_cover_all() -> None:
     ("edges", "message"),
     [
         ([[0, 0]], "couples unit 0 with itself"),
-        ([[0, 9]], "names unit 9; there are 4"),
-        ([[0, -1]], "names unit -1; there are 4"),
+        ([[0, 9]], "edges has the unit 9"),
+        ([[0, -1]], "edges has the unit -1"),
         (np.zeros((0, 2), int), "at least one pair"),
         ([[0.5, 1]], "integers"),
         (np.eye(4, dtype=bool), "diagonal of the mask must be false"),
@@ -282,7 +282,7 @@ def test_sparsity_pushes_both_ends_of_a_lateral_coupling() -> None:
     for parameter in machine.parameters():
         parameter.grad = torch.zeros_like(parameter)
     with torch.no_grad():
-        penalty.apply(machine, Gradient(m, m), penalty.init_state(machine))
+        penalty.add_to_gradients(machine, Phases(m, m), penalty.init_state(machine))
     f = m["hidden_bias"] - 0.1
     lateral = f.unsqueeze(-1) * m["hidden_bias"] + m["hidden_bias"].unsqueeze(-1) * f
     grads = {name: parameter.grad for name, parameter in machine.parameters_by_name().items()}

@@ -190,5 +190,5 @@ def test_lateral_inputs_follow_to_rounding() -> None:
         state = path.step(state, {}, torch.linspace(0.5, 1, 8), stream.advance())
         lateral = path._lateral[0]
         assert lateral._state is state[0]
-        worst = max(worst, float((lateral._sent - state[0].double() @ W.double()).abs().max()))
+        worst = max(worst, float((lateral._within - state[0].double() @ W.double()).abs().max()))
     assert 0 < worst < 64 * 60 * 10 * 2**-24 / 4

@@ -198,7 +198,7 @@ def test_arrays_that_do_not_fit() -> None:
         RBM.from_arrays(np.zeros((2, 3)), np.zeros(3), np.zeros(2))
     with pytest.raises(ValueError, match="do not fit"):
         RBM.from_arrays(np.zeros(3), np.zeros(3), np.zeros(3))
-    with pytest.raises(ValueError, match="visible_bias holds values that are not finite"):
+    with pytest.raises(ValueError, match="visible_bias has values that are not finite"):
         RBM.from_arrays(np.zeros((2, 3)), [0, np.nan], np.zeros(3))
 
 

@@ -1,4 +1,4 @@
-"""Baselines: models that cost nothing to train."""
+"""Baselines: models that are trained in seconds."""
 
 from harmonium.models.baselines.independent import Independent
 from harmonium.models.baselines.mixture import BernoulliMixture

@@ -1,4 +1,4 @@
-"""What baselines have in common: they are estimated in closed form or by EM rather than descended."""
+"""Base of baselines: models estimated in closed form or by EM rather than by gradient descent."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Baseline", "pick"]
 
 
 class Baseline(Tractable):
-    """A tractable model with an estimate of its own; `harmonium.fit` would reach the same optimum, slowly."""
+    """A tractable model with an estimator of its own; `harmonium.fit` would reach the same optimum, slowly."""
 
     units: Units
 
@@ -38,15 +38,15 @@ class Baseline(Tractable):
 
     @abstractmethod
     def estimate(self, data: Array, *, smoothing: float = 1.0) -> Any:
-        """Set the parameters by data, (n, n_visible), smoothed as if by so many cases of which nothing is known."""
+        """Estimate the parameters from data, (n, n_visible), smoothed by ``smoothing`` uninformative cases."""
 
     @abstractmethod
-    def log_marginal(self, v: Tensor, known: Tensor) -> Tensor:
-        """log p(v_known), (batch,), float64, the other variables summed out.
+    def log_marginal(self, v: Tensor, observed: Tensor) -> Tensor:
+        """log p(v_observed), (batch,), float64, with the other variables summed out.
 
         Args:
-            v: states inside, (batch, size); those of other variables are not looked at.
-            known: bool (batch, columns).
+            v: encoded states, (batch, size); those of other variables are ignored.
+            observed: bool (batch, columns).
         """
 
     def log_conditional(self, v: Tensor, asked: Tensor, given: Tensor) -> Tensor:
@@ -56,10 +56,10 @@ class Baseline(Tractable):
         return super().config() | {"visible": self.units.config()}
 
     def _begin(self, data: Array, smoothing: float) -> Cases:
-        """The cases, checked; their moments stored as those of training are."""
+        """Check the cases, and store their moments like training does."""
         if isinstance(smoothing, bool) or not isinstance(smoothing, (int, float)) or not 0 < smoothing < math.inf:
-            raise ValueError(f"smoothing must be a positive number of cases, found {smoothing!r}: by none, what never "
-                             "occurred would be impossible")  # fmt: skip
+            raise ValueError(f"smoothing must be a positive number of cases, found {smoothing!r}: without any, states "
+                             "that never occurred would be impossible")  # fmt: skip
         cases = as_cases(data)
         if cases.shape[1] != self.units.columns:
             raise ValueError(f"data has {cases.shape[1]} columns; the model has {self.units.columns} visible units")
@@ -69,7 +69,7 @@ class Baseline(Tractable):
         for start, v in cases.chunks(1024, dtype=torch.float64):
             v = self.units.encode(v, f"data (rows from {start})").double()
             self.units.check(v, f"data (rows from {start})")
-            shift = v[0].clone() if shift is None else shift  # against cancellation where means are large
+            shift = v[0].clone() if shift is None else shift  # against cancellation with large means
             total += (v - shift).sum(0)
             square += ((v - shift) ** 2).sum(0)
         assert shift is not None
@@ -82,18 +82,18 @@ class Baseline(Tractable):
 
     @torch.no_grad()
     def _set_base_rate(self, smoothing: float = 1.0) -> None:
-        """Biases of the units from the stored moments."""
+        """Set the biases of the units from the stored moments."""
         assert self.data_mean is not None and self.data_variance is not None and self.data_cases is not None
-        cases = float(self.data_cases) / smoothing  # base_rate smooths as if by one case among so many
+        cases = float(self.data_cases) / smoothing  # base_rate adds one pseudo-case to this number
         self.units.set_natural(self.units.base_rate(self.data_mean, self.data_variance, cases))
 
     def _batches(self, cases: Cases) -> Iterator[Tensor]:
-        """States inside, (at most 1024, size), in the model's precision."""
+        """Encoded states, (at most 1024, size), in the model's precision."""
         for _, v in cases.chunks(1024, dtype=self.dtype, device=self.device):
             yield self.units.encode(v)
 
 
 def pick(log_prob: Tensor, u: Tensor) -> Tensor:
-    """A draw from every row of log-probabilities (batch, states), not normalised, by uniforms u (batch,): (batch,)."""
+    """Draw a state from each row of unnormalised log-probabilities (batch, states), with uniforms u (batch,)."""
     p = torch.softmax(log_prob.double(), -1).cumsum(-1)
     return (p <= u.double().unsqueeze(-1) * p[:, -1:]).sum(-1).clamp(max=log_prob.shape[1] - 1)

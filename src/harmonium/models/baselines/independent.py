@@ -1,4 +1,4 @@
-"""Independent variables: the base rate as a model."""
+"""Independent variables as a model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Independent"]
 
 
 class Independent(Baseline):
-    """p(v) = prod_i p(v_i): every visible variable by itself.
+    """Independent variables: p(v) = prod_i p(v_i).
 
     Args:
         visible: an int or a shape (that many `Bernoulli`), or a unit type.
@@ -45,11 +45,11 @@ class Independent(Baseline):
 
     @torch.no_grad()
     def estimate(self, data: Array, *, smoothing: float = 1.0) -> None:
-        """Maximum likelihood in closed form: every variable by its mean (and variance).
+        """Maximum likelihood in closed form, from the mean (and variance) of every variable.
 
         Args:
             data: cases, (n, n_visible), in the domain of the units.
-            smoothing: as if by so many cases with all states alike.
+            smoothing: number of uninformative cases, with all states equally likely, that are added to the data.
 
         Raises:
             ValueError: for another width, values outside the domain, or no smoothing.
@@ -59,8 +59,8 @@ class Independent(Baseline):
     def log_likelihood(self, v: Tensor) -> Tensor:
         return self.units.log_density(torch.zeros_like(v), v).sum(-1)
 
-    def log_marginal(self, v: Tensor, known: Tensor) -> Tensor:
-        return torch.where(known, self.units.log_density(torch.zeros_like(v), v), 0.0).sum(-1)
+    def log_marginal(self, v: Tensor, observed: Tensor) -> Tensor:
+        return torch.where(observed, self.units.log_density(torch.zeros_like(v), v), 0.0).sum(-1)
 
     @torch.no_grad()
     def draw(self, n: int, stream: Stream, clamp: Clamp | None = None) -> Tensor:

@@ -20,11 +20,10 @@ __all__ = ["BernoulliMixture"]
 
 
 class BernoulliMixture(Baseline):
-    """p(v) = sum_k pi_k prod_i p(v_i | k): one hidden variable with K states (Lazarsfeld & Henry 1968).
+    """Mixture p(v) = sum_k pi_k prod_i p(v_i | k): one hidden variable with K states (Lazarsfeld & Henry 1968).
 
-    Component k gives the visible units the input x_k, above biases at the base rate: log p(v | k) = x_k . v - U(v) -
-    A(x_k).  So it is as good for `Categorical` variables (latent classes) as for `Bernoulli` ones, whose mixture gives
-    it the name.
+    Component k gives the visible units the input x_k, on top of biases at the base rate: log p(v | k) = x_k . v - U(v)
+    - A(x_k).  It takes `Categorical` variables (latent classes) as well as `Bernoulli` ones.
 
     Args:
         visible: an int or a shape (that many `Bernoulli`), or a unit type of finitely many states.
@@ -62,7 +61,7 @@ class BernoulliMixture(Baseline):
 
     @property
     def components(self) -> int:
-        """How many."""
+        """Number of components."""
         return len(self.logits)
 
     @torch.no_grad()
@@ -80,21 +79,21 @@ class BernoulliMixture(Baseline):
     # The likelihood ----------------------------------------------------------------------------------------------
 
     def log_joint(self, v: Tensor) -> Tensor:
-        """log pi_k + log p(v | k), (batch, K), float64; v (batch, size) inside."""
+        """log pi_k + log p(v | k), (batch, K), float64, for encoded v (batch, size)."""
         log_pi = torch.log_softmax(self.logits.double(), 0)
-        # x_k . v for all k is one product; what does not depend on k is added once.
+        # x_k . v for all k is one product; terms that do not depend on k are added once.
         terms = v.double() @ self.inputs.double().T - self.units.log_normalizer(self.inputs)
         return log_pi + terms + self.units.neg_energy(v).unsqueeze(-1)
 
     def log_likelihood(self, v: Tensor) -> Tensor:
         return torch.logsumexp(self.log_joint(v), -1)
 
-    def log_marginal(self, v: Tensor, known: Tensor) -> Tensor:
-        return torch.logsumexp(self._log_joint_of(v, known), -1)
+    def log_marginal(self, v: Tensor, observed: Tensor) -> Tensor:
+        return torch.logsumexp(self._log_joint_of(v, observed), -1)
 
-    def _log_joint_of(self, v: Tensor, known: Tensor) -> Tensor:
-        """log pi_k + log p(v_known | k), (batch, K), float64."""
-        each = [torch.where(known, self.units.log_density(x.expand_as(v), v), 0.0).sum(-1) for x in self.inputs]
+    def _log_joint_of(self, v: Tensor, observed: Tensor) -> Tensor:
+        """log pi_k + log p(v_observed | k), (batch, K), float64."""
+        each = [torch.where(observed, self.units.log_density(x.expand_as(v), v), 0.0).sum(-1) for x in self.inputs]
         return torch.log_softmax(self.logits.double(), 0) + torch.stack(each, -1)
 
     @torch.no_grad()
@@ -118,29 +117,29 @@ class BernoulliMixture(Baseline):
         tolerance: float = 1e-4,
         seed: int | Stream = 0,
     ) -> list[float]:
-        """Expectation maximisation (Dempster, Laird & Rubin 1977) from a fresh start.
+        """Estimate by expectation maximisation (Dempster, Laird & Rubin 1977) from new random components.
 
-        Each step takes r_nk = p(k | v_n) and sets component k to the r-weighted mean of the cases, smoothed, and pi_k
-        to the smoothed share of r.  It climbs the mean of log p(v_n) plus, per case, ``smoothing`` / N times the
-        expected log-likelihood of a case with all states alike, which is the log density of a conjugate prior.
+        Each step computes r_nk = p(k | v_n) and sets component k to the smoothed r-weighted mean of the cases, and pi_k
+        to the smoothed fraction of r.  It ascends the mean of log p(v_n) plus, per case, ``smoothing`` / N times the
+        expected log-likelihood of a case with all states equally likely, which is the log-density of a conjugate prior.
 
         Args:
-            data: cases, (n, n_visible); where they are drawn anew in every epoch, those of epoch 0.
-            smoothing: as if every component had seen so many cases of which nothing is known.
-            iterations: at most so many.
-            tolerance: stop where a step gains less, in nats per case.
-            seed: which cases the components start near, an int or a stream.
+            data: cases, (n, n_visible); of cases that are drawn in every epoch, those of epoch 0.
+            smoothing: number of uninformative cases that are added to every component.
+            iterations: maximal number of steps.
+            tolerance: stop when a step gains less than this, in nats per case.
+            seed: of the cases near which components start, an int or a stream.
 
         Returns:
-            what is climbed, in nats per case, before every step and at the end: it never falls.
+            the objective, in nats per case, before every step and at the end; it never falls.
 
         Raises:
-            ValueError: for another width, values outside the domain, no smoothing.
+            ValueError: for another width, values outside the domain, or no smoothing.
         """
         iterations = check_int("iterations", iterations)
         cases = self._begin(data, smoothing)
         self._start(cases, as_stream(seed).child("em"), smoothing)
-        climbed: list[float] = []
+        history: list[float] = []
         while True:
             mass = torch.zeros(self.components, dtype=torch.float64, device=self.device)
             sums = torch.zeros(*self.inputs.shape, dtype=torch.float64, device=self.device)
@@ -151,13 +150,13 @@ class BernoulliMixture(Baseline):
                 r = torch.softmax(joint, -1)
                 mass += r.sum(0)
                 sums += r.T @ v.double()
-            climbed.append(total / len(cases))
-            if len(climbed) > iterations or (len(climbed) > 1 and climbed[-1] - climbed[-2] < tolerance):
-                return climbed
+            history.append(total / len(cases))
+            if len(history) > iterations or (len(history) > 1 and history[-1] - history[-2] < tolerance):
+                return history
             self._maximise(mass, sums, smoothing)
 
     def _start(self, cases: Any, stream: Stream, smoothing: float) -> None:
-        """Components halfway between the mean of the data and a case each."""
+        """Place each component halfway between the mean of the data and a random case."""
         order = kernels.permutation(stream.advance(), len(cases))
         index = order[torch.arange(self.components) % len(cases)]
         v = self.units.encode(cases.rows(index, dtype=torch.float64, device=self.device))
@@ -176,11 +175,11 @@ class BernoulliMixture(Baseline):
             self.inputs[k] = field - bias
 
     def _log_prior(self, smoothing: float) -> float:
-        """Log density of the prior that smoothing stands for, up to a constant."""
-        rest = torch.zeros(1, self.units.size, dtype=self.dtype, device=self.device)
-        alike = self.units.mean(rest, self.units.line(torch.zeros(1, dtype=self.dtype, device=self.device)))
+        """Log-density of the conjugate prior that smoothing corresponds to, up to a constant."""
+        zero = torch.zeros(1, self.units.size, dtype=self.dtype, device=self.device)
+        uniform = self.units.mean(zero, self.units.line(torch.zeros(1, dtype=self.dtype, device=self.device)))
         (bias,) = self.units.natural()
         fields = (self.inputs + bias).double()
-        per_component = fields @ alike[0].double() - self.units.log_normalizer(self.inputs)
-        shares = torch.log_softmax(self.logits.double(), 0).mean()
-        return smoothing * (float(per_component.sum()) + float(shares))
+        per_component = fields @ uniform[0].double() - self.units.log_normalizer(self.inputs)
+        log_pi = torch.log_softmax(self.logits.double(), 0).mean()
+        return smoothing * (float(per_component.sum()) + float(log_pi))

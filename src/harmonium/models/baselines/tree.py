@@ -1,4 +1,4 @@
-"""Trees of pairwise dependences (Chow & Liu 1968)."""
+"""Trees of pairwise dependencies."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from harmonium.units import Bernoulli, Units, as_units
 
 __all__ = ["ChowLiuTree"]
 
-MOST_STATES = 64  # of one variable: tables have one entry for each pair
+MOST_STATES = 64  # of one variable: tables have an entry for each pair of states
 
 
 class ChowLiuTree(Baseline):
-    """p(v) = prod_i p(v_i | v_parent(i)): every variable has one parent, the root none (Chow & Liu 1968).
+    """Tree p(v) = prod_i p(v_i | v_parent(i)): every variable has one parent, the root none (Chow & Liu 1968).
 
-    Among all trees, the likelihood is greatest for the one whose edges have the greatest sum of mutual informations in
+    Among all trees, the likelihood is highest for the one whose edges have the largest sum of mutual informations in
     the data.  Before `estimate` there are no edges.
 
     Args:
@@ -29,9 +29,9 @@ class ChowLiuTree(Baseline):
         dtype: float32 or float64.
 
     Attributes:
-        parents: the parent of every variable, int64 (n_visible,); -1 of a root.
-        logits: (n_visible, q, q), whose softmax over the last axis gives p(v_i = b | v_parent(i) = a) at (i, a, b); of
-            a root, only a = 0 is used.
+        parents: the parent of every variable, int64 (n_visible,); -1 for a root.
+        logits: (n_visible, q, q), whose softmax over the last axis gives p(v_i = b | v_parent(i) = a) at (i, a, b);
+            for a root, only a = 0 is used.
 
     Raises:
         ValueError: for units with infinitely many states, or more than 64 each.
@@ -57,7 +57,7 @@ class ChowLiuTree(Baseline):
             raise ValueError(f"ChowLiuTree takes variables of at most {MOST_STATES} states, found one of {states}")
         self.register_buffer("parents", torch.full((units.columns,), -1))
         self.logits = nn.Parameter(torch.zeros(units.columns, states, states, dtype=dtype))
-        # Where variables have fewer states than the largest one, the rest is impossible.
+        # Variables with fewer states than the largest one: the other states are impossible.
         impossible = torch.arange(states) >= radices.unsqueeze(-1)
         self.register_buffer("_impossible", impossible.unsqueeze(1), persistent=False)
         self.initialise(Stream(0))
@@ -82,14 +82,14 @@ class ChowLiuTree(Baseline):
 
     @torch.no_grad()
     def estimate(self, data: Array, *, smoothing: float = 1.0) -> None:
-        """The best tree and its tables, in closed form.
+        """Find the best tree and its tables in closed form.
 
         Args:
-            data: cases, (n, n_visible); where they are drawn anew in every epoch, those of epoch 0.
-            smoothing: as if every pair of variables had been seen in so many cases more, all states alike.
+            data: cases, (n, n_visible); of cases that are drawn in every epoch, those of epoch 0.
+            smoothing: number of cases, with all states equally likely, that are added to every pair of variables.
 
         Raises:
-            ValueError: for another width, values outside the domain, no smoothing.
+            ValueError: for another width, values outside the domain, or no smoothing.
         """
         from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 
@@ -101,11 +101,11 @@ class ChowLiuTree(Baseline):
             counts += seen.T @ seen  # exact: counts within a batch are small integers
         pairs = counts.view(columns, states, columns, states).permute(0, 2, 1, 3)  # (i, j, state of i, state of j)
         possible = (~self._impossible[:, 0]).double()
-        alike = torch.einsum("ia,jb->ijab", possible, possible)
-        pairs = pairs + smoothing * alike / alike.sum((-2, -1), keepdim=True)
+        uniform = torch.einsum("ia,jb->ijab", possible, possible)
+        pairs = pairs + smoothing * uniform / uniform.sum((-2, -1), keepdim=True)
         joint = pairs / pairs.sum((-2, -1), keepdim=True)
         information = _mutual_information(joint).numpy()
-        # All trees have equally many edges, so a constant may be added; what weighs 0 would be no edge.
+        # All trees have the same number of edges, so a constant may be added; a weight of 0 would mean no edge.
         cost = information.max() + 1.0 - information
         np.fill_diagonal(cost, 0.0)
         tree = minimum_spanning_tree(cost)
@@ -120,11 +120,11 @@ class ChowLiuTree(Baseline):
     # The likelihood ----------------------------------------------------------------------------------------------
 
     def tables(self) -> Tensor:
-        """log p(v_i = b | v_parent(i) = a) at (i, a, b), float64; minus infinity where there is no such state."""
+        """log p(v_i = b | v_parent(i) = a) at (i, a, b), float64; minus infinity for states that do not exist."""
         return torch.log_softmax(self.logits.double().masked_fill(self._impossible, -torch.inf), -1)
 
     def codes(self, v: Tensor) -> Tensor:
-        """The number of every variable's state, (batch, columns), int64; v (batch, size) inside."""
+        """The state number of every variable, (batch, columns), int64, for encoded v (batch, size)."""
         if self.units.size == self.units.columns and self.logits.shape[1] == 2:
             return (v == self.units.variable(0)[1][1]).long()
         each = [(v[:, None, s] == states).all(-1).int().argmax(-1) for s, states in self._variables()]
@@ -142,7 +142,7 @@ class ChowLiuTree(Baseline):
 
     @torch.no_grad()
     def draw(self, n: int, stream: Stream, clamp: Clamp | None = None) -> Tensor:
-        """Visible states inside, (n, size): from the root down, after the evidence has been passed up to it."""
+        """Draw encoded states, (n, size), from the root down, after the evidence has been passed up to it."""
         tables, order = self.tables(), self._order()
         columns, states = tables.shape[:2]
         evidence = torch.zeros(n, columns, states, dtype=torch.float64, device=self.device)
@@ -157,11 +157,11 @@ class ChowLiuTree(Baseline):
         parts = [values[codes[:, i]] for i, (_, values) in enumerate(self._variables())]
         return torch.cat(parts, -1)
 
-    def _collect(self, v: Tensor, known: Tensor) -> Tensor:
-        """log p of what is known of a variable and below it, given each of its states: (batch, columns, states)."""
+    def _collect(self, v: Tensor, observed: Tensor) -> Tensor:
+        """log p of the observed variables at and below a variable, given its states: (batch, columns, states)."""
         tables = self.tables()
         held = nn.functional.one_hot(self.codes(v), tables.shape[-1]).double().log()  # 0 and minus infinity
-        evidence = torch.where(known.unsqueeze(-1), held, 0.0)
+        evidence = torch.where(observed.unsqueeze(-1), held, 0.0)
         for i in reversed(self._order()):
             parent = int(self.parents[i])
             if parent >= 0:
@@ -169,9 +169,9 @@ class ChowLiuTree(Baseline):
         return evidence
 
     @torch.no_grad()
-    def log_marginal(self, v: Tensor, known: Tensor) -> Tensor:
+    def log_marginal(self, v: Tensor, observed: Tensor) -> Tensor:
         roots = self.parents < 0
-        return torch.logsumexp(self._collect(v, known)[:, roots] + self.tables()[roots, 0], -1).sum(-1)
+        return torch.logsumexp(self._collect(v, observed)[:, roots] + self.tables()[roots, 0], -1).sum(-1)
 
     def _order(self) -> list[int]:
         """Variables, parents before children."""
@@ -179,12 +179,12 @@ class ChowLiuTree(Baseline):
         for i, parent in enumerate(self.parents.tolist()):
             children.setdefault(parent, []).append(i)
         order = list(children.get(-1, []))
-        for i in order:  # grows while it is walked
+        for i in order:  # the list grows during the loop
             order.extend(children.get(i, []))
         return order
 
 
 def _mutual_information(joint: Tensor) -> Tensor:
-    """I(v_i; v_j) in nats, (n, n), of joint probabilities (n, n, q, q)."""
+    """Mutual information I(v_i; v_j) in nats, (n, n), from joint probabilities (n, n, q, q)."""
     independent = joint.sum(-1, keepdim=True) * joint.sum(-2, keepdim=True)
     return torch.where(joint > 0, joint * (torch.log(joint) - torch.log(independent)), 0.0).sum((-2, -1))

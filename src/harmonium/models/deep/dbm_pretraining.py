@@ -1,21 +1,21 @@
-"""Layerwise pretraining of a deep Boltzmann machine: the machines to train, and what becomes of them.
+"""Layerwise pretraining of a deep Boltzmann machine (Salakhutdinov & Hinton 2009, section 3).
 
-A hidden layer of a DBM listens to the layer below and to the one above at once (Salakhutdinov & Hinton 2009, section
-3).  So machine k, an RBM of the layers k - 1 and k, is trained with every input doubled that will come from one side
-only: the lowest one has two tied copies of the visible layer, the highest one two tied copies of the top layer, and
-those between have weights twice as large.  Two tied copies of Bernoulli units are `Binomial` units of two trials, and
-a case v stands for both as 2 v.  Given the layers around it, the log-odds of hidden layer k are
+A hidden layer of a DBM gets input from the layer below and from the one above at once.  Therefore machine k, an RBM of
+the layers k - 1 and k, is trained with doubled inputs where the DBM has only one side: the lowest machine has two tied
+copies of the visible layer, the highest one two tied copies of the top layer, and those between have weights twice as
+large.  Two tied copies of Bernoulli units are `Binomial` units of two trials, and a case v becomes 2 v.  Given the
+layers around it, the log-odds of hidden layer k are
 
     machine k:      2 v W_1 + a_k          or  h_{k-1} W'_k + a_k          (a_k: its hidden biases),
-    machine k + 1:  (h + h') W_L' + d_k    or  h_{k+1} W'_{k+1}' + d_k     (d_k: its visible biases).
+    machine k + 1:  (h + h') W_L' + d_k    or  h_{k+1} W'_{k+1}' + d_k     (d_k: its visible biases),
 
-The DBM takes the mean of both, h = h' being the two copies, which says where the biases go:
+where h and h' are the two copies.  The DBM takes the mean of both, with h = h', which determines its parameters:
 
-    W_k = W'_k / 2 (in the middle),  W_1 and W_L as they are,  c_k = (a_k + d_k) / 2,
+    W_k = W'_k / 2 (in the middle),  W_1 and W_L unchanged,  c_k = (a_k + d_k) / 2;
 
-b and c_L being the biases of the visible and of the top layer.  With two hidden layers this is the geometric mean of
-what the machines say of the layer they share: log p(h_1) = (log p_1(h_1) + log p_2(h_1)) / 2 + constant, for log p_1
-is a_1 . h_1 plus *twice* what the visible layer, summed out, adds in the DBM.
+b and c_L are the biases of the visible and of the top layer.  With two hidden layers this is the geometric mean of the
+two machines' distributions of the layer they share: log p(h_1) = (log p_1(h_1) + log p_2(h_1)) / 2 + constant, since
+log p_1 is a_1 . h_1 plus *twice* the term that the visible layer, summed out, adds in the DBM.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ __all__ = ["compose", "layer_machines"]
 
 
 def layer_machines(dbm: DBM, stream: Stream) -> list[RBM]:
-    """Fresh machines for the layers of a DBM from the bottom up; ``stream`` draws their weights.
+    """Build untrained machines for the layers of a DBM from the bottom up; ``stream`` draws their weights.
 
     Raises:
-        ValueError: where a layer is not Bernoulli.
+        ValueError: if a layer is not Bernoulli.
 
     >>> layer_machines(DBM([6, 4, 3, 2]), Stream(0))[0]
     RBM(visible=Binomial(6, trials=2), hidden=Bernoulli(4))
@@ -56,7 +56,7 @@ def layer_machines(dbm: DBM, stream: Stream) -> list[RBM]:
 
 @torch.no_grad()
 def compose(dbm: DBM, machines: list[RBM]) -> None:
-    """Set the parameters of a DBM from its trained machines, in place, and the moments of the data they have seen."""
+    """Set the parameters and data moments of a DBM from its trained machines, in place."""
     last = len(machines) - 1
     for k, (W, rbm) in enumerate(zip(dbm.weights, machines, strict=True)):
         W.copy_(rbm.weights if k in (0, last) else rbm.weights / 2)

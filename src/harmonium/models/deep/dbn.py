@@ -1,13 +1,4 @@
-"""Deep belief networks: directed layers of units under one restricted Boltzmann machine.
-
-With h_0 = v and L machines, the joint distribution of a DBN (Hinton, Osindero & Teh 2006, equation 1 on) is
-
-    p(v, h_1, ..., h_L) = p(h_{L-1}, h_L) prod_{k=1}^{L-1} p(h_{k-1} | h_k),
-
-where p(h_{L-1}, h_L) is the top RBM and p(h_{k-1} | h_k) the visible conditional of the k-th one.  The posterior is
-approximated from the bottom up by q(h_k | h_{k-1}), the hidden conditional of the k-th machine of the *recognition*
-model: the same machines until up-down training unties them.
-"""
+"""Deep belief networks: directed layers of units below a restricted Boltzmann machine."""
 
 from __future__ import annotations
 
@@ -26,19 +17,30 @@ from harmonium.models.deep.to_torch import linear, need_bernoulli, to_classes
 from harmonium.models.machine.rbm import RBM
 from harmonium.models.model import Model
 from harmonium.units import Bernoulli, Units, as_units
+from harmonium.units.joint import joint_log_density
 
 __all__ = ["DBN"]
 
-ROWS = 4096  # of a batch of importance samples: their states are dropped before the next
+ROWS = 4096  # importance samples per batch, to bound memory
 
 
 class DBN(Model):
-    """A deep belief network.
+    """A deep belief network (Hinton, Osindero & Teh 2006).
+
+    With h_0 = v and L machines, the joint distribution is
+
+        p(v, h_1, ..., h_L) = p(h_{L-1}, h_L) prod_{k=1}^{L-1} p(h_{k-1} | h_k),
+
+    where p(h_{L-1}, h_L) is the top RBM and p(h_{k-1} | h_k) the visible conditional of the k-th machine.  The
+    posterior is approximated from the bottom up by q(h_k | h_{k-1}), the hidden conditional of the k-th machine of the
+    *recognition* model: the same machines until up-down training unties them.
+
+    Train it with `harmonium.greedy`, then optionally with `harmonium.up_down`; evaluate it with `harmonium.evaluate`.
 
     Args:
         layers: the units of every layer from the visible one up, at least two; an int or a shape means that many
-            `Bernoulli` units.  Layers between the first and the last are Bernoulli: they are the hidden units of one
-            machine and the visible units of the next.
+            `Bernoulli` units.  Layers between the first and the last must be Bernoulli: they are the hidden units of
+            one machine and the visible units of the next.
         dtype: float32 or float64.
         seed: of the initial weights of all machines.
 
@@ -47,8 +49,6 @@ class DBN(Model):
 
     Raises:
         ValueError: for fewer than two layers, or units that a layer cannot have.
-
-    Train it with `harmonium.greedy`, then, if you like, `harmonium.up_down`; judge it with `harmonium.evaluate`.
 
     >>> import harmonium as hm
     >>> dbn = hm.DBN([6, 4, 3])
@@ -69,7 +69,7 @@ class DBN(Model):
     ) -> None:
         super().__init__()
         if isinstance(layers, (int, str, Units)) or len(layers) < 2:
-            raise ValueError(f"layers must be a list of two layers or more, such as [784, 500, 2000], found {layers!r}")
+            raise ValueError(f"layers must be a list of at least two, such as [784, 500, 2000], found {layers!r}")
         units = [as_units(layer, Bernoulli) for layer in layers]
         stream = as_stream(seed)
         self.rbms = nn.ModuleList(
@@ -81,7 +81,7 @@ class DBN(Model):
 
     @classmethod
     def from_rbms(cls, rbms: Sequence[RBM], recognition: Sequence[RBM] | None = None) -> Self:
-        """A DBN of trained machines, which it then holds (they are not copied).
+        """Build a DBN from trained machines, which are not copied.
 
         Args:
             rbms: from the bottom up; the hidden layer of each is the visible layer of the next.
@@ -89,10 +89,14 @@ class DBN(Model):
                 the same machines.
 
         Raises:
-            ValueError: where widths or unit types do not fit on each other.
+            ValueError: if widths or unit types of neighbours do not match.
+
+        >>> import harmonium as hm
+        >>> hm.DBN.from_rbms([hm.RBM(6, 4), hm.RBM(4, 3)])
+        DBN([Bernoulli(6), Bernoulli(4), Bernoulli(3)])
         """
         if not rbms:
-            raise ValueError("rbms is empty: give one machine or more")
+            raise ValueError("rbms is empty: give at least one machine")
         dbn = cls.__new__(cls)
         Model.__init__(dbn)
         dbn.rbms = nn.ModuleList(rbms)
@@ -104,7 +108,7 @@ class DBN(Model):
                 raise ValueError(f"recognition has weights of shapes {shapes[1]}, expected {shapes[0]}")
         return dbn
 
-    # What it is made of ------------------------------------------------------------------------------------------
+    # Machines ----------------------------------------------------------------------------------------------------
 
     @property
     def machines(self) -> list[RBM]:
@@ -113,7 +117,7 @@ class DBN(Model):
 
     @property
     def top(self) -> RBM:
-        """The undirected machine: log Z is its."""
+        """The top RBM, the only part with a partition function."""
         return self.machines[-1]
 
     @property
@@ -140,7 +144,7 @@ class DBN(Model):
         return True
 
     def untie(self) -> None:
-        """Give the recognition model parameters of its own, equal to the generative ones at first."""
+        """Give the recognition model its own parameters, initially equal to the generative ones."""
         if self.recognition is None:
             self.recognition = nn.ModuleList(copy.deepcopy(rbm) for rbm in self.machines[:-1])
 
@@ -155,10 +159,17 @@ class DBN(Model):
         own = arguments["recognition"]
         return cls.from_rbms([build(rbm) for rbm in arguments["rbms"]], own and [build(rbm) for rbm in own])
 
-    # Up and down -------------------------------------------------------------------------------------------------
+    # Upward and downward passes ----------------------------------------------------------------------------------
 
     def hidden_means(self, v: Array) -> list[Tensor]:
-        """Mean field from the bottom up: m_k = E_q[h_k | h_{k-1} = m_{k-1}], each (batch, n_k)."""
+        """Mean field from the bottom up: m_k = E_q[h_k | h_{k-1} = m_{k-1}], each (batch, n_k).
+
+        Args:
+            v: cases, (batch, n_visible).
+
+        Raises:
+            ValueError: for another shape.
+        """
         mean, means = as_batch(v, self.machines[0], "v"), []
         for rbm in self.encoders:
             mean = rbm.hidden_mean(mean)
@@ -167,7 +178,7 @@ class DBN(Model):
 
     @torch.no_grad()
     def sample_up(self, v: Array, stream: Stream) -> list[Tensor]:
-        """A draw of (h_1, ..., h_{L-1}) from q given v: all layers below the top one.  L - 1 steps of the stream."""
+        """Draw (h_1, ..., h_{L-1}) from q given v: all layers below the top one.  Takes L - 1 steps of the stream."""
         state, states = as_batch(v, self.machines[0], "v"), []
         for rbm in self.encoders[:-1]:
             state = rbm.sample_hidden(state, stream)
@@ -176,9 +187,9 @@ class DBN(Model):
 
     @torch.no_grad()
     def sample_down(self, h: Array, stream: Stream) -> list[Tensor]:
-        """A draw of (h_{L-2}, ..., h_1, v) given h_{L-1}: one ancestral pass.  L - 1 steps of the stream.
+        """Draw (h_{L-2}, ..., h_1, v) given h_{L-1}: one ancestral pass.  Takes L - 1 steps of the stream.
 
-        Of a DBN that is a single machine the list is empty: h is v.
+        The list is empty for a DBN of a single machine: h is then v.
         """
         state, states = as_batch(h, self.top, "h"), []
         for rbm in reversed(self.machines[:-1]):
@@ -190,8 +201,8 @@ class DBN(Model):
     def log_weights(self, v: Array, stream: Stream, samples: int = 1) -> Tensor:
         """log of p*(v, h_1, ..., h_{L-1}) / q(h_1, ..., h_{L-1} | v) for draws of q, (samples, batch), float64.
 
-        p* is p times Z of the top machine, whose hidden layer is summed out.  The mean of exp(log weight) is Z p(v)
-        (Salakhutdinov & Murray 2008, section 5); the mean of the log weight is the variational bound
+        p* is p times Z of the top machine, whose hidden layer is summed out.  The expectation of exp(log-weight) is
+        Z p(v) (Salakhutdinov & Murray 2008, section 5); that of the log-weight is the variational bound
         E_q[log p*] + H(q) <= log p(v) + log Z.
         """
         v = as_batch(v, self.machines[0], "v")
@@ -210,10 +221,14 @@ class DBN(Model):
     # Networks ----------------------------------------------------------------------------------------------------
 
     def to_classifier(self, n_classes: int, seed: int | Stream = 0) -> nn.Sequential:
-        """A feed-forward network Linear, Sigmoid, ..., Linear from v to the logits of ``n_classes`` classes.
+        """Build a feed-forward classifier Linear, Sigmoid, ..., Linear whose hidden activations are `hidden_means`.
 
-        Its hidden activations are `hidden_means`; the last Linear layer has weights drawn with standard deviation 0.01
-        and no biases yet.  Parameters are copies: training the network leaves the DBN as it is.
+        Args:
+            n_classes: number of classes.
+            seed: of the weights of the last layer, which have standard deviation 0.01; its biases are 0.
+
+        Returns:
+            a network from v (batch, n_visible) to logits (batch, n_classes), with copies of the parameters.
 
         Raises:
             ValueError: for fewer than two classes, or hidden units that are not Bernoulli.
@@ -226,13 +241,20 @@ class DBN(Model):
         return nn.Sequential(*self._encoder(), to_classes(self.top.hidden_bias, n_classes, seed))
 
     def to_autoencoder(self) -> nn.Sequential:
-        """The network unrolled: up by q, down by the transposed generative weights (Hinton & Salakhutdinov 2006).
+        """Unroll into an autoencoder: up by q, down by the transposed generative weights (Hinton & Salakhutdinov 2006).
 
         Linear and Sigmoid layers; the code is the mean of the top hidden layer, the output the mean of v given the
-        layer above.  Parameters are copies.
+        layer above.
+
+        Returns:
+            a network from v (batch, n_visible) to reconstructions, with copies of the parameters.
 
         Raises:
-            ValueError: where a layer, the visible one included, is not Bernoulli.
+            ValueError: if a layer, including the visible one, is not Bernoulli.
+
+        >>> import torch, harmonium as hm
+        >>> hm.DBN([6, 4, 3]).to_autoencoder()(torch.zeros(1, 6)).shape
+        torch.Size([1, 6])
         """
         need_bernoulli("to_autoencoder", self.visible, self.top.hidden)
         decoder: list[nn.Module] = []
@@ -252,19 +274,18 @@ class DBN(Model):
 
 
 def _log_conditional(rbm: RBM, layer: int, given: tuple[Tensor | None, Tensor | None], s: Tensor) -> Tensor:
-    """log p(s | the other layer) = x . s - U(s) - A(x), (batch,), float64."""
-    x, units = rbm.inputs(layer, given), rbm.units(layer).conditioned_on_total(s)
-    return (x * s).sum(-1, dtype=torch.float64) + units.neg_energy(s) - units.log_normalizer(x)
+    """log p(s | the other layer), (batch,), float64."""
+    return joint_log_density(rbm.units(layer).conditioned_on_total(s), rbm.inputs(layer, given), s)
 
 
 def _check_stack(rbms: Sequence[RBM]) -> None:
-    """Raise ValueError unless every machine can stand on the one below."""
+    """Raise ValueError unless the visible layer of every machine is the hidden layer of the one below."""
     for k, (below, above) in enumerate(itertools.pairwise(rbms), start=1):
         for units in (below.hidden, above.visible):
             if type(units) is not Bernoulli:
                 raise ValueError(
-                    f"layer {k} lies between two machines and must be Bernoulli, found {units!r}: other units can be "
-                    "the first layer or the last"
+                    f"layer {k} is shared by two machines and must be Bernoulli, found {units!r}: only the first and "
+                    "the last layer can have other units"
                 )
         if below.hidden.size != above.visible.size:
             raise ValueError(

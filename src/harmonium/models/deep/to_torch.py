@@ -43,4 +43,4 @@ def need_bernoulli(method: str, *layers: Units) -> None:
     """Raise ValueError unless all layers are Bernoulli, whose means are sigmoids."""
     for units in layers:
         if type(units) is not Bernoulli:
-            raise ValueError(f"{method} makes sigmoid layers, whose units are Bernoulli, found {units!r}")
+            raise ValueError(f"{method} builds sigmoid layers and needs Bernoulli units, found {units!r}")

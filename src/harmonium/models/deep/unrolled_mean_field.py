@@ -1,11 +1,11 @@
-"""The mean field of a deep Boltzmann machine as layers of a network, in plain torch.
+"""The mean field of a deep Boltzmann machine as layers of a torch network.
 
-With m_0 = v, weights W_k between layers k - 1 and k, and biases c_k, the fixed point that `mean_field` looks for is
+With m_0 = v, weights W_k between layers k - 1 and k, and biases c_k, the fixed point of `mean_field` is
 
     m_k = sigmoid(m_{k-1} W_k + m_{k+1} W_{k+1}' + c_k)        (k = 1, ..., L; no layer L + 1)
 
-(Salakhutdinov & Hinton 2009, equation 9).  One pass upwards, without the term from above, begins; each iteration then
-sets the odd layers and after them the even ones.
+(Salakhutdinov & Hinton 2009, equation 9).  The first pass goes upwards, without the term from above; each iteration
+then updates the odd layers and after them the even ones.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ __all__ = ["Augment", "Unrolled"]
 
 
 class Unrolled(nn.Module):
-    """Mean-field iterations as layers that share their weights: v (batch, n_0) to the top means m_L (batch, n_L).
+    """Mean-field iterations as layers that share weights: v (batch, n_0) to the top means m_L (batch, n_L).
 
-    Differentiable through all iterations, so that fine-tuning changes the machine that infers.
+    Differentiable through all iterations, so that fine-tuning changes inference itself.
 
     Args:
         weights: W_1, ..., W_L, each (n_{k-1}, n_k), L at least 1; copied.
         biases: c_1, ..., c_L of the hidden layers, each (n_k,); copied.
-        iterations: updates of every layer after the pass upwards.
+        iterations: updates of every layer after the upward pass.
 
     >>> unrolled = Unrolled([torch.ones(3, 2), torch.ones(2, 2)], [torch.zeros(2), torch.zeros(2)], iterations=5)
     >>> unrolled(torch.zeros(1, 3)).shape
@@ -46,7 +46,7 @@ class Unrolled(nn.Module):
     def means(self, v: Tensor) -> list[Tensor]:
         """(m_1, ..., m_L) after the iterations, each (batch, n_k)."""
         W, c, top = list(self.weights), list(self.biases), len(self.weights)
-        from_v = v @ W[0] + c[0]  # does not change
+        from_v = v @ W[0] + c[0]  # the same in all iterations
         m = [torch.sigmoid(from_v)]
         for k in range(1, top):
             m.append(torch.sigmoid(m[k - 1] @ W[k] + c[k]))
@@ -61,9 +61,9 @@ class Unrolled(nn.Module):
 
 
 class Augment(nn.Module):
-    """Cases with the mean field of the second hidden layer beside them: v (batch, n_0) to [v, m_2] (batch, n_0 + n_2).
+    """Cases augmented by the mean field of the second hidden layer: v (batch, n_0) to [v, m_2] (batch, n_0 + n_2).
 
-    It stays as it is in training: its parameters ask for no gradient.
+    Training does not change it: its parameters do not require gradients.
     """
 
     def __init__(self, inference: Unrolled) -> None:

@@ -1,4 +1,4 @@
-"""Several machines of one kind as one: parameters with a leading dimension, so that a product serves all of them."""
+"""Several machines of one architecture as one, with a leading dimension of all parameters: one product serves all."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ M = TypeVar("M", bound=Machine)
 
 
 def with_parameters(machine: M, parameters: Mapping[str, Tensor]) -> M:
-    """The same machine on other parameters, by the names of ``named_parameters()``, which are taken without a copy.
+    """Return the machine with other parameters, by the names of ``named_parameters()``; they are not copied.
 
-    Leading dimensions make it a stack.  What training left in the machine is shared.
+    Leading dimensions make it several machines as one.  Buffers are shared.
     """
-    # A copy that is told in advance what becomes of the parameters copies none of them.
-    known: dict[int, object] = {
+    # deepcopy takes parameters and buffers from its memo instead of copying them.
+    memo: dict[int, object] = {
         id(old): nn.Parameter(parameters[name], requires_grad=False) for name, old in machine.named_parameters()
     }
-    known |= {id(buffer): buffer for buffer in machine.buffers()}
-    return copy.deepcopy(machine, known)
+    memo |= {id(buffer): buffer for buffer in machine.buffers()}
+    return copy.deepcopy(machine, memo)
 
 
 def stack(models: Sequence[Machine]) -> Machine:
-    """Machines of the same layers as one machine, in their order along the first dimension of all parameters.
+    """Combine machines of one architecture, in their order along the first dimension of all parameters.
 
     Raises:
-        ValueError: for no models, for a stack among them, or for models that differ in more than parameters.
+        ValueError: for no models, for a batched one among them, or for models that differ in more than parameters.
 
     >>> import harmonium as hm
     >>> stack([hm.RBM(4, 2), hm.RBM(4, 2, seed=1)]).couplings["weights"].shape
     torch.Size([2, 4, 2])
     """
     if not models:
-        raise ValueError("models is empty: a stack needs at least one")
+        raise ValueError("models is empty: give at least one")
     first = models[0]
     for index, model in enumerate(models):
         model.refuse_batched("a stack")

@@ -17,21 +17,21 @@ __all__ = ["BoltzmannMachine"]
 
 
 class BoltzmannMachine(Machine):
-    """Boltzmann machine of any connectivity: E(s) = -s . W . s / 2 - b . s over visible and hidden units together
-    (Ackley, Hinton & Sejnowski 1985; Hinton & Sejnowski 1983).
+    """Boltzmann machine of any connectivity (Hinton & Sejnowski 1983; Ackley, Hinton & Sejnowski 1985).
+
+    E(s) = -s . W . s / 2 - b . s over visible and hidden units together.  The machine consists of dense blocks:
+    "visible_visible" and "hidden_hidden" (symmetric, lateral) and "weights" (n_visible, n_hidden).  Blocks without any
+    edge do not exist, and entries without an edge stay zero.  Hidden units without couplings among themselves are
+    summed out analytically, as in an RBM.
 
     Args:
         visible: visible units: an int or a shape (that many `Bernoulli`), or a unit type.
         hidden: hidden units, likewise; 0 for none.
-        edges: which pairs of units are coupled.  Units are counted over the visible layer and then the hidden one.
-            None couples all with all; an integer array (edges, 2) lists pairs; a bool array (units, units) is a
-            mask, of which either triangle counts.
+        edges: which pairs of units are coupled; units are numbered through the visible layer and then the hidden one.
+            None couples all pairs; an integer array (edges, 2) lists pairs; a bool array (units, units) is a mask, of
+            which either triangle counts.
         dtype: float32 or float64.
         seed: of the initial weights, normal with standard deviation 0.01.
-
-    The machine consists of dense blocks: "visible_visible" and "hidden_hidden" (symmetric, lateral) and "weights"
-    (n_visible, n_hidden); blocks without any edge do not exist, and entries without one are held at zero.  Hidden units
-    without couplings among themselves are summed out of all weights, as in an RBM.
 
     Raises:
         ValueError: for edges from a unit to itself, to units that do not exist, or none at all.
@@ -66,7 +66,7 @@ class BoltzmannMachine(Machine):
         super().__init__(layers, couplings, colours, dtype, masks)
         for layer, name in enumerate(self.names):
             if not self.neighbours(layer):
-                raise ValueError(f"edges leave the whole {name} layer without couplings: use no such layer")
+                raise ValueError(f"edges leave the whole {name} layer without couplings: leave out that layer")
         self.initialise(as_stream(seed))
         self.mark_untrained()
 
@@ -82,7 +82,7 @@ class BoltzmannMachine(Machine):
 
 
 def _pairs(edges: Array, units: int) -> Tensor:
-    """Edges as an int64 tensor (edges, 2), each once, the smaller unit first."""
+    """Edges as an int64 tensor (edges, 2), without duplicates, the smaller unit first."""
     found = np.asarray(edges.toarray() if hasattr(edges, "toarray") else edges)
     if found.dtype == bool and found.shape == (units, units):
         if found.diagonal().any():
@@ -94,14 +94,16 @@ def _pairs(edges: Array, units: int) -> Tensor:
             f"integers, or a bool mask ({units}, {units})"
         )
     if found.min() < 0 or found.max() >= units:
-        raise ValueError(f"edges names unit {found.max() if found.max() >= units else found.min()}; there are {units}")
+        raise ValueError(
+            f"edges has the unit {found.max() if found.max() >= units else found.min()}; units are 0 to {units - 1}"
+        )
     if (found[:, 0] == found[:, 1]).any():
         raise ValueError(f"edges couples unit {found[found[:, 0] == found[:, 1]][0, 0]} with itself")
     return torch.from_numpy(np.unique(np.sort(found, 1), axis=0).astype(np.int64))
 
 
 def _blocks(layers: dict[str, Units], pairs: Tensor | None) -> dict[str, tuple[tuple[str, str], Tensor]]:
-    """The couplings that have at least one edge: by name, the layers and the mask (columns, columns)."""
+    """Blocks with at least one edge by name: the two layers, and the mask (columns, columns)."""
     names = list(layers)
     count = sum(units.columns for units in layers.values())
     mask = torch.ones(count, count, dtype=torch.bool) if pairs is None else torch.zeros(count, count, dtype=torch.bool)

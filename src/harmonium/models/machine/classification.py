@@ -1,4 +1,4 @@
-"""The classification RBM: inputs and a label, both visible."""
+"""The classification RBM: inputs and a class label, both visible."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ __all__ = ["ClassificationRBM", "with_labels"]
 class ClassificationRBM(RBM):
     """RBM over inputs and their class, p(x, y); p(y | x) is exact (Larochelle & Bengio 2008, equation 5).
 
+    Cases are inputs with the class as the last column (see `with_labels`).  Train with `PCD` or `CD` for p(x, y), with
+    `Discriminative` for p(y | x), or with `Hybrid` for both.
+
+    A class without any training case starts with the prior probability of 1/classes of one case, and training lowers
+    it further; `harmonium.fit` warns of it.
+
     Args:
         inputs: units of the inputs: an int or a shape (that many `Bernoulli`), or a unit type.
         hidden: hidden units, likewise.
         classes: number of classes.
         dtype: float32 or float64.
         seed: of the initial weights.
-
-    Cases are inputs with the class as the last column (see `with_labels`).  Train with `PCD` or `CD` for p(x, y), with
-    `Discriminative` for p(y | x), or with `Hybrid` for both.
-
-    A class without a training case starts with the prior of 1/classes of one case, and training lowers it further;
-    `harmonium.fit` warns of it.
 
     >>> import harmonium as hm
     >>> model = hm.ClassificationRBM(4, 3, classes=2)
@@ -61,7 +61,7 @@ class ClassificationRBM(RBM):
     def from_arrays(  # type: ignore[override]  # a label has weights and biases of its own
         cls, weights: Array, visible_bias: Array, hidden_bias: Array, label_weights: Array, label_bias: Array
     ) -> Self:
-        """A machine of binary inputs from its arrays, copied: E = -x.W.h - b.x - c.h - U_y.h - d_y.
+        """Build a machine of binary inputs from its arrays: E = -x.W.h - b.x - c.h - U_y.h - d_y.
 
         Args:
             weights: W (inputs, hidden).
@@ -70,8 +70,11 @@ class ClassificationRBM(RBM):
             label_weights: U (classes, hidden).
             label_bias: d (classes,).
 
+        Returns:
+            a machine with copies of the arrays.
+
         Raises:
-            ValueError: where the shapes do not fit together, a value is not finite, or there is one class only.
+            ValueError: if shapes do not fit together, a value is not finite, or there is only one class.
 
         >>> import harmonium as hm
         >>> model = hm.ClassificationRBM.from_arrays([[0.0]], [0.0], [0.0], [[0.0], [0.0]], [0.0, 1.0])
@@ -91,10 +94,10 @@ class ClassificationRBM(RBM):
         return model
 
     def to_arrays(self) -> tuple[np.ndarray, ...]:  # type: ignore[override]
-        """Copies of (weights, visible_bias, hidden_bias, label_weights, label_bias) as NumPy arrays, of binary units.
+        """Copies of (weights, visible_bias, hidden_bias, label_weights, label_bias) as NumPy arrays.
 
         Raises:
-            ValueError: for other units.
+            ValueError: for units that are not binary.
         """
         kinds = [type(part) for part in self.visible.parts]  # type: ignore[union-attr]
         if kinds != [Bernoulli, Categorical] or type(self.hidden) is not Bernoulli:
@@ -106,28 +109,31 @@ class ClassificationRBM(RBM):
         return W[:n], field[:n], c, W[n:], field[n:]
 
     def advice(self, mean: Tensor, variance: Tensor) -> str | None:
-        """What to do first about training data with these moments (size,): about classes without a case, besides."""
+        """Advice about classes without a case, and that of the units (see `Model.advice`)."""
         share = mean[-self.classes_count :]
-        unseen = (share == 0).nonzero().squeeze(-1).tolist()
+        empty = (share == 0).nonzero().squeeze(-1).tolist()
         found = super().advice(mean, variance)
-        if not unseen:
+        if not empty:
             return found
         words = (
-            f"no training case has the class {', '.join(map(str, unseen))}: p(y | x) of such a class starts at the "
-            f"share of 1/{self.classes_count} of a case and only falls; add cases, or number the classes without it"
+            f"no training case has the class {', '.join(map(str, empty))}: p(y | x) of such a class starts at the "
+            f"probability of 1/{self.classes_count} of a case and only falls; add cases, or renumber the classes"
         )
         return words if found is None else f"{words}; {found}"
 
     @property
     def inputs_size(self) -> int:
-        """Columns of the inputs."""
+        """Number of input columns."""
         return self.visible.columns - 1
 
     def class_log_prob(self, x: Array) -> Tensor:
-        """log p(y | x) for every class, (batch, classes), float64.
+        """Compute log p(y | x) for every class.
 
         Args:
             x: inputs (batch, columns) without the label.
+
+        Returns:
+            nats, (batch, classes), float64.
 
         Raises:
             ValueError: for another width, or values outside the domain of the input units.
@@ -142,7 +148,7 @@ class ClassificationRBM(RBM):
         return variable_log_probs(self, v, self.inputs_size)
 
     def predict(self, x: Array) -> Tensor:
-        """The most probable class, (batch,), int64."""
+        """Predict the most probable class of inputs (batch, columns): (batch,), int64."""
         return self.class_log_prob(x).argmax(-1)
 
     def __repr__(self) -> str:
@@ -154,10 +160,20 @@ class ClassificationRBM(RBM):
 
 
 def with_labels(x: Array, y: Array) -> np.ndarray:
-    """Cases of a `ClassificationRBM`: inputs (n, columns) with the class 0, 1, ... as one more column.
+    """Append class labels to inputs: cases of a `ClassificationRBM`.
+
+    Args:
+        x: inputs (n, columns).
+        y: classes 0, 1, ..., (n,).
+
+    Returns:
+        a float32 array (n, columns + 1).
 
     Raises:
-        ValueError: where there are not as many labels as inputs.
+        ValueError: if the numbers of inputs and labels differ.
+
+    >>> with_labels([[0, 1], [1, 1]], [0, 1]).tolist()
+    [[0.0, 1.0, 0.0], [1.0, 1.0, 1.0]]
     """
     inputs = as_matrix(x, "x", torch.float32).numpy()
     labels = as_matrix(y, "y", torch.float32).numpy()

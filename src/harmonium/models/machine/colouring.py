@@ -1,4 +1,4 @@
-"""Which units of a lateral layer can be updated together."""
+"""Colouring of a lateral layer: sets of units that can be updated together."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ __all__ = ["colour_classes"]
 
 
 def colour_classes(mask: Tensor, units: int) -> list[Tensor]:
-    """Classes of columns without couplings among them, each an int64 tensor, in the order of their updates.
+    """Partition columns into classes without couplings among them, each an int64 tensor, in the order of updates.
 
-    Greedy colouring with the most coupled units first (Welsh & Powell 1967): at most one class more than the largest
-    number of neighbours.  ``mask`` (columns, columns) says who is coupled; columns without a coupling between them in a
-    full block (one unit's states) come out in one class.
+    Greedy colouring, most coupled columns first (Welsh & Powell 1967): at most one class more than the largest number
+    of neighbours.
+
+    Args:
+        mask: which columns are coupled, bool (columns, columns).
+        units: number of columns.
 
     >>> colour_classes(torch.tensor([[0, 1, 0], [1, 0, 1], [0, 1, 0]]).bool(), 3)
     [tensor([1]), tensor([0, 2])]
     """
     coupled = mask.cpu().numpy()
     degrees = coupled.sum(-1)
-    if degrees.min(initial=units) == units - 1:  # all with all: one class each, in their own order
+    if degrees.min(initial=units) == units - 1:  # fully coupled: one class per column, in column order
         return list(torch.arange(units).unsqueeze(-1))
     colour = np.full(units, -1)
     for unit in np.argsort(-degrees, kind="stable"):

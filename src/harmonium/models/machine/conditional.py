@@ -1,4 +1,4 @@
-"""Exact conditional distribution of one visible variable given all others."""
+"""Exact conditional distributions of one visible variable given all others."""
 
 from __future__ import annotations
 
@@ -9,39 +9,44 @@ from torch import Tensor
 
 from harmonium.models.machine.machine import Machine
 
-__all__ = ["Received", "received", "variable_log_probs"]
+__all__ = ["VisibleInputs", "variable_log_probs", "visible_inputs"]
 
 
-class Received(NamedTuple):
-    """What visible states send and receive: the same for every variable, so that it is found once."""
+class VisibleInputs(NamedTuple):
+    """What `variable_log_probs` computes once for all variables of the same states.
+
+    Attributes:
+        inputs: inputs of the marginalised layers, by layer.
+        field: fields of the visible units without those layers.
+    """
 
     inputs: dict[int, Tensor]
     field: Tensor
 
 
-def received(machine: Machine, v: Tensor) -> Received:
-    """Inputs of the summed-out layers from v (batch, size), and the fields of the visible units without them."""
+def visible_inputs(machine: Machine, v: Tensor) -> VisibleInputs:
+    """Compute what depends on the encoded states v (batch, size) only (see `variable_log_probs`)."""
     state = machine.visible_only_state(v)
     field = machine.visible.natural()[0].unsqueeze(-2)
     if 0 in machine.lateral:
         field = field + v @ machine.couplings[machine.lateral[0]]
-    return Received({layer: machine.inputs(layer, state) for layer in machine.marginalised}, field)
+    return VisibleInputs({layer: machine.inputs(layer, state) for layer in machine.marginalised}, field)
 
 
-def variable_log_probs(machine: Machine, v: Tensor, column: int, known: Received | None = None) -> Tensor:
-    """log p(v_i = k | all other variables) for every state k of the variable in one column outside: (batch, states).
+def variable_log_probs(machine: Machine, v: Tensor, column: int, cache: VisibleInputs | None = None) -> Tensor:
+    """log p(v_i = k | all other variables) for every state k of one variable: (batch, states), float64.
 
-    Exact, at one change of rank one of the hidden inputs for each state.  float64, differentiable.
+    Exact, with one rank-one change of the hidden inputs per state.  Differentiable.
 
     Args:
         machine: the machine, with hidden layers that can be summed out.
-        v: states inside (batch, size); those of the variable itself are not looked at, but must be finite.
-        column: of the variable outside.
-        known: what `received` gives, where several variables are asked for.
+        v: encoded states (batch, size); those of the variable itself are ignored, but must be finite.
+        column: the raw column of the variable.
+        cache: result of `visible_inputs`, to be reused for several variables.
     """
     units = machine.visible
     where, values = units.variable(column)
-    inputs, fields = received(machine, v) if known is None else known
+    inputs, fields = visible_inputs(machine, v) if cache is None else cache
     rows = {
         b: machine.couplings[name][..., where, :] for name, (a, b) in machine.edges.items() if b in machine.marginalised
     }
@@ -54,7 +59,7 @@ def variable_log_probs(machine: Machine, v: Tensor, column: int, known: Received
             moved = moved + machine.units(layer).log_normalizer(x + change @ rows[layer])
         there = torch.cat((one[..., : where.start], value.expand_as(one[..., where]), one[..., where.stop :]), -1)
         measure = units.log_measure(there)
-        if measure is not None:  # of the variable alone: the others' is the same for all its states
+        if measure is not None:  # of this variable only: that of the others is the same for all its states
             moved = moved + measure[..., where].sum(-1, dtype=torch.float64)
         log_weights.append(moved)
     return torch.log_softmax(torch.stack(log_weights, -1), -1)

@@ -21,16 +21,18 @@ __all__ = ["DBM"]
 class DBM(Machine):
     """Deep Boltzmann machine: E = -v.W1.h1 - h1.W2.h2 - ... minus the layers' own terms (Salakhutdinov & Hinton 2009).
 
-    Neighbouring layers alone are coupled, so odd and even layers are the two sides of an RBM: the odd ones are summed
-    out of all weights, and Gibbs sampling, annealing and enumeration are those of an RBM.  The clamped phase is a mean
-    field.
+    Only neighbouring layers are coupled, so odd and even layers are the two sides of an RBM: odd layers are summed out
+    analytically, and Gibbs sampling, annealing and enumeration are those of an RBM.  The positive phase is a mean
+    field.  Layers are named "visible", "hidden1", "hidden2", ..., couplings "weights1" (n_visible, n_hidden1),
+    "weights2", ...
 
     Args:
         layers: the layers from the visible one up: ints or shapes (that many `Bernoulli`), or unit types.
         dtype: float32 or float64.
         seed: of the initial weights, normal with standard deviation 0.01.
 
-    Layers are named "visible", "hidden1", "hidden2", ..., couplings "weights1" (n_visible, n_hidden1), "weights2", ...
+    Raises:
+        ValueError: for fewer than three layers.
 
     >>> import harmonium as hm
     >>> dbm = hm.DBM([6, 4, 3])
@@ -72,23 +74,25 @@ class DBM(Machine):
     def to_classifier(
         self, n_classes: int, seed: int | Stream = 0, *, unroll: bool = False, iterations: int = 10
     ) -> nn.Sequential:
-        """A feed-forward network from v to the logits of ``n_classes`` classes, which starts from the mean field m.
+        """Build a feed-forward classifier that starts from the mean field m.
 
-        Of a machine with two hidden layers it is Augment, Linear, Sigmoid, Linear, Sigmoid, Linear:
+        With two hidden layers it is Augment, Linear, Sigmoid, Linear, Sigmoid, Linear (Salakhutdinov & Hinton 2009,
+        section 3.3):
 
             v -> [v, m_2] -> h_1 = sigmoid(v W_1 + m_2 W_2' + c_1) -> h_2 = sigmoid(h_1 W_2 + c_2) -> logits,
 
-        the m_2 being found by a part that training leaves as it is (Salakhutdinov & Hinton 2009, section 3.3): at first
-        h_1 and h_2 are the mean field after one more iteration.  With ``unroll``, and any number of hidden layers, it
-        is Unrolled, Linear: the mean-field iterations themselves are trained, with one set of weights for all.
+        where m_2 comes from a part that is not trained: initially h_1 and h_2 are the mean field after one more
+        iteration.  With ``unroll``, and any number of hidden layers, it is Unrolled, Linear: the mean-field iterations
+        themselves are trained, with shared weights.  All layers are plain torch.
 
         Args:
-            n_classes: logits.
+            n_classes: number of classes.
             seed: of the weights to the logits, which have standard deviation 0.01; biases are 0.
-            unroll: train the mean-field iterations instead of a network beside them.
-            iterations: of the mean field, from one pass upwards.
+            unroll: train the mean-field iterations themselves.
+            iterations: number of mean-field iterations after the upward pass.
 
-        The layers are plain torch.  Parameters are copies: training the network leaves the machine as it is.
+        Returns:
+            a network from v (batch, n_visible) to logits (batch, n_classes), with copies of the parameters.
 
         Raises:
             ValueError: for fewer than two classes, hidden units that are not Bernoulli, or more than two hidden layers

@@ -1,4 +1,4 @@
-"""Models of documents: one for every length."""
+"""Models of documents of a given length."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ M = TypeVar("M", bound=Machine | DBN)
 
 
 def at_length(model: M, length: int) -> M:
-    """The model of documents of one length: it shares the parameters, and log Z and samples are those of this length.
+    """Return the model for documents of one length, to which log Z and samples then belong.
 
     Args:
         model: a machine or a DBN whose visible units are `ReplicatedSoftmax`.
-        length: words in each document.
+        length: number of words in each document.
 
-    Persistent chains of documents of other lengths do not come along.
+    Returns:
+        a model that shares the parameters, with those of the persistent chains that have this length.
 
     Raises:
         TypeError: for other visible units.
-        ValueError: for a length that is not from 1 to 2^20.
+        ValueError: if the length is not between 1 and 2^20.
 
     >>> import harmonium as hm
     >>> rbm = hm.RBM(hm.ReplicatedSoftmax(3), 2)

@@ -62,10 +62,10 @@ def mean_field(machine: EnergyModel, v: Tensor, iterations: int = 30, tolerance:
     x: dict[int, Tensor] = {}
 
     def receive(layer: int) -> Tensor:
-        known = [pair for pair in above[layer] if means[pair[0]] is not None]
-        if not known:
+        computed = [pair for pair in above[layer] if means[pair[0]] is not None]
+        if not computed:
             return from_v[layer].clone() if layer in from_v else v.new_zeros((*v.shape[:-1], machine.units(layer).size))
-        received = machine.layer_input(layer, known, means)
+        received = machine.layer_input(layer, computed, means)
         return received.add_(from_v[layer]) if layer in from_v else received
 
     for layer in hidden:

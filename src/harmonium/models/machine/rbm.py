@@ -20,14 +20,14 @@ __all__ = ["RBM"]
 class RBM(Machine):
     """Restricted Boltzmann machine: E(v, h) = -v.W.h - b.v - c.h for binary units (Smolensky 1986; Hinton 2002).
 
+    W has shape (n_visible, n_hidden).  All arrays are (batch, features); methods return torch tensors.
+
     Args:
         visible: visible units: an int or a shape (that many `Bernoulli`), or a unit type.
         hidden: hidden units, likewise.
         dtype: float32 or float64.
-        seed: of the initial weights, normal with standard deviation 0.01 (training from a fresh model draws them anew
-            from its own seed).
-
-    W has shape (n_visible, n_hidden).  All arrays are (batch, features); everything returned is a torch tensor.
+        seed: of the initial weights, normal with standard deviation 0.01.  `harmonium.fit` initialises an untrained
+            model again, from its own seed.
 
     >>> import harmonium as hm
     >>> rbm = hm.RBM(4, 2)
@@ -52,12 +52,24 @@ class RBM(Machine):
 
     @classmethod
     def from_arrays(cls, weights: Array, visible_bias: Array, hidden_bias: Array) -> Self:
-        """A binary RBM from W (n_visible, n_hidden), b (n_visible,), c (n_hidden,), copied; E = -v.W.h - b.v - c.h.
+        """Build a binary RBM from its arrays: E = -v.W.h - b.v - c.h.
 
-        Leading dimensions make a stack of models.  Floating precision is kept; integers become float32.
+        Leading dimensions make several models as one.  Floating precision is kept; integers become float32.
+
+        Args:
+            weights: W (n_visible, n_hidden).
+            visible_bias: b (n_visible,).
+            hidden_bias: c (n_hidden,).
+
+        Returns:
+            a machine with copies of the arrays.
 
         Raises:
-            ValueError: where the shapes do not fit together or a value is not finite.
+            ValueError: if shapes do not fit together, or a value is not finite.
+
+        >>> import harmonium as hm
+        >>> hm.RBM.from_arrays([[1.0, -1.0]], [0.0], [0.5, 0.5]).hidden_bias.tolist()
+        [0.5, 0.5]
         """
         W, b, c = (
             _parameter(a, name)
@@ -78,7 +90,11 @@ class RBM(Machine):
         return rbm
 
     def to_arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Copies of (weights, visible_bias, hidden_bias) as NumPy arrays; `from_arrays` takes them back."""
+        """Copies of (weights, visible_bias, hidden_bias) as NumPy arrays; the reverse of `from_arrays`.
+
+        Raises:
+            ValueError: for units that are not Bernoulli.
+        """
         if not all(isinstance(units, Bernoulli) for units in self.unit_layers()):
             raise ValueError("to_arrays is for Bernoulli units only: use harmonium.save, or state_dict()")
         W, b, c = (p.detach().cpu().numpy().copy() for p in (self.weights, self.visible_bias, self.hidden_bias))
@@ -120,7 +136,10 @@ class RBM(Machine):
 
         Args:
             v: cases, (batch, n_visible), within the domain of the visible units.
-            log_partition: log Z as a number, or what `harmonium.log_partition` returned (its value is used).
+            log_partition: log Z as a number, or the result of `harmonium.log_partition` (its value is used).
+
+        Raises:
+            ValueError: for another shape, or values outside the domain.
         """
         v = as_batch(v, self, "v", domain=True)
         log_z: Tensor | float = getattr(log_partition, "value", log_partition)
@@ -136,13 +155,13 @@ class RBM(Machine):
 
     @torch.no_grad()
     def sample_hidden(self, v: Array, stream: Stream) -> Tensor:
-        """A draw of h given v, (batch, n_hidden).  Takes one step of the stream."""
+        """Draw h given v, (batch, n_hidden).  Takes one step of the stream."""
         x = self.inputs(1, (as_batch(v, self, "v"), None))
         return self.hidden.sample(x, as_cursor(stream).advance().at(1))
 
     @torch.no_grad()
     def sample_visible(self, h: Array, stream: Stream) -> Tensor:
-        """A draw of v given h, (batch, n_visible).  Takes one step of the stream."""
+        """Draw v given h, (batch, n_visible).  Takes one step of the stream."""
         x = self.inputs(0, (None, as_batch(h, self, "h", layer=1)))
         return self.visible.decode(self.visible.sample(x, as_cursor(stream).advance().at(0)))
 
@@ -191,5 +210,5 @@ def _parameter(array: Array, name: str) -> Tensor:
     if not tensor.is_floating_point():
         tensor = tensor.float()
     if not bool(torch.isfinite(tensor).all()):
-        raise ValueError(f"{name} holds values that are not finite")
+        raise ValueError(f"{name} has values that are not finite")
     return tensor
