@@ -28,7 +28,7 @@ def test_prints_what_the_library_says(run: Path) -> None:
     expected = hm.diagnose(hm.load(run / "model.safetensors"), hm.data.load("bars-and-stripes").train,
                            chains=30, sweeps=50, seed=3)  # fmt: skip
     assert result.stdout == f"{expected}\n" and result.stderr == ""
-    assert "30 chains that training left in the model" in result.stdout
+    assert "30 chains left by training" in result.stdout
 
 
 def test_draws(run: Path, tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_bad_chains_are_no_error(tmp_path: Path) -> None:
     rbm.chains = rbm.weights.new_zeros(50, 6)
     hm.save(rbm, tmp_path / "model.safetensors")
     result = call("diagnose", tmp_path / "model.safetensors", "--sweeps", 20)
-    assert result.exit_code == 0 and "The chains do not stand for the model" in result.stdout
+    assert result.exit_code == 0 and "The chains are not in equilibrium" in result.stdout
     assert "does not say what it was trained on" in result.stderr
 
 

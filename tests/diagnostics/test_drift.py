@@ -52,7 +52,7 @@ def test_few_or_frozen_chains_do_not_pass(make_rbm: Make) -> None:
     rbm = make_rbm(6, 4)
     v = start_at(Joint(rbm), 19, Stream(0))[0]
     assert v is not None
-    assert drift_test(rbm, v, Stream(1)).why == "only 19 chains: at least 20 are needed to see a drift"
+    assert drift_test(rbm, v, Stream(1)).why == "only 19 chains: at least 20 are needed to detect a drift"
     frozen = RBM.from_arrays(np.zeros((6, 3)), np.full(6, 60.0), np.zeros(3))
     result = drift_test(frozen, torch.ones(50, 6, dtype=torch.float64), Stream(1), 5)
     assert not result.passed and result.why == "the chains did not move at all in 5 sweeps"

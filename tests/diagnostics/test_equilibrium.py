@@ -22,7 +22,7 @@ def names(rbm: RBM, chains: torch.Tensor) -> list[str]:
     before = chains.clone()
     test = equilibrium_test(rbm, chains, Stream(5), temperatures=200)
     assert torch.equal(chains, before)
-    assert test.passed is (False if test.findings else test.unseen.passed)
+    assert test.passed is (False if test.findings else test.missing_modes.passed)
     return [finding.name for finding in test.findings]
 
 
@@ -76,7 +76,7 @@ def test_all_chains_in_one_state_have_collapsed() -> None:
 
 
 def test_all_chains_in_one_of_two_modes() -> None:
-    assert names(far_modes(), in_modes(256, 0.0)) == ["unseen"]
+    assert names(far_modes(), in_modes(256, 0.0)) == ["missing_mode"]
     assert names(far_modes(), in_modes(256, 0.5)) == []
 
 

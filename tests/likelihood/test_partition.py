@@ -74,7 +74,7 @@ def test_without_chains_there_is_no_upper_bound(make_rbm: Make) -> None:
     rbm = with_means(make_rbm(5, 4))
     found = hm.log_partition(rbm, "ais", temperatures=100)
     assert found.upper == math.inf and not found.trusted
-    assert "no equilibrated chains" in found.why and "NOT trusted" in str(found)
+    assert "no upper bound" in found.why and "NOT trusted" in str(found)
     assert found.value - found.lower > 0
     assert found.value == pytest.approx(float(exact_log_partition(rbm)), abs=0.1)
 
@@ -267,7 +267,7 @@ def test_wrong_shares_of_two_modes_are_noticed_though_both_directions_agree() ->
     for name, chains in (("wrong", wrong), ("right", right)):
         chains = hm.sample(rbm, 200, sweeps=20, init=chains, seed=2)
         seen[name] = hm.log_partition(rbm, "ais", chains=200, temperatures=500, chains_from=chains, seed=1)
-    assert not seen["wrong"].trusted and "shares of the modes differ" in seen["wrong"].why
+    assert not seen["wrong"].trusted and "probabilities of the modes differ" in seen["wrong"].why
     assert seen["right"].trusted, seen["right"].why
     assert seen["right"].lower < exact < seen["right"].upper
 
@@ -275,6 +275,8 @@ def test_wrong_shares_of_two_modes_are_noticed_though_both_directions_agree() ->
 @pytest.mark.parametrize("method", ["exact", "tempering", "integration"])
 @pytest.mark.parametrize("option", [{"temperatures": 10}, {"chains_from": torch.zeros(5, 4)}])
 def test_what_belongs_to_ais_is_refused_elsewhere(method: str, option: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=f"{next(iter(option))} belongs to method='ais', and '{method}' has no use"):
+    with pytest.raises(
+        ValueError, match=f"{next(iter(option))} belongs to method='ais'.* does not apply to '{method}'"
+    ):
         hm.log_partition(hm.RBM(4, 2), method, **option)
     assert hm.log_partition(hm.RBM(4, 2), **option).method == "exact"  # "auto" takes what it can use

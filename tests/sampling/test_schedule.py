@@ -9,7 +9,7 @@ import harmonium as hm
 from harmonium.core.random import Stream
 from harmonium.sampling.ais import anneal
 from harmonium.sampling.path import Path
-from harmonium.sampling.schedule import LEAST, adapted
+from harmonium.sampling.schedule import LEAST, place_temperatures
 
 
 def biased(n: int, b: float) -> Path:
@@ -22,7 +22,7 @@ def biased(n: int, b: float) -> Path:
 def test_the_density_is_that_of_the_spread() -> None:
     """The standard deviations of 1,000 pilot chains are wrong by 2 per cent each; their sums, the places, by less."""
     points, b = 500, 8.0
-    found = adapted(biased(30, b), points, 2000, Stream(0))
+    found = place_temperatures(biased(30, b), points, 2000, Stream(0))
     grid = np.linspace(0, 1, 10_001)
     p = 1 / (1 + np.exp(-b * grid))
     density = np.sqrt(p * (1 - p))
@@ -37,7 +37,7 @@ def test_weights_spread_less_than_with_even_temperatures() -> None:
     """The variance of 2,000 log-weights is known to 3 per cent; in theory it falls to 0.68 of the even one's."""
     path, points = biased(30, 8.0), 200
     variance = []
-    for t in (torch.linspace(0, 1, points).double(), adapted(path, points, 2000, Stream(0))):
+    for t in (torch.linspace(0, 1, points).double(), place_temperatures(path, points, 2000, Stream(0))):
         start = path.start(2000, Stream(1).advance())
         variance.append(float(anneal(path, t, start, Stream(2)).log_weights.var()))
     assert variance[1] < 0.8 * variance[0], variance
@@ -45,8 +45,8 @@ def test_weights_spread_less_than_with_even_temperatures() -> None:
 
 def test_even_where_a_pilot_has_nothing_to_say() -> None:
     even = torch.linspace(0, 1, LEAST - 1, dtype=torch.float64)
-    assert torch.equal(adapted(biased(5, 3.0), LEAST - 1, 100, Stream(0)), even)
-    nothing = adapted(biased(5, 0.0), LEAST, 100, Stream(0))
+    assert torch.equal(place_temperatures(biased(5, 3.0), LEAST - 1, 100, Stream(0)), even)
+    nothing = place_temperatures(biased(5, 0.0), LEAST, 100, Stream(0))
     assert torch.equal(nothing, torch.linspace(0, 1, LEAST, dtype=torch.float64))
 
 

@@ -17,7 +17,7 @@ from harmonium.likelihood.exact import exact_log_partition
 from harmonium.likelihood.ladder_log_z import bridge
 from harmonium.sampling.ladder import ExchangeStats, Replicas, exchanged, pairs
 from harmonium.sampling.path import Path
-from harmonium.sampling.temperatures import Temperatures, adapted, spaced
+from harmonium.sampling.temperatures import Temperatures, place_rungs, spaced
 
 
 def two_modes(strength: float = 6.0, tilt: float = 0.5) -> hm.RBM:
@@ -73,10 +73,10 @@ def test_the_pilot_equalises_acceptance(make_rbm: Any) -> None:
     with torch.no_grad():
         rbm.couplings["weights"].mul_(4)
     path = Path(rbm)
-    t = adapted(path, 6, hm.Stream(0), replicas=50)
-    traffic = bridge(Temperatures(path, t), 100, 400, hm.Stream(1)).traffic
-    spread = float(traffic.acceptance.max() - traffic.acceptance.min())
-    even = bridge(Temperatures(path, torch.linspace(0, 1, 6).double()), 100, 400, hm.Stream(1)).traffic
+    t = place_rungs(path, 6, hm.Stream(0), replicas=50)
+    stats = bridge(Temperatures(path, t), 100, 400, hm.Stream(1)).stats
+    spread = float(stats.acceptance.max() - stats.acceptance.min())
+    even = bridge(Temperatures(path, torch.linspace(0, 1, 6).double()), 100, 400, hm.Stream(1)).stats
     assert spread < 0.5 * float(even.acceptance.max() - even.acceptance.min())
     assert spread < 0.1  # the pilot's own noise is a few percent
 
@@ -201,10 +201,10 @@ def test_auto_tempers_where_no_chains_are_left() -> None:
     ("call", "words"),
     [
         (lambda: hm.sampling.Tempering(rungs=1), "at least 2"),
-        (lambda: hm.sampling.Tempering(adapt=False), "how many rungs"),
+        (lambda: hm.sampling.Tempering(adapt=False), "needs rungs"),
         (
             lambda: hm.log_partition(hm.RBM(4, 2), "ais", sampler=hm.sampling.Tempering()),
-            "ladder of method='tempering'",
+            "sampler is for method=.tempering.",
         ),
         (lambda: hm.log_partition(hm.RBM(4, 2), "bennett"), "'tempering'"),
         (lambda: hm.log_partition(hm.RBM(4, 2), "tempering", sweeps=0), "sweeps must be "),

@@ -18,7 +18,7 @@ from harmonium.likelihood.exact import exact_log_partition
 from harmonium.models.machine.batched import stack
 from harmonium.sampling.ladder import acceptance, exchanged, pairs, tempering_round
 from harmonium.sampling.tempering import default_base
-from harmonium.sampling.trajectory import Trajectory, model_at, thinned, weigh
+from harmonium.sampling.trajectory import Trajectory, exchange_log_ratios, model_at, thin
 from harmonium.testing.numeric import scatter
 
 
@@ -57,7 +57,7 @@ def test_neighbours_weigh_each_others_states(make_rbm: Any) -> None:
         up, down = ladder.log_ratios(walkers, lower)
         for i, r in enumerate(lower.tolist()):
             states = [ladder.on(walkers, rung) for rung in (r, r + 1)]
-            expected = weigh(models[r], models[r + 1], *states)
+            expected = exchange_log_ratios(models[r], models[r + 1], *states)
             by_hand = models[r + 1].log_weight(states[0]) - models[r].log_weight(states[0])
             assert torch.allclose(up[i], by_hand, atol=1e-12)
             assert torch.allclose(torch.stack((up[i], down[i])), torch.stack(expected), atol=1e-12)
@@ -150,7 +150,7 @@ def test_clamped_units_are_held_and_the_rest_follows_the_conditional() -> None:
 def test_the_pilot_leaves_out_what_is_not_needed_and_no_more() -> None:
     rbm = two_modes(strength=6.0)
     points = [i / 20 for i in range(20)]
-    chosen, accepted = thinned(stack([*on_the_way(rbm, points), rbm]), 0.3, hm.Stream(0), replicas=100)
+    chosen, accepted = thin(stack([*on_the_way(rbm, points), rbm]), 0.3, hm.Stream(0), replicas=100)
     assert chosen[0] == 0 and chosen[-1] == 20
     assert 3 <= len(chosen) <= 8
     assert all(share >= 0.3 for share in accepted)
@@ -161,11 +161,15 @@ def test_the_pilot_leaves_out_what_is_not_needed_and_no_more() -> None:
     for _ in range(40):
         tempering_round(ladder, walkers, stream)
     for r in range(len(models) - 2):
-        share = acceptance(*weigh(models[r], models[r + 2], ladder.on(walkers, r), ladder.on(walkers, r + 2)))
+        share = acceptance(
+            *exchange_log_ratios(models[r], models[r + 2], ladder.on(walkers, r), ladder.on(walkers, r + 2))
+        )
         if r + 2 < len(models) - 1:  # but the top, which ends the ladder wherever it is reached
             assert float(share) < 0.35
     for r, expected in enumerate(accepted):
-        share = acceptance(*weigh(models[r], models[r + 1], ladder.on(walkers, r), ladder.on(walkers, r + 1)))
+        share = acceptance(
+            *exchange_log_ratios(models[r], models[r + 1], ladder.on(walkers, r), ladder.on(walkers, r + 1))
+        )
         assert float(share) == pytest.approx(expected, abs=0.1)  # the pilot's own noise is a few percent
 
 

@@ -1,4 +1,4 @@
-"""Chains against data: means, pairs of units, free energies."""
+"""Comparison of chains with data: means, covariances, free energies."""
 
 from __future__ import annotations
 
@@ -14,25 +14,24 @@ from harmonium.models.machine.mean_field import variational_bound
 
 __all__ = ["LEAST_PAIRS", "MOST_SHIFT", "Resemblance", "resemblance"]
 
-LEAST_PAIRS = 0.5  # of the correlation of two halves of the data, which is what their number allows
-MOST_SHIFT = 0.5  # standard deviations of the data's free energies: beyond, the histograms are plainly not the same
-_PAIRED = 1000  # units of which all pairs are looked at: half a million
+LEAST_PAIRS = 0.5  # relative to the correlation of two halves of the data, the best that so few cases allow
+MOST_SHIFT = 0.5  # standard deviations of the data's free energies; beyond, the histograms clearly differ
+_PAIRED = 1000  # units whose pairs are compared: half a million pairs
 
 
 class Resemblance(NamedTuple):
-    """How states of a model compare with data.
+    """Result of `resemblance`.
 
     Attributes:
-        means: correlation, over visible units, of their means under the chains and under the data; NaN where one of
-            both is the same for all units.
+        means: correlation, over visible units, of their means in the chains and in the data; NaN if either is the same
+            for all units.
         worst: the largest difference of two means, in standard errors.
-        worst_variable: the visible variable that shows it.
-        pairs: correlation, over pairs of units, of their covariances under the chains and under the data.
-        pairs_of_halves: the same for two halves of the data: what the number of cases allows.  Where it is below 0.5,
-            pairs say nothing.
-        distance: between the distributions of free energies (Wasserstein-1), in nats.
-        shift: that distance over the standard deviation of the data's free energies.
-        free_energies: of the chains and of the data, each (states,), in nats.
+        worst_variable: the visible variable with that difference.
+        pairs: correlation, over pairs of units, of their covariances in the chains and in the data.
+        pairs_of_halves: the same between two halves of the data. Below 0.5 there are too few cases to judge pairs.
+        distance: Wasserstein-1 distance between the distributions of free energies, in nats.
+        shift: that distance divided by the standard deviation of the data's free energies.
+        free_energies: free energies of the chains and of the data, each (states,), in nats.
     """
 
     means: float
@@ -46,16 +45,24 @@ class Resemblance(NamedTuple):
 
     @property
     def pairs_differ(self) -> bool:
-        """Whether pairs of units vary together in the data, and otherwise in the chains."""
+        """Whether the covariances of the chains differ from those of the data."""
         return self.pairs_of_halves > 0.5 and not self.pairs > LEAST_PAIRS * self.pairs_of_halves
 
 
 @torch.no_grad()
 def resemblance(model: Machine, snapshots: Tensor, data: Tensor) -> Resemblance:
-    """Compare visible states of chains, (times, chains, size), with data (cases, size).
+    """Compare visible states of chains with data.
 
-    The standard error of a chain mean is that of the chains' own means over time, the chains being independent.  Free
-    energies are variational bounds where hidden layers are coupled, on both sides.
+    The chains are independent, so the standard error of a mean comes from the means of single chains. For coupled
+    hidden layers, the free energies of both are variational bounds.
+
+    Args:
+        model: the model the chains belong to.
+        snapshots: visible states, (times, chains, size).
+        data: encoded cases, (cases, size).
+
+    Returns:
+        The comparison.
     """
     states, per_chain = snapshots.flatten(0, 1).double(), snapshots.double().mean(0)
     cases = data.double()
@@ -66,7 +73,7 @@ def resemblance(model: Machine, snapshots: Tensor, data: Tensor) -> Resemblance:
     here, there = (-variational_bound(model, v) for v in (snapshots.flatten(0, 1), data))
     distance = float(wasserstein_distance(here.cpu(), there.cpu()))
     spread = float(there.std())
-    spread = spread if spread > 1e-9 * (1 + float(there.abs().max())) else 0.0  # but for rounding
+    spread = spread if spread > 1e-9 * (1 + float(there.abs().max())) else 0.0  # zero up to rounding
     return Resemblance(
         means=_correlation(per_chain.mean(0), cases.mean(0)),
         worst=float(z[unit]),
@@ -80,7 +87,7 @@ def resemblance(model: Machine, snapshots: Tensor, data: Tensor) -> Resemblance:
 
 
 def _pairs(states: Tensor) -> Tensor:
-    """Covariances of all pairs of different units, or of a thousand units evenly spaced."""
+    """Covariances of all pairs of units, or of those among a thousand evenly spaced units."""
     size = min(states.shape[1], _PAIRED)
     states = states[:, evenly_spaced(states.shape[1], size)]
     covariance = torch.cov(states.T).view(size, size)
@@ -93,4 +100,4 @@ def _correlation(a: Tensor, b: Tensor) -> float:
         return float("nan")
     a, b = a - a.mean(), b - b.mean()
     norm = float(a.norm() * b.norm())
-    return float(a @ b) / norm if norm > 1e-12 else float("nan")  # all the same, but for rounding
+    return float(a @ b) / norm if norm > 1e-12 else float("nan")  # constant up to rounding

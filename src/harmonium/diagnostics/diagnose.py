@@ -1,4 +1,4 @@
-"""`diagnose`: how well chains sample a model, in numbers with their meaning."""
+"""`diagnose`: how well Gibbs chains sample a model."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from harmonium.units import Natural
 
 __all__ = ["Diagnosis", "Jumps", "diagnose"]
 
-_DIRECTIONS = 4  # principal ones; digits have 0.1, 0.07, 0.06 and 0.05 of their variance along theirs
-_CASES = 2000  # of the data, evenly spaced
-_TEMPERATURES = 500  # of the annealing, at least
-_SNAPSHOTS = 10  # of the chains, for comparison with the data
+_DIRECTIONS = 4  # principal directions to observe; those of MNIST have 10, 7, 6 and 5 % of the variance
+_CASES = 2000  # cases of the data to use, evenly spaced
+_TEMPERATURES = 500  # least number of temperatures of the annealing
+_SNAPSHOTS = 10  # states of each chain to compare with the data
 
 
 class Jumps(NamedTuple):
-    """Two modes along the first direction, and how many jumps between them all chains made together."""
+    """Two modes along the first principal direction, and the total number of jumps between them of all chains."""
 
     modes: TwoModes
     total: int
@@ -40,16 +40,16 @@ class Jumps(NamedTuple):
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What `diagnose` found; printed, it says what every number means.
+    """Result of `diagnose`; ``print`` shows every number with its meaning.
 
     Attributes:
-        chains: how many.
-        sweeps: of each, all recorded.
-        start: where the chains came from.
+        chains: number of chains.
+        sweeps: number of recorded sweeps of each chain.
+        start: where the chains started, in words.
         observables: free energy and principal projections, with autocorrelation time, effective sample size and R-hat.
-        jumps: between two modes along the first direction; None where it is not bimodal.
-        equilibrium: drift, standstill, collapse, unseen modes.
-        resemblance: of the chains to the data; None without data.
+        jumps: jumps between two modes along the first direction; None if the direction is not bimodal.
+        equilibrium: tests of drift, standstill, collapse and missing modes.
+        resemblance: comparison with the data; None without data.
         traces: the observables, (observables, chains, sweeps), float64.
     """
 
@@ -64,46 +64,46 @@ class Diagnosis:
 
     @property
     def passed(self) -> bool | None:
-        """Whether the chains may stand for the model: see `harmonium.diagnostics.equilibrium.EquilibriumTest`."""
+        """Whether the chains pass the tests of equilibrium (`harmonium.diagnostics.equilibrium.EquilibriumTest`)."""
         return self.equilibrium.passed
 
     @cached_property
     def concerns(self) -> tuple[str, ...]:
-        """What there is to worry about, each with what to do; empty where nothing is."""
+        """The problems found, each with its remedy."""
         found = [str(finding) for finding in self.equilibrium.findings]
         slowest = max(self.observables, key=lambda observable: observable.rhat)
         poorest = min(self.observables, key=lambda observable: observable.ess)
         if not slowest.mixed:
             found.append(
-                f"single chains do not mix within {self.sweeps} sweeps ({slowest.name}: R-hat {slowest.rhat:.3f}). Run "
-                "them longer or temper them; until then their averages are as good as the places they began at"
+                f"single chains do not mix within {self.sweeps} sweeps ({slowest.name}: R-hat {slowest.rhat:.3f}), so "
+                "averages depend on where the chains started. Run them longer or use tempered chains"
             )
         if poorest.ess < LEAST_ESS:
             found.append(
-                f"all chains together are worth {poorest.ess:.0f} independent draws ({poorest.name}). Run them longer, "
-                f"or more of them, to reach {LEAST_ESS:.0f}"
+                f"all chains together are worth {poorest.ess:.0f} independent draws ({poorest.name}). Use more sweeps "
+                f"or more chains to reach {LEAST_ESS:.0f}"
             )
         if self.jumps is not None and self.jumps.total == 0:
             found.append(
-                f"no chain changed its mode: they do so less than once in {self.chains * self.sweeps / 3:.3g} sweeps "
-                "(at 95 % confidence), so that the shares of the modes are those they began with. Temper them"
+                f"no chain changed its mode (less than one jump in {self.chains * self.sweeps / 3:.3g} sweeps, at 95 % "
+                "confidence), so the chains cannot tell the probabilities of the modes. Use tempered chains"
             )
         alike = self.resemblance
         if alike is not None and alike.worst > LIMIT:
             found.append(
                 f"the mean of visible variable {alike.worst_variable} differs from the data by {alike.worst:.1f} "
-                "standard errors. Either training has not come to its end, or the chains do not stand for the model"
+                "standard errors. Either training has not converged, or the chains are not at equilibrium"
             )
         if alike is not None and alike.pairs_differ:
             found.append(
-                f"pairs of units vary together otherwise than in the data (r = {alike.pairs:.2f}, two halves of the "
-                f"data {alike.pairs_of_halves:.2f}). Either training has not come to its end, or the chains do not "
-                "stand for the model"
+                f"covariances of units differ from those of the data (r = {alike.pairs:.2f}; two halves of the data "
+                f"have {alike.pairs_of_halves:.2f}). Either training has not converged, or the chains are not at "
+                "equilibrium"
             )
         if alike is not None and alike.shift > MOST_SHIFT:
             found.append(
                 f"the free energies of chains and data are {alike.distance:.2f} nats apart, {alike.shift:.1f} of their "
-                "standard deviations. The model dreams of other states than the data"
+                "standard deviations: the samples of the model do not resemble the data"
             )
         return tuple(found)
 
@@ -118,41 +118,41 @@ class Diagnosis:
                 + ("" if o.mixed and o.ess >= LEAST_ESS else "  *")
                 for o in self.observables
             ),
-            "tau: autocorrelation time in sweeps, after which a chain counts as a new draw.",
-            f"ESS: independent draws that all chains are worth; worry below {LEAST_ESS:.0f}.",
-            f"R-hat: spread of all chains over that within one; worry above {MOST_RHAT}: a chain alone has not mixed.",
+            "tau: autocorrelation time in sweeps; states this far apart count as independent.",
+            f"ESS: number of independent draws that all chains are worth; should be at least {LEAST_ESS:.0f}.",
+            f"R-hat: spread of all chains over that within one; above {MOST_RHAT}, single chains have not mixed.",
             "",
-            f"drift:        {self.equilibrium.lag.why}",
-            f"unseen modes: {self.equilibrium.unseen.why}",
+            f"drift:         {self.equilibrium.drift.why}",
+            f"missing modes: {self.equilibrium.missing_modes.why}",
         ]
         if self.jumps is None:
-            lines.append("mode jumps:   the first direction has one mode, so there is nothing to count")
+            lines.append("mode jumps:    the first direction has a single mode")
         else:
             low, high = self.jumps.modes.centres
             lines.append(
-                f"mode jumps:   {self.jumps.total} in {self.chains * self.sweeps} sweeps of a chain, between modes at "
+                f"mode jumps:    {self.jumps.total} in {self.chains * self.sweeps} sweeps of a chain, between modes at "
                 f"{low:.2f} and {high:.2f} of the first direction"
             )
         if self.resemblance is None:
-            lines.append("data:         none given, so the chains were not compared with any")
+            lines.append("data:          not given, so the chains were not compared with data")
         else:
             alike = self.resemblance
             lines += [
-                f"unit means:   chains against data r = {alike.means:.3f}; the worst, variable {alike.worst_variable}, "
-                f"is {alike.worst:.1f} standard errors off (worry above {LIMIT})",
-                f"unit pairs:   covariances r = {alike.pairs:.3f}; two halves of the data agree to "
-                f"{alike.pairs_of_halves:.3f} (worry below {LEAST_PAIRS} of that)",
-                f"free energy:  distributions {alike.distance:.2f} nats apart, {alike.shift:.2f} standard deviations "
-                f"of that of the data (worry above {MOST_SHIFT})",
+                f"unit means:    r = {alike.means:.3f} between chains and data; the largest difference, variable "
+                f"{alike.worst_variable}, is {alike.worst:.1f} standard errors (limit {LIMIT})",
+                f"covariances:   r = {alike.pairs:.3f} between chains and data; {alike.pairs_of_halves:.3f} for two "
+                f"halves of the data (limit {LEAST_PAIRS} times that)",
+                f"free energy:   distributions {alike.distance:.2f} nats apart, {alike.shift:.2f} standard deviations "
+                f"of that of the data (limit {MOST_SHIFT})",
             ]
         verdict = {
-            True: "Nothing speaks against equilibrium. That is no proof: a mode that neither these chains nor annealed "
-            "ones visit is not seen.",
-            False: "The chains do not stand for the model.",
-            None: "Nothing speaks against equilibrium, but not everything could be judged.",
+            True: "No evidence against equilibrium. This is not a proof: a mode that neither these chains nor the "
+            "annealed ones visit goes unnoticed.",
+            False: "The chains are not in equilibrium.",
+            None: "No evidence against equilibrium, but not every test could be made.",
         }[self.passed]
-        worries = ["To worry about:", *(f"- {concern}." for concern in self.concerns)] if self.concerns else []
-        return "\n".join([*lines, "", verdict, *worries])
+        problems = ["Problems:", *(f"- {concern}." for concern in self.concerns)] if self.concerns else []
+        return "\n".join([*lines, "", verdict, *problems])
 
 
 @torch.no_grad()
@@ -166,27 +166,27 @@ def diagnose(
 ) -> Diagnosis:
     """Run chains of a model and report how well they sample it.
 
-    The chains are the persistent ones that training left in the model.  Where there are none, half begin at the data
-    and half at the base rate (all of them, without data), and run for ``sweeps`` before anything is looked at: two
-    starts far apart, whose disagreement R-hat shows.
+    The chains are the persistent ones that training left in the model. If there are none, half of the chains start at
+    the data and half at the base rate (all of them, without data), and the first ``sweeps`` sweeps are discarded as
+    burn-in. R-hat then shows whether the two starts still disagree.
 
     Args:
-        model: any machine.
-        data: cases (n, n_visible); their principal directions are observed, and the chains compared with them.  The
-            training data are the ones that the model should resemble.  Without data the directions are the chains' own,
-            and a model that was not trained by `fit` may hide a mode from the annealed chains, too.
-        chains: at most so many, evenly spaced.
-        sweeps: of every chain; they run twice as many, and three times without persistent ones.  Annealed chains walk
-            through 2 * sweeps temperatures, at least 500.
+        model: an RBM, DBM or another machine.
+        data: cases (n, n_visible), usually the training data. The chains are compared with them and observed along
+            their principal directions. Without data the directions are those of the chains, and for a model that `fit`
+            did not train, annealed chains may miss a mode as well.
+        chains: largest number of chains; of more persistent ones, evenly spaced ones are taken.
+        sweeps: recorded sweeps per chain, after as many for the drift test (and burn-in without persistent chains).
+            Annealed chains use 2 * sweeps temperatures, at least 500.
         seed: an int or a stream.
 
     Returns:
-        a `Diagnosis`; ``print`` it.
+        A `Diagnosis`; ``print`` it.
 
     Raises:
-        ImportError: without arviz-stats (``pip install 'harmonium[diagnostics]'``).
-        ValueError: for data of another width or outside the domain; fewer than 2 chains, asked for or left in the
-            model; fewer than 10 sweeps.
+        ImportError: if arviz-stats is not installed (``pip install 'harmonium[diagnostics]'``).
+        ValueError: if data has another width or values outside the domain; if fewer than 2 chains are asked for or left
+            in the model; if sweeps is below 10.
 
     >>> import harmonium as hm
     >>> bars, rbm = hm.data.load("bars-and-stripes").train, hm.RBM(16, 4)
@@ -203,8 +203,8 @@ def diagnose(
     cases = None if data is None else _cases(model, data)
     if model.chains is not None and len(model.chains) < 2:
         raise ValueError(
-            "the model holds a single persistent chain, and R-hat compares chains: train it with more, such as "
-            "hm.PCD(chains=100), or set model.chains = None, so that new ones begin far apart"
+            "model has a single persistent chain, but R-hat compares chains: train it with more, such as "
+            "hm.PCD(chains=100), or set model.chains = None to start new ones"
         )
     packed, start = _start(model, cases, chains, sweeps, stream)
     test = equilibrium_test(
@@ -215,7 +215,7 @@ def diagnose(
         temperatures=max(_TEMPERATURES, 2 * sweeps),
         base=_base(model, cases),
     )
-    state = model.unpack(test.lag.chains)
+    state = model.unpack(test.drift.chains)
     reference = cases if cases is not None else state[0]
     assert reference is not None
     centre = reference.double().mean(0)
@@ -247,8 +247,7 @@ def _cases(model: Machine, data: Array) -> Tensor:
     cases = as_cases(data)
     if cases.shape[1] != model.visible.columns:
         raise ValueError(f"data has {cases.shape[1]} columns; the model has {model.visible.columns} visible units")
-    index = evenly_spaced(len(cases), min(_CASES, len(cases)))
-    v = cases.rows(index, dtype=model.dtype, device=model.device)
+    v = cases.rows(evenly_spaced(len(cases), min(_CASES, len(cases))), dtype=model.dtype, device=model.device)
     v = model.visible.encode(v[~torch.isnan(v).any(-1)], "data")
     if len(v) < 2:
         raise ValueError(f"data has {len(v)} cases without missing values; at least 2 are needed")
@@ -257,20 +256,19 @@ def _cases(model: Machine, data: Array) -> Tensor:
 
 
 def _base(model: Machine, cases: Tensor | None) -> tuple[Natural, ...] | None:
-    """Where annealing begins: at the means of the data where the model does not know them; None: at its own."""
+    """Base of the annealing: the means of the data if the model does not store its own, else None."""
     if cases is None or model.data_mean is not None:
         return None
     x = cases.double()
-    rest = model.base_rate()[1:]
-    return model.visible.base_rate(x.mean(0), x.var(0, correction=0), float(len(x))), *rest
+    hidden = model.base_rate()[1:]
+    return model.visible.base_rate(x.mean(0), x.var(0, correction=0), float(len(x))), *hidden
 
 
 def _start(model: Machine, cases: Tensor | None, chains: int, sweeps: int, stream: Stream) -> tuple[Tensor, str]:
-    """Packed chains, and a word about where they came from."""
+    """Packed chains, and where they started, in words."""
     own = model.chains
     if own is not None:
-        index = evenly_spaced(len(own), min(chains, len(own)))
-        return own[index].to(model.dtype), "that training left in the model"
+        return own[evenly_spaced(len(own), min(chains, len(own)))].to(model.dtype), "left by training"
     if cases is None:
         packed, start = independent_sample(model, chains, stream.child("start")), "from the base rate"
     else:
@@ -282,14 +280,14 @@ def _start(model: Machine, cases: Tensor | None, chains: int, sweeps: int, strea
 
 
 def _principal(centred: Tensor) -> Tensor:
-    """The leading principal directions of centred cases, (directions, size); those without variance are left out."""
+    """Leading principal directions of centred cases, (directions, size), without those of zero variance."""
     _, scale, directions = torch.linalg.svd(centred, full_matrices=False)
-    kept: Tensor = directions[:_DIRECTIONS][scale[:_DIRECTIONS] > 1e-6 * len(centred) ** 0.5]
-    return kept
+    leading: Tensor = directions[:_DIRECTIONS][scale[:_DIRECTIONS] > 1e-6 * len(centred) ** 0.5]
+    return leading
 
 
 def _jumps(traces: Tensor, cases: Tensor | None, centre: Tensor, directions: Tensor) -> Jumps | None:
-    """Along the first direction, between the two modes of the data, or of the chains without data."""
+    """Jumps along the first direction between the two modes of the data (without data: of the chains)."""
     if len(directions) == 0:
         return None
     values = traces[1].flatten() if cases is None else (cases.double() - centre) @ directions[0]

@@ -1,4 +1,4 @@
-"""Do chains stand for their model?  All that can be said about it, and what to do."""
+"""Equilibrium test of chains: drift, standstill, collapse, missing modes; with remedies."""
 
 from __future__ import annotations
 
@@ -15,12 +15,18 @@ from harmonium.units import Natural
 
 __all__ = ["EquilibriumTest", "Finding", "equilibrium_test"]
 
-_MOVED = 0.5  # of those that would move at independence; of chains that sample anything, nearly all do in a few sweeps
-_SPREAD = 0.1  # of the variance of the data; a model that has learned them has about all of it
+_MOVED = 0.5  # relative to independent draws; chains that sample at all reach nearly 1 within a few sweeps
+_SPREAD = 0.1  # relative to the variance of the data; a trained model has about 1
 
 
 class Finding(NamedTuple):
-    """Something that is wrong, by a name for it, in words, and what to do about it."""
+    """A problem of the chains.
+
+    Attributes:
+        name: "frozen", "drift", "collapsed" or "missing_mode".
+        what: the problem, in words.
+        remedy: what to do about it.
+    """
 
     name: str
     what: str
@@ -31,21 +37,21 @@ class Finding(NamedTuple):
 
 
 class EquilibriumTest(NamedTuple):
-    """What was seen of chains at fixed parameters.
+    """Result of `equilibrium_test`.
 
     Attributes:
-        lag: whether they drift (see `harmonium.diagnostics.drift`).
-        unseen: whether they miss what annealed chains find (see `harmonium.diagnostics.missing_modes`).
-        free_energy: by how much their mean free energy changed within the lag, in nats.
-        moved: the share of the chains that are not where they were before the lag, over the share of pairs of chains
-            that are not in the same state, which is what independent draws would give.
-        spread: the variance of their visible units over that of the training data, both summed over units; None where
-            the model does not know its data.
-        findings: what is wrong; empty where nothing was found.
+        drift: whether the chains drift (see `harmonium.diagnostics.drift`).
+        missing_modes: whether annealed chains find a mode that they miss (see `harmonium.diagnostics.missing_modes`).
+        free_energy: change of their mean free energy during the sweeps, in nats.
+        moved: share of the chains whose state changed, relative to independent draws (the share of pairs of chains in
+            different states).
+        spread: variance of their visible units relative to the training data, each summed over units; None if the model
+            does not store the variance of its data.
+        findings: the problems found.
     """
 
-    lag: DriftTest
-    unseen: MissingModeTest
+    drift: DriftTest
+    missing_modes: MissingModeTest
     free_energy: float
     moved: float
     spread: float | None
@@ -53,13 +59,13 @@ class EquilibriumTest(NamedTuple):
 
     @property
     def passed(self) -> bool | None:
-        """False where something is wrong; None where nothing was found that could be judged; True otherwise.
+        """Whether no problem was found; None if none was found but not everything could be judged.
 
-        True is no proof: a mode that neither the chains nor the annealed ones visit is not seen.
+        True is not a proof: a mode that neither the chains nor the annealed chains visit goes unnoticed.
         """
         if self.findings:
             return False
-        return True if self.lag.passed and self.unseen.passed else None
+        return True if self.drift.passed and self.missing_modes.passed else None
 
 
 @torch.no_grad()
@@ -73,40 +79,42 @@ def equilibrium_test(
     temperatures: int = 500,
     base: tuple[Natural, ...] | None = None,
 ) -> EquilibriumTest:
-    """Test packed chains (chains, columns) for drift, standstill, collapse and unseen modes; they are not changed.
+    """Test chains for drift, standstill, collapse and missing modes.
 
     Args:
-        model: the model.
-        chains: independent of each other.
-        stream: of the sweeps and the annealing.
-        sweeps: for which copies of the chains run on.
-        annealed: number of annealed chains they are compared with.
-        temperatures: of the annealing.
-        base: natural parameters from which it begins (default: means of the training data stored in the model).
+        model: the model the chains belong to.
+        chains: packed states of independent chains, (chains, columns); not changed.
+        stream: random numbers of the sweeps and the annealing.
+        sweeps: number of sweeps that copies of the chains run.
+        annealed: number of annealed chains to compare with.
+        temperatures: number of temperatures of the annealing.
+        base: natural parameters at which annealing begins (default: means of the training data stored in the model).
+
+    Returns:
+        The results and the problems found.
     """
-    lag = drift_test(model, chains, stream.child("lag"), sweeps)
-    unseen = missing_mode_test(model, lag.chains, stream.child("unseen"), annealed, temperatures, base)
-    before, after = (-model.log_weight(model.unpack(c)).mean() for c in (chains, lag.chains))
-    fell = float(after - before)
-    moved = _moved(chains, lag.chains)
+    drift = drift_test(model, chains, stream.child("lag"), sweeps)
+    missing = missing_mode_test(model, drift.chains, stream.child("unseen"), annealed, temperatures, base)
+    before, after = (-model.log_weight(model.unpack(c)).mean() for c in (chains, drift.chains))
+    change = float(after - before)
+    moved = _moved(chains, drift.chains)
     spread = _spread(model, chains)
     found = []
     if moved < _MOVED:
         found.append(
             Finding(
                 "frozen",
-                f"the chains are stuck: of those that should have moved, {1 - moved:.0%} are after {sweeps} sweeps "
-                "exactly where they were before",
-                "the weights are too large to be sampled by Gibbs sweeps: use a lower learning rate or weight decay, "
-                "or tempered chains (PT, PTT)",
+                f"the chains are stuck: {1 - moved:.0%} of them are in exactly the same state after {sweeps} sweeps",
+                "the weights are too large for Gibbs sweeps: use a lower learning rate or weight decay, or tempered "
+                "chains (PT, PTT)",
             )
         )
-    if len(chains) >= FEWEST and lag.drift >= LIMIT:
+    if len(chains) >= FEWEST and drift.difference >= LIMIT:
         found.append(
             Finding(
                 "drift",
-                f"the chains lag the model by {lag.drift:.1f} standard errors: within {sweeps} sweeps at fixed weights "
-                f"their mean free energy changes by {fell:+.2f} nats",
+                f"the chains lag behind the model by {drift.difference:.1f} standard errors: during {sweeps} sweeps at "
+                f"fixed weights their mean free energy changes by {change:+.2f} nats",
                 "use more sweeps per update, PCD(k=10), a lower learning rate, or tempered chains (PT, PTT)",
             )
         )
@@ -115,25 +123,20 @@ def equilibrium_test(
             Finding(
                 "collapsed",
                 f"the chains have collapsed: they have {spread:.1%} of the variance of the data",
-                "lower the learning rate; if they stay where they are, start new chains or temper them (PT, PTT)",
+                "lower the learning rate; if that does not help, start new chains or use tempered ones (PT, PTT)",
             )
         )
-    if unseen.passed is False:
-        found.append(
-            Finding(
-                "unseen",
-                unseen.why,
-                "Gibbs sweeps do not cross from mode to mode: use tempered chains (PT, PTT)",
-            )
-        )
-    return EquilibriumTest(lag, unseen, fell, moved, spread, tuple(found))
+    if missing.passed is False:
+        remedy = "Gibbs sweeps do not cross from mode to mode: use tempered chains (PT, PTT)"
+        found.append(Finding("missing_mode", missing.why, remedy))
+    return EquilibriumTest(drift, missing, change, moved, spread, tuple(found))
 
 
 def _moved(before: Tensor, after: Tensor) -> float:
     n, counts = len(before), torch.unique(before, dim=0, return_counts=True)[1].double()
     apart = 1 - float((counts * (counts - 1)).sum()) / (n * max(1, n - 1))
     share = float((before != after).any(-1).double().mean())
-    return share / apart if apart > 0 else 1.0  # all in one state: a collapse, if the data are not
+    return share / apart if apart > 0 else 1.0  # all in one state, which is judged by the spread
 
 
 def _spread(model: Machine, chains: Tensor) -> float | None:

@@ -1,8 +1,8 @@
-"""Jumps between modes: how often chains cross from one part of the distribution to another.
+"""Jumps of chains between modes.
 
-What a mode is, the caller says: the nearest of some centres, or a side of a projection.  A chain that hovers at the
-border between two would be counted at every crossing; so states in between belong to no mode, and the chain is said to
-be where it last was until it arrives somewhere else (hysteresis).
+The caller defines the modes, such as the nearest of some centres, or a side of a projection. States between modes
+belong to none, and a chain keeps its last mode until it arrives in another (hysteresis). Otherwise a chain that hovers
+at the border of two modes would be counted at every crossing.
 """
 
 from __future__ import annotations
@@ -16,18 +16,20 @@ from harmonium.models.arrays import Array
 
 __all__ = ["TwoModes", "mode_jumps", "mode_jumps_along", "two_modes"]
 
-_EMPTY = 0.05  # of all values: a normal distribution has 0.21 of them in the middle third, a uniform one 0.17
+_EMPTY = 0.05  # largest share in the middle third; a normal distribution has 0.21 there, a uniform one 0.17
 
 
 def mode_jumps(labels: Array) -> Tensor:
-    """How often each chain changes its mode, (chains,), int64.
+    """Count how often each chain changes its mode.
 
     Args:
-        labels: the mode of every chain after every sweep, whole numbers (chains, sweeps); a negative one says that the
-            state is in between, and is not looked at.
+        labels: mode of every chain after every sweep, integers (chains, sweeps); negative for a state between modes.
+
+    Returns:
+        Number of jumps, (chains,), int64.
 
     Raises:
-        ValueError: for another shape.
+        ValueError: if labels has another number of dimensions.
 
     >>> mode_jumps([[0, 0, 1, -1, 1, -1, 0], [2, -1, 2, -1, -1, 2, 2]])
     tensor([2, 0])
@@ -35,25 +37,28 @@ def mode_jumps(labels: Array) -> Tensor:
     labels = torch.as_tensor(labels)
     if labels.dim() != 2:
         raise ValueError(f"labels has shape {tuple(labels.shape)}; expected (chains, sweeps)")
-    # The last sweep before each at which a chain was in some mode; a chain that was in none yet has not jumped.
+    # For every sweep, the last one at which the chain was in a mode; entering the first mode is not a jump.
     sweep = torch.arange(labels.shape[1], device=labels.device).expand_as(labels)
     last = torch.where(labels >= 0, sweep, -1).cummax(-1).values
-    known = labels.gather(-1, last.clamp(min=0))
-    jumped: Tensor = (known[:, 1:] != known[:, :-1]) & (last[:, :-1] >= 0)
+    mode = labels.gather(-1, last.clamp(min=0))
+    jumped: Tensor = (mode[:, 1:] != mode[:, :-1]) & (last[:, :-1] >= 0)
     return jumped.sum(-1)
 
 
 def mode_jumps_along(projection: Array, low: float, high: float) -> Tensor:
-    """How often each chain goes from below ``low`` to above ``high`` or back, (chains,), int64.
+    """Count how often each chain goes from below ``low`` to above ``high`` or back.
 
     Args:
-        projection: of the state of every chain after every sweep on one direction, (chains, sweeps), such as the first
-            principal direction of the data.
-        low: below it a chain is in one mode.
-        high: above it a chain is in the other; in between it stays where it last was.
+        projection: projection of every chain after every sweep onto a direction, such as the first principal direction
+            of the data, (chains, sweeps).
+        low: a chain below it is in one mode.
+        high: a chain above it is in the other mode; in between it keeps its last one.
+
+    Returns:
+        Number of jumps, (chains,), int64.
 
     Raises:
-        ValueError: for another shape, or ``low`` above ``high``.
+        ValueError: if projection has another number of dimensions, or low is above high.
 
     >>> mode_jumps_along([[-3.0, 0.1, -0.1, 3.0, 0.2, -2.0]], low=-1.0, high=1.0)
     tensor([2])
@@ -65,7 +70,7 @@ def mode_jumps_along(projection: Array, low: float, high: float) -> Tensor:
 
 
 class TwoModes(NamedTuple):
-    """Two modes along a direction: their centres, and the thresholds at a third and two thirds of the way."""
+    """Two modes along a direction: their centres, and the thresholds at a third and two thirds between them."""
 
     centres: tuple[float, float]
     low: float
@@ -73,10 +78,16 @@ class TwoModes(NamedTuple):
 
 
 def two_modes(values: Tensor) -> TwoModes | None:
-    """Two modes of a sample (n,) of one variable, or None where it is not bimodal.
+    """Find two modes of a sample of one variable by 2-means.
 
-    Values are parted by 2-means.  They are two modes where fewer than 5 % lie in the middle third between both centres:
-    then a crossing is an event, and both thresholds lie in the valley.
+    The sample counts as bimodal if fewer than 5 % of the values lie in the middle third between both centres: then
+    crossings are rare, and both thresholds lie in the valley.
+
+    Args:
+        values: the sample, (n,).
+
+    Returns:
+        The modes; None if the sample is not bimodal.
     """
     x = values.double()
     low, high = float(x.min()), float(x.max())

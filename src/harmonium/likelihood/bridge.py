@@ -1,4 +1,4 @@
-"""What two directions of annealing say together: means of weights, Bennett's acceptance ratio."""
+"""Estimates from two directions of annealing: mean weights and Bennett's acceptance ratio."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Mean", "bennett", "bennett_ladder", "bennett_means", "log_mean_weigh
 
 
 class Mean(NamedTuple):
-    """log of a mean weight, its standard error (delta method) and the effective sample size, all for one direction."""
+    """Log of a mean weight in one direction, its standard error (delta method) and the effective sample size."""
 
     value: float
     stderr: float
@@ -26,7 +26,7 @@ def log_mean_weight(log_weights: Tensor, copies: int = 1) -> Mean:
 
     Args:
         log_weights: (copies * chains,), all chains of the first copy first.
-        copies: how many weights belong to each independent chain; the standard error is that of the chains' means.
+        copies: number of weights of each independent chain; the standard error is that of the chains' means.
     """
     count = len(log_weights)
     value = float(torch.logsumexp(log_weights, 0)) - math.log(count)
@@ -39,8 +39,8 @@ def log_mean_weight(log_weights: Tensor, copies: int = 1) -> Mean:
 def bennett(forward: Tensor, reverse: Tensor) -> float:
     """log (Z_1 / Z_0) from log-weights of both directions (Bennett 1976; Crooks 2000).
 
-    The root D of  sum_f sigmoid(a_f - D - M) = sum_r sigmoid(r_r + D + M),  M = log(n_f / n_r): the estimate of least
-    variance when both ends are sampled from their own distributions.
+    The root D of  sum_f sigmoid(a_f - D - M) = sum_r sigmoid(r_r + D + M),  M = log(n_f / n_r): the minimum-variance
+    estimate if both ends are sampled from their own distributions.
     """
     balance = math.log(len(forward) / len(reverse))
 
@@ -53,48 +53,49 @@ def bennett(forward: Tensor, reverse: Tensor) -> float:
 
 
 def bennett_ladder(forward: Sequence[Tensor], reverse: Sequence[Tensor]) -> tuple[float, Tensor]:
-    """log (Z_top / Z_bottom), the sum of Bennett's ratios between neighbours, and what each replica adds to its error.
+    """log (Z_top / Z_bottom) as the sum of Bennett's ratios between neighbours, with the influence of each replica.
 
     Args:
         forward: for every pair of neighbours, log-weights of the upper model at states of the lower one, each (rounds,
             replicas).
-        reverse: likewise of the lower model at states of the upper one.
+        reverse: log-weights of the lower model at states of the upper one, in the same form.
 
     Returns:
         (value, influence): with independent replicas the variance of the value is about the sum of the squares of
-        ``influence`` (replicas,), which sums to zero: each pair's root D of G(D) = 0 moves by G_c(D) / |G'(D)| with the
-        terms of replica c.
+        ``influence`` (replicas,), which sums to zero: the root D of G(D) = 0 of each pair moves by G_c(D) / |G'(D)|
+        with the terms of replica c.
     """
     value, influence = 0.0, torch.zeros(forward[0].shape[-1], dtype=torch.float64)
     for up, down in zip(forward, reverse, strict=True):
         d = bennett(up.flatten(), down.flatten())
-        to, fro = torch.sigmoid(up - d), torch.sigmoid(down + d)
-        slope = (to * (1 - to)).sum() + (fro * (1 - fro)).sum()
+        rising, falling = torch.sigmoid(up - d), torch.sigmoid(down + d)
+        slope = (rising * (1 - rising)).sum() + (falling * (1 - falling)).sum()
         value += d
-        influence += (to.sum(0) - fro.sum(0)) / slope
+        influence += (rising.sum(0) - falling.sum(0)) / slope
     return value, influence
 
 
-def bennett_means(guess: Tensor, to: Tensor, fro: Tensor) -> tuple[float, Tensor]:
+def bennett_means(log_ratio: Tensor, forward: Tensor, reverse: Tensor) -> tuple[float, Tensor]:
     """`bennett_ladder` from running means instead of all weights: log (Z_top / Z_bottom) and its influence.
 
-    For any constant D (Bennett 1976), with log-weights a of the upper model at states of the lower one, and r back,
+    For any constant D (Bennett 1976), with log-weights a of the upper model at states of the lower one, and r in the
+    other direction,
 
-        Z_1 / Z_0 = exp(D) <sigmoid(a - D)>_0 / <sigmoid(r + D)>_1,
+        Z_1 / Z_0 = exp(D) <sigmoid(a - D)>_0 / <sigmoid(r + D)>_1.
 
-    of least variance where D is the ratio itself: a guess of it will do, and means of both sides are all that is kept.
+    The variance is least if D is the log-ratio itself; an approximation is enough, and only means have to be stored.
 
     Args:
-        guess: D of every pair, (pairs,).
-        to: means (or sums) of sigmoid(a - D) over rounds, (pairs, replicas).
-        fro: those of sigmoid(r + D) over the same rounds, likewise.
+        log_ratio: D of every pair, (pairs,).
+        forward: means (or sums) of sigmoid(a - D) over rounds, (pairs, replicas).
+        reverse: those of sigmoid(r + D) over the same rounds, (pairs, replicas).
     """
-    value = guess.sum() + (to.sum(-1).log() - fro.sum(-1).log()).sum()
-    influence = to / to.sum(-1, keepdim=True) - fro / fro.sum(-1, keepdim=True)
+    value = log_ratio.sum() + (forward.sum(-1).log() - reverse.sum(-1).log()).sum()
+    influence = forward / forward.sum(-1, keepdim=True) - reverse / reverse.sum(-1, keepdim=True)
     return float(value), influence.sum(0)
 
 
 def standard_error(influence: Tensor) -> float:
-    """Of an estimate to which independent replicas contribute these parts."""
+    """Standard error of an estimate, from its influence values per independent replica."""
     n = len(influence)
     return math.sqrt(float((influence - influence.mean()).square().sum()) * n / (n - 1)) if n > 1 else math.inf

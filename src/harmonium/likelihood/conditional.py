@@ -14,36 +14,40 @@ from harmonium.models.model import Model
 from harmonium.sampling.impute import check_observed
 from harmonium.units import Units
 
-__all__ = ["conditional_log_prob", "refuse_kept_hidden"]
+__all__ = ["conditional_log_prob", "refuse_coupled_hidden"]
 
-_MOST_BITS = 16
-_ROWS = 1 << 14
+_MOST_BITS = 16  # log2 of the joint states that are enumerated per case
+_ROWS = 1 << 14  # states at a time, to bound memory
 
 
-def refuse_kept_hidden(model: Machine, what: str) -> None:
-    """Raise ValueError where hidden layers cannot be summed out exactly."""
+def refuse_coupled_hidden(model: Machine, what: str) -> None:
+    """Raise ValueError if hidden layers cannot be summed out exactly."""
     if model.sampled_layers != [0]:
         raise ValueError(f"{what} needs hidden layers that can be summed out: these are coupled")
 
 
 @torch.no_grad()
 def conditional_log_prob(model: Model, v: Array, given: Array, asked: Array | None = None) -> Tensor:
-    """log p(the variables asked for | the given ones) in nats, (batch,), float64; the others are summed out.
+    """Compute log p(the variables asked for | the given ones) exactly; the other variables are summed out.
 
-    Exact.  Of a machine all variables that are not given are enumerated, and the partition function cancels.  An
-    order-agnostic NADE takes orderings that begin with the given variables and go on with those asked for; a NADE or
-    MADE knows those that come first in its own.
+    In a machine, all variables that are not given are enumerated, and the partition function cancels.  An
+    `OrderlessNADE` uses orderings that start with the given variables and continue with those asked for; a NADE or
+    MADE can condition on those that come first in its own ordering.
 
     Args:
-        model: a machine with hidden layers that can be summed out, or a directed model that can condition: an
-            `OrderlessNADE` on any variables.
-        v: cases (batch, n_visible); variables neither given nor asked for are not looked at and may be NaN.
-        given: which variables are given, bool (n_visible,).
-        asked: which are asked for, bool (n_visible,).  Default: all others.  With none given: a marginal probability.
+        model: a machine with hidden layers that can be summed out, or a directed model that can condition (an
+            `OrderlessNADE` on any variables).
+        v: cases (batch, n_visible); variables neither given nor asked for are ignored and may be NaN.
+        given: which variables are given, bool (n_visible,).  None of them: a marginal probability.
+        asked: which variables are asked for, bool (n_visible,).  Default: all others.
+
+    Returns:
+        nats, (batch,), float64.
 
     Raises:
-        ValueError: where the variables of a machine that are not given have more than 2^16 joint states, or not
-            finitely many; where a variable is both given and asked for; where the model cannot condition on these.
+        TypeError: for a model that is neither a machine nor directed.
+        ValueError: if the variables of a machine that are not given have more than 2^16 joint states, or infinitely
+            many; if a variable is both given and asked for; if the model cannot condition on these variables.
 
     >>> import harmonium as hm
     >>> rbm = hm.RBM.from_arrays([[0.0], [0.0]], [0.0, 0.0], [0.0])
@@ -52,25 +56,25 @@ def conditional_log_prob(model: Model, v: Array, given: Array, asked: Array | No
     """
     units = model.visible
     units.require_independent_columns("conditional_log_prob")
-    known = _columns(given, "given", units)
-    wanted = ~known if asked is None else _columns(asked, "asked", units)
-    if bool((known & wanted).any()):
-        column = int((known & wanted).nonzero()[0])
+    fixed = _columns(given, "given", units)
+    wanted = ~fixed if asked is None else _columns(asked, "asked", units)
+    if bool((fixed & wanted).any()):
+        column = int((fixed & wanted).nonzero()[0])
         raise ValueError(f"the variable in column {column} is both given and asked for: its probability is 1")
-    states = _observed(model, v, known | wanted)
+    states = _observed(model, v, fixed | wanted)
     if isinstance(model, Directed):
-        return model.log_conditional(states, *(mask.expand(len(states), -1) for mask in (wanted, known)))
+        return model.log_conditional(states, *(mask.expand(len(states), -1) for mask in (wanted, fixed)))
     model = as_machine(model, "conditional_log_prob")
     model.refuse_batched("conditional_log_prob")
-    refuse_kept_hidden(model, "conditional_log_prob")
-    free = (~known).nonzero()[:, 0].tolist()
+    refuse_coupled_hidden(model, "conditional_log_prob")
+    free = (~fixed).nonzero()[:, 0].tolist()
     bits = sum(math.log2(len(units.variable(column)[1])) for column in free)
     if bits > _MOST_BITS:
         raise ValueError(
             f"the {len(free)} variables that are not given have 2^{bits:.0f} joint states, at most 2^{_MOST_BITS} are "
             "enumerated: give more of them"
         )
-    others = (~known & ~wanted).nonzero()[:, 0].tolist()
+    others = (~fixed & ~wanted).nonzero()[:, 0].tolist()
     return _log_sum(model, states, others) - _log_sum(model, states, free)
 
 
@@ -84,7 +88,7 @@ def _columns(mask: Array, name: str, units: Units) -> Tensor:
 
 
 def _observed(model: Model, v: Array, needed: Tensor) -> Tensor:
-    """States inside, checked in the needed columns and 0 in the others."""
+    """Encoded states, checked in the needed columns and 0 in the others."""
     units = model.visible
     x = as_matrix(v, "v", model.dtype, model.device)
     if x.dim() != 2 or x.shape[1] != units.columns or not len(x):
@@ -94,9 +98,9 @@ def _observed(model: Model, v: Array, needed: Tensor) -> Tensor:
     if bool(wrong.any()):
         row, column = (int(i) for i in wrong.nonzero()[0])
         raise ValueError(f"v is not finite in row {row}, column {column}: remove or impute such values first")
-    inside = units.encode(torch.where(needed, x, torch.nan), "v")
-    check_observed(model, inside, "v")
-    return inside.nan_to_num(0.0)
+    encoded = units.encode(torch.where(needed, x, torch.nan), "v")
+    check_observed(model, encoded, "v")
+    return encoded.nan_to_num(0.0)
 
 
 def _log_sum(model: Machine, states: Tensor, columns: list[int]) -> Tensor:

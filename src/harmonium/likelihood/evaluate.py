@@ -14,7 +14,8 @@ from harmonium.core.random import Stream, stream_of
 from harmonium.data import Cases, as_cases
 from harmonium.likelihood.exact import cheapest_enumeration, exact_log_marginal, hidden_bits
 from harmonium.likelihood.log_z import NORMALISED, LogPartition
-from harmonium.likelihood.partition import EXACT_BITS, LogPartitionOptions, log_partition
+from harmonium.likelihood.partition import EXACT_BITS, LogPartitionOptions
+from harmonium.likelihood.partition import log_partition as estimate_log_z
 from harmonium.models.arrays import Array
 from harmonium.models.machine.documents import at_length
 from harmonium.models.machine.machine import Machine
@@ -25,7 +26,7 @@ from harmonium.sampling.sample import affordable_sweeps
 __all__ = ["Evaluation", "affordable", "evaluate"]
 
 MOST_LENGTHS = 100  # of documents, each of which needs a log Z
-EXACT_HIDDEN_BITS = 10.0  # of hidden states that are enumerated for every case rather than sampled
+EXACT_HIDDEN_BITS = 10.0  # log2 of the hidden states that are enumerated for every case rather than sampled
 
 
 @dataclass(frozen=True)
@@ -33,19 +34,19 @@ class Evaluation:
     """Mean log-likelihood of cases, in nats per case.
 
     Attributes:
-        mean: the estimate (exact where ``method`` is "exact"; of deep models by importance sampling, see `evaluate`).
+        mean: the estimate (exact if ``method`` is "exact"; by importance sampling for deep models, see `evaluate`).
         stderr: standard error of the mean over cases (not of log Z).
-        lower: with the upper bound of log Z; minus infinity where there is none, or where the bounds cross.
+        lower: with the upper bound of log Z; minus infinity if there is none, or if the bounds cross.
         upper: with the lower bound of log Z.
-        method: how log Z was found: "exact" or "ais"; "importance, exact" or "importance, ais" of
-            deep models; "importance" of directed models with latent variables.
-        trusted: whether the bracket may be believed.
+        method: how log Z was found, such as "exact" or "ais"; "importance, exact" or "importance, ais" for deep
+            models; "importance" for directed models with latent variables.
+        trusted: whether the bracket is reliable.
         why: the reasons in words.
-        cases: how many cases.
-        log_partition: the log Z used; None of models that need none.
-        bound: of deep models, the variational bound by the upper log Z; None where log p* is known in closed form.
-        log_jacobian: of data that were standardised, what was added to all of these to make them log-densities of the
-            values before, in nats per case; 0 of others.
+        cases: number of cases.
+        log_partition: the log Z that was used; None for models that need none.
+        bound: for deep models, the variational bound with the upper log Z; None if log p* is known in closed form.
+        log_jacobian: for standardised data, the term in all of these that makes them log-densities of the original
+            values, in nats per case; 0 otherwise.
     """
 
     mean: float
@@ -62,8 +63,10 @@ class Evaluation:
 
     @property
     def kind(self) -> str:
-        """What the number is: "exact", "bracketed" (log Z is estimated) or "bound" (from below, by importance sampling:
-        on top of that log Z may be estimated, whose bracket ``lower`` and ``upper`` then are).
+        """The kind of estimate: "exact", "bracketed" (log Z is estimated) or "bound".
+
+        "bound" is an estimate from below by importance sampling; if log Z is estimated too, ``lower`` and ``upper`` are
+        its bracket.
         """
         if self.method == "exact":
             return "exact"
@@ -85,15 +88,15 @@ class Evaluation:
 
 
 def _over_lengths(model: Machine, cases: Cases, seed: int | Stream, options: LogPartitionOptions) -> LogPartition:
-    """The mean of log Z over documents, each by its own length."""
+    """The mean of log Z over documents of different lengths."""
     totals = torch.cat([v.sum(-1) for _, v in cases.chunks(1024, dtype=torch.float64)])
     lengths, counts = torch.unique(totals, return_counts=True)
     if len(lengths) > MOST_LENGTHS:
         raise ValueError(
-            f"data has documents of {len(lengths)} lengths, each with a log Z of its own, and at most {MOST_LENGTHS} "
-            "are computed: judge a sample of the documents, or documents of chosen lengths"
+            f"data has documents of {len(lengths)} lengths, each with its own log Z, and at most {MOST_LENGTHS} are "
+            "computed: evaluate a sample of the documents, or documents of selected lengths"
         )
-    each = [_log_partition(at_length(model, length), seed=seed, **options) for length in lengths.tolist()]
+    each = [estimate_log_z(at_length(model, length), seed=seed, **options) for length in lengths.tolist()]
     if len(each) == 1:
         return each[0]
     share = counts.double() / counts.sum()
@@ -101,7 +104,7 @@ def _over_lengths(model: Machine, cases: Cases, seed: int | Stream, options: Log
     def mean(values: list[float]) -> float:
         return float(share @ torch.tensor(values, dtype=torch.float64))
 
-    upper = [z.upper if z.lower <= z.upper else math.inf for z in each]  # bounds that cross bound nothing
+    upper = [z.upper if z.lower <= z.upper else math.inf for z in each]  # bounds that cross are not bounds
     sampled = [z for z in each if z.method != "exact"]
     weakest = min(each, key=lambda z: (z.trusted, z.ess))
     return LogPartition(
@@ -123,13 +126,24 @@ def evaluate(
 ) -> Evaluation:
     """Estimate the mean log-likelihood of data, with its bracket.
 
+    If hidden layers depend on each other given v (DBN, DBM, lateral hidden couplings), log p(v) is estimated by
+    importance sampling: log mean_k p*(v, h_k) / q(h_k | v) - log Z with h_k drawn from q, the recognition model or the
+    mean field (Salakhutdinov & Murray 2008, section 5).  It is too low on average, so it is an estimate from below if
+    log Z is right; ``lower`` and ``upper`` contain the uncertainty of log Z only.  ``bound`` is the variational bound
+    minus the upper log Z (for a DBN the mean of the log-weights: a bound in expectation).  For a VAE, the mean and the
+    bound are both estimates from below, and ``upper`` is infinite unless its prior is a machine.  Up to 2^10 hidden
+    states are summed instead: then only log Z can be an estimate.
+
+    Densities of data that ``harmonium.data`` has standardised (`load`, `from_frame`) include the Jacobian of the
+    standardisation: they are densities of the original values.  For arrays that you standardised yourself, add
+    -sum of log scale.
+
     Args:
         model: the model.
         data: cases (n, n_visible) in the domain of the visible units; grey values under Bernoulli units are refused.
-        log_partition: a log Z found before (of a DBN: of its top machine; of a VAE: of its prior); otherwise
-            it is computed.  For documents it is computed at each of their lengths, at most 100, and the mean over cases
-            is reported.
-        samples: draws of the hidden units per case, for deep models (see below); others have no use for it.
+        log_partition: log Z from an earlier call (of the top machine of a DBN, of the prior of a VAE).  Default: it is
+            computed; for documents at each of their lengths, at most 100, and its mean over cases is used.
+        samples: draws of the hidden units per case, for models that need importance sampling.
         seed: an int or a stream.
         **options: arguments of `harmonium.log_partition`, such as ``chains`` and ``temperatures``.
 
@@ -137,20 +151,7 @@ def evaluate(
         an `Evaluation`: mean (nats per case), its standard error over cases, lower and upper bound, kind, method.
 
     Raises:
-        ValueError: for data of another width or outside the domain, and for options that this model has no use for.
-        TypeError: for what is no model.
-
-    Where hidden layers depend on each other given v (DBN, DBM, hidden units coupled laterally), log p(v) is estimated
-    by importance sampling, log mean_k p*(v, h_k) / q(h_k | v) - log Z with h_k drawn from q, the recognition model or
-    the mean field (Salakhutdinov & Murray 2008, section 5).  With finitely many samples it is too low on average, so
-    that it is an estimate from below as far as log Z is right; ``lower`` and ``upper`` hold the uncertainty of log Z
-    alone.  ``bound`` is the variational bound less the upper log Z (of a DBN the mean of the log weights: a bound in
-    expectation).  Of a VAE the mean and the bound are both estimates from below, and ``upper`` is infinite unless its
-    prior is a machine.  Up to 2^10 hidden states are summed instead: then nothing but log Z can be an estimate.
-
-    Densities of data that were standardised by ``harmonium.data`` (`load`, `from_frame`) carry the Jacobian of the
-    standardisation: they are densities of the original values.  Arrays that you standardised yourself know nothing of
-    it: then add -sum of log scale.
+        ValueError: for data of another width or outside the domain, or options that do not apply to this model.
 
     >>> import harmonium as hm
     >>> print(hm.evaluate(hm.RBM.from_arrays([[0.0]], [0.0], [0.0]), [[0], [1]]))
@@ -162,7 +163,7 @@ def evaluate(
     if cases.shape[1] != model.visible.columns:
         raise ValueError(f"data has {cases.shape[1]} columns; the model has {model.visible.columns} visible units")
     if log_partition is not None and options:
-        raise ValueError(f"log_partition is given, so {', '.join(options)} would do nothing: leave one of them out")
+        raise ValueError(f"log_partition is given, so {', '.join(options)} would have no effect: leave out one of them")
     part = model.energy_part
     if part is None:
         if log_partition is not None or options:
@@ -193,7 +194,7 @@ def evaluate(
     n = len(cases)
     mean = total / n
     stderr = math.sqrt(max(0.0, square / n - mean**2) / max(1, n - 1))
-    highest = z.upper if z.lower <= z.upper else math.inf  # bounds that cross bound nothing
+    highest = z.upper if z.lower <= z.upper else math.inf  # bounds that cross are not bounds
     method = z.method
     if deep:
         method = "importance" if part is None else f"importance, {z.method}"
@@ -204,7 +205,7 @@ def evaluate(
         math.inf if deep and part is None else mean + z.value - z.lower,
         method,
         z.trusted,
-        f"{samples} importance samples per case give too little on average" if deep and part is None else z.why,
+        f"{samples} importance samples per case, on average too low" if deep and part is None else z.why,
         n,
         None if part is None else z,
         bound / n - highest + cases.log_jacobian if deep else None,
@@ -217,9 +218,9 @@ def _bound(model: Machine, v: torch.Tensor) -> torch.Tensor:
 
 
 def affordable(model: Model) -> dict[str, Any]:
-    """Options of `evaluate` under which a model with tens of millions of couplings is judged within a minute or two.
+    """Options with which `evaluate` takes a minute or two for a model with tens of millions of couplings.
 
-    Of others there are none: the usual ones do.  The bracket is then as wide as so short an annealing leaves it.
+    Empty for smaller models.  The bracket is wider, since the annealing is shorter.
     """
     part = model.energy_part
     if part is None or cheapest_enumeration(part)[0] <= EXACT_BITS:
@@ -229,19 +230,16 @@ def affordable(model: Model) -> dict[str, Any]:
 
 
 def _log_z(
-    part: Machine, cases: Cases, known: LogPartition | None, seed: int | Stream, options: LogPartitionOptions
+    part: Machine, cases: Cases, given: LogPartition | None, seed: int | Stream, options: LogPartitionOptions
 ) -> LogPartition:
     part.refuse_batched("evaluate")
-    if known is not None:
+    if given is not None:
         if part.visible.conditions_on_total and len(np.unique(np.asarray(cases[:].sum(-1)))) > 1:
             raise ValueError(
-                "log_partition is of one length of documents, and data has several: leave it out, then each document "
-                "is taken by the log Z of its own length"
+                "log_partition belongs to one length of documents, and data has several: leave it out, then the log Z "
+                "of each length is computed"
             )
-        return known
+        return given
     if part.visible.conditions_on_total:
         return _over_lengths(part, cases, seed, options)
-    return _log_partition(part, seed=seed, **options)
-
-
-_log_partition = log_partition
+    return estimate_log_z(part, seed=seed, **options)

@@ -1,4 +1,4 @@
-"""Enumeration: log Z and all expectations of machines with one small side, block by block."""
+"""Enumeration of machines with one small side, block by block: log Z and all expectations."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _HIGH = 1 << 7  # high parts per task
 
 
 def cheapest_enumeration(machine: Machine) -> tuple[float, int]:
-    """(log2 of the number of joint states to enumerate, the colour to sum out), for the cheaper side.
+    """The cheaper side to enumerate: log2 of its number of joint states, and the colour to sum out.
 
-    The first is infinite where no side is finite.  Machines with lateral couplings or more than two colours keep all
-    but colour 0.
+    The first is infinite if no side is finite.  For machines with lateral couplings or more than two colours only
+    colour 0 can be summed out.
     """
     colours = range(2) if machine.bipartite else range(1)
     return min((_bits(machine, _rest(machine, machine.colours[colour])), colour) for colour in colours)
@@ -60,13 +60,13 @@ def _states(machine: Machine, layers: Sequence[int], index: Tensor) -> State:
 
 @torch.no_grad()
 def exact_log_partition(machine: Machine) -> Tensor:
-    """log Z in nats, float64, shape () or the leading shape of a stack.  Memory is bounded by a block of states.
+    """log Z in nats, float64, shape () or the leading shape of several models as one.
 
-    A joint state is a low part plus a high part, and inputs are sums over both: the inputs of all low parts are
-    computed once, and each high part only shifts them.
+    Memory is bounded by a block of states.  A joint state is a low part plus a high part, and inputs are sums over
+    both: the inputs of all low parts are computed once, and each high part only shifts them.
 
     Raises:
-        ValueError: where no side of the machine has finitely many states.
+        ValueError: if no side of the machine has finitely many states.
     """
     layers, colour, count = _enumerated(machine)
     summed = machine.colours[colour]
@@ -103,7 +103,7 @@ def exact_log_partition(machine: Machine) -> Tensor:
             sums.append(torch.logsumexp(log_weight, -1))
         return torch.logsumexp(torch.stack(sums), 0)
 
-    # The loops release the GIL.  The blocks are fixed and combined in order: threads change nothing but the time.
+    # The loops release the GIL.  Blocks are fixed and combined in order: threads change only the time.
     firsts = range(0, count, _HIGH * low_count)
     threads = min(torch.get_num_threads(), len(firsts))
     if threads == 1:  # a pool takes longer to start than a block takes to sum
@@ -122,7 +122,7 @@ def _sum_by_blocks(machine: Machine, layers: Sequence[int], colour: int, count: 
 
 @torch.no_grad()
 def exact_moments(machine: Machine, log_partition: Tensor | None = None) -> Moments:
-    """Expectations under the model of everything the gradient is made of (the negative phase, exactly)."""
+    """Exact expectations under the model of everything that the gradient consists of: the negative phase."""
     log_z = exact_log_partition(machine) if log_partition is None else log_partition
     layers, colour, count = _enumerated(machine)
     total: Moments = {}
@@ -137,10 +137,10 @@ def exact_moments(machine: Machine, log_partition: Tensor | None = None) -> Mome
 def exact_log_marginal(machine: Machine, v: Tensor) -> Tensor:
     """log sum_h exp(-E(v, h)) of visible states (batch, n_visible), (batch,), float64: -F(v).
 
-    Hidden layers that are coupled are enumerated, but for those of one colour.
+    Coupled hidden layers are enumerated, except those of one colour.
 
     Raises:
-        ValueError: where such layers have too many states.
+        ValueError: if such layers have too many states.
     """
     hidden, summed, count = _hidden_states(machine)
     found = []
@@ -154,7 +154,7 @@ def exact_log_marginal(machine: Machine, v: Tensor) -> Tensor:
 
 
 def hidden_bits(machine: Machine) -> float:
-    """log2 of the number of hidden states that `exact_log_marginal` enumerates; infinite where it cannot."""
+    """log2 of the number of hidden states that `exact_log_marginal` enumerates; infinite if it cannot."""
     hidden = range(1, len(machine.names))
     choices = machine.colours[: 2 if machine.bipartite else 1]
     return min(_bits(machine, [layer for layer in hidden if layer not in choice]) for choice in choices)
@@ -190,7 +190,7 @@ def _hidden_states(machine: Machine) -> tuple[list[int], list[int], int]:
         (_bits(machine, [layer for layer in hidden if layer not in choice]), choice) for choice in choices
     )
     if bits > 24:
-        raise ValueError(f"exact marginals would enumerate 2^{bits:.0f} hidden states for every case: use a bound")
+        raise ValueError(f"exact marginals would take 2^{bits:.0f} hidden states for every case: use a bound")
     listed = [layer for layer in hidden if layer not in summed]
     return listed, summed, math.prod(_counts(machine, listed))
 
@@ -208,7 +208,7 @@ def _pairs(v: Tensor, states: State) -> State:
 
 def _add_moments(machine: Machine, total: Moments, state: State, colour: int | list[int], weight: Tensor) -> None:
     mass = weight.sum(-1)
-    # A block of no weight has no mean, and no part in the sum.
+    # A block without weight has no mean, and contributes nothing to the sum.
     weight = torch.where(mass.unsqueeze(-1) > 0, weight / mass.unsqueeze(-1), 1.0)  # float32 holds shares only
     phase = machine.conditional_expectation(state, colour).weighted(weight.to(machine.dtype))
     for name, moment in machine.moments(phase).items():

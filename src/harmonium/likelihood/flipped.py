@@ -1,4 +1,4 @@
-"""The pseudo-likelihood of binary cases by single flips, which greys have too."""
+"""The pseudo-likelihood of binary cases by single flips, a formula that also applies to grey values."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ __all__ = ["flipped_log_likelihood"]
 
 @torch.no_grad()
 def flipped_log_likelihood(rbm: RBM, v: Tensor) -> Tensor:
-    """sum_i log sigmoid(F(v^i) - F(v)), (batch,), float64; v^i is v with 1 - v_i in the place of v_i.
+    """Compute sum_i log sigmoid(F(v^i) - F(v)), where v^i is v with v_i replaced by 1 - v_i.
 
-    Of binary v it is the pseudo-log-likelihood, sum_i log p(v_i | all other v) (Besag 1975), in nats.  Of greys it is
-    the same formula, the mean of what scikit-learn draws, and no likelihood of anything.
+    For binary v it is the pseudo-log-likelihood, sum_i log p(v_i | all other v) (Besag 1975).  For grey values it is
+    the expectation of scikit-learn's estimate, and not a likelihood.
 
     Args:
         rbm: a machine of binary units on the CPU.
         v: cases (batch, n_visible), values from 0 to 1.
+
+    Returns:
+        nats, (batch,), float64.
 
     >>> import harmonium as hm
     >>> flipped_log_likelihood(hm.RBM.from_arrays([[0.0], [0.0]], [0.0, 0.0], [0.0]), torch.ones(1, 2)).exp().tolist()

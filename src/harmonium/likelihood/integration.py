@@ -32,28 +32,28 @@ def by_integration(
 ) -> LogPartition:
     """log Z(1) = log Z(0) + integral over t of E_t[ d log p*(s; t) / dt ], along the temperatures of a ladder.
 
-    The slopes are joined by a monotone cubic.  How far its area lies from the trapezoids' is taken for the error of
-    the rule and added to the confidence interval from the replicas.
+    A monotone cubic interpolates the slopes.  The difference of its area from the trapezoidal rule is taken as the
+    error of the rule, and added to the confidence interval from the replicas.
     """
     ladder = ladder_of(sampler, model, base, stream.child("ladder"))
     if not isinstance(ladder, Temperatures):
         raise ValueError(f"integration needs a ladder of temperatures, which {type(sampler).__name__} has not")
     if ladder.rungs < 3:
-        raise ValueError("integration needs at least 3 rungs: between two, the error of the rule cannot be seen")
+        raise ValueError("integration needs at least 3 rungs: with two, the error of the rule cannot be estimated")
     walkers, moves = ladder.start(replicas, stream.child("start")), stream.child("moves")
     for _ in range(math.ceil(0.2 * rounds)):
         tempering_round(ladder, walkers, moves)
-    traffic = ExchangeStats(walkers)
+    stats = ExchangeStats(walkers)
     slopes = torch.zeros(walkers.who.shape, dtype=torch.float64)
     for _ in range(rounds):
         slopes += ladder.log_slopes(walkers).cpu()
-        traffic.count(walkers, *tempering_round(ladder, walkers, moves))
+        stats.count(walkers, *tempering_round(ladder, walkers, moves))
     t, mean = ladder.t.cpu().numpy(), (slopes / rounds).numpy()
     cubic = PchipInterpolator(t, mean, axis=0).integrate(0.0, 1.0)
     rule = abs(float((cubic - trapezoid(mean, t, axis=0)).mean()))
     value = ladder.log_partition_at_start() + float(cubic.mean())
     around = rule + confidence(replicas) * float(cubic.std(ddof=1)) / math.sqrt(replicas) if replicas > 1 else math.inf
-    doubts = doubts_about(model, base, traffic, replicas)
-    why = "; ".join([f"{ladder.rungs} temperatures, of which the rule may be {rule:.2g} nats off", *doubts])
-    trips = float(traffic.trips.sum())
+    doubts = doubts_about(model, base, stats, replicas)
+    why = "; ".join([f"{ladder.rungs} temperatures, error of the rule about {rule:.2g} nats", *doubts])
+    trips = float(stats.trips.sum())
     return LogPartition(value, value - around, value + around, trips, "integration", not doubts, why)

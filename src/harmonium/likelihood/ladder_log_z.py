@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from scipy import stats
+from scipy.stats import t as student_t
 from torch import Tensor
 
 from harmonium.core.random import Stream
@@ -21,47 +21,47 @@ from harmonium.units import Natural
 
 __all__ = ["Bridging", "bridge", "by_tempering", "confidence", "doubts_about", "ladder_of"]
 
-_FEWEST_TRIPS = 20  # round trips in all, below which the replicas have hardly told each other anything
-_LEAST_ACCEPTANCE = 0.02  # of exchanges: below it a ladder is broken in two
-_APART = 0.997  # of runs at equilibrium have halves closer than what is allowed
+_BURN_IN = 0.2  # rounds before those that count, as a fraction of their number
+_FEWEST_TRIPS = 20  # round trips in all: with fewer, rungs have hardly exchanged any states
+_LEAST_ACCEPTANCE = 0.02  # of exchanges: below it, a ladder falls into two parts
+_APART = 0.997  # confidence level of the test that compares the halves of a run
 
 
 class Bridging(NamedTuple):
-    """What a run on a ladder says of its top.
+    """Result of `bridge`.
 
     Attributes:
-        value: log Z, nats.
-        stderr: its standard error, from the replicas, which are independent.
-        halves: how far the halves of the run lie apart, in standard errors.
-        traffic: acceptances and round trips.
+        value: log Z of the top, in nats.
+        stderr: its standard error, from independent replicas.
+        halves: difference between the halves of the run, in standard errors.
+        stats: acceptances and round trips.
     """
 
     value: float
     stderr: float
     halves: float
-    traffic: ExchangeStats
+    stats: ExchangeStats
 
 
 @torch.no_grad()
-def bridge(ladder: Ladder, replicas: int, rounds: int, stream: Stream, burn_in: float = 0.2) -> Bridging:
-    """log Z by Bennett's ratio between neighbours, from the weights that decide about exchanges anyway.
+def bridge(ladder: Ladder, replicas: int, rounds: int, stream: Stream) -> Bridging:
+    """Estimate log Z by Bennett's ratio between neighbours, from the log-ratios that decide about exchanges.
 
     Args:
         ladder: the ladder.
-        replicas: independent ones.
-        rounds: that count.
+        replicas: number of independent replicas.
+        rounds: rounds that count, after a fifth as many for burn-in.
         stream: of all moves.
-        burn_in: share of ``rounds`` to be walked before.
     """
     walkers, moves = ladder.start(replicas, stream.child("start")), stream.child("moves")
-    for _ in range(math.ceil(burn_in * rounds)):
+    for _ in range(math.ceil(_BURN_IN * rounds)):
         tempering_round(ladder, walkers, moves)
-    traffic = ExchangeStats(walkers)
+    stats = ExchangeStats(walkers)
     ups: list[list[Tensor]] = [[] for _ in range(ladder.rungs - 1)]
     downs: list[list[Tensor]] = [[] for _ in range(ladder.rungs - 1)]
     for _ in range(rounds):
         lower, up, down = tempering_round(ladder, walkers, moves)
-        traffic.count(walkers, lower, up, down)
+        stats.count(walkers, lower, up, down)
         for r, pair in enumerate(lower.tolist()):
             ups[pair].append(up[r].cpu())
             downs[pair].append(down[r].cpu())
@@ -73,12 +73,12 @@ def bridge(ladder: Ladder, replicas: int, rounds: int, stream: Stream, burn_in: 
     ]
     apart = standard_error(parts[0][1] - parts[1][1])
     halves = abs(parts[0][0] - parts[1][0]) / apart if apart else 0.0
-    return Bridging(ladder.log_partition_at_start() + value, standard_error(influence), halves, traffic)
+    return Bridging(ladder.log_partition_at_start() + value, standard_error(influence), halves, stats)
 
 
 def confidence(replicas: int, level: float = 0.99) -> float:
-    """How many standard errors, estimated from so many replicas, a two-sided interval takes on each side."""
-    return float(stats.t.ppf(0.5 + level / 2, replicas - 1)) if replicas > 1 else math.inf
+    """Half-width of a two-sided confidence interval in standard errors that are estimated from the replicas."""
+    return float(student_t.ppf(0.5 + level / 2, replicas - 1)) if replicas > 1 else math.inf
 
 
 def by_tempering(
@@ -92,56 +92,56 @@ def by_tempering(
     """log Z by Bennett's ratio along a ladder, with a 99 % interval (see `harmonium.log_partition`)."""
     if rounds < 4:
         raise ValueError(
-            "method='tempering' needs sweeps of at least 4: pairs take turns, and the halves of the run are compared; "
-            f"found {rounds}"
+            f"method='tempering' needs sweeps of at least 4, found {rounds}: pairs take turns, and the halves of the "
+            "run are compared"
         )
     ladder = ladder_of(sampler, model, base, stream.child("ladder"))
     run = bridge(ladder, replicas, rounds, stream.child("bridge"))
     around = confidence(replicas) * run.stderr
-    doubts = doubts_about(model, base, run.traffic, replicas)
+    doubts = doubts_about(model, base, run.stats, replicas)
     if not run.halves < confidence(replicas, _APART):
-        doubts.append(f"the halves of the run lie {run.halves:.1f} standard errors apart: take more sweeps")
-    why = "; ".join([_seen(ladder, run.traffic), *doubts])
-    trips = float(run.traffic.trips.sum())
+        doubts.append(f"the halves of the run are {run.halves:.1f} standard errors apart: use more sweeps")
+    why = "; ".join([_summary(ladder, run.stats), *doubts])
+    trips = float(run.stats.trips.sum())
     return LogPartition(run.value, run.value - around, run.value + around, trips, "tempering", not doubts, why)
 
 
 def ladder_of(sampler: ReplicaExchange, model: Machine, base: Sequence[Natural] | None, stream: Stream) -> Ladder:
-    """The sampler's ladder, from a base of the caller's where there is one."""
+    """Build the sampler's ladder, from the caller's base if there is one."""
     check_sampler(sampler)
     if base is None:
         return sampler.ladder(model, stream)
     if not isinstance(sampler, Tempering):
-        raise ValueError(f"base is where a path of temperatures begins: {type(sampler).__name__} has its own start")
+        raise ValueError(f"base is the start of a path of temperatures, but {type(sampler).__name__} has its own start")
     return sampler.along(Path(model, base), stream)
 
 
-def _seen(ladder: Ladder, traffic: ExchangeStats) -> str:
+def _summary(ladder: Ladder, stats: ExchangeStats) -> str:
     return (
-        f"{int(traffic.trips.sum())} round trips on {ladder.rungs} rungs "
-        f"(least acceptance {float(traffic.acceptance.min()):.2f})"
+        f"{int(stats.trips.sum())} round trips on {ladder.rungs} rungs "
+        f"(least acceptance {float(stats.acceptance.min()):.2f})"
     )
 
 
-def doubts_about(model: Machine, base: Sequence[Natural] | None, traffic: ExchangeStats, replicas: int) -> list[str]:
-    """Why a run on a ladder cannot be believed, in words."""
+def doubts_about(model: Machine, base: Sequence[Natural] | None, stats: ExchangeStats, replicas: int) -> list[str]:
+    """Reasons not to trust a run on a ladder, in words."""
     doubts = []
-    walkers = replicas * (len(traffic.acceptance) + 1)
+    walkers = replicas * (len(stats.acceptance) + 1)
     if base is not None:
-        doubts.append("the base is yours: modes that it does not reach are missed without a sign")
+        doubts.append("the base is yours: modes that it does not reach would be missed silently")
     elif model.data_mean is None and not model.visible.finite:
-        doubts.append("the model holds no training means, so the ladder starts from its mean field, in one mode")
-    trips, least = int(traffic.trips.sum()), float(traffic.acceptance.min())
+        doubts.append("the model has no training means, so the ladder starts from its mean field, in one mode")
+    trips, least = int(stats.trips.sum()), float(stats.acceptance.min())
     if replicas < 5:
-        doubts.append(f"{replicas} replicas do not show their own spread: take at least 5")
+        doubts.append(f"the spread of {replicas} replicas cannot be estimated: use at least 5")
     if trips < _FEWEST_TRIPS:
-        doubts.append(f"only {trips} round trips of the ladder: take more sweeps or more rungs")
+        doubts.append(f"only {trips} round trips of the ladder: use more sweeps or more rungs")
     elif trips < walkers:
-        # All replicas begin alike, so their spread does not show what they have not yet forgotten.
+        # All replicas start in the same way, so their spread does not show a remaining dependence on the start.
         doubts.append(
-            f"{walkers} walkers made {trips} round trips, less than one each: the top still remembers how it began; "
-            f"take {math.ceil(walkers / trips)} times as many sweeps"
+            f"{walkers} walkers made {trips} round trips, less than one each: the top still depends on the start; use "
+            f"{math.ceil(walkers / trips)} times as many sweeps"
         )
     if least < _LEAST_ACCEPTANCE:
-        doubts.append(f"neighbours on the ladder exchange in {100 * least:.1f} % of the trials: take more rungs")
+        doubts.append(f"neighbours on the ladder exchange in {100 * least:.1f} % of the trials: use more rungs")
     return doubts

@@ -1,4 +1,4 @@
-"""log Z with what can be said for and against it."""
+"""The result of estimating log Z, with its bracket and the reasons for trusting it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ class LogPartition:
     """log Z of a model in nats.
 
     Attributes:
-        value: the estimate (exact where ``method`` is "exact"; Bennett's from both directions; else the forward one).
-        lower: by annealing, the forward log-mean-weight minus 3 standard errors; by tempering, the lower end of a 99 %
-            confidence interval.
-        upper: the reverse log-mean-weight plus 3 standard errors, infinite without chains that pass the lag test; by
-            tempering, the upper end of the interval.
-        ess: effective number of annealed chains, the smaller of both directions; by tempering, how many round trips of
-            the ladder were completed, each of which brings an independent state to its top.
+        value: the estimate (exact if ``method`` is "exact"; Bennett's from both directions; else the forward one).
+        lower: for annealing, the forward log-mean-weight minus 3 standard errors; for tempering, the lower end of a
+            99 % confidence interval.
+        upper: for annealing, the reverse log-mean-weight plus 3 standard errors, infinite without chains that pass the
+            drift test; for tempering, the upper end of the interval.
+        ess: effective number of annealed chains, the smaller one of both directions; for tempering, the number of
+            completed round trips of the ladder, each of which brings an independent state to its top.
         method: "exact", "ais", "tempering" or "integration".
-        trusted: whether the bracket may be believed.
+        trusted: whether the bracket is reliable.
         why: the reasons in words.
     """
 
@@ -45,4 +45,4 @@ class LogPartition:
 
 
 NORMALISED = LogPartition(0.0, 0.0, 0.0, math.inf, "exact", True, "normalised by construction")
-"""That of models which have no machine in them."""
+"""log Z of models that are normalised by construction."""

@@ -1,8 +1,8 @@
 """log p(v) of a decoder by annealing its latent units from the prior to the posterior (Wu et al. 2017).
 
-The path of a case v is p_t(z) proportional to p(z) p(v | z)^t, t from 0 to 1: its normaliser rises from 1 to p(v).  It
-knows nothing of the encoder, which importance sampling trusts: where the encoder misses a part of the posterior, the
-two disagree.
+The path for a case v is p_t(z) proportional to p(z) p(v | z)^t, t from 0 to 1: its normaliser goes from 1 to p(v).  It
+does not use the encoder, on which importance sampling relies: if the encoder misses a part of the posterior, the two
+estimates disagree.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from harmonium.models.vae.vae import VAE
 
 __all__ = ["AnnealedPosterior", "anneal_posterior"]
 
-_TARGET = 0.65  # share of accepted moves that steps of a pilot are tuned to (Neal 2011, section 4.4)
+_TARGET = 0.65  # acceptance rate to which the pilot tunes step sizes (Neal 2011, section 4.4)
 _GAIN = 0.2  # change of log step size per unit of acceptance
 
 
 class AnnealedPosterior(NamedTuple):
-    """What annealing found, case by case.
+    """Result of `anneal_posterior` for each case.
 
     Attributes:
         log_prob: log p(v) in nats, (batch,), float64: the log of a mean weight, on average too low.
         stderr: its standard error over chains, (batch,) (delta method).
-        accepted: share of accepted moves, (batch,).
+        accepted: fraction of accepted moves, (batch,).
     """
 
     log_prob: Tensor
@@ -43,23 +43,27 @@ class AnnealedPosterior(NamedTuple):
 def anneal_posterior(
     model: VAE, v: Array, *, chains: int = 16, temperatures: int = 500, leapfrog: int = 10, seed: int | Stream = 0
 ) -> AnnealedPosterior:
-    """log p(v) of a VAE by annealed importance sampling with Hamiltonian moves (Neal 2001; Wu et al. 2017).
+    """Estimate log p(v) of a VAE by annealed importance sampling with Hamiltonian moves (Neal 2001; Wu et al. 2017).
 
-    Chains start at draws of the prior and move by ``leapfrog`` steps of Hamiltonian dynamics at each temperature, all
-    latent layers together, with the gradient of log p(z) + t log p(v | z).  Step sizes are tuned for each case and
-    temperature by a pilot run and then fixed, so that the weights are unbiased.  A check on importance sampling
-    (`harmonium.evaluate`), at the cost of 2 x temperatures x leapfrog gradients of every chain.
+    Chains start from draws of the prior and make ``leapfrog`` steps of Hamiltonian dynamics at each temperature, all
+    latent layers together, with the gradient of log p(z) + t log p(v | z).  A pilot run tunes step sizes for each case
+    and temperature; they are then fixed, so that the weights are unbiased.  A check on importance sampling
+    (`harmonium.evaluate`), which costs 2 x temperatures x leapfrog gradients per chain.
 
     Args:
         model: a VAE with Gaussian latent units.
         v: cases (batch, n_visible).
-        chains: for each case.
-        temperatures: points of the path, linear from 0 to 1.
+        chains: chains per case.
+        temperatures: number of points of the path, evenly spaced from 0 to 1.
         leapfrog: steps of each move.
         seed: an int or a stream.
 
+    Returns:
+        estimates with standard errors.
+
     Raises:
-        ValueError: where the prior is a machine: its latent units are binary and have no gradient.
+        TypeError: for a model that is not a VAE.
+        ValueError: if the prior is a machine: its latent units are binary and have no gradient.
 
     >>> import harmonium as hm
     >>> found = anneal_posterior(hm.VAE(4, latent=2, hidden=(3,)), [[0, 1, 1, 0]], chains=10, temperatures=20)
@@ -77,25 +81,25 @@ def anneal_posterior(
     stream = stream_of(seed, "anneal_posterior")
     t = torch.linspace(0, 1, temperatures, dtype=torch.float64).tolist()
     steps = torch.full((temperatures, len(v)), 0.1, dtype=torch.float64, device=model.device)
-    _walk(model, v, t, steps, chains, leapfrog, stream.child("pilot"), tune=True)
-    log_w, accepted = _walk(model, v, t, steps, chains, leapfrog, stream.child("anneal"), tune=False)
+    _anneal(model, v, t, steps, chains, leapfrog, stream.child("pilot"), tune=True)
+    log_w, accepted = _anneal(model, v, t, steps, chains, leapfrog, stream.child("anneal"), tune=False)
     log_prob = torch.logsumexp(log_w, 0) - math.log(chains)
     relative = torch.exp(log_w - log_prob)
     spread = relative.std(0) / math.sqrt(chains) if chains > 1 else torch.full_like(log_prob, math.inf)
     return AnnealedPosterior(log_prob, spread, accepted)
 
 
-def _walk(
+def _anneal(
     model: VAE, v: Tensor, t: list[float], steps: Tensor, chains: int, leapfrog: int, stream: Stream, *, tune: bool
 ) -> tuple[Tensor, Tensor]:
-    """log-weights (chains, batch) and acceptance (batch,) along the path; ``steps`` are read, or tuned and written."""
+    """log-weights (chains, batch) and acceptance (batch,); step sizes ``steps`` are read, or tuned and written."""
     z = _prior_states(model, chains, len(v), stream)
     fit = _densities(model, v, z)[1]
     log_w, accepted = torch.zeros_like(fit), torch.zeros_like(fit)
     step = steps[0].clone()
     for k in range(1, len(t)):
         log_w += (t[k] - t[k - 1]) * fit
-        if k == len(t) - 1:  # the last state is not moved: its weight is complete
+        if k == len(t) - 1:  # the last states are not moved: their weights are complete
             break
         if tune:
             steps[k] = step
@@ -138,7 +142,7 @@ def _slope(model: VAE, v: Tensor, z: Tensor, t: float) -> tuple[Tensor, Tensor, 
 
 
 def _densities(model: VAE, v: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-    """log p(z_1, ..., z_L) and log p(v | z_1), (chains, batch), of all layers side by side."""
+    """log p(z_1, ..., z_L) and log p(v | z_1), (chains, batch), for all latent layers side by side."""
     layers = torch.split(z, [layer.n for layer in model.latents], -1)
     prior = model.log_prior(layers[-1])
     for k in range(1, len(layers)):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from harmonium.core.random import Stream
-from harmonium.likelihood.conditional import refuse_kept_hidden
+from harmonium.likelihood.conditional import refuse_coupled_hidden
 from harmonium.models.machine.conditional import variable_log_probs
 from harmonium.models.machine.machine import Machine
 from harmonium.objectives.base import Batch, ObjectiveState, Phases, TwoPhase
@@ -31,7 +31,7 @@ class Discriminative(TwoPhase):
     column: int = -1
 
     def init_state(self, model: Machine, stream: Stream) -> ObjectiveState:
-        refuse_kept_hidden(model, "Discriminative")
+        refuse_coupled_hidden(model, "Discriminative")
         model.visible.require_independent_columns("Discriminative")
         if not -model.visible.columns <= self.column < model.visible.columns:
             raise ValueError(

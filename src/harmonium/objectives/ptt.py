@@ -19,9 +19,9 @@ from harmonium.objectives.base import Batch, ObjectiveState
 from harmonium.objectives.negative import SampledNegative
 from harmonium.sampling.ladder import Replicas, acceptance, tempering_round
 from harmonium.sampling.path import Path
-from harmonium.sampling.temperatures import adapted
+from harmonium.sampling.temperatures import place_rungs
 from harmonium.sampling.tempering import default_base
-from harmonium.sampling.trajectory import Trajectory, model_at, weigh
+from harmonium.sampling.trajectory import Trajectory, exchange_log_ratios, model_at
 
 __all__ = ["PTT"]
 
@@ -84,7 +84,7 @@ class PTT(SampledNegative):
         bottom = model_at(model, base, 0.0)
         state = self._along([bottom, model], stream.child("start"))
         if not float(self._live(model, state)) >= self.freeze:
-            t = adapted(Path(model, base), None, stream.child("temperatures"))[1:-1].tolist()
+            t = place_rungs(Path(model, base), None, stream.child("temperatures"))[1:-1].tolist()
             state = self._along([bottom, *(model_at(model, base, each) for each in t), model], stream.child("between"))
         return state | {"live": self._live(model, state), "rate": torch.ones((), dtype=torch.float64)}
 
@@ -96,7 +96,7 @@ class PTT(SampledNegative):
         for _ in range(10 * len(models)):
             tempering_round(ladder, walkers, stream)
         joins = [
-            _join(*weigh(lower, upper, ladder.on(walkers, r), ladder.on(walkers, r + 1)))
+            _join(*exchange_log_ratios(lower, upper, ladder.on(walkers, r), ladder.on(walkers, r + 1)))
             for r, (lower, upper) in enumerate(pairwise(models[:-1]))
         ]
         none = torch.zeros(0, self.chains, dtype=torch.float64, device=machine.device)
@@ -194,10 +194,10 @@ def _ladder(model: Machine, state: ObjectiveState) -> Trajectory:
 
 
 def _weights(model: Machine, state: ObjectiveState, rung: int) -> tuple[Tensor, Tensor]:
-    """`weigh` between a rung and the model as it is."""
+    """`exchange_log_ratios` between a rung and the model as it is."""
     below = with_parameters(model, {name: state[f"rungs.{name}"][rung] for name, _ in model.named_parameters()})
     chains = state["chains"]
-    return weigh(below, model, model.unpack(chains[rung]), model.unpack(chains[-1]))
+    return exchange_log_ratios(below, model, model.unpack(chains[rung]), model.unpack(chains[-1]))
 
 
 def _join(up: Tensor, down: Tensor) -> tuple[Tensor, Tensor, Tensor]:

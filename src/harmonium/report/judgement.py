@@ -173,8 +173,8 @@ def equilibrium(report: ReportInput) -> Section:
     rows = [(o.name, number(o.mean), number(o.tau, 1), number(o.ess, 0), number(o.rhat, 3)) for o in found.observables]
     head = ("", "mean", "autocorrelation, sweeps", "effective size", "R-hat")
     numbers = table(head, rows) + paragraph(
-        f"{found.chains} chains {found.start}, {found.sweeps:,} sweeps each. Drift: {found.equilibrium.lag.why}. "
-        f"Unseen modes: {found.equilibrium.unseen.why}.", "note"
+        f"{found.chains} chains {found.start}, {found.sweeps:,} sweeps each. Drift: {found.equilibrium.drift.why}. "
+        f"Missing modes: {found.equilibrium.missing_modes.why}.", "note"
     )  # fmt: skip
     energies, shown = found.traces[0].numpy(), min(CHAINS_SHOWN, found.chains)
     chart = svg("Traces of chains", partial(panels.traces, values=energies, count=shown, label="free energy (nats)"))

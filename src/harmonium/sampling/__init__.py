@@ -1,4 +1,4 @@
-"""Sampling: Gibbs chains, annealing, ladders of models that exchange their states."""
+"""Sampling: Gibbs chains, annealing, and ladders of models that exchange states."""
 
 from harmonium.sampling.impute import impute
 from harmonium.sampling.sample import sample

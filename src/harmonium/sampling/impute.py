@@ -1,4 +1,4 @@
-"""Missing values drawn given the observed ones."""
+"""Imputation: draws of missing values given the observed ones."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ __all__ = ["fill_missing", "impute"]
 
 @torch.no_grad()
 def fill_missing(model: Machine, v: Tensor, stream: Stream, sweeps: int) -> Tensor:
-    """States inside (batch, size) with NaN replaced by draws given the rest: ``sweeps`` of Gibbs sampling from the
-    base rate.  A row without any observed value becomes a sample of the model."""
+    """Replace NaN in encoded states (batch, size) by draws given the rest: ``sweeps`` Gibbs sweeps from the base rate.
+
+    A row without any observed value becomes a sample of the model.
+    """
     missing = torch.isnan(v)
     if not bool(missing.any()):
         return v
@@ -44,19 +46,20 @@ def impute(
     """Draw missing values from the model given the observed ones.
 
     Args:
-        model: a machine, or a directed model that draws given any units, such as an order-agnostic NADE.
+        model: a machine, or a directed model that draws given any units, such as an `OrderlessNADE`.
         v: cases (batch, n_visible); NaN is missing.
-        missing: which values are missing besides, bool, the shape of v.
+        missing: further values that are missing, bool, the shape of v.
         sweeps: Gibbs sweeps with the observed values clamped; directed models need none.
-        samples: with more than one, independent imputations, (samples, batch, n_visible): their mean is the conditional
-            expectation, their spread what is not known.
+        samples: number of independent imputations: their mean estimates the conditional expectation, their spread the
+            uncertainty.
         seed: an int or a stream.
 
     Returns:
-        the cases with their gaps filled, (batch, n_visible), or (samples, batch, n_visible).
+        the cases with their gaps filled, (batch, n_visible); (samples, batch, n_visible) with more than one sample.
 
     Raises:
-        ValueError: for another width, or observed values outside the domain.
+        TypeError: for a model that cannot impute.
+        ValueError: for another width, observed values outside the domain, or numbers out of range.
 
     >>> import harmonium as hm
     >>> impute(hm.RBM(3, 2), [[0, float("nan"), 1]]).shape
@@ -76,9 +79,9 @@ def impute(
             raise ValueError(f"missing has shape {tuple(mask.shape)}; expected that of v, {tuple(x.shape)}")
         x = torch.where(mask, torch.nan, x)
     sweeps, samples = check_int("sweeps", sweeps), check_int("samples", samples)
-    inside = units.encode(x, "v")
-    check_observed(model, inside, "v")
-    rows = inside.repeat(samples, 1)
+    encoded = units.encode(x, "v")
+    check_observed(model, encoded, "v")
+    rows = encoded.repeat(samples, 1)
     stream = stream_of(seed, "impute").child("sweeps")
     if isinstance(model, Machine):
         out = units.decode(fill_missing(model, rows, stream, sweeps))
@@ -90,7 +93,7 @@ def impute(
 
 
 def check_observed(model: Model, v: Tensor, name: str) -> None:
-    """Check the domain of all values inside that are not missing."""
+    """Check the domain of all encoded values that are not missing."""
     units = model.visible
     neutral = units.mode(torch.zeros(1, units.size, dtype=model.dtype, device=v.device)).to(v.dtype)
     units.check(torch.where(torch.isnan(v), neutral, v), name)

@@ -1,15 +1,15 @@
-"""Replica exchange: chains of one model after another, from one that is sampled exactly to the one in question.
+"""Replica exchange: a ladder of models, from one that is sampled exactly to the target model.
 
-A ladder has rungs r = 0 ... R - 1, each a model of the same variables.  A *replica* is one state on every rung,
-distributed as the product of the models, and so is the outcome of each of the two moves of a *round*: exchanging the
-states of rungs r and r + 1 with probability
+A ladder has rungs r = 0 ... R - 1, each a model of the same variables.  A *replica* is one state on every rung; its
+distribution is the product of the models.  A *round* consists of two moves that leave this distribution invariant:
+exchanging the states of rungs r and r + 1 with probability
 
     min(1, exp( log p*_{r+1}(s_r) - log p*_r(s_r) + log p*_r(s_{r+1}) - log p*_{r+1}(s_{r+1}) )),
 
-and a Gibbs sweep on every rung.  Even and odd pairs take turns, whatever the outcome: states then travel the ladder in
-one direction for long stretches, which is faster than choosing pairs at random (Okabe et al. 2001; Syed et al. 2022,
-"Non-reversible parallel tempering").  Weights are those of the kept layers, the others being summed out: states that
-are compared without the noise of their hidden units are exchanged more often.
+and a Gibbs sweep on every rung.  Even and odd pairs take turns, whatever the outcome: states then travel along the
+ladder in one direction for long stretches, which is faster than choosing pairs at random (Okabe et al. 2001; Syed et
+al. 2022, "Non-reversible parallel tempering").  Weights are those of the sampled layers, with the others summed out:
+states that are compared without the noise of their hidden units are exchanged more often.
 
 All rungs of all replicas are one batch.
 """
@@ -42,12 +42,12 @@ __all__ = [
 
 @dataclass
 class Replicas:
-    """Where all replicas stand.
+    """States of all replicas.
 
     Attributes:
-        state: kept layers of all walkers, in the order that the ladder likes.
-        who: (..., rungs, replicas), int64: which walker of the replica stands on the rung; a walker keeps its number.
-        rounds: how many have been walked.
+        state: sampled layers of all walkers; the ladder defines their order.
+        who: (..., rungs, replicas), int64: which walker of the replica is on the rung; a walker keeps its number.
+        rounds: number of rounds so far.
     """
 
     state: State
@@ -62,11 +62,11 @@ class Ladder(ABC):
 
     @abstractmethod
     def start(self, replicas: int, stream: Stream) -> Replicas:
-        """Exact draws of the model at the bottom, on every rung."""
+        """Put exact draws of the model at the bottom on every rung."""
 
     @abstractmethod
     def log_ratios(self, replicas: Replicas, lower: Tensor) -> tuple[Tensor, Tensor]:
-        """What the states of neighbours weigh on each other's rungs, each (..., pairs, replicas), float64.
+        """Log-ratios of neighbouring models at their states, each (..., pairs, replicas), float64.
 
         For every rung r in ``lower``: log p*_{r+1} - log p*_r of the state on r, and log p*_r - log p*_{r+1} of the
         state on r + 1.
@@ -82,7 +82,7 @@ class Ladder(ABC):
 
     @abstractmethod
     def on(self, replicas: Replicas, rung: int) -> State:
-        """The states on one rung, kept layers each (..., replicas, n)."""
+        """States on one rung: sampled layers, each (..., replicas, n)."""
 
     @abstractmethod
     def log_partition_at_start(self) -> float:
@@ -90,26 +90,26 @@ class Ladder(ABC):
 
 
 def refuse_lengths(machine: Machine) -> None:
-    """Raise ValueError for a model of documents of several lengths.
+    """Raise ValueError for a model of documents without a single length.
 
-    A conditional model has one normaliser for each length: exchanges, and weights, would decide about lengths.
+    A conditional model has a normaliser for each length: exchanges and weights would mix lengths.
     """
     units = machine.visible
     if units.conditions_on_total and units.fixed_total is None:
         raise ValueError(
-            "a ladder takes documents of one length, and this model knows several: pass "
+            "a ladder takes documents of one length, and this model has several: pass "
             "harmonium.models.at_length(model, length), or use Gibbs sampling (PCD in training), which keeps the "
             "length of every document"
         )
 
 
 def pairs(rungs: int, rounds: int) -> Tensor:
-    """The lower rungs of the pairs whose turn it is."""
+    """Lower rungs of the pairs that are exchanged in this round."""
     return torch.arange(rounds % 2, rungs - 1, 2)
 
 
 def exchanged(values: Tensor, lower: Tensor, accepted: Tensor) -> Tensor:
-    """``values`` (..., rungs, replicas) with those of the rungs ``lower`` and ``lower`` + 1 exchanged."""
+    """Exchange ``values`` (..., rungs, replicas) of the rungs ``lower`` and ``lower`` + 1 where accepted."""
     below, above = values[..., lower, :], values[..., lower + 1, :]
     values = values.clone()
     values[..., lower, :] = torch.where(accepted, above, below)
@@ -118,19 +118,19 @@ def exchanged(values: Tensor, lower: Tensor, accepted: Tensor) -> Tensor:
 
 
 def acceptance(up: Tensor, down: Tensor) -> Tensor:
-    """The mean probability of an exchange between two rungs, (...), float64, from `Ladder.log_ratios` (..., replicas).
+    """Mean probability of an exchange between two rungs, (...), float64, from `Ladder.log_ratios` (..., replicas).
 
-    Every state of one rung is put before every state of the other, as independent replicas allow.
+    Replicas are independent, so every state of one rung is paired with every state of the other.
     """
     return torch.exp((up.unsqueeze(-1) + down.unsqueeze(-2)).clamp(max=0)).mean((-2, -1))
 
 
 @torch.no_grad()
 def exchange_round(ladder: Ladder, replicas: Replicas, stream: Stream) -> tuple[Tensor, Tensor, Tensor]:
-    """Exchanges between the pairs whose turn it is, in place.
+    """Exchange states between the pairs of this round, in place.
 
     Returns:
-        (lower, up, down): the pairs and their `Ladder.log_ratios`, before the exchange.
+        (lower, up, down): the pairs and their `Ladder.log_ratios` before the exchange.
     """
     lower = pairs(ladder.rungs, replicas.rounds).to(replicas.who.device)
     up, down = ladder.log_ratios(replicas, lower)
@@ -144,30 +144,30 @@ def exchange_round(ladder: Ladder, replicas: Replicas, stream: Stream) -> tuple[
 
 @torch.no_grad()
 def tempering_round(ladder: Ladder, replicas: Replicas, stream: Stream) -> tuple[Tensor, Tensor, Tensor]:
-    """One round of all replicas, in place: exchanges (see `exchange_round` for what is returned), then a sweep."""
-    seen = exchange_round(ladder, replicas, stream)
+    """Run one round of all replicas, in place: exchanges, then a sweep; returns what `exchange_round` returns."""
+    ratios = exchange_round(ladder, replicas, stream)
     ladder.step(replicas, stream.advance())
-    return seen
+    return ratios
 
 
 class ExchangeStats:
-    """What goes up and down a ladder: acceptance of every pair, round trips of every walker.
+    """Acceptance of every pair of a ladder, and round trips of every walker.
 
-    A round trip leads from the bottom to the top and back to the bottom: it brings a state to the top that knows
-    nothing of those that were there before.
+    A round trip leads from the bottom to the top and back to the bottom: it brings a state to the top that is
+    independent of those that were there before.
     """
 
     def __init__(self, replicas: Replicas) -> None:
         rungs = replicas.who.shape[-2]
         self._accepted = torch.zeros(rungs - 1, dtype=torch.float64)
         self._tried = torch.zeros(rungs - 1, dtype=torch.float64)
-        self._upward = torch.zeros_like(replicas.who, dtype=torch.bool)  # by walker: has been at the bottom last
-        self._downward = torch.zeros_like(self._upward)  # has been at the top last, and came from the bottom
+        self._upward = torch.zeros_like(replicas.who, dtype=torch.bool)  # by walker: was at the bottom last
+        self._downward = torch.zeros_like(self._upward)  # was at the top last, and came from the bottom
         self.trips = torch.zeros(replicas.who.shape[:-2] + replicas.who.shape[-1:], dtype=torch.int64)
         """Round trips completed in each replica, (..., replicas)."""
 
     def count(self, replicas: Replicas, lower: Tensor, up: Tensor, down: Tensor) -> None:
-        """Take note of a round (see `tempering_round`)."""
+        """Record a round (see `tempering_round`)."""
         probability = torch.exp((up + down).clamp(max=0))
         dims = [d for d in range(probability.dim()) if d != probability.dim() - 2]
         self._accepted[lower] += probability.mean(dims).cpu()
@@ -177,11 +177,11 @@ class ExchangeStats:
             if end == 0:
                 self.trips += there.gather(-2, at).squeeze(-2).cpu()
                 here.scatter_(-2, at, True)
-            else:  # only what came from the bottom is on its way back
+            else:  # only walkers that came from the bottom are on their way back
                 here.scatter_(-2, at, here.gather(-2, at) | there.gather(-2, at))
             there.scatter_(-2, at, False)
 
     @property
     def acceptance(self) -> Tensor:
-        """Mean probability of an exchange, for every pair of neighbours (rungs - 1,), float64; NaN before any trial."""
+        """Mean probability of an exchange for every pair of neighbours, (rungs - 1,), float64; NaN before any trial."""
         return self._accepted / self._tried

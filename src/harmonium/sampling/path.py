@@ -1,7 +1,7 @@
-"""A path of models that share their variables, from the independent base-rate model (t = 0) to the model (t = 1).
+"""A path of models of the same variables, from the independent base-rate model (t = 0) to the target model (t = 1).
 
 All natural parameters move linearly: eta(t) = (1 - t) eta_0 + t eta_1, precisions included, and the couplings are
-t W.  A path does not build a model for each t: it answers for a batch whose rows stand at different t.
+t W.  A path builds no model for each t: it evaluates batches whose rows are at different t.
 """
 
 from __future__ import annotations
@@ -28,10 +28,13 @@ class Path:
 
     Args:
         machine: the model at t = 1.
-        base: natural parameters at t = 0, one entry per layer (default: `Machine.base_rate`).
+        base: natural parameters at t = 0, one entry per layer (default: `EnergyModel.base_rate`).
 
-    The layers of colour 0 are summed out of all weights; the others are *kept* and make up a chain's state.  A path
-    takes the parameters as they are when it is made: make another after they change.
+    Raises:
+        ValueError: if ``base`` has another number of layers, or is not a distribution.
+
+    The layers of colour 0 are summed out analytically; the others are sampled and make up the state of a chain.  A path
+    uses the parameters at the time when it is made: make a new one after they change.
     """
 
     def __init__(self, machine: Machine, base: Sequence[Natural] | None = None) -> None:
@@ -41,7 +44,7 @@ class Path:
             raise ValueError(
                 f"base has {len(base)} entries; expected natural parameters for {', '.join(machine.names)}"
             )
-        # Rounded once: what is summed exactly must be what is drawn from.
+        # Rounded once: log Z at the start must belong to the distribution that is drawn from.
         base = [
             tuple(
                 eta.to(machine.device, machine.dtype).expand_as(own)
@@ -52,35 +55,35 @@ class Path:
         for layer, eta in enumerate(base):
             if not machine.units(layer).normalisable(eta):
                 raise ValueError(
-                    f"base of layer {machine.names[layer]!r} is no distribution: its curvature must be negative"
+                    f"base of layer {machine.names[layer]!r} is not a distribution: its curvature must be negative"
                 )
-        nothing = torch.zeros((), dtype=machine.dtype, device=machine.device)
+        zero = torch.zeros((), dtype=machine.dtype, device=machine.device)
         with torch.no_grad():
-            self._lines = [machine.units(layer).line(nothing, eta) for layer, eta in enumerate(base)]
-        self._senders = [machine.neighbours(layer, lasting=True, lateral=False) for layer in range(len(base))]
+            self._lines = [machine.units(layer).line(zero, eta) for layer, eta in enumerate(base)]
+        self._neighbours = [machine.neighbours(layer, lasting=True, lateral=False) for layer in range(len(base))]
         self._receive: list[Receive] = []
-        for layer, senders in enumerate(self._senders):
-            self._receive.append(partial(machine.layer_input, layer, senders))
+        for layer, neighbours in enumerate(self._neighbours):
+            self._receive.append(partial(machine.layer_input, layer, neighbours))
         self._lateral: dict[int, CachedLateral] = {}
         self.marginalised, self.sampled_layers = machine.marginalised, machine.sampled_layers
 
     def run(self) -> Self:
-        """The same path for one run of chains: its inputs are kept from step to step (see `Machine.cached_input`).
+        """Return the path for one run of chains, with inputs cached from step to step.
 
-        What it answers depends on what it was asked before, within rounding.
+        Its results depend on earlier calls, within rounding.
         """
         running = copy.copy(self)
-        running._receive = [self.machine.cached_input(layer, senders) for layer, senders in enumerate(self._senders)]
+        running._receive = [self.machine.cached_input(layer, near) for layer, near in enumerate(self._neighbours)]
         running._lateral = self.machine.cached_lateral()
         return running
 
     def lines(self, t: Tensor) -> list[Interpolation]:
-        """Where rows at t (..., batch) or (..., batch, points) stand, for every layer."""
+        """Positions on the path of rows at t (..., batch) or (..., batch, points), for every layer."""
         return [line._replace(t=t) for line in self._lines]
 
     @torch.no_grad()
     def start(self, chains: int, draw: RandomAddress, clamp: Clamp | None = None) -> State:
-        """Independent draws of the kept layers at t = 0, each (chains, n); but what ``clamp`` holds, stays."""
+        """Independent draws of the sampled layers at t = 0, each (chains, n), except for units that ``clamp`` holds."""
         machine = self.machine
         zero = torch.zeros(chains, dtype=machine.dtype, device=machine.device)
         state: list[Tensor | None] = [None] * len(self._lines)
@@ -106,19 +109,19 @@ class Path:
 
     @torch.no_grad()
     def inputs(self, state: State) -> dict[int, Tensor]:
-        """Inputs of the summed-out layers at t = 1: they serve both the weights and the next draw."""
+        """Inputs of the marginalised layers at t = 1, for weights and for the next draw."""
         return {layer: self._receive[layer](state) for layer in self.marginalised}
 
     @torch.no_grad()
     def log_weights(self, state: State, inputs: dict[int, Tensor], t: Tensor) -> Tensor:
-        """log of the unnormalised probability of the kept layers at t (batch, points), (batch, points), float64."""
+        """log of the unnormalised probability of the sampled layers at t (batch, points): (batch, points), float64."""
         return self.machine.log_weight(state, 0, self.lines(t), inputs)
 
     @torch.no_grad()
     def log_ratio(self, state: State, inputs: dict[int, Tensor], t: Tensor) -> Tensor:
-        """log p*(state; t[..., 1]) - log p*(state; t[..., 0]) of the kept layers, for t (..., batch, 2): (..., batch).
+        """log p*(state; t[..., 1]) - log p*(state; t[..., 0]) of the sampled layers: (..., batch).
 
-        The difference of two `log_weights`: what does not change with t cancels before it is ever computed.
+        t is (..., batch, 2). The difference of two `log_weights`, without the terms that do not depend on t.
         """
         total = self._linear(state)
         total = total * (t[..., 1].double() - t[..., 0].double())
@@ -129,7 +132,7 @@ class Path:
 
     @torch.no_grad()
     def log_slope(self, state: State, inputs: dict[int, Tensor], t: Tensor) -> Tensor:
-        """d log p*(state; t) / dt of the kept layers at t (..., batch): (..., batch), float64."""
+        """d log p*(state; t) / dt of the sampled layers at t (..., batch): (..., batch), float64."""
         total = self._linear(state)
         lines = self.lines(t)
         for layer, x in inputs.items():
@@ -140,7 +143,7 @@ class Path:
         return total
 
     def _linear(self, state: State) -> Tensor:
-        """What the log-weight gains per unit of t, the summed-out layers apart: (..., batch), float64."""
+        """Change of the log-weight per unit of t without the marginalised layers: (..., batch), float64."""
         linear: Tensor | None = None
         for layer in self.sampled_layers:
             s, slope = state[layer], self._lines[layer].slope
@@ -158,10 +161,17 @@ class Path:
     def step(
         self, state: State, inputs: dict[int, Tensor], t: Tensor, draw: RandomAddress, clamp: Clamp | None = None
     ) -> State:
-        """A reversible Gibbs sweep at t (batch,): summed-out layers from their inputs (consumed), then the kept ones.
+        """A reversible Gibbs sweep at t (batch,): marginalised layers from their inputs, then the sampled ones.
 
-        Kept layers that depend on each other, and lateral ones, are drawn there and back again, in the opposite order:
-        so one transition serves both directions of annealing.  Visible units that ``clamp`` holds stay as they are.
+        Sampled layers that depend on each other, and lateral ones, are drawn forward and then backward in the opposite
+        order, so that one transition serves both directions of annealing.
+
+        Args:
+            state: states of the sampled layers.
+            inputs: inputs of the marginalised layers; overwritten.
+            t: positions of the rows, (batch,).
+            draw: address of the random words.
+            clamp: (mask, values) of visible units that are held.
         """
         machine = self.machine
         current = list(state)
@@ -188,5 +198,5 @@ class Path:
 
 
 def independent_sample(machine: Machine, chains: int, stream: Stream) -> Tensor:
-    """Packed draws of the kept layers from the base-rate model: where persistent chains begin (see `Machine.pack`)."""
+    """Packed draws of the sampled layers from the base-rate model: initial persistent chains (see `Structure.pack`)."""
     return machine.pack(Path(machine).start(chains, stream.advance()))

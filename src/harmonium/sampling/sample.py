@@ -1,4 +1,4 @@
-"""Samples from a model."""
+"""Sampling from a model."""
 
 from __future__ import annotations
 
@@ -33,33 +33,32 @@ def sample(
     sampler: ReplicaExchange | None = None,
     steps: int | None = None,
 ) -> Tensor:
-    """Draw visible states by Gibbs sampling, one independent chain for each.
+    """Draw visible states by Gibbs sampling, from an independent chain for each sample.
+
+    Gibbs chains of a model with distant modes do not reach equilibrium in any practical number of sweeps; the states
+    that are returned are then samples near the start of the chain.
 
     Args:
-        model: the model.  Of a DBN the top machine is sampled, and one pass goes down from there; likewise of a VAE
-            whose prior is a machine.  Other directed models are sampled from their roots, without chains.
+        model: the model.  For a DBN the top machine is sampled, followed by a downward pass; likewise for a VAE whose
+            prior is a machine.  Other directed models are sampled from their roots, without chains.
         n: number of samples.
         sweeps: Gibbs sweeps of each chain.
         seed: an int or a stream.
-        init: where the chains start, (n, n_visible).  Default: draws of the base-rate model.
+        init: initial states of the chains, (n, n_visible).  Default: draws of the base-rate model.
         clamp: (mask, values) over the visible units, each (n_visible,) or (n, n_visible): where the mask is true the
-            value is held, and the rest is drawn given it.  A DBN takes none: given some visible units, its directed
-            layers depend on each other in a way that no sweep of a machine draws from (only an approximation by its
-            recognition model could be had).
-        sampler: a ladder such as `Tempering` for models with far modes; each sample then has a ladder of its own, of
-            which ``sweeps`` counts the rounds.  Default: Gibbs sampling alone.
-        steps: the same as ``sweeps``, for scripts that call it so.
+            value is held, and the rest is drawn given it.  Not for a DBN: given some visible units, its directed layers
+            depend on each other, and no Gibbs sweep of a machine draws from them.
+        sampler: a ladder such as `Tempering` for models with distant modes; each sample then has its own ladder, and
+            ``sweeps`` counts its rounds.  Default: plain Gibbs sampling.
+        steps: another name of ``sweeps``.
 
     Returns:
-        samples (n, n_visible) in the model's precision, as users see them: one column per variable.
+        raw samples (n, n_visible) in the model's precision, one column per variable.
 
     Raises:
         TypeError: for a model that cannot be sampled, or a sampler that is not one.
-        ValueError: for ``n`` or ``sweeps`` out of range, states of another shape or outside the domain, and arguments
-            that this model has no use for.
-
-    Gibbs chains of a model with far modes do not reach equilibrium in any practical number of sweeps; the returned
-    states are then samples near where they started.
+        ValueError: for ``n`` or ``sweeps`` out of range, states of another shape or outside the domain, or arguments
+            that do not apply to this model.
 
     >>> import harmonium as hm
     >>> hm.sample(hm.RBM(4, 2), 3, sweeps=10).shape
@@ -70,8 +69,8 @@ def sample(
     stream = stream_of(seed, "sample")
     if isinstance(model, DBN):
         if clamp is not None:
-            raise ValueError("a DBN cannot be sampled with clamp: given some visible units, its layers are no chain "
-                             "that Gibbs sampling could walk; clamp an RBM or a DBM")  # fmt: skip
+            raise ValueError("a DBN cannot be sampled with clamp: given some visible units, Gibbs sampling of its "
+                             "directed layers is impossible; clamp an RBM or a DBM")  # fmt: skip
         if init is not None:
             init = [as_batch(init, model.machines[0], "init", domain=True),
                     *model.sample_up(init, stream.child("up"))][-1]  # fmt: skip
@@ -86,7 +85,7 @@ def sample(
                              f"{'init' if init is not None else 'sampler'}")  # fmt: skip
         mask = None
         if clamp is not None:
-            # Any states of the domain: what is not held is drawn.
+            # Any states of the domain will do: units that are not held are drawn.
             x = torch.zeros(n, model.visible.size, dtype=model.dtype, device=model.device)
             mask = as_clamp(clamp, model.visible.mode(x), model)
             mask = mask[0].expand_as(x), mask[1].expand_as(x)
@@ -94,8 +93,8 @@ def sample(
     as_machine(model, "sample").refuse_batched("sample")
     assert isinstance(model, Machine)
     if sampler is not None and init is not None:
-        raise ValueError("init has no place on a ladder, whose chains begin at the base-rate model: leave out one of "
-                         "init and sampler")  # fmt: skip
+        raise ValueError("init does not apply to a ladder, whose chains start at the base-rate model: leave out init "
+                         "or sampler")  # fmt: skip
     if init is None:
         state = model.unpack(independent_sample(model, n, stream.child("start")))
     else:
@@ -117,7 +116,12 @@ def sample(
 
 
 def affordable_sweeps(model: Model, chains: int, most: int = 1000) -> int:
-    """How many sweeps of so many chains a picture or a page is worth: ``most``, and fewer of models with tens of
-    millions of couplings, but ten at least."""
+    """Number of sweeps for a quick look: ``most``, or fewer (at least 10) for tens of millions of couplings.
+
+    Args:
+        model: the model.
+        chains: number of chains.
+        most: number of sweeps of a small model.
+    """
     couplings = sum(parameter.numel() for parameter in model.parameters())
     return max(min(most, 10), min(most, int(_MULTIPLICATIONS / (2 * chains * max(1, couplings)))))

@@ -1,4 +1,4 @@
-"""Where the temperatures of an annealing should lie."""
+"""Placement of the temperatures of an annealing."""
 
 from __future__ import annotations
 
@@ -10,22 +10,30 @@ from harmonium.core.random import Stream
 from harmonium.sampling.ais import anneal
 from harmonium.sampling.path import Path
 
-__all__ = ["LEAST", "adapted"]
+__all__ = ["LEAST", "place_temperatures"]
 
-LEAST = 100  # temperatures below which a pilot has too few steps to tell one region from another
-_SHARE = 10  # of the temperatures, one in so many is walked by the pilot
-_EVEN = 0.2  # of the density of temperatures is even, so that what the pilot missed is not walked over in one step
+LEAST = 100  # temperatures: with fewer, a pilot has too few steps to distinguish regions
+_SHARE = 10  # the pilot uses one temperature in this number
+_EVEN = 0.2  # even part of the density of temperatures, so that no region that the pilot missed is one large step
 
 
 @torch.no_grad()
-def adapted(path: Path, points: int, chains: int, stream: Stream) -> Tensor:
-    """``points`` temperatures from 0 to 1, (points,), float64, denser where the log-weights of a pilot spread faster.
+def place_temperatures(path: Path, points: int, chains: int, stream: Stream) -> Tensor:
+    """Place temperatures from 0 to 1, denser where the log-weights of a pilot run spread faster.
 
     A step of length d at t adds about d^2 Var_t[d log p* / dt] to the variance of a log-weight.  With n steps of
     density rho(t) these variances add up to the integral of Var_t / (n rho), which is least for rho proportional to the
-    standard deviation: every step then adds the same (Gelman & Meng 1998, section 4).  The pilot walks half of the
-    chains along a tenth of the temperatures, evenly spaced, from a stream of its own.  Even spacing for fewer than
-    ``LEAST`` points.
+    standard deviation: every step then adds the same (Gelman & Meng 1998, section 4).  The pilot has half of the chains
+    and a tenth of the temperatures, evenly spaced, and its own random stream.
+
+    Args:
+        path: the path.
+        points: number of temperatures; below ``LEAST`` they are evenly spaced.
+        chains: of the annealing.
+        stream: of the pilot.
+
+    Returns:
+        (points,), float64, from 0 to 1.
     """
     even = torch.linspace(0, 1, points, dtype=torch.float64)
     if points < LEAST:

@@ -1,4 +1,4 @@
-"""The ladder of temperatures: a path between the base-rate model and the machine, at a few points t."""
+"""The ladder of temperatures: a few points t of the path between the base-rate model and the machine."""
 
 from __future__ import annotations
 
@@ -12,13 +12,18 @@ from harmonium.models.state import Clamp, State
 from harmonium.sampling.ladder import ExchangeStats, Ladder, Replicas, exchanged, refuse_lengths, tempering_round
 from harmonium.sampling.path import Path
 
-__all__ = ["Temperatures", "adapted", "spaced"]
+__all__ = ["Temperatures", "place_rungs", "spaced"]
+
+# Of the pilot that places rungs.
+_PASSES = 5  # placements, each after twice as many rounds as the one before
+_ROUNDS = 40  # of the first pass
+_REJECTED = 0.4  # of exchanges, if the number of rungs is free
 
 
 class Temperatures(Ladder):
-    """Points t of a path as rungs, from t = 0, where a sweep draws afresh, to t = 1.
+    """Points t of a path as rungs, from t = 0, where a sweep draws independent states, to t = 1.
 
-    What is exchanged is the temperature of two walkers; their states stay where they are.
+    Two walkers exchange their temperatures; their states stay in their rows.
 
     Args:
         path: the path.
@@ -30,7 +35,7 @@ class Temperatures(Ladder):
     def __init__(self, path: Path, t: Tensor, clamp: Clamp | None = None) -> None:
         refuse_lengths(path.machine)
         self.path = path.run()
-        # Every walker of a replica holds what the replica holds.
+        # All walkers of a replica have the same clamp.
         self._clamp: Clamp | None = None
         if clamp is not None:
             mask, values = (part if part.dim() == 1 else part.repeat(len(t), 1) for part in clamp)
@@ -57,7 +62,7 @@ class Temperatures(Ladder):
         return ratio[..., lower, :], ratio[..., lower + 1, :]
 
     def log_slopes(self, replicas: Replicas) -> Tensor:
-        """d log p*(s; t) / dt of every state where it stands, (..., rungs, replicas), float64."""
+        """d log p*(s; t) / dt of every state on its rung, (..., rungs, replicas), float64."""
         inputs = self.path.inputs(replicas.state)
         slope = self.path.log_slope(replicas.state, inputs, self._rows(replicas, self.t))
         return self._by_rung(replicas, slope)
@@ -73,7 +78,7 @@ class Temperatures(Ladder):
     def on(self, replicas: Replicas, rung: int) -> State:
         at = self._places(replicas)[..., rung, :]
         state: list[Tensor | None] = [None] * len(replicas.state)
-        for layer in self.path.sampled_layers:  # what is summed out was drawn before the exchange, at another t
+        for layer in self.path.sampled_layers:  # marginalised layers were drawn before the exchange, at another t
             s = replicas.state[layer]
             assert s is not None
             state[layer] = s.gather(-2, at.unsqueeze(-1).expand(*at.shape, s.shape[-1]))
@@ -94,7 +99,7 @@ class Temperatures(Ladder):
         return values.gather(-1, at.flatten(-2)).view(at.shape)
 
     def _places(self, replicas: Replicas) -> Tensor:
-        """Which row of the state stands on each rung, (..., rungs, replicas)."""
+        """The row of the state that is on each rung, (..., rungs, replicas)."""
         if self._placed is None or self._placed[0] is not replicas.who:
             count = replicas.who.shape[-1]
             at = replicas.who * count + torch.arange(count, device=replicas.who.device)
@@ -103,17 +108,17 @@ class Temperatures(Ladder):
 
 
 def spaced(t: Tensor, acceptance: Tensor, rungs: int) -> Tensor:
-    """Temperatures between which exchanges should be rejected equally often (Syed et al. 2022, algorithm 2).
+    """Place temperatures so that exchanges are rejected equally often everywhere (Syed et al. 2022, algorithm 2).
 
-    The rejections of neighbours add up to a barrier that, as a function of t, depends on the path alone; new rungs
-    divide it equally.
+    The rejection rates of neighbours add up to a barrier that, as a function of t, depends on the path only; the new
+    rungs divide it equally.
 
     Args:
         t: the present temperatures, (rungs,).
         acceptance: of exchanges between neighbours, (rungs - 1,).
-        rungs: how many are wanted.
+        rungs: number of new temperatures.
     """
-    # Nowhere less than a little: where nothing is ever rejected, nothing is known of the barrier either.
+    # A small minimum: rungs between which nothing is rejected say nothing about the barrier.
     barrier = torch.cat((t.new_zeros(1), (1 - acceptance).clamp(min=1e-3).cumsum(0)))
     wanted = torch.linspace(0, float(barrier[-1]), rungs, dtype=torch.float64)
     above = torch.searchsorted(barrier, wanted).clamp(1, len(t) - 1)
@@ -124,39 +129,33 @@ def spaced(t: Tensor, acceptance: Tensor, rungs: int) -> Tensor:
 
 
 @torch.no_grad()
-def adapted(
+def place_rungs(
     path: Path,
     rungs: int | None,
     stream: Stream,
     clamp: Clamp | None = None,
     *,
     replicas: int = 20,
-    rejected: float = 0.4,
-    passes: int = 5,
-    rounds: int = 40,
 ) -> Tensor:
-    """Temperatures (rungs,) for a path, from a pilot whose states nobody uses.
+    """Place temperatures (rungs,) on a path by a pilot run, whose states are not used otherwise.
 
     Args:
         path: the path.
-        rungs: how many; None: as many as reject the share ``rejected`` of exchanges.
+        rungs: number of temperatures; None: as many as make neighbours reject 40 % of exchanges.
         stream: of the pilot.
         clamp: visible units that are held.
         replicas: of the pilot.
-        rejected: the share of exchanges to be rejected between neighbours.
-        passes: how often the rungs are spaced anew; each pass walks twice as many rounds as the one before.
-        rounds: of the first pass.
     """
     t = torch.linspace(0, 1, rungs or 12, dtype=torch.float64)
     ladder = Temperatures(path, t, clamp)
     walkers = ladder.start(replicas, stream.child("start"))
-    for index in range(passes):
-        traffic, moves = ExchangeStats(walkers), stream.child(index)
-        for _ in range(rounds << index):
-            traffic.count(walkers, *tempering_round(ladder, walkers, moves))
-        acceptance = traffic.acceptance
+    for index in range(_PASSES):
+        stats, moves = ExchangeStats(walkers), stream.child(index)
+        for _ in range(_ROUNDS << index):
+            stats.count(walkers, *tempering_round(ladder, walkers, moves))
+        acceptance = stats.acceptance
         barrier = float((1 - acceptance).sum())
-        t = spaced(ladder.t.cpu(), acceptance, rungs or max(3, round(barrier / rejected) + 1))
+        t = spaced(ladder.t.cpu(), acceptance, rungs or max(3, round(barrier / _REJECTED) + 1))
         before, ladder = ladder.rungs, Temperatures(path, t, clamp)
         if ladder.rungs != before:
             walkers = ladder.start(replicas, moves.child("start"))

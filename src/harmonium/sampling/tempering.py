@@ -14,22 +14,22 @@ from harmonium.models.machine.machine import Machine
 from harmonium.models.state import Clamp, State
 from harmonium.sampling.ladder import Ladder, tempering_round
 from harmonium.sampling.path import Path
-from harmonium.sampling.temperatures import Temperatures, adapted
+from harmonium.sampling.temperatures import Temperatures, place_rungs
 from harmonium.units import Natural
 
 __all__ = ["ReplicaExchange", "Tempering", "check_sampler", "default_base", "first_rows"]
 
 
 class ReplicaExchange(Registered, ABC):
-    """A way to build a ladder below a machine."""
+    """A recipe for a ladder below a machine."""
 
     @abstractmethod
     def ladder(self, machine: Machine, stream: Stream, clamp: Clamp | None = None) -> Ladder:
-        """The ladder whose top is the machine, with the visible units held that ``clamp`` = (mask, values) names."""
+        """Build the ladder whose top is the machine; ``clamp`` = (mask, values) holds visible units."""
 
     @torch.no_grad()
     def sample(self, machine: Machine, n: int, rounds: int, stream: Stream, clamp: Clamp | None = None) -> State:
-        """States at the top of n independent replicas after so many rounds: kept layers, each (n, units)."""
+        """Draw states at the top of n independent replicas after ``rounds`` rounds: sampled layers, each (n, units)."""
         ladder = self.ladder(machine, stream.child("ladder"), clamp)
         replicas, moves = ladder.start(n, stream.child("start")), stream.child("moves")
         for _ in range(rounds):
@@ -41,13 +41,13 @@ class ReplicaExchange(Registered, ABC):
 class Tempering(ReplicaExchange):
     """Parallel tempering from the base-rate model (Geyer 1991; for RBMs Desjardins et al. 2010, Cho et al. 2010).
 
-    At the bottom units are independent and drawn afresh in every round; at the top stands the model.  Even and odd
-    pairs of neighbours exchange their states in turn (Okabe et al. 2001), and a pilot with random numbers of its own
-    spaces the temperatures so that exchanges are rejected equally often everywhere (Syed et al. 2022).
+    At the bottom, units are independent and drawn in every round; the model is at the top.  Even and odd pairs of
+    neighbours exchange their states in turn (Okabe et al. 2001), and a pilot run with its own random numbers places
+    the temperatures so that exchanges are rejected equally often everywhere (Syed et al. 2022).
 
     Args:
-        rungs: number of temperatures; None: as many as reject 40 % of the exchanges.
-        adapt: whether the pilot spaces them; otherwise they are equally far apart, and ``rungs`` must be given.
+        rungs: number of temperatures; None: as many as make neighbours reject 40 % of exchanges.
+        adapt: whether a pilot places them; otherwise they are evenly spaced, and ``rungs`` must be given.
 
     Raises:
         ValueError: for fewer than two rungs.
@@ -62,7 +62,7 @@ class Tempering(ReplicaExchange):
 
     def __post_init__(self) -> None:
         if self.rungs is None and not self.adapt:
-            raise ValueError("Tempering(adapt=False) needs to be told how many rungs: pass rungs=10, say")
+            raise ValueError("Tempering(adapt=False) needs rungs: pass rungs=10, for example")
         if self.rungs is not None:
             check_int_fields(self, rungs=2)
 
@@ -73,16 +73,17 @@ class Tempering(ReplicaExchange):
         """The ladder along a path."""
         if self.adapt:
             return Temperatures(
-                path, adapted(path, self.rungs, stream, None if clamp is None else first_rows(clamp)), clamp
+                path, place_rungs(path, self.rungs, stream, None if clamp is None else first_rows(clamp)), clamp
             )
         return Temperatures(path, torch.linspace(0, 1, self.rungs or 2, dtype=torch.float64), clamp)
 
 
 def default_base(machine: Machine) -> tuple[Natural, ...] | None:
-    """Where a ladder begins that is told nothing else: at the means of the data, else at rest.
+    """Default base of a ladder: the data means if known (None), otherwise the uniform distribution.
 
-    A model's own mean field, where annealing begins without data, sits in one of its modes: every rung would, and the
-    run would be certain and wrong.  At rest all states of finite units are equally likely.
+    The model's own mean field, from which annealing starts without data, lies in one of its modes: every rung would
+    stay there, and the result would be confident and wrong.  In the uniform distribution all states of finite units are
+    equally likely.
     """
     if machine.data_mean is None and machine.visible.finite:
         return tuple(machine.units(layer).neutral_natural() for layer in range(len(machine.names)))
@@ -90,7 +91,11 @@ def default_base(machine: Machine) -> tuple[Natural, ...] | None:
 
 
 def check_sampler(sampler: ReplicaExchange) -> ReplicaExchange:
-    """The sampler as it is; TypeError for what is none."""
+    """Return the sampler as it is.
+
+    Raises:
+        TypeError: if it is not a `ReplicaExchange`.
+    """
     if not isinstance(sampler, ReplicaExchange):
         raise TypeError(
             f"sampler must be a ladder such as harmonium.sampling.Tempering(), found {sampler!r}"
@@ -100,9 +105,9 @@ def check_sampler(sampler: ReplicaExchange) -> ReplicaExchange:
 
 
 def first_rows(clamp: Clamp) -> Clamp:
-    """One clamp for all replicas of the pilot: where rows have their own, that of the row with the fewest units held.
+    """One clamp for all replicas of a pilot: if rows have their own, that of the row with the fewest units held.
 
-    It has the highest barriers, as a rule: a ladder that serves it serves the others.
+    It usually has the highest barriers, so its ladder suits the other rows too.
     """
     mask = clamp[0]
     row = int(mask.sum(-1).argmin()) if mask.dim() == 2 else 0

@@ -1,9 +1,8 @@
-"""The ladder of training: models that a machine has been on its way, from the base rate to what it is now.
+"""The ladder of training: snapshots of a machine, from the base rate to the trained model.
 
-A model learns its modes one after the other, each by splitting a broader one.  Temperature melts them all together and
-may pass through a first-order transition, where neighbours on the ladder no longer share states; the models of a
-training share them by construction (Béreux et al. 2024, arXiv:2405.15376; 2026,
-arXiv:2607.27077).
+A model learns its modes one after the other, each by splitting a broader one.  Temperature melts them all at once and
+may cross a first-order transition, where neighbours on the ladder no longer share states; the models of a training
+share them by construction (Béreux et al. 2024, arXiv:2405.15376; 2026, arXiv:2607.27077).
 """
 
 from __future__ import annotations
@@ -23,22 +22,25 @@ from harmonium.sampling.ladder import Ladder, Replicas, acceptance, exchanged, r
 from harmonium.units import Interpolation, Natural
 
 Inputs = dict[int, Tensor]
-"""What the summed-out layers receive, by layer, each (rungs, replicas, n)."""
+"""Inputs of the marginalised layers, by layer, each (rungs, replicas, n)."""
 
-__all__ = ["Trajectory", "model_at", "thinned", "weigh"]
+__all__ = ["Trajectory", "exchange_log_ratios", "model_at", "thin"]
+
+_LOOKS = 5  # at the states of the pilot that thins a trajectory
 
 
 class Trajectory(Ladder):
-    """A stack of machines as rungs.  Each holds its own parameters; the states of all rungs are one batch.
+    """Several machines as rungs, each with its own parameters; the states of all rungs are one batch.
 
-    What is exchanged is the states, kept layers each (rungs, replicas, n): rung r is always row r.
+    States are exchanged, sampled layers each (rungs, replicas, n): rung r is always row r.
 
     Args:
-        machine: a stack, its first model without couplings, so that one sweep draws it afresh.
+        machine: the machines as one (see `harmonium.models.machine.batched.stack`); the first has no couplings, so that
+            one sweep draws independent states.
         clamp: (mask, values) of visible units that are held, each (n_visible,) or (replicas, n_visible).
 
     Raises:
-        ValueError: where the first model has couplings.
+        ValueError: if the first model has couplings.
     """
 
     def __init__(self, machine: Machine, clamp: Clamp | None = None) -> None:
@@ -70,7 +72,7 @@ class Trajectory(Ladder):
         self._inputs = {layer: machine.inputs(layer, state) for layer in machine.marginalised}
         low, high = _neighbours(lower)
         below, above = _rungs(state, low), _rungs(state, high)
-        # Kept for what follows: states that are exchanged bring the inputs that they have on their new rung.
+        # Cached for `exchange`: states that are exchanged need their inputs on the new rung.
         self._crossed = self._inputs_on(low, above), self._inputs_on(high, below)
         own = [{layer: x[rungs] for layer, x in self._inputs.items()} for rungs in (low, high)]
         return (
@@ -79,7 +81,7 @@ class Trajectory(Ladder):
         )
 
     def _inputs_on(self, rungs: slice, state: State) -> Inputs:
-        """Inputs of the summed-out layers, from states that may stand elsewhere, under the models of these rungs."""
+        """Inputs of the marginalised layers under the models of these rungs, from states of any rungs."""
         machine = self.machine
         return {
             layer: machine.layer_input(layer, [(other, W[rungs]) for other, W in machine.neighbours(layer)], state)
@@ -87,7 +89,7 @@ class Trajectory(Ladder):
         }
 
     def _gain(self, here: slice, there: slice, state: State, x_here: Inputs, x_there: Inputs) -> Tensor:
-        """log p*_there - log p*_here of states: what both say alike cancels before it is ever summed."""
+        """log p*_there - log p*_here of states, without the terms that both models share."""
         machine = self.machine
         total = torch.zeros((), dtype=torch.float64, device=machine.device)
         for layer in machine.sampled_layers:
@@ -146,7 +148,7 @@ class Trajectory(Ladder):
 
 
 def _neighbours(lower: Tensor) -> tuple[slice, slice]:
-    """The rungs ``lower``, every other one, and those above them, as slices: views of what belongs to rungs."""
+    """The rungs ``lower`` (every other one) and those above them, as slices, which index without copying."""
     first, last = (int(lower[0]), int(lower[-1])) if len(lower) else (0, -1)
     return slice(first, last + 1, 2), slice(first + 1, last + 2, 2)
 
@@ -156,14 +158,14 @@ def _rungs(state: State, rungs: slice) -> State:
 
 
 def _at(natural: Natural, rungs: slice | int) -> Interpolation:
-    """A layer with the natural parameters of these rungs."""
+    """The natural parameters of a layer on these rungs, as a position at t = 1."""
     own = tuple(eta[rungs] for eta in natural)
     return Interpolation(None, own, tuple(torch.zeros_like(eta) for eta in own), {})
 
 
 @torch.no_grad()
 def model_at(machine: Machine, base: Sequence[Natural], t: float) -> Machine:
-    """The machine at t on the line from a base-rate model: at 0 its units are independent (see `Path`)."""
+    """Build the machine at t on the line from a base-rate model: at 0 its units are independent (see `Path`)."""
     model = copy.deepcopy(machine)
     model.chains = None
     for W in model.couplings.values():
@@ -176,7 +178,7 @@ def model_at(machine: Machine, base: Sequence[Natural], t: float) -> Machine:
 
 
 @torch.no_grad()
-def weigh(lower: Machine, upper: Machine, on_lower: State, on_upper: State) -> tuple[Tensor, Tensor]:
+def exchange_log_ratios(lower: Machine, upper: Machine, on_lower: State, on_upper: State) -> tuple[Tensor, Tensor]:
     """`Ladder.log_ratios` of two machines at states of each, (replicas,), float64."""
     return (
         upper.log_weight(on_lower) - lower.log_weight(on_lower),
@@ -185,37 +187,37 @@ def weigh(lower: Machine, upper: Machine, on_lower: State, on_upper: State) -> t
 
 
 @torch.no_grad()
-def thinned(
-    machine: Machine, target: float, stream: Stream, clamp: Clamp | None = None, *, replicas: int = 20, looks: int = 5
+def thin(
+    machine: Machine, target: float, stream: Stream, clamp: Clamp | None = None, *, replicas: int = 20
 ) -> tuple[list[int], list[float]]:
-    """As few rungs of a trajectory as exchange their states often enough, from a pilot whose states nobody uses.
+    """Choose the fewest rungs of a trajectory that exchange states often enough, by a pilot run on all rungs.
 
-    From the bottom on, the next rung is the farthest with which exchanges are accepted often enough; where not even
-    the nearest is, it is taken all the same.
+    From the bottom up, the next rung is the farthest with which exchanges are accepted often enough, or the nearest if
+    there is none.
 
     Args:
-        machine: a stack, as `Trajectory` takes it.
+        machine: several machines as one, as `Trajectory` takes it.
         target: least acceptance between neighbours.
-        stream: of the pilot, which walks on all rungs.
+        stream: of the pilot, whose states are not used otherwise.
         clamp: (mask, values) of visible units that are held, each (n_visible,).
         replicas: of the pilot.
-        looks: at its states, between which it walks on.
 
     Returns:
-        (rungs, acceptance): which rungs, with the first and the last, and the acceptance between them (rungs - 1,).
+        (rungs, acceptance): the chosen rungs, including the first and the last, and the acceptance between them
+        (rungs - 1,).
     """
     ladder = Trajectory(machine, clamp)
     walkers, rungs = ladder.start(replicas, stream.child("start")), ladder.rungs
     named = dict(machine.named_parameters())
     models = [with_parameters(machine, {name: p[r] for name, p in named.items()}) for r in range(rungs)]
     accepted, moves = torch.zeros(rungs, rungs, dtype=torch.float64), stream.child("moves")
-    for look in range(looks):
+    for look in range(_LOOKS):
         for _ in range(2 * rungs + 50 if look == 0 else 10 + rungs // 4):
             tempering_round(ladder, walkers, moves)
         flat = tuple(None if s is None else s.flatten(0, 1) for s in walkers.state)
         table = torch.stack([model.log_weight(flat).view(rungs, replicas) for model in models]).cpu()
         gain = table - table.diagonal(dim1=0, dim2=1).mT  # [m, r]: log p*_m - log p*_r of the states on r
-        accepted += torch.stack([acceptance(gain[:, r], gain[r]) for r in range(rungs)]) / looks
+        accepted += torch.stack([acceptance(gain[:, r], gain[r]) for r in range(rungs)]) / _LOOKS
     chosen = [0]
     while chosen[-1] < rungs - 1:
         near = chosen[-1] + 1

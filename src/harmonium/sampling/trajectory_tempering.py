@@ -1,4 +1,4 @@
-"""Parallel trajectory tempering as a sampler of machines whose training was recorded."""
+"""Parallel trajectory tempering: a sampler for machines whose training was recorded."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harmonium.models.machine.batched import stack, with_parameters
 from harmonium.models.machine.machine import Machine
 from harmonium.models.state import Clamp
 from harmonium.sampling.tempering import ReplicaExchange, default_base, first_rows
-from harmonium.sampling.trajectory import Trajectory, model_at, thinned
+from harmonium.sampling.trajectory import Trajectory, model_at, thin
 
 __all__ = ["TrajectoryTempering"]
 
@@ -23,9 +23,9 @@ __all__ = ["TrajectoryTempering"]
 class TrajectoryTempering(ReplicaExchange):
     """Parallel tempering along the training of a machine (Béreux et al. 2024, arXiv:2405.15376).
 
-    At the bottom units are independent, with the means of the data; above stand models that the machine has been, in
-    the order of training; at the top the machine itself.  A pilot with random numbers of its own leaves out those
-    without which neighbours still exchange their states often enough.
+    At the bottom, units are independent with the means of the data; above are snapshots of the machine in the order of
+    training; at the top is the machine itself.  A pilot run with its own random numbers leaves out snapshots that
+    exchanges do not need.
 
     Args:
         models: machines of one architecture, from early to late (see `KeepTrajectory`).
@@ -35,7 +35,7 @@ class TrajectoryTempering(ReplicaExchange):
         ValueError: for no models, or a target outside (0, 1).
 
     Warns:
-        UserWarning: where two neighbours are too far apart, naming them.
+        UserWarning: if two neighbours are too far apart, naming them.
 
     >>> import harmonium as hm
     >>> kept = hm.training.KeepTrajectory()
@@ -57,10 +57,10 @@ class TrajectoryTempering(ReplicaExchange):
 
     @classmethod
     def from_run(cls, run: str | Path, target: float = 0.3) -> TrajectoryTempering:
-        """The trajectory that a run folder keeps.
+        """Read the trajectory in a run folder.
 
         Raises:
-            FileNotFoundError: where it keeps none.
+            FileNotFoundError: if it has none.
         """
         return cls(load_trajectory(run), target)
 
@@ -68,12 +68,12 @@ class TrajectoryTempering(ReplicaExchange):
         for index, model in enumerate(self.models):
             if model.config() != machine.config():
                 raise ValueError(
-                    f"models[{index}] of the trajectory is {model!r}, the machine to be sampled {machine!r}: "
-                    "take the trajectory of its own training"
+                    f"models[{index}] of the trajectory is {model!r}, but the machine is {machine!r}: use the "
+                    "trajectory of its own training"
                 )
         bottom = model_at(machine, default_base(machine) or machine.base_rate(), 0.0)
         rungs = stack([bottom, *self.models, machine])
-        chosen, accepted = thinned(rungs, self.target, stream, None if clamp is None else first_rows(clamp))
+        chosen, accepted = thin(rungs, self.target, stream, None if clamp is None else first_rows(clamp))
         apart = [
             f"{_named(a, len(self.models))} and {_named(b, len(self.models))} ({100 * share:.2g} %)"
             for (a, b), share in zip(pairwise(chosen), accepted, strict=True)
@@ -82,7 +82,7 @@ class TrajectoryTempering(ReplicaExchange):
         if apart:
             warnings.warn(
                 f"neighbours on the trajectory are too far apart to exchange {100 * self.target:.0f} % of their "
-                f"states: {'; '.join(apart)}. Keep more models, KeepTrajectory(growth=1.1) say",
+                f"states: {'; '.join(apart)}. Keep more models, for example by KeepTrajectory(growth=1.1)",
                 UserWarning,
                 stacklevel=3,
             )

@@ -1,4 +1,4 @@
-"""A watch on the persistent chains during training: do they still stand for the model?"""
+"""A callback that tests the persistent chains for equilibrium during training."""
 
 from __future__ import annotations
 
@@ -20,38 +20,38 @@ if TYPE_CHECKING:
 
 __all__ = ["EquilibriumMonitor"]
 
-_COLUMNS = {"equilibrium", "lag", "spread", "unseen"}
+_COLUMNS = {"equilibrium", "drift", "spread", "missing_mode"}
 
 
 @dataclass
 class EquilibriumMonitor(Callback):
-    """Tests every few epochs whether the objective's persistent chains stand for the model.
+    """Test every few epochs whether the objective's persistent chains are at equilibrium.
 
     Copies of the chains run on at fixed weights (do they drift?) and are compared with chains annealed from the base
-    rate (is there a mode they never visit?).  Adds to the row:
+    rate (do they miss a mode?). Adds to the row:
 
-    * "equilibrium": False where something is wrong, None where it cannot be judged, True otherwise;
-    * "lag": the largest drift of the free energy and nine principal projections, in standard errors (above 4.5: drift);
-    * "spread": the variance of the chains over that of the data (below 0.1: collapsed);
-    * "unseen": the largest difference from the annealed chains, in standard errors (above 4.5: they differ); None where
-      that cannot be judged, such as with fewer than 30 effective annealed chains.
+    * "equilibrium": False if a problem was found, None if it cannot be judged, True otherwise;
+    * "drift": largest change of the free energy and of nine principal projections, in standard errors (limit 4.5);
+    * "spread": variance of the chains relative to the data (below 0.1: collapsed);
+    * "missing_mode": largest difference from the annealed chains, in standard errors (limit 4.5); None if it cannot be
+      judged, as with fewer than 30 effective annealed chains.
 
-    What is wrong is said as a warning, once of each kind, with what to do.  A mode that neither the chains nor the
-    annealed ones visit is not seen, nor one of small probability (see `harmonium.diagnostics.missing_modes`).
+    Each kind of problem is reported once, as a warning with a remedy. A mode that neither the chains nor the annealed
+    chains visit goes unnoticed, as does one of small probability (see `harmonium.diagnostics.missing_modes`).
 
     Args:
         every: epochs between measurements; the last epoch is always measured.
-        sweeps: for which the copies run on.
-        chains: at most so many of the persistent chains, evenly spaced.
-        annealed: annealed chains.
-        temperatures: of the annealing.
+        sweeps: number of sweeps that the copies run.
+        chains: largest number of persistent chains to test, evenly spaced.
+        annealed: number of annealed chains.
+        temperatures: number of temperatures of the annealing.
 
     Warns:
-        UserWarning: for what is wrong, and where the objective keeps no chains.
+        UserWarning: if a problem is found, or if the objective has no persistent chains.
 
     >>> import harmonium as hm
-    >>> bars, watch = hm.data.load("bars-and-stripes").train, EquilibriumMonitor(every=2)
-    >>> hm.fit(hm.RBM(16, 4), bars, epochs=2, learning_rate=0.01, callbacks=[watch])["equilibrium"]
+    >>> bars, monitor = hm.data.load("bars-and-stripes").train, EquilibriumMonitor(every=2)
+    >>> hm.fit(hm.RBM(16, 4), bars, epochs=2, learning_rate=0.01, callbacks=[monitor])["equilibrium"]
     [None, True]
     """
 
@@ -68,12 +68,12 @@ class EquilibriumMonitor(Callback):
         check_int_fields(self, every=1, sweeps=1, chains=1, annealed=1, temperatures=2)
 
     def on_begin(self, training: Training) -> None:
-        if training.position.update == 0:  # an object that has served an earlier training starts anew
+        if training.position.update == 0:  # the object may have been used by an earlier training
             self.said = []
         objective = training.plan.objective
         if objective.model_chains(training.objective_state) is None:
             name = type(objective).__name__
-            self._say("none", f"{name} keeps no persistent chains, so EquilibriumMonitor has nothing to watch: use PCD")
+            self._say("none", f"{name} has no persistent chains for EquilibriumMonitor to test: use PCD")
 
     @torch.no_grad()
     def on_measure(self, training: Training, row: Row) -> None:
@@ -82,20 +82,19 @@ class EquilibriumMonitor(Callback):
         chains = training.plan.objective.model_chains(training.objective_state)
         if chains is None:
             return
-        index = evenly_spaced(len(chains), min(self.chains, len(chains)))
         assert training.model.energy_part is not None
         test = equilibrium_test(
             training.model.energy_part,
-            chains[index],
+            chains[evenly_spaced(len(chains), min(self.chains, len(chains)))],
             training.root.child("equilibrium", row["epoch"]),
             sweeps=self.sweeps,
             annealed=self.annealed,
             temperatures=self.temperatures,
         )
         row["equilibrium"] = test.passed
-        row["lag"] = _finite(test.lag.drift)
+        row["drift"] = _finite(test.drift.difference)
         row["spread"] = test.spread
-        row["unseen"] = None if test.unseen.passed is None else _finite(test.unseen.difference)
+        row["missing_mode"] = None if test.missing_modes.passed is None else _finite(test.missing_modes.difference)
         for finding in test.findings:
             self._say(finding.name, f"epoch {row['epoch']}: {finding}")
 
@@ -116,12 +115,12 @@ class EquilibriumMonitor(Callback):
         return {"said": self.said}
 
     def restore(self, state: dict[str, Any]) -> None:
-        self.said = list(state["said"])
+        self.said = ["missing_mode" if name == "unseen" else name for name in state["said"]]  # "unseen": its old name
 
     def config(self) -> dict[str, Any]:
         return super().config() | self._settings()
 
 
 def _finite(value: float) -> float | None:
-    """JSON has no infinity: chains that all make the same step drift by infinitely many standard errors."""
+    """None for infinity, which JSON does not have (chains that all change by the same amount)."""
     return value if math.isfinite(value) else None
