@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MEASUREMENTS", "monitors"]
 
-MEASUREMENTS = 10  # of the likelihood, by default
+MEASUREMENTS = 5  # of the likelihood, by default
 OF_NETWORKS = 50  # likewise of networks, which need no log Z
 
 

@@ -65,7 +65,7 @@ Examples:
 @text("--hidden-units", "NAME", "Hidden units of a Boltzmann machine, likewise.")
 @data_options
 @integer("--epochs", help=f"Passes over the data.  [default: what makes {UPDATES} updates]")
-@integer("--batch-size", default=100, help="Cases per update.")
+@integer("--batch-size", help="Cases per update.  [default: 100; of small data of a Boltzmann machine 20 or more]")
 @number(
     "--learning-rate", "X", positive=True,
     help=f"Learning rate of the first update.  [default: {MACHINE_RATE:g} of Boltzmann machines, 0.001 of others]",
@@ -137,8 +137,9 @@ def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
     missing = gap_sweeps(data, options["model"], machine)
     talk(describe(data))
     largest = max((weights.numel() for weights in model.weights_to_decay()), default=0)
-    set_threads(options["threads"] or threads_for(options["batch_size"], largest))
-    batches = -(-len(data.train) // options["batch_size"])
+    batch_size = options["batch_size"] or (usual_batch(len(data.train)) if machine else 100)
+    set_threads(options["threads"] or threads_for(max(batch_size, options["chains"]), largest))
+    batches = -(-len(data.train) // batch_size)
     epochs = options["epochs"] or max(LEAST_EPOCHS, round(UPDATES / batches))
     usual = model.training_defaults
     metric, optimizer = options["metric"] or usual.metric, options["optimizer"] or usual.optimizer
@@ -162,7 +163,7 @@ def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
             data.train,
             objective=objective,
             epochs=epochs,
-            batch_size=options["batch_size"],
+            batch_size=batch_size,
             learning_rate=schedule(rate),
             optimizer=optimizer,
             metric=metric,
@@ -208,3 +209,8 @@ def _folder(out: str | None) -> Path | None:
     if path.exists() and not path.is_dir():
         raise ValueError(f"{out} is a file, and a run needs a folder: choose another with --out")
     return path
+
+
+def usual_batch(cases: int) -> int:
+    """Cases per update of a Boltzmann machine: small data are seen more often for the same number of updates."""
+    return min(100, max(20, cases // 60))
