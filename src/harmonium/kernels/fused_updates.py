@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 from numba.extending import register_jitable
 
-from harmonium.kernels.fused import OPTIONS, Scalar, _named, _stamp, add_row, add_rows, compiled
+from harmonium.kernels.fused import OPTIONS, Scalar, _named, _stamp, compiled
 from harmonium.kernels.philox import fill_words
 from harmonium.kernels.scalar import like
 
@@ -37,27 +37,42 @@ __all__ = ["updater"]
 
 _SUMS: dict[str, Any] = OPTIONS | {"fastmath": {"contract", "reassoc"}}
 
+# Rows are passed as a matrix and a number: making the view x[r] would take longer than adding up a row of some tens.
+
 
 @register_jitable(**OPTIONS)
-def _list(states, index, change, at, first):
-    """Append where states are not zero, counted from ``first``, and their values; return the new length."""
-    for i in range(states.shape[0]):  # without a branch: always written, kept only if it counts
-        index[at] = first + i
-        change[at] = states[i]
-        at += states[i] != 0
-    return at
+def _add_rows(x, r, weights, index, change, count):
+    """Row r of x += the sum of ``count`` rows of weights, each times its change."""
+    four = count // 4 * 4
+    for k in range(0, four, 4):
+        # Four rows at once: x is loaded and stored once.  Unsigned numbers are not checked for counting from the end.
+        i, m, n, p = np.uint64(index[k]), np.uint64(index[k + 1]), np.uint64(index[k + 2]), np.uint64(index[k + 3])
+        a, b, c, d = change[k], change[k + 1], change[k + 2], change[k + 3]
+        for j in range(x.shape[1]):
+            x[r, j] += a * weights[i, j] + b * weights[m, j] + c * weights[n, j] + d * weights[p, j]
+    for k in range(four, count):
+        i, a = np.uint64(index[k]), change[k]
+        for j in range(x.shape[1]):
+            x[r, j] += a * weights[i, j]
 
 
 @register_jitable(**OPTIONS)
 def _send_up(x, states, weights, bias, index, change):
+    """x = states @ weights + bias, by the rows of weights whose units are on."""
     for r in range(x.shape[0]):
-        x[r] = bias
-        n = _list(states[r], index, change, 0, 0)
-        add_rows(x[r], weights, index[:n], change[:n])
+        count = 0
+        for i in range(states.shape[1]):  # without a branch: always written, kept only if it counts
+            index[count] = i
+            change[count] = states[r, i]
+            count += states[r, i] != 0
+        for j in range(x.shape[1]):
+            x[r, j] = bias[j]
+        _add_rows(x, r, weights, index, change, count)
 
 
 @register_jitable(**_SUMS)
 def _send_down(x, states, weights, bias):
+    """x = states @ weights.T + bias."""
     # Half of the hidden units are on, so all are summed: two rows of states by four of W, so that six are loaded for
     # eight products.
     rows, units = x.shape
@@ -82,52 +97,75 @@ def _send_down(x, states, weights, bias):
 
 
 @register_jitable(**OPTIONS)
-def _decay(row, weights, l2, l1):
-    for j in range(row.shape[0]):
-        w = weights[j]
-        sign = like(w, 1.0) if w > 0 else (-like(w, 1.0) if w < 0 else like(w, 0.0))
-        row[j] += l2 * w + l1 * sign
+def _list_column(states, i, index, change, count, first):
+    """Append the rows in which column i of states is not zero, counted from ``first``; return the new count."""
+    for r in range(states.shape[0]):
+        index[count] = first + r
+        change[count] = states[r, i]
+        count += states[r, i] != 0
+    return count
 
 
 @register_jitable(**OPTIONS)
-def _accelerate(row, velocity, momentum):
-    for j in range(row.shape[0]):
-        velocity[j] = momentum * velocity[j] + row[j]
-        row[j] = velocity[j]
+def _decay(row, weights, i, l2, l1):
+    for j in range(row.shape[1]):
+        w = weights[i, j]
+        sign = like(w, 1.0) if w > 0 else (-like(w, 1.0) if w < 0 else like(w, 0.0))
+        row[0, j] += l2 * w + l1 * sign
+
+
+@register_jitable(**OPTIONS)
+def _centre(row, own_offset, slope, own_slope, offset):
+    for j in range(row.shape[1]):
+        row[0, j] -= own_offset * slope[0, j] + own_slope * offset[j]
+
+
+@register_jitable(**OPTIONS)
+def _accelerate(row, velocity, i, momentum):
+    for j in range(row.shape[1]):
+        velocity[i, j] = momentum * velocity[i, j] + row[0, j]
+        row[0, j] = velocity[i, j]
 
 
 @register_jitable(**_SUMS)
-def _dot(a, b):
-    total = like(a[0], 0.0)
-    for j in range(a.shape[0]):
-        total += a[j] * b[j]
-    return total
+def _send_offsets(row, own_offset, offset, taken):
+    """Return row . offset, and add own_offset * row to ``taken``: what the two offsets send through this row of V_W."""
+    sent = like(own_offset, 0.0)
+    for j in range(row.shape[1]):
+        sent += row[0, j] * offset[j]
+        taken[j] += own_offset * row[0, j]
+    return sent
 
 
 @register_jitable(**OPTIONS)
-def _sum_rows(total, rows, factors):
-    """total = the sum of rows, each times its factor."""
-    total[:] = like(factors[0], 0.0)
+def _step(weights, i, row, rate):
+    for j in range(row.shape[1]):
+        weights[i, j] -= rate * row[0, j]
+
+
+@register_jitable(**OPTIONS)
+def _sum_rows(total, rows, share, first):
+    """total = the sum of rows, each times its share, the shares counted from ``first``."""
+    for j in range(total.shape[0]):
+        total[j] = like(share[0], 0.0)
     for r in range(rows.shape[0]):
-        add_row(total, rows[r], factors[r])
+        factor = share[first + r]
+        for j in range(total.shape[0]):
+            total[j] += factor * rows[r, j]
 
 
 @register_jitable(**OPTIONS)
-def _scale(x, factor):
+def _scale_rows(rows, share, first, sign):
+    for r in range(rows.shape[0]):
+        factor = sign * share[first + r]
+        for j in range(rows.shape[1]):
+            rows[r, j] *= factor
+
+
+@register_jitable(**OPTIONS)
+def _add(x, change, factor):
     for j in range(x.shape[0]):
-        x[j] *= factor
-
-
-@register_jitable(**OPTIONS)
-def _scale_rows(rows, factors, sign):
-    for r in range(rows.shape[0]):
-        _scale(rows[r], sign * factors[r])
-
-
-@register_jitable(**OPTIONS)
-def _centre(row, slope, offset, own_offset, own_slope):
-    for j in range(row.shape[0]):
-        row[j] -= own_offset * slope[j] + own_slope * offset[j]
+        x[j] += factor * change[j]
 
 
 @register_jitable(**OPTIONS)
@@ -143,29 +181,24 @@ def updater(draw: Scalar, mean: Scalar) -> Scalar:
 
     @register_jitable(**OPTIONS)
     @_named(stamp)
-    def draw_row(x, words):
-        for j in range(x.shape[0]):
-            x[j] = draw((x[j],), 0, words[j])
-
-    @register_jitable(**OPTIONS)
-    @_named(stamp)
-    def mean_row(x):
-        for j in range(x.shape[0]):
-            x[j] = mean((x[j],), 0)
+    def draw_row(x, r, words):
+        for j in range(x.shape[1]):
+            x[r, j] = draw((x[r, j],), 0, words[j])
 
     @register_jitable(**OPTIONS)
     @_named(stamp)
     def draw_rows(x, first, words, k0, k1, c2, c3):
         for r in range(x.shape[0]):
             fill_words(words, first + r, c2, c3, k0, k1)
-            draw_row(x[r], words)
+            draw_row(x, r, words)
 
     @register_jitable(**OPTIONS)
     @_named(stamp)
     def expect(x, states, weights, bias, index, change):
         _send_up(x, states, weights, bias, index, change)
         for r in range(x.shape[0]):
-            mean_row(x[r])
+            for j in range(x.shape[1]):
+                x[r, j] = mean((x[r, j],), 0)
 
     @compiled
     @_named(stamp)
@@ -174,8 +207,8 @@ def updater(draw: Scalar, mean: Scalar) -> Scalar:
 
         Args:
             parameters: W, b, c.
-            velocities: of W, b, c; empty arrays for no momentum.
-            offsets: m and l; empty arrays for the plain metric.
+            velocities: of W (n_visible, n_hidden), b (1, n_visible), c (1, n_hidden); empty for no momentum.
+            offsets: m and l; empty for the plain metric.
             numbers: offset_rate, l2, l1, momentum: (4,), in the precision of W.
             cases: encoded cases of all updates, (rows, n_visible).
             weight: weights of the cases, (rows,); empty if all are 1.
@@ -198,18 +231,15 @@ def updater(draw: Scalar, mean: Scalar) -> Scalar:
             batch = max(batch, starts[u + 1] - starts[u])
         most = batch + (chains.shape[0] if persistent else batch)
         words = np.empty(4 * ((max(visible, hidden) + 3) // 4), np.uint32)
-        index = np.empty(max(most, visible, hidden) + 1, np.int64)
+        index = np.empty(max(most, visible) + 1, np.int64)
         change = np.empty(index.shape[0], weights.dtype)
         started = np.empty((0 if persistent else batch, visible), weights.dtype)
         means = np.empty((most, hidden), weights.dtype)
         share = np.empty(most, weights.dtype)
-        data_b = np.empty(visible, weights.dtype)
-        slope_b = np.empty(visible, weights.dtype)
-        data_c = np.empty(hidden, weights.dtype)
-        slope_c = np.empty(hidden, weights.dtype)
-        taken_b = np.empty(visible, weights.dtype)
-        taken_c = np.empty(hidden, weights.dtype)
-        row = np.empty(hidden, weights.dtype)
+        data_b, sent_b = np.empty(visible, weights.dtype), np.empty(visible, weights.dtype)
+        data_c, sent_c = np.empty(hidden, weights.dtype), np.empty(hidden, weights.dtype)
+        slope_b, slope_c = np.empty((1, visible), weights.dtype), np.empty((1, hidden), weights.dtype)
+        row = np.empty((1, hidden), weights.dtype)
         for u in range(rates.shape[0]):
             rate = rates[u]
             v = cases[starts[u] : starts[u + 1]]
@@ -236,41 +266,39 @@ def updater(draw: Scalar, mean: Scalar) -> Scalar:
                 mass += share[r]
             for r in range(n, rows):
                 share[r] = mass / like(one, rows - n) if persistent else share[r - n]
-            _sum_rows(data_b, v, share[:n])
-            _sum_rows(data_c, h, share[:n])
-            _sum_rows(slope_b, ends, share[n:rows])
-            add_row(slope_b, data_b, -one)
-            _scale_rows(h, share[:n], -one)
-            _scale_rows(x, share[n:rows], one)
-            slope_c[:] = zero
-            for r in range(rows):
-                add_row(slope_c, means[r], one)
+            _sum_rows(data_b, v, share, 0)
+            _sum_rows(data_c, h, share, 0)
+            _sum_rows(slope_b[0], ends, share, n)
+            _sum_rows(slope_c[0], x, share, n)
+            _add(slope_b[0], data_b, -one)
+            _add(slope_c[0], data_c, -one)
+            _scale_rows(h, share, 0, -one)
+            _scale_rows(x, share, n, one)
             if centered:
                 _follow(m, data_b, offset_rate, mass)
                 _follow(l, data_c, offset_rate, mass)
-                taken_c[:] = zero
+                sent_c[:] = zero
             for i in range(visible):
-                count = _list(v[:, i], index, change, 0, 0)
-                count = _list(ends[:, i], index, change, count, n)
                 row[:] = zero
-                add_rows(row, means, index[:count], change[:count])
+                count = _list_column(v, i, index, change, 0, 0)
+                count = _list_column(ends, i, index, change, count, n)
+                _add_rows(row, 0, means, index, change, count)
                 if decays:
-                    _decay(row, weights[i], l2, l1)
+                    _decay(row, weights, i, l2, l1)
                 if centered:
-                    _centre(row, slope_c, l, m[i], slope_b[i])
+                    _centre(row, m[i], slope_c, slope_b[0, i], l)
                 if heavy_ball:
-                    _accelerate(row, velocities[0][i], momentum)
-                add_row(weights[i], row, -rate)
+                    _accelerate(row, velocities[0], i, momentum)
                 if centered:
-                    taken_b[i] = _dot(row, l)
-                    add_row(taken_c, row, m[i])
+                    sent_b[i] = _send_offsets(row, m[i], l, sent_c)
+                _step(weights, i, row, rate)
             if heavy_ball:
-                _accelerate(slope_b, velocities[1], momentum)
-                _accelerate(slope_c, velocities[2], momentum)
-            add_row(visible_bias, slope_b, -rate)
-            add_row(hidden_bias, slope_c, -rate)
+                _accelerate(slope_b, velocities[1], 0, momentum)
+                _accelerate(slope_c, velocities[2], 0, momentum)
+            _add(visible_bias, slope_b[0], -rate)
+            _add(hidden_bias, slope_c[0], -rate)
             if centered:
-                add_row(visible_bias, taken_b, rate)
-                add_row(hidden_bias, taken_c, rate)
+                _add(visible_bias, sent_b, rate)
+                _add(hidden_bias, sent_c, rate)
 
     return updates

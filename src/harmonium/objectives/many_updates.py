@@ -99,21 +99,20 @@ def run(model: Machine, batches: Batches, rule: UpdateRule, chains: Tensor | Non
     """
     parameters = list(model.parameters_by_name().values())
     dtype = batches.v.numpy().dtype
+    none, empty = np.empty(0, dtype), np.empty((0, 0), dtype)
     draw = stream.advance(sweeps * len(batches.rates))
     k0, k1, step, visible = split(draw.key, draw.step, 0)
     hidden = split(draw.key, draw.step, 1)[-1]
-    none = torch.empty(0, dtype=model.dtype)
-    velocities = rule.velocities or {p: none.view((0,) * p.dim()) for p in parameters}
     model.visible.loops.updates(
         tuple(parameter.detach().numpy() for parameter in parameters),
-        tuple(velocities[parameter].numpy() for parameter in parameters),
-        tuple(rule.offsets.get(name, none).numpy() for name in model.names),
+        tuple(np.atleast_2d(rule.velocities[p].numpy()) if rule.velocities else empty for p in parameters),
+        tuple(rule.offsets[name].numpy() if rule.offsets else none for name in model.names),
         np.array([rule.offset_rate, rule.l2, rule.l1, rule.momentum], dtype),
         batches.v.contiguous().numpy(),
-        (none if batches.weight is None else batches.weight).numpy(),
+        none if batches.weight is None else batches.weight.numpy(),
         batches.starts,
         batches.rates.astype(dtype),
-        (batches.v[:0] if chains is None else chains).numpy(),
+        empty if chains is None else chains.numpy(),
         sweeps,
         (draw.first, k0, k1, step, visible, hidden),
     )

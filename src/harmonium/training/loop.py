@@ -84,10 +84,11 @@ class Training:
         assert model.data_mean is not None and model.data_variance is not None
         self.metric_state = plan.metric.init_state(model, model.data_mean, model.data_variance)
         self.penalty_states = [penalty.init_state(model) for penalty in plan.penalties]
-        self.optimizer = make_optimizer(plan.optimizer, list(model.parameters()), plan.learning_rate(0.0))
+        self.parameters = dict(model.named_parameters())  # listed once: small models take as long to list as to train
+        self.optimizer = make_optimizer(plan.optimizer, list(self.parameters.values()), plan.learning_rate(0.0))
         self.batches = -(-len(self.cases) // plan.batch_size)
         self.updates = self.batches * plan.epochs
-        self._good = self._parameters()
+        self._good = self._copies()
         rows = min(plan.batch_size, len(self.cases))
         self._compiled = plan.objective.can_run_updates(model, rows) and self._rule() is not None
 
@@ -123,7 +124,7 @@ class Training:
         # Each phase is a mean over its batch; a batch that weighs more than another moves the model further.
         if weight is not None:
             mass = float(weight.mean())
-            for parameter in self.model.parameters():
+            for parameter in self.parameters.values():
                 if parameter.grad is not None:
                     parameter.grad.mul_(mass)
 
@@ -141,7 +142,7 @@ class Training:
         rule = self.plan.metric.add_to_rule(UpdateRule(), self.metric_state)
         for penalty in self.plan.penalties:
             rule = None if rule is None else penalty.add_to_rule(rule)
-        return None if rule is None else optimizer_rule(self.optimizer, list(self.model.parameters()), rule)
+        return None if rule is None else optimizer_rule(self.optimizer, list(self.parameters.values()), rule)
 
     @torch.no_grad()
     def _many_updates(self, index: Tensor, count: int) -> None:
@@ -250,13 +251,12 @@ class Training:
         Raises:
             DivergedError: if they are not finite.
         """
-        parameters = dict(self.model.named_parameters())
         with torch.no_grad():
-            if math.isfinite(sum(float(parameter.sum(dtype=torch.float64)) for parameter in parameters.values())):
-                for name, parameter in parameters.items():
+            if math.isfinite(sum(float(parameter.sum(dtype=torch.float64)) for parameter in self.parameters.values())):
+                for name, parameter in self.parameters.items():
                     self._good[name].copy_(parameter)
                 return
-            for name, parameter in parameters.items():
+            for name, parameter in self.parameters.items():
                 parameter.copy_(self._good[name])
         layers = list(self.model.unit_layers())
         advice = (
@@ -318,7 +318,7 @@ class Training:
         lasting = [callback for callback in self.callbacks if not callback.transient]
         for callback, entry in zip(lasting, meta["callbacks"], strict=True):
             callback.restore(entry)
-        self._good = self._parameters()
+        self._good = self._copies()
 
     def keep_best(self, row: Row) -> None:
         """Remember the present parameters as the best: `run` ends with them."""
@@ -337,8 +337,8 @@ class Training:
     def _load(self, state: dict[str, Tensor]) -> None:
         load_tensors(self.model, state, "the checkpoint")
 
-    def _parameters(self) -> dict[str, Tensor]:
-        return {name: parameter.detach().clone() for name, parameter in self.model.named_parameters()}
+    def _copies(self) -> dict[str, Tensor]:
+        return {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
 
     def _snapshot(self) -> Snapshot:
         objective = self.plan.objective.snapshot(self.objective_state)
@@ -346,13 +346,13 @@ class Training:
             index: {key: value.clone() if isinstance(value, Tensor) else value for key, value in state.items()}
             for index, state in self.optimizer.state_dict()["state"].items()
         }
-        return self._parameters(), optimizer, objective
+        return self._copies(), optimizer, objective
 
     def _reject(self, before: Snapshot) -> None:
         """Undo an update."""
         parameters, optimizer, objective = before
         with torch.no_grad():
-            for name, parameter in self.model.named_parameters():
+            for name, parameter in self.parameters.items():
                 parameter.copy_(parameters[name])
         self._set_optimizer(optimizer)
         self.objective_state = objective
