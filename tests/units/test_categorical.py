@@ -86,7 +86,7 @@ def test_an_rbm_takes_codes_and_one_hot_states() -> None:
     # row 2 of W belongs to state 2 of variable 0, row 3 to state 0 of variable 1
     expected = torch.sigmoid(rbm.weights[2] + rbm.weights[3])
     assert rbm.hidden_mean(codes)[0].tolist() == pytest.approx(expected.tolist(), rel=1e-12)
-    with pytest.raises(ValueError, match=r"expected \(batch, 2\), or \(batch, 6\) inside"):
+    with pytest.raises(ValueError, match=r"expected \(batch, 2\), or \(batch, 6\) encoded"):
         rbm.free_energy([[1, 2, 0]])
 
 

@@ -140,6 +140,10 @@ def test_refusals() -> None:
 def test_advice_on_data_that_is_not_standardised() -> None:
     for units in (Gaussian(2), ReLU(2)):
         assert units.advice(torch.tensor([0.1, -0.2]), torch.tensor([1.0, 2.0])) is None
-        for mean, variance, words in ((0.0, 1e4, "standardise"), (100.0, 1.0, "standardise"), (1.0, 0.0, "constant")):
+        for mean, variance, words in (
+            (0.0, 1e4, "standardize=True"),
+            (100.0, 1.0, "standardize=True"),
+            (1.0, 0.0, "constant"),
+        ):
             advice = units.advice(torch.tensor([0.0, mean]), torch.tensor([1.0, variance]))
             assert advice is not None and "column 1" in advice and words in advice
