@@ -1,9 +1,10 @@
 """Units: one exponential family per file."""
 
 from harmonium.units.bernoulli import Bernoulli
+from harmonium.units.biased import Biased
 from harmonium.units.binomial import Binomial
 from harmonium.units.categorical import Categorical
-from harmonium.units.contract import Natural
+from harmonium.units.contract import FusedKernels, Natural
 from harmonium.units.drelu import DReLU
 from harmonium.units.gaussian import Gaussian
 from harmonium.units.layer import Interpolation, Units, UpdateOrder, as_units
@@ -15,9 +16,11 @@ from harmonium.units.spin import Spin
 
 __all__ = [
     "Bernoulli",
+    "Biased",
     "Binomial",
     "Categorical",
     "DReLU",
+    "FusedKernels",
     "Gaussian",
     "Interpolation",
     "Mixed",

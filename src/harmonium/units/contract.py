@@ -35,11 +35,11 @@ Natural = tuple[Tensor, ...]
 
 
 class FusedKernels(NamedTuple):
-    """The fused loops of a family (see `harmonium.kernels.fused`)."""
+    """The fused loops of a family (see `harmonium.kernels.fused`); what is None runs as formulas on tensors."""
 
-    sample: Any
-    mean: Any
-    log_normalizer: Any
+    sample: Any = None
+    mean: Any = None
+    log_normalizer: Any = None
     walk: Any = None
     """Sequential Gibbs sampling of units that are coupled among themselves."""
     ancestral: Any = None
@@ -55,11 +55,12 @@ class Family(Registered, nn.Module, ABC):
         shape: number of variables, or a shape such as ``(28, 28)``, which is remembered for pictures.
         width: units per variable.
 
-    A unit type is a short file with a subclass of `Units`: parameters, five formulas (on tensors, and as scalar
-    functions for the fused loops) and the domain.  `harmonium.testing.check_units` verifies all of them.
+    A unit type is a short file with a subclass of `Units`: parameters, five formulas on tensors and the domain, and for
+    speed three of the formulas once more as scalar functions.  `harmonium.testing.check_units` verifies all of them.
     """
 
-    loops: ClassVar[FusedKernels]
+    loops: ClassVar[FusedKernels] = FusedKernels()
+    """Three of the formulas as compiled loops, which save a CPU most of the time that the formulas on tensors take."""
     uniforms_in: ClassVar[torch.dtype | None] = None
     """Precision of the uniforms that `_draw` inverts, if it is not that of the states."""
     finite: bool = False
@@ -122,19 +123,22 @@ class Family(Registered, nn.Module, ABC):
     # (..., batch, n); the draw inverts a distribution function at uniforms u (..., batch, columns).
 
     def _mean(self, eta: Natural) -> Tensor:
-        raise NotImplementedError
+        raise self._missing("_mean")
 
     def _variance(self, eta: Natural) -> Tensor:
-        raise NotImplementedError
+        raise self._missing("_variance")
 
     def _mode(self, eta: Natural) -> Tensor:
-        raise NotImplementedError
+        raise self._missing("_mode")
 
     def _log_normalizer(self, eta: Natural) -> Tensor:
-        raise NotImplementedError
+        raise self._missing("_log_normalizer")
 
     def _draw(self, eta: Natural, u: Tensor) -> Tensor:
-        raise NotImplementedError
+        raise self._missing("_draw")
+
+    def _missing(self, formula: str) -> NotImplementedError:
+        return NotImplementedError(f"the unit type {type(self).__name__} has no formula {formula}: define this method")
 
     def log_measure(self, s: Tensor) -> Tensor | None:
         """log m(s) of each unit, (..., batch, n); None if it is 0 for all states."""

@@ -155,7 +155,7 @@ class Units(Family):
 
     def mean_(self, x: Tensor, line: Interpolation | None = None) -> Tensor:
         """`mean` that may overwrite x."""
-        if kernels.is_fused(x) and not self._wants_graph():
+        if self.loops.mean is not None and kernels.is_fused(x) and not self._wants_graph():
             return self._fused(self.loops.mean, x, line)
         return self._mean(self._eta(x, line))
 
@@ -181,10 +181,11 @@ class Units(Family):
 
     def sample_(self, x: Tensor, draw: RandomAddress, line: Interpolation | None = None) -> Tensor:
         """`sample` that may overwrite x."""
-        if kernels.is_fused(x):
+        if self.loops.sample is not None and kernels.is_fused(x):
             return self._fused(self.loops.sample, x, line, draw.first, *split(draw.key, draw.step, draw.site))
         u = kernels.uniforms(draw, x.numel() // self.size, self.columns, self.uniforms_in or x.dtype, x.device)
-        return self._draw(self._eta(x, line), u.view(*x.shape[:-1], self.columns))
+        with torch.no_grad():  # as in the fused loop: a draw is no function of the parameters
+            return self._draw(self._eta(x, line), u.view(*x.shape[:-1], self.columns))
 
     def sequential_gibbs_(
         self,
@@ -235,7 +236,7 @@ class Units(Family):
         """
         t = None if line is None else line.t
         pointwise = t is not None and t.dim() == x.dim()
-        if kernels.is_fused(x) and not self._wants_graph():
+        if self.loops.log_normalizer is not None and kernels.is_fused(x) and not self._wants_graph():
             out = x.new_empty((*x.shape[:-1], t.shape[-1] if t is not None and pointwise else 1), dtype=torch.float64)
             arrays = self._line_arrays(x, line, points=out.shape[-1])
             self.loops.log_normalizer(_rows(x), *arrays, out.view(-1, out.shape[-1]).numpy())
