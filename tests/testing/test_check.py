@@ -19,7 +19,7 @@ from harmonium.models.state import Moments
 from harmonium.testing import check_model, check_units
 from harmonium.testing.compare import assert_close, assert_counts, assert_mean
 from harmonium.testing.joint import Joint, start_at
-from harmonium.units import Bernoulli, Binomial, Categorical, Gaussian, Natural
+from harmonium.units import Bernoulli, Binomial, Categorical, FusedKernels, Gaussian, Natural, Units
 
 
 class WrongVariance(Bernoulli):
@@ -93,12 +93,38 @@ class RareStates(Categorical):
         return (mean.to(self.bias),)
 
 
+class ForgetsArgument(Binomial):
+    def config(self) -> dict[str, Any]:
+        return {key: value for key, value in super().config().items() if key != "trials"}
+
+
+class DividesByZero(Bernoulli):
+    loops = FusedKernels()
+
+    def _mean(self, eta: Natural) -> Tensor:
+        return super()._mean(eta) * eta[0] / eta[0]
+
+
+class Overflows(Bernoulli):
+    loops = FusedKernels()
+
+    def _log_normalizer(self, eta: Natural) -> Tensor:
+        return torch.log1p(torch.exp(eta[0]))
+
+
+class WrongOnTensors(Gaussian):
+    def _mean(self, eta: Natural) -> Tensor:
+        return super()._mean(eta) * 1.01
+
+
 UNITS = [
+    (partial(ForgetsArgument, trials=2), "config.*'trials'"), (DividesByZero, "mean at fields of 0"),
+    (Overflows, "log_normalizer in float32 at fields of 0 to 700"), (WrongOnTensors, r"mean on tensors = E\[s"),
     (partial(ForgetsMeasure, trials=2), "energy = - log m"), (partial(NeighboursCode, states=3), "encode"),
     (partial(RareStates, states=3), "base_rate has the mean"),
     (WrongVariance, r"variance = Var\[s \| x\]"), (WrongMean, r"mean = E\[s \| x\]"),
     (WrongCumulant, "log_normalizer = log sum"),
-    (WrongPull, r"pull\(T\(s\) - E\[T\]\) = autograd .* in log_variance"), (WrongMode, "mode maximises"),
+    (WrongPull, r"parameter_gradient\(T\(s\) - E\[T\]\) = autograd .* in log_variance"), (WrongMode, "mode maximises"),
     (WrongPortable, "fused draws = portable draws"), (WrongDraw, "draws have the conditional mean"),
     (ForgetsFirst, "row chunks"), (WrongLine, "at t = 0.0 of line"), (AcceptsAll, "refuses NaN"),
     (WrongBase, "base_rate of a constant unit is finite"),
@@ -109,6 +135,28 @@ UNITS = [
 def test_a_broken_unit_is_noticed(family: type, identity: str) -> None:
     with pytest.raises(AssertionError, match=identity):
         check_units(family(4))
+
+
+class Incomplete(Bernoulli):
+    _mode = Units._mode
+
+
+class OnTensors(Bernoulli):
+    """Units that have their formulas on tensors only."""
+
+    loops = FusedKernels()
+
+
+def test_fused_loops_may_be_left_out() -> None:
+    check_units(OnTensors(4))
+    fused, tensors = RBM(4, 3), RBM(OnTensors(4), OnTensors(3))
+    tensors.load_state_dict(fused.state_dict())
+    assert torch.equal(fused.gibbs(torch.zeros(5, 4), 3, Stream(1)), tensors.gibbs(torch.zeros(5, 4), 3, Stream(1)))
+
+
+def test_a_missing_formula_is_named() -> None:
+    with pytest.raises(NotImplementedError, match="Incomplete has no formula _mode"):
+        check_units(Incomplete(2))
 
 
 class WrongWeight(RBM):

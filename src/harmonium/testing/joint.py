@@ -6,13 +6,14 @@ import math
 from collections.abc import Sequence
 
 import torch
+from numpy.polynomial.legendre import leggauss
 from torch import Tensor
 
 from harmonium import kernels
 from harmonium.core.random import Stream
 from harmonium.models.machine.machine import Machine
 from harmonium.models.state import State
-from harmonium.testing.numeric import accepted, discrete, pieces
+from harmonium.testing.numeric import accepted, domain, pieces
 from harmonium.units import Natural, Units
 
 __all__ = ["Joint", "start_at"]
@@ -32,13 +33,14 @@ class Joint:
         self.finite = [machine.units(layer).finite for layer in range(len(machine.names))]
         listed = [_states(machine.units(layer)) for layer in range(len(machine.names))]
         self.states = [states for states, _ in listed]
+        self._log_measures = [log_measure for _, log_measure in listed]
         self.counts = [len(states) for states in self.states]
         total = int(torch.tensor(self.counts).prod())
         if total > _MOST:
             raise ValueError(f"the model has {total} joint states (or grid points), at most {_MOST} are checked")
         grid = _grid(self.counts)
         self.index = [grid[:, layer] for layer in range(len(self.counts))]
-        self.log_measure = sum(log_measure for _, log_measure in listed)
+        self.log_measure = self._measure_of(grid, range(len(self.counts)))
         state = [states[index] for states, index in zip(self.states, self.index, strict=True)]
         self._state = state
         own = sum(machine.units(layer).energy(s) for layer, s in enumerate(state))
@@ -69,8 +71,7 @@ class Joint:
         index = _grid([self.counts[layer] for layer in hidden]).repeat(len(v), 1)
         state = [v.repeat_interleave(len(index) // len(v), 0)]
         state += [self.states[layer][index[:, column]] for column, layer in enumerate(hidden)]
-        log_measure = self.log_measure - _log_step(self.machine.visible)
-        return torch.logsumexp((log_measure - self.machine.joint_energy(state)).view(len(v), -1), 1)
+        return torch.logsumexp((self._measure_of(index, hidden) - self.machine.joint_energy(state)).view(len(v), -1), 1)
 
     def marginal(self, log_p: Tensor, summed: Sequence[int]) -> tuple[State, Tensor]:
         """(states of the other layers, their log-weights with ``summed`` summed out), no longer times their measure."""
@@ -83,13 +84,19 @@ class Joint:
         state: list[Tensor | None] = [None] * len(self.counts)
         for column, layer in enumerate(kept):
             state[layer] = self.states[layer][grid[:, column]]
-            table = table - _log_step(self.machine.units(layer))
-        return tuple(state), table
+        return tuple(state), table - self._measure_of(grid, kept)
 
     def probability(self, p: Tensor, layers: Sequence[int]) -> Tensor:
         """Probabilities of the states of ``layers``, in the order of `index_of`, from those of joint states (N,)."""
         others = [layer for layer in range(len(self.counts)) if layer not in layers]
         return (p.view(self.counts).sum(others) if others else p).reshape(-1)
+
+    def _measure_of(self, index: Tensor, layers: Sequence[int]) -> Tensor:
+        """The log measure (rows,) of joint states of ``layers``; ``index`` (rows, layers) numbers their states."""
+        total = torch.zeros(len(index), dtype=torch.float64)
+        for column, layer in enumerate(layers):
+            total = total + self._log_measures[layer][index[:, column]]
+        return total
 
     def index_of(self, state: State, layers: Sequence[int]) -> Tensor:
         """Which of the joint states of ``layers``, all of them finite, each row holds: (rows,)."""
@@ -122,37 +129,50 @@ def _rank(units: Units, s: Tensor) -> Tensor:
 _GRID_STEP = 0.3
 _GRID_WIDTH = 21.0
 _COUNTS = 300
+_NODES = 60
 
 
-def _states(units: Units) -> tuple[Tensor, float]:
-    """The states of a layer (m, n) and the log measure of each; a grid for reals, the lowest ones for counts."""
+def _states(units: Units) -> tuple[Tensor, Tensor]:
+    """The states of a layer (m, n) and the log measure (m,) of each; a grid for reals, the lowest ones for counts."""
     if units.finite:
         if units.count > _MOST:
             raise ValueError(f"{units!r} has {units.count} states, at most {_MOST} are checked")
-        return units.states(torch.arange(units.count)).double(), 0.0
+        states = units.states(torch.arange(units.count)).double()
+        return states, torch.zeros(len(states), dtype=torch.float64)
     each = [_states_of_type(part) for part, _ in pieces(units)]
     index = torch.cartesian_prod(*[torch.arange(len(states)) for states, _ in each]).view(-1, len(each))
     joined = torch.cat([states[index[:, k]] for k, (states, _) in enumerate(each)], -1)
-    return joined, _log_step(units)
+    return joined, torch.stack([measure[index[:, k]] for k, (_, measure) in enumerate(each)]).sum(0)
 
 
-def _states_of_type(units: Units) -> tuple[Tensor, float]:
+def _states_of_type(units: Units) -> tuple[Tensor, Tensor]:
     if units.finite:
         return _states(units)
     if units.size > 2:
         raise ValueError(f"at most two continuous units are checked on a grid, found {units!r}")
+    points, log_measure = _points(units)
+    index = torch.cartesian_prod(*[torch.arange(len(points))] * units.size).view(-1, units.size)
+    return points[index], log_measure[index].sum(-1)
+
+
+def _points(units: Units) -> tuple[Tensor, Tensor]:
+    """States of one unit with infinitely many (points,) and the log measure of each."""
     count = round(_GRID_WIDTH / _GRID_STEP)
     grid = _GRID_STEP * torch.arange(-count, count + 1, dtype=torch.float64)
-    if not accepted(units, grid):
-        grid = torch.arange(_COUNTS, dtype=torch.float64)
-        if accepted(units, grid + 0.5):
-            raise ValueError(f"continuous units of a checked machine must be real, found {units!r}")
-    return torch.cartesian_prod(*[grid] * units.size).view(-1, units.size), _log_step(units)
-
-
-def _log_step(units: Units) -> float:
-    real = sum(part.size for part, _ in pieces(units) if not discrete(part))
-    return real * math.log(_GRID_STEP)
+    if accepted(units, grid):
+        return grid, torch.full_like(grid, math.log(_GRID_STEP))
+    values, counts = domain(units)
+    if counts:
+        return values[:_COUNTS], torch.zeros(_COUNTS, dtype=torch.float64)
+    low, high = float(values[0]), float(values[-1])
+    if accepted(units, torch.tensor([low - _GRID_WIDTH])) or accepted(units, torch.tensor([high + _GRID_WIDTH])):
+        raise ValueError(
+            f"continuous units of a checked model take all real numbers or those of a bounded interval, found {units!r}"
+        )
+    # A grid with equal steps is exact where the density has vanished at its ends, which it has not on an interval.
+    nodes, weights = (torch.as_tensor(part) for part in leggauss(_NODES))
+    half = 0.5 * (high - low)
+    return low + half * (nodes + 1), torch.log(half * weights)
 
 
 @torch.no_grad()

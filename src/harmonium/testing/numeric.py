@@ -16,6 +16,7 @@ from harmonium.units import Mixed, Units
 __all__ = [
     "Conditional",
     "accepted",
+    "bounded",
     "conditional",
     "derivative",
     "discrete",
@@ -104,6 +105,12 @@ def pieces(layer: Units) -> list[tuple[Units, slice]]:
 def discrete(layer: Units) -> bool:
     """Whether the states can be counted: draws then differ by whole steps."""
     return layer.finite or domain(layer)[1]
+
+
+def bounded(layer: Units) -> bool:
+    """Whether every unit has finitely many states or those of a bounded interval: it then takes any field."""
+    far = torch.tensor([1e6], dtype=torch.float64)
+    return all(part.finite or not (accepted(part, far) or accepted(part, -far)) for part, _ in pieces(layer))
 
 
 def accepted(layer: Units, values: Tensor) -> bool:

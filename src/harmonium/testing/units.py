@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
 from collections.abc import Callable
 from functools import partial
@@ -11,8 +12,19 @@ import torch
 from torch import Tensor, nn
 
 from harmonium.core.random import RandomAddress, Stream
+from harmonium.core.registry import build
 from harmonium.testing.compare import assert_close, assert_mean, assert_that
-from harmonium.testing.numeric import conditional, derivative, discrete, moved, normals, pick, pieces, scatter
+from harmonium.testing.numeric import (
+    bounded,
+    conditional,
+    derivative,
+    discrete,
+    moved,
+    normals,
+    pick,
+    pieces,
+    scatter,
+)
 from harmonium.units import Natural, Units
 
 __all__ = ["check_units"]
@@ -23,17 +35,20 @@ _DRAWS = 20_000
 
 @torch.no_grad()
 def check_units(units: Units, seed: int = 0) -> None:
-    """Check a layer of units against the contract of `harmonium.units.base.Units`.
+    """Check a layer of units against the contract of `harmonium.units.Units`.
 
     The parameters are moved at random on copies in float64 and float32; the layer itself is left alone.  Checked are
 
-    - log_normalizer, mean, variance and mode against enumeration of a unit's states, or quadrature of continuous ones;
+    - `log_normalizer`, `mean`, `variance` and `mode` against enumeration of a unit's states, or quadrature of
+      continuous ones, also at and near field 0, and at fields of up to 700 if the states are bounded;
     - the mean as the derivative of the log_normalizer, the variance as the derivative of the mean;
-    - `statistics`, `natural` and `pull` against finite differences of log p(s | x) in every parameter, and autograd;
+    - `statistics`, `natural` and `parameter_gradient` against finite differences of log p(s | x) in every parameter,
+      and autograd;
     - `states`, `count`, `encode` and `decode` against each other, log sum of exp(-energy) over all states;
-    - `set_natural`, `base_rate`, `rest` and `line`, the last also at several points per row;
+    - `set_natural`, `base_rate`, `neutral_natural` and `line`, the last also at several points per row;
     - draws: their mean and variance (5 standard errors), their domain, independence of chunks and of stacking;
-    - the fused loops against the portable code, float32 against float64, dtypes of results.
+    - the fused loops against the formulas on tensors, float32 against float64, dtypes of results;
+    - `config`, from which files build the layer again.
 
     Args:
         units: the layer; a few units are enough.
@@ -50,7 +65,9 @@ def check_units(units: Units, seed: int = 0) -> None:
     base = _copy(units, torch.float64, stream.child("base")).natural()
     single = copy.deepcopy(layer).float()
     x = 2 * normals(stream.child("x"), _ROWS, units.size)
+    _check_config(units)
     _check_definition(layer, x)
+    _check_extremes(layer)
     _check_derivatives(layer, x)
     _check_parameters(layer, x)
     _check_natural(layer)
@@ -96,6 +113,9 @@ def _check_definition(layer: Units, x: Tensor) -> None:
         1e-9,
     )
     assert_close("mean = E[s | x]", layer.mean(x.clone()), truth.mean, 1e-8, 1e-9)
+    found = layer.log_normalizer(_on_tensors(x))
+    assert_close("log_normalizer on tensors = log sum_s exp(x s - energy(s))", found, truth.log_normalizer, 1e-9, 1e-9)
+    assert_close("mean on tensors = E[s | x]", layer.mean_(_on_tensors(x)), truth.mean, 1e-8, 1e-9)
     assert_close("variance = Var[s | x]", layer.variance(x.clone()), truth.variance, 1e-8, 1e-9)
     at_mode = truth.log_density(layer.mode(x.clone()))
     assert_that(
@@ -105,6 +125,48 @@ def _check_definition(layer: Units, x: Tensor) -> None:
     expected = layer.expected_statistics(x.clone())
     for k, (found, wanted) in enumerate(zip(expected, truth.statistics, strict=True), 1):
         assert_close(f"expected_statistics: E[T_{k}(s) | x]", found, wanted, 1e-8, 1e-9)
+
+
+def _on_tensors(x: Tensor) -> Tensor:
+    """A copy of inputs that the fused loops leave to the formulas on tensors, because it needs a gradient."""
+    return x.clone().requires_grad_()
+
+
+def _check_extremes(layer: Units) -> None:
+    """Formulas that divide by the field, or take its exponential, have to be written with care."""
+    neutral = copy.deepcopy(layer)
+    neutral.set_natural(layer.neutral_natural())
+    near = [0.0, 1e-12, 1e-9, 1e-7, 1e-5, 1e-4, 1e-3, 1e-2, 0.1]
+    fields = torch.tensor([*near, *((20.0, 100.0, 700.0) if bounded(layer) else ())], dtype=torch.float64)
+    fields = torch.cat((-fields[1:].flip(0), fields))
+    x = fields.unsqueeze(-1).repeat(1, layer.size)
+    truth = conditional(neutral, x)
+    where = f"at fields of 0 to {float(fields[-1]):g}"
+    for kind, copied in (("", torch.clone), (" on tensors", _on_tensors)):
+        found = neutral.log_normalizer(copied(x))
+        assert_close(f"log_normalizer{kind} {where}", found, truth.log_normalizer, 1e-6, 1e-6)
+        assert_close(f"mean{kind} {where}", neutral.mean_(copied(x)), truth.mean, 1e-6, 1e-7)
+        layer.check(neutral.sample_(copied(x), _draw(2)), f"draws{kind} {where}")
+    assert_close(f"variance {where}", neutral.variance(x.clone()), truth.variance, 1e-5, 1e-9)
+    single = copy.deepcopy(neutral).float()
+    for kind, copied in ((" in float32", torch.clone), (" on tensors in float32", _on_tensors)):
+        found = single.log_normalizer(copied(x.float()))
+        assert_close(f"log_normalizer{kind} {where}", found, truth.log_normalizer, 1e-5, 1e-5)
+        assert_close(f"mean{kind} {where}", single.mean_(copied(x.float())), truth.mean, 1e-5, 1e-5)
+        single.check(single.sample_(copied(x.float()), _draw(2)), f"draws{kind} {where}")
+
+
+def _check_config(units: Units) -> None:
+    config = units.config()
+    try:
+        other = build(json.loads(json.dumps(config)))
+    except (TypeError, ValueError) as error:
+        raise AssertionError(
+            f"a file can build the layer again from its config() {config}: {error}. Extend config() by each argument "
+            "of the constructor"
+        ) from error
+    assert_that(other.config() == config, f"the layer built from config() {config} has another: {other.config()}")
+    assert_that(other.constant == units.constant, f"config() {config} tells the constant {units.constant}")
 
 
 def _check_derivatives(layer: Units, x: Tensor) -> None:
@@ -132,14 +194,18 @@ def _check_parameters(layer: Units, x: Tensor) -> None:
     differences = zip(layer.statistics(s), layer.expected_statistics(x.clone()), strict=True)
     pulled = layer.parameter_gradient(tuple((T - mean).sum(-2) for T, mean in differences))
     named = dict(layer.named_parameters())
-    assert_that(pulled.keys() == named.keys(), f"pull names {sorted(pulled)}, the parameters are {sorted(named)}")
+    assert_that(
+        pulled.keys() == named.keys(), f"parameter_gradient names {sorted(pulled)}, the parameters are {sorted(named)}"
+    )
     with torch.enable_grad():
         gradients = torch.autograd.grad(log_density(), list(named.values()))
     for (name, parameter), gradient in zip(named.items(), gradients, strict=True):
-        assert_close(f"pull(T(s) - E[T]) = autograd of log p(s | x) in {name}", pulled[name], gradient, 1e-9, 1e-9)
+        assert_close(
+            f"parameter_gradient(T(s) - E[T]) = autograd of log p(s | x) in {name}", pulled[name], gradient, 1e-9, 1e-9
+        )
         for j in pick(parameter.numel()):
             slope = derivative(moved(log_density, parameter, j))
-            identity = f"pull(T(s) - E[T]) = finite difference of log p(s | x) in {name}[{j}]"
+            identity = f"parameter_gradient(T(s) - E[T]) = finite difference of log p(s | x) in {name}[{j}]"
             assert_close(identity, pulled[name].reshape(-1)[j], slope, 1e-6, 1e-6)
 
 
@@ -165,9 +231,11 @@ def _check_natural(layer: Units) -> None:
         assert_that(bool(torch.isfinite(eta).all()), f"base_rate of a constant unit is finite, found {eta}")
     other.set_natural(layer.neutral_natural())
     at_rest = float(other.log_normalizer(nothing.clone()))
-    assert_that(abs(at_rest) < float("inf"), f"rest() is normalisable: its log_normalizer is {at_rest}")
+    assert_that(abs(at_rest) < float("inf"), f"neutral_natural() is normalisable: its log_normalizer is {at_rest}")
     truth = conditional(other, nothing)
-    assert_close("rest() is normalisable", other.log_normalizer(nothing.clone()), truth.log_normalizer, 1e-9, 1e-9)
+    assert_close(
+        "neutral_natural() is normalisable", other.log_normalizer(nothing.clone()), truth.log_normalizer, 1e-9, 1e-9
+    )
 
 
 # Draws -----------------------------------------------------------------------------------------------------------
@@ -177,6 +245,7 @@ def _check_dtypes(layer: Units, x: Tensor, what: str) -> None:
     results = {
         "mean": layer.mean(x.clone()), "variance": layer.variance(x.clone()), "mode": layer.mode(x.clone()),
         "sample": layer.sample(x.clone(), _draw(0)),
+        "mean on tensors": layer.mean_(_on_tensors(x)), "sample on tensors": layer.sample_(_on_tensors(x), _draw(0)),
     }  # fmt: skip
     for name, result in results.items():
         assert_that(
@@ -229,7 +298,7 @@ def _check_domain(layer: Units, x: Tensor, what: str) -> None:
 
 def _check_portable(layer: Units, x: Tensor, what: str) -> None:
     tolerance = _tolerance(x)
-    portable = x.clone().requires_grad_()  # inputs that need a gradient are not fused
+    portable = _on_tensors(x)
     found, expected = layer.mean_(x.clone()), layer.mean_(portable)
     assert_close(f"fused mean = portable mean ({what})", found, expected, tolerance, tolerance)
     found, expected = layer.log_normalizer(x.clone()), layer.log_normalizer(portable)
@@ -306,7 +375,7 @@ def _check_exponents(layer: Units, s: Tensor, base: Natural, points: Tensor, wha
         expected.append(-middle.energy(s))
     tolerance = 10 * _tolerance(s)
     found = layer.neg_energy_along(s, layer.line(points.expand(len(s), -1), base))
-    identity = f"exponent_along a line = that of the layer at its points ({what})"
+    identity = f"neg_energy_along a line = that of the layer at its points ({what})"
     assert_close(identity, found, torch.stack(expected, -1), tolerance, layer.size * tolerance)
     found = layer.neg_energy_along(s, layer.line(points[1].expand(len(s)), base))
     assert_close(identity, found, expected[1], tolerance, layer.size * tolerance)
@@ -324,7 +393,9 @@ def _check_states(layer: Units, x: Tensor) -> None:
     changed = outside.clone()
     changed[:, -1] = layer.decode(layer.sample(-x, _draw(14)))[:, -1]
     moved = (layer.encode(changed, "s") != s).any(0)
-    assert_that(not bool((moved & ~layer.repeat_per_column(last)).any()), "spread names the units of a variable")
+    assert_that(
+        not bool((moved & ~layer.repeat_per_column(last)).any()), "repeat_per_column names the units of a variable"
+    )
     if not layer.finite:
         assert_that(layer.log2_count == float("inf"), f"log2_count of infinitely many states is {layer.log2_count}")
         return
