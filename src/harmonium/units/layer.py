@@ -355,6 +355,13 @@ def _rows(x: Tensor) -> Any:
 def as_units(units: Units | int | tuple[int, ...], default: type[Units]) -> Units:
     """Return units as they are; an int or a shape becomes units of the default family.
 
+    Args:
+        units: a layer, its size or its shape.
+        default: family of the layer if only a size or shape is given.
+
+    Returns:
+        The layer.
+
     Raises:
         TypeError: for anything else.
     """

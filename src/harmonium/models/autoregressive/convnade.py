@@ -127,6 +127,9 @@ def ConvNADE(  # noqa: N802  # builds a model, as a class would
         dtype: float32 or float64.
         seed: of the initial parameters.
 
+    Returns:
+        The untrained model.
+
     Raises:
         ValueError: if the units are not an image, or the kernels do not fit into it.
 
