@@ -133,7 +133,7 @@ def test_training_with_missing_values() -> None:
 
 def test_missing_values_are_for_one_model_at_a_time() -> None:
     stack = hm.RBM.from_arrays(np.zeros((2, 3, 2)), np.zeros((2, 3)), np.zeros((2, 2)))
-    with pytest.raises(ValueError, match=r"fit\(missing=\.\.\.\) takes one model at a time, found a stack"):
+    with pytest.raises(ValueError, match=r"fit\(missing=\.\.\.\) takes one model at a time, found a batched model"):
         hm.fit(stack, np.eye(3), missing=2)
     assert stack.data_mean is None  # before anything is done
 

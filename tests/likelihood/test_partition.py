@@ -217,7 +217,7 @@ def test_auto_enumerates_small_sides_only() -> None:
 
 def test_a_stack_is_refused_where_one_number_is_asked_for() -> None:
     stack = RBM.from_arrays(np.zeros((2, 3, 2)), np.zeros((2, 3)), np.zeros((2, 2)))
-    with pytest.raises(ValueError, match="found a stack"):
+    with pytest.raises(ValueError, match="found a batched model"):
         hm.log_partition(stack)
 
 

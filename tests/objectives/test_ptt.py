@@ -226,7 +226,7 @@ def test_other_machines_are_trained_and_tracked(make: Any) -> None:
             lambda: hm.PTT().init_state(
                 hm.RBM.from_arrays(np.zeros((2, 3, 2)), np.zeros((2, 3)), np.zeros((2, 2))), hm.Stream(0)
             ),
-            "found a stack",
+            "found a batched model",
         ),
     ],
 )

@@ -30,14 +30,28 @@ def by_integration(
     rounds: int,
     stream: Stream,
 ) -> LogPartition:
-    """log Z(1) = log Z(0) + integral over t of E_t[ d log p*(s; t) / dt ], along the temperatures of a ladder.
+    """Estimate log Z by thermodynamic integration along the temperatures of a ladder.
 
-    A monotone cubic interpolates the slopes.  The difference of its area from the trapezoidal rule is taken as the
-    error of the rule, and added to the confidence interval from the replicas.
+    log Z(1) = log Z(0) + integral over t of E_t[ d log p*(s; t) / dt ]. A monotone cubic interpolates the slopes. Its
+    difference from the trapezoidal rule is taken as the error of the quadrature and added to the confidence interval.
+
+    Args:
+        model: any machine.
+        sampler: the tempering that runs the ladder.
+        base: natural parameters at the bottom of the ladder (default: see `default_base`).
+        replicas: number of independent ladders.
+        rounds: rounds of sweeps and exchanges.
+        stream: random numbers.
+
+    Returns:
+        The estimate, with a 99 % interval.
+
+    Raises:
+        ValueError: if the ladder of the sampler does not consist of temperatures.
     """
     ladder = ladder_of(sampler, model, base, stream.child("ladder"))
     if not isinstance(ladder, Temperatures):
-        raise ValueError(f"integration needs a ladder of temperatures, which {type(sampler).__name__} has not")
+        raise ValueError(f"method='integration' needs sampler=Tempering(...), found {type(sampler).__name__}")
     if ladder.rungs < 3:
         raise ValueError("integration needs at least 3 rungs: with two, the error of the rule cannot be estimated")
     walkers, moves = ladder.start(replicas, stream.child("start")), stream.child("moves")

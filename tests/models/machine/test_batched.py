@@ -56,5 +56,5 @@ def test_only_machines_of_one_architecture_are_stacked() -> None:
         stack([hm.RBM(4, 3), hm.RBM(4, 2)])
     with pytest.raises(ValueError, match="models is empty"):
         stack([])
-    with pytest.raises(ValueError, match="found a stack"):
+    with pytest.raises(ValueError, match="found a batched model"):
         stack([stack([hm.RBM(4, 3)])])

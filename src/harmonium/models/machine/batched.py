@@ -1,4 +1,4 @@
-"""Several machines of one architecture as one, with a leading dimension of all parameters: one product serves all."""
+"""Batched models: several machines of one architecture as one, with a leading dimension of all parameters."""
 
 from __future__ import annotations
 
@@ -17,9 +17,14 @@ M = TypeVar("M", bound=Machine)
 
 
 def with_parameters(machine: M, parameters: Mapping[str, Tensor]) -> M:
-    """Return the machine with other parameters, by the names of ``named_parameters()``; they are not copied.
+    """Return the machine with other parameters, which are not copied.
 
-    Leading dimensions make it several machines as one.  Buffers are shared.
+    Args:
+        machine: any machine; its buffers are shared.
+        parameters: tensors by the names of ``named_parameters()``. Leading dimensions make a batched model.
+
+    Returns:
+        The new machine.
     """
     # deepcopy takes parameters and buffers from its memo instead of copying them.
     memo: dict[int, object] = {
@@ -30,10 +35,16 @@ def with_parameters(machine: M, parameters: Mapping[str, Tensor]) -> M:
 
 
 def stack(models: Sequence[Machine]) -> Machine:
-    """Combine machines of one architecture, in their order along the first dimension of all parameters.
+    """Combine machines of one architecture into a batched model, along the first dimension of all parameters.
+
+    Args:
+        models: the machines, in order.
+
+    Returns:
+        The batched model.
 
     Raises:
-        ValueError: for no models, for a batched one among them, or for models that differ in more than parameters.
+        ValueError: if there are no models, if one of them is batched, or if they differ in more than parameters.
 
     >>> import harmonium as hm
     >>> stack([hm.RBM(4, 2), hm.RBM(4, 2, seed=1)]).couplings["weights"].shape
@@ -43,8 +54,8 @@ def stack(models: Sequence[Machine]) -> Machine:
         raise ValueError("models is empty: give at least one")
     first = models[0]
     for index, model in enumerate(models):
-        model.refuse_batched("a stack")
+        model.refuse_batched("stack")
         if model.config() != first.config():
-            raise ValueError(f"models[{index}] is {model!r}, models[0] {first!r}: a stack has one architecture")
+            raise ValueError(f"models[{index}] is {model!r}, models[0] {first!r}; expected one architecture")
     named = [dict(model.named_parameters()) for model in models]
     return with_parameters(first, {name: torch.stack([each[name].detach() for each in named]) for name in named[0]})

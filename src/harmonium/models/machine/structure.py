@@ -105,13 +105,22 @@ class Structure(Model):
 
     @property
     def batched(self) -> bool:
-        """Whether parameters have leading dimensions: several models as one."""
+        """Whether parameters have a leading dimension, for several models as one."""
         return self.visible.natural()[0].dim() > 1
 
     def refuse_batched(self, function: str) -> None:
-        """Raise ValueError for several models as one, if ``function`` takes a single model."""
+        """Refuse a batched model.
+
+        Args:
+            function: name of the function that takes a single model, for the message.
+
+        Raises:
+            ValueError: if the model is batched.
+        """
         if self.batched:
-            raise ValueError(f"{function} takes one model at a time, found a stack: build each with RBM.from_arrays")
+            raise ValueError(
+                f"{function} takes one model at a time, found a batched model: build each with RBM.from_arrays"
+            )
 
     def units(self, layer: int) -> Units:
         """The units of a layer."""
