@@ -202,6 +202,7 @@ def test_a_best_run_of_usual_callbacks_is_not_cut(monkeypatch: pytest.MonkeyPatc
         ({"optimizer": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.5, nesterov=True)}, False),
         ({"optimizer": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.5, dampening=0.1)}, False),
         ({"optimizer": lambda p: torch.optim.SGD(p, lr=0.1, weight_decay=0.1)}, False),
+        ({"optimizer": lambda p: torch.optim.SGD(p, lr=0.1, maximize=True)}, False),
         ({"optimizer": lambda p: torch.optim.SGD([{"params": p[:1]}, {"params": p[1:]}], lr=0.1)}, False),
         ({"penalties": DECAYS["l2 + l1"]}, True),
         ({"penalties": [hm.training.Sparsity()]}, False),

@@ -12,6 +12,7 @@ import harmonium as hm
 from harmonium.core.random import Stream
 from harmonium.models import RBM
 from harmonium.objectives import Batch, Exact
+from harmonium.testing.numeric import scatter
 from harmonium.training.metrics import Centered, Diagonal, Metric, Plain, as_metric
 from harmonium.training.natural import NaturalGradient
 
@@ -24,7 +25,9 @@ def cases(rows: int, n: int, seed: int = 0) -> torch.Tensor:
     return torch.as_tensor((np.random.default_rng(seed).random((rows, n)) < p).astype(np.float64))
 
 
-def direction(rbm: RBM, v: torch.Tensor, metric: Metric, state: dict[str, torch.Tensor] | None = None) -> Grads:
+def direction(
+    rbm: hm.models.Machine, v: torch.Tensor, metric: Metric, state: dict[str, torch.Tensor] | None = None
+) -> Grads:
     """The direction of ascent after the metric."""
     state = metric.init_state(rbm, v.mean(0), v.var(0, correction=0)) if state is None else state
     phases = Exact().gradient(rbm, Batch(v), {}, Stream(0))
@@ -112,6 +115,32 @@ def test_centered_by_the_formula(make_rbm: Make) -> None:
     assert_same(found, expected)
 
 
+@pytest.mark.parametrize(
+    "machine",
+    [hm.DBM([4, 3, 2], dtype=torch.float64), hm.BoltzmannMachine(4, 3, dtype=torch.float64)],
+    ids=["deep", "lateral"],
+)
+def test_centered_by_the_formula_in_any_machine(machine: hm.models.Machine) -> None:
+    """Every coupling as in an RBM; what offsets send through all couplings of a layer comes off its bias."""
+    scatter(machine, Stream(1), 0.8)
+    machine.constrain()
+    names, v = machine.names, cases(20, 4)
+    rng = np.random.default_rng(1)
+    offsets = [torch.as_tensor(rng.random(machine.units(layer).size)) for layer in range(len(names))]
+    state = {f"offset.{name}": o.clone() for name, o in zip(names, offsets, strict=True)}
+    found = direction(machine, v, Centered(rate=0), state)
+    g = hm.gradient(machine, v, objective=hm.Exact()).difference
+    slopes = [g[f"{name}_bias"] for name in names]
+    expected = {f"{name}_bias": slope.clone() for name, slope in zip(names, slopes, strict=True)}
+    for name, (a, b) in machine.edges.items():
+        dW = g[name] - torch.outer(offsets[a], slopes[b]) - torch.outer(slopes[a], offsets[b])
+        expected[name] = machine.mask_(name, dW)
+        expected[f"{names[a]}_bias"] -= dW @ offsets[b]
+        if a != b:
+            expected[f"{names[b]}_bias"] -= dW.T @ offsets[a]
+    assert_same(found, expected)
+
+
 def test_offsets_follow_the_data(make_rbm: Make) -> None:
     rbm, v = make_rbm(4, 3), cases(20, 4)
     metric = Centered(rate=0.25)
@@ -184,6 +213,21 @@ def test_constant_units_are_left_unscaled(make_rbm: Make) -> None:
     assert all(bool(torch.isfinite(value).all()) for value in everywhere.values())
 
 
+def test_variances_below_the_floor_count_as_the_floor(make_rbm: Make) -> None:
+    rbm, v = make_rbm(4, 3), cases(20, 4)
+    variance = torch.tensor([0.2, 0.2, 0.01, 0.2], dtype=torch.float64)  # the third: 0.066 of the mean
+    found, expected = (
+        direction(rbm, v, metric, metric.init_state(rbm, v.mean(0), spread))
+        for metric, spread in (
+            (Diagonal(rate=0, floor=0.5), variance),
+            (Diagonal(rate=0, floor=1e-6), torch.where(variance < 0.1, 0.5 * variance.mean(), variance)),
+        )
+    )
+    # The mean of the second is larger by a factor, and with it all steps on visible units' weights.
+    factor = float(torch.where(variance < 0.1, 0.5 * variance.mean(), variance).mean() / variance.mean())
+    torch.testing.assert_close(found["weights"] * factor, expected["weights"], rtol=1e-12, atol=1e-14)
+
+
 def test_an_update_uphill_stays_uphill(make_rbm: Make) -> None:
     """Metrics are positive definite: a small step along the direction raises the likelihood."""
     v = cases(50, 4)
@@ -204,11 +248,6 @@ def test_gaussian_units_center_too() -> None:
     plain, centered = direction(rbm, v, Plain()), direction(rbm, v, Centered(rate=0))
     assert torch.equal(plain["visible_log_variance"], centered["visible_log_variance"])
     m = v.mean(0)
-    expected = (
-        plain["weights"]
-        - torch.outer(m, plain["hidden_bias"])
-        - torch.outer(plain["visible_bias"], torch.full((2,), 0.5).double())
-    )
     q = rbm.hidden_mean(m[None])[0].detach()
     expected = plain["weights"] - torch.outer(m, plain["hidden_bias"]) - torch.outer(plain["visible_bias"], q)
     assert centered["weights"].numpy() == pytest.approx(expected.numpy(), rel=1e-10, abs=1e-13)

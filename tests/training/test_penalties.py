@@ -12,6 +12,7 @@ import harmonium as hm
 from harmonium.core.random import Stream
 from harmonium.models import RBM
 from harmonium.objectives import CD, Batch
+from harmonium.testing.numeric import scatter
 from harmonium.training.penalties import Sparsity, WeightDecay
 
 Make = Callable[..., RBM]
@@ -22,7 +23,7 @@ def cases() -> torch.Tensor:
 
 
 def added(
-    rbm: RBM, penalty: Sparsity | WeightDecay, state: dict[str, torch.Tensor], v: torch.Tensor
+    rbm: hm.models.Machine, penalty: Sparsity | WeightDecay, state: dict[str, torch.Tensor], v: torch.Tensor
 ) -> dict[str, torch.Tensor]:
     phases = CD(1).gradient(rbm, Batch(v), {}, Stream(0))
     before = {
@@ -71,6 +72,37 @@ def test_sparsity_by_the_formula(make_rbm: Make) -> None:
     assert found["hidden_bias"].numpy() == pytest.approx((0.5 * (q - 0.2)).numpy(), rel=1e-10)
     assert found["weights"].numpy() == pytest.approx(torch.outer(v.mean(0), 0.5 * (q - 0.2)).numpy(), rel=1e-10)
     assert float(found["visible_bias"].abs().sum()) == 0
+
+
+@pytest.mark.parametrize(
+    "machine",
+    [hm.DBM([4, 3, 2], dtype=torch.float64), hm.BoltzmannMachine(4, 3, dtype=torch.float64)],
+    ids=["deep", "lateral"],
+)
+def test_sparsity_reaches_a_layer_through_all_its_couplings(machine: hm.models.Machine) -> None:
+    """The force on a layer is a slope in its input: by the chain rule, that of force . input with states held."""
+    scatter(machine, Stream(1), 1.0)
+    machine.constrain()
+    penalty, v = Sparsity(target=0.2, cost=0.5, decay=0.75), cases()
+    state = penalty.init_state(machine)
+    found = added(machine, penalty, state, v)
+    means = machine.mean_states(machine.infer(v))
+    loss = torch.zeros((), dtype=torch.float64)
+    for layer, name in enumerate(machine.names):
+        if layer:
+            q = 0.75 * 0.2 + 0.25 * means[layer].detach()
+            torch.testing.assert_close(state[name], q, rtol=1e-12, atol=0)
+            total = machine.inputs(layer, tuple(m.detach().unsqueeze(0) for m in means)) + machine.units(layer).bias
+            loss = loss + (0.5 * (q - 0.2) * total[0]).sum()
+    parameters = machine.parameters_by_name()
+    slopes = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
+    for (name, parameter), slope in zip(parameters.items(), slopes, strict=True):
+        expected = torch.zeros_like(parameter) if slope is None else slope.clone()
+        if name in machine.lateral.values():  # W_ij and W_ji are one parameter, that holds the slopes of both
+            expected = expected + expected.mT
+        if name in machine.edges:
+            machine.mask_(name, expected)
+        torch.testing.assert_close(found[name], expected, rtol=1e-10, atol=1e-14, msg=name)
 
 
 def test_sparsity_is_the_slope_of_a_cross_entropy() -> None:
