@@ -121,6 +121,20 @@ def test_greys_are_mean_activations(monkeypatch: pytest.MonkeyPatch) -> None:
     assert_close(compiled, train(), 1e-12)
 
 
+def test_the_factor_of_an_objective_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Half(PCD):
+        def can_run_updates(self, model: hm.models.Machine, rows: int) -> bool:
+            return True
+
+        def rate(self, state: object) -> float:
+            return 0.5
+
+    counts = count_runs(monkeypatch)
+    half = trained(patterns(), objective=Half(chains=5), learning_rate=0.2)
+    assert sum(counts) == 27
+    assert_close(half, trained(patterns(), objective=PCD(chains=5), learning_rate=0.1), 1e-12)
+
+
 def test_spins(monkeypatch: pytest.MonkeyPatch) -> None:
     spins = 2.0 * patterns(width=11) - 1
 

@@ -18,6 +18,7 @@ import harmonium as hm
 from harmonium.core.files import read_tensors
 from harmonium.objectives import Batch, Phases
 from harmonium.runs.checkpoint import Checkpoint
+from harmonium.training.optimizers import _optimizers
 
 from .helpers import Tensors, bars, clusters, patterns, same, tensors, trained
 from .helpers import one_thread as one_thread
@@ -216,6 +217,15 @@ def test_penalties_do_not_touch_biases() -> None:
     np.testing.assert_allclose(W, (2.0 * 0.9 - 0.05) * 0.9 - 0.05)
     np.testing.assert_array_equal(b, np.arange(12.0))
     np.testing.assert_array_equal(c, -np.arange(4.0))
+
+
+@pytest.mark.parametrize("optimizer", sorted(_optimizers()))
+def test_optimizers_by_name_do_not_decay_by_themselves(optimizer: str) -> None:
+    """torch's AdamW and ASGD would shrink all parameters, biases too: here that is for penalties to do."""
+    model = hm.RBM.from_arrays(np.full((12, 4), 2.0), np.arange(12.0), -np.arange(4.0))
+    hm.fit(model, patterns(), objective=Still(), optimizer=optimizer, metric="plain", epochs=2, learning_rate=0.5)
+    for found, before in zip(model.to_arrays(), (np.full((12, 4), 2.0), np.arange(12.0), -np.arange(4.0)), strict=True):
+        np.testing.assert_array_equal(found, before)
 
 
 def test_adam_climbs_with_the_exact_gradient_and_the_default_metric() -> None:

@@ -51,7 +51,7 @@ def make_optimizer(optimizer: str | OptimizerFactory, parameters: list[Tensor], 
         return optimizer(parameters)
     kind = _optimizers()[optimizer.lower()]
     # Decay is the business of penalties, which spare the biases.
-    no_decay = {"weight_decay": 0.0} if "weight_decay" in inspect.signature(kind).parameters else {}
+    no_decay = dict.fromkeys({"weight_decay", "lambd"} & inspect.signature(kind).parameters.keys(), 0.0)
     # One pass over the parameters rather than one for each operation: Adam takes a quarter of the time.
     on_cpu = all(parameter.device.type == "cpu" for parameter in parameters)
     fused = {"fused": True} if on_cpu and kind in (torch.optim.Adam, torch.optim.AdamW) else {}
