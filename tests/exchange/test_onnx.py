@@ -193,7 +193,7 @@ def test_refused_models_leave_no_file(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(TypeError, match=r"RBM.*VAE.*found DBM"):
         hm.exchange.to_onnx(hm.DBM([4, 3, 2]), tmp_path / "rbm.onnx")
     stack = hm.RBM.from_arrays(np.zeros((2, 4, 3)), np.zeros((2, 4)), np.zeros((2, 3)))
-    with pytest.raises(ValueError, match="stack"):
+    with pytest.raises(ValueError, match="batched"):
         hm.exchange.to_onnx(stack, tmp_path / "rbm.onnx")
     for package in ("onnxscript", "onnx"):
         monkeypatch.setitem(sys.modules, package, None)

@@ -1,6 +1,7 @@
 """Two processes that compile at once must not be given each other's machine code."""
 
 import os
+import pickle
 import runpy
 import subprocess
 import sys
@@ -123,3 +124,14 @@ def test_a_full_disk_costs_the_cache_alone(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(cache_module, "write_atomically", full)
     (tmp_path / "factory.py").write_text(FACTORY)
     assert runpy.run_path(str(tmp_path / "factory.py"))["factory"](5)(1.0) == 5.0
+
+
+@pytest.mark.parametrize("content", [b"", b"other", pickle.dumps("x" * 100)[:50]], ids=["empty", "other", "cut"])
+def test_a_damaged_file_is_compiled_again(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "factory.py").write_text(FACTORY)
+    found = runpy.run_path(str(tmp_path / "factory.py"))
+    assert found["factory"](5)(1.0) == 5.0
+    (file,) = tmp_path.rglob("*.nbc")
+    file.write_bytes(content)
+    assert found["factory"](5)(1.0) == 5.0
+    assert len(file.read_bytes()) > len(content)

@@ -2,20 +2,40 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 
 import harmonium as hm
-from harmonium.likelihood.flipped import flipped_log_likelihood
+from harmonium.likelihood import pseudo
+from harmonium.likelihood.flipped import can_flip, flipped_log_likelihood
 
 
 @pytest.mark.parametrize("hidden", [1, 7, 33, 70])
-def test_binary_cases_have_the_pseudo_likelihood(make_rbm: Callable[..., hm.RBM], hidden: int) -> None:
+def test_binary_cases_have_the_pseudo_likelihood(
+    make_rbm: Callable[..., hm.RBM], hidden: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rbm = make_rbm(6, hidden)
     v = rbm.visible.states(torch.arange(64))
-    torch.testing.assert_close(
-        flipped_log_likelihood(rbm, v), hm.likelihood.pseudo_log_likelihood(rbm, v), rtol=0, atol=1e-11
-    )
+    compiled = hm.likelihood.pseudo_log_likelihood(rbm, v)
+    assert torch.equal(compiled, flipped_log_likelihood(rbm, v))
+    monkeypatch.setattr(pseudo, "can_flip", lambda model: False)
+    torch.testing.assert_close(compiled, hm.likelihood.pseudo_log_likelihood(rbm, v), rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        hm.RBM(hm.Spin(3), 2),
+        hm.RBM(3, hm.Binomial(2, 3)),
+        hm.BoltzmannMachine(3, 2),
+        hm.RBM.from_arrays(np.zeros((2, 3, 2)), np.zeros((2, 3)), np.zeros((2, 2))),
+        hm.RBM.from_arrays([[800.0]], [0.0], [0.0]),
+    ],
+    ids=["spins", "counts", "lateral weights", "batched", "weights past e^w in float64"],
+)
+def test_other_machines_take_the_general_sum(model: hm.RBM) -> None:
+    assert not can_flip(model)
 
 
 def flips(rbm: hm.RBM, v: torch.Tensor) -> torch.Tensor:

@@ -118,7 +118,7 @@ def test_arrays_there_and_back() -> None:
         np.testing.assert_array_equal(back, array)
     with pytest.raises(ValueError, match="do not fit"):
         hm.ClassificationRBM.from_arrays(W, b, c, U[:, :2], d)
-    with pytest.raises(ValueError, match="a stack"):
+    with pytest.raises(ValueError, match="batched"):
         hm.ClassificationRBM.from_arrays(*(np.stack([array] * 2) for array in (W, b, c, U, d)))
     with pytest.raises(ValueError, match="Bernoulli units only"):
         hm.ClassificationRBM(hm.Gaussian(2), 2, 2).to_arrays()

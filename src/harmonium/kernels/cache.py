@@ -44,10 +44,10 @@ class _Files:
         self._dumps = dumps
 
     def load(self, key: Any) -> Any:
-        """Return the data of a key, or None, upon which Numba compiles."""
-        try:
+        """Return the data of a key, or None where there is none or its file is damaged: Numba then compiles."""
+        try:  # Numba's own format, written by Numba in Numba's own folder of machine code
             return pickle.loads(self._path_of(key).read_bytes())
-        except FileNotFoundError:
+        except (OSError, EOFError, pickle.UnpicklingError):
             return None
 
     def save(self, key: Any, data: Any) -> None:

@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from harmonium.kernels.flipped import flipped
+from harmonium.models.machine.machine import Machine
 from harmonium.models.machine.rbm import RBM
+from harmonium.units.bernoulli import Bernoulli
 
-__all__ = ["flipped_log_likelihood"]
+__all__ = ["can_flip", "flipped_log_likelihood"]
+
+
+# sigmoid(+-x) times exp(+-w), the kernel's factors, stay within float64.
+_MAX_WEIGHT = 700
+
+
+def can_flip(model: Machine) -> TypeGuard[RBM]:
+    """Return whether `flipped_log_likelihood` takes this model and is its pseudo-likelihood.
+
+    >>> import harmonium as hm
+    >>> can_flip(hm.RBM(4, 2)), can_flip(hm.RBM(hm.Spin(4), 2))
+    (True, False)
+    """
+    return (
+        type(model) is RBM
+        and not model.batched
+        and all(type(units) is Bernoulli for units in (model.visible, model.hidden))
+        and model.weights.device.type == "cpu"
+        and float(model.weights.detach().abs().max()) < _MAX_WEIGHT
+    )
 
 
 @torch.no_grad()

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from harmonium.likelihood.conditional import refuse_coupled_hidden
+from harmonium.likelihood.flipped import can_flip, flipped_log_likelihood
 from harmonium.models.arrays import Array, as_batch
 from harmonium.models.machine.conditional import variable_log_probs, visible_inputs
 from harmonium.models.machine.machine import Machine, as_machine
@@ -42,6 +43,8 @@ def pseudo_log_likelihood(model: Machine, v: Array) -> Tensor:
     if not units.finite:
         raise ValueError(f"the pseudo-likelihood needs visible units with finitely many states, found {units!r}")
     v = as_batch(v, model, "v", domain=True)
+    if v.ndim == 2 and can_flip(model):
+        return flipped_log_likelihood(model, v)
     total = torch.zeros(v.shape[:-1], dtype=torch.float64, device=v.device)
     cache = visible_inputs(model, v)
     for column in range(units.columns):

@@ -179,7 +179,7 @@ class ProgressBar(Callback):
         shown |= {"drift": "drift"}
         self._notes |= {label: f"{row[key]:.2f}" for key, label in shown.items() if row.get(key) is not None}
         self._bar.set_description(f"epoch {row['epoch']}/{training.plan.epochs}", refresh=False)
-        self._bar.set_postfix(self._notes)
+        self._bar.set_postfix(self._notes, refresh=False)
 
     def on_close(self, training: Training) -> None:
         if self._bar is not None:

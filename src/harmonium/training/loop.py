@@ -252,7 +252,7 @@ class Training:
             DivergedError: if they are not finite.
         """
         with torch.no_grad():
-            if math.isfinite(sum(float(parameter.sum(dtype=torch.float64)) for parameter in self.parameters.values())):
+            if math.isfinite(sum(float(parameter.sum()) for parameter in self.parameters.values())):
                 for name, parameter in self.parameters.items():
                     self._good[name].copy_(parameter)
                 return
