@@ -11,14 +11,14 @@ from torch import Tensor
 
 from harmonium.core.checks import check_int
 from harmonium.core.random import Stream, stream_of
-from harmonium.core.rows import evenly_spaced
+from harmonium.core.rows import evenly_spaced, some_rows
 from harmonium.data import as_cases
 from harmonium.diagnostics.convergence import LEAST_ESS, MOST_RHAT, Observable, summarise
 from harmonium.diagnostics.data_comparison import LEAST_PAIRS, MOST_SHIFT, Resemblance, resemblance
 from harmonium.diagnostics.drift import LIMIT
 from harmonium.diagnostics.equilibrium import EquilibriumTest, equilibrium_test
 from harmonium.diagnostics.modes import TwoModes, mode_jumps_along, two_modes
-from harmonium.models.arrays import Array
+from harmonium.models.arrays import Array, check_columns
 from harmonium.models.machine.machine import Machine, as_machine
 from harmonium.sampling.path import independent_sample
 from harmonium.units import Natural
@@ -245,9 +245,8 @@ def diagnose(
 
 def _cases(model: Machine, data: Array) -> Tensor:
     cases = as_cases(data)
-    if cases.shape[1] != model.visible.columns:
-        raise ValueError(f"data has {cases.shape[1]} columns; the model has {model.visible.columns} visible units")
-    v = cases.rows(evenly_spaced(len(cases), min(_CASES, len(cases))), dtype=model.dtype, device=model.device)
+    check_columns(cases, model.visible)
+    v = cases.rows(some_rows(len(cases), _CASES), dtype=model.dtype, device=model.device)
     v = model.visible.encode(v[~torch.isnan(v).any(-1)], "data")
     if len(v) < 2:
         raise ValueError(f"data has {len(v)} cases without missing values; at least 2 are needed")
@@ -268,7 +267,7 @@ def _start(model: Machine, cases: Tensor | None, chains: int, sweeps: int, strea
     """Packed chains, and where they started, in words."""
     own = model.chains
     if own is not None:
-        return own[evenly_spaced(len(own), min(chains, len(own)))].to(model.dtype), "left by training"
+        return own[some_rows(len(own), chains)].to(model.dtype), "left by training"
     if cases is None:
         packed, start = independent_sample(model, chains, stream.child("start")), "from the base rate"
     else:

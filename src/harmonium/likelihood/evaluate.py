@@ -16,7 +16,7 @@ from harmonium.likelihood.exact import cheapest_enumeration, exact_log_marginal,
 from harmonium.likelihood.log_z import NORMALISED, LogPartition
 from harmonium.likelihood.partition import EXACT_BITS, LogPartitionOptions
 from harmonium.likelihood.partition import log_partition as estimate_log_z
-from harmonium.models.arrays import Array
+from harmonium.models.arrays import Array, check_columns, checked_chunks
 from harmonium.models.machine.documents import at_length
 from harmonium.models.machine.machine import Machine
 from harmonium.models.machine.mean_field import mean_field, variational_bound
@@ -160,8 +160,7 @@ def evaluate(
     samples = check_int("samples", samples)
     model.refuse_batched("evaluate")
     cases = as_cases(data)
-    if cases.shape[1] != model.visible.columns:
-        raise ValueError(f"data has {cases.shape[1]} columns; the model has {model.visible.columns} visible units")
+    check_columns(cases, model.visible)
     if log_partition is not None and options:
         raise ValueError(f"log_partition is given, so {', '.join(options)} would have no effect: leave out one of them")
     part = model.energy_part
@@ -177,9 +176,7 @@ def evaluate(
     if isinstance(model, Machine) and deep and hidden_bits(model) <= EXACT_HIDDEN_BITS:
         deep = False
     total = square = bound = 0.0
-    for start, v in cases.chunks(1024, dtype=model.dtype, device=model.device):
-        v = model.visible.encode(v, f"data (rows from {start})")
-        model.visible.check(v, f"data (rows from {start})")
+    for start, v in checked_chunks(cases, model.visible, "data", model.dtype, model.device):
         if model.likelihood_is_estimated and not deep:
             assert isinstance(model, Machine)
             log_weight = exact_log_marginal(model, v)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from harmonium.core.checks import check_int
 from harmonium.core.random import Stream, stream_of
-from harmonium.core.rows import evenly_spaced
+from harmonium.core.rows import some_rows
 from harmonium.diagnostics.drift import drift_test
 from harmonium.diagnostics.missing_modes import compare_with_annealed
 from harmonium.likelihood.bridge import bennett, log_mean_weight
@@ -109,10 +109,9 @@ def log_partition(
     stream = stream_of(seed, "log_partition")
     if method == "auto":
         method = "ais" if sampler is None and (chains_from is not None or model.chains is not None) else "tempering"
-    if method == "tempering":
-        return by_tempering(model, sampler or Tempering(), base, 20 if chains is None else chains, sweeps, stream)
-    if method == "integration":
-        return by_integration(model, sampler or Tempering(), base, 20 if chains is None else chains, sweeps, stream)
+    if method in ("tempering", "integration"):
+        along = by_tempering if method == "tempering" else by_integration
+        return along(model, sampler or Tempering(), base, 20 if chains is None else chains, sweeps, stream)
     if sampler is not None:
         raise ValueError("sampler is for method='tempering' and 'integration': 'ais' has no ladder")
     chains = 100 if chains is None else chains
@@ -168,7 +167,7 @@ def _starts(chains_from: Array, model: Machine, chains: int, stream: Stream) -> 
         raise ValueError(f"chains_from has documents of other lengths than {total}: log Z belongs to one length")
     if copies is not None:
         return start, copies
-    return start[evenly_spaced(len(start), min(chains, len(start)))], 1
+    return start[some_rows(len(start), chains)], 1
 
 
 def _with_hidden(chains_from: Array, model: Machine, stream: Stream) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,11 +10,12 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
+    from harmonium.data import Cases
     from harmonium.models.machine.machine import Machine
     from harmonium.models.model import Model
     from harmonium.units import Units
 
-__all__ = ["Array", "as_batch", "as_clamp", "as_matrix", "as_packed", "as_weights"]
+__all__ = ["Array", "as_batch", "as_clamp", "as_matrix", "as_packed", "as_weights", "check_columns", "checked_chunks"]
 
 Array = Any
 """NumPy array (bool, integer or float), SciPy sparse matrix, torch tensor, `Cases` or nested list."""
@@ -71,6 +73,27 @@ def as_batch(data: Array, model: Model, name: str, layer: int = 0, domain: bool 
     if domain:
         units.check(x, name)
     return x
+
+
+def check_columns(cases: Cases, units: Units, name: str = "data") -> None:
+    """Raise ValueError if cases have another number of columns than the visible units."""
+    if cases.shape[1] != units.columns:
+        raise ValueError(f"{name} has {cases.shape[1]} columns; the model has {units.columns} visible units")
+
+
+def checked_chunks(
+    cases: Cases, units: Units, name: str, dtype: torch.dtype, device: torch.device | str = "cpu"
+) -> Iterator[tuple[int, Tensor]]:
+    """Read all cases in chunks: the number of the first case, and encoded states (at most 1024, size) of the domain.
+
+    Raises:
+        ValueError: for values outside the domain, naming their row within the chunk and where that begins.
+    """
+    for start, raw in cases.chunks(1024, dtype=dtype, device=device):
+        where = f"{name} (rows from {start})" if start else name
+        v = units.encode(raw, where)
+        units.check(v, where)
+        yield start, v
 
 
 def as_packed(chains: Array, model: Machine, name: str) -> Tensor:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from harmonium.core.rows import evenly_spaced
+from harmonium.core.rows import some_rows
 from harmonium.data import Cases
 
 if TYPE_CHECKING:
@@ -114,6 +114,6 @@ def signed(limit: float) -> dict[str, Any]:
 
 def some(cases: Cases, count: int) -> Table:
     """Take at most ``count`` cases, evenly spaced."""
-    index = evenly_spaced(len(cases), min(count, len(cases))).numpy()
+    index = some_rows(len(cases), count).numpy()
     table: Table = cases.rows(index, dtype=torch.float64).numpy()
     return table

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harmonium.core.rows import evenly_spaced
+from harmonium.core.rows import some_rows
 from harmonium.plots.canvas import ACCENT, COLOURS, MARK, RULE
 
 if TYPE_CHECKING:
@@ -85,9 +85,8 @@ def _bracket(axes: Axes, rows: Sequence[Row]) -> None:
 
 def traces(axes: Axes, values: Values, count: int, label: str) -> None:
     """Draw an observable (chains, sweeps) along ``count`` of the chains."""
-    shown = evenly_spaced(len(values), min(count, len(values))).numpy()
-    length = values.shape[1]
-    sweeps = np.unique(evenly_spaced(length, min(length, _MOST_POINTS)).numpy())
+    shown = some_rows(len(values), count).numpy()
+    sweeps = some_rows(values.shape[1], _MOST_POINTS).numpy()
     for k, chain in enumerate(shown):
         axes.plot(sweeps + 1, values[chain, sweeps], color=COLOURS[k % len(COLOURS)], linewidth=0.8, alpha=0.8)
     axes.set(xlabel="sweep", ylabel=label, title=f"{len(shown)} of {len(values)} chains")

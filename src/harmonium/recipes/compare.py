@@ -18,6 +18,7 @@ from harmonium.core.files import read_json, read_tensors, write_atomically, writ
 from harmonium.core.random import Stream
 from harmonium.data import Dataset
 from harmonium.likelihood.evaluate import evaluate
+from harmonium.models.arrays import checked_chunks
 from harmonium.models.io import save
 from harmonium.models.model import Model
 from harmonium.recipes.comparison import Comparison, Entry
@@ -177,9 +178,8 @@ def _candidates(
 def _check_data(data: Dataset, visible: Units) -> None:
     """Before anything is trained: the test cases too must be in the domain of the units."""
     for split in ("train", "valid", "test"):
-        for start, v in getattr(data, split).chunks(1024, dtype=torch.float32):
-            where = f"{split} (rows from {start})"
-            visible.check(visible.encode(v, where), where)
+        for _ in checked_chunks(getattr(data, split), visible, split, torch.float32):
+            pass
 
 
 def _check_terms(folder: Path, data: Dataset, visible: Units, seconds: float, seed: int) -> None:

@@ -12,7 +12,7 @@ from harmonium.core.checks import check_int
 from harmonium.core.random import Stream, as_stream
 from harmonium.data import Cases, as_cases
 from harmonium.data.binarize import Sampler
-from harmonium.models.arrays import Array
+from harmonium.models.arrays import Array, checked_chunks
 from harmonium.models.deep.dbm_pretraining import compose, layer_machines
 from harmonium.models.deep.dbn import DBN
 from harmonium.models.machine.dbm import DBM
@@ -152,8 +152,8 @@ def fit_or_resume(
 
 def _doubled(dbm: DBM, cases: Cases, name: str) -> Cases:
     """Two copies of each binary case, for the machine with two tied copies of the visible layer."""
-    for start, v in cases.chunks(1024, dtype=dbm.dtype):
-        dbm.visible.check(v, f"{name} (rows from {start})" if start else name)
+    for _ in checked_chunks(cases, dbm.visible, name, dbm.dtype):
+        pass
     return cases.copies(2)
 
 

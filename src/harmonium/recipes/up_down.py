@@ -8,7 +8,7 @@ from torch import Tensor
 from harmonium.core.checks import check_int
 from harmonium.core.random import Stream, as_stream
 from harmonium.data import as_cases
-from harmonium.models.arrays import Array
+from harmonium.models.arrays import Array, check_columns
 from harmonium.models.deep.dbn import DBN
 from harmonium.models.machine.rbm import RBM
 from harmonium.objectives import PCD
@@ -72,8 +72,7 @@ def up_down(
     if not 0 <= momentum < 1:
         raise ValueError(f"momentum must be from 0 to below 1, found {momentum!r}")
     cases, schedule = as_cases(data), as_schedule(learning_rate)
-    if cases.shape[1] != dbn.visible.columns:
-        raise ValueError(f"data has {cases.shape[1]} columns; the model has {dbn.visible.columns} visible units")
+    check_columns(cases, dbn.visible)
     root = as_stream(seed).child("up_down")
     stream = root.child("states")
     dbn.untie()

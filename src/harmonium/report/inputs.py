@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harmonium.core.rows import evenly_spaced
+from harmonium.core.rows import some_rows
 from harmonium.data import Cases, Dataset
 from harmonium.data.cases import Standardization
 from harmonium.data.table import Table
@@ -136,7 +136,7 @@ class ReportInput:
 
     def rows_of(self, cases: Cases, count: int = ROWS) -> tuple[Tensor, np.ndarray[Any, Any]]:
         """Take up to ``count`` cases without missing values, evenly spaced: (n, columns), and their indices."""
-        index = evenly_spaced(len(cases), min(self._affordable(count), len(cases))).numpy()
+        index = some_rows(len(cases), self._affordable(count)).numpy()
         v = cases.rows(torch.from_numpy(index), dtype=self.model.dtype)
         whole = ~torch.isnan(v).any(-1)
         return v[whole], index[whole.numpy()]

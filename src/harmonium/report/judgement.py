@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from harmonium.core.random import Stream
-from harmonium.core.rows import evenly_spaced
+from harmonium.core.rows import some_rows
 from harmonium.diagnostics.diagnose import Diagnosis, diagnose
 from harmonium.likelihood.evaluate import Evaluation, affordable, evaluate
 from harmonium.models.deep.dbn import DBN
@@ -50,7 +50,7 @@ def _few(report: ReportInput, cases: Cases) -> Cases:
     """Take all cases, but only some for deep models, which need importance samples for each."""
     if len(cases) <= DEEP_CASES or not report.model.likelihood_is_estimated:
         return cases
-    return cases.select(evenly_spaced(len(cases), DEEP_CASES).numpy())
+    return cases.select(some_rows(len(cases), DEEP_CASES).numpy())
 
 
 def likelihood(report: ReportInput, found: Evaluation | str) -> Section:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harmonium.core.rows import evenly_spaced
+from harmonium.core.rows import some_rows
 from harmonium.models.deep.dbn import DBN
 from harmonium.models.first_weights import first_weights
 from harmonium.models.machine.machine import Machine
@@ -81,7 +81,7 @@ def _images(report: ReportInput, drawn: Array, cases: Array | None, name: str) -
     count, shape = SHOWN // 2 + 14, report.image_shape or (1, 1)
     tables = [(f"{min(count, len(drawn))} samples of the model", drawn[:count])]
     if cases is not None:
-        some = cases[evenly_spaced(len(cases), min(count, len(cases))).numpy()]
+        some = cases[some_rows(len(cases), count).numpy()]
         tables.insert(0, (f"{len(some)} {name}", some))
     colours = colours_of([values for _, values in tables])
     return pair(*(_picture(_mosaic(values.reshape(-1, *shape), colours), caption) for caption, values in tables))
@@ -144,7 +144,7 @@ def activity(report: ReportInput) -> Section | None:
     outside, index = report.rows_of(cases)
     pictures = []
     labels = getattr(report.data.labels, split) if report.data is not None else None
-    chosen = evenly_spaced(len(index), min(ACTIVE_CASES, len(index))).numpy()
+    chosen = some_rows(len(index), ACTIVE_CASES).numpy()
     if labels is not None:
         chosen = chosen[np.argsort(np.asarray(labels)[index[chosen]], kind="stable")]
     means_of = _hidden_means(report.model, outside)

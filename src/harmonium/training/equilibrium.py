@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 
 from harmonium.core.checks import check_int_fields
-from harmonium.core.rows import evenly_spaced
+from harmonium.core.rows import some_rows
 from harmonium.diagnostics.equilibrium import equilibrium_test
 from harmonium.training.callbacks import Callback
 
@@ -85,7 +85,7 @@ class EquilibriumMonitor(Callback):
         assert training.model.energy_part is not None
         test = equilibrium_test(
             training.model.energy_part,
-            chains[evenly_spaced(len(chains), min(self.chains, len(chains)))],
+            chains[some_rows(len(chains), self.chains)],
             training.root.child("equilibrium", row["epoch"]),
             sweeps=self.sweeps,
             annealed=self.annealed,

@@ -10,7 +10,7 @@ import torch
 
 from harmonium.core.checks import check_int_fields
 from harmonium.core.random import Stream
-from harmonium.core.rows import evenly_spaced
+from harmonium.core.rows import some_rows
 from harmonium.likelihood.exact import cheapest_enumeration
 from harmonium.likelihood.log_z import NORMALISED, LogPartition
 from harmonium.likelihood.partition import EXACT_BITS, log_partition
@@ -184,14 +184,9 @@ def _pseudo(model: Any) -> bool:
 
 
 def _some(cases: Cases, count: int | None) -> Cases:
-    return cases if count is None or count >= len(cases) else cases.select(_spread(cases, count).numpy())
-
-
-def _spread(cases: Cases, count: int) -> torch.Tensor:
-    return evenly_spaced(len(cases), min(count, len(cases)))
+    return cases if count is None or count >= len(cases) else cases.select(some_rows(len(cases), count).numpy())
 
 
 def _subset(cases: Cases, count: int, training: Training) -> torch.Tensor:
-    index = _spread(cases, count)
-    model = training.model
+    index, model = some_rows(len(cases), count), training.model
     return model.visible.encode(cases.rows(index, dtype=model.dtype, device=model.device))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from harmonium.data import Cases
-from harmonium.models.arrays import Array, as_weights
+from harmonium.models.arrays import Array, as_weights, check_columns, checked_chunks
 from harmonium.models.machine.machine import as_machine
 from harmonium.models.model import Model
 from harmonium.sampling.impute import check_observed
@@ -33,10 +33,8 @@ def prepare(
 ) -> Training:
     """Check the data, store the base rate, initialise a fresh model, and set up the `Training`."""
     for name, split in (("data", cases), ("validation", validation)):
-        if split is not None and split.shape[1] != model.visible.columns:
-            raise ValueError(
-                f"{name} has {split.shape[1]} columns; the model has {model.visible.columns} visible units"
-            )
+        if split is not None:
+            check_columns(split, model.visible, name)
     weight = None if sample_weight is None else as_weights(sample_weight, len(cases))
     if weight is not None and bool((weight == 0).any()):
         keep = (weight > 0).nonzero().squeeze(-1)
@@ -46,8 +44,8 @@ def prepare(
         model.visible.require_independent_columns("fit(missing=...)")
     mean, variance = _moments(model, cases, weight, "data", plan.missing > 0)
     if validation is not None:
-        for start, v in validation.chunks(1024, dtype=model.dtype):
-            model.visible.check(model.visible.encode(v, "validation"), f"validation (rows from {start})")
+        for _ in checked_chunks(validation, model.visible, "validation", model.dtype):
+            pass
     advice = model.advice(mean, variance)
     if advice is not None:
         warnings.warn(f"data: {advice}", UserWarning, stacklevel=3)

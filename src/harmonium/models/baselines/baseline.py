@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from harmonium.data import Cases, as_cases
-from harmonium.models.arrays import Array
+from harmonium.models.arrays import Array, check_columns, checked_chunks
 from harmonium.models.directed import Tractable
 from harmonium.units import Units
 
@@ -61,14 +61,12 @@ class Baseline(Tractable):
             raise ValueError(f"smoothing must be a positive number of cases, found {smoothing!r}: without any, states "
                              "that never occurred would be impossible")  # fmt: skip
         cases = as_cases(data)
-        if cases.shape[1] != self.units.columns:
-            raise ValueError(f"data has {cases.shape[1]} columns; the model has {self.units.columns} visible units")
+        check_columns(cases, self.units)
         total = torch.zeros(self.units.size, dtype=torch.float64)
         square = torch.zeros_like(total)
         shift: Tensor | None = None
-        for start, v in cases.chunks(1024, dtype=torch.float64):
-            v = self.units.encode(v, f"data (rows from {start})").double()
-            self.units.check(v, f"data (rows from {start})")
+        for _, encoded in checked_chunks(cases, self.units, "data", torch.float64):
+            v = encoded.double()
             shift = v[0].clone() if shift is None else shift  # against cancellation with large means
             total += (v - shift).sum(0)
             square += ((v - shift) ** 2).sum(0)
