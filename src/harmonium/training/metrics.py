@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from harmonium.core.registry import Registered
-from harmonium.models.machine.machine import Machine, as_machine
+from harmonium.models.machine.machine import Machine, as_machine, joined
 from harmonium.objectives import Phases
 from harmonium.objectives.many_updates import UpdateRule
 
@@ -111,7 +111,7 @@ class Centered(Metric, word="centered"):
             for offset, mean in zip(offsets, model.mean_states(phases.positive), strict=True):
                 offset.lerp_(mean, self.rate)
         parameters = model.parameters_by_name()
-        slopes = [_joined([_grad(p) for p in _fields(model, layer, parameters)]) for layer in range(len(offsets))]
+        slopes = [joined([_grad(p) for p in model.fields(layer, parameters)]) for layer in range(len(offsets))]
         for name, (a, b) in model.edges.items():
             left = torch.stack((offsets[a].expand_as(slopes[a]), slopes[a]), -1)
             right = torch.stack((slopes[b], offsets[b].expand_as(slopes[b])), -2)
@@ -129,8 +129,7 @@ class Centered(Metric, word="centered"):
             after = _sent(parameters[name], offsets[a], offsets[b])
             # A lateral coupling (a == b) sends the same both ways, and counts once.
             for layer, (was, now) in dict(zip((a, b), zip(before[name], after, strict=True), strict=True)).items():
-                fields = _fields(model, layer, parameters)
-                for field, part in zip(fields, torch.split(now - was, [f.shape[-1] for f in fields], -1), strict=True):
+                for field, part in model.split_by_field(layer, now - was, parameters):
                     field.detach().sub_(part)
 
     def add_to_rule(self, rule: UpdateRule, state: MetricState) -> UpdateRule | None:
@@ -174,8 +173,7 @@ class Diagonal(Centered, word="diagonal"):
                 variance = state[f"variance.{name}"]
             relative = variance / variance.mean(-1, keepdim=True)
             scale = torch.where(variance > 0, relative.clamp(min=self.floor), 1.0)
-            fields = _fields(model, layer, parameters)
-            for field, part in zip(fields, torch.split(scale, [f.shape[-1] for f in fields], -1), strict=True):
+            for field, part in model.split_by_field(layer, scale, parameters):
                 _grad(field).div_(part)
             scales.append(scale)
         for name, (a, b) in model.edges.items():
@@ -186,14 +184,6 @@ def _sent(weights: Tensor, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]
     """What offsets send through a coupling: (W right, W' left)."""
     weights = weights.detach()
     return (weights @ right.unsqueeze(-1)).squeeze(-1), (weights.mT @ left.unsqueeze(-1)).squeeze(-1)
-
-
-def _fields(model: Machine, layer: int, parameters: dict[str, nn.Parameter]) -> list[nn.Parameter]:
-    return model.fields(layer, parameters)  # type: ignore[return-value]
-
-
-def _joined(parts: list[Tensor]) -> Tensor:
-    return parts[0] if len(parts) == 1 else torch.cat(parts, -1)
 
 
 def _grad(parameter: nn.Parameter) -> Tensor:

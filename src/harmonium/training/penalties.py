@@ -89,8 +89,7 @@ class Sparsity(Penalty):
         as_machine(model, "the penalty Sparsity")
         return {
             name: torch.full_like(model.units(layer).natural()[0], self.target)
-            for layer, name in enumerate(model.names)
-            if layer
+            for layer, name in enumerate(model.names[1:], 1)
         }
 
     def add_to_gradients(self, model: Machine, phases: Phases | None, state: dict[str, Tensor]) -> None:
@@ -98,16 +97,12 @@ class Sparsity(Penalty):
         parameters = model.parameters_by_name()
         means = model.mean_states(phases.positive)
         force: dict[int, Tensor] = {}
-        for layer, name in enumerate(model.names):
-            if layer:
-                state[name].lerp_(means[layer], 1 - self.decay)
-                force[layer] = self.cost * (state[name] - self.target)
-                fields = model.fields(layer, parameters)
-                for field, part in zip(
-                    fields, torch.split(force[layer], [f.shape[-1] for f in fields], -1), strict=True
-                ):
-                    assert field.grad is not None
-                    field.grad.add_(part)
+        for layer, name in enumerate(model.names[1:], 1):
+            state[name].lerp_(means[layer], 1 - self.decay)
+            force[layer] = self.cost * (state[name] - self.target)
+            for field, part in model.split_by_field(layer, force[layer], parameters):
+                assert field.grad is not None
+                field.grad.add_(part)
         for name, (a, b) in model.edges.items():
             grad = parameters[name].grad
             assert grad is not None

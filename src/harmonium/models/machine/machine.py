@@ -20,7 +20,7 @@ from harmonium.models.machine.sampling import GibbsSampling
 from harmonium.models.model import TrainingDefaults
 from harmonium.models.state import LayerExpectations, Moments, Phase
 
-__all__ = ["Machine", "as_machine"]
+__all__ = ["Machine", "as_machine", "joined"]
 
 
 class Machine(GibbsSampling):
@@ -107,7 +107,7 @@ class Machine(GibbsSampling):
     def mean_states(self, phase: Phase) -> list[Tensor]:
         """Mean state of every layer in a phase, each (..., n)."""
         if isinstance(phase, dict):
-            return [_joined(self.fields(layer, phase)) for layer in range(len(self.names))]
+            return [joined(self.fields(layer, phase)) for layer in range(len(self.names))]
         return [average[0] for average in phase.averages]
 
     @torch.no_grad()
@@ -181,5 +181,6 @@ def as_machine(model: Any, function: str) -> Machine:
     return model
 
 
-def _joined(parts: list[Tensor]) -> Tensor:
+def joined(parts: list[Tensor]) -> Tensor:
+    """Parts of a field side by side, (..., n)."""
     return parts[0] if len(parts) == 1 else torch.cat(parts, -1)

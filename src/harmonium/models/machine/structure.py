@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Self
+from typing import Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,8 @@ from harmonium.models.state import State
 from harmonium.units import Units, UpdateOrder
 
 __all__ = ["Structure"]
+
+T = TypeVar("T", bound=Tensor)
 
 
 class Structure(Model):
@@ -150,9 +152,14 @@ class Structure(Model):
                 named[f"{name}_{key}"] = parameter
         return named
 
-    def fields(self, layer: int, named: Mapping[str, Tensor]) -> list[Tensor]:
+    def fields(self, layer: int, named: Mapping[str, T]) -> list[T]:
         """Pick the entries of ``named`` (one per parameter) that together make up the field of a layer."""
         return [named[f"{self.names[layer]}_{name}"] for name in self.units(layer).fields]
+
+    def split_by_field(self, layer: int, values: Tensor, named: Mapping[str, T]) -> list[tuple[T, Tensor]]:
+        """Pair each entry of `fields` with its part of ``values`` (..., n), which has one entry per unit."""
+        fields = self.fields(layer, named)
+        return list(zip(fields, torch.split(values, [field.shape[-1] for field in fields], -1), strict=True))
 
     def weights_to_decay(self) -> Iterator[nn.Parameter]:
         return (self.couplings[name] for name in self.edges)
