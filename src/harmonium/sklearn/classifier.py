@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from torch import Tensor
@@ -29,8 +28,7 @@ class Classifier(ClassifierMixin, Estimator):
 
     def predict_log_proba(self, X: Array) -> Any:
         """Compute log p(class | x) of each case in nats, (n_samples, n_classes)."""
-        X = self._states(X)
-        return by_rows(self._class_log_prob, X, self._dtype)
+        return by_rows(self._class_log_prob, self._states(X), self.model_.dtype)
 
     def predict_proba(self, X: Array) -> Any:
         """Compute p(class | x) of each case, (n_samples, n_classes)."""
@@ -49,11 +47,6 @@ class Classifier(ClassifierMixin, Estimator):
         if len(self.classes_) < 2:
             raise ValueError(f"y has one class only, {self.classes_.tolist()[0]!r}: a classifier needs at least two")
         return X, number
-
-    @property
-    def _dtype(self) -> torch.dtype:
-        dtype: torch.dtype = self.model_.dtype
-        return dtype
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

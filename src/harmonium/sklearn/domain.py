@@ -25,7 +25,9 @@ from harmonium.core.registry import build
 from harmonium.models.machine.machine import Machine
 from harmonium.units import Bernoulli, Mixed, Units
 
-__all__ = ["Activations", "Domain", "DomainWarning", "into_domain", "is_sparse", "lend", "lenient", "strict"]
+__all__ = [
+    "Activations", "Domain", "DomainWarning", "columns_of", "into_domain", "is_sparse", "lend", "lenient", "strict",
+]  # fmt: skip
 
 Domain = Literal["clip", "binarize", "raise"]
 M = TypeVar("M", bound=Machine)
@@ -78,6 +80,11 @@ def is_sparse(X: Any) -> bool:
     return bool(sparse.issparse(X))
 
 
+def columns_of(units: Units, kind: type[Units]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Which columns (columns,) of a visible layer are of this type, bool."""
+    return np.array([isinstance(units.units_of_column(j, encoded=False), kind) for j in range(units.columns)])
+
+
 def into_domain(X: Any, units: Units, domain: Domain, *, warn: bool) -> Any:
     """Clip or binarise the binary columns of X (n, columns), dense or CSR; NaN stays.
 
@@ -99,9 +106,7 @@ def into_domain(X: Any, units: Units, domain: Domain, *, warn: bool) -> Any:
     """
     if domain not in ("clip", "binarize", "raise"):
         raise ValueError(f"domain must be 'clip', 'binarize' or 'raise', found {domain!r}")
-    binary = np.array(
-        [isinstance(units.units_of_column(column, encoded=False), Bernoulli) for column in range(units.columns)]
-    )
+    binary = columns_of(units, Bernoulli)
     if domain == "raise" or not binary.any():
         return X
     if is_sparse(X) and not binary.all():

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from harmonium.models.arrays import Array
 from harmonium.sampling.impute import impute
 from harmonium.sklearn.base import need_positive, parameters
-from harmonium.sklearn.domain import into_domain, lend
+from harmonium.sklearn.domain import columns_of, into_domain, lend
 from harmonium.sklearn.rbm import Machine
 from harmonium.units import Categorical
 
@@ -108,11 +108,8 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, Machine):
         machine = lend(self.model_) if self.domain == "clip" else self.model_
         draws = impute(machine, states, sweeps=self.sweeps, samples=self.samples, seed=self._seed)
         draws = draws.view(self.samples, *states.shape)
-        codes = [
-            isinstance(self._visible.units_of_column(column, encoded=False), Categorical)
-            for column in range(states.shape[1])
-        ]
-        return torch.where(torch.tensor(codes), draws.mode(0).values, draws.mean(0)).numpy()
+        codes = torch.from_numpy(columns_of(self._visible, Categorical))
+        return torch.where(codes, draws.mode(0).values, draws.mean(0)).numpy()
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

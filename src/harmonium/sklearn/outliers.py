@@ -8,7 +8,6 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import OutlierMixin
-from torch import Tensor
 
 from harmonium.models.arrays import Array
 from harmonium.sklearn.base import by_rows, parameters
@@ -85,8 +84,4 @@ class RBMOutlierDetector(OutlierMixin, Machine):
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def _scores(self, X: Any) -> Any:
-        return by_rows(self._log_weight, X, self.model_.dtype)
-
-    def _log_weight(self, v: Tensor) -> Tensor:
-        log_weight: Tensor = self.model_.log_weight((v, None))
-        return log_weight
+        return by_rows(lambda v: self.model_.log_weight((v, None)), X, self.model_.dtype)
