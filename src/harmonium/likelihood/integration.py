@@ -10,7 +10,7 @@ from scipy.integrate import trapezoid
 from scipy.interpolate import PchipInterpolator
 
 from harmonium.core.random import Stream
-from harmonium.likelihood.ladder_log_z import confidence, doubts_about, ladder_of
+from harmonium.likelihood.ladder_log_z import burnt_in, confidence, doubts_about, ladder_of
 from harmonium.likelihood.log_z import LogPartition
 from harmonium.models.machine.machine import Machine
 from harmonium.sampling.ladder import ExchangeStats, tempering_round
@@ -23,12 +23,7 @@ __all__ = ["by_integration"]
 
 @torch.no_grad()
 def by_integration(
-    model: Machine,
-    sampler: ReplicaExchange,
-    base: Sequence[Natural] | None,
-    replicas: int,
-    rounds: int,
-    stream: Stream,
+    model: Machine, sampler: ReplicaExchange, base: Sequence[Natural] | None, replicas: int, rounds: int, stream: Stream
 ) -> LogPartition:
     """Estimate log Z by thermodynamic integration along the temperatures of a ladder.
 
@@ -54,9 +49,7 @@ def by_integration(
         raise ValueError(f"method='integration' needs sampler=Tempering(...), found {type(sampler).__name__}")
     if ladder.rungs < 3:
         raise ValueError("integration needs at least 3 rungs: with two, the error of the rule cannot be estimated")
-    walkers, moves = ladder.start(replicas, stream.child("start")), stream.child("moves")
-    for _ in range(math.ceil(0.2 * rounds)):
-        tempering_round(ladder, walkers, moves)
+    walkers, moves = burnt_in(ladder, replicas, rounds, stream)
     stats = ExchangeStats(walkers)
     slopes = torch.zeros(walkers.who.shape, dtype=torch.float64)
     for _ in range(rounds):

@@ -14,12 +14,12 @@ from harmonium.core.random import Stream
 from harmonium.likelihood.bridge import bennett_ladder, standard_error
 from harmonium.likelihood.log_z import LogPartition
 from harmonium.models.machine.machine import Machine
-from harmonium.sampling.ladder import ExchangeStats, Ladder, tempering_round
+from harmonium.sampling.ladder import ExchangeStats, Ladder, Replicas, tempering_round
 from harmonium.sampling.path import Path
 from harmonium.sampling.tempering import ReplicaExchange, Tempering, check_sampler
 from harmonium.units import Natural
 
-__all__ = ["Bridging", "bridge", "by_tempering", "confidence", "doubts_about", "ladder_of"]
+__all__ = ["Bridging", "bridge", "burnt_in", "by_tempering", "confidence", "doubts_about", "ladder_of"]
 
 _BURN_IN = 0.2  # rounds before those that count, as a fraction of their number
 _FEWEST_TRIPS = 20  # round trips in all: with fewer, rungs have hardly exchanged any states
@@ -53,9 +53,7 @@ def bridge(ladder: Ladder, replicas: int, rounds: int, stream: Stream) -> Bridgi
         rounds: rounds that count, after a fifth as many for burn-in.
         stream: of all moves.
     """
-    walkers, moves = ladder.start(replicas, stream.child("start")), stream.child("moves")
-    for _ in range(math.ceil(_BURN_IN * rounds)):
-        tempering_round(ladder, walkers, moves)
+    walkers, moves = burnt_in(ladder, replicas, rounds, stream)
     stats = ExchangeStats(walkers)
     ups: list[list[Tensor]] = [[] for _ in range(ladder.rungs - 1)]
     downs: list[list[Tensor]] = [[] for _ in range(ladder.rungs - 1)]
@@ -76,18 +74,21 @@ def bridge(ladder: Ladder, replicas: int, rounds: int, stream: Stream) -> Bridgi
     return Bridging(ladder.log_partition_at_start() + value, standard_error(influence), halves, stats)
 
 
+def burnt_in(ladder: Ladder, replicas: int, rounds: int, stream: Stream) -> tuple[Replicas, Stream]:
+    """Walkers after the rounds that do not count, and the stream of those that do."""
+    walkers, moves = ladder.start(replicas, stream.child("start")), stream.child("moves")
+    for _ in range(math.ceil(_BURN_IN * rounds)):
+        tempering_round(ladder, walkers, moves)
+    return walkers, moves
+
+
 def confidence(replicas: int, level: float = 0.99) -> float:
     """Half-width of a two-sided confidence interval in standard errors that are estimated from the replicas."""
     return float(student_t.ppf(0.5 + level / 2, replicas - 1)) if replicas > 1 else math.inf
 
 
 def by_tempering(
-    model: Machine,
-    sampler: ReplicaExchange,
-    base: Sequence[Natural] | None,
-    replicas: int,
-    rounds: int,
-    stream: Stream,
+    model: Machine, sampler: ReplicaExchange, base: Sequence[Natural] | None, replicas: int, rounds: int, stream: Stream
 ) -> LogPartition:
     """log Z by Bennett's ratio along a ladder, with a 99 % interval (see `harmonium.log_partition`)."""
     if rounds < 4:
