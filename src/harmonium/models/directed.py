@@ -111,6 +111,13 @@ class DirectedNetwork(Directed):
         outputs = build(arguments["outputs"])
         return super().from_config(arguments | {"visible": outputs.units, "outputs": outputs})
 
+    def _start(self, n: int, clamp: Clamp | None) -> tuple[Tensor, Tensor]:
+        """Where a draw starts: held values, elsewhere 0, (n, size), and which variables are held, bool (n, columns)."""
+        v = torch.zeros(n, self.visible.size, dtype=self.dtype, device=self.device)
+        if clamp is None:
+            return v, torch.zeros(n, self.visible.columns, dtype=torch.bool, device=self.device)
+        return torch.where(clamp[0], clamp[1], v), self.visible.one_per_column(clamp[0].expand_as(v))
+
     def _repr_of_outputs(self) -> str:
         """The output layer as an argument, for `repr`; empty for the default one."""
         return "" if isinstance(self.outputs, UnitConditional) else f", outputs={self.outputs!r}"

@@ -147,12 +147,8 @@ class MADE(DirectedNetwork, Tractable):
     def draw(self, n: int, stream: Stream, clamp: Clamp | None = None) -> Tensor:
         """Independent draws, each under a random set of masks, weighted by the probabilities of the held variables."""
         units = slices_of(self.visible.variable_of_column())
-        v = torch.zeros(n, self.visible.size, dtype=self.dtype, device=self.device)
-        held = torch.zeros(n, self.visible.columns, dtype=torch.bool, device=self.device)
-        if clamp is not None:
-            held = self.visible.one_per_column(clamp[0].expand_as(v))
-            v = torch.where(clamp[0], clamp[1], v)
-            self._need_first(held, "held variables")
+        v, held = self._start(n, clamp)
+        self._need_first(held, "held variables")
         u = kernels.uniforms(stream.advance(), n, 1, torch.float64, self.device)[:, 0]
         below = torch.softmax(self._log_marginals(v, held), 0).cumsum(0) <= u
         which = below.sum(0).clamp(max=self.masks - 1)

@@ -77,15 +77,10 @@ class NADE(DirectedNetwork, Tractable):
         seed: int | Stream = 0,
     ) -> None:
         super().__init__()
-        hidden = check_int("hidden", hidden)
+        self.hidden = check_int("hidden", hidden)
         self.outputs = as_outputs(visible, outputs)
-        self.hidden = hidden
         self.ordering = as_ordering(ordering, self.visible.columns)
-        self.steps = Steps.of(
-            self.ordering,
-            self.visible.variable_of_column(),
-            self.outputs.variable_of_column(),
-        )
+        self.steps = Steps.of(self.ordering, self.visible.variable_of_column(), self.outputs.variable_of_column())
         self.weights = nn.Parameter(torch.empty(self.visible.size, self.hidden))
         self.hidden_bias = nn.Parameter(torch.zeros(self.hidden))
         self.output_weights = nn.Parameter(torch.empty(self.outputs.width, self.hidden))
@@ -124,9 +119,8 @@ class NADE(DirectedNetwork, Tractable):
         if type(rbm.hidden) is not Bernoulli:
             raise ValueError(f"from_rbm needs Bernoulli hidden units, whose mean is a sigmoid, found {rbm.hidden!r}")
         rbm.refuse_batched("from_rbm")
-        nade = cls(copy.deepcopy(rbm.visible), rbm.hidden.size, ordering=ordering, rectified=False, dtype=rbm.dtype).to(
-            rbm.device
-        )
+        nade = cls(copy.deepcopy(rbm.visible), rbm.hidden.size, ordering=ordering, rectified=False, dtype=rbm.dtype)
+        nade.to(rbm.device)
         with torch.no_grad():
             nade.weights.copy_(rbm.weights)
             nade.output_weights.copy_(rbm.weights)
@@ -164,12 +158,9 @@ class NADE(DirectedNetwork, Tractable):
 
     @torch.no_grad()
     def draw(self, n: int, stream: Stream, clamp: Clamp | None = None) -> Tensor:
-        s = torch.zeros(n, self.visible.size, dtype=self.dtype, device=self.device)
-        held = torch.zeros_like(s, dtype=torch.bool)
-        if clamp is not None:
-            held = clamp[0].expand_as(s)
-            self._check_prefix(held)
-            s = torch.where(held, clamp[1], s)
+        s, known = self._start(n, clamp)
+        held = self.visible.repeat_per_column(known)
+        self._check_prefix(held)
         draw = stream.advance()
         loop = self.visible.loops.ancestral
         if isinstance(self.outputs, UnitConditional) and loop and kernels.is_fused(s) and self.rescaling is None:

@@ -186,11 +186,7 @@ class OrderlessNADE(DirectedNetwork, Tractable):
     @torch.no_grad()
     def draw(self, n: int, stream: Stream, clamp: Clamp | None = None) -> Tensor:
         """Independent draws, each under a random one of the orderings, with the held variables first."""
-        v = torch.zeros(n, self.visible.size, dtype=self.dtype, device=self.device)
-        held = torch.zeros(n, self.visible.columns, dtype=torch.bool, device=self.device)
-        if clamp is not None:
-            held = self.visible.one_per_column(clamp[0].expand_as(v))
-            v = torch.where(clamp[0], clamp[1], v)
+        v, held = self._start(n, clamp)
         u = kernels.uniforms(stream.advance(), n, 1, torch.float64, self.device)[:, 0]
         which = (u * len(self.orderings)).long()
         for k in torch.unique(which).tolist():
