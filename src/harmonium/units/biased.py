@@ -27,9 +27,6 @@ class Biased(Units):
     def parameter_gradient(self, moments: Natural) -> dict[str, Tensor]:
         return {"bias": moments[0]}
 
-    def neutral_natural(self) -> Natural:
-        return (torch.zeros_like(self.bias),)
-
     @torch.no_grad()
     def set_natural(self, natural: Natural) -> None:
         self.bias.copy_(natural[0])

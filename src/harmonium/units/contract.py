@@ -100,9 +100,10 @@ class Family(Registered, nn.Module, ABC):
     def parameter_gradient(self, moments: Natural) -> dict[str, Tensor]:
         """Turn (differences of) moments of T_k into the gradient of the log-likelihood in the module's parameters."""
 
-    @abstractmethod
     def neutral_natural(self) -> Natural:
-        """Natural parameters without any preference (biases 0): where latent layers start on every path."""
+        """Natural parameters without any preference, by default with field 0: latent layers start there on a path."""
+        field, *rest = self.natural()
+        return torch.zeros_like(field), *rest
 
     @abstractmethod
     def base_rate(self, mean: Tensor, variance: Tensor, cases: float) -> Natural:

@@ -107,10 +107,6 @@ class DReLU(Units):
             "log_variance_down": 0.25 * torch.exp(-self.log_variance_down) * (moments[1] - moments[3]),
         }
 
-    def neutral_natural(self) -> Natural:
-        natural = self.natural()
-        return torch.zeros_like(self.bias), *natural[1:]
-
     def base_rate(self, mean: Tensor, variance: Tensor, cases: float) -> Natural:
         """The Gaussian distribution with these moments."""
         low, high = self.log_variance_bounds

@@ -96,9 +96,6 @@ class Gaussian(Units):
         # d eta_2 / d log_variance = exp(-log_variance) / 2
         return {"bias": moments[0], "log_variance": moments[1] * (0.5 * torch.exp(-self.log_variance))}
 
-    def neutral_natural(self) -> Natural:
-        return torch.zeros_like(self.bias), -0.5 * torch.exp(-self.log_variance)
-
     def base_rate(self, mean: Tensor, variance: Tensor, cases: float) -> Natural:
         low, high = self.log_variance_bounds
         precision = 1 / variance.clamp(math.exp(low), math.exp(high))

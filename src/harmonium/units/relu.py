@@ -50,7 +50,6 @@ class ReLU(Gaussian):
     [[0.5, 0.0]]
     """
 
-    real_valued = True
     loops = FusedKernels(sampler(_draw), mapper(_mean), summer(_split))
 
     def base_rate(self, mean: Tensor, variance: Tensor, cases: float) -> Natural:
