@@ -9,7 +9,8 @@ import click
 
 from harmonium.cli.columns import is_table
 from harmonium.cli.describe import describe_array, describe_table
-from harmonium.cli.shell import CONTEXT, Shell, fraction_or_count, say
+from harmonium.cli.options import BINARIZATIONS, DROP, choice, part
+from harmonium.cli.shell import CONTEXT, Shell, say
 
 __all__ = ["data"]
 
@@ -86,10 +87,10 @@ def names() -> None:
     epilog="\b\nExamples:\n  harmonium data describe digits\n  harmonium data describe table.csv --valid 0.1",
 )
 @click.argument("name", metavar="DATA")
-@click.option("--binarize", type=click.Choice(["threshold", "fixed", "dynamic", "grey"]))
-@click.option("--valid", metavar="N|FRACTION", callback=fraction_or_count, help="Set aside this many training cases.")
-@click.option("--test", metavar="N|FRACTION", callback=fraction_or_count, help="The same for test cases.")
-@click.option("--drop", metavar="COLUMN", multiple=True, help="Name of a column of a table to leave out; repeatable.")
+@choice("--binarize", BINARIZATIONS)
+@part("--valid", "Set aside this many training cases.")
+@part("--test", "The same for test cases.")
+@DROP
 def describe(name: str, binarize: str | None, valid: float | None, test: float | None, drop: tuple[str, ...]) -> None:
     """Splits, values, missing cells and the kinds of columns of DATA, which units fit, and how to train on it."""
     import harmonium as hm

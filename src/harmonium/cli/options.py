@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import click
 
 __all__ = [
-    "BINARIZATIONS", "PROGRESS", "QUIET", "SEED", "Range", "choice", "integer", "number", "sizes", "text", "threads",
+    "BINARIZATIONS", "DOWNLOAD", "DROP", "PROGRESS", "QUIET", "SEED", "STANDARDIZE", "Range", "choice", "integer",
+    "number", "part", "sizes", "text", "threads",
 ]  # fmt: skip
 
 BINARIZATIONS = ("threshold", "fixed", "dynamic", "grey")
@@ -44,7 +46,25 @@ def number(name: str, metavar: str, help: str, *, positive: bool = False, defaul
     return click.option(name, type=kind, metavar=metavar, default=default, show_default=shown, help=help)
 
 
-def choice(name: str, values: Sequence[str], help: str, default: str | None = None) -> Option:
+def part(name: str, help: str) -> Option:
+    """An option that takes a number of cases, such as ``300``, or a fraction, such as ``0.1``."""
+
+    def parse(ctx: click.Context, param: click.Parameter, value: str | None) -> int | float | None:
+        if value is None:
+            return None
+        with contextlib.suppress(ValueError):
+            return int(value)
+        with contextlib.suppress(ValueError):
+            if 0 <= float(value) < 1:
+                return float(value)
+        raise click.BadParameter(
+            f"{value!r} is neither a number of cases, such as 300, nor a fraction, such as 0.1", ctx, param
+        )
+
+    return text(name, "N|FRACTION", help, callback=parse)
+
+
+def choice(name: str, values: Sequence[str], help: str | None = None, default: str | None = None) -> Option:
     """An option that takes one of a few words."""
     return click.option(
         name, type=click.Choice(list(values)), default=default, show_default=default is not None, help=help
@@ -72,5 +92,10 @@ def threads(default: str) -> Option:
 
 
 SEED = click.option("--seed", type=int, metavar="N", default=0, show_default=True, help="Seed of everything random.")
+DROP = text("--drop", "COLUMN", "Name of a column of a table to leave out; repeatable.", multiple=True)
+DOWNLOAD = click.option("--download", is_flag=True, help="Download a named data set that is not on this machine.")
+STANDARDIZE = click.option(
+    "--standardize", is_flag=True, help="Columns to mean 0 and variance 1 (by the training cases)."
+)
 PROGRESS = click.option("--progress/--no-progress", default=None, help="A progress bar.  [default: on a terminal]")
 QUIET = click.option("-q", "--quiet", is_flag=True, help="Print the result only.")

@@ -7,9 +7,21 @@ from typing import Any
 
 import click
 
-from harmonium.cli.options import BINARIZATIONS, PROGRESS, SEED, Range, choice, integer, sizes, text
+from harmonium.cli.options import (
+    BINARIZATIONS,
+    DOWNLOAD,
+    PROGRESS,
+    SEED,
+    STANDARDIZE,
+    Range,
+    choice,
+    integer,
+    part,
+    sizes,
+    text,
+)  # fmt: skip
 from harmonium.cli.session import progress
-from harmonium.cli.shell import CONTEXT, fraction_or_count, say
+from harmonium.cli.shell import CONTEXT, say
 from harmonium.runs.folder import describe
 
 __all__ = ["pretrain"]
@@ -37,10 +49,10 @@ Examples:
 @integer("--repetitions", default=1, help="Number of fine-tunings, for a standard error.")
 @choice("--binarize", BINARIZATIONS, "How grey levels in [0, 1] become binary for the layers; if they are drawn, the "
         "network sees the grey levels.")  # fmt: skip
-@click.option("--standardize", is_flag=True, help="Columns to mean 0 and variance 1 (by the training cases).")
-@click.option("--valid", metavar="N|FRACTION", callback=fraction_or_count, help="Training cases to choose by.")
-@click.option("--test", metavar="N|FRACTION", callback=fraction_or_count, help="Training cases to judge by.")
-@click.option("--download", is_flag=True, help="Download a named data set that is not on this machine.")
+@STANDARDIZE
+@part("--valid", "Training cases to choose by.")
+@part("--test", "Training cases to judge by.")
+@DOWNLOAD
 @SEED
 @text("--out", "FOLDER", "Keep the runs of the layers, the model and the network; given again, it goes on.")
 @PROGRESS

@@ -19,7 +19,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-__all__ = ["CONTEXT", "Shell", "fraction_or_count", "note", "say", "typed"]
+__all__ = ["CONTEXT", "Shell", "note", "say", "typed"]
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -72,20 +72,6 @@ def typed(ctx: click.Context) -> set[str]:
     """Names of the parameters that the user typed, whatever their value."""
     default = (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
     return {name for name in ctx.params if ctx.get_parameter_source(name) not in default}
-
-
-def fraction_or_count(ctx: click.Context, param: click.Parameter, value: str | None) -> int | float | None:
-    """Parse a number of cases, such as ``300``, or a fraction, such as ``0.1``."""
-    if value is None:
-        return None
-    with contextlib.suppress(ValueError):
-        return int(value)
-    with contextlib.suppress(ValueError):
-        if 0 <= float(value) < 1:
-            return float(value)
-    raise click.BadParameter(
-        f"{value!r} is neither a number of cases, such as 300, nor a fraction, such as 0.1", ctx, param
-    )
 
 
 def say(text: str = "") -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harmonium.cli.columns import load_columns
-from harmonium.cli.shell import fraction_or_count, note
+from harmonium.cli.options import BINARIZATIONS, DOWNLOAD, DROP, STANDARDIZE, choice, part, text
+from harmonium.cli.shell import note
 
 if TYPE_CHECKING:
     from harmonium.data import Dataset
@@ -35,38 +36,26 @@ def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _OPTIONS = (
-    click.option(
-        "--visible",
-        type=click.Choice(["auto", "bernoulli", "gaussian", "categorical", "mixed"]),
-        default="auto",
-        show_default=True,
-        help="Visible units; auto: bernoulli for binary data, categorical for alignments, gaussian for real "
+    choice(
+        "--visible", ("auto", "bernoulli", "gaussian", "categorical", "mixed"),
+        "Visible units; auto: bernoulli for binary data, categorical for alignments, gaussian for real "
         "values.  categorical: codes 0, 1, ...; mixed: every column by its values, 0 and 1, a few codes or texts, or "
-        "real (auto does the same if a table has text or missing cells).",
+        "real (auto does the same if a table has text or missing cells).", default="auto",
     ),
-    click.option(
-        "--shape", metavar="HxW", callback=shape_of, help="Draw cases as images of this shape.  [default: that of DATA]"
+    text("--shape", "HxW", "Draw cases as images of this shape.  [default: that of DATA]", callback=shape_of),
+    choice(
+        "--binarize", BINARIZATIONS,
+        "How grey levels in [0, 1] become binary: at 0.5; drawn once; drawn again in every epoch; not at all.",
     ),
-    click.option(
-        "--binarize",
-        type=click.Choice(["threshold", "fixed", "dynamic", "grey"]),
-        help="How grey levels in [0, 1] become binary: at 0.5; drawn once; drawn again in every epoch; not at all.",
-    ),
-    click.option("--standardize", is_flag=True, help="Columns to mean 0 and variance 1 (by the training cases)."),
-    click.option(
-        "--valid", metavar="N|FRACTION", callback=fraction_or_count, help="Training cases to set aside for validation."
-    ),
-    click.option(
-        "--test", metavar="N|FRACTION", callback=fraction_or_count, help="Training cases to set aside for the test."
-    ),
-    click.option(
-        "--drop", metavar="COLUMN", multiple=True, help="Name of a column of a table to leave out; repeatable."
-    ),
-    click.option("--download", is_flag=True, help="Download a named data set that is not on this machine."),
+    STANDARDIZE,
+    part("--valid", "Training cases to set aside for validation."),
+    part("--test", "Training cases to set aside for the test."),
+    DROP,
+    DOWNLOAD,
     click.option(
         "--data-seed", type=int, metavar="N", default=0, show_default=True, help="Seed of splits and binarisation."
     ),
-)
+)  # fmt: skip
 
 
 def load_data(name: str, options: dict[str, Any]) -> Dataset:
