@@ -11,7 +11,7 @@ import torch
 from filelock import FileLock
 
 import harmonium as hm
-from harmonium.runs.folder import choose_split, new_folder
+from harmonium.runs.folder import new_folder
 from harmonium.runs.names import CHECKPOINT, CONFIG, ENVIRONMENT, METRICS, MODEL
 
 
@@ -102,13 +102,6 @@ def test_data_that_have_changed_or_were_arrays(tmp_path: Path) -> None:
     hm.fit(hm.RBM(6, 2), np.eye(6), epochs=1, out=tmp_path / "arrays")
     with pytest.raises(ValueError, match="arrays"):
         hm.runs.open_run(tmp_path / "arrays").data()
-
-
-def test_the_split_to_judge_by() -> None:
-    data = hm.data.load("digits")
-    assert [choose_split(data, name)[0] for name in (None, "train")] == ["test", "train"]
-    with pytest.raises(ValueError, match="no test split"):
-        choose_split(hm.data.load("bars-and-stripes"), "test")
 
 
 def fail_in(out: Path | None, file: str) -> Path:

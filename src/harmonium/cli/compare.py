@@ -13,7 +13,6 @@ from harmonium.cli.options import PROGRESS, QUIET, SEED, number, text, threads
 from harmonium.cli.session import progress, quiet, set_threads
 from harmonium.cli.shell import CONTEXT, say
 from harmonium.cli.source import data_options, load_data, visible_units
-from harmonium.runs.folder import describe
 
 if TYPE_CHECKING:
     from harmonium.models.model import Model
@@ -61,6 +60,7 @@ def compare(data: str, models: str | None, minutes: float, out: str | None, **op
         raise ValueError(f"{folder} is a file, and a comparison needs a folder: choose another with --out")
     import harmonium as hm
     from harmonium.core.errors import InterruptedRunError
+    from harmonium.data.dataset import describe
 
     set_threads(options["threads"])
     dataset = load_data(data, options)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from harmonium.cli.shell import note, say
 from harmonium.cli.source import is_grey
-from harmonium.runs.folder import describe as summary
 
 if TYPE_CHECKING:
     from harmonium.data import Dataset
@@ -22,10 +21,11 @@ ENOUGH = 1000  # training cases of which some should be set aside
 
 def describe_array(name: str, dataset: Dataset) -> None:
     """Print splits, values, the units that fit, and the command to train with."""
+    from harmonium.data.dataset import describe
     from harmonium.data.fasta import AMINO_ACIDS, is_fasta
     from harmonium.data.fitting import fitting_units
 
-    say(summary(dataset))
+    say(describe(dataset))
     mixed = False
     for split in ("train", "valid", "test"):
         cases = getattr(dataset, split)

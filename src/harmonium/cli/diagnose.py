@@ -11,7 +11,7 @@ from harmonium.cli.options import SEED, choice, integer
 from harmonium.cli.other_data import chosen_data, data_of_run
 from harmonium.cli.session import set_threads
 from harmonium.cli.shell import CONTEXT, note, say
-from harmonium.runs.folder import choose_split, open_run
+from harmonium.runs.folder import open_run
 
 __all__ = ["diagnose"]
 
@@ -52,6 +52,7 @@ def diagnose(
         raise ValueError("diagnose needs arviz-stats: pip install 'harmonium[diagnostics]'")
     place = open_run(run)
     import harmonium as hm
+    from harmonium.data.dataset import choose_split
 
     set_threads(place.threads)
     model = place.machine()

@@ -12,7 +12,7 @@ from harmonium.cli.options import SEED, choice, integer
 from harmonium.cli.other_data import chosen_data, data_of_run
 from harmonium.cli.session import annealing, refuse, set_threads
 from harmonium.cli.shell import CONTEXT, say, typed
-from harmonium.runs.folder import choose_split, open_run
+from harmonium.runs.folder import open_run
 
 __all__ = ["evaluate"]
 
@@ -53,6 +53,7 @@ def evaluate(ctx: click.Context, /, run: str, split: str | None, as_json: bool, 
     """
     place = open_run(run)
     import harmonium as hm
+    from harmonium.data.dataset import choose_split
 
     set_threads(place.threads)
     model = place.load()

@@ -22,7 +22,6 @@ from harmonium.cli.options import (
 )  # fmt: skip
 from harmonium.cli.session import progress
 from harmonium.cli.shell import CONTEXT, say
-from harmonium.runs.folder import describe
 
 __all__ = ["pretrain"]
 
@@ -62,6 +61,7 @@ def pretrain(data: str, layers: list[int], labels: int | None, out: str | None, 
     DATA is a name (see `harmonium data`) or a file with labels.
     """
     import harmonium as hm
+    from harmonium.data.dataset import describe
 
     deep, joint = options["model"] == "dbm", options["joint_epochs"]
     if joint and not deep:

@@ -11,7 +11,7 @@ import click
 from harmonium.cli.columns import keep_columns
 from harmonium.cli.session import annealing, device, progress, quiet, set_threads
 from harmonium.cli.shell import note, say, typed
-from harmonium.runs.folder import Run, choose_split, open_run
+from harmonium.runs.folder import Run, open_run
 from harmonium.runs.names import CONFIG
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def finish(run: Run, model: Any, data: Dataset, options: dict[str, Any]) -> None
     """Evaluate the model, draw pictures, and print the commands for what comes next."""
     import harmonium as hm
     from harmonium import plots
+    from harmonium.data.dataset import choose_split
 
     talk = quiet if options["quiet"] else say
     keep_columns(data, run.folder)

@@ -19,7 +19,7 @@ from harmonium.cli.resume import check_alone, finish, go_on, outcome
 from harmonium.cli.session import count, device, progress, quiet, set_threads, threads_for
 from harmonium.cli.shell import CONTEXT, say, typed
 from harmonium.cli.source import data_options, load_data, visible_units
-from harmonium.runs.folder import describe, new_folder, open_run
+from harmonium.runs.folder import new_folder, open_run
 from harmonium.runs.names import CONFIG, MODEL
 
 __all__ = ["train"]
@@ -124,6 +124,7 @@ def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
     folder = _folder(options["out"])
     kind = model_class(options["model"])
     import harmonium as hm
+    from harmonium.data.dataset import describe
 
     machine = issubclass(kind, hm.models.Machine)
     if not machine and options["metric"] not in (None, "plain"):

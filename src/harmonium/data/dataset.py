@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +10,12 @@ import numpy as np
 
 from harmonium.data.binarize import Binarization
 from harmonium.data.cases import Cases
+from harmonium.data.fasta import is_fasta
 
 if TYPE_CHECKING:
     from harmonium.data.table import Table
 
-__all__ = ["Dataset", "Labels"]
+__all__ = ["Dataset", "Labels", "choose_split", "describe"]
 
 
 @dataclass(frozen=True)
@@ -75,3 +77,43 @@ class Dataset:
         if self.source.get("standardize"):
             notes.append("standardised")
         return f"Dataset {self.name}: {', '.join(notes)}"
+
+
+def describe(data: Dataset) -> str:
+    """Describe a data set in one line."""
+    splits = ((split, getattr(data, split)) for split in ("train", "valid", "test"))
+    counts = ", ".join(f"{split} {len(cases)}" for split, cases in splits if cases is not None)
+    features = " x ".join(map(str, data.shape)) + (" features" if len(data.shape) == 1 else " pixels")
+    kind = {
+        "threshold": "binary by threshold",
+        "fixed": "binary, drawn once from the greys",
+        "dynamic": "binary, drawn from the greys in every epoch",
+        "binary": "binary",
+    }.get(data.binarization or "", "real values" if data.table is None else "columns by their values")
+    kind = "amino acids" if data.binarization is None and is_fasta(data.name) else kind
+    standard = ", standardised" if data.source.get("standardize") else ""
+    return f"{data.name}: {features}; {counts} cases; {kind}{standard}"
+
+
+def choose_split(data: Dataset, split: str | None) -> tuple[str, Cases]:
+    """Choose the split of this name, or the best one to judge by: test, else valid, else train.
+
+    Returns:
+        its name, and its cases without missing values.
+
+    Raises:
+        ValueError: if there is no such split, or every case has a missing value.
+    """
+    have = {name: getattr(data, name) for name in ("test", "valid", "train") if getattr(data, name) is not None}
+    split = next(iter(have)) if split is None else split
+    if split not in have:
+        raise ValueError(f"{data.name} has no {split} split, only {', '.join(have)}: choose with --split")
+    cases = have[split]
+    if data.table is not None and not cases.statistics().finite:
+        cases, count = cases.complete(), len(cases)
+        if not len(cases):
+            raise ValueError(f"every {split} case of {data.name} has missing values: no case can be judged whole")
+        warnings.warn(
+            f"{len(cases)} of {count} {split} cases have no missing values: they are judged", UserWarning, stacklevel=2
+        )
+    return split, cases

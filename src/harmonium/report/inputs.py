@@ -14,13 +14,14 @@ from torch import Tensor
 from harmonium.core.rows import some_rows
 from harmonium.data import Cases, Dataset
 from harmonium.data.cases import Standardization
+from harmonium.data.dataset import choose_split
 from harmonium.data.table import Table
 from harmonium.data.text import read_header
 from harmonium.models.deep.dbn import DBN
 from harmonium.models.machine.classification import ClassificationRBM
 from harmonium.models.machine.machine import Machine
 from harmonium.models.model import Model
-from harmonium.runs.folder import Run, choose_split, open_run
+from harmonium.runs.folder import Run, open_run
 from harmonium.sampling.sample import affordable_sweeps, sample
 from harmonium.units import Mixed
 

@@ -8,13 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from harmonium.data.dataset import describe
 from harmonium.models.directed import Directed
 from harmonium.models.machine.machine import Machine
 from harmonium.plots import panels
 from harmonium.plots.canvas import svg
 from harmonium.report.inputs import ReportInput
 from harmonium.report.markup import Section, figure, number, pair, paragraph, pre, table
-from harmonium.runs.folder import describe
 from harmonium.runs.names import CONFIG
 from harmonium.training.trackers import flatten
 from harmonium.units import Mixed, Units

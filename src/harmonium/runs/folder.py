@@ -20,14 +20,14 @@ from harmonium.runs.lock import is_training, remove
 from harmonium.runs.names import CHECKPOINT, COLUMNS, CONFIG, ENVIRONMENT, LOCK, METRICS, MODEL
 
 if TYPE_CHECKING:
-    from harmonium.data import Cases, Dataset
+    from harmonium.data import Dataset
     from harmonium.data.cases import Standardization
     from harmonium.data.table import Table
     from harmonium.models.machine.machine import Machine
     from harmonium.models.model import Model
     from harmonium.training.history import Row
 
-__all__ = ["Run", "choose_split", "describe", "new_folder", "open_run", "read_config"]
+__all__ = ["Run", "new_folder", "open_run", "read_config"]
 
 
 @dataclass(frozen=True)
@@ -307,45 +307,3 @@ def _numbered(stem: str) -> Path:
             out.mkdir(parents=True)
             return out
     raise AssertionError
-
-
-def describe(data: Dataset) -> str:
-    """Describe a data set in one line."""
-    from harmonium.data.fasta import is_fasta
-
-    splits = ((split, getattr(data, split)) for split in ("train", "valid", "test"))
-    counts = ", ".join(f"{split} {len(cases)}" for split, cases in splits if cases is not None)
-    features = " x ".join(map(str, data.shape)) + (" features" if len(data.shape) == 1 else " pixels")
-    kind = {
-        "threshold": "binary by threshold",
-        "fixed": "binary, drawn once from the greys",
-        "dynamic": "binary, drawn from the greys in every epoch",
-        "binary": "binary",
-    }.get(data.binarization or "", "real values" if data.table is None else "columns by their values")
-    kind = "amino acids" if data.binarization is None and is_fasta(data.name) else kind
-    standard = ", standardised" if data.source.get("standardize") else ""
-    return f"{data.name}: {features}; {counts} cases; {kind}{standard}"
-
-
-def choose_split(data: Dataset, split: str | None) -> tuple[str, Cases]:
-    """Choose the split of this name, or the best one to judge by: test, else valid, else train.
-
-    Returns:
-        its name, and its cases without missing values.
-
-    Raises:
-        ValueError: if there is no such split, or every case has a missing value.
-    """
-    have = {name: getattr(data, name) for name in ("test", "valid", "train") if getattr(data, name) is not None}
-    split = next(iter(have)) if split is None else split
-    if split not in have:
-        raise ValueError(f"{data.name} has no {split} split, only {', '.join(have)}: choose with --split")
-    cases = have[split]
-    if data.table is not None and not cases.statistics().finite:
-        cases, count = cases.complete(), len(cases)
-        if not len(cases):
-            raise ValueError(f"every {split} case of {data.name} has missing values: no case can be judged whole")
-        warnings.warn(
-            f"{len(cases)} of {count} {split} cases have no missing values: they are judged", UserWarning, stacklevel=2
-        )
-    return split, cases
