@@ -85,12 +85,15 @@ def read_json(path: Path) -> Any:
 
 
 def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
-    """Write tensors as safetensors, with JSON ``meta`` and a digest over both in the header."""
+    """Write tensors as safetensors, with JSON ``meta`` and a digest over both in the header.
+
+    The same content gives the same bytes.
+    """
     from safetensors.torch import save
 
     flat = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(meta, allow_nan=True)
-    write_atomically(path, save(flat, {"harmonium": text, "digest": _digest(flat, text)}))
+    write_atomically(path, _in_order(save(flat, {"harmonium": text, "digest": _digest(flat, text)})))
 
 
 def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -120,6 +123,14 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise DamagedFileError(f"{path} is damaged (its contents do not match their digest): use a copy of it")
     meta: dict[str, Any] = json.loads(text)
     return tensors, meta
+
+
+def _in_order(content: bytes) -> bytes:
+    """Sort the header of a safetensors file: the order in which the library writes its metadata is random."""
+    size = int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8 : 8 + size]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)  # tensors begin at a multiple of 8 bytes
+    return b"".join((len(header).to_bytes(8, "little"), header, memoryview(content)[8 + size :]))
 
 
 def _digest(tensors: Mapping[str, Tensor], text: str) -> str:
