@@ -122,6 +122,15 @@ def test_modules_that_cannot_be_imported(folder: Path) -> None:
     refused(call("--import", "mine", "data"), "nowhere_else")
 
 
+def test_a_module_is_not_a_file(folder: Path) -> None:
+    refused(call("--import", "mine.py", "data"), "--import mine.py", "named without .py, as in mine")
+    refused(call("train", "bits.csv", "--units", "mine.py:Loud"), "--units mine.py:Loud", "without .py, as in mine")
+
+
+def test_a_module_is_imported_before_the_command(folder: Path) -> None:
+    refused(call("train", "bits.csv", "--import", "mine"), "no such option", "`harmonium --import MODULE train ...`")
+
+
 def test_the_help_names_models_that_there_are(folder: Path) -> None:
     kinds = by_word(Model)
     assert set(WORDS) <= kinds.keys() and kinds["bm"] is hm.BoltzmannMachine

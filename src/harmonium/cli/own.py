@@ -6,6 +6,7 @@ import difflib
 import importlib
 import os
 import sys
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -26,7 +27,7 @@ def import_modules(modules: tuple[str, ...]) -> None:
         try:
             importlib.import_module(module)
         except ImportError as error:
-            raise click.UsageError(f"--import {module}: {error}") from error
+            raise click.UsageError(f"--import {module}: {error}{_hint(module)}") from error
 
 
 def class_of(option: str, name: str, base: type[T]) -> type[T]:
@@ -47,7 +48,7 @@ def class_of(option: str, name: str, base: type[T]) -> type[T]:
         try:
             kind: Any = load_class(name)
         except ValueError as error:
-            raise click.UsageError(f"{option} {error}") from error
+            raise click.UsageError(f"{option} {error}{_hint(name.partition(':')[0])}") from error
         if not issubclass(kind, base):
             raise click.UsageError(f"{option} {name}: {kind.__name__} is not a subclass of harmonium's {base.__name__}")
         return kind  # type: ignore[no-any-return]
@@ -57,6 +58,11 @@ def class_of(option: str, name: str, base: type[T]) -> type[T]:
         guess = f"did you mean {near[0]}?" if near else f"choose from {', '.join(known)}"
         raise click.UsageError(f"{option} {name}: {guess} (a class of your own is MODULE:CLASS)")
     return known[name.lower()]
+
+
+def _hint(module: str) -> str:
+    """What to type instead of the name of a file."""
+    return f": modules are named without .py, as in {Path(module).stem}" if module.endswith(".py") else ""
 
 
 def _search_current_folder() -> None:

@@ -142,5 +142,7 @@ def _hinted(text: str) -> str:
 def _usage(error: click.ClickException) -> str:
     text = error.format_message().rstrip(".")
     text = text[:1].lower() + text[1:]
+    if isinstance(error, click.NoSuchOption) and error.option_name == "--import":
+        return "no such option '--import' of a command: it comes first, as in `harmonium --import MODULE train ...`"
     context = getattr(error, "ctx", None)
     return f"{text} (see `{context.command_path} --help`)" if context is not None else text
