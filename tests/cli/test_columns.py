@@ -10,7 +10,7 @@ import pytest
 
 import harmonium as hm
 
-from .calls import call
+from .calls import call, refused
 
 QUICK = ("--hidden", "4", "--epochs", "2", "--no-progress")
 
@@ -84,6 +84,14 @@ def test_nan_is_a_missing_cell(tmp_path: Path) -> None:
     assert "8 with missing cells" in told.stdout and told.stdout.endswith("--visible mixed\n")
     trained = call("train", tmp_path / "x.csv", *QUICK, "--out", tmp_path / "run")
     assert trained.exit_code == 0 and "missing values, so every column is read by its values" in trained.stderr
+
+
+def test_gaps_do_not_fit_units_of_a_class(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("a,b\n1,2\n,3\n2,1\n4,1\n")
+    result = call("train", tmp_path / "x.csv", "--units", "poisson", *QUICK, "--out", tmp_path / "run")
+    refused(result, "--units poisson", "x.csv", "--drop COLUMN", "rows with gaps", "leave out --units")
+    kept = call("train", tmp_path / "x.csv", "--units", "poisson", "--drop", "a", *QUICK, "--out", tmp_path / "run")
+    assert kept.exit_code == 0, kept.output
 
 
 def test_control_characters_in_names_are_quoted(tmp_path: Path) -> None:

@@ -189,7 +189,11 @@ def _visible(data: Any, options: dict[str, Any]) -> Any:
 
     kind = class_of("--units", options["units"], Units)  # type: ignore[type-abstract]
     if data.table is not None:
-        raise click.UsageError(f"--units {options['units']} takes numbers, and {data.name} is read by its columns")
+        raise click.UsageError(
+            f"--units {options['units']} takes numbers without gaps, and {data.name} is read by its columns (for gaps "
+            "or text in it, or --visible mixed): leave out the columns with gaps or text (--drop COLUMN), remove the "
+            "rows with gaps, or leave out --units, so that every column gets units by its values"
+        )
     shape = options["shape"] or data.shape
     try:
         units: Any = kind(shape[0] if len(shape) == 1 else shape)
