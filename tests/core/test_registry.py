@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import harmonium as hm
 from harmonium.core.errors import DamagedFileError
@@ -57,6 +58,49 @@ def test_a_unit_type_of_ones_own_in_a_mixed_layer_of_a_saved_machine(tmp_path: P
     hm.save(rbm, tmp_path / "own.safetensors")
     again = hm.load(tmp_path / "own.safetensors")
     assert type(again.hidden) is Hot and type(again.visible.parts[0]) is Hot
+
+
+class Steep(hm.Bernoulli):
+    """A layer whose constructor takes more than the shape, which no file would know."""
+
+    def __init__(self, shape: int, slope: float, *, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__(shape, dtype=dtype)
+        self.slope = slope
+
+
+class Described(Steep):
+    def config(self) -> dict[str, Any]:
+        return super().config() | {"slope": self.slope}
+
+
+class Halved(Steep):
+    """It needs no description of the slope, since it builds itself."""
+
+    @classmethod
+    def from_config(cls, arguments: dict[str, Any]) -> Halved:
+        return cls(*arguments["shape"], slope=0.5)
+
+
+class Named(hm.RBM):
+    def __init__(self, visible: Any, hidden: Any, name: str, *more: Any, **options: Any) -> None:
+        super().__init__(visible, hidden, *more, **options)
+
+
+def test_a_class_that_does_not_describe_its_constructor_is_refused_before_it_is_trained(tmp_path: Path) -> None:
+    machines = (
+        (hm.RBM(hm.Mixed([hm.Gaussian(1), Steep(2, 3.0)]), 2), r"Steep takes 'slope'.* config.*\"slope\": self\.slope"),
+        (hm.RBM(3, Steep(2, 3.0)), r"Steep takes 'slope'"),
+        (Named(3, 2, "odd"), r"Named takes 'name'.* config"),
+    )
+    for machine, words in machines:
+        with pytest.raises(ValueError, match=words):
+            hm.save(machine, tmp_path / "m.safetensors")
+        with pytest.raises(ValueError, match=words):
+            hm.fit(machine, [[0, 1, 1]], epochs=1, out=tmp_path / "run")
+    assert list(tmp_path.iterdir()) == [] and all(machine.is_untrained for machine, _ in machines)
+    hm.save(hm.RBM(Described(3, 2.5), Halved(2, 0.5)), tmp_path / "m.safetensors")
+    again = hm.load(tmp_path / "m.safetensors")
+    assert again.visible.slope == 2.5 and again.hidden.slope == 0.5
 
 
 def test_what_is_not_there_is_named_with_the_remedy() -> None:

@@ -11,15 +11,27 @@ import importlib
 from dataclasses import fields, is_dataclass
 from functools import cache
 from importlib.metadata import entry_points
-from inspect import isabstract
+from inspect import Parameter, isabstract, signature
 from typing import Any, ClassVar, Self
 
 from harmonium.core.errors import DamagedFileError
 
-__all__ = ["Registered", "build", "by_word", "find", "is_builtin", "load_class", "modules_of", "type_name"]
+__all__ = [
+    "Registered",
+    "build",
+    "by_word",
+    "check_described",
+    "find",
+    "is_builtin",
+    "load_class",
+    "modules_of",
+    "type_name",
+]
 
 ENTRY_POINTS = "harmonium"
 """Group of entry points: an installed package names its modules there, and they are imported when a file needs one."""
+
+_ANY_NUMBER = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 
 _TABLE: dict[str, type[Registered]] = {}
 
@@ -79,6 +91,36 @@ def build(config: dict[str, Any]) -> Any:
     """
     arguments = dict(config)
     return find(arguments.pop("type")).from_config(arguments)
+
+
+def check_described(config: Any) -> None:
+    """Refuse a description from which an object could not be built again.
+
+    Args:
+        config: what a `Registered.config` returned, or a dict or list of such descriptions.
+
+    Raises:
+        ValueError: if a class outside the library lacks a `config` that describes all arguments of its constructor.
+
+    >>> check_described({"type": "Binomial", "shape": [2], "trials": 3})
+    """
+    if isinstance(config, list):
+        for each in config:
+            check_described(each)
+    if not isinstance(config, dict):
+        return
+    kind = _TABLE.get(str(config.get("type")))
+    if kind is not None and not is_builtin(kind) and _builds_from_arguments(kind):
+        for name, parameter in signature(kind).parameters.items():
+            required = parameter.default is Parameter.empty and parameter.kind not in _ANY_NUMBER
+            if required and name not in config:
+                raise ValueError(
+                    f"the constructor of {kind.__name__} takes {name!r}, which its config() does not describe, so that "
+                    f"no file could build it again: write config in {kind.__name__}, such as "
+                    f'return super().config() | {{"{name}": self.{name}}}'
+                )
+    for value in config.values():
+        check_described(value)
 
 
 def find(name: str) -> type[Any]:
@@ -160,6 +202,11 @@ def _built(value: Any) -> Any:
     if isinstance(value, dict) and "type" in value:
         return build(value)
     return [_built(each) for each in value] if isinstance(value, list) else value
+
+
+def _builds_from_arguments(kind: type) -> bool:
+    """Whether a class is built by a `from_config` of the library; another one may take what it likes."""
+    return is_builtin(next(base for base in kind.__mro__ if "from_config" in vars(base)))
 
 
 @cache

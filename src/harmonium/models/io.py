@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from harmonium.core.errors import DamagedFileError
 from harmonium.core.files import read_tensors, write_tensors
-from harmonium.core.registry import build
+from harmonium.core.registry import build, check_described
 from harmonium.models.model import BUFFERS, Model
 
 __all__ = ["save_snapshot", "snapshots", "load", "load_trajectory", "save"]
@@ -27,6 +27,7 @@ def save(model: Model, path: str | Path) -> None:
 
     Raises:
         OSError: if the file cannot be written; an earlier file is then unchanged.
+        ValueError: if a class of your own does not describe the arguments of its constructor (see `Registered.config`).
 
     >>> import harmonium as hm, tempfile, os
     >>> path = os.path.join(tempfile.mkdtemp(), "model.safetensors")
@@ -34,7 +35,9 @@ def save(model: Model, path: str | Path) -> None:
     >>> hm.load(path)
     RBM(visible=Bernoulli(4), hidden=Bernoulli(2))
     """
-    write_tensors(path, model.state_dict(), {"format": 1, "model": model.config()})
+    config = model.config()
+    check_described(config)
+    write_tensors(path, model.state_dict(), {"format": 1, "model": config})
 
 
 def load(path: str | Path) -> Any:

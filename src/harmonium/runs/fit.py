@@ -84,7 +84,8 @@ def fit(
         the `History`: one row per epoch.
 
     Raises:
-        ValueError: for data that are empty, not finite, of another width or outside the domain; for unknown names.
+        ValueError: for data that are empty, not finite, of another width or outside the domain; for unknown names; with
+            ``out``, for a class of your own whose `config` lacks arguments of its constructor.
         DivergedError: if parameters are no longer finite; the model then holds the last good ones.
 
     Warns:

@@ -8,6 +8,7 @@ import torch
 
 from harmonium.core.errors import RunInUseError
 from harmonium.core.files import write_json, write_tensors
+from harmonium.core.registry import check_described
 from harmonium.data import Cases
 from harmonium.models.arrays import Array
 from harmonium.models.model import Model
@@ -40,7 +41,9 @@ def start(
     Raises:
         RunInUseError: if the folder holds a run already, or another process trains in it.
         OSError: if the folder cannot be made.
+        ValueError: if a class of the user's own does not describe the arguments of its constructor.
     """
+    check_described(model.config())  # now, not when the trained model is to be written
     with new_folder(out), locked(out):
         if (out / CONFIG).exists():
             raise RunInUseError(
