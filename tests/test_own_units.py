@@ -69,6 +69,27 @@ def test_log_z_is_the_integral_over_its_states(own: ModuleType, tmp_path: Path) 
     assert bool(((states >= 0) & (states <= 1)).all())
 
 
+def test_bounded_states_on_both_sides_of_a_coupling(own: ModuleType) -> None:
+    """log Z of one unit coupled to another is an integral over a square, or over a strip (its density beyond 20: 0)."""
+    w, b, c = 2.0, -0.5, 1.0
+    for kind, interval, curvature in ((own.TruncatedExponential, (0, 1), 0.0), (hm.Gaussian, (-20, 20), 0.5)):
+        rbm = hm.RBM(own.TruncatedExponential(1), kind(1), dtype=torch.float64)
+        with torch.no_grad():
+            rbm.weights.fill_(w)
+            rbm.visible.bias.fill_(b)
+            rbm.hidden.bias.fill_(c)
+
+        def weight(h: float, v: float, curvature: float = curvature) -> float:
+            return float(np.exp(b * v + c * h + w * v * h - curvature * h * h))
+
+        truth = np.log(integrate.dblquad(weight, 0, 1, *interval)[0])
+        found = hm.log_partition(rbm, seed=0)
+        assert found.lower < truth < found.upper < found.lower + 0.1  # a bracket of 99 %, seeded
+    with pytest.raises(ValueError, match=r"neither has finitely many states, or those of a bounded interval"):
+        hm.RBM(hm.Mixed([own.TruncatedExponential(1), hm.Gaussian(1)]), hm.Gaussian(1))
+    hm.RBM(hm.Mixed([own.TruncatedExponential(1), hm.Bernoulli(1)]), hm.Gaussian(1))
+
+
 def test_an_exported_graph_computes_the_same(own: ModuleType, tmp_path: Path) -> None:
     runtime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnx")

@@ -105,6 +105,10 @@ class DividesByZero(Bernoulli):
         return super()._mean(eta) * eta[0] / eta[0]
 
 
+class ClaimsBounds(Gaussian):
+    bounded = True
+
+
 class Overflows(Bernoulli):
     loops = FusedKernels()
 
@@ -119,6 +123,7 @@ class WrongOnTensors(Gaussian):
 
 UNITS = [
     (partial(ForgetsArgument, trials=2), "config.*'trials'"), (DividesByZero, "mean at fields of 0"),
+    (ClaimsBounds, "bounded units refuse"),
     (Overflows, "log_normalizer in float32 at fields of 0 to 700"), (WrongOnTensors, r"mean on tensors = E\[s"),
     (partial(ForgetsMeasure, trials=2), "energy = - log m"), (partial(NeighboursCode, states=3), "encode"),
     (partial(RareStates, states=3), "base_rate has the mean"),

@@ -109,7 +109,7 @@ def discrete(layer: Units) -> bool:
 
 def bounded(layer: Units) -> bool:
     """Whether every unit has finitely many states or those of a bounded interval: it then takes any field."""
-    far = torch.tensor([1e6], dtype=torch.float64)
+    far = torch.tensor([1e30], dtype=torch.float64)
     return all(part.finite or not (accepted(part, far) or accepted(part, -far)) for part, _ in pieces(layer))
 
 

@@ -396,6 +396,7 @@ def _check_states(layer: Units, x: Tensor) -> None:
     assert_that(
         not bool((moved & ~layer.repeat_per_column(last)).any()), "repeat_per_column names the units of a variable"
     )
+    assert_that(not layer.bounded or bounded(layer), "bounded units refuse the states 1e30 and -1e30")
     if not layer.finite:
         assert_that(layer.log2_count == float("inf"), f"log2_count of infinitely many states is {layer.log2_count}")
         return

@@ -64,9 +64,7 @@ class Family(Registered, nn.Module, ABC):
     uniforms_in: ClassVar[torch.dtype | None] = None
     """Precision of the uniforms that `_draw` inverts, if it is not that of the states."""
     finite: bool = False
-    """Whether the states of one unit can be listed (see `unit_states`).
-
-    A coupling between two layers has a normalisable distribution whatever its weights only if one of them is finite."""
+    """Whether the states of one unit can be listed (see `unit_states`)."""
     fields: tuple[str, ...] = ("bias",)
     """Names of the parameters that, side by side, make up the field eta_1: one entry per unit."""
     real_valued: bool = False
@@ -112,6 +110,15 @@ class Family(Registered, nn.Module, ABC):
     @abstractmethod
     def set_natural(self, natural: Natural) -> None:
         """Set the module's parameters to natural parameters, in place."""
+
+    @property
+    def bounded(self) -> bool:
+        """Whether all states lie in a bounded interval; finite ones do, other families set ``bounded = True``.
+
+        A coupling between two layers has a normalisable distribution whatever its weights only if one of them is
+        bounded: the inputs of the other are then bounded, too.
+        """
+        return self.finite
 
     def normalisable(self, natural: Natural) -> bool:
         """Whether these natural parameters define a normalisable distribution of the layer."""

@@ -56,6 +56,10 @@ class Mixed(Units):
         self._encoded = _slices([part.size for part in parts])
         self._raw = _slices([part.columns for part in parts])
 
+    @property
+    def bounded(self) -> bool:
+        return all(part.bounded for part, _ in self._each())
+
     def _each(self) -> Iterator[tuple[Units, slice]]:
         """Every part with its columns of an encoded state."""
         return zip(self.parts, self._encoded, strict=True)  # type: ignore[arg-type]

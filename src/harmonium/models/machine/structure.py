@@ -42,8 +42,8 @@ class Structure(Model):
         masks: for couplings that are not full, which entries of W exist, by coupling name.
 
     Raises:
-        ValueError: if two coupled layers both have infinitely many states, or if a layer whose columns have a fixed
-            total is not the visible one.
+        ValueError: if two coupled layers are both unbounded, or if a layer whose columns have a fixed total is not the
+            visible one.
     """
 
     def __init__(
@@ -67,11 +67,12 @@ class Structure(Model):
                     "only be the visible layer, and have no couplings among themselves"
                 )
         for a, b in couplings.values():
-            if not (layers[a].finite or layers[b].finite):
+            if not (layers[a].bounded or layers[b].bounded):
                 raise ValueError(
                     f"the layers {a!r} ({layers[a]!r}) and {b!r} ({layers[b]!r}) are coupled and neither has finitely "
-                    "many states: for some weights there is no normalisable distribution (log Z is infinite). Make one "
-                    "of them Bernoulli, or another type with finitely many states"
+                    "many states, or those of a bounded interval: for some weights there is no normalisable "
+                    "distribution (log Z is infinite). Make one of them Bernoulli, or another type with finitely many "
+                    "states; a type of your own whose states lie in an interval says so by bounded = True"
                 )
         self.couplings = nn.ParameterDict(
             {
