@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from harmonium.data import load
+from harmonium.data.split import split_off
 
 
 @pytest.fixture
@@ -57,3 +58,6 @@ def test_binarising_and_bad_values_are_refused(tmp_path: Path, table: np.ndarray
     np.save(tmp_path / "x.npy", table)
     with pytest.raises(ValueError, match=r"x\.npy, train, row 7, column 1 .*inf.*remove"):
         load(tmp_path / "x.npy", standardize=True)
+    seed = next(seed for seed in range(20) if 7 in split_off(len(table), {"valid": 0.5}, seed)["train"])
+    with pytest.raises(ValueError, match=r"x\.npy, train, row \d+ \(row 7 before cases were set aside\), column 1 "):
+        load(tmp_path / "x.npy", standardize=True, valid=0.5, seed=seed)

@@ -88,9 +88,7 @@ def test_refusals(make_rbm: Make) -> None:
         hm.evaluate(rbm, cases(3, 5))
     grey = cases(2000, 4).astype(float)
     grey[1500, 2] = 0.25
-    with pytest.raises(
-        ValueError, match=r"data \(rows from 1024\) has the value 0.25 in row 476, column 2.*binarisation"
-    ):
+    with pytest.raises(ValueError, match=r"data has the value 0.25 in row 1500, column 2.*binarisation"):
         hm.evaluate(rbm, grey)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -364,8 +365,27 @@ def test_data_outside_the_domain(data: Any, message: str) -> None:
 def test_a_bad_value_far_down_is_found_with_its_row() -> None:
     data = np.zeros((20_000, 4), dtype=np.float32)
     data[18_000, 3] = 0.25
-    with pytest.raises(ValueError, match=r"data \(rows from 16384\) has the value 0\.25 in row 1616, column 3"):
+    with pytest.raises(ValueError, match=r"data has the value 0\.25 in row 18000, column 3"):
         hm.fit(hm.RBM(4, 2), data)
+
+
+def test_a_bad_value_of_a_split_is_found_with_its_row_in_the_file(tmp_path: Path) -> None:
+    """The last of 3,000 rows, which 1,500 cases set aside move up: also beyond the first chunk of a pass."""
+    table = np.zeros((3000, 2))
+    table[-1, 1] = 3
+    np.savetxt(tmp_path / "t.csv", table, fmt="%d", delimiter=",")
+    for seed in range(2):  # the bad row among the training cases, and among those for validation
+        data = hm.data.load(tmp_path / "t.csv", valid=0.5, seed=seed)
+        assert data.valid is not None
+        bad = "data" if np.asarray(data.train).any() else "validation"
+        row = r"row 1499 \(row 2999 before cases were set aside\)"
+        with pytest.raises(ValueError, match=rf"^{bad} has the value 3 in {row}, column 1"):
+            hm.fit(hm.RBM(2, 2), data.train, validation=data.valid)
+    with pytest.raises(ValueError, match=r"the value 3 in row 0 \(row 2999 before"):
+        hm.fit(hm.RBM(2, 2), table, sample_weight=np.arange(3000) == 2999)
+    table[-1, 1] = np.nan
+    with pytest.raises(ValueError, match=r"NaN\) in row 0 \(row 2999 before"):
+        hm.fit(hm.RBM(2, 2), hm.data.as_cases(table).select(np.array([2999, 3])))
 
 
 def test_gaussian_units_refuse_what_is_not_finite() -> None:

@@ -34,7 +34,8 @@ def describe_array(name: str, dataset: Dataset) -> None:
         found = cases.statistics()
         if found.first_bad is not None and not found.missing:
             row, column, value = found.first_bad
-            say(f"{split}: row {row}, column {column} (from 0) holds {value}: correct or remove it before training")
+            where = f"{cases.row_name(row)}, column {column} (from 0)"
+            say(f"{split}: {where} holds {value}: correct or remove it before training")
             continue
         labels = getattr(dataset.labels, split)
         mean = "" if found.missing else f", mean {float(found.mean.mean()):.4g}"

@@ -232,6 +232,21 @@ class Cases:
         index = torch.cat(whole).nonzero().squeeze(-1).numpy()
         return self if len(index) == len(self) else self.select(index)
 
+    def row_name(self, case: int, start: int = 0) -> str:
+        """Return what messages call a case: its row here and, if these are some of more cases, its row among all.
+
+        Args:
+            case: its number, counted from ``start``.
+            start: the number of the first case of a chunk.
+
+        >>> as_cases(np.eye(3)).select(np.array([0, 2])).row_name(1)
+        'row 1 (row 2 before cases were set aside)'
+        """
+        row = start + case
+        if self.order is None or int(self.order[row]) == row:
+            return f"row {row}"
+        return f"row {row} (row {int(self.order[row])} before cases were set aside)"
+
     def fingerprint(self) -> str:
         """Return a hash of the shape, the stored dtype, the values and their treatment, as hexadecimal digits.
 

@@ -7,7 +7,6 @@ import numpy as np
 from harmonium.core.random import Stream
 from harmonium.data.binarize import Sampler
 from harmonium.data.cases import CHUNK_BYTES, Cases, Standardization
-from harmonium.data.summary import Summary
 
 __all__ = ["Splits", "binarise", "standardise"]
 
@@ -45,8 +44,8 @@ def standardise(splits: Splits, name: str) -> Splits:
     Raises:
         ValueError: a value is not finite.
     """
+    _check_finite(splits["train"], f"{name}, train")
     summary = splits["train"].statistics()
-    _check_finite(summary, f"{name}, train")
     mean, scale = summary.mean.numpy(), summary.variance.sqrt().numpy()
     # The spread of a constant column may be a rounding error, which division would blow up to size one.
     scale = np.where(scale > 1e-12 * np.abs(mean), scale, 1.0)
@@ -55,9 +54,9 @@ def standardise(splits: Splits, name: str) -> Splits:
 
 def _as_grey_levels(splits: Splits, name: str) -> Splits | None:
     """The values as grey levels in [0, 1], or None if all are 0 or 1."""
+    for split, cases in splits.items():
+        _check_finite(cases, f"{name}, {split}")
     summaries = {split: cases.statistics() for split, cases in splits.items()}
-    for split, summary in summaries.items():
-        _check_finite(summary, f"{name}, {split}")
     if all(summary.binary for summary in summaries.values()):
         return None
     if all(cases.dtype == np.uint8 for cases in splits.values()):
@@ -84,7 +83,9 @@ def _binarise_split(grey: Cases, choice: str, seed: int, split: str) -> Cases:
     return Cases(values, binarization="fixed")
 
 
-def _check_finite(summary: Summary, what: str) -> None:
-    if summary.first_bad is not None:
-        row, column, value = summary.first_bad
-        raise ValueError(f"{what}, row {row}, column {column} (from 0) holds {value}: correct or remove the case")
+def _check_finite(cases: Cases, what: str) -> None:
+    bad = cases.statistics().first_bad
+    if bad is not None:
+        row, column, value = bad
+        where = f"{cases.row_name(row)}, column {column} (from 0)"
+        raise ValueError(f"{what}, {where} holds {value}: correct or remove the case")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -87,12 +88,12 @@ def checked_chunks(
     """Read all cases in chunks: the number of the first case, and encoded states (at most 1024, size) of the domain.
 
     Raises:
-        ValueError: for values outside the domain, naming their row within the chunk and where that begins.
+        ValueError: for values outside the domain.
     """
     for start, raw in cases.chunks(1024, dtype=dtype, device=device):
-        where = f"{name} (rows from {start})" if start else name
-        v = units.encode(raw, where)
-        units.check(v, where)
+        row = partial(cases.row_name, start=start)
+        v = units.encode(raw, name, row)
+        units.check(v, name, row)
         yield start, v
 
 

@@ -156,8 +156,8 @@ def as_targets(network: nn.Sequential, data: Array, labels: Array, name: str) ->
         if bool(torch.isnan(x).any()):
             row, column = (int(i) for i in torch.isnan(x).nonzero()[0])
             raise ValueError(
-                f"{whose} has a missing value (NaN) in row {start + row}, column {column}: a network takes complete "
-                "cases; fill the gaps first, for example with harmonium.impute"
+                f"{whose} has a missing value (NaN) in {cases.row_name(row, start)}, column {column}: a network takes "
+                "complete cases; fill the gaps first, for example with harmonium.impute"
             )
     array = labels.detach().cpu().numpy() if isinstance(labels, Tensor) else np.asarray(labels)
     if array.shape != (len(cases),):

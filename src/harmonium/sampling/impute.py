@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -92,8 +94,8 @@ def impute(
     return out if samples == 1 else out.view(samples, *x.shape)
 
 
-def check_observed(model: Model, v: Tensor, name: str) -> None:
-    """Check the domain of all encoded values that are not missing."""
+def check_observed(model: Model, v: Tensor, name: str, row: Callable[[int], str] = "row {}".format) -> None:
+    """Check the domain of all encoded values that are not missing; ``name`` and ``row`` as in `Units.check`."""
     units = model.visible
     neutral = units.mode(torch.zeros(1, units.size, dtype=model.dtype, device=v.device)).to(v.dtype)
-    units.check(torch.where(torch.isnan(v), neutral, v), name)
+    units.check(torch.where(torch.isnan(v), neutral, v), name, row)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -67,17 +68,17 @@ def _moments(model: Model, cases: Cases, weight: Tensor | None, name: str, missi
     square, mass = torch.zeros_like(total), torch.zeros_like(total)
     shift: Tensor | None = None
     for start, v in cases.chunks(max(1, _PASS_BYTES // (8 * model.visible.size)), dtype=torch.float64):
-        where = f"{name} (rows from {start})" if start else name
-        v = model.visible.encode(v, where).double()
+        row = partial(cases.row_name, start=start)
+        v = model.visible.encode(v, name, row).double()
         observed = ~torch.isnan(v) if missing else torch.ones((), dtype=torch.bool)
         if missing:
-            check_observed(model, v, where)
+            check_observed(model, v, name, row)
             if not bool(observed.any(-1).all()):
-                row = start + int((~observed.any(-1)).nonzero()[0])
-                raise ValueError(f"{name} has no observed value in row {row}: drop such rows")
+                nothing = row(int((~observed.any(-1)).nonzero()[0]))
+                raise ValueError(f"{name} has no observed value in {nothing}: drop such rows")
             v = torch.where(observed, v, 0.0)
         else:
-            model.visible.check(v, where)
+            model.visible.check(v, name, row)
         shift = v[0].clone() if shift is None else shift  # against cancellation where means are large
         centred = torch.where(observed, v - shift, 0.0) if missing else v - shift
         w = torch.ones(len(v), dtype=torch.float64) if weight is None else weight[start : start + len(v)].double()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,35 +56,38 @@ class Units(Family):
 
     # States ------------------------------------------------------------------------------------------------------
 
-    def check(self, s: Tensor, name: str) -> None:
+    def check(self, s: Tensor, name: str, row: Callable[[int], str] = "row {}".format) -> None:
         """Refuse encoded states, (..., n), that lie outside the domain.
+
+        Args:
+            s: the states.
+            name: what messages call them.
+            row: what messages call a row, by its number in s.
 
         Raises:
             ValueError: naming ``name``, the place, the value and what to do.
         """
-        self._refuse(self.invalid(s), s, name)
+        self._refuse(self.invalid(s), s, name, row)
 
-    def encode(self, raw: Tensor, name: str = "states") -> Tensor:
+    def encode(self, raw: Tensor, name: str = "states", row: Callable[[int], str] = "row {}".format) -> Tensor:
         """Encoded states, (..., batch, size), from raw states, (..., batch, columns).  NaN (missing) stays NaN.
 
         Raises:
-            ValueError: if a value cannot be encoded, such as a code out of range.
+            ValueError: if a value cannot be encoded, such as a code out of range; ``name`` and ``row`` as in `check`.
         """
-        self._refuse(self.not_encodable(raw), raw, name)
+        self._refuse(self.not_encodable(raw), raw, name, row)
         return self._encode(raw)
 
-    def _refuse(self, wrong: Tensor | None, values: Tensor, name: str) -> None:
+    def _refuse(self, wrong: Tensor | None, values: Tensor, name: str, row: Callable[[int], str]) -> None:
         if wrong is None or not bool(wrong.any()):
             return
-        place = wrong.nonzero()[0]
-        where = ", ".join(
-            f"{what} {int(i)}" for what, i in zip(("row", "column")[-len(place) :], place[-2:], strict=True)
-        )
+        place = [int(i) for i in wrong.nonzero()[0]]
+        where = ", ".join([*map(row, place[-2:-1]), f"column {place[-1]}"])
         value = float(values[tuple(place)])
         if not math.isfinite(value):
             found = "NaN" if math.isnan(value) else "infinite"
             raise ValueError(f"{name} is not finite ({found}) in {where}: remove or impute such values first")
-        hint = self.units_of_column(int(place[-1]), values.shape[-1] == self.size).invalid_hint(value)
+        hint = self.units_of_column(place[-1], values.shape[-1] == self.size).invalid_hint(value)
         raise ValueError(f"{name} has the value {value:g} in {where}, but {hint}")
 
     def units_of_column(self, column: int, encoded: bool = True) -> Units:
