@@ -13,10 +13,9 @@ import torch
 from torch import Tensor
 
 from harmonium.core.random import RandomAddress
-from harmonium.kernels import fused as loops
 from harmonium.kernels import portable
 from harmonium.kernels.flips import REFRESH, add_flips_, flips_pay, list_flips
-from harmonium.kernels.philox import split
+from harmonium.kernels.philox import binarise, fill_rows, split
 from harmonium.kernels.sparse import difference_of_outers, product
 
 # After a fork, torch's products wait for OpenMP threads that the child does not have, unless there is one thread.
@@ -45,7 +44,7 @@ def uniforms(draw: RandomAddress, rows: int, units: int, dtype: torch.dtype, dev
 def words(draw: RandomAddress, rows: int, units: int) -> np.ndarray:
     """Return the 32-bit words of a draw for the fused loops: (rows, units rounded up to a multiple of 4), uint32."""
     out = np.empty((rows, 4 * ((units + 3) // 4)), np.uint32)
-    loops.fill_rows(out, draw.first, *split(draw.key, draw.step, draw.site))
+    fill_rows(out, draw.first, *split(draw.key, draw.step, draw.site))
     return out
 
 
@@ -56,7 +55,7 @@ def bernoulli_rows(probability: Tensor, rows: Tensor, draw: RandomAddress) -> Te
     """
     if is_fused(probability):
         out = probability.clone(memory_format=torch.contiguous_format)
-        loops.binarise(out.numpy(), rows.numpy(), *split(draw.key, draw.step, draw.site))
+        binarise(out.numpy(), rows.numpy(), *split(draw.key, draw.step, draw.site))
         return out
     bits = portable.words(draw, rows.to(probability.device), probability.shape[1])
     return (portable.uniform(bits, probability.dtype) < probability).to(probability.dtype)
@@ -64,6 +63,4 @@ def bernoulli_rows(probability: Tensor, rows: Tensor, draw: RandomAddress) -> Te
 
 def permutation(draw: RandomAddress, cases: int) -> Tensor:
     """Return a random permutation of ``cases`` indices, int64: the stable argsort of one 32-bit word per case."""
-    words = np.empty(4 * ((cases + 3) // 4), np.uint32)
-    loops.fill_row(words, draw.first, *split(draw.key, draw.step, draw.site))
-    return torch.from_numpy(np.argsort(words[:cases], kind="stable"))
+    return torch.from_numpy(np.argsort(words(draw, 1, cases)[0, :cases], kind="stable"))

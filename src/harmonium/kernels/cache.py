@@ -23,10 +23,10 @@ from numba import njit
 from harmonium.core.files import write_atomically
 from harmonium.core.version import __version__
 
-__all__ = ["compiled"]
+__all__ = ["SOURCES", "compiled"]
 
 # Loops inline functions of other files of this package: machine code belongs to all of them as they are now.
-_PACKAGE = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
+SOURCES = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
 
 
 class _Files:
@@ -39,7 +39,7 @@ class _Files:
 
     def __init__(self, folder: str, function: Callable[..., Any], dumps: Callable[[Any], bytes]) -> None:
         source = linecache.getlines(function.__code__.co_filename, function.__globals__)
-        self._stamp = _digest(numba.__version__, sys.version, __version__, _PACKAGE, source)
+        self._stamp = _digest(numba.__version__, sys.version, __version__, SOURCES, source)
         self._path = Path(folder) / re.sub(r"[^\w.]+", "", f"{function.__module__}.{function.__qualname__}")
         self._dumps = dumps
 

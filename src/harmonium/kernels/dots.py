@@ -6,7 +6,7 @@ import numpy as np
 from numba.extending import register_jitable
 from torch import Tensor
 
-from harmonium.kernels.fused import OPTIONS, compiled
+from harmonium.kernels.compiled import OPTIONS, compiled
 
 __all__ = ["row_dots"]
 

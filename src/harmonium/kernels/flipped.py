@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numba.extending import register_jitable
 
-from harmonium.kernels.fused import OPTIONS, compiled
+from harmonium.kernels.compiled import OPTIONS, compiled
 from harmonium.kernels.scalar import exp
 
 __all__ = ["flipped"]

@@ -19,7 +19,8 @@ import torch
 from numba.extending import register_jitable
 from torch import Tensor
 
-from harmonium.kernels.fused import OPTIONS, add_rows, compiled
+from harmonium.kernels.compiled import OPTIONS, compiled
+from harmonium.kernels.rows import add_rows
 from harmonium.kernels.sparse import BAGS, NARROWEST, bags
 
 __all__ = ["REFRESH", "Flips", "add_flips_", "flips_pay", "list_flips"]

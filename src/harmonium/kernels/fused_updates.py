@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 from numba.extending import register_jitable
 
-from harmonium.kernels.fused import OPTIONS, Scalar, _named, _stamp, compiled
+from harmonium.kernels.compiled import OPTIONS, Scalar, compiled, named_after
 from harmonium.kernels.philox import fill_words
 from harmonium.kernels.scalar import like
 
@@ -180,23 +180,23 @@ def _follow(offset, mean, rate, mass):
 
 def updater(draw: Scalar, mean: Scalar) -> Scalar:
     """Build the loop of updates around the draw and the mean of a binary family (see `harmonium.kernels.fused`)."""
-    stamp = _stamp(draw) ^ _stamp(mean)
+    named = named_after(draw, mean)
 
     @register_jitable(**OPTIONS)
-    @_named(stamp)
+    @named
     def draw_row(x, r, words):
         for j in range(x.shape[1]):
             x[r, j] = draw((x[r, j],), 0, words[j])
 
     @register_jitable(**OPTIONS)
-    @_named(stamp)
+    @named
     def draw_rows(x, first, words, k0, k1, c2, c3):
         for r in range(x.shape[0]):
             fill_words(words, first + r, c2, c3, k0, k1)
             draw_row(x, r, words)
 
     @register_jitable(**OPTIONS)
-    @_named(stamp)
+    @named
     def expect(x, states, weights, bias, index, change):
         _send_up(x, states, weights, bias, index, change)
         for r in range(x.shape[0]):
@@ -204,7 +204,7 @@ def updater(draw: Scalar, mean: Scalar) -> Scalar:
                 x[r, j] = mean((x[r, j],), 0)
 
     @compiled
-    @_named(stamp)
+    @named
     def updates(parameters, velocities, offsets, numbers, cases, weight, starts, rates, chains, sweeps, address):
         """Change parameters, velocities, offsets and chains in place.
 

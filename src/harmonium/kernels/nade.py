@@ -26,18 +26,10 @@ from numba.extending import register_jitable
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from harmonium.kernels.fused import (
-    OPTIONS,
-    _at,
-    _eta_of_unit,
-    _named,
-    _stamp,
-    add_four_rows,
-    add_row,
-    add_rows,
-    compiled,
-)
+from harmonium.kernels.compiled import OPTIONS, compiled, named_after
+from harmonium.kernels.fused import at, eta_of_unit
 from harmonium.kernels.philox import fill_words
+from harmonium.kernels.rows import add_four_rows, add_row, add_rows
 from harmonium.kernels.scalar import exp, like
 
 __all__ = ["Steps", "ancestral", "nade_inputs", "portable_inputs"]
@@ -298,15 +290,15 @@ def ancestral(draw: Callable[..., Any]) -> Any:
     n) and takes those that are drawn; ``sums`` (cases, hidden), float64, starts at c; the natural parameters of the
     units are as in `fused`.
     """
-    stamp = _stamp(draw)
+    named = named_after(draw)
 
     @register_jitable(**OPTIONS)
-    @_named(stamp)
+    @named
     def one(x, slope, start, constant, i, word):
-        return draw(_eta_of_unit(x, like(x, 1.0), _at(_at(slope, 0), i), _at(_at(start, 0), i)), constant, word)
+        return draw(eta_of_unit(x, like(x, 1.0), at(at(slope, 0), i), at(at(start, 0), i)), constant, word)
 
     @compiled
-    @_named(stamp)
+    @named
     def run(s, held, weights, outputs, sums, order, slope, start, constant, first_row, k0, k1, c2, c3):
         units = s.shape[1]
         hidden = np.empty((_GROUP, weights.shape[1]), weights.dtype)

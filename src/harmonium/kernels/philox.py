@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numba.extending import register_jitable
 
-__all__ = ["fill_words", "split"]
+from harmonium.kernels.compiled import OPTIONS, compiled
+from harmonium.kernels.scalar import uniform
+
+__all__ = ["binarise", "fill_rows", "fill_words", "split"]
 
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _W0, _W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
@@ -47,3 +50,25 @@ def fill_words(words, row, c2, c3, k0, k1):
         words[4 * block + 1] = w1
         words[4 * block + 2] = w2
         words[4 * block + 3] = w3
+
+
+@compiled
+def fill_rows(words, first, k0, k1, c2, c3):
+    """Fill the words of several rows; the first has the global index ``first``."""
+    for r in range(words.shape[0]):
+        fill_words(words[r], first + r, c2, c3, k0, k1)
+
+
+@compiled
+def binarise(p, rows, k0, k1, c2, c3):
+    """Overwrite probabilities p (rows, units) with draws; row r uses the words of global row ``rows[r]``."""
+    words = np.empty(4 * ((p.shape[1] + 3) // 4), np.uint32)
+    for r in range(p.shape[0]):
+        fill_words(words, rows[r], c2, c3, k0, k1)
+        _binarise_row(p[r], words)
+
+
+@register_jitable(**OPTIONS)
+def _binarise_row(p, words):
+    for j in range(p.shape[0]):
+        p[j] = uniform(p[j], words[j]) < p[j]

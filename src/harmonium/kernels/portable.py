@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from harmonium.core.random import RandomAddress
-from harmonium.kernels.fused import FEW_TRIALS
+from harmonium.kernels.counts import FEW_TRIALS
 from harmonium.kernels.philox import split
 
 __all__ = ["beyond", "binomial", "poisson", "positive", "positive_quantile", "uniform", "walk", "words"]
@@ -66,7 +66,7 @@ def walk(u: Tensor, k: Tensor, p: Tensor, scale: Tensor, a: float, b: float) -> 
 
 
 def binomial(field: Tensor, trials: int, u: Tensor) -> Tensor:
-    """`harmonium.kernels.fused.sample_binomial` for float64 tensors of one shape."""
+    """`harmonium.kernels.counts.sample_binomial` for float64 tensors of one shape."""
     n = float(trials)
     t = torch.exp(-field.abs().clamp(max=708))
     q = 1 / (1 + t)

@@ -16,7 +16,7 @@ import torch
 from numba.extending import register_jitable
 from torch import Tensor
 
-from harmonium.kernels.fused import OPTIONS, compiled
+from harmonium.kernels.compiled import OPTIONS, compiled
 
 __all__ = ["BAGS", "NARROWEST", "Active", "active", "bags", "difference_of_outers", "product"]
 

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from harmonium.core.checks import check_int
 from harmonium.kernels import portable, scalar
-from harmonium.kernels.fused import mapper, sample_binomial, summer
+from harmonium.kernels.counts import sample_binomial
+from harmonium.kernels.fused import mapper, summer
 from harmonium.units.bernoulli import Bernoulli
 from harmonium.units.contract import FusedKernels, Natural
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from harmonium.core.checks import check_int
-from harmonium.kernels.fused import log_normalizer_groups, mean_groups, sample_groups
+from harmonium.kernels.groups import log_normalizer_groups, mean_groups, sample_groups
 from harmonium.units.biased import Biased
 from harmonium.units.contract import FusedKernels, Natural
 

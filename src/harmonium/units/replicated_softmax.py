@@ -15,7 +15,7 @@ from torch import Tensor
 
 from harmonium import kernels
 from harmonium.core.random import RandomAddress
-from harmonium.kernels.fused import sample_words
+from harmonium.kernels.groups import sample_words
 from harmonium.kernels.philox import split
 from harmonium.units.biased import Biased
 from harmonium.units.contract import FusedKernels, Natural
