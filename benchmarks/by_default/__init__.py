@@ -1,0 +1,1 @@
+"""What the library does by default, beside the usual baselines: the jobs of ``benchmarks/defaults.py``."""

@@ -1,0 +1,108 @@
+"""The doors of the library, each opened without a single option that a user could leave out.
+
+Estimators do not take tables yet: `given` turns a table into numbers and names the units that fit.  It is the one place
+to change once they do.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+import harmonium as hm
+from by_default.sources import Features, UnavailableError
+from harmonium.data.table import Table, from_frame
+from harmonium.recipes.comparison import Entry
+
+__all__ = ["classify", "compared", "given", "impute", "rate", "score_outliers", "trained"]
+
+TABLE_FLAGS = ("--visible", "mixed")  # without it a table of numbers alone is read as real, unscaled columns
+STATES = 5  # ratings from 1 to 5
+HIDDEN = 100  # of the machine of ratings
+
+
+def given(train: Features, *others: Features) -> tuple[dict[str, Any], list[np.ndarray]]:
+    """Arguments of an estimator for these features, and the features as it takes them."""
+    if isinstance(train, pd.DataFrame):
+        units, _, table = from_frame(train)
+        return {"visible": units}, [table.to_array(frame) for frame in (train, *others)]
+    return {}, [train, *others]
+
+
+def classify(kind: Any, train: Features, labels: np.ndarray, test: Features, seed: int) -> np.ndarray:
+    """Classes that a classifier predicts."""
+    options, (X, unseen) = given(train, test)
+    found: np.ndarray = kind(random_state=seed, **options).fit(X, labels).predict(unseen)
+    return found
+
+
+def score_outliers(train: Features, test: Features, seed: int) -> np.ndarray:
+    """Scores of the detector: the higher, the more normal."""
+    options, (X, unseen) = given(train, test)
+    found: np.ndarray = hm.sklearn.RBMOutlierDetector(random_state=seed, **options).fit(X).score_samples(unseen)
+    return found
+
+
+def impute(frame: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """A table without its gaps."""
+    units, _, table = from_frame(frame)
+    filled = hm.sklearn.RBMImputer(visible=units, random_state=seed).fit_transform(table.to_array(frame))
+    for k, column in enumerate(table.columns):
+        if column.labels:  # the mean of a binary column is no value of it
+            filled[:, k] = np.rint(filled[:, k])
+    return table.to_frame(filled)
+
+
+def compared(name: str, model: str, seconds: float, seed: int) -> Entry:
+    """The row of one model in a comparison on a named set."""
+    with tempfile.TemporaryDirectory() as folder:
+        (entry,) = hm.compare(hm.data.load(name), [model], seconds=seconds, out=folder, seed=seed).entries
+    return entry
+
+
+def trained(csv: Path, run: Path, seed: int, *options: str) -> float:
+    """Train on a CSV file by the command line into a run folder; seconds of one core."""
+    command = [sys.executable, "-m", "harmonium", "train", str(csv), *TABLE_FLAGS, *options]
+    command += ["--seed", str(seed), "--out", str(run), "--quiet", "--threads", "1"]
+    before = os.times()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    after = os.times()
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip().splitlines()[-1])
+    return after.children_user + after.children_system - before.children_user - before.children_system
+
+
+def nats(run: Path, table: Table, test: pd.DataFrame) -> float:
+    """Log-likelihood of rows under the model of a run: the lower end, in nats per row of the table."""
+    found = hm.evaluate(hm.load(run / "model.safetensors"), table.to_cases(test))
+    return found.lower
+
+
+def rate(ratings: np.ndarray, seed: int, missing: Any) -> np.ndarray:
+    """Expected ratings of all items given those a user has made: (users, items), of ratings 1 ... 5 or NaN."""
+    model = hm.RBM(hm.Categorical(ratings.shape[1], STATES), HIDDEN)
+    try:
+        hm.fit(model, ratings - 1, missing=missing, seed=seed)
+    except (TypeError, ValueError) as error:
+        raise UnavailableError(f"hm.fit(missing={missing!r}): {error}") from error
+    return _expected(model, ratings)
+
+
+@torch.no_grad()
+def _expected(model: hm.RBM, ratings: np.ndarray) -> np.ndarray:
+    """One pass up from the ratings that are there, and one down: items without a rating have no input."""
+    users, items = ratings.shape
+    states = torch.tensor(ratings[:, :, None] == np.arange(1, STATES + 1), dtype=model.dtype).reshape(users, -1)
+    hidden = torch.sigmoid(states @ model.weights + model.hidden_bias)
+    down = (hidden @ model.weights.T + model.visible_bias).reshape(users, items, STATES)
+    values = torch.arange(1, STATES + 1, dtype=model.dtype)
+    found: np.ndarray = (down.softmax(2) @ values).numpy()
+    return found
