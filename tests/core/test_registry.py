@@ -103,6 +103,14 @@ def test_a_class_that_does_not_describe_its_constructor_is_refused_before_it_is_
     assert again.visible.slope == 2.5 and again.hidden.slope == 0.5
 
 
+def test_a_model_whose_library_class_builds_itself_otherwise_can_be_saved(tmp_path: Path) -> None:
+    class Own(hm.NADE):  # its description holds no "visible", which its constructor takes
+        pass
+
+    hm.save(Own(3, 2), tmp_path / "m.safetensors")
+    assert type(hm.load(tmp_path / "m.safetensors")) is Own
+
+
 def test_what_is_not_there_is_named_with_the_remedy() -> None:
     with pytest.raises(DamagedFileError, match=r"'Quark'.*newer"):
         build({"type": "Quark", "shape": [3]})

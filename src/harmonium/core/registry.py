@@ -8,6 +8,7 @@ another's place.
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from importlib.metadata import entry_points
@@ -30,8 +31,6 @@ __all__ = [
 
 ENTRY_POINTS = "harmonium"
 """Group of entry points: an installed package names its modules there, and they are imported when a file needs one."""
-
-_ANY_NUMBER = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 
 _TABLE: dict[str, type[Registered]] = {}
 
@@ -110,15 +109,12 @@ def check_described(config: Any) -> None:
     if not isinstance(config, dict):
         return
     kind = _TABLE.get(str(config.get("type")))
-    if kind is not None and not is_builtin(kind) and _builds_from_arguments(kind):
-        for name, parameter in signature(kind).parameters.items():
-            required = parameter.default is Parameter.empty and parameter.kind not in _ANY_NUMBER
-            if required and name not in config:
-                raise ValueError(
-                    f"the constructor of {kind.__name__} takes {name!r}, which its config() does not describe, so that "
-                    f"no file could build it again: write config in {kind.__name__}, such as "
-                    f'return super().config() | {{"{name}": self.{name}}}'
-                )
+    for name in [] if kind is None else _own_arguments(kind):
+        if name not in config:
+            raise ValueError(
+                f"the constructor of {config['type']} takes {name!r}, which its config() does not describe, so that no "
+                f'file could build it again: write config, such as return super().config() | {{"{name}": self.{name}}}'
+            )
     for value in config.values():
         check_described(value)
 
@@ -204,9 +200,21 @@ def _built(value: Any) -> Any:
     return [_built(each) for each in value] if isinstance(value, list) else value
 
 
-def _builds_from_arguments(kind: type) -> bool:
-    """Whether a class is built by a `from_config` of the library; another one may take what it likes."""
-    return is_builtin(next(base for base in kind.__mro__ if "from_config" in vars(base)))
+def _own_arguments(kind: type) -> list[str]:
+    """Arguments that a class outside the library requires beyond those that the library's class below it takes.
+
+    None if the class has its own `from_config`, which may take what it likes.
+    """
+    if not is_builtin(next(base for base in kind.__mro__ if "from_config" in vars(base))):
+        return []
+    library = (signature(base).parameters for base in kind.__mro__ if is_builtin(base) and "__init__" in vars(base))
+    known: Mapping[str, Parameter] = next(library, {})
+    any_number = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+    return [
+        name
+        for name, argument in signature(kind).parameters.items()
+        if name not in known and argument.default is Parameter.empty and argument.kind not in any_number
+    ]
 
 
 @cache
