@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
+import pandas as pd
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,3 +64,43 @@ def test_damaged_markers_are_refused(load, tmp_path: Path) -> None:
 def test_a_section_without_a_page_is_refused(load) -> None:
     with pytest.raises(ValueError, match="'nowhere'"):
         load("report").replace_section("nowhere", "text")
+
+
+def test_every_job_of_defaults_holds_back_at_least_two_sets(load) -> None:
+    jobs, held_back = load("defaults").JOBS, load("by_default.sources").HELD_BACK
+    counts = {name: sum(place.startswith(held_back) for place in job.sets) for name, job in jobs.items()}
+    assert min(counts.values()) >= 2, counts
+
+
+def test_tables_of_baselines_come_back(load) -> None:
+    sources, encoding = load("by_default.sources"), load("by_default.encoding")
+    frame = sources.tidy(pd.DataFrame({"a": [1.5, 2, 4], "b": ["x", "y", "x"], "c": ["u", "v", "w"], "d": [1, 1, 1]}))
+    known = encoding.Encoding(frame)
+    matrix = known.matrix(frame)
+    assert matrix.shape == (3, 1 + 1 + 3)  # "d" is constant
+    pd.testing.assert_frame_equal(known.table(matrix), frame)
+    assert np.isnan(known.matrix(frame.mask(frame == "w"))[2, 2:]).all()
+
+
+def test_swapped_values_stay_in_their_columns(load) -> None:
+    """No column by itself may tell the odd rows, which would make their detection easy."""
+    outliers = load("by_default.outliers")
+    random = np.random.default_rng(0)
+    size = outliers.TRAIN + 2 * outliers.TEST
+    table = pd.DataFrame({name: random.integers(5, size=size).astype(str) for name in "abcde"}).astype("category")
+    (found,) = outliers.swapped("made up", lambda: table, 0)
+    used = outliers.generator("made up", 0).permutation(size)[-outliers.TEST :]
+    odd, before = found.test[found.odd].reset_index(drop=True), table.iloc[used].reset_index(drop=True)
+    assert all((odd[name].value_counts() == before[name].value_counts()).all() for name in table)
+    changed = (odd.to_numpy(str) != before.to_numpy(str)).sum(1)
+    assert (changed == 2).mean() > 0.9 and changed.max() == 2  # two rows may differ in less
+
+
+def test_results_are_kept(load, tmp_path: Path) -> None:
+    store = load("by_default.store")
+    key = store.Key("job", "set", "method", 0, "code")
+    store.Store(tmp_path).add(key, False, {"scores": {"error": 0.5}})
+    store.Store(tmp_path).add(key._replace(seed=1), True, {"scores": {}, "unavailable": True})
+    again = store.Store(tmp_path)
+    assert again.get(key)["scores"] == {"error": 0.5}
+    assert key._replace(seed=1) not in again and key._replace(fingerprint="other code") not in again
