@@ -31,6 +31,7 @@ __all__ = ["check_units"]
 
 _ROWS = 6
 _DRAWS = 20_000
+_FORMULAS = ("mean", "variance", "mode", "log_normalizer")
 
 
 @torch.no_grad()
@@ -105,16 +106,10 @@ def _draw(step: int, first: int = 0) -> RandomAddress:
 
 def _check_definition(layer: Units, x: Tensor) -> None:
     truth = conditional(layer, x)
-    assert_close(
-        "log_normalizer = log sum_s exp(x s - energy(s))",
-        layer.log_normalizer(x.clone()),
-        truth.log_normalizer,
-        1e-9,
-        1e-9,
-    )
+    for kind, copied in (("", torch.clone), (" on tensors", _on_tensors)):
+        found = layer.log_normalizer(copied(x))
+        assert_close(f"log_normalizer{kind} = log sum_s exp(x s - energy(s))", found, truth.log_normalizer, 1e-9, 1e-9)
     assert_close("mean = E[s | x]", layer.mean(x.clone()), truth.mean, 1e-8, 1e-9)
-    found = layer.log_normalizer(_on_tensors(x))
-    assert_close("log_normalizer on tensors = log sum_s exp(x s - energy(s))", found, truth.log_normalizer, 1e-9, 1e-9)
     assert_close("mean on tensors = E[s | x]", layer.mean_(_on_tensors(x)), truth.mean, 1e-8, 1e-9)
     assert_close("variance = Var[s | x]", layer.variance(x.clone()), truth.variance, 1e-8, 1e-9)
     at_mode = truth.log_density(layer.mode(x.clone()))
@@ -230,12 +225,9 @@ def _check_natural(layer: Units) -> None:
     for eta in layer.base_rate(constant, torch.zeros_like(constant), 100.0):
         assert_that(bool(torch.isfinite(eta).all()), f"base_rate of a constant unit is finite, found {eta}")
     other.set_natural(layer.neutral_natural())
-    at_rest = float(other.log_normalizer(nothing.clone()))
-    assert_that(abs(at_rest) < float("inf"), f"neutral_natural() is normalisable: its log_normalizer is {at_rest}")
-    truth = conditional(other, nothing)
-    assert_close(
-        "neutral_natural() is normalisable", other.log_normalizer(nothing.clone()), truth.log_normalizer, 1e-9, 1e-9
-    )
+    at_rest = other.log_normalizer(nothing.clone())
+    assert_that(bool(torch.isfinite(at_rest)), f"neutral_natural() is normalisable: its log_normalizer is {at_rest}")
+    assert_close("log_normalizer at rest", at_rest, conditional(other, nothing).log_normalizer, 1e-9, 1e-9)
 
 
 # Draws -----------------------------------------------------------------------------------------------------------
@@ -326,29 +318,28 @@ def _assert_draws(identity: str, layer: Units, found: Tensor, expected: Tensor) 
     assert_that(different <= allowed, f"{identity}: {different} of {found.numel()} differ, {allowed} may by rounding")
 
 
+def _between(base: Natural, layer: Units, t: Tensor) -> Units:
+    """The layer at t on the line from ``base``."""
+    middle = copy.deepcopy(layer)
+    middle.set_natural(tuple((1 - t) * low + t * high for low, high in zip(base, layer.natural(), strict=True)))
+    return middle
+
+
 def _check_line(layer: Units, x: Tensor, base: Natural, what: str) -> None:
     tolerance = 10 * _tolerance(x)
     points = torch.tensor([0.0, 0.3, 1.0]).to(x)
-    middle = copy.deepcopy(layer)
     columns = []
     for t in points:
-        natural = tuple((1 - t) * eta0 + t * eta1 for eta0, eta1 in zip(base, layer.natural(), strict=True))
-        middle.set_natural(natural)
-        line = layer.line(t.expand(len(x)), base)
+        middle, line = _between(base, layer, t), layer.line(t.expand(len(x)), base)
         identity = f"at t = {float(t):.1f} of line() ({what})"
-        pairs = (
-            ("mean", layer.mean(x.clone(), line), middle.mean(t * x)),
-            ("variance", layer.variance(x.clone(), line), middle.variance(t * x)),
-            ("mode", layer.mode(x.clone(), line), middle.mode(t * x)),
-            ("log_normalizer", layer.log_normalizer(x.clone(), line), middle.log_normalizer(t * x)),
-        )
-        for name, found, expected in pairs:
+        for name in _FORMULAS:
+            found, expected = getattr(layer, name)(x.clone(), line), getattr(middle, name)(t * x)
             assert_close(f"{name} {identity}", found, expected, tolerance, layer.size * tolerance)
+        columns.append(expected)  # of the log-normaliser
         found, expected = layer.sample(x.clone(), _draw(9), line), middle.sample(t * x, _draw(9))
         _assert_draws(f"draws {identity}", layer, found, expected)
         portable = layer.sample_(x.clone().requires_grad_(), _draw(9), line)
         _assert_draws(f"portable draws {identity}", layer, portable, expected)
-        columns.append(pairs[3][1])
     # Rows at different t, and several t for each row.
     mixed = points.repeat(len(x))[: len(x)]
     found = layer.log_normalizer(x.clone(), layer.line(mixed, base))
@@ -361,18 +352,13 @@ def _check_line(layer: Units, x: Tensor, base: Natural, what: str) -> None:
     _check_exponents(layer, layer.sample(x.clone(), _draw(12)), base, points, what)
     # Without a base, t multiplies the whole energy.
     half = torch.full((len(x),), 0.5).to(x)
-    middle.set_natural(tuple(0.5 * eta for eta in layer.natural()))
+    middle = _between(tuple(map(torch.zeros_like, base)), layer, half[0])
     found, expected = layer.mean(x.clone(), layer.line(half)), middle.mean(0.5 * x)
     assert_close(f"line(t) without base is an inverse temperature ({what})", found, expected, tolerance, tolerance)
 
 
 def _check_exponents(layer: Units, s: Tensor, base: Natural, points: Tensor, what: str) -> None:
-    middle = copy.deepcopy(layer)
-    expected = []
-    for t in points:
-        pairs = zip(base, layer.natural(), strict=True)
-        middle.set_natural(tuple((1 - t) * eta0 + t * eta1 for eta0, eta1 in pairs))
-        expected.append(-middle.energy(s))
+    expected = [-_between(base, layer, t).energy(s) for t in points]
     tolerance = 10 * _tolerance(s)
     found = layer.neg_energy_along(s, layer.line(points.expand(len(s), -1), base))
     identity = f"neg_energy_along a line = that of the layer at its points ({what})"
@@ -422,13 +408,8 @@ def _check_stack(layer: Units, x: Tensor, stream: Stream, what: str) -> None:
     rows = len(x)
     tolerance = _tolerance(x)
     for r, member in enumerate(members):
-        pairs = (
-            ("mean", stack.mean(y.clone())[r], member.mean(y[r].clone())),
-            ("variance", stack.variance(y.clone())[r], member.variance(y[r].clone())),
-            ("mode", stack.mode(y.clone())[r], member.mode(y[r].clone())),
-            ("log_normalizer", stack.log_normalizer(y.clone())[r], member.log_normalizer(y[r].clone())),
-        )
-        for name, found, expected in pairs:
+        for name in _FORMULAS:
+            found, expected = getattr(stack, name)(y.clone())[r], getattr(member, name)(y[r].clone())
             assert_close(f"{name} of a stack = that of its members ({what})", found, expected, tolerance, tolerance)
         found, expected = stack.sample(y.clone(), _draw(11))[r], member.sample(y[r].clone(), _draw(11, first=r * rows))
         _assert_draws(f"draws of a stack = those of its members ({what})", layer, found, expected)
