@@ -199,13 +199,13 @@ def _check_sweeps(machine: Machine, joint: Joint, stream: Stream) -> None:
         lines = [machine.units(layer).line(beta) for layer in range(len(machine.names))]
         moved_on = machine.sweep(_cast(mixed, machine), stream.child("beta", steps), steps, lines)
         for k, value in enumerate(betas):
-            rows = tuple(None if s is None else s[k::2] for s in moved_on)
+            rows = _part(moved_on, k)
             laws[k].assert_followed(f"stationarity of {steps} sweeps at inverse temperature {value}", rows)
 
 
 @torch.no_grad()
 def _check_path_steps(machine: Machine, joint: Joint, base: Base, stream: Stream) -> None:
-    path = Path(machine, [tuple(eta.to(machine.dtype) for eta in natural) for natural in base])
+    path = Path(machine, _in_precision(machine, base))
     kept = path.sampled_layers
     start = path.start(_CHAINS, stream.child("start").advance())
     Law(joint, joint.log_weights(0.0, base)).assert_followed("draws of the base-rate model", start, kept)
@@ -221,7 +221,7 @@ def _check_path_steps(machine: Machine, joint: Joint, base: Base, stream: Stream
         state = path.step(state, path.inputs(state), t, cursor.advance())
         if step in (1, 5):
             for k, value in enumerate(points):
-                part = tuple(None if s is None else s[k::2] for s in state)
+                part = _part(state, k)
                 laws[k].assert_followed(f"stationarity of {step} steps of a path at t = {value}", part)
 
 
@@ -231,7 +231,7 @@ def _check_ladders(machine: Machine, joint: Joint, base: Base, stream: Stream) -
     far = copy.deepcopy(joint.machine.visible)
     scatter(far, stream.child("base"), 1.5)
     far.constrain()
-    base = [tuple(eta.to(machine.dtype) for eta in natural) for natural in (far.natural(), *base[1:])]
+    base = _in_precision(machine, (far.natural(), *base[1:]))
     t, replicas = [0.0, 0.5, 1.0], _CHAINS // 2
     laws = [Law(joint, joint.log_weights(value, base)) for value in t]
     path = Path(machine, base)
@@ -267,7 +267,7 @@ def _check_ladders(machine: Machine, joint: Joint, base: Base, stream: Stream) -
 
 @torch.no_grad()
 def _check_annealing(machine: Machine, joint: Joint, base: Base, stream: Stream) -> None:
-    path = Path(machine, [tuple(eta.to(machine.dtype) for eta in natural) for natural in base])
+    path = Path(machine, _in_precision(machine, base))
     t = torch.linspace(0, 1, 12)
     ratio = float(exact_log_partition(joint.machine)) - path.log_partition_at_start()
     forward = anneal(path, t, path.start(_CHAINS, stream.child("start").advance()), stream.child("forward")).log_weights
@@ -280,6 +280,15 @@ def _check_annealing(machine: Machine, joint: Joint, base: Base, stream: Stream)
 def _interleave(first: State, second: State) -> State:
     pairs = zip(first, second, strict=True)
     return tuple(None if a is None or b is None else torch.stack((a, b), 1).flatten(0, 1) for a, b in pairs)
+
+
+def _part(mixed: State, k: int) -> State:
+    """One of the two states that `_interleave` has put together."""
+    return tuple(None if s is None else s[k::2] for s in mixed)
+
+
+def _in_precision(machine: Machine, base: Base) -> Base:
+    return [tuple(eta.to(machine.dtype) for eta in natural) for natural in base]
 
 
 def _cast(state: State, machine: Machine) -> State:

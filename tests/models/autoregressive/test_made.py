@@ -12,19 +12,7 @@ from torch import Tensor
 import harmonium as hm
 from harmonium.models.conditionals import MixtureConditional
 
-DOUBLE = torch.float64
-
-
-def scattered(model: hm.MADE, scale: float = 1.0) -> hm.MADE:
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.copy_(scale * torch.randn(parameter.shape, generator=generator, dtype=DOUBLE))
-    return model
-
-
-def everything(model: hm.MADE) -> Tensor:
-    return model.visible.states(torch.arange(model.visible.count))
+from .helpers import DOUBLE, everything, scattered
 
 
 @torch.no_grad()

@@ -18,21 +18,7 @@ from harmonium.models.autoregressive.observed_mask import DenseNetwork, Incremen
 from harmonium.models.autoregressive.orderings import as_orderings, random_orderings
 from harmonium.models.conditionals import MixtureConditional
 
-DOUBLE = torch.float64
-
-
-def scattered(model: hm.OrderlessNADE, scale: float = 1.0, seed: int = 0) -> hm.OrderlessNADE:
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.copy_(scale * torch.randn(parameter.shape, generator=generator, dtype=DOUBLE))
-    return model
-
-
-def everything(model: hm.OrderlessNADE) -> Tensor:
-    """All states inside."""
-    return model.visible.states(torch.arange(model.visible.count))
-
+from .helpers import DOUBLE, everything, scattered
 
 MODELS: dict[str, Callable[[], hm.OrderlessNADE]] = {
     "one layer": lambda: scattered(hm.OrderlessNADE(4, hidden=(5,), dtype=DOUBLE)),
