@@ -93,7 +93,7 @@ def train(splits: dict[str, Any], options: argparse.Namespace) -> tuple[hm.RBM, 
 
 def silhouettes() -> dict[str, Any]:
     """The three splits, (n, 784) uint8, objects 1."""
-    splits = ex.splits_of(hm.data.load("caltech101_silhouettes"))
+    splits = hm.data.load("caltech101_silhouettes").splits
     return {name: (1 - cases[:]).astype("uint8") for name, cases in splits.items()}
 
 

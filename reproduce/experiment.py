@@ -23,7 +23,7 @@ from report import ROOT, machine, measured, quiet, replace_section, rows_of, tab
 __all__ = [
     "ROOT", "Exact", "arguments", "bracket", "chain_states", "judge", "load_result", "machine", "measured", "nats",
     "options_of", "publish", "quiet", "replace_section", "rows_of", "save_result", "seconds_per_update",
-    "splits_of", "summary_of", "table", "trained", "yes",
+    "summary_of", "table", "trained", "yes",
 ]  # fmt: skip
 
 RESULT = "result.json"
@@ -143,12 +143,6 @@ def chain_states(model: hm.models.Machine, copies: int, sweeps: int = 1000) -> t
     for copy in range(copies):
         states.append(model.sweep(states[-1], hm.Stream(copy, "judge"), sweeps))
     return torch.stack([model.pack(state) for state in states[1:]])
-
-
-def splits_of(data: hm.data.Dataset) -> dict[str, Any]:
-    """Training, validation and test cases by name."""
-    return {name: cases for name, cases in (("train", data.train), ("valid", data.valid), ("test", data.test))
-            if cases is not None}  # fmt: skip
 
 
 def judge(model: Any, splits: Mapping[str, Any], z: Any = None, **options: Any) -> dict[str, Any]:

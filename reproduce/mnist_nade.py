@@ -30,7 +30,7 @@ def main() -> None:
         data = hm.data.load("binarized_mnist")
         model, history = ex.trained(options.out, data.train, lambda: plan(data, options))
         setting = {"rate": options.rate, "weight_decay": options.weight_decay, "threads": options.threads}
-        ex.save_result(options.out, ex.judge(model, ex.splits_of(data)) | ex.summary_of(history) | setting)
+        ex.save_result(options.out, ex.judge(model, data.splits) | ex.summary_of(history) | setting)
     if options.write:
         write(ex.load_result(options.out))
 

@@ -42,7 +42,7 @@ def main() -> None:
             model, chains=1000, temperatures=options.temperatures, chains_from=ex.chain_states(model, 5), seed=1
         )
         print(z, flush=True)
-        result = ex.judge(model, ex.splits_of(fixed), z) | ex.summary_of(history)
+        result = ex.judge(model, fixed.splits, z) | ex.summary_of(history)
         result |= {
             "binarisation": "dynamic" if options.dynamic else "fixed",
             "weight_decay": decay,

@@ -49,7 +49,7 @@ def reproduce(
         result = run(name, plans[name], options.out)
         model = result.pop("model")
         z = {"log_partition": hm.log_partition(model, method="exact")} if model.energy_part is not None else {}
-        scores = {split: hm.evaluate(model, cases, **z) for split, cases in ex.splits_of(data).items()}
+        scores = {split: hm.evaluate(model, cases, **z) for split, cases in data.splits.items()}
         ex.save_result(
             options.out / f"{name}.json",
             {

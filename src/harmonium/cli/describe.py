@@ -27,10 +27,7 @@ def describe_array(name: str, dataset: Dataset) -> None:
 
     say(describe(dataset))
     mixed = False
-    for split in ("train", "valid", "test"):
-        cases = getattr(dataset, split)
-        if cases is None:
-            continue
+    for split, cases in dataset.splits.items():
         found = cases.statistics()
         if found.first_bad is not None and not found.missing:
             row, column, value = found.first_bad

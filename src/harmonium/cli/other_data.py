@@ -57,6 +57,5 @@ def _standardise(data: Dataset, run: Run) -> Dataset:
     if width != known:
         raise ValueError(f"{data.name} has {width} columns; {run.name} was trained on {known}")
     standard = run.standard()
-    splits = {split: getattr(data, split) for split in ("train", "valid", "test")}
-    derived = {split: cases and cases.derive(standard=standard) for split, cases in splits.items()}
-    return replace(data, source=data.source | {"standardize": True}, **derived)
+    derived = {split: cases.derive(standard=standard) for split, cases in data.splits.items()}
+    return replace(data, source=data.source | {"standardize": True}, **derived)  # type: ignore[arg-type]

@@ -18,16 +18,8 @@ from typing import Any, ClassVar, Self
 from harmonium.core.errors import DamagedFileError
 
 __all__ = [
-    "Registered",
-    "build",
-    "by_word",
-    "check_described",
-    "find",
-    "is_builtin",
-    "load_class",
-    "modules_of",
-    "type_name",
-]
+    "Registered", "build", "by_word", "check_described", "find", "is_builtin", "load_class", "modules_of", "type_name",
+]  # fmt: skip
 
 ENTRY_POINTS = "harmonium"
 """Group of entry points: an installed package names its modules there, and they are imported when a file needs one."""

@@ -21,14 +21,5 @@ else:
     __getattr__, *_ = lazy_loader.attach(__name__, ["table"])  # importing pandas takes half a second
 
 __all__ = [
-    "Cases",
-    "Dataset",
-    "Labels",
-    "Summary",
-    "as_cases",
-    "download",
-    "from_source",
-    "load",
-    "names",
-    "neighbours",
-]
+    "Cases", "Dataset", "Labels", "Summary", "as_cases", "download", "from_source", "load", "names", "neighbours",
+]  # fmt: skip

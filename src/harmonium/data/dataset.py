@@ -45,6 +45,8 @@ class Dataset:
     >>> from harmonium.data import load
     >>> load("digits")
     Dataset digits: features 8x8, train 1197, valid 300, test 300, threshold
+    >>> list(load("bars-and-stripes", valid=8).splits)
+    ['train', 'valid']
     """
 
     name: str
@@ -55,6 +57,12 @@ class Dataset:
     shape: tuple[int, ...] = ()
     source: dict[str, Any] = field(default_factory=dict)
     table: Table | None = None
+
+    @property
+    def splits(self) -> dict[str, Cases]:
+        """The splits that there are by name: "train", "valid" and "test", in this order."""
+        named = {"train": self.train, "valid": self.valid, "test": self.test}
+        return {split: cases for split, cases in named.items() if cases is not None}
 
     @property
     def binarization(self) -> Binarization | None:
@@ -68,10 +76,7 @@ class Dataset:
 
     def __repr__(self) -> str:
         notes = ["features " + "x".join(map(str, self.shape))]
-        for split in ("train", "valid", "test"):
-            cases = getattr(self, split)
-            if cases is not None:
-                notes.append(f"{split} {len(cases)}")
+        notes += [f"{split} {len(cases)}" for split, cases in self.splits.items()]
         if not self.train.mapped and self.binarization is not None:  # printing must not read a large file
             notes.append(self.binarization)
         if self.source.get("standardize"):
@@ -81,8 +86,7 @@ class Dataset:
 
 def describe(data: Dataset) -> str:
     """Describe a data set in one line."""
-    splits = ((split, getattr(data, split)) for split in ("train", "valid", "test"))
-    counts = ", ".join(f"{split} {len(cases)}" for split, cases in splits if cases is not None)
+    counts = ", ".join(f"{split} {len(cases)}" for split, cases in data.splits.items())
     features = " x ".join(map(str, data.shape)) + (" features" if len(data.shape) == 1 else " pixels")
     kind = {
         "threshold": "binary by threshold",
@@ -104,8 +108,8 @@ def choose_split(data: Dataset, split: str | None) -> tuple[str, Cases]:
     Raises:
         ValueError: if there is no such split, or every case has a missing value.
     """
-    have = {name: getattr(data, name) for name in ("test", "valid", "train") if getattr(data, name) is not None}
-    split = next(iter(have)) if split is None else split
+    have = data.splits
+    split = next(name for name in ("test", "valid", "train") if name in have) if split is None else split
     if split not in have:
         raise ValueError(f"{data.name} has no {split} split, only {', '.join(have)}: choose with --split")
     cases = have[split]

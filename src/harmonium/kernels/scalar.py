@@ -8,18 +8,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload, register_jitable
 
-__all__ = [
-    "beyond",
-    "binomial",
-    "exp",
-    "like",
-    "ndtri",
-    "poisson",
-    "positive",
-    "positive_quantile",
-    "uniform",
-    "walk",
-]
+__all__ = ["beyond", "binomial", "exp", "like", "ndtri", "poisson", "positive", "positive_quantile", "uniform", "walk"]
 
 _F = np.float32
 

@@ -8,11 +8,6 @@ from harmonium.likelihood.posterior import anneal_posterior
 from harmonium.likelihood.pseudo import pseudo_log_likelihood
 
 __all__ = [
-    "Evaluation",
-    "LogPartition",
-    "anneal_posterior",
-    "conditional_log_prob",
-    "evaluate",
-    "log_partition",
+    "Evaluation", "LogPartition", "anneal_posterior", "conditional_log_prob", "evaluate", "log_partition",
     "pseudo_log_likelihood",
-]
+]  # fmt: skip

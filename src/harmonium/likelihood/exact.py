@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
@@ -14,13 +14,9 @@ from harmonium.models.state import Moments, State
 from harmonium.units import Interpolation
 
 __all__ = [
-    "cheapest_enumeration",
-    "exact_clamped_moments",
-    "exact_log_marginal",
-    "exact_log_partition",
-    "exact_moments",
+    "cheapest_enumeration", "exact_clamped_moments", "exact_log_marginal", "exact_log_partition", "exact_moments",
     "hidden_bits",
-]
+]  # fmt: skip
 
 _BLOCK = 1 << 12
 _LOW = 1 << 11  # low parts: their inputs stay in the cache
@@ -56,6 +52,12 @@ def _states(machine: Machine, layers: Sequence[int], index: Tensor) -> State:
         state[layer] = machine.units(layer).states(index % count)
         index = index // count
     return tuple(state)
+
+
+def _blocks(machine: Machine, layers: Sequence[int], count: int) -> Iterator[State]:
+    """All joint states of some layers, ``count`` of them, in blocks."""
+    for first in range(0, count, _BLOCK):
+        yield _states(machine, layers, torch.arange(first, min(first + _BLOCK, count)))
 
 
 @torch.no_grad()
@@ -113,11 +115,8 @@ def exact_log_partition(machine: Machine) -> Tensor:
 
 
 def _sum_by_blocks(machine: Machine, layers: Sequence[int], colour: int, count: int) -> Tensor:
-    sums = []
-    for first in range(0, count, _BLOCK):
-        state = _states(machine, layers, torch.arange(first, min(first + _BLOCK, count)))
-        sums.append(torch.logsumexp(machine.log_weight(state, colour), -1))
-    return torch.logsumexp(torch.stack(sums), 0)
+    blocks = _blocks(machine, layers, count)
+    return torch.logsumexp(torch.stack([torch.logsumexp(machine.log_weight(s, colour), -1) for s in blocks]), 0)
 
 
 @torch.no_grad()
@@ -126,8 +125,7 @@ def exact_moments(machine: Machine, log_partition: Tensor | None = None) -> Mome
     log_z = exact_log_partition(machine) if log_partition is None else log_partition
     layers, colour, count = _enumerated(machine)
     total: Moments = {}
-    for first in range(0, count, _BLOCK):
-        state = _states(machine, layers, torch.arange(first, min(first + _BLOCK, count)))
+    for state in _blocks(machine, layers, count):
         weight = torch.exp(machine.log_weight(state, colour) - log_z.unsqueeze(-1))
         _add_moments(machine, total, state, colour, weight)
     return total
@@ -146,8 +144,7 @@ def exact_log_marginal(machine: Machine, v: Tensor) -> Tensor:
     found = []
     for rows in torch.split(v, _cases_at_once(count)):
         sums = []
-        for first in range(0, count, _BLOCK):
-            states = _states(machine, hidden, torch.arange(first, min(first + _BLOCK, count)))
+        for states in _blocks(machine, hidden, count):
             sums.append(torch.logsumexp(_clamped_log_weights(machine, rows, states, summed), -1))
         found.append(torch.logsumexp(torch.stack(sums, -1), -1))
     return torch.cat(found)
@@ -169,8 +166,7 @@ def exact_clamped_moments(machine: Machine, v: Tensor, weight: Tensor | None = N
     total: Moments = {}
     at_once = _cases_at_once(count)
     for rows, log_sums, shares in zip(*(torch.split(each, at_once) for each in (v, log_sum, share)), strict=True):
-        for first in range(0, count, _BLOCK):
-            states = _states(machine, hidden, torch.arange(first, min(first + _BLOCK, count)))
+        for states in _blocks(machine, hidden, count):
             posterior = torch.exp(_clamped_log_weights(machine, rows, states, summed) - log_sums.unsqueeze(-1))
             weight = (posterior * shares.unsqueeze(-1)).reshape(-1)
             _add_moments(machine, total, _pairs(rows, states), summed, weight)

@@ -19,25 +19,7 @@ from harmonium.models.vae.architecture import Convolutional, Dense
 from harmonium.models.vae.vae import VAE
 
 __all__ = [
-    "baselines",
-    "BoltzmannMachine",
-    "ClassificationRBM",
-    "ConvNADE",
-    "Convolutional",
-    "DBM",
-    "DBN",
-    "Dense",
-    "MADE",
-    "Machine",
-    "MixtureConditional",
-    "Model",
-    "NADE",
-    "OrderlessNADE",
-    "RBM",
-    "UnitConditional",
-    "VAE",
-    "at_length",
-    "load",
-    "save",
-    "with_labels",
-]
+    "baselines", "BoltzmannMachine", "ClassificationRBM", "ConvNADE", "Convolutional", "DBM", "DBN", "Dense", "MADE",
+    "Machine", "MixtureConditional", "Model", "NADE", "OrderlessNADE", "RBM", "UnitConditional", "VAE", "at_length",
+    "load", "save", "with_labels",
+]  # fmt: skip

@@ -18,28 +18,7 @@ from harmonium.objectives.ptt import PTT
 from harmonium.objectives.tap import TAP
 
 __all__ = [
-    "CD",
-    "ELBO",
-    "FPCD",
-    "IWAE",
-    "PCD",
-    "TAP",
-    "PT",
-    "PTT",
-    "Batch",
-    "ClampedGibbs",
-    "Discriminative",
-    "Exact",
-    "Gradient",
-    "Hybrid",
-    "Jarzynski",
-    "MaximumLikelihood",
-    "MeanField",
-    "Objective",
-    "ObjectiveState",
-    "Phases",
-    "PseudoLikelihood",
-    "SampledNegative",
-    "TwoPhase",
-    "gradient",
-]
+    "CD", "ELBO", "FPCD", "IWAE", "PCD", "TAP", "PT", "PTT", "Batch", "ClampedGibbs", "Discriminative", "Exact",
+    "Gradient", "Hybrid", "Jarzynski", "MaximumLikelihood", "MeanField", "Objective", "ObjectiveState", "Phases",
+    "PseudoLikelihood", "SampledNegative", "TwoPhase", "gradient",
+]  # fmt: skip

@@ -77,7 +77,7 @@ def compare(
     [('tree', 'exact'), ('independent', 'exact')]
     """
     for split in ("valid", "test"):
-        if getattr(data, split) is None:
+        if split not in data.splits:
             raise ValueError(
                 f"{data.name} has no {split} cases, which a comparison {'chooses' if split == 'valid' else 'judges'} "
                 f"by: set some aside, hm.data.load(..., {split}=0.1)"
@@ -177,16 +177,15 @@ def _candidates(
 
 def _check_data(data: Dataset, visible: Units) -> None:
     """Before anything is trained: the test cases too must be in the domain of the units."""
-    for split in ("train", "valid", "test"):
-        for _ in checked_chunks(getattr(data, split), visible, split, torch.float32):
+    for split, cases in data.splits.items():
+        for _ in checked_chunks(cases, visible, split, torch.float32):
             pass
 
 
 def _check_terms(folder: Path, data: Dataset, visible: Units, seconds: float, seed: int) -> None:
     """The folder must be new, or hold a comparison on the same terms."""
-    splits = ("train", "valid", "test")
     terms = {
-        "data": {split: getattr(data, split).fingerprint() for split in splits},
+        "data": {split: cases.fingerprint() for split, cases in data.splits.items()},
         "visible": visible.config(),
         "seconds": seconds,
         "seed": seed,

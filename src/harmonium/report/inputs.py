@@ -71,10 +71,7 @@ class ReportInput:
     @property
     def splits(self) -> dict[str, Cases]:
         """Splits of the data, by name."""
-        if self.data is None:
-            return {}
-        named = {name: getattr(self.data, name) for name in ("train", "valid", "test")}
-        return {name: cases for name, cases in named.items() if cases is not None}
+        return {} if self.data is None else self.data.splits
 
     @property
     def judged(self) -> tuple[str, Cases] | None:

@@ -171,7 +171,7 @@ class Run:
         except (ValueError, OSError) as error:
             raise type(error)(f"the data that {self.name} was trained on: {error}") from error
         split = self.config["data"]["source"]["split"]
-        if getattr(data, split).fingerprint() != self.config["data"]["fingerprint"]:
+        if data.splits[split].fingerprint() != self.config["data"]["fingerprint"]:
             warnings.warn(f"{data.name} has changed since {self.name} was trained", UserWarning, stacklevel=2)
         return data
 

@@ -3,20 +3,9 @@
 from __future__ import annotations
 
 __all__ = [
-    "CHECKPOINT",
-    "COLUMNS",
-    "CONFIG",
-    "CURVES",
-    "ENVIRONMENT",
-    "FILTERS",
-    "LOCK",
-    "METRICS",
-    "MODEL",
-    "REPORT",
-    "SAMPLES",
-    "WEIGHTS",
-    "WRITTEN_BY_TRAINING",
-]
+    "CHECKPOINT", "COLUMNS", "CONFIG", "CURVES", "ENVIRONMENT", "FILTERS", "LOCK", "METRICS", "MODEL", "REPORT",
+    "SAMPLES", "WEIGHTS", "WRITTEN_BY_TRAINING",
+]  # fmt: skip
 
 CONFIG = "config.json"
 """How to train: model, plan, data, callbacks."""

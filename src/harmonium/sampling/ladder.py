@@ -28,16 +28,9 @@ from harmonium.models.machine.machine import Machine
 from harmonium.models.state import State
 
 __all__ = [
-    "Ladder",
-    "Replicas",
-    "ExchangeStats",
-    "acceptance",
-    "exchange_round",
-    "exchanged",
-    "pairs",
-    "refuse_lengths",
+    "Ladder", "Replicas", "ExchangeStats", "acceptance", "exchange_round", "exchanged", "pairs", "refuse_lengths",
     "tempering_round",
-]
+]  # fmt: skip
 
 
 @dataclass

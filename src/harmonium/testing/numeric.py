@@ -14,18 +14,9 @@ from harmonium.core.random import Stream
 from harmonium.units import Mixed, Units
 
 __all__ = [
-    "Conditional",
-    "accepted",
-    "bounded",
-    "conditional",
-    "derivative",
-    "discrete",
-    "domain",
-    "moved",
-    "normals",
-    "pick",
+    "Conditional", "accepted", "bounded", "conditional", "derivative", "discrete", "domain", "moved", "normals", "pick",
     "scatter",
-]
+]  # fmt: skip
 
 _STEP = 1e-3
 

@@ -13,22 +13,7 @@ from harmonium.training.penalties import Sparsity, WeightDecay
 from harmonium.training.tensorboard import TensorBoard
 
 __all__ = [
-    "schedules",
-    "Callback",
-    "Centered",
-    "Diagonal",
-    "EarlyStopping",
-    "EquilibriumMonitor",
-    "History",
-    "KeepTrajectory",
-    "LikelihoodMonitor",
-    "MLflow",
-    "Monitor",
-    "NaturalGradient",
-    "Plain",
-    "ProgressBar",
-    "Sparsity",
-    "TensorBoard",
-    "TimeLimit",
-    "WeightDecay",
-]
+    "schedules", "Callback", "Centered", "Diagonal", "EarlyStopping", "EquilibriumMonitor", "History", "KeepTrajectory",
+    "LikelihoodMonitor", "MLflow", "Monitor", "NaturalGradient", "Plain", "ProgressBar", "Sparsity", "TensorBoard",
+    "TimeLimit", "WeightDecay",
+]  # fmt: skip

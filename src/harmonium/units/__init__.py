@@ -15,21 +15,6 @@ from harmonium.units.replicated_softmax import ReplicatedSoftmax
 from harmonium.units.spin import Spin
 
 __all__ = [
-    "Bernoulli",
-    "Biased",
-    "Binomial",
-    "Categorical",
-    "DReLU",
-    "FusedKernels",
-    "Gaussian",
-    "Interpolation",
-    "Mixed",
-    "Natural",
-    "Poisson",
-    "ReLU",
-    "ReplicatedSoftmax",
-    "Spin",
-    "Units",
-    "UpdateOrder",
-    "as_units",
-]
+    "Bernoulli", "Biased", "Binomial", "Categorical", "DReLU", "FusedKernels", "Gaussian", "Interpolation", "Mixed",
+    "Natural", "Poisson", "ReLU", "ReplicatedSoftmax", "Spin", "Units", "UpdateOrder", "as_units",
+]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -105,20 +106,17 @@ def _pairs(edges: Array, units: int) -> Tensor:
 def _blocks(layers: dict[str, Units], pairs: Tensor | None) -> dict[str, tuple[tuple[str, str], Tensor]]:
     """Blocks with at least one edge by name: the two layers, and the mask (columns, columns)."""
     names = list(layers)
-    count = sum(units.columns for units in layers.values())
+    starts = list(itertools.accumulate((units.columns for units in layers.values()), initial=0))
+    count = starts[-1]
     mask = torch.ones(count, count, dtype=torch.bool) if pairs is None else torch.zeros(count, count, dtype=torch.bool)
     if pairs is not None:
         mask[pairs[:, 0], pairs[:, 1]] = mask[pairs[:, 1], pairs[:, 0]] = True
     mask.fill_diagonal_(False)
-    first, blocks = 0, {}
-    starts = {}
-    for name in names:
-        starts[name] = first
-        first += layers[name].columns
-    for a, b in [(a, b) for i, a in enumerate(names) for b in names[i:]]:
-        rows, columns = layers[a], layers[b]
-        part = mask[starts[a] : starts[a] + rows.columns, starts[b] : starts[b] + columns.columns]
+    blocks = {}
+    for i, j in itertools.combinations_with_replacement(range(len(names)), 2):
+        a, b = names[i], names[j]
+        part = mask[starts[i] : starts[i + 1], starts[j] : starts[j + 1]]
         if bool(part.any()):
-            wide = part[rows.variable_of_column()][:, columns.variable_of_column()]
+            wide = part[layers[a].variable_of_column()][:, layers[b].variable_of_column()]
             blocks["weights" if a != b else f"{a}_{a}"] = ((a, b), wide)
     return blocks
