@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from harmonium.data.datasets_folder import holds_images, is_datasets_folder, rea
 from harmonium.data.fasta import is_fasta, read_fasta
 from harmonium.data.idx import find_mnist, is_idx, read_idx_file, read_idx_folder
 from harmonium.data.images import find_images, read_images
-from harmonium.data.raw import Array, RawData
+from harmonium.data.raw import RawData
 from harmonium.data.text import read_numbers
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ def _read_npz(path: Path) -> RawData:
     with _load(path) as archive:
         found = list(archive.files)
         if {"indptr", "indices", "data", "format"} <= set(found):
-            return RawData({"train": _read_sparse(path)})
+            with _undamaged(path):
+                return RawData({"train": sparse.csr_array(sparse.load_npz(path))})
         if "train" not in found:
             if len(found) != 1:
                 raise ValueError(
@@ -102,31 +104,26 @@ def _read_npz(path: Path) -> RawData:
     return RawData(splits, labels)
 
 
-def _read_sparse(path: Path) -> sparse.csr_array:
-    try:
-        return sparse.csr_array(sparse.load_npz(path))
-    except _DAMAGED as error:
-        raise _damage(path, error) from error
-
-
-def _member(archive: Any, name: str, path: Path) -> Array:
-    try:
-        array: Array = archive[name]
-    except _DAMAGED as error:
-        raise _damage(path, error, f", array {name!r}") from error
-    return array
+def _member(archive: Any, name: str, path: Path) -> Any:
+    with _undamaged(path, f", array {name!r}"):
+        return archive[name]
 
 
 def _load(path: Path, **options: Any) -> Any:
-    if zipfile.is_zipfile(path) != (path.suffix.lower() == ".npz"):
-        raise _damage(path, ValueError("only a .npz file is an archive"))
-    try:
+    with _undamaged(path):
+        if zipfile.is_zipfile(path) != (path.suffix.lower() == ".npz"):
+            raise ValueError("only a .npz file is an archive")
         return np.load(path, allow_pickle=False, **options)
+
+
+@contextmanager
+def _undamaged(path: Path, where: str = "") -> Iterator[None]:
+    """Reading, with whatever its libraries raise turned into a ValueError that names the file."""
+    try:
+        yield
     except _DAMAGED as error:
-        raise _damage(path, error) from error
-
-
-def _damage(path: Path, error: Exception, where: str = "") -> ValueError:
-    if "Object arrays" in str(error) or "Python objects" in str(error):
-        return ValueError(f"{path}{where} holds Python objects, which are never loaded: save numbers (x.astype(float))")
-    return ValueError(f"{path}{where} is damaged, cut short or not {path.suffix} ({error}): write or fetch it again")
+        if "Object arrays" in str(error) or "Python objects" in str(error):
+            what = "holds Python objects, which are never loaded: save numbers (x.astype(float))"
+        else:
+            what = f"is damaged, cut short or not {path.suffix} ({error}): write or fetch it again"
+        raise ValueError(f"{path}{where} {what}") from error
