@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harmonium.cli.columns import is_table
 from harmonium.cli.shell import note, say
 from harmonium.cli.source import is_grey
 
@@ -127,7 +128,7 @@ def _advice(name: str, dataset: Dataset, mixed: bool) -> str:
     elif dataset.binarization is None and dataset.train.statistics().finite:
         if _grey(dataset):
             options += " --binarize dynamic"
-        elif mixed and Path(name).suffix.lower() in (".csv", ".tsv", ".parquet", ".feather"):
+        elif mixed and is_table(name):
             options += " --visible mixed"
         else:
             options += " --visible gaussian --standardize"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import Any
 
 import click
@@ -12,6 +11,7 @@ from harmonium.cli.options import SEED, choice, integer
 from harmonium.cli.other_data import chosen_data, data_of_run
 from harmonium.cli.session import annealing, refuse, set_threads
 from harmonium.cli.shell import CONTEXT, say, typed
+from harmonium.core.checks import finite_or_none
 from harmonium.runs.folder import open_run
 
 __all__ = ["evaluate"]
@@ -89,4 +89,4 @@ def _finite(value: Any) -> Any:
     """Replace infinities, which JSON does not have, by null."""
     if isinstance(value, dict):
         return {key: _finite(entry) for key, entry in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return finite_or_none(value) if isinstance(value, float) else value

@@ -6,7 +6,7 @@ import math
 import operator
 from typing import Any
 
-__all__ = ["check_int", "check_int_fields", "check_positive"]
+__all__ = ["check_int", "check_int_fields", "check_positive", "finite_or_none"]
 
 
 def check_int(name: str, value: Any, least: int = 1, most: int | None = None) -> int:
@@ -64,6 +64,11 @@ def check_positive(name: str, value: Any) -> float:
     if not 0 < number < math.inf:
         raise ValueError(f"{name} must be a positive number, found {value!r}")
     return number
+
+
+def finite_or_none(value: float) -> float | None:
+    """Return the value, or None if it is infinite or NaN, which JSON does not have."""
+    return value if math.isfinite(value) else None
 
 
 def _is_bool(value: Any) -> bool:

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from harmonium import kernels
-from harmonium.core.random import RandomAddress, Stream
+from harmonium.core.random import Stream
 from harmonium.data.summary import Summary
 
 __all__ = ["CHOICES", "THRESHOLD", "Binarization", "RepeatedCases", "Sampler", "check_choice"]
@@ -52,8 +52,8 @@ class Sampler:
         Returns:
             The values, with the shape and dtype of ``probability``.
         """
-        drawn: Tensor = kernels.bernoulli_rows(probability, cases, self._address(epoch))
-        return drawn
+        stream = self.stream.child(epoch) if self.every_epoch else self.stream.child()
+        return kernels.bernoulli_rows(probability, cases, stream.advance())
 
     def summary(self, grey: Summary) -> Summary:
         """Return the summary of the distribution of the draws: for grey levels m, means m and variances m (1 - m)."""
@@ -63,10 +63,6 @@ class Sampler:
             mean, mean * (1 - mean), low, high, torch.ones_like(grey.whole), 1 - float(mean.mean()), missing,
             grey.first_bad,
         )  # fmt: skip
-
-    def _address(self, epoch: int) -> RandomAddress:
-        stream = self.stream.child(epoch) if self.every_epoch else self.stream.child()
-        return stream.advance()
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from harmonium.core.checks import finite_or_none
 from harmonium.likelihood.evaluate import Evaluation
 
 __all__ = ["Comparison", "Entry"]
@@ -60,8 +60,9 @@ class Entry:
         bounded = found.kind != "bound"
         bracketed = found.kind == "exact" or found.log_partition is not None
         return cls(
-            kind=found.kind, mean=found.mean, stderr=found.stderr, lower=_finite(found.lower) if bracketed else None,
-            upper=_finite(found.upper) if bounded else None, trusted=found.trusted, why=found.why, **about,
+            kind=found.kind, mean=found.mean, stderr=found.stderr, trusted=found.trusted, why=found.why,
+            lower=finite_or_none(found.lower) if bracketed else None,
+            upper=finite_or_none(found.upper) if bounded else None, **about,
         )  # fmt: skip
 
     @property
@@ -122,7 +123,8 @@ class Comparison:
     def __str__(self) -> str:
         table = [list(_HEAD), *self._rows()]
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        text = ["  ".join(map(_aligned, row, widths, _RIGHT)).rstrip() for row in table]
+        line = "  ".join(f"{{:{side}{width}}}" for side, width in zip(_SIDES, widths, strict=True))
+        text = [line.format(*row).rstrip() for row in table]
         text.insert(1, "  ".join("-" * width for width in widths))
         return "\n".join([*text, "", *self.notes()])
 
@@ -139,7 +141,7 @@ class Comparison:
 
     def markdown(self) -> str:
         """Write the table as Markdown, with its notes."""
-        lines = [_HEAD, ["---" if left else "---:" for left in _LEFT], *self._rows()]
+        lines = [_HEAD, ["---" if side == "<" else "---:" for side in _SIDES], *self._rows()]
         table = "\n".join("| " + " | ".join(row) + " |" for row in lines)
         return f"{table}\n\n" + "  \n".join(self.notes()) + "\n"
 
@@ -153,19 +155,10 @@ class Comparison:
 
 
 _HEAD = ("model", "test", "kind", "bracket", "trusted", "validation", "seconds", "parameters")
-_LEFT = (True, False, True, True, True, False, False, False)
-_RIGHT = tuple(not left for left in _LEFT)
+_SIDES = "<><<<>>>"  # of the cells on which text stands
 _KINDS = {
     "exact": "exact: the sum over everything hidden and the normalisation are computed in full.",
     "bracketed": "bracketed: log Z is estimated; if it is trusted, the log-likelihood lies within the bracket.",
     "bound": "bound: a lower bound, estimated by importance sampling; a bracket is that of log Z, and the upper end "
     "is unknown.",
 }
-
-
-def _aligned(cell: str, width: int, right: bool) -> str:
-    return cell.rjust(width) if right else cell.ljust(width)
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
 
 from harmonium.core.checks import check_int
 from harmonium.core.random import Stream
@@ -144,7 +144,7 @@ class BernoulliRBM(Features):
         Returns:
             nats, (n_samples,).
         """
-        return by_rows(self._score, self._states(X), self.model_.dtype)
+        return by_rows(partial(flipped_log_likelihood, self.model_), self._states(X), self.model_.dtype)
 
     @property
     def components_(self) -> Any:
@@ -195,9 +195,6 @@ class BernoulliRBM(Features):
         prepare(machine, as_cases(X, "X"), None, None, plan, callbacks, initialise).run()
         self.model_ = strict(machine)
         self.h_samples_ = machine.sample_hidden(machine.chains, seed.child("hidden")).numpy()
-
-    def _score(self, v: Tensor) -> Tensor:
-        return flipped_log_likelihood(self.model_, v)
 
     @property
     def _n_features_out(self) -> int:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
-from harmonium.core.checks import check_int_fields
+from harmonium.core.checks import check_int_fields, finite_or_none
 from harmonium.core.rows import some_rows
 from harmonium.diagnostics.equilibrium import equilibrium_test
 from harmonium.training.callbacks import Callback
@@ -92,9 +91,10 @@ class EquilibriumMonitor(Callback):
             temperatures=self.temperatures,
         )
         row["equilibrium"] = test.passed
-        row["drift"] = _finite(test.drift.difference)
+        missing = test.missing_modes
+        row["drift"] = finite_or_none(test.drift.difference)
         row["spread"] = test.spread
-        row["missing_mode"] = None if test.missing_modes.passed is None else _finite(test.missing_modes.difference)
+        row["missing_mode"] = None if missing.passed is None else finite_or_none(missing.difference)
         for finding in test.findings:
             self._say(finding.name, f"epoch {row['epoch']}: {finding}")
 
@@ -102,9 +102,6 @@ class EquilibriumMonitor(Callback):
         if name not in self.said:
             self.said.append(name)
             warnings.warn(text, stacklevel=2)
-
-    def _settings(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "said"}
 
     def columns(self, training: Training) -> set[str] | None:
         if type(self).on_measure is not EquilibriumMonitor.on_measure:
@@ -118,9 +115,4 @@ class EquilibriumMonitor(Callback):
         self.said = ["missing_mode" if name == "unseen" else name for name in state["said"]]  # "unseen": its old name
 
     def config(self) -> dict[str, Any]:
-        return super().config() | self._settings()
-
-
-def _finite(value: float) -> float | None:
-    """None for infinity, which JSON does not have (chains that all change by the same amount)."""
-    return value if math.isfinite(value) else None
+        return super().config() | {name: value for name, value in vars(self).items() if name != "said"}

@@ -62,7 +62,7 @@ class ReLU(Gaussian):
         # variance / mean^2 of Z - alpha given Z > alpha rises with alpha from 0 to 1, its mean falls to 0.
         alpha = _bisect(_dispersion, variance.double() / mean**2)
         scale = (mean / portable.beyond(alpha)[1]).clamp(low, high)
-        alpha = _bisect(_shortfall, -mean / scale)
+        alpha = _bisect(lambda alpha: -portable.beyond(alpha)[1], -mean / scale)
         return (-alpha / scale).to(self.bias), (-0.5 / scale**2).to(self.bias)
 
     def invalid(self, s: Tensor) -> Tensor:
@@ -95,10 +95,6 @@ class ReLU(Gaussian):
 def _dispersion(alpha: Tensor) -> Tensor:
     _, mean, variance = portable.beyond(alpha)
     return variance / mean**2
-
-
-def _shortfall(alpha: Tensor) -> Tensor:
-    return -portable.beyond(alpha)[1]
 
 
 def _bisect(rising: Callable[[Tensor], Tensor], value: Tensor) -> Tensor:
