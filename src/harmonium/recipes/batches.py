@@ -13,7 +13,7 @@ from harmonium import kernels
 from harmonium.core.errors import DivergedError
 from harmonium.core.random import Stream
 
-__all__ = ["Batches", "check_finite", "set_learning_rate"]
+__all__ = ["Batches", "check_finite"]
 
 
 class Batches:
@@ -46,12 +46,6 @@ class Batches:
 
     def __exit__(self, *error: object) -> None:
         self.bar.close()
-
-
-def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Set the learning rate of all parameters."""
-    for group in optimizer.param_groups:
-        group["lr"] = rate
 
 
 def check_finite(parameters: Iterable[Tensor], epoch: int) -> None:

@@ -12,7 +12,8 @@ from harmonium.models.arrays import Array, check_columns
 from harmonium.models.deep.dbn import DBN
 from harmonium.models.machine.rbm import RBM
 from harmonium.objectives import PCD
-from harmonium.recipes.batches import Batches, check_finite, set_learning_rate
+from harmonium.recipes.batches import Batches, check_finite
+from harmonium.training.optimizers import set_learning_rate
 from harmonium.training.schedules import Schedule, as_schedule
 from harmonium.units.joint import joint_log_density
 

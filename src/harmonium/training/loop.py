@@ -23,7 +23,7 @@ from harmonium.objectives.many_updates import Batches, UpdateRule
 from harmonium.sampling.impute import fill_missing
 from harmonium.training.callbacks import Callback
 from harmonium.training.history import History, Row
-from harmonium.training.optimizers import make_optimizer, optimizer_rule
+from harmonium.training.optimizers import make_optimizer, optimizer_rule, set_learning_rate
 from harmonium.training.plan import Plan
 
 __all__ = ["Training"]
@@ -105,7 +105,8 @@ class Training:
         for penalty, state in zip(plan.penalties, self.penalty_states, strict=True):
             penalty.add_to_gradients(model, phases, state)
         with plan.metric.coordinates(model, phases, self.metric_state):
-            self._step(self.learning_rate)
+            set_learning_rate(self.optimizer, self.learning_rate)
+            self.optimizer.step()
         model.constrain()
         if not plan.objective.after_update(model, self.objective_state) and before is not None:
             self._reject(before)
@@ -127,11 +128,6 @@ class Training:
             for parameter in self.parameters.values():
                 if parameter.grad is not None:
                     parameter.grad.mul_(mass)
-
-    def _step(self, rate: float) -> None:
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.step()
 
     # Many updates in one call ------------------------------------------------------------------------------------
 
@@ -157,8 +153,7 @@ class Training:
             np.array([factor * schedule(min(1.0, u / self.updates)) for u in range(first, first + count)]),
         )
         objective.run_updates(self.model, batches, rule, self.objective_state, self.stream)
-        for group in self.optimizer.param_groups:
-            group["lr"] = float(batches.rates[-1])
+        set_learning_rate(self.optimizer, float(batches.rates[-1]))
 
     # The loop ----------------------------------------------------------------------------------------------------
 

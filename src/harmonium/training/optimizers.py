@@ -11,7 +11,7 @@ from torch import Tensor
 
 from harmonium.objectives.many_updates import UpdateRule
 
-__all__ = ["OptimizerFactory", "check_optimizer", "make_optimizer", "optimizer_rule"]
+__all__ = ["OptimizerFactory", "check_optimizer", "make_optimizer", "optimizer_rule", "set_learning_rate"]
 
 OptimizerFactory = Callable[[list[Tensor]], torch.optim.Optimizer]
 """A function from the parameters of a model to an optimizer of them."""
@@ -57,6 +57,12 @@ def make_optimizer(optimizer: str | OptimizerFactory, parameters: list[Tensor], 
     fused = {"fused": True} if on_cpu and kind in (torch.optim.Adam, torch.optim.AdamW) else {}
     made: torch.optim.Optimizer = kind(parameters, lr=rate, **no_decay, **fused)
     return made
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate of all parameters."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
 
 
 def optimizer_rule(
