@@ -15,6 +15,8 @@ from harmonium.likelihood.exact import exact_log_partition, exact_moments
 from harmonium.objectives import Batch
 from harmonium.runs.checkpoint import Checkpoint
 
+from ..training.helpers import Break
+
 State = dict[str, torch.Tensor]
 
 
@@ -160,15 +162,6 @@ def test_the_best_model_may_be_chosen_by_what_is_tracked() -> None:
     )
     assert history.best["log_likelihood_tracked"] == max(row["log_likelihood_tracked"] for row in history.rows)
     assert all(0 < row["log_likelihood_tracked_stderr"] < 1 for row in history.rows)
-
-
-class Break(hm.training.Callback):
-    def __init__(self, update: int | None = None) -> None:
-        self.update = update
-
-    def on_update(self, training: Any) -> None:
-        if training.position.update == self.update:
-            raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("stop", [3, 150])

@@ -32,6 +32,17 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+class Break(hm.training.Callback):
+    """Ends the process, so to say, in the middle of an update; None: does not."""
+
+    def __init__(self, update: int | None = None) -> None:
+        self.update = update
+
+    def on_update(self, training: Any) -> None:
+        if training.position.update == self.update:
+            raise KeyboardInterrupt
+
+
 def bars() -> np.ndarray:
     """Bars and stripes 4 x 4: 32 cases, (32, 16) bytes."""
     return np.asarray(hm.data.load("bars-and-stripes").train, dtype=np.uint8)

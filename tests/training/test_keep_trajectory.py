@@ -12,7 +12,7 @@ import harmonium as hm
 from harmonium.models.io import snapshots
 from harmonium.runs.checkpoint import Checkpoint
 
-from .helpers import bars, same, stored, tensors
+from .helpers import Break, bars, same, stored, tensors
 
 OPTIONS: dict[str, Any] = {"objective": hm.PCD(chains=8), "batch_size": 8, "epochs": 5, "learning_rate": 0.1, "seed": 2}
 
@@ -23,17 +23,6 @@ class Snapshots(hm.training.Callback):
 
     def on_update(self, training: Any) -> None:
         self.weights[training.position.update] = training.model.weights.detach().clone()
-
-
-class Break(hm.training.Callback):
-    """Ends the process, so to say, in the middle of an update; None: does not."""
-
-    def __init__(self, update: int | None = None) -> None:
-        self.update = update
-
-    def on_update(self, training: Any) -> None:
-        if training.position.update == self.update:
-            raise KeyboardInterrupt
 
 
 def test_models_are_kept_on_an_exponential_grid_as_they_were() -> None:

@@ -13,6 +13,8 @@ from harmonium.core.random import Stream
 from harmonium.models.autoregressive.nade import NADE
 from harmonium.testing.numeric import normals, scatter
 
+from ...training.helpers import Break
+
 
 def scattered(model: NADE, spread: float = 0.7) -> NADE:
     scatter(model, Stream(3), spread)
@@ -170,12 +172,6 @@ def test_from_an_rbm_the_conditionals_are_one_step_of_its_mean_field(visible: hm
 
 def test_training_learns_and_resumes_bit_for_bit(tmp_path) -> None:
     data = hm.data.load("bars-and-stripes")
-
-    class Stop(hm.training.Callback):
-        def on_update(self, training) -> None:  # type: ignore[no-untyped-def]
-            if training.position.update == 7:
-                raise KeyboardInterrupt
-
     arguments = {"epochs": 20, "batch_size": 10, "learning_rate": 0.05, "seed": 4}
     model = NADE(16, 10, ordering=list(range(15, -1, -1)))
     before = hm.evaluate(model, data.train)
@@ -184,7 +180,7 @@ def test_training_learns_and_resumes_bit_for_bit(tmp_path) -> None:
     assert after.method == "exact" and after.mean > before.mean + 0.2
     other = NADE(16, 10, ordering=list(range(15, -1, -1)))
     with pytest.raises((KeyboardInterrupt, hm.errors.InterruptedRunError)):
-        hm.fit(other, data.train, out=tmp_path / "run", callbacks=[Stop()], **arguments)
+        hm.fit(other, data.train, out=tmp_path / "run", callbacks=[Break(7)], **arguments)
     resumed, _ = hm.resume(tmp_path / "run", callbacks=[hm.training.Callback()])
     for a, b in zip(model.parameters(), resumed.parameters(), strict=True):
         assert torch.equal(a, b)

@@ -17,6 +17,8 @@ import harmonium as hm
 from harmonium.core.registry import build
 from harmonium.models.vae import vae as module
 
+from ...training.helpers import Break
+
 D = torch.float64
 
 
@@ -265,12 +267,6 @@ def test_a_file_holds_all_of_it(name: str, tmp_path: Path) -> None:
         assert torch.equal(again.prior.data_mean, vae.prior.data_mean)
 
 
-class Stop(hm.training.Callback):
-    def on_update(self, training: Any) -> None:
-        if training.position.update == 5:
-            raise KeyboardInterrupt
-
-
 @pytest.mark.parametrize("objective", [hm.ELBO(k=2, warm_up=7, prior=hm.PCD(chains=8)), hm.IWAE(k=3)])
 @pytest.mark.parametrize("name", ["two layers", "rbm prior"])
 def test_a_resumed_run_ends_bit_for_bit_alike(name: str, objective: hm.objectives.Objective, tmp_path: Path) -> None:
@@ -282,7 +278,7 @@ def test_a_resumed_run_ends_bit_for_bit_alike(name: str, objective: hm.objective
     whole = MODELS[name]()
     history = hm.fit(whole, patterns(), out=tmp_path / "whole", **options)
     with pytest.raises((KeyboardInterrupt, hm.errors.InterruptedRunError)):
-        hm.fit(MODELS[name](), patterns(), out=tmp_path / "part", callbacks=[Stop()], **options)
+        hm.fit(MODELS[name](), patterns(), out=tmp_path / "part", callbacks=[Break(5)], **options)
     config = json.loads((tmp_path / "part" / "config.json").read_text())
     config["callbacks"] = [entry for entry in config["callbacks"] if entry is not None]
     (tmp_path / "part" / "config.json").write_text(json.dumps(config))
