@@ -24,7 +24,7 @@ def test_parts_stand_side_by_side() -> None:
     for k, part in enumerate(units.parts):
         columns = units._encoded[k]
         assert torch.equal(units.mean(x)[:, columns], part.mean(x[:, columns]))
-    assert torch.equal(units.log_normalizer(x), sum(part.log_normalizer(x[:, at]) for part, at in units._each()))
+    assert torch.equal(units.log_normalizer(x), sum(part.log_normalizer(x[:, at]) for part, at in units.by_type()))
     assert [tuple(eta.shape) for eta in units.natural()] == [(8,), (8,)]
     assert units.natural()[1].tolist() == [0.0] * 7 + [-0.5]
 

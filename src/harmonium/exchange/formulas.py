@@ -64,7 +64,7 @@ def log_normalizer(units: Units, x: Tensor) -> Tensor:
 
 @log_normalizer.register
 def _(units: Mixed, x: Tensor) -> Tensor:
-    return torch.stack([log_normalizer(part, x[:, columns]) for part, columns in units._each()]).sum(0)
+    return torch.stack([log_normalizer(part, x[:, columns]) for part, columns in units.by_type()]).sum(0)
 
 
 @singledispatch

@@ -18,7 +18,7 @@ from harmonium.core.registry import is_builtin
 from harmonium.models.deep.dbn import DBN
 from harmonium.models.machine.machine import Machine
 from harmonium.report.inputs import ReportInput
-from harmonium.units import Bernoulli, Categorical, Mixed, ReLU, Spin, Units
+from harmonium.units import Bernoulli, Categorical, ReLU, Spin, Units
 
 __all__ = ["NotPlayableError", "payload", "played"]
 
@@ -137,20 +137,14 @@ def _order(machine: Machine, layer: int) -> list[int] | None:
     return list(dict.fromkeys(drawn))
 
 
-def _types(units: Units) -> list[Units]:
-    return list(units.parts) if isinstance(units, Mixed) else [units]  # type: ignore[arg-type]
-
-
 def _parts(units: Units) -> Iterator[dict[str, Any]]:
-    start = 0
-    for part in _types(units):
+    for part, columns in units.by_type():
         kind = type(part).__name__
         if not is_builtin(type(part)) or kind not in played():
             raise NotPlayableError(
                 f"the model has {kind} units, and the page runs {', '.join(played())} and mixtures of these"
             )
-        yield {"kind": kind, "start": start, "end": start + part.size, "states": part.size // part.columns}
-        start += part.size
+        yield {"kind": kind, "start": columns.start, "end": columns.stop, "states": part.size // part.columns}
 
 
 def _cases(report: ReportInput) -> Tensor | None:
@@ -190,7 +184,7 @@ def _columns(report: ReportInput) -> Iterator[dict[str, Any]]:
     if cases is not None:
         values = torch.cat((values, cases.double()))
     names, standard, column = report.columns, report.standard, 0
-    for part in _types(report.model.visible):
+    for part, _ in report.model.visible.by_type():
         states = part.unit_states().tolist() if isinstance(part, (Bernoulli, Spin)) else None
         codes = range(part.size // part.columns) if isinstance(part, Categorical) else states
         for j in range(column, column + part.columns):

@@ -13,7 +13,7 @@ from harmonium import kernels
 from harmonium.core.random import Stream
 from harmonium.models.machine.machine import Machine
 from harmonium.models.state import State
-from harmonium.testing.numeric import accepted, domain, pieces
+from harmonium.testing.numeric import accepted, domain
 from harmonium.units import Natural, Units
 
 __all__ = ["Joint", "start_at"]
@@ -139,7 +139,7 @@ def _states(units: Units) -> tuple[Tensor, Tensor]:
             raise ValueError(f"{units!r} has {units.count} states, at most {_MOST} are checked")
         states = units.states(torch.arange(units.count)).double()
         return states, torch.zeros(len(states), dtype=torch.float64)
-    each = [_states_of_type(part) for part, _ in pieces(units)]
+    each = [_states_of_type(part) for part, _ in units.by_type()]
     index = torch.cartesian_prod(*[torch.arange(len(states)) for states, _ in each]).view(-1, len(each))
     joined = torch.cat([states[index[:, k]] for k, (states, _) in enumerate(each)], -1)
     return joined, torch.stack([measure[index[:, k]] for k, (_, measure) in enumerate(each)]).sum(0)

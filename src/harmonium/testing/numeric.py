@@ -88,11 +88,6 @@ def _end(layer: Units, inside: float, step: float) -> float:
     return inside
 
 
-def pieces(layer: Units) -> list[tuple[Units, slice]]:
-    """The layers of one type that a layer consists of, each with its units."""
-    return list(layer._each()) if isinstance(layer, Mixed) else [(layer, slice(0, layer.size))]
-
-
 def discrete(layer: Units) -> bool:
     """Whether the states can be counted: draws then differ by whole steps."""
     return layer.finite or domain(layer)[1]
@@ -101,7 +96,7 @@ def discrete(layer: Units) -> bool:
 def bounded(layer: Units) -> bool:
     """Whether every unit has finitely many states or those of a bounded interval: it then takes any field."""
     far = torch.tensor([1e30], dtype=torch.float64)
-    return all(part.finite or not (accepted(part, far) or accepted(part, -far)) for part, _ in pieces(layer))
+    return all(part.finite or not (accepted(part, far) or accepted(part, -far)) for part, _ in layer.by_type())
 
 
 def accepted(layer: Units, values: Tensor) -> bool:
@@ -166,7 +161,7 @@ def _listed(layer: Units) -> list[tuple[slice, Tensor, Callable[[Tensor], Tensor
     if isinstance(layer, Mixed):
         return [
             (slice(units.start + own.start, units.start + own.stop), values, total)
-            for part, units in pieces(layer)
+            for part, units in layer.by_type()
             for own, values, total in _listed(part)
         ]
     points, counts = domain(layer)

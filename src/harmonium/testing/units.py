@@ -22,7 +22,6 @@ from harmonium.testing.numeric import (
     moved,
     normals,
     pick,
-    pieces,
     scatter,
 )
 from harmonium.units import Natural, Units
@@ -304,8 +303,8 @@ def _check_portable(layer: Units, x: Tensor, what: str) -> None:
 
 
 def _assert_draws(identity: str, layer: Units, found: Tensor, expected: Tensor) -> None:
-    if len(pieces(layer)) > 1:
-        for part, units in pieces(layer):
+    if len(layer.by_type()) > 1:
+        for part, units in layer.by_type():
             _assert_draws(identity, part, found[..., units], expected[..., units])
         return
     if not discrete(layer):

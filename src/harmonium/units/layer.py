@@ -103,6 +103,10 @@ class Units(Family):
         first = torch.searchsorted(self.variable_of_column(), torch.arange(self.columns))
         return values[..., first.to(values.device)]
 
+    def by_type(self) -> list[tuple[Units, slice]]:
+        """The layers of a single type that make up this one, each with its columns of an encoded state."""
+        return [(self, slice(0, self.size))]
+
     def require_independent_columns(self, function: str) -> None:
         """Raise ValueError if columns are not independent variables (their total is fixed), which `function` needs."""
         if self.conditions_on_total:

@@ -58,22 +58,21 @@ class Mixed(Units):
 
     @property
     def bounded(self) -> bool:
-        return all(part.bounded for part, _ in self._each())
+        return all(part.bounded for part, _ in self.by_type())
 
-    def _each(self) -> Iterator[tuple[Units, slice]]:
-        """Every part with its columns of an encoded state."""
-        return zip(self.parts, self._encoded, strict=True)  # type: ignore[arg-type]
+    def by_type(self) -> list[tuple[Units, slice]]:
+        return list(zip(self.parts, self._encoded, strict=True))  # type: ignore[arg-type]
 
     def _each_raw(self) -> Iterator[tuple[Units, slice]]:
         """Every part with its columns of a raw state."""
         return zip(self.parts, self._raw, strict=True)  # type: ignore[arg-type]
 
     def _joined(self, of: Callable[[Units, slice], Tensor]) -> Tensor:
-        return torch.cat([of(part, units) for part, units in self._each()], -1)
+        return torch.cat([of(part, units) for part, units in self.by_type()], -1)
 
     def _padded(self, of: Callable[[Units, slice], Natural]) -> Natural:
         """Natural parameters or statistics of all parts side by side."""
-        each = [of(part, units) for part, units in self._each()]
+        each = [of(part, units) for part, units in self.by_type()]
         most = max(len(natural) for natural in each)
         full = [(*natural, *[torch.zeros_like(natural[0])] * (most - len(natural))) for natural in each]
         return tuple(torch.cat(row, -1) for row in zip(*full, strict=True))
@@ -98,7 +97,7 @@ class Mixed(Units):
 
     def parameter_gradient(self, moments: Natural) -> dict[str, Tensor]:
         gradients: dict[str, Tensor] = {}
-        for i, (part, units) in enumerate(self._each()):
+        for i, (part, units) in enumerate(self.by_type()):
             own = part.parameter_gradient(self._of(moments, part, units))
             gradients |= {f"parts.{i}.{name}": gradient for name, gradient in own.items()}
         return gradients
@@ -113,14 +112,14 @@ class Mixed(Units):
         return self._padded(lambda part, units: part.base_rate(mean[..., units], variance[..., units], cases))
 
     def set_natural(self, natural: Natural) -> None:
-        for part, units in self._each():
+        for part, units in self.by_type():
             part.set_natural(self._of(natural, part, units))
 
     def normalisable(self, natural: Natural) -> bool:
-        return all(part.normalisable(self._of(natural, part, units)) for part, units in self._each())
+        return all(part.normalisable(self._of(natural, part, units)) for part, units in self.by_type())
 
     def constrain(self) -> None:
-        for part, _ in self._each():
+        for part, _ in self.by_type():
             part.constrain()
 
     def invalid(self, s: Tensor) -> Tensor:
@@ -130,7 +129,7 @@ class Mixed(Units):
         raise NotImplementedError("each part has its own hint: see units_of_column")
 
     def units_of_column(self, column: int, encoded: bool = True) -> Units:
-        each = self._each() if encoded else self._each_raw()
+        each = self.by_type() if encoded else self._each_raw()
         return next(part for part, columns in each if column < columns.stop)
 
     def not_encodable(self, raw: Tensor) -> Tensor:
@@ -151,22 +150,22 @@ class Mixed(Units):
         return torch.cat([part.repeat_per_column(values[..., columns]) for part, columns in self._each_raw()], -1)
 
     def variable(self, i: int) -> tuple[slice, Tensor]:
-        for (part, units), columns in zip(self._each(), self._raw, strict=True):
+        for (part, units), columns in zip(self.by_type(), self._raw, strict=True):
             if i < columns.stop:
                 own, states = part.variable(i - columns.start)
                 return slice(own.start + units.start, own.stop + units.start), states
         raise IndexError(f"variable {i} of {self.columns}")
 
     def radices(self) -> list[int]:
-        return [radix for part, _ in self._each() for radix in part.radices()]
+        return [radix for part, _ in self.by_type() for radix in part.radices()]
 
     def advice(self, mean: Tensor, variance: Tensor) -> str | None:
-        found = (part.advice(mean[units], variance[units]) for part, units in self._each())
-        named = [f"{part!r}: {words}" for (part, _), words in zip(self._each(), found, strict=True) if words]
+        found = (part.advice(mean[units], variance[units]) for part, units in self.by_type())
+        named = [f"{part!r}: {words}" for (part, _), words in zip(self.by_type(), found, strict=True) if words]
         return "; ".join(named) or None
 
     def log_measure(self, s: Tensor) -> Tensor | None:
-        if all(part.log_measure(s[..., units]) is None for part, units in self._each()):
+        if all(part.log_measure(s[..., units]) is None for part, units in self.by_type()):
             return None
 
         def of(part: Units, units: slice) -> Tensor:
@@ -186,7 +185,7 @@ class Mixed(Units):
                 part.sample(
                     x[..., units], draw._replace(key=(draw.key + i * _ODD) % 2**64), self._line(line, part, units)
                 )
-                for i, (part, units) in enumerate(self._each())
+                for i, (part, units) in enumerate(self.by_type())
             ],
             -1,
         )
@@ -200,7 +199,7 @@ class Mixed(Units):
     def log_normalizer(self, x: Tensor, line: Interpolation | None = None) -> Tensor:
         each = [
             part.log_normalizer(x[..., units].contiguous(), self._line(line, part, units))
-            for part, units in self._each()
+            for part, units in self.by_type()
         ]
         return torch.stack(each).sum(0)
 
@@ -213,14 +212,14 @@ class Mixed(Units):
         )
 
     def config(self) -> dict[str, Any]:
-        return Registered.config(self) | {"parts": [part.config() for part, _ in self._each()]}
+        return Registered.config(self) | {"parts": [part.config() for part, _ in self.by_type()]}
 
     @classmethod
     def from_config(cls, arguments: dict[str, Any]) -> Self:
         return cls([build(part) for part in arguments["parts"]])
 
     def __repr__(self) -> str:
-        return f"Mixed([{', '.join(repr(part) for part, _ in self._each())}])"
+        return f"Mixed([{', '.join(repr(part) for part, _ in self.by_type())}])"
 
 
 def _slices(widths: list[int]) -> list[slice]:

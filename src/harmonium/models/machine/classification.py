@@ -52,8 +52,7 @@ class ClassificationRBM(RBM):
         seed: int | Stream = 0,
     ) -> None:
         self._inputs = as_units(inputs, Bernoulli).config()
-        units = as_units(inputs, Bernoulli)
-        parts = list(units.parts) if isinstance(units, Mixed) else [units]
+        parts = [part for part, _ in as_units(inputs, Bernoulli).by_type()]
         super().__init__(Mixed([*parts, Categorical(1, classes)]), hidden, dtype=dtype, seed=seed)
         self.classes_count = classes
 
