@@ -148,7 +148,7 @@ def section(name: str, store: Store, seeds: int) -> str:
             texts = [how.text(cells[method]) if method in cells else "" for method in methods]
             rows.append([label, measure, *texts, how.goal, met])
     head = ["set", "measure", *methods, "must reach", "met"]
-    parts = [report.table(head, rows), job.about]
+    parts = [report.table(head, rows), f"{job.about} {'One seed' if seeds == 1 else f'Medians over {seeds} seeds'}."]
     if reached:
         parts.append(f"Reached: {reached.count('yes')} of {len(reached)} rows.")
     parts += [f"{method}: {', '.join(dict.fromkeys(where))}: {why}." for (why, method), where in failures.items()]

@@ -80,10 +80,10 @@ def trained(csv: Path, run: Path, seed: int, *options: str) -> float:
     return after.children_user + after.children_system - before.children_user - before.children_system
 
 
-def nats(run: Path, table: Table, test: pd.DataFrame) -> float:
-    """Log-likelihood of rows under the model of a run: the lower end, in nats per row of the table."""
+def nats(run: Path, table: Table, test: pd.DataFrame) -> tuple[float, bool]:
+    """Log-likelihood of rows under the model of a run: the lower end, in nats per row, and whether it is trusted."""
     found = hm.evaluate(hm.load(run / "model.safetensors"), table.to_cases(test))
-    return found.lower
+    return found.lower, found.trusted
 
 
 def rate(ratings: np.ndarray, seed: int, missing: Any) -> np.ndarray:

@@ -59,7 +59,8 @@ def command(*options: str) -> Callable[[Path, pd.DataFrame, int], Scores]:
     def trained(csv: Path, test: pd.DataFrame, seed: int) -> Scores:
         run = csv.parent / "run"
         seconds = doors.trained(csv, run, seed, *options)
-        return {NATS: doors.nats(run, _read(csv).table, test), SECONDS: seconds}
+        lower, trusted = doors.nats(run, _read(csv).table, test)
+        return {NATS: lower, SECONDS: seconds, "trusted": float(trusted)}
 
     return trained
 
