@@ -50,7 +50,7 @@ def test_a_new_user_needs_no_python(people: Path, tmp_path: Path) -> None:
     data = hm.data.load(people, table=True, drop=["id", "seen on"], valid=0.1)
     model = hm.load(run / "model.safetensors")
     assert data.valid is not None and f"valid {hm.evaluate(model, data.valid)}" in trained.stdout
-    assert json.loads((run / "config.json").read_text())["plan"]["missing"] == 5
+    assert json.loads((run / "config.json").read_text())["plan"]["missing"] == {"type": "DrawGaps", "sweeps": 1}
     names = [column["name"] for column in json.loads((run / "columns.json").read_text())]
     assert names == ["<b>city</b>", "age", "smokes", "score"]
     people.rename(tmp_path / "gone.csv")  # sampling has no need of it

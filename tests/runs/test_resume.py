@@ -132,7 +132,8 @@ def test_run_folder_contents(tmp_path: Path) -> None:
         "penalties": [{"type": "WeightDecay", "l2": 0.01, "l1": 0.0}],
         "epochs": 2,
         "batch_size": 400,
-        "missing": 0,
+        "missing": None,
+        "hold_out": False,
         "seed": [9],
     }
     assert config["fresh"] is True

@@ -134,16 +134,18 @@ def test_a_column_that_nothing_measures_is_refused_before_training(patience: int
             model,
             patterns(),
             validation=patterns(),
+            epochs=10,
             callbacks=[Watch(), hm.training.EarlyStopping("log_likelihood", patience)],
             out=tmp_path / "run",
         )
     with pytest.raises(ValueError, match=r"only epoch, learning_rate, seconds, update\. Measures need validation="):
-        hm.fit(model, patterns(), callbacks=[Watch(), hm.training.EarlyStopping(patience=patience)])
+        hm.fit(model, patterns(), epochs=10, callbacks=[Watch(), hm.training.EarlyStopping(patience=patience)])
     with pytest.raises(ValueError, match=r"only .*free_energy_gap.*add a LikelihoodMonitor"):
         hm.fit(
             hm.RBM(hm.Gaussian(3), 2),
             clusters(),
             validation=clusters(),
+            epochs=10,
             callbacks=[hm.training.EarlyStopping(patience=patience)],
         )
     assert not updates

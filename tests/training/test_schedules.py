@@ -20,6 +20,9 @@ from harmonium.training.schedules import as_schedule
         (hm.schedules.Linear(0.2, hold=0.5), {0.0: 0.2, 0.4: 0.2, 0.5: 0.2, 0.75: 0.1, 1.0: 0.0}),
         (hm.schedules.Exponential(0.1, 0.001), {0.0: 0.1, 0.5: 0.01, 1.0: 0.001}),
         (hm.schedules.Exponential(0.1, 0.1), {0.0: 0.1, 0.7: 0.1}),
+        (hm.schedules.Cycles(0.2, 0), {0.0: 0.2, 0.5: 0.1, 1.0: 0.0}),
+        (hm.schedules.Cycles(0.2, 2), {0.0: 0.2, 0.125: 0.1, 0.25: 0.2, 0.375: 0.1, 0.5: 0.2, 0.75: 0.1, 1.0: 0.0}),
+        (hm.schedules.Cycles(0.2, 1, decay=0.5), {0.0: 0.2, 0.25: 0.1, 0.5: 0.1, 0.75: 0.05, 1.0: 0.0}),
     ],
 )
 def test_values(schedule: Any, values: dict[float, float]) -> None:

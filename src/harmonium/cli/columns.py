@@ -13,9 +13,7 @@ from harmonium.runs.names import COLUMNS
 if TYPE_CHECKING:
     from harmonium.data import Dataset
 
-__all__ = ["gap_sweeps", "is_table", "keep_columns", "load_columns"]
-
-SWEEPS = 5  # Gibbs sweeps that draw the missing values of a batch
+__all__ = ["gaps_of", "is_table", "keep_columns", "load_columns"]
 
 
 def load_columns(name: str, visible: str, **options: Any) -> Dataset:
@@ -47,20 +45,20 @@ def is_table(name: str) -> bool:
     return path.exists() and files.is_table(path)
 
 
-def gap_sweeps(data: Dataset, model: str, machine: bool) -> int:
-    """Return the argument ``missing`` of `fit`: the Gibbs sweeps that draw missing values, 0 if none is missing.
+def gaps_of(data: Dataset, model: str, machine: bool) -> str | None:
+    """Return the argument ``missing`` of `fit`: None if no value is missing.
 
     Raises:
         click.UsageError: values are missing, and the model is not a Boltzmann machine, which could draw them.
     """
     if data.table is None or data.train.statistics().finite:
-        return 0
+        return None
     if not machine:
         raise click.UsageError(
             f"{data.name} has missing cells, and --model {model} learns from whole cases: leave out the columns with "
             "gaps (--drop) or those rows, or train a Boltzmann machine (--model rbm), which draws what is missing"
         )
-    return SWEEPS
+    return "draw"
 
 
 def keep_columns(data: Dataset, run: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from harmonium.cli.columns import gap_sweeps
+from harmonium.cli.columns import gaps_of
 from harmonium.cli.models import WORDS, build_model, model_class
 from harmonium.cli.monitors import MEASUREMENTS, monitors
 from harmonium.cli.objectives import HELP, arguments, build_objective, named
@@ -135,7 +135,7 @@ def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
     visible = _visible(data, options)
     model, above = build_model(kind, visible, options)
     objective = build_objective(model, options, given)
-    missing = gap_sweeps(data, options["model"], machine)
+    missing = gaps_of(data, options["model"], machine)
     talk(describe(data))
     largest = max((weights.numel() for weights in model.weights_to_decay()), default=0)
     batch_size = options["batch_size"] or (usual_batch(len(data.train)) if machine else 100)

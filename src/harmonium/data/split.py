@@ -9,7 +9,9 @@ import numpy as np
 from harmonium import kernels
 from harmonium.core.random import Stream
 
-__all__ = ["permutation", "split_off", "split_off_whole"]
+__all__ = ["hold_out", "permutation", "split_off", "split_off_whole"]
+
+LEAST_TO_HOLD_OUT, SHARE, MOST_HELD_OUT = 100, 0.1, 1000  # cases
 
 Index = np.ndarray[Any, np.dtype[np.int64]]
 Parts = dict[str, int | float | None]
@@ -18,6 +20,26 @@ Parts = dict[str, int | float | None]
 def permutation(count: int, stream: Stream) -> Index:
     """Return the numbers 0 ... count - 1 in random order."""
     return np.asarray(kernels.permutation(stream.advance(), count), dtype=np.int64)
+
+
+def hold_out(count: int, stream: Stream) -> tuple[Index, Index] | None:
+    """Set a tenth of the cases aside, at most 1,000, to choose the best model by.
+
+    Args:
+        count: the number of cases.
+        stream: of the permutation.
+
+    Returns:
+        The numbers of the training cases and of those set aside, ascending; None for fewer than 100 cases.
+
+    >>> [len(part) for part in hold_out(200, Stream(0))]
+    [180, 20]
+    """
+    if count < LEAST_TO_HOLD_OUT:
+        return None
+    aside = min(MOST_HELD_OUT, int(SHARE * count))
+    order = permutation(count, stream)
+    return np.sort(order[aside:]), np.sort(order[:aside])
 
 
 def split_off(count: int, parts: Parts, seed: int) -> dict[str, Index]:

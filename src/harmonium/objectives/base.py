@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -27,10 +27,12 @@ class Batch(NamedTuple):
     Attributes:
         v: encoded visible states, (batch, size), in the precision of the model.
         weight: weights of the cases, (batch,), or None.
+        observed: units that belong to the machine of each case, bool (batch, size); the others are 0 in v.  None: all.
     """
 
     v: Tensor
     weight: Tensor | None = None
+    observed: Tensor | None = None
 
 
 class Phases(NamedTuple):
@@ -50,6 +52,9 @@ class Objective(Registered, ABC):
 
     Objectives are stateless: what changes lives in the `ObjectiveState` that `init_state` returns.
     """
+
+    can_omit: ClassVar[bool] = False
+    """Whether the objective takes batches in which units are left out of the machine (`Batch.observed`)."""
 
     def check(self, model: Any) -> None:
         """Refuse a model that this objective cannot train.

@@ -26,6 +26,8 @@ class CD(SampledNegative):
         inference: how the states of coupled hidden layers are found given the data.
     """
 
+    can_omit = True
+
     k: int = 1
 
     def __post_init__(self) -> None:
@@ -40,5 +42,6 @@ class CD(SampledNegative):
         run(model, batches, rule, None, self.k, stream)
 
     def negative(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> LayerExpectations:
-        ends = model.sweep(model.state_from_visible(batch.v, stream), stream, self.k)
+        clamp = None if batch.observed is None else (~batch.observed, batch.v)
+        ends = model.sweep(model.state_from_visible(batch.v, stream), stream, self.k, clamp=clamp)
         return model.conditional_expectation(ends).weighted(batch.weight)

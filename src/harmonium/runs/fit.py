@@ -7,17 +7,20 @@ from pathlib import Path
 
 import torch
 
-from harmonium.core.checks import check_int
+from harmonium.core.checks import check_int, check_positive
 from harmonium.core.random import Stream, as_stream
 from harmonium.data import as_cases
 from harmonium.models.arrays import Array
 from harmonium.models.directed import Directed
 from harmonium.models.machine.machine import Machine
 from harmonium.models.model import Model
-from harmonium.objectives import Objective
+from harmonium.objectives import CD, Objective
 from harmonium.objectives.default import default_objective
 from harmonium.runs.start import start
+from harmonium.training.automatic import automatic_penalties, by_cycles, usual_batch
 from harmonium.training.callbacks import Callback, ProgressBar
+from harmonium.training.gap_monitor import GapMonitor
+from harmonium.training.gaps import Gaps, OmitGaps, as_gaps
 from harmonium.training.history import History
 from harmonium.training.metrics import Metric, as_metric
 from harmonium.training.monitor import default_monitor
@@ -35,42 +38,51 @@ def fit(
     data: Array,
     *,
     objective: Objective | None = None,
-    epochs: int = 10,
-    batch_size: int = 100,
+    epochs: int | None = None,
+    batch_size: int | None = None,
     learning_rate: float | Schedule | None = None,
     optimizer: str | OptimizerFactory | None = None,
     metric: str | Metric | None = None,
-    penalties: Sequence[Penalty] = (),
+    penalties: Sequence[Penalty] | None = None,
     validation: Array | None = None,
     sample_weight: Array | None = None,
-    missing: int = 0,
+    missing: Gaps | str | int | None = None,
     seed: int | Stream = 0,
     out: str | Path | None = None,
     callbacks: Sequence[Callback] = (),
     progress: bool = False,
     device: str | torch.device | None = None,
     initialise: bool | None = None,
+    minutes: float | None = None,
 ) -> History:
     """Train a model in place.
+
+    Without ``epochs``, training plans itself.  The learning rate falls in cycles of doubling length; after each, the
+    likelihood of cases that are not trained on is measured (``validation``, or a tenth of the data), and training ends
+    with a cycle that brought no gain.  The best model is kept.
 
     Args:
         model: a machine (`RBM`, `DBM`, `BoltzmannMachine`) or a directed model (`NADE`, `VAE`).
         data: training cases, (n, n_visible), in the domain of the visible units.
         objective: the training objective: `PCD` (default of machines), `CD`, `FPCD`, `PT`, `TAP`, `Exact`, ...;
             `MaximumLikelihood` of models that know log p(v), `ELBO` of a VAE.
-        epochs: passes over the data.
-        batch_size: cases per update; both phases are divided by their own number of cases.
+        epochs: passes over the data.  Default: training ends by itself.
+        batch_size: cases per update; both phases are divided by their own number of cases.  Default: 100; for machines
+            that plan their training a 60th of the data, from 20 to 100.
         learning_rate: a number or a schedule such as ``hm.schedules.Linear(0.05)``.  Default: 0.05 for machines,
-            0.001 for directed models.
+            0.001 for directed models; without ``epochs``, the best of several for a first cycle.
         optimizer: the name of an optimizer of torch.optim, or a function from parameters to one.  Default: "sgd" of
             machines, "adam" of directed models.
         metric: "centered" (default of machines), "plain" (of directed models, which have no other), "diagonal",
             "natural" or a metric object.
-        penalties: `WeightDecay`, `Sparsity`.
+        penalties: `WeightDecay`, `Sparsity`.  Default: none; without ``epochs``, the weights of machines decay by
+            2 / cases, from 0.0001 to 0.01.
         validation: cases for monitors and early stopping.
         sample_weight: weights of the training cases (n,), non-negative; cases of weight zero are dropped.
-        missing: number of Gibbs sweeps that impute missing values (NaN) in each batch, given the observed ones; 0
-            raises an error if there are any.  They should be missing at random.
+        missing: what to make of missing values (NaN), which should be missing at random.  "draw": they are drawn given
+            the observed ones, by chains that go on from epoch to epoch; a number: with this number of Gibbs sweeps
+            whenever a case is used.  "omit": missing units are left out of the machine, for sparse tables such as
+            ratings.  Default: an error if there are any.
         seed: seed of everything random in training, an int or a stream.
         out: a folder to write the run into; ``hm.resume(out)`` continues it.
         callbacks: monitors, `EarlyStopping`, your own.  With validation cases and no `Monitor` given, one is added (for
@@ -79,6 +91,7 @@ def fit(
         device: where to train (default: where the model is).
         initialise: whether to draw initial parameters from seed and data: small normal weights, visible biases from
             the means of the data, hidden biases 0.  Default: only for models that were neither trained nor loaded.
+        minutes: time for a training that plans itself, measurements included.
 
     Returns:
         the `History`: one row per epoch.
@@ -101,32 +114,44 @@ def fit(
         raise TypeError(f"fit trains one machine or directed model, found {type(model).__name__}: a DBN is trained "
                         "layer by layer, harmonium.greedy(dbn, data, ...)")  # fmt: skip
     usual = model.training_defaults
-    epochs, batch_size = check_int("epochs", epochs), check_int("batch_size", batch_size)
-    missing = check_int("missing", missing, least=0)
+    gaps = as_gaps(missing)
     for name, given in (("penalties", penalties), ("callbacks", callbacks)):
-        if not isinstance(given, (list, tuple)):
+        if given is not None and not isinstance(given, (list, tuple)):
             raise TypeError(f"{name} must be a list, found {given!r}: write {name}=[...]")
-    objective = default_objective(model) if objective is None else objective
+    if objective is None:
+        objective = CD() if isinstance(gaps, OmitGaps) else default_objective(model)
     if not isinstance(objective, Objective):
         raise TypeError(f"objective must be an objective such as harmonium.PCD(k=1), found {objective!r}")
     objective.check(model)
+    if gaps is not None:
+        gaps.check(objective)
+    if minutes is not None and epochs is not None:
+        raise ValueError("minutes is for a training that plans itself: leave out epochs, or add a TimeLimit callback")
+    cases = as_cases(data)
+    valid = None if validation is None else as_cases(validation, "validation")
+    if batch_size is None:
+        batch_size = 100 if epochs is not None else usual_batch(model, len(cases))
+    if penalties is None:
+        penalties = () if epochs is not None else automatic_penalties(model, len(cases))
     plan = Plan(
         objective,
         as_metric(usual.metric if metric is None else metric),
         as_schedule(usual.learning_rate if learning_rate is None else learning_rate),
         usual.optimizer if optimizer is None else optimizer,
         tuple(penalties),
-        epochs,
-        batch_size,
+        1 if epochs is None else check_int("epochs", epochs),
+        check_int("batch_size", batch_size),
         as_stream(seed),
-        missing,
+        gaps,
     )
     if device is not None:
         model.to(device)
-    cases = as_cases(data)
-    valid = None if validation is None else as_cases(validation, "validation")
     listeners = list(callbacks)
-    monitor = default_monitor(model)
+    if epochs is None:
+        seconds = None if minutes is None else 60 * check_positive("minutes", minutes)
+        plan, added = by_cycles(model, cases, valid, sample_weight, plan, learning_rate, seconds, listeners)
+        listeners += added
+    monitor = default_monitor(model) if gaps is None else GapMonitor(every=1)
     if valid is not None and not any(isinstance(callback, type(monitor)) for callback in listeners):
         listeners.insert(0, monitor)
     if out is not None:

@@ -24,6 +24,7 @@ from harmonium.runs.folder import read_config
 from harmonium.runs.lock import locked
 from harmonium.runs.names import CHECKPOINT, CONFIG, ENVIRONMENT, WEIGHTS
 from harmonium.training.callbacks import Callback
+from harmonium.training.gaps import as_gaps
 from harmonium.training.history import History
 from harmonium.training.metrics import Metric
 from harmonium.training.optimizers import OptimizerFactory
@@ -145,7 +146,8 @@ def _plan(
         penalties=tuple(map(build, config["penalties"]) if penalties is None else penalties),
         epochs=config["epochs"],
         batch_size=config["batch_size"],
-        missing=config["missing"],
+        missing=as_gaps(build(config["missing"]) if isinstance(config["missing"], dict) else config["missing"]),
+        hold_out=config.get("hold_out", False),  # of runs of version 1.0, which had none
         seed=Stream(*config["seed"]),
     )
 

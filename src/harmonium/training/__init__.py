@@ -2,7 +2,10 @@
 
 from harmonium.training import schedules
 from harmonium.training.callbacks import Callback, EarlyStopping, ProgressBar, TimeLimit
+from harmonium.training.convergence import Convergence
 from harmonium.training.equilibrium import EquilibriumMonitor
+from harmonium.training.gap_monitor import GapMonitor
+from harmonium.training.gaps import DrawGaps, OmitGaps
 from harmonium.training.history import History
 from harmonium.training.keep_trajectory import KeepTrajectory
 from harmonium.training.metrics import Centered, Diagonal, Plain
@@ -13,7 +16,7 @@ from harmonium.training.penalties import Sparsity, WeightDecay
 from harmonium.training.tensorboard import TensorBoard
 
 __all__ = [
-    "schedules", "Callback", "Centered", "Diagonal", "EarlyStopping", "EquilibriumMonitor", "History", "KeepTrajectory",
-    "LikelihoodMonitor", "MLflow", "Monitor", "NaturalGradient", "Plain", "ProgressBar", "Sparsity", "TensorBoard",
-    "TimeLimit", "WeightDecay",
+    "schedules", "Callback", "Centered", "Convergence", "Diagonal", "DrawGaps", "EarlyStopping", "EquilibriumMonitor",
+    "GapMonitor", "History", "KeepTrajectory", "LikelihoodMonitor", "MLflow", "Monitor", "NaturalGradient", "OmitGaps",
+    "Plain", "ProgressBar", "Sparsity", "TensorBoard", "TimeLimit", "WeightDecay",
 ]  # fmt: skip

@@ -20,7 +20,6 @@ from harmonium.models.io import restore as load_tensors
 from harmonium.models.model import Model
 from harmonium.objectives import Batch
 from harmonium.objectives.many_updates import Batches, UpdateRule
-from harmonium.sampling.impute import fill_missing
 from harmonium.training.callbacks import Callback
 from harmonium.training.history import History, Row
 from harmonium.training.optimizers import make_optimizer, optimizer_rule, set_learning_rate
@@ -84,6 +83,7 @@ class Training:
         assert model.data_mean is not None and model.data_variance is not None
         self.metric_state = plan.metric.init_state(model, model.data_mean, model.data_variance)
         self.penalty_states = [penalty.init_state(model) for penalty in plan.penalties]
+        self.gaps_state: dict[str, Tensor] = {}
         self.parameters = dict(model.named_parameters())  # listed once: small models take as long to list as to train
         self.optimizer = make_optimizer(plan.optimizer, list(self.parameters.values()), plan.learning_rate(0.0))
         self.batches = -(-len(self.cases) // plan.batch_size)
@@ -98,7 +98,7 @@ class Training:
     def update(self, index: Tensor) -> None:
         """Make one update from the cases of these numbers."""
         model, plan = self.model, self.plan
-        batch = Batch(self._rows(index), None if self.weight is None else self.weight[index])
+        batch = self._batch(index)
         before = self._snapshot() if plan.objective.can_reject else None
         phases = plan.objective.gradient(model, batch, self.objective_state, self.stream)  # fills .grad
         self._weigh_gradients(batch.weight)
@@ -111,15 +111,17 @@ class Training:
         if not plan.objective.after_update(model, self.objective_state) and before is not None:
             self._reject(before)
 
+    def _batch(self, index: Tensor) -> Batch:
+        v, gaps = self._rows(index), self.plan.missing
+        batch = Batch(v) if gaps is None else gaps.fill(self, v, index, self.gaps_state)
+        return batch if self.weight is None else batch._replace(weight=self.weight[index])
+
     def _rows(self, index: Tensor) -> Tensor:
-        """Encoded cases of these numbers, (rows, size), with missing values drawn."""
+        """Encoded cases of these numbers, (rows, size)."""
         model: Any = self.model
-        position = self.position
-        v: Tensor = self.cases.rows(index, epoch=position.epoch, dtype=model.dtype, device=model.device)
-        v = model.visible.encode(v, "data")
-        if not self.plan.missing:
-            return v
-        return fill_missing(model, v, self.root.child("missing", position.update), self.plan.missing)
+        v: Tensor = self.cases.rows(index, epoch=self.position.epoch, dtype=model.dtype, device=model.device)
+        encoded: Tensor = model.visible.encode(v, "data")
+        return encoded
 
     def _weigh_gradients(self, weight: Tensor | None) -> None:
         # Each phase is a mean over its batch; a batch that weighs more than another moves the model further.
@@ -133,7 +135,7 @@ class Training:
 
     def _rule(self) -> UpdateRule | None:
         """What metric, penalties and optimizer make of a gradient, in numbers; None if a compiled loop cannot do it."""
-        if self.plan.missing:
+        if self.plan.missing is not None:
             return None
         rule = self.plan.metric.add_to_rule(UpdateRule(), self.metric_state)
         for penalty in self.plan.penalties:
@@ -270,7 +272,12 @@ class Training:
     def dump(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return the whole state as tensors and JSON-able numbers."""
         tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
-        groups = {"objective": self.objective_state, "metric": self.metric_state, "best": self.best or {}}
+        groups = {
+            "objective": self.objective_state,
+            "metric": self.metric_state,
+            "gaps": self.gaps_state,
+            "best": self.best or {},
+        }
         groups |= {f"penalty{i}": state for i, state in enumerate(self.penalty_states)}
         scalars: dict[str, Any] = {}
         for index, state in self.optimizer.state_dict()["state"].items():
@@ -299,6 +306,7 @@ class Training:
         self._load(groups["model"])
         self.objective_state = groups.get("objective", {})
         self.metric_state = groups.get("metric", {})
+        self.gaps_state = groups.get("gaps", {})
         self.penalty_states = [groups.get(f"penalty{i}", {}) for i in range(len(self.plan.penalties))]
         self.best = groups.get("best")
         state: dict[int, dict[str, Any]] = {}

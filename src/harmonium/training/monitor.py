@@ -13,10 +13,11 @@ from harmonium.core.random import Stream
 from harmonium.core.rows import some_rows
 from harmonium.likelihood.exact import cheapest_enumeration
 from harmonium.likelihood.log_z import NORMALISED, LogPartition
-from harmonium.likelihood.partition import EXACT_BITS, log_partition
+from harmonium.likelihood.partition import log_partition
 from harmonium.likelihood.pseudo import pseudo_log_likelihood
 from harmonium.models.model import Model
 from harmonium.training.callbacks import Callback
+from harmonium.training.schedules import ends_cycle
 
 if TYPE_CHECKING:
     from harmonium.data import Cases
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from harmonium.training.loop import Training
 
 __all__ = ["LikelihoodMonitor", "Monitor", "default_monitor"]
+
+OFTEN_EXACT_BITS = 14  # log2 of the states that are enumerated at every measurement
 
 
 @dataclass
@@ -54,7 +57,9 @@ class Monitor(Callback):
         if training.validation is None or model.energy_part is not model:
             return
         valid, train = (_subset(split, self.cases, training) for split in (training.validation, training.cases))
-        train = train[~torch.isnan(train).any(-1)]
+        valid, train = (split[~torch.isnan(split).any(-1)] for split in (valid, train))
+        if not len(valid):
+            return
         if len(train):
             row["free_energy_gap"] = _log_weight(model, train) - _log_weight(model, valid)
         z = training.plan.objective.log_partition(model, training.objective_state)
@@ -87,7 +92,8 @@ class LikelihoodMonitor(Callback):
     chains start from the objective's persistent chains.
 
     Args:
-        every: epochs between measurements; the last epoch is always measured.
+        every: epochs between measurements; the last epoch is always measured.  None: after 1/32, 1/16, ..., 1/2 of all
+            epochs, where cycles of `harmonium.training.schedules.Cycles` end.
         chains: AIS chains in each direction.
         temperatures: AIS temperatures.
         start: first epoch to measure.
@@ -101,7 +107,7 @@ class LikelihoodMonitor(Callback):
 
     former_names: ClassVar[tuple[str, ...]] = ("Likelihood",)
 
-    every: int = 10
+    every: int | None = 10
     chains: int = 100
     temperatures: int = 1000
     start: int = 1
@@ -109,16 +115,18 @@ class LikelihoodMonitor(Callback):
     cases: int | None = None
 
     def __post_init__(self) -> None:
-        check_int_fields(self, every=1, chains=1, temperatures=1, start=1, samples=1)
+        check_int_fields(self, chains=1, temperatures=1, start=1, samples=1)
+        if self.every is not None:
+            check_int_fields(self, every=1)
         if self.cases is not None:
             check_int_fields(self, cases=1)
 
     @torch.no_grad()
     def on_measure(self, training: Training, row: Row) -> None:
-        last = row["epoch"] == training.plan.epochs
-        due = row["epoch"] >= self.start and row["epoch"] % self.every == 0
-        model = training.model
-        if training.validation is None or not (due or last) or _many_lengths(model):
+        model, epochs = training.model, training.plan.epochs
+        due = ends_cycle(row["epoch"], epochs) if self.every is None else row["epoch"] % self.every == 0
+        last = row["epoch"] == epochs
+        if training.validation is None or not ((due and row["epoch"] >= self.start) or last) or _many_lengths(model):
             return
         z = self._log_z(training)
         total = 0.0
@@ -138,7 +146,7 @@ class LikelihoodMonitor(Callback):
         part = training.model.energy_part
         if part is None:
             return NORMALISED
-        if cheapest_enumeration(part)[0] <= EXACT_BITS:
+        if cheapest_enumeration(part)[0] <= OFTEN_EXACT_BITS:
             return log_partition(part, "exact")
         return log_partition(
             part,

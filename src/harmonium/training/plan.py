@@ -8,6 +8,7 @@ from typing import Any
 
 from harmonium.core.random import Stream
 from harmonium.objectives import Objective
+from harmonium.training.gaps import Gaps
 from harmonium.training.metrics import Metric
 from harmonium.training.optimizers import OptimizerFactory, check_optimizer
 from harmonium.training.penalties import Penalty
@@ -19,6 +20,10 @@ __all__ = ["Plan"]
 @dataclass(frozen=True)
 class Plan:
     """How to train: everything but the model and the data (see `harmonium.fit`).
+
+    Attributes:
+        missing: what training makes of missing values; None: there are none.
+        hold_out: whether cases are set aside for the choice of the best model, unless validation cases are given.
 
     Raises:
         ValueError: for the name of an optimizer that torch.optim does not have.
@@ -32,7 +37,8 @@ class Plan:
     epochs: int = 10
     batch_size: int = 100
     seed: Stream = field(default_factory=lambda: Stream(0))
-    missing: int = 0
+    missing: Gaps | None = None
+    hold_out: bool = False
 
     def __post_init__(self) -> None:
         check_optimizer(self.optimizer)
@@ -47,6 +53,7 @@ class Plan:
             "penalties": [penalty.config() for penalty in self.penalties],
             "epochs": self.epochs,
             "batch_size": self.batch_size,
-            "missing": self.missing,
+            "missing": None if self.missing is None else self.missing.config(),
+            "hold_out": self.hold_out,
             "seed": [self.seed.seed, *self.seed.path],
         }

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from harmonium.data import Cases
+from harmonium.data.split import hold_out
 from harmonium.models.arrays import Array, as_weights, check_columns, checked_chunks
 from harmonium.models.machine.machine import as_machine
 from harmonium.models.model import Model
@@ -43,10 +44,14 @@ def prepare(
     if plan.missing:
         as_machine(model, "fit(missing=...)").refuse_batched("fit(missing=...)")
         model.visible.require_independent_columns("fit(missing=...)")
-    mean, variance = _moments(model, cases, weight, "data", plan.missing > 0)
-    if validation is not None:
+    mean, variance = _moments(model, cases, weight, "data", plan.missing is not None)
+    if validation is not None and plan.missing is None:
         for _ in checked_chunks(validation, model.visible, "validation", model.dtype):
             pass
+    elif validation is not None:
+        for start, v in validation.chunks(1024, dtype=model.dtype):
+            row = partial(validation.row_name, start=start)
+            check_observed(model, model.visible.encode(v, "validation", row), "validation", row)
     advice = model.advice(mean, variance)
     if advice is not None:
         warnings.warn(f"data: {advice}", UserWarning, stacklevel=3)
@@ -55,6 +60,10 @@ def prepare(
     model.data_mean, model.data_variance = mean.to(model.device), variance.to(model.device)
     counted = len(cases) if weight is None else float(weight.sum() ** 2 / (weight**2).sum())
     model.data_cases = torch.tensor(float(counted), dtype=torch.float64)
+    parts = hold_out(len(cases), plan.seed.child("hold out")) if plan.hold_out and validation is None else None
+    if parts is not None:
+        train, aside = parts
+        cases, weight, validation = cases.select(train), None if weight is None else weight[train], cases.select(aside)
     if initialise or (initialise is None and model.is_untrained):
         model.initialise_from_data(plan.seed.child("fit", "initialise"))
     if weight is not None:  # relative to their mean, before float32 could lose them

@@ -5,9 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+from harmonium.core.checks import check_int_fields
 from harmonium.core.registry import Registered
 
-__all__ = ["Constant", "Exponential", "Linear", "Schedule", "as_schedule"]
+__all__ = ["Constant", "Cycles", "Exponential", "Linear", "Schedule", "as_schedule", "ends_cycle"]
 
 
 class Schedule(Registered, ABC):
@@ -66,6 +67,48 @@ class Exponential(Schedule):
 
     def __call__(self, progress: float) -> float:
         return float(self.start * (self.end / self.start) ** progress)
+
+
+@dataclass(frozen=True)
+class Cycles(Schedule):
+    """Falls to zero again and again, each time over as many updates as all cycles before it (Loshchilov & Hutter 2017).
+
+    At the end of a cycle the model is as good as a training that was meant to end there: training can stop when a
+    cycle, which doubles its length, has brought no gain.
+
+    Args:
+        start: learning rate at the beginning of the first cycle.
+        doublings: number of cycles after the first; there are 2^doublings first cycles in all.
+        decay: factor of the learning rate from one cycle to the next.
+
+    >>> schedule = Cycles(0.1, doublings=2)
+    >>> [schedule(progress) for progress in (0.0, 0.125, 0.26, 0.51, 0.75)]
+    [0.1, 0.05, 0.096, 0.098, 0.05]
+    """
+
+    start: float
+    doublings: int = 5
+    decay: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check(self, "start", "decay", positive=True)
+        check_int_fields(self, doublings=0)
+
+    def __call__(self, progress: float) -> float:
+        end, cycle = 1.0, self.doublings
+        while cycle and progress < end / 2:
+            end, cycle = end / 2, cycle - 1
+        begin = end / 2 if cycle else 0.0
+        return self.start * self.decay**cycle * max(0.0, end - progress) / (end - begin)
+
+
+def ends_cycle(epoch: int, epochs: int) -> bool:
+    """Whether one of the last six cycles of `Cycles` ends with this epoch, counted from 1.
+
+    >>> [epoch for epoch in range(1, 97) if ends_cycle(epoch, 96)]
+    [3, 6, 12, 24, 48, 96]
+    """
+    return epochs % epoch == 0 and epochs // epoch in (1, 2, 4, 8, 16, 32)
 
 
 def _check(schedule: Schedule, *names: str, positive: bool = False) -> None:

@@ -1,0 +1,99 @@
+"""Trainings that plan themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import harmonium as hm
+
+
+def copies(rows: int, seed: int = 0) -> np.ndarray:
+    """Three columns and their copies: the truth has 3 bits, independent columns 6."""
+    half = np.random.default_rng(seed).integers(0, 2, (rows, 3))
+    return np.hstack((half, half))
+
+
+def clusters(rows: int, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return rng.normal(np.where(rng.random((rows, 1)) < 0.5, -1.0, 1.0), 0.5, (rows, 3))
+
+
+def test_binary_columns_are_learned_without_an_option() -> None:
+    rbm = hm.RBM(6, 8)
+    history = hm.fit(rbm, copies(600))
+    # log p = -3 log 2 = -2.08; the tolerance is what early stopping and weight decay leave on the table.
+    assert hm.evaluate(rbm, copies(500, 1)).mean > -2.3
+    assert history.stopped is not None and history.stopped.startswith("no gain of 0.01 in log likelihood lower")
+
+
+def test_real_columns_are_learned_without_an_option() -> None:
+    rbm = hm.RBM(hm.Gaussian(3), 8)
+    hm.fit(rbm, clusters(600))
+    test = clusters(500, 1)
+    independent = -0.5 * (3 * np.log(2 * np.pi) + (test**2).sum(1) / 1.25 + 3 * np.log(1.25)).mean()
+    # The truth is 1.3 nats better than independent columns.
+    assert hm.evaluate(rbm, test).mean > independent + 0.7
+
+
+def test_a_tenth_is_held_out_and_never_trained_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    class Sizes(hm.training.Callback):
+        def on_begin(self, training: Any) -> None:
+            seen.extend([len(training.cases), len(training.validation)])
+
+    hm.fit(hm.RBM(6, 2), copies(200), callbacks=[Sizes()], minutes=0.01)
+    assert seen == [180, 20]
+    seen.clear()
+    hm.fit(hm.RBM(6, 2), copies(200), validation=copies(50), callbacks=[Sizes()], minutes=0.01)
+    assert seen == [200, 50]
+
+
+def test_few_cases_are_all_trained_on() -> None:
+    rbm = hm.RBM(6, 4)
+    history = hm.fit(rbm, copies(20))
+    assert history.stopped is None and bool(torch.isfinite(rbm.weights).all())
+
+
+def test_options_that_are_given_are_kept() -> None:
+    history = hm.fit(hm.RBM(6, 2), copies(200), epochs=3)
+    assert len(history) == 3 and history["learning_rate"] == [0.05] * 3
+    history = hm.fit(hm.RBM(6, 2), copies(200), learning_rate=0.02, batch_size=180, minutes=0.02)
+    assert history.rows[0]["update"] == 1 and 0.0 < history.rows[0]["learning_rate"] <= 0.02
+
+
+def test_a_rate_that_diverges_is_not_chosen() -> None:
+    far = 100 * clusters(300)  # not standardised: a rate of 0.3 or 0.1 diverges
+    rbm = hm.RBM(hm.Gaussian(3), 4)
+    with pytest.warns(UserWarning, match="standardize"):
+        hm.fit(rbm, far, minutes=0.05)
+    assert all(bool(torch.isfinite(parameter).all()) for parameter in rbm.parameters())
+
+
+def test_a_run_is_resumed_with_the_same_cases_held_out(tmp_path: Path) -> None:
+    class Stop(BaseException):
+        pass
+
+    class Interrupt(hm.training.Callback):
+        transient = True
+
+        def on_update(self, training: Any) -> None:
+            if training.position.update == 700:
+                raise Stop
+
+    plain = hm.RBM(6, 4)
+    straight = hm.fit(plain, copies(200), learning_rate=0.1)
+    with pytest.raises(Stop):
+        hm.fit(hm.RBM(6, 4), copies(200), learning_rate=0.1, out=tmp_path / "run", callbacks=[Interrupt()])
+    model, history = hm.resume(tmp_path / "run", data=copies(200), callbacks=[hm.training.Callback()])
+    assert history["update"] == straight["update"] and torch.equal(model.weights, plain.weights)
+
+
+def test_minutes_and_epochs_contradict_each_other() -> None:
+    with pytest.raises(ValueError, match="minutes is for a training that plans itself: leave out epochs"):
+        hm.fit(hm.RBM(6, 2), copies(20), epochs=3, minutes=1)
