@@ -11,6 +11,7 @@ the result in OUT/result.json and, with --write, in docs/benchmarks.
 from __future__ import annotations
 
 import argparse
+import math
 import time
 from typing import Any
 
@@ -89,7 +90,7 @@ def write(result: dict[str, Any], options: argparse.Namespace) -> None:
         f"{result['minutes']:g} min, {result['updates']:,} updates",
         ex.nats(test),
         ex.bracket(test[0], test[2]),
-        f"{result['bracket']:.2f}" if result["bracket"] >= 0 else "the bounds cross",
+        f"{result['bracket']:.2f}" if 0 <= result["bracket"] < math.inf else "no bound",
         f"{result['valid'][0]:.2f}",
         f"{result['train'][0]:.2f}",
         f"{result['weight_decay']:g}",

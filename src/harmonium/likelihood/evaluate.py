@@ -36,8 +36,8 @@ class Evaluation:
     Attributes:
         mean: the estimate (exact if ``method`` is "exact"; by importance sampling for deep models, see `evaluate`).
         stderr: standard error of the mean over cases (not of log Z).
-        lower: with the upper bound of log Z; minus infinity if there is none, or if the bounds cross.
-        upper: with the lower bound of log Z.
+        lower: with the upper bound of log Z, at most the mean; minus infinity if there is none.
+        upper: with the lower bound of log Z, at least the mean.
         method: how log Z was found, such as "exact" or "ais"; "importance, exact" or "importance, ais" for deep
             models; "importance" for directed models with latent variables.
         trusted: whether the bracket is reliable.
@@ -104,11 +104,10 @@ def _over_lengths(model: Machine, cases: Cases, seed: int | Stream, options: Log
     def mean(values: list[float]) -> float:
         return float(share @ torch.tensor(values, dtype=torch.float64))
 
-    upper = [z.upper if z.lower <= z.upper else math.inf for z in each]  # bounds that cross are not bounds
     sampled = [z for z in each if z.method != "exact"]
     weakest = min(each, key=lambda z: (z.trusted, z.ess))
     return LogPartition(
-        mean([z.value for z in each]), mean([z.lower for z in each]), mean(upper), weakest.ess,
+        mean([z.value for z in each]), mean([z.lower for z in each]), mean([z.upper for z in each]), weakest.ess,
         sampled[0].method if sampled else "exact", weakest.trusted,
         f"mean over documents of {len(each)} lengths, the least certain: {weakest.why}",
     )  # fmt: skip
@@ -191,21 +190,20 @@ def evaluate(
     n = len(cases)
     mean = total / n
     stderr = math.sqrt(max(0.0, square / n - mean**2) / max(1, n - 1))
-    highest = z.upper if z.lower <= z.upper else math.inf  # bounds that cross are not bounds
     method = z.method
     if deep:
         method = "importance" if part is None else f"importance, {z.method}"
     return Evaluation(
         mean,
         stderr,
-        mean + z.value - highest,
-        math.inf if deep and part is None else mean + z.value - z.lower,
+        mean + (z.value - z.upper),  # in this order, rounding leaves the mean within its bracket
+        math.inf if deep and part is None else mean + (z.value - z.lower),
         method,
         z.trusted,
         f"{samples} importance samples per case, on average too low" if deep and part is None else z.why,
         n,
         None if part is None else z,
-        bound / n - highest + cases.log_jacobian if deep else None,
+        bound / n - z.upper + cases.log_jacobian if deep else None,
         cases.log_jacobian,
     )
 

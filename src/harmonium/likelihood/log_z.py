@@ -13,11 +13,12 @@ class LogPartition:
     """log Z of a model in nats.
 
     Attributes:
-        value: the estimate (exact if ``method`` is "exact"; Bennett's from both directions; else the forward one).
+        value: the estimate (exact if ``method`` is "exact"; Bennett's from both directions; the forward one where
+            there is no upper bound).  It lies within the bounds.
         lower: for annealing, the forward log-mean-weight minus 3 standard errors; for tempering, the lower end of a
             99 % confidence interval.
         upper: for annealing, the reverse log-mean-weight plus 3 standard errors, infinite without chains that pass the
-            drift test; for tempering, the upper end of the interval.
+            drift test and if it would be below the lower bound; for tempering, the upper end of the interval.
         ess: effective number of annealed chains, the smaller one of both directions; for tempering, the number of
             completed round trips of the ladder, each of which brings an independent state to its top.
         method: "exact", "ais", "tempering" or "integration".

@@ -151,9 +151,12 @@ def log_partition(
     missing = compare_with_annealed(model, once, model.pack(ends)[:chains], forward, own_base=base is not None)
     if missing.passed is False:
         doubts.append(missing.why)
-    if not drift.passed:
-        upper = math.inf  # chains that do not represent the model give no bound
+    if not drift.passed or lower > upper:
+        # Chains that do not represent the model give no bound, and no estimate to which they contribute.
+        value, upper = origin + up.value, math.inf
     why = "; ".join([drift.why, *doubts])
+    # Bennett's value may leave a narrow bracket by a rounding or a chance of the tails: the bracket then reaches it.
+    lower, upper = min(lower, value), max(upper, value)
     return LogPartition(value, lower, upper, min(up.ess, down.ess), "ais", drift.passed and not doubts, why)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
-from harmonium.core.checks import check_int_fields
+from harmonium.core.checks import check_int_fields, finite_or_none
 from harmonium.core.random import Stream
 from harmonium.core.rows import some_rows
 from harmonium.likelihood.exact import cheapest_enumeration
@@ -137,8 +137,7 @@ class LikelihoodMonitor(Callback):
             total += float(model.log_weight_bound(v, stream, self.samples).sum())
         mean = total / len(cases) + training.validation.log_jacobian
         row["log_likelihood"] = mean - z.value
-        # Bounds of log Z that cross bound nothing: by them, the model whose chains mix worst would be the best.
-        row["log_likelihood_lower"] = mean - z.upper if z.lower <= z.upper < float("inf") else None
+        row["log_likelihood_lower"] = finite_or_none(mean - z.upper)
         # What is a bound already has no upper end.
         row["log_likelihood_upper"] = None if model.likelihood_is_estimated else mean - z.lower
 
