@@ -52,13 +52,13 @@ def headline() -> str:
             "mnist-fixed-15",
             f"RBM, 500 hidden units, binary MNIST, {fixed['training'].split(' min')[0]} minutes",
             f"{fixed['test, by the upper log Z']} nats",
-            f"bracket {fixed['test, bracket']}, trusted",
+            f"bracket {fixed['test, bracket']}, log Z reliable",
         ),
         (
             "mnist-dynamic-30",
             f"the same, dynamic binarisation, {dynamic['training'].split(' min')[0]} minutes",
             f"{dynamic['test, by the upper log Z']} nats",
-            f"bracket {dynamic['test, bracket']}, trusted; log Z by annealing "
+            f"bracket {dynamic['test, bracket']}, log Z reliable; log Z by annealing "
             f"{second['log Z by annealing']}, by tempering {second['log Z by tempering']}",
         ),
         (

@@ -128,7 +128,7 @@ def write(results: list[dict[str, Any]]) -> None:
         )
     header = [
         "hidden", "test, by the upper log Z", "test, bracket", "valid", "train", "objective, rate, weight decay",
-        "best epoch", "training", "trusted",
+        "best epoch", "training", "log Z reliable",
     ]  # fmt: skip
     why = " ".join(f"log Z of {result['hidden']:,} hidden units: {result['why']}." for result in results)
     ex.publish("caltech", header, rows, why, threads=results[0]["threads"])

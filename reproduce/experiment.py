@@ -162,7 +162,7 @@ def judge(model: Any, splits: Mapping[str, Any], z: Any = None, **options: Any) 
     found: dict[str, Any] = {name: [s.lower, s.mean, s.upper, s.stderr] for name, s in scores.items()}
     if z is not None:
         found |= {"log_z": [z.lower, z.value, z.upper], "bracket": z.upper - z.lower, "ess": z.ess,
-                  "trusted": z.trusted, "why": z.why}  # fmt: skip
+                  "trusted": z.reliable, "why": z.why}  # fmt: skip
     return found
 
 

@@ -96,7 +96,7 @@ def judged(dbm: hm.DBM, data: hm.data.Dataset, options: argparse.Namespace) -> d
         "valid_bound": valid.bound,
         "train_bound": train.bound,
         "bracket": z.upper - z.lower,
-        "trusted": z.trusted,
+        "trusted": z.reliable,
         "why": z.why,
         "judging_seconds": round(time.perf_counter() - begun, 1),
     }
@@ -107,7 +107,7 @@ def write(result: dict[str, Any]) -> None:
     start = "grown from a trained RBM 784-500" if result["from_rbm"] else "from nothing, without pretraining"
     header = [
         "joint training", "test, variational bound by the upper log Z", "test, estimate by 50 importance samples",
-        "width of log Z", "valid, bound", "train, bound", "trusted",
+        "width of log Z", "valid, bound", "train, bound", "log Z reliable",
     ]  # fmt: skip
     row = [
         f"{result['minutes']:g} min, {result['updates']:,} updates, {start}",

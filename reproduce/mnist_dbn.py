@@ -106,7 +106,7 @@ def judged(dbn: hm.DBN, data: hm.data.Dataset, options: argparse.Namespace) -> d
         "bracket": z.upper - z.lower,
         "log_z": [z.lower, z.value, z.upper],
         "ess": z.ess,
-        "trusted": z.trusted,
+        "trusted": z.reliable,
         "why": z.why,
         "judging_seconds": round(time.perf_counter() - begun, 1),
     }
@@ -115,7 +115,7 @@ def judged(dbn: hm.DBN, data: hm.data.Dataset, options: argparse.Namespace) -> d
 def write(result: dict[str, Any]) -> None:
     """One small table in docs/benchmarks."""
     header = ["training of the top RBM", "test, estimate by the upper log Z", "test, bracket", "variational bound",
-              "valid (2,000 cases)", "weight decay", "trusted"]  # fmt: skip
+              "valid (2,000 cases)", "weight decay", "log Z reliable"]  # fmt: skip
     row = [
         f"{result['minutes']:g} min, {result['updates']:,} updates",
         f"{result['test']:.2f} +- {result['test_stderr']:.2f}",

@@ -97,7 +97,7 @@ def write(result: dict[str, Any], options: argparse.Namespace) -> None:
         ex.yes(result["trusted"]),
     ]
     header = ["training", "test, by the upper log Z", "test, bracket", "width", "valid", "train", "weight decay",
-              "trusted"]  # fmt: skip
+              "log Z reliable"]  # fmt: skip
     section = f"mnist-{result['binarisation']}-{options.minutes:g}" + ("-pt" if options.rungs else "")
     ex.publish(section, header, [row], f"log Z: {result['why']}.", threads=result["threads"])
 

@@ -118,7 +118,7 @@ def judged(
         "valid": scores["valid"].lower,
         "train": scores["train"].lower,
         "log_z": None if z is None else [z.lower, z.value, z.upper],
-        "trusted": test.trusted,
+        "trusted": test.reliable,
         "why": test.why,
         "judging_seconds": round(time.perf_counter() - begun, 1),
     }
@@ -142,7 +142,7 @@ def write(results: list[dict[str, Any]]) -> None:
             ]
         )
     header = ["prior", "training", f"test, L_{SAMPLES:,}", "test, ELBO", "valid", "train", "log Z of the prior",
-              "trusted"]  # fmt: skip
+              "log Z reliable"]  # fmt: skip
     note = (
         "`reproduce/mnist_rbm_prior.py`; networks 784-200-200-200 and back; minutes are of processor time. Likelihoods "
         "with an RBM prior are by its upper log Z. Published with much larger networks: -81.01 (Rolfe 2017)."

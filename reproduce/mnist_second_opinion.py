@@ -63,7 +63,7 @@ def write(found: list[dict[str, Any]], options: argparse.Namespace) -> None:
             ]
         )
     header = [
-        "model", "log Z by annealing", "trusted", "log Z by tempering", "trusted", "test nats by tempering", "takes",
+        "model", "log Z by annealing", "reliable", "log Z by tempering", "reliable", "test nats by tempering", "takes",
     ]  # fmt: skip
     note = (
         f"{options.chains} replicas, {options.sweeps:,} rounds after a fifth as many; intervals at 99 % from the "

@@ -227,7 +227,7 @@ def write(result: dict[str, Any]) -> None:
         "sequences", "number (effective)", "nats, by the upper log Z", "bracket", "width", "weighted mean",
         "independent sites, plain / weighted",
     ]  # fmt: skip
-    trust = "trusted" if result["trusted"] else "not trusted"
+    trust = "log Z reliable" if result["trusted"] else "log Z not reliable"
     note = (
         f"{result['hidden']} hidden units, centered PCD-{result['k']}, {CHAINS} chains, batches of {BATCH}, learning "
         f"rate {result['rate']:g} falling linearly to zero, weight decay {result['weight_decay']:g}; epoch "

@@ -44,7 +44,7 @@ def main() -> None:
                 "exact": exact,
                 "lower": z.lower,
                 "upper": z.upper,
-                "trusted": z.trusted,
+                "trusted": z.reliable,
                 "why": z.why,
                 "seconds": ended - middle,
                 "exact_seconds": middle - begun,
@@ -66,8 +66,8 @@ def main() -> None:
         f"{statistics.median(row['seconds'] for row in rows):.1f}",
     ]
     header = [
-        "runs", "bracket holds the exact value", "median width, nats", "largest width", "untrusted",
-        "bracket holds, of the trusted", "median seconds",
+        "runs", "bracket holds the exact value", "median width, nats", "largest width", "not reliable",
+        "bracket holds, of the reliable", "median seconds",
     ]  # fmt: skip
     print(ex.table(header, [cells]))
     if options.write:

@@ -23,16 +23,16 @@ def task(name: str, seed: int) -> str:
 
 
 def compared(model: str, name: str, seed: int) -> Scores:
-    """The lower end of the likelihood, so that an estimate of log Z cannot flatter; none if it is not trusted."""
+    """The lower end of the likelihood, so that an estimate of log Z cannot flatter; none if log Z is not reliable."""
     entry = doors.compared(name, model, SECONDS, seed)
     return {
-        "test, nats": entry.lower if entry.trusted and entry.lower is not None else -math.inf,
-        "estimate": entry.mean, "trusted": float(entry.trusted), "training": entry.seconds, "judging": entry.judging,
+        "test, nats": entry.lower if entry.reliable and entry.lower is not None else -math.inf,
+        "estimate": entry.mean, "trusted": float(entry.reliable), "training": entry.seconds, "judging": entry.judging,
     }  # fmt: skip
 
 
 def text(nats: float) -> str:
-    return "not trusted" if math.isinf(nats) else f"{nats:.2f}"
+    return "log Z not reliable" if math.isinf(nats) else f"{nats:.2f}"
 
 
 def reached(cells: Cells) -> bool:

@@ -81,9 +81,9 @@ def trained(csv: Path, run: Path, seed: int, *options: str) -> float:
 
 
 def nats(run: Path, table: Table, test: pd.DataFrame) -> tuple[float, bool]:
-    """Log-likelihood of rows under the model of a run: the lower end, in nats per row, and whether it is trusted."""
+    """Log-likelihood of rows under the model of a run: the lower end, nats per row, and whether log Z is reliable."""
     found = hm.evaluate(hm.load(run / "model.safetensors"), table.to_cases(test))
-    return found.lower, found.trusted
+    return found.lower, found.reliable
 
 
 def rate(ratings: np.ndarray, seed: int, missing: Any) -> np.ndarray:

@@ -170,7 +170,7 @@ def ais_forward(spec: Spec) -> Answer:
 def ais_bracket(spec: Spec) -> Answer:
     """`log_partition`: forward, lag test of the persistent chains, reverse, Bennett's value."""
     took, z = _ais(spec, chains_kept=True)
-    trust = "trusted" if z.trusted else f"not trusted ({z.why})"
+    trust = "log Z reliable" if z.reliable else f"log Z not reliable ({z.why})"
     return {"seconds": took, "note": f"{z.value:.2f} in [{z.lower:.2f}, {z.upper:.2f}], {trust}"}
 
 

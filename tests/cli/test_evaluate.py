@@ -35,7 +35,7 @@ def test_json_has_no_infinity(table: Path, tmp_path: Path) -> None:
     assert "the likelihood of the training cases" in result.stdout  # nothing was set aside
     text = call("evaluate", tmp_path / "run", "--json", "--method", "ais").stdout
     told = json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
-    assert told["lower"] is None and told["trusted"] is False
+    assert told["lower"] is None and told["reliable"] is False
 
 
 def test_standardised_runs_sample_and_judge_in_the_units_of_the_data(tmp_path: Path) -> None:

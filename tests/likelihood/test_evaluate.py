@@ -31,7 +31,7 @@ def test_mean_and_standard_error(make_rbm: Make) -> None:
     assert found.mean == pytest.approx(log_p.mean(), rel=1e-12)
     assert found.stderr == pytest.approx(log_p.std(ddof=1) / 50, rel=1e-9)
     assert (found.lower, found.upper) == (found.mean, found.mean)  # to the bit: a mean lies within its bracket
-    assert (found.method, found.trusted, found.cases) == ("exact", True, 2500)
+    assert (found.method, found.reliable, found.cases) == ("exact", True, 2500)
     assert str(found) == f"log-likelihood {found.mean:.2f} nats per case (+- {found.stderr:.2f} over 2500 cases), exact"
     assert hm.evaluate(rbm, v[:1]).stderr == 0
 
@@ -52,8 +52,10 @@ def test_bounds_of_log_z_change_sides(make_rbm: Make) -> None:
     assert found.mean == pytest.approx(free - 5.0)
     assert found.lower == pytest.approx(free - 7.0)
     assert found.upper == pytest.approx(free - 4.5)
-    assert (found.trusted, found.method, found.why) == (False, "ais", "because") and found.log_partition is z
-    assert "NOT trusted: because" in str(found) and f"[{found.lower:.2f}, {found.upper:.2f}] by ais" in str(found)
+    assert (found.reliable, found.method, found.why) == (False, "ais", "because") and found.log_partition is z
+    assert "log Z NOT reliable: because" in str(found) and f"[{found.lower:.2f}, {found.upper:.2f}] by ais" in str(
+        found
+    )
     endless = hm.evaluate(rbm, v, log_partition=LogPartition(5.0, 4.5, math.inf, 50.0, "ais", False, ""))
     assert endless.lower == -math.inf and math.isfinite(endless.upper)
 

@@ -1,4 +1,4 @@
-"""log Z: calibration on models whose truth is known, and the ways in which a bracket must refuse to be trusted."""
+"""log Z: calibration on models whose truth is known, and the ways in which a bracket is not reliable."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ def test_brackets_hold_and_bennett_is_closer(make_rbm: Make) -> None:
     assert abs(np.mean(both)) < 5 * np.std(both) / 40**0.5
 
 
-def test_trusted_where_everything_is_right(make_rbm: Make) -> None:
+def test_reliable_where_everything_is_right(make_rbm: Make) -> None:
     rbm = with_means(make_rbm(6, 4, seed=1))
     chains = start_at(Joint(rbm), 200, Stream(0))[0]
     found = hm.log_partition(rbm, "ais", temperatures=200, chains_from=chains)
     truth = float(exact_log_partition(rbm))
-    assert found.trusted and "no drift" in found.why
+    assert found.reliable and "no drift" in found.why
     assert found.lower < truth < found.upper
     assert found.value == pytest.approx(truth, abs=0.02)
     assert found.upper - found.lower < 0.2
@@ -73,20 +73,20 @@ def test_trusted_where_everything_is_right(make_rbm: Make) -> None:
 def test_without_chains_there_is_no_upper_bound(make_rbm: Make) -> None:
     rbm = with_means(make_rbm(5, 4))
     found = hm.log_partition(rbm, "ais", temperatures=100)
-    assert found.upper == math.inf and not found.trusted
-    assert "no upper bound" in found.why and "NOT trusted" in str(found)
+    assert found.upper == math.inf and not found.reliable
+    assert "no upper bound" in found.why and "NOT reliable" in str(found)
     assert found.value - found.lower > 0
     assert found.value == pytest.approx(float(exact_log_partition(rbm)), abs=0.1)
 
 
-def test_doubtful_bases_are_not_trusted(make_rbm: Make) -> None:
+def test_doubtful_bases_are_not_reliable(make_rbm: Make) -> None:
     rbm = make_rbm(5, 4)
     chains = start_at(Joint(rbm), 100, Stream(0))[0]
     found = hm.log_partition(rbm, "ais", temperatures=100, chains_from=chains)
-    assert not found.trusted and "no training means" in found.why
+    assert not found.reliable and "no training means" in found.why
     base = tuple(tuple(torch.zeros_like(eta) for eta in units.natural()) for units in (rbm.visible, rbm.hidden))
     found = hm.log_partition(with_means(rbm), "ais", temperatures=100, chains_from=chains, base=base)
-    assert not found.trusted and "the base is yours" in found.why
+    assert not found.reliable and "the base is yours" in found.why
     assert found.value == pytest.approx(float(exact_log_partition(rbm)), abs=0.1)
 
 
@@ -113,7 +113,7 @@ def test_chains_that_miss_a_mode_make_the_bounds_cross() -> None:
     truth = float(exact_log_partition(rbm))
     assert found.lower < found.value < found.upper == math.inf
     assert found.value == pytest.approx(truth, abs=0.3)  # the lighter mode alone is 2.2 nats below
-    assert not found.trusted and "the bounds cross" in found.why
+    assert not found.reliable and "the bounds cross" in found.why
 
 
 @pytest.mark.parametrize("rate", [10.0, 100.0])
@@ -122,23 +122,23 @@ def test_a_value_lies_within_its_bracket_however_bad_the_model(rate: float) -> N
     rbm = hm.RBM(64, 20)
     hm.fit(rbm, data.train, epochs=2, learning_rate=rate)
     found = hm.log_partition(rbm, "ais", temperatures=50)
-    assert not found.trusted
+    assert not found.reliable
     assert found.lower <= found.value <= found.upper
 
 
-def test_few_effective_chains_are_not_trusted() -> None:
+def test_few_effective_chains_are_not_reliable() -> None:
     rbm = two_modes(0.0)
     chains = start_at(Joint(rbm), 100, Stream(0))[0]
     found = hm.log_partition(rbm, "ais", chains=20, temperatures=2, chains_from=chains)
-    assert found.ess < 5 and not found.trusted and "effective chains: use more temperatures" in found.why
+    assert found.ess < 5 and not found.reliable and "effective chains: use more temperatures" in found.why
 
 
-def test_chains_far_away_are_not_trusted(make_rbm: Make) -> None:
+def test_chains_far_away_are_not_reliable(make_rbm: Make) -> None:
     rbm = with_means(make_rbm(6, 4))
     found = hm.log_partition(rbm, "ais", temperatures=50, chains_from=torch.ones(100, 6))
-    assert not found.trusted and "drift" in found.why
+    assert not found.reliable and "drift" in found.why
     found = hm.log_partition(rbm, "ais", temperatures=50, chains_from=torch.ones(10, 6))
-    assert not found.trusted and "only 10 chains" in found.why
+    assert not found.reliable and "only 10 chains" in found.why
 
 
 def test_annealing_with_two_temperatures_is_importance_sampling(make_rbm: Make) -> None:
@@ -281,8 +281,8 @@ def test_wrong_shares_of_two_modes_are_noticed_though_both_directions_agree() ->
     for name, chains in (("wrong", wrong), ("right", right)):
         chains = hm.sample(rbm, 200, sweeps=20, init=chains, seed=2)
         seen[name] = hm.log_partition(rbm, "ais", chains=200, temperatures=500, chains_from=chains, seed=1)
-    assert not seen["wrong"].trusted and "probabilities of the modes differ" in seen["wrong"].why
-    assert seen["right"].trusted, seen["right"].why
+    assert not seen["wrong"].reliable and "probabilities of the modes differ" in seen["wrong"].why
+    assert seen["right"].reliable, seen["right"].why
     assert seen["right"].lower < exact < seen["right"].upper
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def test_every_model_is_trained_judged_and_drawn_from(name: str, data: hm.data.D
     model = hm.load(tmp_path / "all" / name / "model.safetensors")
     options = recipe_of(model, Sizes(model.visible, len(data.train), len(data.test))).judge
     again = hm.evaluate(as_judged(model), data.test, seed=hm.Stream(0, "compare", name).child("judge"), **options)
-    assert (entry.mean, entry.kind, entry.trusted) == (again.mean, again.kind, again.trusted)
+    assert (entry.mean, entry.kind, entry.reliable) == (again.mean, again.kind, again.reliable)
     # 6 fair bits would be -4.16 nats; what any recipe learns in a moment is no worse than nearly that.
     assert -4.5 < entry.mean < 0
     drawn = samples_of(result)[name]
@@ -72,9 +73,8 @@ def test_files_hold_what_was_found(cheap: Comparison) -> None:
     markdown = (cheap.folder / "comparison.md").read_text()
     assert markdown == cheap.markdown()
     assert markdown.count("\n| ") == 4 and "| Chow-Liu tree | " in markdown.splitlines()[2]
-    assert str(cheap).splitlines()[0].split() == [
-        "model", "test", "kind", "bracket", "trusted", "validation", "seconds", "parameters",
-    ]  # fmt: skip
+    head = "model test kind bracket log Z reliable validation seconds parameters"
+    assert " ".join(str(cheap).splitlines()[0].split()) == head
 
 
 def test_given_again_it_goes_on_with_more_models(data: hm.data.Dataset, tmp_path: Path) -> None:
@@ -170,16 +170,22 @@ def test_a_deep_machine_of_real_values_is_trained_in_one_go(tmp_path: Path) -> N
 
 def entry(name: str, mean: float, kind: str = "exact", **more: Any) -> Entry:
     about = {
-        "title": name, "family": "machine", "stderr": 0.1, "lower": mean, "upper": mean, "trusted": True, "why": "so",
+        "title": name, "family": "machine", "stderr": 0.1, "lower": mean, "upper": mean, "reliable": True, "why": "so",
         "valid": None, "seconds": 2.0, "judging": 1.0, "parameters": 1234, "how": "somehow",
     }  # fmt: skip
     return Entry(name=name, mean=mean, kind=kind, **(about | more))
 
 
+def test_results_of_earlier_versions_are_read() -> None:
+    row = entry("a", -3.0, reliable=False)
+    stored = {("trusted" if name == "reliable" else name): value for name, value in asdict(row).items()}
+    assert Entry.read(stored) == Entry.read(asdict(row)) == row
+
+
 def test_kinds_stand_beside_the_numbers(tmp_path: Path) -> None:
     rows = [
         entry("a", -3.0, "bound", upper=None),
-        entry("b", -2.0, "bracketed", lower=-2.5, upper=-1.75, trusted=False, why="chains drift"),
+        entry("b", -2.0, "bracketed", lower=-2.5, upper=-1.75, reliable=False, why="chains drift"),
         entry("c", -4.0),
     ]
     comparison = Comparison("things", (2, 2), 50, 2.0, rows, tmp_path)
@@ -198,7 +204,7 @@ def test_kinds_stand_beside_the_numbers(tmp_path: Path) -> None:
     ]
     assert lines[3].split() == ["a", "≥", "-3.00", "±", "0.10", "bound", "[-3.00,", "?]", "yes", "2.0", "1,234"]
     assert lines[4].split() == ["c", "-4.00", "±", "0.10", "exact", "yes", "2.0", "1,234"]
-    assert "b is not trusted: chains drift." in lines
+    assert "b: log Z is not reliable, chains drift." in lines
     assert json.loads(json.dumps([row.kind for row in comparison.ranked])) == ["bracketed", "bound", "exact"]
 
 

@@ -73,11 +73,11 @@ def test_all_that_is_known_of_a_run(digits_run: Path, digits_page: Path) -> None
     assert digits_page.stat().st_size < 300_000
 
 
-def test_says_when_a_likelihood_is_not_to_be_trusted(digits_run: Path) -> None:
+def test_says_when_a_likelihood_has_no_reliable_log_z(digits_run: Path) -> None:
     z = LogPartition(70.0, 69.5, math.inf, 3.0, "ais", False, "only 3 effective chains <here>")
     doubtful = Evaluation(-20.0, 0.2, -math.inf, -19.5, "ais", False, z.why, 300, z)
     body = judgement.likelihood(gather(str(digits_run)), doubtful).body
-    assert '<span class="verdict bad">Not trusted:</span> only 3 effective chains &lt;here&gt;.' in body
+    assert '<span class="verdict bad">Log Z not reliable:</span> only 3 effective chains &lt;here&gt;.' in body
     assert "unbounded to \N{MINUS SIGN}19.50" in body and "annealed importance sampling" in body
 
 

@@ -120,7 +120,7 @@ def test_log_partition_holds_the_exact_value(name: str, method: str) -> None:
     z = hm.log_partition(machine, method, chains=40, sweeps=300, sampler=sampler, seed=2)
     # Seeded; a 99 % interval, widened to the 5 standard errors of the house: 40 replicas make it 2.7 wide.
     around = 5 / 2.7 * (z.upper - z.lower) / 2
-    assert z.trusted, z.why
+    assert z.reliable, z.why
     assert abs(z.value - exact) < around
     assert z.upper - z.lower < 0.25
     assert z.method == method
@@ -155,13 +155,13 @@ def test_a_base_within_one_mode_is_named_as_a_doubt() -> None:
     rbm = two_modes(strength=14.0)
     base = rbm.base_rate()  # the mean field of the model: one of the modes
     z = hm.log_partition(rbm, "tempering", base=base, chains=20, sweeps=100)
-    assert not z.trusted
+    assert not z.reliable
     assert "base" in z.why
 
 
 def test_few_round_trips_are_named_as_a_doubt() -> None:
     z = hm.log_partition(two_modes(40.0), "tempering", sampler=hm.sampling.Tempering(rungs=2), chains=5, sweeps=20)
-    assert not z.trusted
+    assert not z.reliable
     assert "round trips" in z.why
 
 
@@ -170,22 +170,22 @@ def test_walkers_that_have_not_come_round_are_named_as_a_doubt() -> None:
     z = hm.log_partition(
         two_modes(), "tempering", sampler=hm.sampling.Tempering(rungs=12), chains=20, sweeps=60, seed=1
     )
-    assert z.why.count("240 walkers made") == 1 and not z.trusted
+    assert z.why.count("240 walkers made") == 1 and not z.reliable
     z = hm.log_partition(
         two_modes(), "tempering", sampler=hm.sampling.Tempering(rungs=12), chains=20, sweeps=300, seed=1
     )
-    assert z.trusted
+    assert z.reliable
 
 
-@pytest.mark.parametrize(("halves", "trusted"), [(3.0, True), (4.0, False)])
+@pytest.mark.parametrize(("halves", "reliable"), [(3.0, True), (4.0, False)])
 def test_halves_that_lie_apart_are_named_as_a_doubt(
-    halves: float, trusted: bool, monkeypatch: pytest.MonkeyPatch
+    halves: float, reliable: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Twenty replicas: 99.7 % of Student's t of 19 degrees of freedom lie within 3.4."""
     run = ladder_log_z.bridge
     monkeypatch.setattr(ladder_log_z, "bridge", lambda *given: run(*given)._replace(halves=halves))
     z = hm.log_partition(two_modes(), "tempering", chains=20, sweeps=300, seed=1)
-    assert z.trusted == trusted and ("halves" in z.why) != trusted
+    assert z.reliable == reliable and ("halves" in z.why) != reliable
 
 
 def test_auto_tempers_where_no_chains_are_left() -> None:

@@ -117,7 +117,7 @@ def test_log_partition_holds_the_exact_value(name: str) -> None:
     z = hm.log_partition(machine, "tempering", chains=40, sweeps=300, sampler=sampler, seed=2)
     # Seeded; a 99 % interval, widened to the 5 standard errors of the house: 40 replicas make it 2.7 wide.
     around = 5 / 2.7 * (z.upper - z.lower) / 2
-    assert z.trusted, z.why
+    assert z.reliable, z.why
     assert abs(z.value - float(exact_log_partition(machine))) < around
     assert z.upper - z.lower < 0.25
 

@@ -149,7 +149,7 @@ def test_evaluate_judges_each_document_by_its_own_length() -> None:
     rbm.data_mean, rbm.data_variance = torch.ones(WORDS).double(), torch.ones(WORDS).double()
     rbm.data_cases = torch.tensor(50.0)
     estimate = hm.evaluate(rbm, v, method="ais", temperatures=300, chains=400, seed=3)
-    assert estimate.method == "ais" and not estimate.trusted and "3 lengths" in estimate.why
+    assert estimate.method == "ais" and not estimate.reliable and "3 lengths" in estimate.why
     assert estimate.upper == pytest.approx(found.mean, abs=0.1) and estimate.upper > found.mean  # three standard errors
     assert estimate.mean == pytest.approx(found.mean, abs=0.03) and estimate.lower == -math.inf
     one = hm.evaluate(rbm, v[:4], method="ais", chains=50, temperatures=50, seed=3)
@@ -165,7 +165,7 @@ def test_annealing_brackets_log_z_of_one_length() -> None:
     exact = hm.log_partition(rbm)
     chains = hm.sample(rbm, 400, sweeps=200, seed=1)
     found = hm.log_partition(rbm, method="ais", chains_from=chains, chains=400, temperatures=200)
-    assert found.trusted, found.why
+    assert found.reliable, found.why
     assert found.lower < exact.value < found.upper and found.upper - found.lower < 0.2
     with pytest.raises(ValueError, match="chains_from has documents of other lengths than 7"):
         hm.log_partition(hm.models.at_length(rbm, 7), method="ais", chains_from=chains)

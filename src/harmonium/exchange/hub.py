@@ -149,9 +149,9 @@ Written by harmonium {version}. The files hold tensors and JSON; nothing is exec
 
 _LIKELIHOOD = """Mean log-likelihood of {e.cases} cases, in nats per case, {how}:
 
-| mean | standard error over cases | lower | upper | trusted |
+| mean | standard error over cases | lower | upper | log Z reliable |
 |---|---|---|---|---|
-| {e.mean:.2f} | {e.stderr:.2f} | {e.lower:.2f} | {e.upper:.2f} | {trusted} |
+| {e.mean:.2f} | {e.stderr:.2f} | {e.lower:.2f} | {e.upper:.2f} | {reliable} |
 
 {why}."""
 
@@ -176,6 +176,6 @@ def _likelihood(evaluation: Evaluation) -> str:
     return _LIKELIHOOD.format(
         e=evaluation,
         how="exact" if evaluation.method == "exact" else f"by {evaluation.method}",
-        trusted="yes" if evaluation.trusted else "no",
+        reliable="yes" if evaluation.reliable else "no",
         why=f"{evaluation.why[:1].upper()}{evaluation.why[1:]}",
     )

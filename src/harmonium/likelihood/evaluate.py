@@ -40,7 +40,8 @@ class Evaluation:
         upper: with the lower bound of log Z, at least the mean.
         method: how log Z was found, such as "exact" or "ais"; "importance, exact" or "importance, ais" for deep
             models; "importance" for directed models with latent variables.
-        trusted: whether the bracket is reliable.
+        reliable: whether log Z is reliable: no reason for doubt was found.  It says nothing about the quality of the
+            model.
         why: the reasons in words.
         cases: number of cases.
         log_partition: the log Z that was used; None for models that need none.
@@ -54,7 +55,7 @@ class Evaluation:
     lower: float
     upper: float
     method: str
-    trusted: bool
+    reliable: bool
     why: str
     cases: int
     log_partition: LogPartition | None
@@ -78,7 +79,7 @@ class Evaluation:
             head += f" of the original values ({self.mean - self.log_jacobian:.2f} of the standardised ones)"
         if self.method == "exact":
             return f"log-likelihood {head}, exact"
-        flag = "" if self.trusted else "; NOT trusted"
+        flag = "" if self.reliable else "; log Z NOT reliable"
         bound = "" if self.bound is None else f"; variational bound {self.bound:.2f}"
         if self.log_partition is None:
             return f"log-likelihood {head}, an estimate from below by importance sampling{bound}: {self.why}"
@@ -105,10 +106,10 @@ def _over_lengths(model: Machine, cases: Cases, seed: int | Stream, options: Log
         return float(share @ torch.tensor(values, dtype=torch.float64))
 
     sampled = [z for z in each if z.method != "exact"]
-    weakest = min(each, key=lambda z: (z.trusted, z.ess))
+    weakest = min(each, key=lambda z: (z.reliable, z.ess))
     return LogPartition(
         mean([z.value for z in each]), mean([z.lower for z in each]), mean([z.upper for z in each]), weakest.ess,
-        sampled[0].method if sampled else "exact", weakest.trusted,
+        sampled[0].method if sampled else "exact", weakest.reliable,
         f"mean over documents of {len(each)} lengths, the least certain: {weakest.why}",
     )  # fmt: skip
 
@@ -199,7 +200,7 @@ def evaluate(
         mean + (z.value - z.upper),  # in this order, rounding leaves the mean within its bracket
         math.inf if deep and part is None else mean + (z.value - z.lower),
         method,
-        z.trusted,
+        z.reliable,
         f"{samples} importance samples per case, on average too low" if deep and part is None else z.why,
         n,
         None if part is None else z,

@@ -22,7 +22,7 @@ class LogPartition:
         ess: effective number of annealed chains, the smaller one of both directions; for tempering, the number of
             completed round trips of the ladder, each of which brings an independent state to its top.
         method: "exact", "ais", "tempering" or "integration".
-        trusted: whether the bracket is reliable.
+        reliable: whether no reason was found to doubt the bracket.
         why: the reasons in words.
     """
 
@@ -31,7 +31,7 @@ class LogPartition:
     upper: float
     ess: float
     method: str
-    trusted: bool
+    reliable: bool
     why: str
 
     def __float__(self) -> float:
@@ -40,7 +40,7 @@ class LogPartition:
     def __str__(self) -> str:
         if self.method == "exact":
             return f"log Z = {self.value:.4f} nats (exact)"
-        flag = "" if self.trusted else ", NOT trusted"
+        flag = "" if self.reliable else ", NOT reliable"
         bracket = f"[{self.lower:.3f}, {self.upper:.3f}]"
         return f"log Z = {self.value:.3f} nats, bracket {bracket} ({self.method}{flag}: {self.why})"
 

@@ -112,7 +112,7 @@ def _point(axes: Axes, entry: Entry, x: float, low: float) -> None:
                         linewidth=7, zorder=2)  # fmt: skip
     axes.plot(
         x, y, marker=_MARKERS[entry.kind] if entry.mean >= low else "v", color=colour, markersize=8.5, zorder=4,
-        markerfacecolor=colour if entry.trusted else "white", markeredgewidth=1.4, linestyle="none", clip_on=False,
+        markerfacecolor=colour if entry.reliable else "white", markeredgewidth=1.4, linestyle="none", clip_on=False,
     )  # fmt: skip
 
 
@@ -121,7 +121,7 @@ def _labels(axes: Axes, entries: Sequence[Entry], seconds: Sequence[float], low:
     places = _apart([(max(entry.mean, low) - low) / (high - low) for entry in entries], _LINE)
     for entry, x, place in zip(entries, seconds, places, strict=True):
         colour = _COLOURS[entry.family]
-        flag = "" if entry.trusted else "  (not trusted)"
+        flag = "" if entry.reliable else "  (log Z not reliable)"
         number = entry.number.replace("-", "\N{MINUS SIGN}")  # as on the axis
         far = "  ↓" if entry.mean < low else ""
         axes.annotate(
@@ -153,9 +153,11 @@ def _key(axes: Axes, entries: Sequence[Entry]) -> None:
         for kind, marker in _MARKERS.items()
         if any(entry.kind == kind for entry in entries)
     ]
-    if not all(entry.trusted for entry in entries):
+    if not all(entry.reliable for entry in entries):
         handles.append(
-            Line2D([], [], marker="o", color="0.25", markerfacecolor="white", linestyle="none", label="not trusted")
+            Line2D(
+                [], [], marker="o", color="0.25", markerfacecolor="white", linestyle="none", label="log Z not reliable"
+            )
         )
     handles += [
         Line2D([], [], color=colour, linewidth=4, label=_FAMILIES[family])

@@ -126,7 +126,7 @@ def _entry(
         stored = read_json(folder / RESULT)
         if stored.pop("model", described) != described:
             raise ValueError(f"{folder} holds another model of this name: choose another folder")
-        return Entry(**stored)
+        return Entry.read(stored)
     assert data.valid is not None and data.test is not None
     options = recipe.options | candidate.options
     task = Task(data.train, data.valid, seconds, seed, folder, progress, options)

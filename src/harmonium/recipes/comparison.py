@@ -28,7 +28,7 @@ class Entry:
         stderr: its standard error over the cases.
         lower: lower bound of the mean; None if there is none.
         upper: upper bound of the mean; None if there is none.
-        trusted: whether the bounds are trusted.
+        reliable: whether log Z is reliable, where it is estimated; this says nothing about the quality of the model.
         why: the reasons.
         valid: validation log-likelihood that the model was chosen by, as measured in training; None if nothing was
             chosen.
@@ -46,7 +46,7 @@ class Entry:
     stderr: float
     lower: float | None
     upper: float | None
-    trusted: bool
+    reliable: bool
     why: str
     valid: float | None
     seconds: float
@@ -60,10 +60,15 @@ class Entry:
         bounded = found.kind != "bound"
         bracketed = found.kind == "exact" or found.log_partition is not None
         return cls(
-            kind=found.kind, mean=found.mean, stderr=found.stderr, trusted=found.trusted, why=found.why,
+            kind=found.kind, mean=found.mean, stderr=found.stderr, reliable=found.reliable, why=found.why,
             lower=finite_or_none(found.lower) if bracketed else None,
             upper=finite_or_none(found.upper) if bounded else None, **about,
         )  # fmt: skip
+
+    @classmethod
+    def read(cls, stored: dict[str, Any]) -> Entry:
+        """Make the row of a result on disk, in which "reliable" may have its former name, "trusted"."""
+        return cls(**{"reliable" if name == "trusted" else name: value for name, value in stored.items()})
 
     @property
     def number(self) -> str:
@@ -112,7 +117,7 @@ class Comparison:
                 entry.number,
                 entry.kind,
                 entry.bracket,
-                "yes" if entry.trusted else "NO",
+                "yes" if entry.reliable else "NO",
                 "" if entry.valid is None else f"{entry.valid:.2f}",
                 f"{entry.seconds:.1f}",
                 f"{entry.parameters:,}",
@@ -136,7 +141,7 @@ class Comparison:
             f"{self.seconds:g} s of training each."
         ]
         notes += [text for kind, text in _KINDS.items() if kind in kinds]
-        notes += [f"{entry.title} is not trusted: {entry.why}." for entry in self.ranked if not entry.trusted]
+        notes += [f"{entry.title}: log Z is not reliable, {entry.why}." for entry in self.ranked if not entry.reliable]
         return notes
 
     def markdown(self) -> str:
@@ -154,11 +159,11 @@ class Comparison:
         return buffer.getvalue()
 
 
-_HEAD = ("model", "test", "kind", "bracket", "trusted", "validation", "seconds", "parameters")
+_HEAD = ("model", "test", "kind", "bracket", "log Z reliable", "validation", "seconds", "parameters")
 _SIDES = "<><<<>>>"  # of the cells on which text stands
 _KINDS = {
     "exact": "exact: the sum over everything hidden and the normalisation are computed in full.",
-    "bracketed": "bracketed: log Z is estimated; if it is trusted, the log-likelihood lies within the bracket.",
+    "bracketed": "bracketed: log Z is estimated; if that is reliable, the log-likelihood lies within the bracket.",
     "bound": "bound: a lower bound, estimated by importance sampling; a bracket is that of log Z, and the upper end "
     "is unknown.",
 }

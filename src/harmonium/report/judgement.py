@@ -54,7 +54,7 @@ def _few(report: ReportInput, cases: Cases) -> Cases:
 
 
 def likelihood(report: ReportInput, found: Evaluation | str) -> Section:
-    """Report the log-likelihood with its bracket, and whether to trust it."""
+    """Report the log-likelihood with its bracket, and whether its log Z is reliable."""
     name = "Log-likelihood"
     if isinstance(found, str):
         return Section("likelihood", name, paragraph(found))
@@ -97,11 +97,11 @@ def likelihood(report: ReportInput, found: Evaluation | str) -> Section:
 
 def _verdict(found: Evaluation) -> tuple[str, str]:
     """Choose a colour and words for how reliable the number is."""
-    if not found.trusted:
-        return "bad", "Not trusted"
+    if not found.reliable:
+        return "bad", "Log Z not reliable"
     return {
         "exact": ("good", "Exact"),
-        "bracketed": ("good", "Trusted"),
+        "bracketed": ("good", "Log Z reliable"),
         "bound": ("unsure", "An estimated lower bound"),
     }[found.kind]
 

@@ -154,7 +154,7 @@ def _facts(report: ReportInput, found: Evaluation | str) -> str:
     if not isinstance(found, str):
         split = "" if report.judged is None else report.judged[0]
         bracket = f"bracket {number(found.lower)} to {number(found.upper)}"
-        trust = f"{bracket}, {'trusted' if found.trusted else 'NOT trusted'}"
+        trust = f"{bracket}, log Z {'reliable' if found.reliable else 'NOT reliable'}"
         if found.kind == "exact" or found.log_partition is None:
             trust = "exact" if found.kind == "exact" else "an estimated lower bound"
         tiles = [(f"Log-likelihood, {split}", f"{number(found.mean)} nats per case", trust), *tiles]

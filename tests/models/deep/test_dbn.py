@@ -93,7 +93,7 @@ def test_evaluate_reports_estimate_bound_and_bracket(dbn: DBN) -> None:
     # The relative error of a mean weight of 2,000 is below 0.1 in every case here, its square the bias: 0.005.
     assert found.mean == pytest.approx(exact, abs=0.02)
     assert found.bound is not None and found.bound < exact - 0.05
-    assert (found.method, found.trusted, found.cases) == ("importance, exact", True, 32)
+    assert (found.method, found.reliable, found.cases) == ("importance, exact", True, 32)
     assert (found.lower, found.upper) == (found.mean, found.mean)
     assert "variational bound" in str(found)
     z = hm.likelihood.LogPartition(2.0, 1.5, 4.0, 9.0, "ais", False, "so")

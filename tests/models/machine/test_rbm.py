@@ -72,7 +72,7 @@ def test_free_energy_and_log_prob(make_rbm: Make) -> None:
     assert log_p.detach().numpy() == pytest.approx(np.logaddexp.reduce(joint, 1) - log_z, rel=1e-12)
     assert float(torch.logsumexp(log_p.detach(), 0)) == pytest.approx(0, abs=1e-13)
     found = hm.log_partition(rbm)
-    assert (found.method, found.trusted, found.lower, found.upper) == ("exact", True, found.value, found.value)
+    assert (found.method, found.reliable, found.lower, found.upper) == ("exact", True, found.value, found.value)
     assert found.value == pytest.approx(log_z, rel=1e-14)
     assert torch.equal(rbm.log_prob(v, found), rbm.log_prob(v, found.value))
 
