@@ -21,6 +21,7 @@ def test_evaluate_is_the_evaluate_of_the_library(finished: Path, table: Path) ->
     told = json.loads(call("evaluate", finished, "--json").stdout)
     assert told["mean"] == hm.evaluate(model, data.test).mean and told["split"] == "test"
     assert told["method"] == "exact" and told["cases"] == 30
+    assert told["gained"] == pytest.approx(told["mean"] - told["independent"])
 
     told = json.loads(call("evaluate", finished, "--json", "--method", "ais", "--split", "train", "--seed", "3").stdout)
     expected = hm.evaluate(model, data.train, method="ais", seed=3)

@@ -16,7 +16,8 @@ from harmonium.runs.folder import open_run
 
 __all__ = ["evaluate"]
 
-_REPORTED = ("mean", "stderr", "lower", "upper", "bound", "kind", "method", "reliable", "why", "cases", "log_jacobian")
+_REPORTED = ("mean", "stderr", "lower", "upper", "bound", "kind", "method", "reliable", "why", "cases", "log_jacobian",
+             "independent", "gained", "learned")  # fmt: skip
 
 
 @click.command(

@@ -153,7 +153,7 @@ _LIKELIHOOD = """Mean log-likelihood of {e.cases} cases, in nats per case, {how}
 |---|---|---|---|---|
 | {e.mean:.2f} | {e.stderr:.2f} | {e.lower:.2f} | {e.upper:.2f} | {reliable} |
 
-{why}."""
+{why}.{learned}"""
 
 
 def _card(model: Model, trained_on: str | Dataset | None, evaluation: Evaluation | None, license: str | None) -> str:
@@ -178,4 +178,5 @@ def _likelihood(evaluation: Evaluation) -> str:
         how="exact" if evaluation.method == "exact" else f"by {evaluation.method}",
         reliable="yes" if evaluation.reliable else "no",
         why=f"{evaluation.why[:1].upper()}{evaluation.why[1:]}",
+        learned="" if evaluation.learned is None else f" The model {evaluation.learned}.",
     )

@@ -13,6 +13,7 @@ from harmonium.core.checks import check_int
 from harmonium.core.random import Stream, stream_of
 from harmonium.data import Cases, as_cases
 from harmonium.likelihood.exact import cheapest_enumeration, exact_log_marginal, hidden_bits
+from harmonium.likelihood.independent import Gain, independent_log_prob
 from harmonium.likelihood.log_z import NORMALISED, LogPartition
 from harmonium.likelihood.partition import EXACT_BITS, LogPartitionOptions
 from harmonium.likelihood.partition import log_partition as estimate_log_z
@@ -48,6 +49,8 @@ class Evaluation:
         bound: for deep models, the variational bound with the upper log Z; None if log p* is known in closed form.
         log_jacobian: for standardised data, the term in all of these that makes them log-densities of the original
             values, in nats per case; 0 otherwise.
+        gain: what the mean is above that of independent columns (`harmonium.likelihood.Gain`), and in words as ``str``;
+            None for a model that does not store the means of its training data.
     """
 
     mean: float
@@ -61,6 +64,24 @@ class Evaluation:
     log_partition: LogPartition | None
     bound: float | None = None
     log_jacobian: float = 0.0
+    gain: Gain | None = None
+
+    @property
+    def independent(self) -> float | None:
+        """Mean log-likelihood of the same cases under independent columns, in nats per case; None if unknown."""
+        return None if self.gain is None else self.gain.independent
+
+    @property
+    def gained(self) -> float | None:
+        """The mean less that of independent columns, in nats per case; None if that is unknown."""
+        return None if self.gain is None else self.gain.nats
+
+    @property
+    def learned(self) -> str | None:
+        """What was gained, in words; None if it is unknown."""
+        if self.gain is None:
+            return None
+        return f"{self.gain}{'' if self.reliable else ', if log Z is right'}"
 
     @property
     def kind(self) -> str:
@@ -74,6 +95,9 @@ class Evaluation:
         return "bound" if self.method.startswith("importance") else "bracketed"
 
     def __str__(self) -> str:
+        return "\n".join([self._likelihood(), *([] if self.learned is None else [self.learned])])
+
+    def _likelihood(self) -> str:
         head = f"{self.mean:.2f} nats per case (+- {self.stderr:.2f} over {self.cases} cases)"
         if self.log_jacobian:
             head += f" of the original values ({self.mean - self.log_jacobian:.2f} of the standardised ones)"
@@ -175,7 +199,7 @@ def evaluate(
     deep = model.likelihood_is_estimated
     if isinstance(model, Machine) and deep and hidden_bits(model) <= EXACT_HIDDEN_BITS:
         deep = False
-    total = square = bound = 0.0
+    bound, found, independent = 0.0, [], []
     for start, v in checked_chunks(cases, model.visible, "data", model.dtype, model.device):
         if model.likelihood_is_estimated and not deep:
             assert isinstance(model, Machine)
@@ -185,18 +209,17 @@ def evaluate(
             log_weight = torch.logsumexp(log_w, 0) - math.log(len(log_w))
             if deep:
                 bound += float((_bound(model, v) if isinstance(model, Machine) else log_w.mean(0)).sum())
-        log_p = log_weight - z.value + cases.log_jacobian
-        total += float(log_p.sum())
-        square += float((log_p**2).sum())
-    n = len(cases)
-    mean = total / n
-    stderr = math.sqrt(max(0.0, square / n - mean**2) / max(1, n - 1))
+        found.append(log_weight - z.value)
+        independent.append(independent_log_prob(model, v))
+    n, log_p = len(cases), torch.cat(found)
+    mean = float(log_p.mean()) + cases.log_jacobian
+    known = [values for values in independent if values is not None]
     method = z.method
     if deep:
         method = "importance" if part is None else f"importance, {z.method}"
     return Evaluation(
         mean,
-        stderr,
+        float(log_p.std()) / math.sqrt(n) if n > 1 else 0.0,
         mean + (z.value - z.upper),  # in this order, rounding leaves the mean within its bracket
         math.inf if deep and part is None else mean + (z.value - z.lower),
         method,
@@ -206,6 +229,7 @@ def evaluate(
         None if part is None else z,
         bound / n - z.upper + cases.log_jacobian if deep else None,
         cases.log_jacobian,
+        Gain.of(log_p, torch.cat(known), cases.log_jacobian) if known else None,
     )
 
 
