@@ -62,6 +62,10 @@ def test_baselines_are_in_the_order_that_the_data_have(cheap: Comparison, data: 
     assert [entry.name for entry in cheap.entries] == CHEAP
     assert cheap.ranked[0].name == "tree" and cheap.ranked[-1].name == "independent"  # pairs are a forest
     assert all(entry.kind == "exact" and entry.lower == entry.mean == entry.upper for entry in cheap.entries)
+    independent = next(entry for entry in cheap.entries if entry.name == "independent")
+    # The baseline chooses how much it smooths, which the means of the data leave at one case: 0.01 nats at most.
+    assert independent.gained == pytest.approx(0, abs=0.02)
+    assert all(e.gained - independent.gained == pytest.approx(e.mean - independent.mean) for e in cheap.entries)
     tree = hm.load(cheap.folder / "tree" / "model.safetensors")
     assert next(entry for entry in cheap.entries if entry.name == "tree").mean == hm.evaluate(tree, data.test).mean
 
@@ -73,7 +77,7 @@ def test_files_hold_what_was_found(cheap: Comparison) -> None:
     markdown = (cheap.folder / "comparison.md").read_text()
     assert markdown == cheap.markdown()
     assert markdown.count("\n| ") == 4 and "| Chow-Liu tree | " in markdown.splitlines()[2]
-    head = "model test kind bracket log Z reliable validation seconds parameters"
+    head = "model test gained kind bracket log Z reliable validation seconds parameters"
     assert " ".join(str(cheap).splitlines()[0].split()) == head
 
 
@@ -171,7 +175,7 @@ def test_a_deep_machine_of_real_values_is_trained_in_one_go(tmp_path: Path) -> N
 def entry(name: str, mean: float, kind: str = "exact", **more: Any) -> Entry:
     about = {
         "title": name, "family": "machine", "stderr": 0.1, "lower": mean, "upper": mean, "reliable": True, "why": "so",
-        "valid": None, "seconds": 2.0, "judging": 1.0, "parameters": 1234, "how": "somehow",
+        "valid": None, "seconds": 2.0, "judging": 1.0, "parameters": 1234, "how": "somehow", "gained": 0.25,
     }  # fmt: skip
     return Entry(name=name, mean=mean, kind=kind, **(about | more))
 
@@ -179,6 +183,7 @@ def entry(name: str, mean: float, kind: str = "exact", **more: Any) -> Entry:
 def test_results_of_earlier_versions_are_read() -> None:
     row = entry("a", -3.0, reliable=False)
     stored = {("trusted" if name == "reliable" else name): value for name, value in asdict(row).items()}
+    assert Entry.read({name: value for name, value in stored.items() if name != "gained"}).gained is None
     assert Entry.read(stored) == Entry.read(asdict(row)) == row
 
 
@@ -195,6 +200,7 @@ def test_kinds_stand_beside_the_numbers(tmp_path: Path) -> None:
         "-2.00",
         "±",
         "0.10",
+        "0.25",
         "bracketed",
         "[-2.50,",
         "-1.75]",
@@ -202,8 +208,8 @@ def test_kinds_stand_beside_the_numbers(tmp_path: Path) -> None:
         "2.0",
         "1,234",
     ]
-    assert lines[3].split() == ["a", "≥", "-3.00", "±", "0.10", "bound", "[-3.00,", "?]", "yes", "2.0", "1,234"]
-    assert lines[4].split() == ["c", "-4.00", "±", "0.10", "exact", "yes", "2.0", "1,234"]
+    assert lines[3].split() == ["a", "≥", "-3.00", "±", "0.10", "0.25", "bound", "[-3.00,", "?]", "yes", "2.0", "1,234"]
+    assert lines[4].split() == ["c", "-4.00", "±", "0.10", "0.25", "exact", "yes", "2.0", "1,234"]
     assert "b: log Z is not reliable, chains drift." in lines
     assert json.loads(json.dumps([row.kind for row in comparison.ranked])) == ["bracketed", "bound", "exact"]
 

@@ -36,6 +36,7 @@ class Entry:
         judging: time of the evaluation, in seconds.
         parameters: number of parameters.
         how: a note on the training.
+        gained: the mean above that of independent columns; None in results of earlier versions.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Entry:
     judging: float
     parameters: int
     how: str
+    gained: float | None = None
 
     @classmethod
     def of(cls, found: Evaluation, **about: Any) -> Entry:
@@ -61,6 +63,7 @@ class Entry:
         bracketed = found.kind == "exact" or found.log_partition is not None
         return cls(
             kind=found.kind, mean=found.mean, stderr=found.stderr, reliable=found.reliable, why=found.why,
+            gained=found.gained,
             lower=finite_or_none(found.lower) if bracketed else None,
             upper=finite_or_none(found.upper) if bounded else None, **about,
         )  # fmt: skip
@@ -115,6 +118,7 @@ class Comparison:
             [
                 entry.title,
                 entry.number,
+                "" if entry.gained is None else f"{round(entry.gained, 2) + 0.0:.2f}",
                 entry.kind,
                 entry.bracket,
                 "yes" if entry.reliable else "NO",
@@ -138,7 +142,8 @@ class Comparison:
         kinds = {entry.kind for entry in self.entries}
         notes = [
             f"{self.data}: {self.cases:,} test cases, nats per case ± standard error over cases; at most "
-            f"{self.seconds:g} s of training each."
+            f"{self.seconds:g} s of training each.",
+            "gained: what is above independent columns with the means of the training data.",
         ]
         notes += [text for kind, text in _KINDS.items() if kind in kinds]
         notes += [f"{entry.title}: log Z is not reliable, {entry.why}." for entry in self.ranked if not entry.reliable]
@@ -159,8 +164,8 @@ class Comparison:
         return buffer.getvalue()
 
 
-_HEAD = ("model", "test", "kind", "bracket", "log Z reliable", "validation", "seconds", "parameters")
-_SIDES = "<><<<>>>"  # of the cells on which text stands
+_HEAD = ("model", "test", "gained", "kind", "bracket", "log Z reliable", "validation", "seconds", "parameters")
+_SIDES = "<>><<<>>>"  # of the cells on which text stands
 _KINDS = {
     "exact": "exact: the sum over everything hidden and the normalisation are computed in full.",
     "bracketed": "bracketed: log Z is estimated; if that is reliable, the log-likelihood lies within the bracket.",
