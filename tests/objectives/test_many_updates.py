@@ -96,6 +96,83 @@ def test_the_loop_does_what_single_updates_do(
     assert_close(*both_ways(monkeypatch, patterns(width=13), **options), 1e-12)
 
 
+def gaussians(columns: int) -> tuple[Any, Any]:
+    return hm.Gaussian(columns, log_variance_bounds=BOUNDS), 9
+
+
+def categories(columns: int) -> tuple[Any, Any]:
+    return hm.Categorical(columns, 3), 9
+
+
+def columns_of_a_table(columns: int) -> tuple[Any, Any]:
+    """Parts of every kind, of odd widths, two of them real and with other bounds."""
+    parts = [hm.Gaussian(2), hm.Bernoulli(3), hm.Categorical(2, 3), hm.Spin(1)]
+    return hm.Mixed([*parts, hm.Gaussian(columns - 8, log_variance_bounds=BOUNDS)]), 9
+
+
+def spins_below_binary_units(columns: int) -> tuple[Any, Any]:
+    return hm.Spin(columns), 9
+
+
+BOUNDS = (-0.2, 0.1)  # of log-variances: narrow enough to be met in a short training
+
+
+def cases_of(layers: Layers, columns: int) -> np.ndarray:
+    """60 cases with three clusters, (60, columns): raw states of these visible units."""
+    rng = np.random.default_rng(1)
+    group = rng.integers(3, size=60)
+    real = rng.normal(size=(3, columns))[group] + 0.7 * rng.normal(size=(60, columns))
+    codes = (rng.integers(3, size=(3, columns))[group] + (rng.random((60, columns)) < 0.2)) % 3
+    bits = patterns(width=columns).astype(float)
+    match layers(columns)[0]:
+        case hm.Mixed():
+            return np.hstack([real[:, :2], bits[:, :3], codes[:, :2], 2 * bits[:, 3:4] - 1, real[:, 8:]])
+        case hm.Categorical():
+            return codes
+        case hm.Spin():
+            return 2 * bits - 1
+    return real
+
+
+KINDS = [gaussians, categories, columns_of_a_table, spins_below_binary_units]
+
+
+@pytest.mark.parametrize("objective", [PCD(k=2, chains=5), CD(k=1)], ids=repr)
+@pytest.mark.parametrize("weighted", [False, True], ids=["equal", "weighted"])
+@pytest.mark.parametrize("optimizer", ["sgd", heavy_ball], ids=["descent", "momentum"])
+@pytest.mark.parametrize("metric", ["plain", "centered"])
+@pytest.mark.parametrize("layers", KINDS)
+def test_visible_units_of_other_types(
+    layers: Layers, metric: str, optimizer: Any, weighted: bool, objective: Objective, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options: dict[str, Any] = {
+        "layers": layers,
+        "metric": metric,
+        "optimizer": optimizer,
+        "penalties": DECAYS["l2"],
+        "objective": objective,
+        "sample_weight": np.linspace(0.2, 3.0, 60) if weighted else None,
+        "learning_rate": hm.schedules.Linear(0.05),
+    }
+    # Real states carry rounding from update to update: a few hundred times eps after 27 of them.
+    assert_close(*both_ways(monkeypatch, cases_of(layers, 13), **options), 1e-12)
+
+
+def test_log_variances_return_into_their_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And go on from there with the momentum that they had, as in single updates."""
+    options: dict[str, Any] = {"layers": gaussians, "optimizer": heavy_ball, "objective": PCD(chains=5)}
+    ours, theirs = both_ways(monkeypatch, cases_of(gaussians, 13), **options)
+    assert_close(ours, theirs, 1e-12)
+    at_bounds = [ours.visible.log_variance == bound for bound in BOUNDS]
+    assert all(bool(met.any()) for met in at_bounds) and not bool((at_bounds[0] | at_bounds[1]).all())
+
+
+@pytest.mark.parametrize("layers", KINDS)
+def test_other_types_in_float32(layers: Layers, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = {"layers": layers, "objective": PCD(chains=5), "learning_rate": 0.05}
+    assert_close(*both_ways(monkeypatch, cases_of(layers, 13), torch.float32, **options), 2e-5)  # of order 1, eps 6e-8
+
+
 @pytest.mark.parametrize(("batch", "chains"), [(60, 8), (1, 3), (7, 1), (100, 100)])
 def test_any_batch_and_any_number_of_chains(batch: int, chains: int, monkeypatch: pytest.MonkeyPatch) -> None:
     options = {"batch_size": batch, "objective": PCD(k=1, chains=chains)}
@@ -221,12 +298,26 @@ class Own(PCD):
     """Somebody's own variant of persistent chains."""
 
 
+class Tied(hm.Gaussian):
+    """Somebody's own units, whose log-variances stay equal."""
+
+    def constrain(self) -> None:
+        super().constrain()
+        self.log_variance.data.fill_(float(self.log_variance.detach().mean()))
+
+
 @pytest.mark.parametrize(
     ("make", "objective", "does"),
     [
         (lambda: hm.RBM(12, 4), PCD(chains=5), True),
         (lambda: hm.RBM(12, 4), Own(chains=5), False),
-        (lambda: hm.RBM(12, hm.Spin(4)), PCD(chains=5), False),
+        (lambda: hm.RBM(12, hm.Spin(4)), PCD(chains=5), True),
+        (lambda: hm.RBM(12, hm.Binomial(4, trials=2)), PCD(chains=5), False),
+        (lambda: hm.RBM(hm.Poisson(12), 4), PCD(chains=5), False),
+        (lambda: hm.RBM(hm.Mixed([hm.Bernoulli(6), hm.Poisson(6)]), 4), PCD(chains=5), False),
+        (lambda: hm.RBM(hm.ReLU(12), 4), PCD(chains=5), False),
+        (lambda: hm.RBM(Tied(12), 4), PCD(chains=5), False),
+        (lambda: hm.ClassificationRBM(11, 4, classes=2), PCD(chains=5), True),
         (lambda: hm.DBM([12, 4, 3]), PCD(chains=5), False),
         (lambda: hm.BoltzmannMachine(12, 4), PCD(chains=5), False),
         (lambda: type("Mine", (hm.RBM,), {})(12, 4), PCD(chains=5), False),
@@ -249,6 +340,15 @@ def test_large_machines_go_by_products(monkeypatch: pytest.MonkeyPatch) -> None:
         rbm = hm.RBM(100, hidden)
         rbm.data_mean = torch.full((100,), on)
         assert many_updates.pays(rbm, rows) == does, (rows, hidden, on)
+
+
+def test_only_units_that_can_be_off_are_few() -> None:
+    for units, does in ((hm.Bernoulli(90), True), (hm.Categorical(15, 6), True), (hm.Spin(90), False),
+                        (hm.Gaussian(90), False), (hm.Mixed([hm.Bernoulli(80), hm.Gaussian(10)]), True),
+                        (hm.Mixed([hm.Bernoulli(60), hm.Gaussian(30)]), False)):  # fmt: skip
+        rbm = hm.RBM(units, 500)
+        rbm.data_mean = torch.full((90,), 0.1)
+        assert many_updates.pays(rbm, 100) == does, units
 
 
 def test_divergence_is_caught_in_the_loop() -> None:

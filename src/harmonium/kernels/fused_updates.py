@@ -1,4 +1,4 @@
-"""Many updates of a small binary RBM in one call.
+"""Many updates of a small RBM in one call.
 
 At the sizes of small machines most of the time of an update goes into calls, not into arithmetic.  This loop makes the
 updates that `Training.update` makes one by one, with the same random words.  Given W (n_visible, n_hidden), biases b
@@ -15,8 +15,13 @@ where < > are means over the cases or the chains.  The last line is descent in c
 are b + W l and c + W' m (Melchior, Fischer & Wiskott 2016): what W takes from them they get back.  Before,
 the offsets follow the data: m <- m + offset_rate (<v> - m), l <- l + offset_rate (<E[h | v]> - l).
 
-With weights w of the cases, means over the data are weighted, and G, g and q are multiplied by the mean weight of the
-batch.
+Visible units may be of several families side by side.  Real ones (Gaussian) have log-variances z, whose gradient joins
+no coupling and so no offset:
+
+    a = exp(-z) / 2 (<u^2> - <v^2>),  V_z <- momentum V_z + a,  z <- z - rate V_z, then back into its bounds.
+
+With weights w of the cases, means over the data are weighted, and G, g, q and a are multiplied by the mean weight of
+the batch.
 
 One row of W is updated at a time, from G to the end, while it is in the cache.  Rows of states are added up where a
 unit is on and left out where it is off, so that the time follows the number of ones.
@@ -24,14 +29,16 @@ unit is on and left out where it is off, so that the time follows the number of 
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numba.extending import register_jitable
 
+from harmonium.kernels.columns import scalar_columns
 from harmonium.kernels.compiled import OPTIONS, Scalar, compiled, named_after
-from harmonium.kernels.philox import fill_words
-from harmonium.kernels.scalar import like
+from harmonium.kernels.scalar import exp, like
 
 __all__ = ["updater"]
 
@@ -178,22 +185,55 @@ def _follow(offset, mean, rate, mass):
         offset[j] += rate * (mean[j] / mass - offset[j])
 
 
-def updater(draw: Scalar, mean: Scalar) -> Scalar:
-    """Build the loop of updates around the draw and the mean of a binary family (see `harmonium.kernels.fused`)."""
-    named = named_after(draw, mean)
+@register_jitable(**OPTIONS)
+def _curve(curvature, log_variance):
+    """curvature = -exp(-log_variance) / 2, the second natural parameter of real units."""
+    for j in range(curvature.shape[0]):
+        curvature[j] = like(curvature[j], -0.5) * exp(-log_variance[j])
 
-    @register_jitable(**OPTIONS)
-    @named
-    def draw_row(x, r, words):
-        for j in range(x.shape[1]):
-            x[r, j] = draw((x[r, j],), 0, words[j])
 
-    @register_jitable(**OPTIONS)
-    @named
-    def draw_rows(x, first, words, k0, k1, c2, c3):
-        for r in range(x.shape[0]):
-            fill_words(words, first + r, c2, c3, k0, k1)
-            draw_row(x, r, words)
+@register_jitable(**OPTIONS)
+def _add_squares(total, rows, share, first, sign):
+    """total += sign times the sum of squared rows, each times its share, the shares counted from ``first``."""
+    for r in range(rows.shape[0]):
+        factor = sign * share[first + r]
+        for j in range(total.shape[0]):
+            total[j] += factor * rows[r, j] * rows[r, j]
+
+
+@register_jitable(**OPTIONS)
+def _variance_slope(slope, ends, v, share, curvature):
+    """slope = exp(-z) / 2 (<u^2> - <v^2>)."""
+    for j in range(slope.shape[0]):
+        slope[j] = like(slope[j], 0.0)
+    _add_squares(slope, ends, share, v.shape[0], like(share[0], 1.0))
+    _add_squares(slope, v, share, 0, like(share[0], -1.0))
+    for j in range(slope.shape[0]):
+        slope[j] *= -curvature[j]
+
+
+@register_jitable(**OPTIONS)
+def _bound(x, bounds):
+    for j in range(x.shape[0]):
+        x[j] = bounds[0, j] if x[j] < bounds[0, j] else bounds[1, j] if x[j] > bounds[1, j] else x[j]  # NaN stays NaN
+
+
+def updater(draw: Scalar, mean: Scalar) -> Callable[[Scalar], Scalar]:
+    """Make a function that builds the loop for hidden units with these formulas (see `harmonium.kernels.fused`).
+
+    It takes the draws of visible columns, a `harmonium.kernels.columns.choice`, and builds one loop for each.
+    """
+
+    @functools.cache
+    def loop_for(draw_visible: Scalar) -> Scalar:
+        return _updates(draw, mean, draw_visible)
+
+    return loop_for
+
+
+def _updates(draw: Scalar, mean: Scalar, draw_visible: Scalar) -> Scalar:
+    named = named_after(draw, mean, draw_visible)
+    draw_hidden = scalar_columns(draw)
 
     @register_jitable(**OPTIONS)
     @named
@@ -205,12 +245,18 @@ def updater(draw: Scalar, mean: Scalar) -> Scalar:
 
     @compiled
     @named
-    def updates(parameters, velocities, offsets, numbers, cases, weight, starts, rates, chains, sweeps, address):
+    def updates(
+        parts, parameters, bounds, velocities, offsets, numbers, cases, weight, starts, rates, chains, sweeps, address,
+    ):  # fmt: skip
         """Change parameters, velocities, offsets and chains in place.
 
         Args:
-            parameters: W, b, c.
-            velocities: of W (n_visible, n_hidden), b (1, n_visible), c (1, n_hidden); empty for no momentum.
+            parts: number of the draw, first column, last column + 1, constant and two words of the key of each part of
+                the visible layer, (parts, 6).
+            parameters: W (n_visible, n_hidden); b, and z where some units are real, (1 or 2, n_visible); c
+                (1, n_hidden).
+            bounds: lowest and highest z, (2, n_visible), where some units are real; equal ones hold that of the others.
+            velocities: of the parameters, in the same shapes; empty for no momentum.
             offsets: m and l; empty for the plain metric.
             numbers: offset_rate, l2, l1, momentum: (4,), in the precision of W.
             cases: encoded cases of all updates, (rows, n_visible).
@@ -219,21 +265,21 @@ def updater(draw: Scalar, mean: Scalar) -> Scalar:
             rates: learning rate of every update, (updates,).
             chains: persistent chains, (chains, n_visible); with 0 rows, chains start at the cases of every update.
             sweeps: k; update u takes k steps of the stream.
-            address: first row, two words of the key, step, and word 3 of the visible and of the hidden layer.
+            address: first row, two words of the key of the hidden layer, step, and word 3 of the visible and of the
+                hidden layer.
         """
-        weights, visible_bias, hidden_bias = parameters
+        weights, visible_own, hidden_bias = parameters
         m, l = offsets  # noqa: E741
         offset_rate, l2, l1, momentum = numbers
         first, k0, k1, c2, c3v, c3h = address
         visible, hidden = weights.shape
         persistent, centered, heavy_ball = chains.shape[0] > 0, m.shape[0] > 0, velocities[0].shape[0] > 0
-        decays = l2 != 0 or l1 != 0
+        real, decays = visible_own.shape[0] > 1, l2 != 0 or l1 != 0
         zero, one = like(momentum, 0.0), like(momentum, 1.0)
         batch = 0
         for u in range(rates.shape[0]):
             batch = max(batch, starts[u + 1] - starts[u])
         most = batch + (chains.shape[0] if persistent else batch)
-        words = np.empty(4 * ((max(visible, hidden) + 3) // 4), np.uint32)
         index = np.empty(max(most, visible) + 1, np.int64)
         change = np.empty(index.shape[0], weights.dtype)
         started = np.empty((0 if persistent else batch, visible), weights.dtype)
@@ -242,6 +288,7 @@ def updater(draw: Scalar, mean: Scalar) -> Scalar:
         data_b, sent_b = np.empty(visible, weights.dtype), np.empty(visible, weights.dtype)
         data_c, sent_c = np.empty(hidden, weights.dtype), np.empty(hidden, weights.dtype)
         slope_b, slope_c = np.empty((1, visible), weights.dtype), np.empty((1, hidden), weights.dtype)
+        slope_z, curvature = np.empty((1, visible), weights.dtype), np.empty(visible, weights.dtype)
         row = np.empty((1, hidden), weights.dtype)
         for u in range(rates.shape[0]):
             rate = rates[u]
@@ -254,14 +301,19 @@ def updater(draw: Scalar, mean: Scalar) -> Scalar:
                 ends[:] = v
             rows = n + ends.shape[0]
             h, x = means[:n], means[n:rows]
-            expect(h, v, weights, hidden_bias, index, change)
+            if real:
+                _curve(curvature, visible_own[1])
+            expect(h, v, weights, hidden_bias[0], index, change)
             for s in range(sweeps):
                 step = c2 + np.uint64(u * sweeps + s)
-                _send_up(x, ends, weights, hidden_bias, index, change)
-                draw_rows(x, first, words, k0, k1, step, c3h)
-                _send_down(ends, x, weights, visible_bias)
-                draw_rows(ends, first, words, k0, k1, step, c3v)
-            expect(x, ends, weights, hidden_bias, index, change)
+                _send_up(x, ends, weights, hidden_bias[0], index, change)
+                draw_hidden(x, 0, hidden, 0, (), (first, k0, k1, step, c3h))
+                _send_down(ends, x, weights, visible_own[0])
+                for p in range(parts.shape[0]):
+                    kind, start, stop, constant = parts[p, 0], parts[p, 1], parts[p, 2], parts[p, 3]
+                    own = (first, np.uint64(parts[p, 4]), np.uint64(parts[p, 5]), step, c3v)
+                    draw_visible(kind, ends, start, stop, constant, (curvature,), own)
+            expect(x, ends, weights, hidden_bias[0], index, change)
             # The share of every row in the gradient; the mean weight of the batch multiplies both phases.
             mass = zero
             for r in range(n):
@@ -277,6 +329,8 @@ def updater(draw: Scalar, mean: Scalar) -> Scalar:
             _add(slope_c[0], data_c, -one)
             _scale_rows(h, share, 0, -one)
             _scale_rows(x, share, n, one)
+            if real:
+                _variance_slope(slope_z[0], ends, v, share, curvature)
             if centered:
                 _follow(m, data_b, offset_rate, mass)
                 _follow(l, data_c, offset_rate, mass)
@@ -298,10 +352,15 @@ def updater(draw: Scalar, mean: Scalar) -> Scalar:
             if heavy_ball:
                 _accelerate(slope_b, velocities[1], 0, momentum)
                 _accelerate(slope_c, velocities[2], 0, momentum)
-            _add(visible_bias, slope_b[0], -rate)
-            _add(hidden_bias, slope_c[0], -rate)
+            _step(visible_own, 0, slope_b, rate)
+            _step(hidden_bias, 0, slope_c, rate)
             if centered:
-                _add(visible_bias, sent_b, rate)
-                _add(hidden_bias, sent_c, rate)
+                _add(visible_own[0], sent_b, rate)
+                _add(hidden_bias[0], sent_c, rate)
+            if real:
+                if heavy_ball:
+                    _accelerate(slope_z, velocities[1], 1, momentum)
+                _step(visible_own, 1, slope_z, rate)
+                _bound(visible_own[1], bounds)
 
     return updates

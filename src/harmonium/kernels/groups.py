@@ -15,7 +15,7 @@ from harmonium.kernels.compiled import OPTIONS, compiled
 from harmonium.kernels.philox import fill_words
 from harmonium.kernels.scalar import exp, uniform
 
-__all__ = ["log_normalizer_groups", "mean_groups", "sample_groups", "sample_words"]
+__all__ = ["draw_groups", "exponentials", "log_normalizer_groups", "mean_groups", "sample_groups", "sample_words"]
 
 
 @register_jitable(**OPTIONS)
@@ -62,9 +62,8 @@ def _count_below(sums, threshold):
 
 
 @register_jitable(**OPTIONS)
-def _exponentials(x, t, slope, start, states, y, highest):
-    """y = exp(field - the group's highest field)."""
-    _field_row(x, t, slope, start, y)
+def exponentials(y, states, highest):
+    """y = exp(field - the group's highest field), from the fields in y."""
     for i in range(highest.shape[0]):
         group = y[i * states : (i + 1) * states]
         highest[i] = _highest(group)
@@ -72,9 +71,25 @@ def _exponentials(x, t, slope, start, states, y, highest):
     _exp_row(y)
 
 
+@register_jitable(**OPTIONS)
+def draw_groups(x, y, sums, words):
+    """Overwrite the row x with one-hot draws by inversion, given `exponentials` y; ``sums`` (states,) is scratch."""
+    states = sums.shape[0]
+    x[:] = 0
+    for i in range(x.shape[0] // states):
+        total = _running_sum(y[i * states : (i + 1) * states], sums)
+        x[i * states + _count_below(sums, uniform(0.0, words[i]) * total)] = 1
+
+
+@register_jitable(**OPTIONS)
+def _exponentials(x, t, slope, start, states, y, highest):
+    _field_row(x, t, slope, start, y)
+    exponentials(y, states, highest)
+
+
 @compiled
 def sample_groups(x, t, slope, start, states, first, k0, k1, c2, c3):
-    """Overwrite x with one-hot draws by inversion, one word per group."""
+    """Overwrite x with one-hot draws, one word per group."""
     rows, units = x.shape
     groups = units // states
     words = np.empty(4 * ((groups + 3) // 4), np.uint32)
@@ -83,10 +98,7 @@ def sample_groups(x, t, slope, start, states, first, k0, k1, c2, c3):
     for r in range(rows):
         fill_words(words, first + r, c2, c3, k0, k1)
         _exponentials(x[r], t[r], slope[0][r // per], start[0][r // per], states, y, highest)
-        x[r, :] = 0
-        for i in range(groups):
-            total = _running_sum(y[i * states : (i + 1) * states], sums)
-            x[r, i * states + _count_below(sums, uniform(0.0, words[i]) * total)] = 1
+        draw_groups(x[r], y, sums, words)
 
 
 @compiled

@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from harmonium.core.random import Stream
 from harmonium.core.registry import is_builtin
 from harmonium.kernels.philox import split
 from harmonium.models.machine.machine import Machine
+from harmonium.units.updates import bounds, joined, loop_of_updates, part_table, put_back
 
 __all__ = ["Batches", "UpdateRule", "pays", "run"]
 
@@ -70,11 +71,9 @@ def pays(model: Machine, rows: int) -> bool:
     """
     if not (is_builtin(type(model)) and model.colours == [[1], [0]] and list(model.edges.values()) == [(0, 1)]):
         return False  # not an RBM
-    visible, hidden = model.unit_layers()
     (weights,) = model.weights_to_decay()
     if (
-        visible.loops.updates is None
-        or visible.loops.updates is not hidden.loops.updates
+        loop_of_updates(*model.unit_layers()) is None
         or model.masked
         or weights.dim() != 2
         or weights.device.type != "cpu"
@@ -82,8 +81,18 @@ def pays(model: Machine, rows: int) -> bool:
         or not weights.is_contiguous()
     ):
         return False
-    few_on = model.data_mean is not None and float(model.data_mean.mean()) <= SHARE
-    return rows * weights.numel() <= SUMS or (rows <= ROWS and few_on)
+    return rows * weights.numel() <= SUMS or (rows <= ROWS and _share_on(model) <= SHARE)
+
+
+def _share_on(model: Machine) -> float:
+    """The share of visible units that are not 0 in a mean case."""
+    if model.data_mean is None:
+        return 1.0
+    on = torch.ones_like(model.data_mean)
+    for part, columns in model.visible.by_type():
+        if part.finite and bool((part.variable(0)[1] == 0).any()):
+            on[columns] = model.data_mean[columns]
+    return float(on.mean())
 
 
 def run(model: Machine, batches: Batches, rule: UpdateRule, chains: Tensor | None, sweeps: int, stream: Stream) -> None:
@@ -97,15 +106,24 @@ def run(model: Machine, batches: Batches, rule: UpdateRule, chains: Tensor | Non
         sweeps: Gibbs sweeps per update.
         stream: takes ``sweeps`` steps per update.
     """
-    parameters = list(model.parameters_by_name().values())
+    visible, hidden = model.unit_layers()
+    (weights,) = model.weights_to_decay()
+    (hidden_bias,) = hidden.parameters_by_name().values()
     dtype = batches.v.numpy().dtype
+    data, velocity = nn.Parameter.detach, rule.velocities.__getitem__
+    arrays = [
+        (of(weights).numpy(), joined(visible, of, dtype), np.atleast_2d(of(hidden_bias).numpy()))
+        for of in ([data, velocity] if rule.velocities else [data])
+    ]
     none, empty = np.empty(0, dtype), np.empty((0, 0), dtype)
     draw = stream.advance(sweeps * len(batches.rates))
-    k0, k1, step, visible = split(draw.key, draw.step, 0)
-    hidden = split(draw.key, draw.step, 1)[-1]
-    model.visible.loops.updates(
-        tuple(parameter.detach().numpy() for parameter in parameters),
-        tuple(np.atleast_2d(rule.velocities[p].numpy()) if rule.velocities else empty for p in parameters),
+    k0, k1, step, at_visible = split(draw.key, draw.step, 0)
+    loop: Any = loop_of_updates(visible, hidden)
+    loop(
+        part_table(visible, draw.key),
+        arrays[0],
+        bounds(visible).astype(dtype) if visible.real_valued else empty,
+        arrays[1] if rule.velocities else (empty, empty, empty),
         tuple(rule.offsets[name].numpy() if rule.offsets else none for name in model.names),
         np.array([rule.offset_rate, rule.l2, rule.l1, rule.momentum], dtype),
         batches.v.contiguous().numpy(),
@@ -114,5 +132,7 @@ def run(model: Machine, batches: Batches, rule: UpdateRule, chains: Tensor | Non
         batches.rates.astype(dtype),
         empty if chains is None else chains.numpy(),
         sweeps,
-        (draw.first, k0, k1, step, visible, hidden),
+        (draw.first, k0, k1, step, at_visible, split(draw.key, draw.step, 1)[-1]),
     )
+    for (_, rows, _), of in zip(arrays, (data, velocity), strict=False):
+        put_back(visible, rows, of)

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from harmonium.kernels import scalar
+from harmonium.kernels.columns import scalar_columns
 from harmonium.kernels.fused import mapper, sampler, summer, walker
 from harmonium.kernels.fused_updates import updater
 from harmonium.kernels.nade import ancestral
@@ -54,8 +55,9 @@ class Bernoulli(Biased):
 
     finite = True
     loops = FusedKernels(
-        sampler(_draw), mapper(_mean), summer(_split), walker(_draw), ancestral(_draw), updater(_draw, _mean)
-    )
+        sampler(_draw), mapper(_mean), summer(_split), walker(_draw), ancestral(_draw), scalar_columns(_draw),
+        updater(_draw, _mean),
+    )  # fmt: skip
 
     def base_rate(self, mean: Tensor, variance: Tensor, cases: float) -> Natural:
         p = (mean * cases + 0.5) / (cases + 1)

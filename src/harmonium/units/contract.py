@@ -44,8 +44,10 @@ class FusedKernels(NamedTuple):
     """Sequential Gibbs sampling of units that are coupled among themselves."""
     ancestral: Any = None
     """Draws each unit given those before it (see `harmonium.kernels.nade`)."""
+    columns: Any = None
+    """Draws some columns of a layer in place (see `harmonium.kernels.columns`)."""
     updates: Any = None
-    """Many updates of an RBM whose layers are both of this family (see `harmonium.kernels.fused_updates`)."""
+    """Builds a loop of updates of RBMs with hidden units of this family (see `harmonium.kernels.fused_updates`)."""
 
 
 class Family(Registered, nn.Module, ABC):

@@ -10,6 +10,7 @@ from numba.extending import register_jitable
 from torch import Tensor, nn
 
 from harmonium.kernels import scalar
+from harmonium.kernels.columns import scalar_columns
 from harmonium.kernels.fused import mapper, sampler, summer, walker
 from harmonium.units.contract import FusedKernels, Natural
 from harmonium.units.layer import Units
@@ -72,7 +73,7 @@ class Gaussian(Units):
 
     uniforms_in = torch.float64
     real_valued = True
-    loops = FusedKernels(sampler(_draw), mapper(_mean), summer(_split), walker(_draw))
+    loops = FusedKernels(sampler(_draw), mapper(_mean), summer(_split), walker(_draw), columns=scalar_columns(_draw))
 
     def __init__(
         self,

@@ -14,9 +14,12 @@ from harmonium.core.registry import Registered, build
 from harmonium.units.contract import FusedKernels, Natural
 from harmonium.units.layer import Interpolation, Units
 
-__all__ = ["Mixed"]
+__all__ = ["Mixed", "part_key"]
 
-_ODD = 0x9E3779B97F4A7C15  # distance of the random keys of two neighbouring parts
+
+def part_key(key: int, part: int) -> int:
+    """The random key of a part of a layer, by its number; part 0 has the key of the layer."""
+    return (key + part * 0x9E3779B97F4A7C15) % 2**64
 
 
 class Mixed(Units):
@@ -182,9 +185,7 @@ class Mixed(Units):
     def sample_(self, x: Tensor, draw: RandomAddress, line: Interpolation | None = None) -> Tensor:
         return torch.cat(
             [
-                part.sample(
-                    x[..., units], draw._replace(key=(draw.key + i * _ODD) % 2**64), self._line(line, part, units)
-                )
+                part.sample(x[..., units], draw._replace(key=part_key(draw.key, i)), self._line(line, part, units))
                 for i, (part, units) in enumerate(self.by_type())
             ],
             -1,

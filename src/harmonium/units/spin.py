@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from harmonium.kernels import scalar
+from harmonium.kernels.columns import scalar_columns
 from harmonium.kernels.fused import mapper, sampler, summer, walker
 from harmonium.kernels.fused_updates import updater
 from harmonium.units.biased import Biased
@@ -56,7 +57,10 @@ class Spin(Biased):
     """
 
     finite = True
-    loops = FusedKernels(sampler(_draw), mapper(_mean), summer(_split), walker(_draw), updates=updater(_draw, _mean))
+    loops = FusedKernels(
+        sampler(_draw), mapper(_mean), summer(_split), walker(_draw),
+        columns=scalar_columns(_draw), updates=updater(_draw, _mean),
+    )  # fmt: skip
 
     def base_rate(self, mean: Tensor, variance: Tensor, cases: float) -> Natural:
         p = (0.5 * (1 + mean) * cases + 0.5) / (cases + 1)
