@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,3 +40,13 @@ def test_a_run_that_reached_its_limit_stays_there(tmp_path: Path) -> None:
 def test_no_time_at_all_is_refused(seconds: float) -> None:
     with pytest.raises(ValueError, match="positive number"):
         hm.training.TimeLimit(seconds)
+
+
+def test_processor_time_does_not_pass_while_others_work() -> None:
+    class Wait(hm.training.Callback):
+        def on_update(self, training: Any) -> None:
+            time.sleep(0.05)
+
+    limit = hm.training.TimeLimit(0.5, processor=True)
+    history = hm.fit(hm.RBM(16, 2), BARS, epochs=12, batch_size=len(BARS), callbacks=[Wait(), limit])
+    assert len(history) == 12 and history.rows[-1]["seconds"] > 0.5

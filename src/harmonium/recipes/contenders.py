@@ -21,10 +21,8 @@ from harmonium.models.machine.machine import Machine
 from harmonium.models.machine.rbm import RBM
 from harmonium.models.model import Model
 from harmonium.models.vae.vae import VAE
-from harmonium.objectives import ELBO, IWAE, PCD
+from harmonium.objectives import IWAE
 from harmonium.recipes.procedures import Procedure, fit_baseline, fit_dbm, fit_mixture, fit_model, fit_stack
-from harmonium.training.penalties import WeightDecay
-from harmonium.training.schedules import Linear
 from harmonium.units import Units
 
 __all__ = ["CONTENDERS", "Contender", "Recipe", "Sizes", "as_judged", "recipe_of"]
@@ -142,47 +140,32 @@ def _(model: BernoulliMixture, sizes: Sizes) -> Recipe:
 
 @recipe_of.register(Machine)
 def _(model: Machine, sizes: Sizes) -> Recipe:
-    return _machine(sizes, fit_model, 0.1)
+    return _machine(sizes, fit_model)
 
 
 @recipe_of.register(DBM)
 def _(model: DBM, sizes: Sizes) -> Recipe:
-    return _machine(sizes, fit_dbm, 0.05)
+    return _machine(sizes, fit_dbm)
 
 
 @recipe_of.register(DBN)
 def _(model: DBN, sizes: Sizes) -> Recipe:
-    return _machine(sizes, fit_stack, 0.05)
+    return _machine(sizes, fit_stack)
 
 
 @recipe_of.register(Directed)
 def _(model: Directed, sizes: Sizes) -> Recipe:
-    return Recipe("autoregressive", fit_model, {"learning_rate": Linear(2e-3), "batch_size": 100})
-
-
-@recipe_of.register(NADE)
-def _(model: NADE, sizes: Sizes) -> Recipe:
-    # On validation cases of binary MNIST a NADE learns several times faster than at Adam's usual rate.
-    rate = 5e-3 if sizes.visible.finite else 2e-3
-    return Recipe("autoregressive", fit_model, {"learning_rate": Linear(rate), "batch_size": 100})
+    return Recipe("autoregressive", fit_model)
 
 
 @recipe_of.register(VAE)
 def _(model: VAE, sizes: Sizes) -> Recipe:
-    options = {"learning_rate": Linear(3e-3), "batch_size": 100, "objective": ELBO()}
     # Importance samples for every case: more if there are fewer cases.
-    return Recipe("latent", fit_model, options, {"samples": max(100, min(1000, 5_000_000 // sizes.test))})
+    return Recipe("latent", fit_model, {}, {"samples": max(100, min(1000, 5_000_000 // sizes.test))})
 
 
-def _machine(sizes: Sizes, train: Procedure, rate: float) -> Recipe:
-    """Persistent chains; few cases need decay, real values small steps."""
-    options = {
-        "objective": PCD(k=1, chains=100),
-        "learning_rate": Linear(rate if sizes.visible.finite else 0.01),
-        "penalties": [WeightDecay(1e-4 if sizes.train >= MANY else 1e-3)],
-        "batch_size": 100,
-    }
-    return Recipe("machine", train, options, {"temperatures": 10_000 if sizes.hidden >= 500 else 1000})
+def _machine(sizes: Sizes, train: Procedure) -> Recipe:
+    return Recipe("machine", train, {}, {"temperatures": 10_000 if sizes.hidden >= 500 else 1000})
 
 
 @singledispatch

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 from tqdm.auto import tqdm
 
 from harmonium.core.random import Stream
@@ -20,19 +18,16 @@ from harmonium.models.baselines.baseline import Baseline
 from harmonium.models.baselines.mixture import BernoulliMixture
 from harmonium.models.deep.dbn import DBN
 from harmonium.models.machine.dbm import DBM
-from harmonium.models.machine.rbm import RBM
 from harmonium.models.model import Model
-from harmonium.recipes.budget import budget
 from harmonium.recipes.greedy import fit_or_resume, greedy
 from harmonium.runs.names import CONFIG
-from harmonium.training.callbacks import Callback, EarlyStopping, TimeLimit
 from harmonium.training.history import History
-from harmonium.training.monitor import LikelihoodMonitor, Monitor
 from harmonium.units import Bernoulli, Units
 
 __all__ = ["Procedure", "Task", "TrainedModel", "fit_baseline", "fit_dbm", "fit_mixture", "fit_model", "fit_stack"]
 
 LAYERWISE = 0.4  # share of the time of a deep Boltzmann machine that goes to its layers
+LEAST = 0.3  # share that is left for all layers together, however long the layers took
 SMOOTHINGS = (1.0, 0.1, 10.0)
 COMPONENTS = (10, 20, 50, 100, 200, 500)
 ITERATIONS = 200  # of EM
@@ -46,7 +41,7 @@ class Task:
     Attributes:
         train: cases to learn from.
         valid: cases to choose by.
-        seconds: for training, choices included.
+        seconds: of processor time for training, choices included.
         seed: of everything random.
         folder: of the run.
         progress: whether to show a bar.
@@ -63,7 +58,7 @@ class Task:
 
 
 class TrainedModel(NamedTuple):
-    """A model, the validation log-likelihood that chose it (nats per case), seconds it took, and a note on how."""
+    """A model, the validation log-likelihood that chose it (nats per case), processor seconds, and a note on how."""
 
     model: Model
     valid: float | None
@@ -76,17 +71,17 @@ Procedure = Callable[[Any, Task], TrainedModel]
 
 def fit_baseline(model: Baseline, task: Task) -> TrainedModel:
     """Estimate in closed form with several smoothings; keep the best by validation."""
-    began = time.perf_counter()
+    began = time.process_time()
     found: list[tuple[float, float]] = []
     for smoothing in SMOOTHINGS:
-        if found and time.perf_counter() - began > task.seconds:
+        if found and time.process_time() - began > task.seconds:
             break
         model.estimate(task.train, smoothing=smoothing)
         found.append((evaluate(model, task.valid).mean, smoothing))
     valid, smoothing = max(found)
     if smoothing != found[-1][1]:
         model.estimate(task.train, smoothing=smoothing)
-    return TrainedModel(model, valid, time.perf_counter() - began, f"smoothing {smoothing:g}")
+    return TrainedModel(model, valid, time.process_time() - began, f"smoothing {smoothing:g}")
 
 
 def fit_mixture(model: BernoulliMixture, task: Task) -> TrainedModel:
@@ -94,21 +89,21 @@ def fit_mixture(model: BernoulliMixture, task: Task) -> TrainedModel:
 
     The model names the units only: the number of components is what is looked for.
     """
-    began = time.perf_counter()
+    began = time.process_time()
     best: tuple[float, int, float, BernoulliMixture] | None = None
     per_step = 0.0  # seconds of a step of EM, per component
 
     def attempt(count: int, smoothing: float) -> bool:
         """Fit a mixture, if there is time; whether there was."""
         nonlocal best, per_step
-        left = task.seconds - (time.perf_counter() - began)
+        left = task.seconds - (time.process_time() - began)
         steps = min(ITERATIONS, int(left / (per_step * count))) if per_step else ITERATIONS
         if best is not None and steps < LEAST_ITERATIONS:
             return False
-        start, mixture = time.perf_counter(), BernoulliMixture(_same(model.visible), count, dtype=model.dtype)
+        start, mixture = time.process_time(), BernoulliMixture(_same(model.visible), count, dtype=model.dtype)
         seed = task.seed.child(count, str(smoothing))
         climbed = mixture.estimate(task.train, smoothing=smoothing, iterations=max(1, steps), seed=seed)
-        per_step = (time.perf_counter() - start) / (len(climbed) * count)
+        per_step = (time.process_time() - start) / (len(climbed) * count)
         valid = evaluate(mixture, task.valid).mean
         if best is None or valid > best[0]:
             best = valid, count, smoothing, mixture
@@ -128,47 +123,33 @@ def fit_mixture(model: BernoulliMixture, task: Task) -> TrainedModel:
     assert best is not None
     valid, count, smoothing, mixture = best
     how = f"{count} components, smoothing {smoothing:g}"
-    return TrainedModel(mixture, valid, time.perf_counter() - began, how)
+    return TrainedModel(mixture, valid, time.process_time() - began, how)
 
 
 def fit_model(model: Model, task: Task) -> TrainedModel:
-    """Train by `harmonium.fit` for as many epochs as there is time for; keep the best model by validation."""
-    spent, options = 0.0, task.options
-    if not (task.folder / CONFIG).exists():
-        spent, planned = _plan(model, task.train, task.valid, task.seconds, options)
-        options = options | planned
+    """Train by `harmonium.fit`, which plans what there is time for; keep the best model by validation."""
+    began, resumed = time.process_time(), (task.folder / CONFIG).exists()
     trained, history = fit_or_resume(
         model, task.train, task.folder, validation=task.valid, seed=task.seed.child("fit"),  # type: ignore[type-var]
-        **(options | {"progress": task.progress}),
+        minutes=task.seconds / 60, progress=task.progress, **task.options,
     )  # fmt: skip
     row = history.best or (history.rows[-1] if history.rows else {})
     valid = row.get("log_likelihood")
-    how = _how(history)
-    return TrainedModel(trained, None if valid is None else float(valid), spent + _seconds(history), how)
+    took = _seconds(history) if resumed else time.process_time() - began
+    return TrainedModel(trained, None if valid is None else float(valid), took, _how(history))
 
 
 def fit_stack(model: DBN | DBM, task: Task) -> TrainedModel:
     """Train by `harmonium.greedy`, with the same time for every machine."""
-    units = [*_layers(model)]
-    seconds = task.seconds / (len(units) - 1)
-    spent, layers, rng = 0.0, [], np.random.default_rng(0)
-    for k, (below, above) in enumerate(itertools.pairwise(units)):
-        planned: dict[str, Any] = {}
-        if not (task.folder / f"layer-{k + 1}" / CONFIG).exists():
-            # What a machine above the first learns from is not there yet; any binary cases take the same time.
-            cases, valid = (
-                split if k == 0 else Cases(rng.integers(0, 2, (len(split), below.size), np.uint8))
-                for split in (task.train, task.valid)
-            )
-            took, planned = _plan(RBM(_same(below), _same(above)), cases, valid, seconds, task.options)
-            spent += took
-        layers.append(planned)
+    began, resumed = time.process_time(), task.folder.exists()
+    machines = len(model.machines) if isinstance(model, DBN) else len([*model.unit_layers()]) - 1
     task.folder.mkdir(parents=True, exist_ok=True)
     histories = greedy(
-        model, task.train, validation=task.valid, layers=layers, seed=task.seed.child("greedy"), out=task.folder,
-        progress=task.progress, **task.options,
+        model, task.train, validation=task.valid, seed=task.seed.child("greedy"), out=task.folder,
+        minutes=task.seconds / machines / 60, progress=task.progress, **task.options,
     )  # fmt: skip
-    return TrainedModel(model, None, spent + sum(map(_seconds, histories)), "; ".join(map(_how, histories)))
+    took = sum(map(_seconds, histories)) if resumed else time.process_time() - began
+    return TrainedModel(model, None, took, "; ".join(map(_how, histories)))
 
 
 def fit_dbm(model: DBM, task: Task) -> TrainedModel:
@@ -176,29 +157,8 @@ def fit_dbm(model: DBM, task: Task) -> TrainedModel:
     if not all(isinstance(units, Bernoulli) for units in model.unit_layers()):
         return fit_model(model, task)
     first = fit_stack(model, replace(task, seconds=LAYERWISE * task.seconds, folder=task.folder / "layers"))
-    whole = fit_model(model, replace(task, seconds=task.seconds - first.seconds))
+    whole = fit_model(model, replace(task, seconds=max(LEAST * task.seconds, task.seconds - first.seconds)))
     return whole._replace(seconds=first.seconds + whole.seconds, how=f"layer by layer, then {whole.how}")
-
-
-def _plan(
-    model: Model, cases: Cases, valid: Cases, seconds: float, options: dict[str, Any]
-) -> tuple[float, dict[str, Any]]:
-    """Seconds that planning took; epochs, and callbacks that measure, choose and end."""
-    measure = LikelihoodMonitor(every=1, samples=10, temperatures=300)
-    found = budget(model, cases, valid, seconds, measure, **options)
-    callbacks: list[Callback] = [
-        Monitor(every=found.every),
-        LikelihoodMonitor(every=found.every, samples=measure.samples, temperatures=measure.temperatures),
-        EarlyStopping("log_likelihood_lower", patience=None),
-        TimeLimit(max(0.1, round(seconds - found.spent, 3))),
-    ]
-    return found.spent, {"epochs": found.epochs, "callbacks": callbacks}
-
-
-def _layers(model: DBN | DBM) -> Iterator[Units]:
-    if isinstance(model, DBM):
-        return model.unit_layers()
-    return iter([model.visible, *(rbm.hidden for rbm in model.machines)])
 
 
 def _same(units: Units) -> Units:

@@ -17,7 +17,7 @@ from harmonium.models.model import Model
 from harmonium.objectives import CD, Objective
 from harmonium.objectives.default import default_objective
 from harmonium.runs.start import start
-from harmonium.training.automatic import automatic_penalties, by_cycles, usual_batch
+from harmonium.training.automatic import automatic_objective, automatic_penalties, by_cycles, usual_batch
 from harmonium.training.callbacks import Callback, ProgressBar
 from harmonium.training.gap_monitor import GapMonitor
 from harmonium.training.gaps import Gaps, OmitGaps, as_gaps
@@ -91,7 +91,8 @@ def fit(
         device: where to train (default: where the model is).
         initialise: whether to draw initial parameters from seed and data: small normal weights, visible biases from
             the means of the data, hidden biases 0.  Default: only for models that were neither trained nor loaded.
-        minutes: time for a training that plans itself, measurements included.
+        minutes: processor time (of all threads together) for a training that plans itself: trials of the learning
+            rate, updates and measurements.  What is compiled once is not counted.
 
     Returns:
         the `History`: one row per epoch.
@@ -119,7 +120,8 @@ def fit(
         if given is not None and not isinstance(given, (list, tuple)):
             raise TypeError(f"{name} must be a list, found {given!r}: write {name}=[...]")
     if objective is None:
-        objective = CD() if isinstance(gaps, OmitGaps) else default_objective(model)
+        usual_one = automatic_objective if epochs is None else default_objective
+        objective = CD() if isinstance(gaps, OmitGaps) else usual_one(model)
     if not isinstance(objective, Objective):
         raise TypeError(f"objective must be an objective such as harmonium.PCD(k=1), found {objective!r}")
     objective.check(model)
@@ -151,7 +153,7 @@ def fit(
         seconds = None if minutes is None else 60 * check_positive("minutes", minutes)
         plan, added = by_cycles(model, cases, valid, sample_weight, plan, learning_rate, seconds, listeners)
         listeners += added
-    monitor = default_monitor(model) if gaps is None else GapMonitor(every=1)
+    monitor = GapMonitor(every=1) if gaps else default_monitor(model, 1 if epochs else max(1, plan.epochs // 100))
     if valid is not None and not any(isinstance(callback, type(monitor)) for callback in listeners):
         listeners.insert(0, monitor)
     if out is not None:

@@ -8,34 +8,51 @@ from __future__ import annotations
 
 import copy
 import math
-import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+
+import numpy as np
 
 from harmonium.core.errors import DivergedError
+from harmonium.core.rows import some_rows
 from harmonium.data import Cases
+from harmonium.likelihood.exact import cheapest_enumeration
 from harmonium.models.arrays import Array
 from harmonium.models.machine.machine import Machine
 from harmonium.models.model import Model
+from harmonium.objectives import PCD, Objective
+from harmonium.objectives.default import default_objective
 from harmonium.training.callbacks import Callback, EarlyStopping, TimeLimit
 from harmonium.training.convergence import Convergence
 from harmonium.training.gap_monitor import GapMonitor
-from harmonium.training.monitor import LikelihoodMonitor
+from harmonium.training.loop import Training
+from harmonium.training.monitor import OFTEN_EXACT_BITS, LikelihoodMonitor
+from harmonium.training.pace import timed
 from harmonium.training.penalties import Penalty, WeightDecay
 from harmonium.training.plan import Plan
 from harmonium.training.prepare import prepare
-from harmonium.training.schedules import Cycles, Schedule
+from harmonium.training.schedules import Constant, Cycles, Schedule
 
-__all__ = ["automatic_penalties", "by_cycles", "usual_batch"]
+__all__ = ["automatic_objective", "automatic_penalties", "by_cycles", "usual_batch"]
 
-FIRST, DOUBLINGS = 1000, 5  # updates of the first cycle, and how often cycles double
+FIRST, DOUBLINGS = 1000, 5  # updates of the first cycle, and how often cycles double where time is not limited
 RATES = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001)  # tried on a copy, for a machine
+FASTER = (10.0, 3.0, 1.0)  # likewise for a network, times its usual rate
 SLOWER = 0.85  # learning rate of a cycle, relative to the one before
+CAREFUL = 0.01  # learning rate of a machine with real columns, where none was found by trial
+CHAINS = 100  # of a machine: more take more time than they gain beside small batches
 PRIOR = 2.0  # precision of a normal prior on the weights, of which each case has its share: their decay
 DECAYS = (1e-4, 1e-2)
-SPARE = 0.8  # of a time limit, for what is planned
+
+# Where time is limited:
+SPARE = 0.9  # of the time that is left, for what is planned
+LATE = 1.15  # of the time that is left, before training is cut: clocks differ, and a cycle that is cut short is lost
+TRIALS, TRIED = 0.25, 3  # share of trials of the learning rate, and how many are usual
+LEAST_TRIAL = 100  # updates: fewer tell nothing
+MEASURED, MEASUREMENTS = 0.2, 6  # share of measurements in a training, and their number
+COARSE = LikelihoodMonitor(every=None, temperatures=100, samples=10, cases=200)
+FINER = 10  # times as many temperatures and cases at most
 
 
 def usual_batch(model: Model, cases: int) -> int:
@@ -43,18 +60,17 @@ def usual_batch(model: Model, cases: int) -> int:
     return min(100, max(20, cases // 60)) if isinstance(model, Machine) else 100
 
 
+def automatic_objective(model: Model) -> Objective:
+    """The default objective of a model, with few chains."""
+    usual = default_objective(model)
+    return replace(usual, chains=CHAINS) if isinstance(usual, PCD) else usual
+
+
 def automatic_penalties(model: Model, cases: int) -> tuple[Penalty, ...]:
     """Weight decay of a machine: that of a normal prior on its weights."""
     if not isinstance(model, Machine):
         return ()
     return (WeightDecay(min(DECAYS[1], max(DECAYS[0], PRIOR / cases))),)
-
-
-class Trial(NamedTuple):
-    """A first cycle on a copy: the measure after it, and the seconds that both took."""
-
-    value: float
-    seconds: float
 
 
 def by_cycles(
@@ -76,66 +92,121 @@ def by_cycles(
         sample_weight: of the training cases.
         plan: everything but the epochs and the learning rate.
         rate: of the first update, or a schedule of the longest training; None: the best of several.
-        seconds: of the whole training; None: what it takes.
+        seconds: of processor time, for trials, updates and measurements together; None: what they take.
         callbacks: of the training; with a `Convergence` among them, others of them measure its column.
 
     Returns:
         The plan, and callbacks to add.
     """
-    began = time.perf_counter()
-    first = -(-FIRST // -(-len(cases) // plan.batch_size))  # epochs
-    plan = replace(plan, epochs=first, hold_out=validation is None)
+    batches = -(-len(cases) // plan.batch_size)
+    plan = replace(plan, hold_out=validation is None)
+
+    def on_a_copy(
+        schedule: Schedule, updates: int, epochs: int | None = None, listeners: Sequence[Callback] = ()
+    ) -> Training:
+        """A training of a copy for so many updates, from no more cases than they take."""
+        part, weight = cases, sample_weight
+        if updates < batches:
+            index = some_rows(len(cases), updates * plan.batch_size).numpy()
+            part, weight = cases.select(index), None if weight is None else np.asarray(weight)[index]
+        short = replace(plan, learning_rate=schedule, epochs=epochs or max(1, round(updates / batches)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the training itself warns of the same
+            training = prepare(copy.deepcopy(model), part, validation, weight, short, listeners, None)
+        training.validation = training.validation or training.cases
+        return training
+
     own = next((each for each in callbacks if isinstance(each, Convergence)), None)
-    added: list[Callback] = []
-    if own is None and plan.missing is None:
-        own = Convergence()
-        added = [LikelihoodMonitor(every=None), own]
-    elif own is None:
-        own = Convergence("gap_score", gain=0.001, patience=2)
-        added = [GapMonitor(), own]
-    measures = added or callbacks
+    added = _criterion(on_a_copy(plan.learning_rate, 1)) if own is None else []
+    criterion = own or next(each for each in added if isinstance(each, Convergence))
+    measures: Sequence[Callback] = added or callbacks
     if any(isinstance(each, EarlyStopping) for each in callbacks):  # the user's rule
         added = added[:-1]
 
-    def attempt(schedule: Schedule) -> Trial:
-        started = time.perf_counter()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the training itself warns of the same
-            training = prepare(
-                copy.deepcopy(model), cases, validation, sample_weight, replace(plan, learning_rate=schedule), [], None
-            )
-        training.validation = training.validation or training.cases
+    def measure(training: Training) -> float:
+        row = {"epoch": training.plan.epochs, "update": training.position.update}
+        for each in measures:
+            if criterion.metric in (each.columns(training) or {criterion.metric}):
+                each.on_measure(training, row)
+        value = row.get(criterion.metric)
+        return -math.inf if value is None else value
+
+    def attempt(rate: float, updates: int) -> float:
+        """What is measured after a first cycle."""
+        training = on_a_copy(Cycles(rate, 0), updates)
         try:
             training.run()
         except DivergedError:
-            return Trial(-math.inf, time.perf_counter() - started)
-        row = dict(training.history.rows[-1])
-        for each in measures:
-            if own.metric in (each.columns(training) or {own.metric}):
-                each.on_measure(training, row)
-        value = row.get(own.metric)
-        return Trial(-math.inf if value is None else value, time.perf_counter() - started)
+            return -math.inf
+        return measure(training)
 
-    if rate is None:
-        rate, trial = _best_rate(model, attempt)
-    elif seconds is not None:
-        trial = attempt(rate if isinstance(rate, Schedule) else Cycles(rate, 0))
-    doublings = DOUBLINGS
-    if seconds is not None:
-        left = seconds - (time.perf_counter() - began)
-        doublings = min(DOUBLINGS, max(0, int(math.log2(max(1.0, SPARE * left / trial.seconds)))))
-        added.append(TimeLimit(max(0.1, left)))
+    first = -(-FIRST // batches)  # epochs
+    epochs = first << DOUBLINGS
+    if seconds is None:
+        rate = rate or _best_rate(model, lambda each: attempt(each, FIRST))
+    else:
+        coarse = [COARSE if isinstance(each, LikelihoodMonitor) else each for each in added]
+        measures = coarse or callbacks
+        slow = Constant(_careful(model))
+        costs = timed(lambda pace: on_a_copy(slow, 100, 1_000_000, [pace]), measure, seconds)
+        if coarse:
+            finer = MEASURED * seconds / (MEASUREMENTS + TRIED) / max(1e-6, costs.measurement)
+            added, scale = _refined(added, min(FINER, max(1.0, finer)))
+            measures, costs = added or callbacks, costs._replace(measurement=scale * costs.measurement)
+        if rate is None:
+            time_of_each = TRIALS * seconds / min(TRIED, len(_rates(model))) - costs.measurement
+            updates = min(FIRST, int(time_of_each / costs.update))
+            rate = _best_rate(model, lambda each: attempt(each, updates)) if updates >= LEAST_TRIAL else slow.rate
+        left = seconds - costs.spent
+        updates = int((SPARE * left - MEASUREMENTS * costs.measurement) / costs.update)
+        epochs = max(1, updates // batches)
+        added.append(TimeLimit(max(0.1, round(LATE * left, 3)), processor=True))
+    doublings = int(math.log2(max(1.0, epochs / first)))
+    epochs = epochs >> doublings << doublings
     schedule = rate if isinstance(rate, Schedule) else Cycles(rate, doublings, SLOWER)
-    return replace(plan, epochs=first * 2**doublings, learning_rate=schedule), added
+    return replace(plan, epochs=epochs, learning_rate=schedule), added
 
 
-def _best_rate(model: Model, attempt: Callable[[Schedule], Trial]) -> tuple[float, Trial]:
+def _criterion(training: Training) -> list[Callback]:
+    """What is measured after cycles, and when it ends training.
+
+    Without persistent chains there is no lower bound of the likelihood unless it is exact, and no model is chosen by a
+    number that is too high where chains mix badly.
+    """
+    model, chains = training.model, training.plan.objective.model_chains(training.objective_state)
+    unknown = isinstance(model, Machine) and chains is None and cheapest_enumeration(model)[0] > OFTEN_EXACT_BITS
+    if training.plan.missing is not None or (unknown and not model.visible.conditions_on_total):
+        return [GapMonitor(), Convergence("gap_score", gain=0.001, patience=2)]
+    return [LikelihoodMonitor(every=None), Convergence()]
+
+
+def _refined(added: Sequence[Callback], scale: float) -> tuple[list[Callback], float]:
+    """The measurement of a pilot with more temperatures and cases, and how many times as long it takes."""
+    if not any(isinstance(each, LikelihoodMonitor) for each in added):
+        return list(added), 1.0
+    assert COARSE.cases is not None
+    fine = replace(COARSE, temperatures=int(scale * COARSE.temperatures), cases=int(scale * COARSE.cases))
+    return [fine if isinstance(each, LikelihoodMonitor) else each for each in added], scale
+
+
+def _rates(model: Model) -> Sequence[float]:
+    """Rates to try, from the highest downwards."""
+    return RATES if isinstance(model, Machine) else [each * model.training_defaults.learning_rate for each in FASTER]
+
+
+def _careful(model: Model) -> float:
+    """A rate that needs no trial."""
+    real = isinstance(model, Machine) and any(units.real_valued for units in model.unit_layers())
+    return CAREFUL if real else model.training_defaults.learning_rate
+
+
+def _best_rate(model: Model, attempt: Callable[[float], float]) -> float:
     """The rate whose first cycle ends best: they are tried from the highest downwards, until one is worse."""
-    rates = RATES if isinstance(model, Machine) else (model.training_defaults.learning_rate,)
-    best, found = rates[-1], Trial(-math.inf, 0.0)
-    for rate in rates:
-        trial = attempt(Cycles(rate, 0))
-        if found.value > -math.inf and trial.value <= found.value:
+    best, found = _careful(model), -math.inf
+    for rate in _rates(model):
+        value = attempt(rate)
+        if found > -math.inf and value <= found:
             break
-        best, found = rate, trial
-    return best, found
+        if value > found:
+            best, found = rate, value
+    return best

@@ -138,20 +138,23 @@ class TimeLimit(Callback):
 
     Args:
         seconds: time of training, including measurements.
+        processor: whether to count processor time, of all threads together, which other programs do not prolong.
 
     Raises:
         ValueError: for a time that is not positive.
     """
 
     seconds: float
+    processor: bool = False
     every_updates = None
 
     def __post_init__(self) -> None:
         self.seconds = check_positive("TimeLimit(seconds=...)", self.seconds)
 
     def on_update(self, training: Training) -> None:
-        if training.position.seconds >= self.seconds:
-            training.stop = f"the time limit of {self.seconds:g} s was reached"
+        position = training.position
+        if (position.processor_seconds if self.processor else position.seconds) >= self.seconds:
+            training.stop = f"the time limit of {self.seconds:.3g} s was reached"
 
 
 class ProgressBar(Callback):

@@ -41,6 +41,7 @@ class Counters:
     batch: int = 0
     update: int = 0
     seconds: float = 0.0
+    processor_seconds: float = 0.0
 
 
 @dataclass
@@ -174,16 +175,17 @@ class Training:
             self._call("on_close")
 
     def _run(self) -> History:
-        started = time.perf_counter() - self.position.seconds
+        self._started = time.perf_counter() - self.position.seconds
+        self._busy_since = time.process_time() - self.position.processor_seconds
         self._call("on_begin")
         self._listeners = [each for each in self.callbacks if type(each).on_update is not Callback.on_update]
         while self.position.epoch < self.plan.epochs and self.stop is None:
             order = kernels.permutation(self.root.child("shuffle", self.position.epoch).advance(), len(self.cases))
             while self.position.batch < self.batches and self.stop is None:
-                self._advance(order, started)
+                self._advance(order)
             if self.position.batch == self.batches:
                 self.finish_epoch()
-                self.position.seconds = time.perf_counter() - started
+                self._look_at_clocks()
         self.guard()
         if self.best is not None:
             self._load(self.best)
@@ -196,7 +198,7 @@ class Training:
         self._call("on_end")
         return self.history
 
-    def _advance(self, order: Tensor, started: float) -> None:
+    def _advance(self, order: Tensor) -> None:
         """Make the next update of an epoch, or in a compiled loop all until a callback or the guard is due."""
         position, size = self.position, self.plan.batch_size
         due = [callback.next_update(self) for callback in self._listeners]
@@ -211,10 +213,14 @@ class Training:
         position.update += count
         if position.update % GUARD_EVERY == 0:
             self.guard()
-        position.seconds = time.perf_counter() - started
+        self._look_at_clocks()
         for callback, update in zip(self._listeners, due, strict=True):
             if update is None or position.update >= update:
                 callback.on_update(self)
+
+    def _look_at_clocks(self) -> None:
+        self.position.seconds = time.perf_counter() - self._started
+        self.position.processor_seconds = time.process_time() - self._busy_since
 
     def finish_epoch(self) -> None:
         """Record a row and move to the next epoch."""

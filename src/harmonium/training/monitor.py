@@ -168,13 +168,13 @@ def _many_lengths(model: Model) -> bool:
     return model.visible.conditions_on_total and model.visible.fixed_total is None
 
 
-def default_monitor(model: Model) -> Monitor | LikelihoodMonitor:
-    """Return the monitor that `harmonium.fit` adds for validation cases.
+def default_monitor(model: Model, every: int = 1) -> Monitor | LikelihoodMonitor:
+    """Return the monitor that `harmonium.fit` adds for validation cases, with its epochs between measurements.
 
     Free energies for machines; for normalised models the likelihood itself, of 500 cases and by one draw if it has to
     be estimated.
     """
-    return Monitor() if model.energy_part is model else LikelihoodMonitor(every=1, samples=1, cases=500)
+    return Monitor(every) if model.energy_part is model else LikelihoodMonitor(every=every, samples=1, cases=500)
 
 
 def _log_weight(model: Model, v: torch.Tensor) -> float:
