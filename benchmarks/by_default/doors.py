@@ -1,7 +1,6 @@
 """The doors of the library, each opened without a single option that a user could leave out.
 
-Estimators do not take tables yet: `given` turns a table into numbers and names the units that fit.  It is the one place
-to change once they do.
+Estimators take tables as they are.
 """
 
 from __future__ import annotations
@@ -19,46 +18,32 @@ import torch
 
 import harmonium as hm
 from by_default.sources import Features, UnavailableError
-from harmonium.data.table import Table, from_frame
+from harmonium.data.table import Table
 from harmonium.recipes.comparison import Entry
 
-__all__ = ["classify", "compared", "given", "impute", "rate", "score_outliers", "trained"]
+__all__ = ["classify", "compared", "impute", "rate", "score_outliers", "trained"]
 
 TABLE_FLAGS = ("--visible", "mixed")  # without it a table of numbers alone is read as real, unscaled columns
 STATES = 5  # ratings from 1 to 5
 HIDDEN = 100  # of the machine of ratings
 
 
-def given(train: Features, *others: Features) -> tuple[dict[str, Any], list[np.ndarray]]:
-    """Arguments of an estimator for these features, and the features as it takes them."""
-    if isinstance(train, pd.DataFrame):
-        units, _, table = from_frame(train)
-        return {"visible": units}, [table.to_array(frame) for frame in (train, *others)]
-    return {}, [train, *others]
-
-
 def classify(kind: Any, train: Features, labels: np.ndarray, test: Features, seed: int) -> np.ndarray:
     """Classes that a classifier predicts."""
-    options, (X, unseen) = given(train, test)
-    found: np.ndarray = kind(random_state=seed, **options).fit(X, labels).predict(unseen)
+    found: np.ndarray = kind(random_state=seed).fit(train, labels).predict(test)
     return found
 
 
 def score_outliers(train: Features, test: Features, seed: int) -> np.ndarray:
     """Scores of the detector: the higher, the more normal."""
-    options, (X, unseen) = given(train, test)
-    found: np.ndarray = hm.sklearn.RBMOutlierDetector(random_state=seed, **options).fit(X).score_samples(unseen)
+    found: np.ndarray = hm.sklearn.RBMOutlierDetector(random_state=seed).fit(train).score_samples(test)
     return found
 
 
 def impute(frame: pd.DataFrame, seed: int) -> pd.DataFrame:
     """A table without its gaps."""
-    units, _, table = from_frame(frame)
-    filled = hm.sklearn.RBMImputer(visible=units, random_state=seed).fit_transform(table.to_array(frame))
-    for k, column in enumerate(table.columns):
-        if column.labels:  # the mean of a binary column is no value of it
-            filled[:, k] = np.rint(filled[:, k])
-    return table.to_frame(filled)
+    filled: pd.DataFrame = hm.sklearn.RBMImputer(random_state=seed).fit_transform(frame)
+    return filled
 
 
 def compared(name: str, model: str, seconds: float, seed: int) -> Entry:

@@ -283,7 +283,8 @@ def test_a_best_run_of_usual_callbacks_is_not_cut(monkeypatch: pytest.MonkeyPatc
         ({"penalties": DECAYS["l2 + l1"]}, True),
         ({"penalties": [hm.training.Sparsity()]}, False),
         ({"sample_weight": np.arange(60)}, True),
-        ({"missing": 1}, False),
+        ({"missing": 1}, True),
+        ({"missing": "omit", "objective": CD(k=1)}, False),
     ],
 )
 def test_only_where_it_does_what_the_plan_says(

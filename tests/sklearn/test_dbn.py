@@ -10,9 +10,10 @@ BARS = np.asarray(hm.data.load("bars-and-stripes").train, dtype=np.float32)
 
 
 def test_it_is_what_greedy_does() -> None:
-    ours = DBN([6, 4], greedy_options={"epochs": 3}, random_state=2).fit(BARS)
+    plan = {"epochs": 3, "learning_rate": 0.05, "batch_size": 10}
+    ours = DBN([6, 4], greedy_options=plan, random_state=2).fit(BARS)
     dbn = hm.DBN([16, 6, 4])
-    hm.greedy(dbn, BARS, epochs=3, seed=hm.Stream(2).child("greedy"))
+    hm.greedy(dbn, BARS, **plan, seed=hm.Stream(2).child("greedy"))
     for mine, theirs in zip(ours.model_.machines, dbn.machines, strict=True):
         assert torch.equal(mine.weights, theirs.weights)
     features = ours.transform(BARS)

@@ -132,7 +132,7 @@ def fit(
     cases = as_cases(data)
     valid = None if validation is None else as_cases(validation, "validation")
     if batch_size is None:
-        batch_size = 100 if epochs is not None else usual_batch(model, len(cases))
+        batch_size = usual_batch(len(cases)) if epochs is None and isinstance(model, Machine) else 100
     if penalties is None:
         penalties = () if epochs is not None else automatic_penalties(model, len(cases))
     plan = Plan(

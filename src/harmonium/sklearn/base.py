@@ -11,8 +11,10 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
+import pandas as pd
 import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
@@ -21,7 +23,8 @@ from harmonium.data import as_cases
 from harmonium.models.arrays import Array
 from harmonium.models.model import Model
 from harmonium.runs.fit import fit
-from harmonium.sklearn.domain import Domain, into_domain, lenient
+from harmonium.sklearn.columns import Columns, are_activations
+from harmonium.sklearn.domain import Domain, into_domain, is_sparse, lenient
 from harmonium.sklearn.seeds import seed_of
 from harmonium.training.history import History
 from harmonium.units import Bernoulli, Units
@@ -43,21 +46,60 @@ class Estimator(BaseEstimator):
     Subclasses have the parameters ``domain`` and ``random_state`` and set ``model_`` when they are fitted.
     """
 
+    visible: VisibleUnits | None = Bernoulli
     domain: Domain
     random_state: Any
     model_: Any
+    columns_: Columns | None
 
     _validation: ClassVar[dict[str, Any]] = {"accept_sparse": "csr"}
     """Further arguments of `validate_data`."""
 
     def _accept(self, X: Array, y: Array = "no_validation", *, reset: bool = True) -> Any:
-        """Validate X, or (X, y) if y is given: float32 stays, all else becomes float64, sparse becomes CSR."""
+        """Validate X, or (X, y) if y is given: float32 stays, all else becomes float64, sparse becomes CSR.
+
+        A DataFrame stays what it is if the estimator chooses units by column.
+        """
+        if self.visible is None and isinstance(X, pd.DataFrame):
+            frame = validate_data(self, X, reset=reset, skip_check_array=True)
+            if not len(frame) or not len(frame.columns):
+                raise ValueError(f"X has shape {frame.shape}: give at least one row and one column")
+            if isinstance(y, str):
+                return frame
+            y = column_or_1d(y)
+            check_consistent_length(frame, y)
+            return frame, y
         return validate_data(self, X, y, dtype=(np.float64, np.float32), reset=reset, **self._validation)
+
+    def _layer(self, X: Any) -> tuple[VisibleUnits, Any]:
+        """The units of validated X in training, and X as numbers; sets ``columns_``."""
+        self.columns_ = None
+        if self.visible is not None:
+            return self.visible, X
+        if are_activations(X):
+            return Bernoulli, X
+        self.columns_ = Columns.of(X.toarray() if is_sparse(X) else X)
+        return self.columns_.units(), self._numbers(X)
+
+    def _numbers(self, X: Any) -> Any:
+        """Validated X as the raw values of the visible layer, before domains."""
+        columns = getattr(self, "columns_", None)
+        if columns is None:
+            return X
+        numbers = columns.to_numbers(X.toarray() if is_sparse(X) else X)
+        if not self._validation.get("ensure_all_finite") and np.isnan(numbers).any():
+            row, column = np.argwhere(np.isnan(numbers))[0]
+            name = columns.table.columns[column].name
+            raise ValueError(
+                f"X has a missing value (NaN) in row {row}, column {name!r}: fill it first, for instance with "
+                "harmonium.sklearn.RBMImputer"
+            )
+        return numbers.astype(X.dtype, copy=False) if isinstance(X, np.ndarray) else numbers
 
     def _states(self, X: Array) -> Any:
         """X validated for a fitted model, in its domain."""
         check_is_fitted(self)
-        return into_domain(self._accept(X, reset=False), self._visible, self.domain, warn=False)
+        return into_domain(self._numbers(self._accept(X, reset=False)), self._visible, self.domain, warn=False)
 
     @property
     def _visible(self) -> Units:
@@ -79,8 +121,9 @@ class Trained(Estimator):
     """An estimator whose model is trained by `harmonium.fit`.
 
     Args:
-        visible: a unit type such as `harmonium.Gaussian`, or the units of all columns.
-        n_iter: passes over the data.
+        visible: a unit type such as `harmonium.Gaussian`, or the units of all columns.  Default: binary units if all
+            values lie between 0 and 1, otherwise what suits each column (see `harmonium.sklearn.columns`).
+        n_iter: passes over the data.  Default: training plans itself (see `harmonium.fit`).
         batch_size: cases per update.
         learning_rate: a number or a schedule.
         fit_options: more arguments of `harmonium.fit`; they take precedence.
@@ -89,18 +132,19 @@ class Trained(Estimator):
         random_state: an int, a RandomState, or None.
     """
 
-    visible: VisibleUnits = Bernoulli
+    visible: VisibleUnits | None = None
     _: KW_ONLY
-    n_iter: int = 10
-    batch_size: int = 100
-    learning_rate: Any = 0.05
+    n_iter: int | None = None
+    batch_size: int | None = None
+    learning_rate: Any = None
     fit_options: Mapping[str, Any] | None = None
     domain: Domain = "binarize"
     random_state: Any = None
 
     def _prepare(self, X: Any, *, greys: bool = True) -> tuple[Units, Any]:
         """The visible layer for validated X, and X in its domain; with ``greys`` the layer takes what is clipped."""
-        return prepare(X, self.visible, self.domain, greys=greys)
+        visible, X = self._layer(X)
+        return prepare(X, visible, self.domain, greys=greys)
 
     def _train(self, model: M, X: Any, **options: Any) -> M:
         """Train a model on cases in its domain; ``options`` go to `harmonium.fit`.
@@ -108,7 +152,8 @@ class Trained(Estimator):
         Raises:
             ValueError: if a parameter is not a positive integer.
         """
-        need_positive(n_iter=self.n_iter, batch_size=self.batch_size)
+        given = {"n_iter": self.n_iter, "batch_size": self.batch_size}
+        need_positive(**{name: value for name, value in given.items() if value is not None})
         plan = {
             "objective": getattr(self, "objective", None), "epochs": self.n_iter, "batch_size": self.batch_size,
             "learning_rate": self.learning_rate, "seed": self._seed, "initialise": True,

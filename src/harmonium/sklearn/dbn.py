@@ -14,9 +14,20 @@ from harmonium.models.arrays import Array
 from harmonium.recipes.greedy import greedy
 from harmonium.sklearn.base import Estimator, Features, VisibleUnits, parameters, precision, prepare
 from harmonium.sklearn.domain import Domain, strict
-from harmonium.units import Bernoulli, Units
+from harmonium.training.automatic import usual_batch
+from harmonium.training.schedules import Linear
+from harmonium.units import Units
 
 __all__ = ["DBN", "Stacked"]
+
+UPDATES, RATE = 2000, 0.01  # of the machine of every layer: faster ones saturate their hidden units
+
+
+def pretraining(cases: int) -> dict[str, Any]:
+    """Arguments of `harmonium.greedy`: as many updates for small data as for large ones."""
+    batch_size = usual_batch(cases)
+    epochs = -(-UPDATES // -(-cases // batch_size))
+    return {"epochs": epochs, "batch_size": batch_size, "learning_rate": Linear(RATE)}
 
 
 @parameters
@@ -24,7 +35,7 @@ class Stacked(Estimator):
     """An estimator with a deep belief network that `harmonium.greedy` trains."""
 
     hidden: Sequence[int | Units] = (256, 256)
-    visible: VisibleUnits = Bernoulli
+    visible: VisibleUnits | None = None
     _: KW_ONLY
     greedy_options: Mapping[str, Any] | None = None
     domain: Domain = "clip"
@@ -32,9 +43,11 @@ class Stacked(Estimator):
 
     def _stack(self, X: Any, stream: Stream) -> tuple[models.DBN, Any]:
         """A DBN trained on validated X, and X in its domain."""
-        units, X = prepare(X, self.visible, self.domain)
+        visible, X = self._layer(X)
+        units, X = prepare(X, visible, self.domain)
         dbn = models.DBN([units, *self.hidden], dtype=precision(X))
-        greedy(dbn, X, **({"seed": stream.child("greedy")} | dict(self.greedy_options or {})))
+        options = {"seed": stream.child("greedy")} | pretraining(X.shape[0]) | dict(self.greedy_options or {})
+        greedy(dbn, X, **options)
         dbn.rbms[0] = strict(dbn.machines[0])
         return dbn, X
 
@@ -45,7 +58,8 @@ class DBN(Features, Stacked):
 
     Args:
         hidden: numbers of hidden units from the bottom up.
-        visible: a unit type such as `harmonium.Gaussian`, or the units of all columns.
+        visible: a unit type such as `harmonium.Gaussian`, or the units of all columns.  Default: binary units if all
+            values lie between 0 and 1, otherwise what suits each column (see `harmonium.sklearn.columns`).
         greedy_options: arguments of `harmonium.greedy`, such as ``{"epochs": 30, "learning_rate": 0.1}``.
         domain: "clip", "binarize" or "raise": treatment of values that binary units do not take (see
             `harmonium.sklearn.domain`).

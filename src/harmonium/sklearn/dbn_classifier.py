@@ -10,13 +10,18 @@ import torch
 from torch import Tensor
 
 from harmonium.core.random import Stream
+from harmonium.data.split import hold_out
 from harmonium.models.arrays import Array
 from harmonium.recipes.finetune import finetune
-from harmonium.sklearn.base import need_positive, parameters
+from harmonium.sklearn.base import by_rows, need_positive, parameters
 from harmonium.sklearn.classifier import Classifier
 from harmonium.sklearn.dbn import Stacked
+from harmonium.training.automatic import usual_batch
 
 __all__ = ["DBNClassifier"]
+
+UPDATES = 5000  # of fine-tuning, at most
+FINETUNE = {"learning_rate": 3e-3, "weight_decay": 0.01, "dropout": (0.1, 0.3)}
 
 
 @parameters
@@ -27,8 +32,11 @@ class DBNClassifier(Classifier, Stacked):
 
     Args:
         hidden: numbers of hidden units from the bottom up.
-        visible: units of the inputs: a unit type such as `harmonium.Gaussian`, or the units of all columns.
-        n_iter: passes over the data in fine-tuning.
+        visible: units of the inputs: a unit type such as `harmonium.Gaussian`, or the units of all columns.  Default:
+            binary units if all values lie between 0 and 1, otherwise what suits each column (see
+            `harmonium.sklearn.columns`).
+        n_iter: passes over the data in fine-tuning.  Default: until accuracy on a tenth of the data, held out, has
+            stopped growing.
         greedy_options: arguments of `harmonium.greedy`, such as ``{"epochs": 30, "learning_rate": 0.1}``.
         finetune_options: more arguments of `harmonium.finetune`.
         domain: "clip", "binarize" or "raise": treatment of inputs that binary units do not take (see
@@ -51,7 +59,7 @@ class DBNClassifier(Classifier, Stacked):
     """
 
     _: KW_ONLY
-    n_iter: int = 30
+    n_iter: int | None = None
     finetune_options: Mapping[str, Any] | None = None
 
     def fit(self, X: Array, y: Array) -> Self:
@@ -68,14 +76,35 @@ class DBNClassifier(Classifier, Stacked):
             ValueError: for a single class, values outside the domain of the units, or parameters out of range.
         """
         X, number = self._accept_labelled(X, y)
-        need_positive(n_iter=self.n_iter)
+        if self.n_iter is not None:
+            need_positive(n_iter=self.n_iter)
         stream = Stream(self._seed)
         self.model_, X = self._stack(X, stream)
         self.network_ = self.model_.to_classifier(len(self.classes_), stream.child("classes"))
-        options: dict[str, Any] = {"epochs": self.n_iter, "seed": stream.child("finetune")}
+        options: dict[str, Any] = {"seed": stream.child("finetune")} | self._plan(len(number))
         options |= self.finetune_options or {}
+        X = by_rows(self._encoded, X, self.model_.dtype)
+        parts = hold_out(len(number), stream.child("hold out")) if self.n_iter is None else None
+        if parts is not None and "validation" not in options:
+            train, aside = parts
+            options["validation"] = X[aside], number[aside]
+            X, number = X[train], number[train]
+        elif "validation" not in options:
+            options.pop("patience", None)
         self.history_ = finetune(self.network_, X, number, **options)
         return self
 
+    def _plan(self, cases: int) -> dict[str, Any]:
+        """Arguments of `harmonium.finetune`."""
+        if self.n_iter is not None:
+            return {"epochs": self.n_iter}
+        batch_size = usual_batch(cases)
+        epochs = -(-UPDATES // -(-cases // batch_size))
+        return FINETUNE | {"epochs": epochs, "batch_size": batch_size, "patience": max(10, epochs // 2)}
+
+    def _encoded(self, v: Tensor) -> Tensor:
+        encoded: Tensor = self.model_.visible.encode(v, "X")
+        return encoded
+
     def _class_log_prob(self, v: Tensor) -> Tensor:
-        return torch.log_softmax(self.network_(v), -1)
+        return torch.log_softmax(self.network_(self._encoded(v)), -1)

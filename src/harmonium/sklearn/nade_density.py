@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY
-from typing import Any
 
 import torch
 
@@ -21,10 +20,11 @@ class NADEDensity(DirectedDensity):
     """A neural autoregressive density estimator with exact log-likelihoods (Uria et al. 2016, equations 3 and 4).
 
     Args:
-        visible: a unit type such as `harmonium.Gaussian`, or the units of all columns.
+        visible: a unit type such as `harmonium.Gaussian`, or the units of all columns.  Default: binary units if all
+            values lie between 0 and 1, otherwise what suits each column (see `harmonium.sklearn.columns`).
         hidden: width of the hidden layer.
         ordering: the order in which columns are drawn, a permutation of 0 ... n - 1.  Default: column order.
-        n_iter: passes over the data.
+        n_iter: passes over the data.  Default: training plans itself (see `harmonium.fit`).
         batch_size: cases per update.
         learning_rate: of Adam: a number or a schedule.
         fit_options: more arguments of `harmonium.fit`, such as
@@ -50,8 +50,6 @@ class NADEDensity(DirectedDensity):
     hidden: int = 200
     _: KW_ONLY
     ordering: Array | None = None
-    n_iter: int = 30
-    learning_rate: Any = 0.002
 
     def _build(self, units: Units, dtype: torch.dtype) -> NADE:
         return NADE(units, self.hidden, ordering=self.ordering, dtype=dtype)

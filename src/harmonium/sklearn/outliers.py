@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY
 from numbers import Real
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
+import pandas as pd
 from sklearn.base import OutlierMixin
+from torch import Tensor
 
-from harmonium.models.arrays import Array
+from harmonium.models.arrays import Array, as_batch
 from harmonium.sklearn.base import by_rows, parameters
+from harmonium.sklearn.domain import is_sparse
+from harmonium.sklearn.imputer import expected_values, gaps_of
 from harmonium.sklearn.rbm import Machine
 
 __all__ = ["RBMOutlierDetector"]
@@ -21,11 +25,12 @@ class RBMOutlierDetector(OutlierMixin, Machine):
     """Finds cases of high free energy F(x) = -log p(x) - log Z; ranking them needs no partition function.
 
     Args:
-        visible: a unit type such as `harmonium.Gaussian`, or the units of all columns.
+        visible: a unit type such as `harmonium.Gaussian`, or the units of all columns.  Default: binary units if all
+            values lie between 0 and 1, otherwise what suits each column (see `harmonium.sklearn.columns`).
         hidden: a number of binary units, or units.
         contamination: fraction of the training cases that count as outliers, above 0 and at most 0.5.
         objective: what training descends (default: `harmonium.PCD`).
-        n_iter: passes over the data.
+        n_iter: passes over the data.  Default: training plans itself (see `harmonium.fit`).
         batch_size: cases per update.
         learning_rate: a number or a schedule.
         fit_options: more arguments of `harmonium.fit`.
@@ -51,6 +56,8 @@ class RBMOutlierDetector(OutlierMixin, Machine):
     _: KW_ONLY
     contamination: float = 0.1
 
+    _validation: ClassVar[dict[str, Any]] = {"accept_sparse": "csr", "ensure_all_finite": "allow-nan"}
+
     def fit(self, X: Array, y: Any = None) -> Self:
         """Train on cases, and set the threshold ``offset_``.
 
@@ -67,7 +74,8 @@ class RBMOutlierDetector(OutlierMixin, Machine):
         share = self.contamination
         if isinstance(share, bool) or not isinstance(share, Real) or not 0 < share <= 0.5:
             raise ValueError(f"contamination must be above 0 and at most 0.5, found {share!r}")
-        X = self._fit(self._accept(X))
+        X = self._accept(X)
+        X = self._fit(X, missing="draw" if not is_sparse(X) and gaps_of(X).any() else None)
         self.offset_: float = float(np.percentile(self._scores(X), 100 * share))
         return self
 
@@ -83,5 +91,37 @@ class RBMOutlierDetector(OutlierMixin, Machine):
         """Predict -1 for outliers and 1 for others, (n_samples,)."""
         return np.where(self.decision_function(X) < 0, -1, 1)
 
+    def explain(self, X: Array) -> Any:
+        """Compute how much each column makes a case odd.
+
+        Returns:
+            log p(x with the column at its conditional mean or most probable value given the rest) - log p(x) in nats,
+            (n_samples, n_features), 0 for constant columns and gaps; a DataFrame for a DataFrame.
+        """
+        states = np.asarray(self._states(X))
+        own = self._scores(states)
+        kept = range(states.shape[1]) if self.columns_ is None else self.columns_.kept
+        blame = np.zeros((len(states), self.n_features_in_))
+        for place, column in enumerate(kept):
+            hidden = states.copy()
+            hidden[:, place] = np.nan
+            blame[:, column] = np.where(np.isnan(states[:, place]), 0.0, self._scores(hidden) - own)
+        if isinstance(X, pd.DataFrame):
+            return pd.DataFrame(blame, index=X.index, columns=X.columns)
+        return blame
+
     def _scores(self, X: Any) -> Any:
-        return by_rows(lambda v: self.model_.log_weight((v, None)), X, self.model_.dtype)
+        if not is_sparse(X) and np.isnan(X).any():  # gaps count as what they most probably are
+            X = X.copy()
+            rows = np.isnan(X).any(1)
+            X[rows] = expected_values(self.model_, X[rows], self._seed, self.domain)
+        return by_rows(self._log_weight, X, self.model_.dtype)
+
+    def _log_weight(self, v: Tensor) -> Tensor:
+        log_weight: Tensor = self.model_.log_weight((as_batch(v, self.model_, "X"), None))
+        return log_weight
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags

@@ -57,10 +57,11 @@ class RBM(Features, EnergyDensity, Machine):
     exact, or an estimate with a verdict whether to trust it), `sample` new cases.
 
     Args:
-        visible: a unit type such as `harmonium.Gaussian`, or the units of all columns.
+        visible: a unit type such as `harmonium.Gaussian`, or the units of all columns.  Default: binary units if all
+            values lie between 0 and 1, otherwise what suits each column (see `harmonium.sklearn.columns`).
         hidden: a number of binary units, or units.
         objective: what training descends (default: `harmonium.PCD`).
-        n_iter: passes over the data.
+        n_iter: passes over the data.  Default: training plans itself (see `harmonium.fit`).
         batch_size: cases per update.
         learning_rate: a number or a schedule.
         fit_options: more arguments of `harmonium.fit`, such as ``{"metric": "diagonal", "optimizer": "adam"}``.

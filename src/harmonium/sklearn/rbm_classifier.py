@@ -12,12 +12,18 @@ from torch import Tensor
 from harmonium.models.arrays import Array
 from harmonium.models.machine.classification import ClassificationRBM
 from harmonium.objectives import Hybrid, Objective
+from harmonium.recipes.class_monitor import ClassMonitor
 from harmonium.sklearn.base import Trained, layer, parameters, precision
 from harmonium.sklearn.classifier import Classifier
 from harmonium.sklearn.domain import Domain, is_sparse, lend, strict
-from harmonium.units import Units
+from harmonium.training.convergence import Convergence
+from harmonium.training.penalties import WeightDecay
+from harmonium.units import Bernoulli, Units
 
 __all__ = ["RBMClassifier"]
+
+RATE, DECAY = 0.01, 1e-3
+LEAST, GAIN = 2000, 0.005  # updates before training may stop; nats of log p(class | x)
 
 
 @parameters
@@ -25,11 +31,13 @@ class RBMClassifier(Classifier, Trained):
     """A machine over inputs and their class, whose p(class | x) is exact (Larochelle & Bengio 2008, equation 5).
 
     Args:
-        visible: units of the inputs: a unit type such as `harmonium.Gaussian`, or the units of all columns.
+        visible: units of the inputs: a unit type such as `harmonium.Gaussian`, or the units of all columns.  Default:
+            binary units if all values lie between 0 and 1, otherwise what suits each column (see
+            `harmonium.sklearn.columns`).
         hidden: a number of binary units, or units.
         objective: what training descends (default: `harmonium.objectives.Hybrid`, mostly p(class | x), a little
             p(x, class)).
-        n_iter: passes over the data.
+        n_iter: passes over the data.  Default: training plans itself (see `harmonium.fit`).
         batch_size: cases per update.
         learning_rate: a number or a schedule.
         fit_options: more arguments of `harmonium.fit`.
@@ -53,8 +61,6 @@ class RBMClassifier(Classifier, Trained):
     hidden: int | Units = 64
     _: KW_ONLY
     objective: Objective | None = None
-    n_iter: int = 30
-    learning_rate: Any = 0.2
     domain: Domain = "clip"
 
     def fit(self, X: Array, y: Array) -> Self:
@@ -75,8 +81,18 @@ class RBMClassifier(Classifier, Trained):
         machine = ClassificationRBM(units, self.hidden, len(self.classes_), dtype=precision(X))
         column = number[:, None].astype(X.dtype)
         cases = sparse.hstack((X, column)).tocsr() if is_sparse(X) else np.hstack((X, column))
-        self.model_ = strict(self._train(machine, cases, objective=self.objective or Hybrid()))
+        self.model_ = strict(self._train(machine, cases, **self._plan()))
         return self
+
+    def _plan(self) -> dict[str, Any]:
+        """Arguments of `harmonium.fit`: p(class | x) has an exact gradient, which Adam follows fastest."""
+        plan: dict[str, Any] = {"objective": self.objective or Hybrid()}
+        if self.n_iter is None:
+            stopping = Convergence("class_log_likelihood", GAIN, least=LEAST)
+            plan |= {"penalties": [WeightDecay(DECAY)], "callbacks": [ClassMonitor(), stopping]}
+        if self.learning_rate is None:
+            plan |= {"optimizer": "adam", "metric": "plain", "learning_rate": RATE}
+        return plan
 
     def _class_log_prob(self, v: Tensor) -> Tensor:
         machine = lend(self.model_) if self.domain == "clip" else self.model_
@@ -86,4 +102,6 @@ class RBMClassifier(Classifier, Trained):
     @property
     def _visible(self) -> Units:
         """The units of the inputs, without the label."""
-        return layer(self.visible, self.n_features_in_)
+        if self.columns_ is not None:
+            return self.columns_.units()
+        return layer(Bernoulli if self.visible is None else self.visible, self.n_features_in_)

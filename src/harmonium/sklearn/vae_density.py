@@ -31,12 +31,13 @@ class VAEDensity(DirectedDensity):
     depends on the case and the model only.
 
     Args:
-        visible: a unit type such as `harmonium.Gaussian`, or the units of all columns.
+        visible: a unit type such as `harmonium.Gaussian`, or the units of all columns.  Default: binary units if all
+            values lie between 0 and 1, otherwise what suits each column (see `harmonium.sklearn.columns`).
         latent: number of latent units; a sequence, from the data up, makes several stochastic layers.
         hidden: widths of the layers between data and latent units, or an architecture (see `harmonium.VAE`).
         objective: what training ascends (default: `harmonium.ELBO`).
         importance_samples: draws of the latent units per score.
-        n_iter: passes over the data.
+        n_iter: passes over the data.  Default: training plans itself (see `harmonium.fit`).
         batch_size: cases per update.
         learning_rate: of Adam: a number or a schedule.
         fit_options: more arguments of `harmonium.fit`.
@@ -63,8 +64,6 @@ class VAEDensity(DirectedDensity):
     _: KW_ONLY
     objective: Objective | None = None
     importance_samples: int = 100
-    n_iter: int = 30
-    learning_rate: Any = 0.002
 
     def _build(self, units: Units, dtype: torch.dtype) -> VAE:
         return VAE(units, self.latent, self.hidden, dtype=dtype)

@@ -17,6 +17,7 @@ import numpy as np
 from harmonium.core.errors import DivergedError
 from harmonium.core.rows import some_rows
 from harmonium.data import Cases
+from harmonium.data.split import hold_out
 from harmonium.likelihood.exact import cheapest_enumeration
 from harmonium.models.arrays import Array
 from harmonium.models.machine.machine import Machine
@@ -37,6 +38,7 @@ from harmonium.training.schedules import Constant, Cycles, Schedule
 __all__ = ["automatic_objective", "automatic_penalties", "by_cycles", "usual_batch"]
 
 FIRST, DOUBLINGS = 1000, 5  # updates of the first cycle, and how often cycles double where time is not limited
+BLIND_DOUBLINGS = 2  # if there are too few cases to hold some out
 RATES = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001)  # tried on a copy, for a machine
 FASTER = (10.0, 3.0, 1.0)  # likewise for a network, times its usual rate
 SLOWER = 0.85  # learning rate of a cycle, relative to the one before
@@ -55,9 +57,9 @@ COARSE = LikelihoodMonitor(every=None, temperatures=100, samples=10, cases=200)
 FINER = 10  # times as many temperatures and cases at most
 
 
-def usual_batch(model: Model, cases: int) -> int:
-    """Cases per update: small data are seen more often by a machine for the same number of updates."""
-    return min(100, max(20, cases // 60)) if isinstance(model, Machine) else 100
+def usual_batch(cases: int) -> int:
+    """Cases per update of a machine: small data are seen more often for the same number of updates."""
+    return min(100, max(20, cases // 60))
 
 
 def automatic_objective(model: Model) -> Objective:
@@ -141,7 +143,8 @@ def by_cycles(
         return measure(training)
 
     first = -(-FIRST // batches)  # epochs
-    epochs = first << DOUBLINGS
+    blind = validation is None and hold_out(len(cases), plan.seed) is None
+    epochs = first << (BLIND_DOUBLINGS if blind else DOUBLINGS)
     if seconds is None:
         rate = rate or _best_rate(model, lambda each: attempt(each, FIRST))
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from harmonium.training.loop import Training
 
 __all__ = ["DrawGaps", "Gaps", "OmitGaps", "as_gaps"]
+
+CHUNK = 4096  # cases whose gaps are drawn together
 
 _NAMED: dict[str, type[Gaps]] = {}
 
@@ -37,6 +39,12 @@ class Gaps(Registered, ABC):
             ValueError: if it cannot.
         """
 
+    can_run_updates: ClassVar[bool] = False
+    """Whether batches are whole cases, which compiled updates take."""
+
+    def begin_epoch(self, training: Training, state: dict[str, Tensor]) -> None:
+        """Prepare the batches of an epoch; ``state`` is changed in place."""
+
     @abstractmethod
     def fill(self, training: Training, v: Tensor, index: Tensor, state: dict[str, Tensor]) -> Batch:
         """Make a batch without NaN.
@@ -45,7 +53,7 @@ class Gaps(Registered, ABC):
             training: the training.
             v: encoded cases (rows, size), NaN where a value is missing.
             index: their numbers.
-            state: what lasts from batch to batch, changed in place.
+            state: what `begin_epoch` left.
         """
 
 
@@ -56,28 +64,36 @@ class DrawGaps(Gaps, word="draw"):
     The gradient is that of the likelihood of the observed values, once the chains have followed the model.
 
     Args:
-        sweeps: Gibbs sweeps whenever a case is used.
+        sweeps: Gibbs sweeps of each case at the beginning of every epoch.
     """
+
+    can_run_updates = True
 
     sweeps: int = 1
 
     def __post_init__(self) -> None:
         check_int_fields(self, sweeps=1)
 
-    def fill(self, training: Training, v: Tensor, index: Tensor, state: dict[str, Tensor]) -> Batch:
-        missing = torch.isnan(v)
-        if not bool(missing.any()):
-            return Batch(v)
+    def begin_epoch(self, training: Training, state: dict[str, Tensor]) -> None:
         model: Any = training.model
-        stream = training.root.child("missing", training.position.update)
+        stream = training.root.child("missing", training.position.epoch)
         if "filled" not in state:
             start = Path(model).start(len(training.cases), training.root.child("missing").advance())[0]
             assert start is not None
             state["filled"] = start
-        x = torch.where(missing, state["filled"][index], v)
-        out = model.sweep(model.state_from_visible(x, stream), stream, self.sweeps, clamp=(~missing, x))[0]
-        state["filled"][index] = out
-        return Batch(out)
+        for first in range(0, len(training.cases), CHUNK):
+            index = torch.arange(first, min(first + CHUNK, len(training.cases)))
+            v = training.rows(index)
+            missing = torch.isnan(v)
+            if not bool(missing.any()):
+                continue
+            own = stream.child(first)
+            x = torch.where(missing, state["filled"][index], v)
+            out = model.sweep(model.state_from_visible(x, own), own, self.sweeps, clamp=(~missing, x))[0]
+            state["filled"][index] = out
+
+    def fill(self, training: Training, v: Tensor, index: Tensor, state: dict[str, Tensor]) -> Batch:
+        return Batch(torch.where(torch.isnan(v), state["filled"][index], v))
 
 
 @dataclass(frozen=True)

@@ -113,11 +113,11 @@ class Training:
             self._reject(before)
 
     def _batch(self, index: Tensor) -> Batch:
-        v, gaps = self._rows(index), self.plan.missing
+        v, gaps = self.rows(index), self.plan.missing
         batch = Batch(v) if gaps is None else gaps.fill(self, v, index, self.gaps_state)
         return batch if self.weight is None else batch._replace(weight=self.weight[index])
 
-    def _rows(self, index: Tensor) -> Tensor:
+    def rows(self, index: Tensor) -> Tensor:
         """Encoded cases of these numbers, (rows, size)."""
         model: Any = self.model
         v: Tensor = self.cases.rows(index, epoch=self.position.epoch, dtype=model.dtype, device=model.device)
@@ -136,7 +136,7 @@ class Training:
 
     def _rule(self) -> UpdateRule | None:
         """What metric, penalties and optimizer make of a gradient, in numbers; None if a compiled loop cannot do it."""
-        if self.plan.missing is not None:
+        if self.plan.missing is not None and not self.plan.missing.can_run_updates:
             return None
         rule = self.plan.metric.add_to_rule(UpdateRule(), self.metric_state)
         for penalty in self.plan.penalties:
@@ -149,9 +149,10 @@ class Training:
         rule, objective, first = self._rule(), self.plan.objective, self.position.update
         assert rule is not None
         factor, schedule = objective.rate(self.objective_state), self.plan.learning_rate
+        batch = self._batch(index)
         batches = Batches(
-            self._rows(index),
-            None if self.weight is None else self.weight[index],
+            batch.v,
+            batch.weight,
             np.minimum(np.arange(count + 1) * self.plan.batch_size, len(index)),
             np.array([factor * schedule(min(1.0, u / self.updates)) for u in range(first, first + count)]),
         )
@@ -180,6 +181,8 @@ class Training:
         self._call("on_begin")
         self._listeners = [each for each in self.callbacks if type(each).on_update is not Callback.on_update]
         while self.position.epoch < self.plan.epochs and self.stop is None:
+            if self.plan.missing is not None and self.position.batch == 0:
+                self.plan.missing.begin_epoch(self, self.gaps_state)
             order = kernels.permutation(self.root.child("shuffle", self.position.epoch).advance(), len(self.cases))
             while self.position.batch < self.batches and self.stop is None:
                 self._advance(order)

@@ -1,0 +1,53 @@
+"""How well a machine of inputs and their class predicts the class, measured in training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from harmonium.models.machine.conditional import variable_log_probs
+from harmonium.models.machine.machine import Machine
+from harmonium.training.callbacks import Callback
+from harmonium.training.schedules import ends_cycle
+
+if TYPE_CHECKING:
+    from harmonium.training.history import Row
+    from harmonium.training.loop import Training
+
+__all__ = ["ClassMonitor"]
+
+
+@dataclass
+class ClassMonitor(Callback):
+    """Adds "accuracy" and "class_log_likelihood", the mean of log p(y | x) in nats, of validation cases to the row.
+
+    Args:
+        every: epochs between measurements; None: where cycles of `harmonium.training.schedules.Cycles` end.
+        column: of the class; -1 is the last.
+    """
+
+    every: int | None = None
+    column: int = -1
+
+    @torch.no_grad()
+    def on_measure(self, training: Training, row: Row) -> None:
+        epoch, epochs = row["epoch"], training.plan.epochs
+        due = ends_cycle(epoch, epochs) if self.every is None else epoch % self.every == 0
+        if training.validation is None or not (due or epoch == epochs):
+            return
+        model = training.model
+        assert isinstance(model, Machine)
+        column = self.column % model.visible.columns
+        right = total = 0.0
+        for _, raw in training.validation.chunks(1024, dtype=model.dtype, device=model.device):
+            log_prob = variable_log_probs(model, model.visible.encode(raw, "validation"), column)
+            label = raw[:, column].long()
+            right += float((log_prob.argmax(-1) == label).sum())
+            total += float(log_prob.gather(-1, label.unsqueeze(-1)).sum())
+        row["accuracy"] = right / len(training.validation)
+        row["class_log_likelihood"] = total / len(training.validation)
+
+    def columns(self, training: Training) -> set[str] | None:
+        return set() if training.validation is None else {"accuracy", "class_log_likelihood"}

@@ -1,0 +1,97 @@
+"""Tables of any columns, as estimators take them: which units suit a column, its values as numbers, and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from harmonium.data.table import Table, from_frame
+from harmonium.units import Units
+
+__all__ = ["Columns", "are_activations"]
+
+
+def are_activations(X: Any) -> bool:
+    """Whether all values lie between 0 and 1, NaN aside, as those of binary units and of grey pictures do."""
+    if isinstance(X, pd.DataFrame):
+        return False
+    values: Any = X.data if sparse.issparse(X) else X  # type: ignore[attr-defined]
+    if values.size == 0:
+        return True
+    low, high = np.fmin.reduce(values, None), np.fmax.reduce(values, None)
+    return bool((np.isnan(low) or low >= 0) and (np.isnan(high) or high <= 1))
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a table that vary, each with the units that suit it, and the constant ones.
+
+    Columns with two values become `Bernoulli` units, text and categories `Categorical` ones, other numbers standardised
+    `Gaussian` ones.  A constant column has nothing to learn: it is left out, and its gaps are filled with its value.
+
+    Attributes:
+        table: of the columns that vary.
+        kept: their positions.
+        constants: the values of the others, by position.
+    """
+
+    table: Table
+    kept: tuple[int, ...]
+    constants: dict[int, Any]
+
+    @classmethod
+    def of(cls, X: Any) -> Columns:
+        """Read the columns of a DataFrame or an array (n_samples, n_features), NaN where a value is missing.
+
+        Raises:
+            ValueError: for a column without a value, or if no column varies.
+            TypeError: for a column that holds neither numbers nor labels, such as dates.
+        """
+        frame = pd.DataFrame(X)
+        kept, constants = [], {}
+        for place, name in enumerate(frame.columns):
+            values = frame.iloc[:, place].dropna()
+            if not len(values):
+                raise ValueError(f"column {name!r} has no values: drop it")
+            if values.nunique() == 1:
+                constants[place] = values.iloc[0]
+            else:
+                kept.append(place)
+        if not kept:
+            raise ValueError(f"every column is constant (n_samples = {len(frame)}): there is nothing to learn")
+        return cls(from_frame(frame.iloc[:, kept])[2], tuple(kept), constants)
+
+    def units(self) -> Units:
+        """Return the visible layer of the columns that vary."""
+        return self.table.units()
+
+    def to_numbers(self, X: Any) -> np.ndarray:
+        """Turn a table with the same columns into raw values of the visible layer, (n_samples, kept), NaN for gaps.
+
+        Raises:
+            ValueError: for labels that were not there when the columns were read.
+        """
+        frame = pd.DataFrame(X).iloc[:, list(self.kept)]
+        frame.columns = [column.name for column in self.table.columns]
+        return self.table.to_array(frame)
+
+    def filled(self, X: Any, numbers: np.ndarray) -> Any:
+        """Return a copy of X with its gaps filled from raw values of the visible layer, (n_samples, kept)."""
+        frame = pd.DataFrame(X).copy()
+        values = self.table.to_frame(numbers)
+        for place in range(frame.shape[1]):
+            column = frame.iloc[:, place]
+            gaps = column.isna().to_numpy()
+            if not gaps.any():
+                continue
+            if place in self.constants:
+                found = pd.Series([self.constants[place]] * len(frame), index=frame.index)
+            else:
+                found = values.iloc[:, self.kept.index(place)].set_axis(frame.index)
+            complete = column.where(~gaps, found)
+            frame.isetitem(place, complete if isinstance(X, pd.DataFrame) else complete.astype(X.dtype))
+        return frame if isinstance(X, pd.DataFrame) else frame.to_numpy(dtype=X.dtype)
