@@ -49,6 +49,13 @@ def test_epochs_without_a_measurement_are_passed_over() -> None:
     assert history.stopped is None and len(history) == 4
 
 
+def test_measurements_within_a_cycle_do_not_count() -> None:
+    values = [1.0, 2.0, 9.0, 3.0, 3.0, 9.0, 3.0, 4.0]  # cycles end with epochs 1, 2, 4 and 8
+    history = run(*values, at_cycles=True)
+    assert len(history) == 8 and history.best is not None and history.best["epoch"] == 8
+    assert len(run(*values)) == 4
+
+
 def test_it_goes_on_counting_after_a_pause() -> None:
     first, second = (hm.training.Convergence("score") for _ in range(2))
     first.best, first.best_update, first.failures = 2.0, 30, 1

@@ -18,8 +18,12 @@ MEASUREMENTS = 5  # of the likelihood, by default
 OF_NETWORKS = 50  # likewise of networks, which need no log Z
 
 
-def monitors(data: Dataset, model: Model, objective: Objective, epochs: int, options: dict[str, Any]) -> list[Any]:
+def monitors(
+    data: Dataset, model: Model, objective: Objective, epochs: int | None, options: dict[str, Any]
+) -> list[Any]:
     """Choose monitors and early stopping: by the likelihood if it is estimated, else by the pseudo-likelihood.
+
+    A training without ``epochs`` plans its own.
 
     Raises:
         ValueError: for options that need validation cases or a lower bound, without them.
@@ -31,6 +35,19 @@ def monitors(data: Dataset, model: Model, objective: Objective, epochs: int, opt
     from harmonium.runs.checkpoint import Checkpoint
 
     callbacks: list[Any] = [Checkpoint(options["checkpoint_seconds"])]
+    bounded = not isinstance(model, Machine) or cheapest_enumeration(model)[0] <= EXACT_BITS or keeps_chains(objective)
+    if epochs is None:
+        if options["likelihood_every"] == 0:
+            raise ValueError(
+                "--likelihood-every 0 goes with --epochs: a training that ends by itself is judged by its likelihood"
+            )
+        if options["likelihood_every"]:
+            callbacks.append(hm.training.LikelihoodMonitor(every=options["likelihood_every"], samples=10))
+        if options["patience"]:
+            known = bounded and data.train.statistics().finite
+            metric = "log_likelihood_lower" if known else "gap_score"
+            callbacks.append(hm.training.EarlyStopping(metric, options["patience"]))
+        return callbacks
     if data.valid is None:
         if options["patience"] or options["likelihood_every"]:
             raise ValueError(
@@ -51,7 +68,7 @@ def monitors(data: Dataset, model: Model, objective: Objective, epochs: int, opt
     if every:
         callbacks.append(hm.training.LikelihoodMonitor(every=every))
     # An estimate without a lower bound is too high if chains mix badly: no model is chosen by it.
-    if every and (cheapest_enumeration(model)[0] <= EXACT_BITS or keeps_chains(objective)):
+    if every and bounded:
         callbacks.append(hm.training.EarlyStopping("log_likelihood_lower", options["patience"]))
     elif model.visible.finite and model.sampled_layers == [0]:
         callbacks.append(hm.training.EarlyStopping("pseudo_log_likelihood", options["patience"]))

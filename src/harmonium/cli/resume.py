@@ -92,7 +92,7 @@ def outcome(history: History) -> str:
     """Say how training ended, as the end of a sentence."""
     parts = []
     if history.stopped:
-        parts.append(f"stopped early: {history.stopped}")
+        parts.append(f"stopped: {history.stopped}")
     if history.best:
         parts.append(f"kept the model of epoch {history.best['epoch']} of {len(history)}, best on validation cases")
     return "".join(f"; {part}" for part in parts)

@@ -24,10 +24,6 @@ from harmonium.runs.names import CONFIG, MODEL
 
 __all__ = ["train"]
 
-UPDATES = 20_000  # of a training whose --epochs nobody named
-LEAST_EPOCHS = 10
-MACHINE_RATE, MACHINE_DECAY = 0.1, 1e-3
-
 
 @click.command(
     context_settings=CONTEXT,
@@ -64,13 +60,19 @@ Examples:
 @text("--units", "NAME", "Visible units by their class, such as poisson, or your own as MODULE:CLASS.")
 @text("--hidden-units", "NAME", "Hidden units of a Boltzmann machine, likewise.")
 @data_options
-@integer("--epochs", help=f"Passes over the data.  [default: what makes {UPDATES} updates]")
-@integer("--batch-size", help="Cases per update.  [default: 100; of small data of a Boltzmann machine 20 or more]")
+@integer("--epochs", help="Passes over the data.  [default: training ends when it brings no more gain]")
+@number("--minutes", "M", "Processor time of a training without --epochs.  [default: what it takes]", positive=True)
+@integer("--batch-size", help="Cases per update.  [default: 100; 20 or more of small data without --epochs]")
 @number(
     "--learning-rate", "X", positive=True,
-    help=f"Learning rate of the first update.  [default: {MACHINE_RATE:g} of Boltzmann machines, 0.001 of others]",
+    help="Learning rate of the first update.  [default: by trial; with --epochs 0.05 of Boltzmann machines, 0.001 of "
+    "others]",
 )  # fmt: skip
-@choice("--schedule", ("constant", "linear"), "Whether the learning rate stays or falls to 0.", default="linear")
+@choice(
+    "--schedule", ("constant", "linear"),
+    "Whether the learning rate stays or falls to 0 with the last of the --epochs.  [default: linear; without --epochs "
+    "it falls to 0 again and again, in cycles of doubling length, until one brings no gain]",
+)  # fmt: skip
 @text("--objective", "NAME", HELP)
 @integer(
     "--k", help="Gibbs sweeps per update (pcd, pt, ptt, cd, fpcd, jarzynski) or importance samples (elbo, iwae).  "
@@ -91,12 +93,14 @@ Examples:
 @text("--optimizer", "NAME", "Any optimizer of torch.optim.  [default: sgd of Boltzmann machines, adam of others]")
 @number(
     "--weight-decay", "X",
-    f"L2 penalty of the weights, not the biases.  [default: {MACHINE_DECAY:g} of Boltzmann machines, 0 of others]",
+    "L2 penalty of the weights, not the biases.  [default: 0; of Boltzmann machines without --epochs 2 / cases, from "
+    "0.0001 to 0.01]",
 )  # fmt: skip
 @integer("--patience", help="Stop after this number of epochs without a better validation measure.")
 @integer(
     "--likelihood-every", least=0,
-    help=f"Epochs between estimates of the validation log-likelihood, 0: none.  [default: {MEASUREMENTS} in all]",
+    help="Epochs between estimates of the validation log-likelihood, 0: none.  "
+    f"[default: {MEASUREMENTS} in all; without --epochs after every cycle]",
 )  # fmt: skip
 @SEED
 @threads("one for small products, else what torch chooses")
@@ -125,8 +129,14 @@ def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
     kind = model_class(options["model"])
     import harmonium as hm
     from harmonium.data.dataset import describe
+    from harmonium.training.automatic import usual_batch
 
     machine = issubclass(kind, hm.models.Machine)
+    epochs, minutes = options["epochs"], options["minutes"]
+    if epochs and minutes:
+        raise click.UsageError("--minutes is for a training that ends by itself: leave out --epochs or --minutes")
+    if epochs is None and options["schedule"] == "linear":
+        raise click.UsageError("--schedule linear falls to 0 with the last epoch: name --epochs, or leave it out")
     if not machine and options["metric"] not in (None, "plain"):
         raise click.UsageError(f"--metric {options['metric']} is for Boltzmann machines: leave it out")
     place = device(options["device"])
@@ -138,22 +148,24 @@ def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
     missing = gaps_of(data, options["model"], machine)
     talk(describe(data))
     largest = max((weights.numel() for weights in model.weights_to_decay()), default=0)
-    batch_size = options["batch_size"] or (usual_batch(len(data.train)) if machine else 100)
+    batch_size = options["batch_size"] or (usual_batch(len(data.train)) if machine and not epochs else 100)
     set_threads(options["threads"] or threads_for(max(batch_size, options["chains"]), largest))
     batches = -(-len(data.train) // batch_size)
-    epochs = options["epochs"] or max(LEAST_EPOCHS, round(UPDATES / batches))
     usual = model.training_defaults
     metric, optimizer = options["metric"] or usual.metric, options["optimizer"] or usual.optimizer
-    rate = options["learning_rate"] or (MACHINE_RATE if machine else usual.learning_rate)
+    rate: Any = options["learning_rate"]
+    if options["schedule"] == "constant":
+        rate = hm.schedules.Constant(rate or usual.learning_rate)
+    elif epochs:
+        rate = hm.schedules.Linear(rate or usual.learning_rate)
     decay = options["weight_decay"]
-    decay = (MACHINE_DECAY if machine else 0.0) if decay is None else decay
-    schedule = hm.schedules.Linear if options["schedule"] == "linear" else hm.schedules.Constant
     talk(f"model: {options['model']}, {visible.columns} {type(visible).__name__} visible, {above}")
     talk(
-        f"training: {named(objective)}, {metric + ', ' if machine else ''}{optimizer}, learning rate {rate:g} "
-        f"{'falling to 0' if options['schedule'] == 'linear' else 'throughout'}, "
-        f"{count(epochs, 'epoch')} of {count(batches, 'update')}"
+        f"training: {named(objective)}, {metric + ', ' if machine else ''}{optimizer}, batches of {batch_size}, "
+        f"{_pace(rate, options['schedule'])}, {_length(epochs, batches, minutes)}"
     )
+    if epochs is None and data.valid is None:
+        talk("a tenth of the training cases, if there are 100 or more, is held out to choose the best model by")
     callbacks = monitors(data, model, objective, epochs, options)
     callbacks += [hm.training.TensorBoard(options["tensorboard"])] if options["tensorboard"] else []
     with new_folder(folder, f"{Path(name).name.split('.')[0] or 'data'}-{options['model']}") as out:
@@ -164,11 +176,12 @@ def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
             data.train,
             objective=objective,
             epochs=epochs,
+            minutes=minutes,
             batch_size=batch_size,
-            learning_rate=schedule(rate),
+            learning_rate=rate,
             optimizer=optimizer,
             metric=metric,
-            penalties=[hm.training.WeightDecay(decay)] if decay else [],
+            penalties=None if decay is None else [hm.training.WeightDecay(decay)] if decay else [],
             validation=data.valid,
             seed=options["seed"],
             out=out,
@@ -177,8 +190,40 @@ def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
             device=place,
             missing=missing,
         )
-    talk(f"trained in {time.monotonic() - began:.1f} s{outcome(history)}")
-    finish(open_run(out), model, data, options)
+    run = open_run(out)
+    assert run.config is not None
+    updates, start = history.rows[-1]["update"], _start_of(run.config["plan"]["learning_rate"])
+    talk(
+        f"trained in {time.monotonic() - began:.1f} s, {count(updates, 'update')} from a learning rate of {start:g}"
+        f"{outcome(history)}{'' if epochs or history.stopped else '; --minutes M allows more'}"
+    )
+    finish(run, model, data, options)
+
+
+def _pace(rate: Any, schedule: str | None) -> str:
+    """How the learning rate goes, in words."""
+    if schedule == "constant":
+        return f"learning rate {rate.rate:g} throughout"
+    if rate is None:
+        return "learning rate by trial"
+    if isinstance(rate, float):
+        return f"learning rate {rate:g} falling to 0 in cycles"
+    return f"learning rate {rate.start:g} falling to 0"
+
+
+def _length(epochs: int | None, batches: int, minutes: float | None) -> str:
+    """How long training goes on, in words."""
+    if epochs is not None:
+        return f"{count(epochs, 'epoch')} of {count(batches, 'update')}"
+    limit = "" if minutes is None else f", at most {minutes:g} minutes of processor time"
+    return f"until a cycle of updates brings no gain{limit}"
+
+
+def _start_of(schedule: dict[str, Any]) -> float:
+    """The first learning rate of a schedule, from its description."""
+    from harmonium.core.registry import build
+
+    return float(build(schedule)(0.0))
 
 
 def _visible(data: Any, options: dict[str, Any]) -> Any:
@@ -214,8 +259,3 @@ def _folder(out: str | None) -> Path | None:
     if path.exists() and not path.is_dir():
         raise ValueError(f"{out} is a file, and a run needs a folder: choose another with --out")
     return path
-
-
-def usual_batch(cases: int) -> int:
-    """Cases per update of a Boltzmann machine: small data are seen more often for the same number of updates."""
-    return min(100, max(20, cases // 60))

@@ -42,6 +42,7 @@ BLIND_DOUBLINGS = 2  # if there are too few cases to hold some out
 RATES = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001)  # tried on a copy, for a machine
 FASTER = (10.0, 3.0, 1.0)  # likewise for a network, times its usual rate
 SLOWER = 0.85  # learning rate of a cycle, relative to the one before
+STEADY = 0.1  # highest learning rate of a machine with real columns
 CAREFUL = 0.01  # learning rate of a machine with real columns, where none was found by trial
 CHAINS = 100  # of a machine: more take more time than they gain beside small batches
 PRIOR = 2.0  # precision of a normal prior on the weights, of which each case has its share: their decay
@@ -179,8 +180,8 @@ def _criterion(training: Training) -> list[Callback]:
     model, chains = training.model, training.plan.objective.model_chains(training.objective_state)
     unknown = isinstance(model, Machine) and chains is None and cheapest_enumeration(model)[0] > OFTEN_EXACT_BITS
     if training.plan.missing is not None or (unknown and not model.visible.conditions_on_total):
-        return [GapMonitor(), Convergence("gap_score", gain=0.001, patience=2)]
-    return [LikelihoodMonitor(every=None), Convergence()]
+        return [GapMonitor(), Convergence("gap_score", gain=0.001, patience=2, at_cycles=True)]
+    return [LikelihoodMonitor(every=None), Convergence(at_cycles=True)]
 
 
 def _refined(added: Sequence[Callback], scale: float) -> tuple[list[Callback], float]:
@@ -193,14 +194,19 @@ def _refined(added: Sequence[Callback], scale: float) -> tuple[list[Callback], f
 
 
 def _rates(model: Model) -> Sequence[float]:
-    """Rates to try, from the highest downwards."""
-    return RATES if isinstance(model, Machine) else [each * model.training_defaults.learning_rate for each in FASTER]
+    """Rates to try, from the highest downwards; those at which real columns diverge late, after a trial, are not."""
+    if isinstance(model, Machine):
+        return [rate for rate in RATES if rate <= STEADY] if _real(model) else RATES
+    return [each * model.training_defaults.learning_rate for each in FASTER]
 
 
 def _careful(model: Model) -> float:
     """A rate that needs no trial."""
-    real = isinstance(model, Machine) and any(units.real_valued for units in model.unit_layers())
-    return CAREFUL if real else model.training_defaults.learning_rate
+    return CAREFUL if isinstance(model, Machine) and _real(model) else model.training_defaults.learning_rate
+
+
+def _real(model: Machine) -> bool:
+    return any(units.real_valued for units in model.unit_layers())
 
 
 def _best_rate(model: Model, attempt: Callable[[float], float]) -> float:

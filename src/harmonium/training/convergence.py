@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from harmonium.core.checks import check_int_fields
 from harmonium.training.callbacks import Callback
+from harmonium.training.schedules import ends_cycle
 
 if TYPE_CHECKING:
     from harmonium.training.history import Row
@@ -28,12 +29,15 @@ class Convergence(Callback):
         gain: what counts as a gain, in units of the column.
         least: updates before which training does not stop.
         patience: measurements in a row without a gain after which training stops.
+        at_cycles: whether only measurements where `harmonium.training.schedules.Cycles` end count: between them the
+            learning rate is high, and no model is as good as it could be.
     """
 
     metric: str = "log_likelihood_lower"
     gain: float = 0.01
     least: int = 4000
     patience: int = 1
+    at_cycles: bool = False
     best: float = field(default=-math.inf, init=False, repr=False)
     best_update: int = field(default=0, init=False, repr=False)
     failures: int = field(default=0, init=False, repr=False)
@@ -47,7 +51,7 @@ class Convergence(Callback):
 
     def on_epoch(self, training: Training, row: Row) -> None:
         value = row.get(self.metric)
-        if value is None:
+        if value is None or (self.at_cycles and not ends_cycle(row["epoch"], training.plan.epochs)):
             return
         gained = value - self.best
         self.failures = self.failures + 1 if gained < self.gain else 0
