@@ -12,6 +12,7 @@ from harmonium.runs.names import COLUMNS
 
 if TYPE_CHECKING:
     from harmonium.data import Dataset
+    from harmonium.models.model import Model
 
 __all__ = ["gaps_of", "is_table", "keep_columns", "load_columns"]
 
@@ -45,20 +46,23 @@ def is_table(name: str) -> bool:
     return path.exists() and files.is_table(path)
 
 
-def gaps_of(data: Dataset, model: str, machine: bool) -> str | None:
+def gaps_of(data: Dataset, name: str, model: Model) -> str | None:
     """Return the argument ``missing`` of `fit`: None if no value is missing.
 
     Raises:
-        click.UsageError: values are missing, and the model is not a Boltzmann machine, which could draw them.
+        click.UsageError: values are missing, and the model, called ``name``, learns from whole cases.
     """
+    from harmonium.models.machine.machine import Machine
+
     if data.table is None or data.train.statistics().finite:
         return None
-    if not machine:
+    if not model.takes_gaps:
         raise click.UsageError(
-            f"{data.name} has missing cells, and --model {model} learns from whole cases: leave out the columns with "
-            "gaps (--drop) or those rows, or train a Boltzmann machine (--model rbm), which draws what is missing"
+            f"{data.name} has missing cells, and --model {name} learns from whole cases: leave out the columns with "
+            "gaps (--drop) or those rows, or train --model rbm, which draws what is missing, or --model eonade, which "
+            "leaves it out"
         )
-    return "draw"
+    return "draw" if isinstance(model, Machine) else "omit"
 
 
 def keep_columns(data: Dataset, run: Path) -> None:

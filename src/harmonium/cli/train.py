@@ -145,7 +145,7 @@ def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
     visible = _visible(data, options)
     model, above = build_model(kind, visible, options)
     objective = build_objective(model, options, given)
-    missing = gaps_of(data, options["model"], machine)
+    missing = gaps_of(data, options["model"], model)
     talk(describe(data))
     largest = max((weights.numel() for weights in model.weights_to_decay()), default=0)
     batch_size = options["batch_size"] or (usual_batch(len(data.train)) if machine and not epochs else 100)

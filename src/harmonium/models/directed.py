@@ -62,8 +62,11 @@ class Tractable(Directed):
     def log_likelihood(self, v: Tensor) -> Tensor:
         """log p(v) of encoded states (batch, size) in nats, (batch,), float64.  Differentiable."""
 
-    def training_log_prob(self, v: Tensor, stream: Stream) -> Tensor:
-        """The objective of maximum likelihood, (batch,): log p(v), or an unbiased estimate of it."""
+    def training_log_prob(self, v: Tensor, stream: Stream, present: Tensor | None = None) -> Tensor:
+        """The objective of maximum likelihood, (batch,): log p(v), or an unbiased estimate of it.
+
+        A model that ``takes_gaps`` gives that of the units that are ``present``, bool (batch, size).
+        """
         return self.log_likelihood(v)
 
     def log_prob(self, v: Array) -> Tensor:

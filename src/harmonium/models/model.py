@@ -35,6 +35,8 @@ class TrainingDefaults(NamedTuple):
 class Model(Registered, nn.Module):
     """A distribution p(v) of visible units: a machine, a deep belief network, or a directed model."""
 
+    takes_gaps: ClassVar[bool] = False
+    """Whether it can be trained on cases with missing values."""
     training_defaults: ClassVar[TrainingDefaults] = TrainingDefaults(1e-3, "adam", "plain")
 
     data_mean: Tensor | None

@@ -37,7 +37,7 @@ class Jarzynski(SampledNegative):
     so that weighted means tend to those of the model as the number of chains grows, and the mean of exp(A) tracks the
     partition function: annealed importance sampling (Neal 2001) along the training itself.  Chains start at the
     base-rate model, whose Z_0 is known; those of a trained model start with equal weights and unknown Z.  Chains are
-    drawn anew by their weights (systematic resampling) where the effective sample size falls too low.
+    drawn again by their weights (systematic resampling) where the effective sample size falls too low.
 
     Chains that drive the parameters lower the probability of the very states on which they stand.  The estimate of
     log Z is therefore too low, by about learning rate * tr Cov(phi) / chains per update of plain gradient descent, phi
@@ -46,7 +46,7 @@ class Jarzynski(SampledNegative):
     Args:
         k: Gibbs sweeps per update.
         chains: number of persistent chains.
-        resample_below: the effective sample size over ``chains`` below which they are drawn anew, in [0, 1].
+        resample_below: the effective sample size over ``chains`` below which they are drawn again, in [0, 1].
         inference: how the states of coupled hidden layers are found given the data.
 
     >>> import harmonium as hm

@@ -28,6 +28,7 @@ class MaximumLikelihood(Objective):
     """
 
     word = "ml"
+    can_omit = True
 
     bfloat16: bool = False
 
@@ -41,7 +42,7 @@ class MaximumLikelihood(Objective):
     def gradient(self, model: Tractable, batch: Batch, state: ObjectiveState, stream: Stream) -> None:
         with torch.enable_grad():
             with torch.autocast(batch.v.device.type, torch.bfloat16, enabled=self.bfloat16):
-                log_prob = model.training_log_prob(batch.v, stream)
+                log_prob = model.training_log_prob(batch.v, stream, batch.observed)
             descend(model, log_prob, batch.weight)
 
 

@@ -178,7 +178,7 @@ class PTT(SampledNegative):
 
 
 def _newest(seen: Tensor) -> Tensor:
-    """The weight of the newest of so many rounds in a mean where round t counts as about t^3 (Shamir & Zhang 2013).
+    """The weight of the newest round in a mean where round t counts as about t^3 (Shamir & Zhang 2013).
 
     A model is frozen with chains that lag behind it: what they said at first must not count for ever.
     """

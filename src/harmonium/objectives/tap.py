@@ -80,7 +80,7 @@ class TAP(TwoPhase):
 
 @torch.no_grad()
 def relax(machine: Machine, means: Sequence[Tensor], order: int, iterations: int) -> list[Tensor]:
-    """Means (..., batch, n) of every layer after so many rounds of x, colour by colour (see the top of this file)."""
+    """Means (..., batch, n) of every layer after a number of rounds, colour by colour (see the top of this file)."""
     means = list(means)
     powers = _powers(machine, order)
     for _ in range(iterations):

@@ -121,12 +121,12 @@ def fit(
             raise TypeError(f"{name} must be a list, found {given!r}: write {name}=[...]")
     if objective is None:
         usual_one = automatic_objective if epochs is None else default_objective
-        objective = CD() if isinstance(gaps, OmitGaps) else usual_one(model)
+        objective = CD() if isinstance(gaps, OmitGaps) and isinstance(model, Machine) else usual_one(model)
     if not isinstance(objective, Objective):
         raise TypeError(f"objective must be an objective such as harmonium.PCD(k=1), found {objective!r}")
     objective.check(model)
     if gaps is not None:
-        gaps.check(objective)
+        gaps.check(model, objective)
     if minutes is not None and epochs is not None:
         raise ValueError("minutes is for a training that plans itself: leave out epochs, or add a TimeLimit callback")
     cases = as_cases(data)

@@ -15,7 +15,7 @@ from harmonium.models.machine.machine import Machine, as_machine
 from harmonium.models.model import Model
 from harmonium.sampling.path import Path
 
-__all__ = ["expected_missing", "fill_missing", "impute"]
+__all__ = ["conditional_means", "fill_missing", "impute"]
 
 
 @torch.no_grad()
@@ -36,7 +36,7 @@ def fill_missing(model: Machine, v: Tensor, stream: Stream, sweeps: int) -> Tens
 
 
 @torch.no_grad()
-def expected_missing(model: Machine, v: Tensor, stream: Stream, sweeps: int, chains: int = 1) -> Tensor:
+def _machine_means(model: Machine, v: Tensor, stream: Stream, sweeps: int, chains: int = 1) -> Tensor:
     """Expectations of encoded states (batch, size) given those that are not NaN, which stay as they are.
 
     The mean over the second half of the sweeps, and over the chains of each case, of the expectation given all other
@@ -110,7 +110,7 @@ def impute(
     rows = encoded.repeat(samples, 1)
     stream = stream_of(seed, "impute").child("sweeps")
     if mean:
-        return units.decode(_expected(model, encoded, stream, sweeps, samples))
+        return units.decode(conditional_means(model, encoded, stream, sweeps, samples))
     if isinstance(model, Machine):
         out = units.decode(fill_missing(model, rows, stream, sweeps))
     else:
@@ -120,9 +120,19 @@ def impute(
     return out if samples == 1 else out.view(samples, *x.shape)
 
 
-def _expected(model: Model, v: Tensor, stream: Stream, sweeps: int, samples: int) -> Tensor:
+@torch.no_grad()
+def conditional_means(model: Model, v: Tensor, stream: Stream, sweeps: int, samples: int) -> Tensor:
+    """Replace NaN in encoded states (batch, size) by estimates of their expectations given the rest.
+
+    Args:
+        model: a machine, or a directed model that draws given any units.
+        v: encoded states.
+        stream: of chains or draws.
+        sweeps: of every chain of a machine.
+        samples: chains or draws of every case.
+    """
     if isinstance(model, Machine):
-        return expected_missing(model, v, stream, sweeps, samples)
+        return _machine_means(model, v, stream, sweeps, samples)
     assert isinstance(model, Directed)
     rows = v.repeat(samples, 1)
     observed = ~torch.isnan(rows)

@@ -107,7 +107,7 @@ def by_cycles(
     def on_a_copy(
         schedule: Schedule, updates: int, epochs: int | None = None, listeners: Sequence[Callback] = ()
     ) -> Training:
-        """A training of a copy for so many updates, from no more cases than they take."""
+        """A training of a copy for this number of updates, from no more cases than they take."""
         part, weight = cases, sample_weight
         if updates < batches:
             index = some_rows(len(cases), updates * plan.batch_size).numpy()

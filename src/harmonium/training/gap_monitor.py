@@ -11,7 +11,7 @@ from harmonium.core.checks import check_int_fields
 from harmonium.core.random import Stream
 from harmonium.core.rows import evenly_spaced
 from harmonium.kernels import uniforms
-from harmonium.sampling.impute import expected_missing
+from harmonium.sampling.impute import conditional_means
 from harmonium.training.callbacks import Callback
 from harmonium.training.schedules import ends_cycle
 
@@ -63,7 +63,7 @@ class GapMonitor(Callback):
         assert model.data_mean is not None and model.data_variance is not None
         spread = model.data_variance.clamp(min=1e-12).expand_as(full)[there]
         stream = training.root.child("gap monitor")
-        found = expected_missing(model, seen, stream, self.sweeps, self.chains)  # type: ignore[arg-type]
+        found = conditional_means(model, seen, stream, self.sweeps, self.chains)
         error = (found[there] - full[there]).double().square()
         row["gap_score"] = 1.0 - float((error / spread).mean())
 

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from harmonium.core.checks import check_int, check_int_fields
 from harmonium.core.registry import Registered
+from harmonium.models.machine.machine import Machine
+from harmonium.models.model import Model
 from harmonium.objectives import Batch, Objective
 from harmonium.sampling.path import Path
 
@@ -32,11 +34,13 @@ class Gaps(Registered, ABC):
         if word:
             _NAMED[word] = cls
 
-    def check(self, objective: Objective) -> None:
-        """Refuse an objective that cannot be combined with it.
+    @abstractmethod
+    def check(self, model: Model, objective: Objective) -> None:
+        """Refuse a model or an objective that cannot be combined with it.
 
         Raises:
-            ValueError: if it cannot.
+            TypeError: for such a model.
+            ValueError: for such an objective, several models as one, or units of one total.
         """
 
     can_run_updates: ClassVar[bool] = False
@@ -70,6 +74,13 @@ class DrawGaps(Gaps, word="draw"):
     can_run_updates = True
 
     sweeps: int = 1
+
+    def check(self, model: Model, objective: Objective) -> None:
+        _check_model(model)
+        if not isinstance(model, Machine):
+            raise TypeError(
+                f"missing='draw' takes a machine such as an RBM, found {type(model).__name__}: use missing='omit'"
+            )
 
     def __post_init__(self) -> None:
         check_int_fields(self, sweeps=1)
@@ -105,7 +116,8 @@ class OmitGaps(Gaps, word="omit"):
     `Categorical` units: a binary unit that is 0 adds to no input, and to a hidden unit is the same as one left out.
     """
 
-    def check(self, objective: Objective) -> None:
+    def check(self, model: Model, objective: Objective) -> None:
+        _check_model(model)
         if not objective.can_omit:
             raise ValueError(
                 f"missing='omit' leaves units out of the negative phase too, which {type(objective).__name__} cannot: "
@@ -115,6 +127,16 @@ class OmitGaps(Gaps, word="omit"):
     def fill(self, training: Training, v: Tensor, index: Tensor, state: dict[str, Tensor]) -> Batch:
         missing = torch.isnan(v)
         return Batch(torch.where(missing, 0.0, v), observed=~missing)
+
+
+def _check_model(model: Model) -> None:
+    if not model.takes_gaps:
+        raise TypeError(
+            f"fit(missing=...): a {type(model).__name__} learns from whole cases only: fill the gaps first "
+            "(harmonium.impute), or train an RBM or an OrderlessNADE"
+        )
+    model.refuse_batched("fit(missing=...)")
+    model.visible.require_independent_columns("fit(missing=...)")
 
 
 def as_gaps(missing: Gaps | str | int | None) -> Gaps | None:

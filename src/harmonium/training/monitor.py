@@ -98,7 +98,7 @@ class LikelihoodMonitor(Callback):
         temperatures: AIS temperatures.
         start: first epoch to measure.
         samples: of the hidden states of every case, for directed models with latent variables.
-        cases: at most so many validation cases, evenly spaced; None: all.
+        cases: largest number of validation cases, evenly spaced; None: all.
 
     Directed models are normalised: "log_likelihood" is exact, or by importance sampling a bound in expectation, the one
     of a VAE for ``samples=1`` (its ELBO); "log_likelihood_lower" is the same number.  That of a model whose prior is a

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from harmonium.core.errors import DivergedError
 from harmonium.models.machine.machine import Machine, as_machine
 from harmonium.models.state import LayerExpectations
 from harmonium.objectives import Phases
@@ -78,7 +79,12 @@ class NaturalGradient(Centered, word="natural"):
             grads = {name: p.grad for name, p in model.parameters_by_name().items() if p.grad is not None}
             gram = sample.gram()
             gram.diagonal(dim1=-2, dim2=-1).add_(self.damping)
-            y = torch.linalg.solve(gram, sample.project(grads))
+            y, failed = torch.linalg.solve_ex(gram, sample.project(grads))
+            if bool(failed.any()) or not bool(torch.isfinite(y).all()):
+                raise DivergedError(
+                    "the Fisher matrix of NaturalGradient has values that are not finite: lower the learning rate, or "
+                    f"raise its damping (now {self.damping:g})"
+                )
             for name, fisher in sample.combine(y).items():
                 grads[name].sub_(fisher).div_(self.damping)
             yield

@@ -12,7 +12,6 @@ from torch import Tensor
 from harmonium.data import Cases
 from harmonium.data.split import hold_out
 from harmonium.models.arrays import Array, as_weights, check_columns, checked_chunks
-from harmonium.models.machine.machine import as_machine
 from harmonium.models.model import Model
 from harmonium.sampling.impute import check_observed
 from harmonium.training.callbacks import Callback
@@ -41,9 +40,8 @@ def prepare(
     if weight is not None and bool((weight == 0).any()):
         keep = (weight > 0).nonzero().squeeze(-1)
         cases, weight = cases.select(keep.numpy()), weight[keep]
-    if plan.missing:
-        as_machine(model, "fit(missing=...)").refuse_batched("fit(missing=...)")
-        model.visible.require_independent_columns("fit(missing=...)")
+    if plan.missing is not None:
+        plan.missing.check(model, plan.objective)
     mean, variance = _moments(model, cases, weight, "data", plan.missing is not None)
     if validation is not None and plan.missing is None:
         for _ in checked_chunks(validation, model.visible, "validation", model.dtype):

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -105,6 +106,40 @@ def test_the_training_estimate_as_it_is_drawn() -> None:
     z = (found.mean(0) - mean) / (found.std(0) / draws**0.5)
     assert float(z.abs().max()) < 4.5
     assert float((found.std(0) / draws**0.5).max()) < 0.1  # so that it could fail
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("present", [(0, 2), (1,), (0, 1, 3)])
+def test_the_training_estimate_of_the_variables_that_are_there(present: tuple[int, ...]) -> None:
+    """By Monte Carlo, as above: the others are neither given nor asked for, whatever they hold."""
+    model = scattered(MODELS["one layer"](), 0.5)
+    states, stream, draws = everything(model), hm.Stream(0), 4000
+    asked = torch.zeros(len(states), 4, dtype=torch.bool)
+    asked[:, list(present)] = True
+    orderings = [model.under(o) for o in itertools.permutations(range(4))]
+    mean = torch.stack([each.log_conditional(states, asked, ~asked & False) for each in orderings]).mean(0)
+    units = model.visible.repeat_per_column(asked)
+    other = torch.where(units, states, 0.0)
+    found = torch.stack([model.training_log_prob(other, stream, units) for _ in range(draws)])
+    z = (found.mean(0) - mean) / (found.std(0) / draws**0.5)
+    assert float(z.abs().max()) < 4.5
+    assert float((found.std(0) / draws**0.5).max()) < 0.1
+
+
+def test_gaps_are_learned_around() -> None:
+    """Two columns that agree, each missing in a third of the cases, and filled again."""
+    rng = np.random.default_rng(0)
+    first = rng.integers(0, 2, 600).astype(float)
+    data = np.stack([first, first], 1)
+    data[rng.random(data.shape) < 0.33] = np.nan
+    model = hm.OrderlessNADE(2, hidden=(8,))
+    hm.fit(model, data[~np.isnan(data).all(1)], missing="omit", epochs=60, batch_size=50, learning_rate=0.02)
+    filled = hm.impute(model, [[1, np.nan], [np.nan, 0]], mean=True, samples=50)
+    assert filled[0, 1] > 0.9 and filled[1, 0] < 0.1
+    with pytest.raises(TypeError, match=r"missing='draw' takes a machine.*use missing='omit'"):
+        hm.fit(model, data, missing="draw", epochs=1)
+    with pytest.raises(TypeError, match="NADE learns from whole cases only"):
+        hm.fit(hm.NADE(2, hidden=4), data, missing="omit", epochs=1)
 
 
 def test_gradients_against_finite_differences() -> None:

@@ -138,7 +138,7 @@ class MADE(DirectedNetwork, Tractable):
         each = [self.outputs.log_prob(self.params(v, k), v) for k in range(self.masks)]
         return torch.where(first, torch.stack(each), 0.0).sum(-1)
 
-    def training_log_prob(self, v: Tensor, stream: Stream) -> Tensor:
+    def training_log_prob(self, v: Tensor, stream: Stream, present: Tensor | None = None) -> Tensor:
         """log p(v) under a random set of masks, (batch,)."""
         k = int(kernels.uniforms(stream.advance(), 1, 1, torch.float64, torch.device("cpu")) * self.masks)
         return self.outputs.log_prob(self.params(v, k).to(v.dtype), v).sum(-1)

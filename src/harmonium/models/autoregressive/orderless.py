@@ -79,6 +79,7 @@ class OrderlessNADE(DirectedNetwork, Tractable):
 
     word = "eonade"
     title = "Order-agnostic NADE"
+    takes_gaps = True
 
     orderings: Tensor
 
@@ -172,16 +173,24 @@ class OrderlessNADE(DirectedNetwork, Tractable):
         log_p = self.outputs.log_prob(torch.cat(x, -1), v)
         return torch.where(asked, log_p, 0.0).sum(-1)
 
-    def training_log_prob(self, v: Tensor, stream: Stream) -> Tensor:
-        """An unbiased estimate of the mean of log p(v) over all orderings, (batch,) (see the class)."""
+    def training_log_prob(self, v: Tensor, stream: Stream, present: Tensor | None = None) -> Tensor:
+        """An unbiased estimate of the mean of log p(v) over all orderings, (batch,) (see the class).
+
+        With ``present``, bool (batch, size), it is that of the units that are there: the others are never given and
+        never asked for.
+        """
         cases, columns = len(v), self.visible.columns
         # Each q is uniform; spread evenly over the batch, they vary less as a whole.
         shift = kernels.uniforms(stream.advance(), 1, 1, torch.float64, v.device)
         q = (shift + torch.arange(cases, device=v.device).unsqueeze(-1) / cases) % 1
         observed = kernels.uniforms(stream.advance(), cases, columns, v.dtype, v.device) < q.to(v.dtype)
+        asked, there = ~observed, torch.tensor(columns, device=v.device)
+        if present is not None:
+            whole = self.visible.one_per_column(present.to(v.dtype)) > 0
+            observed, asked, there = observed & whole, asked & whole, whole.sum(-1)
         x = self.network(v * self.visible.repeat_per_column(observed), observed.to(v.dtype)).to(v.dtype)
-        log_p = torch.where(observed, 0.0, self.outputs.log_prob(x, v)).sum(-1)
-        return log_p * (columns + 1) / (~observed).sum(-1).clamp(min=1)
+        log_p = torch.where(asked, self.outputs.log_prob(x, v), 0.0).sum(-1)
+        return log_p * (there + 1) / asked.sum(-1).clamp(min=1)
 
     @torch.no_grad()
     def draw(self, n: int, stream: Stream, clamp: Clamp | None = None) -> Tensor:

@@ -26,6 +26,7 @@ __all__ = ["Machine", "as_machine", "joined"]
 class Machine(GibbsSampling):
     """A Boltzmann machine of layers (see `Structure` for its arguments)."""
 
+    takes_gaps = True
     training_defaults = TrainingDefaults(0.05, "sgd", "centered")
 
     # Inference and the likelihood --------------------------------------------------------------------------------

@@ -107,7 +107,7 @@ class Column {
       const digits = Math.min(20, Math.max(0, Math.ceil(-Math.log10((column.scale * (column.high - column.low)) / 200))));
       const written = (value) => {
         const text = value.toFixed(digits);
-        return text.length > 9 ? value.toExponential(3) : text; // there is room for so many
+        return text.length > 9 ? value.toExponential(3) : text; // as many as fit
       };
       if (!held) control.value = outside(s[start]);
       this.value.value = written(outside(s[start]));

@@ -33,7 +33,7 @@ export class Session {
     this.forget();
   }
 
-  /** Make a chain obey what is held, and draw its hidden layers anew around its visible one. */
+  /** Make a chain obey what is held, and draw its hidden layers again around its visible one. */
   settle(k) {
     const { state, means } = this.chains[k];
     const { held, random } = this;
@@ -46,7 +46,7 @@ export class Session {
     for (let k = 0; k < 5; k++) this.model.sweep(state, means, [still, ...held.slice(1)], 1, random);
   }
 
-  /** Conditions have changed: averages begin anew. */
+  /** Conditions have changed: averages start again. */
   forget() {
     this.sum.fill(0);
     this.terms = 0;
