@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 import harmonium as hm
 from harmonium.recipes.compare import _candidates, samples_of
 from harmonium.recipes.comparison import Comparison, Entry
-from harmonium.recipes.contenders import CONTENDERS, Sizes, as_judged, recipe_of
+from harmonium.recipes.contenders import CONTENDERS, Sizes, recipe_of
 from harmonium.training import pace
 
 SECONDS = 0.4
@@ -49,8 +50,11 @@ def test_every_model_is_trained_judged_and_drawn_from(name: str, data: hm.data.D
     (entry,) = result.entries
     assert entry.name == name and lines[0].startswith(f"{name}: ")
     model = hm.load(tmp_path / "all" / name / "model.safetensors")
-    options = recipe_of(model, Sizes(model.visible, len(data.train), len(data.test))).judge
-    again = hm.evaluate(as_judged(model), data.test, seed=hm.Stream(0, "compare", name).child("judge"), **options)
+    effort = recipe_of(model, Sizes(model.visible, len(data.train), len(data.test))).effort
+    asked = {word: int(number) for number, word in re.findall(r"(\d+) (\w+)", entry.judged_by.replace(",", ""))}
+    assert asked["cases"] == 80 and any("judging takes about" in line for line in lines)
+    judged, options = effort.judged(model, asked.get(effort.name, 1))
+    again = hm.evaluate(judged, data.test, seed=hm.Stream(0, "compare", name).child("judge"), **options)
     assert (entry.mean, entry.kind, entry.reliable) == (again.mean, again.kind, again.reliable)
     # 6 fair bits would be -4.16 nats; what any recipe learns in a moment is no worse than nearly that.
     assert -4.5 < entry.mean < 0
@@ -213,6 +217,17 @@ def test_kinds_stand_beside_the_numbers(tmp_path: Path) -> None:
     assert lines[4].split() == ["c", "-4.00", "±", "0.10", "0.25", "exact", "yes", "2.0", "1,234"]
     assert "b: log Z is not reliable, chains drift." in lines
     assert json.loads(json.dumps([row.kind for row in comparison.ranked])) == ["bracketed", "bound", "exact"]
+
+
+def test_an_unreliable_estimate_is_ranked_by_what_is_known(tmp_path: Path) -> None:
+    rows = [
+        entry("hopeful", -1.0, "bracketed", lower=None, reliable=False),
+        entry("wide", -2.0, "bracketed", lower=-5.0, reliable=False),
+        entry("exact", -4.0),
+        entry("bound", -6.0, "bound", upper=None),
+    ]
+    found = Comparison("things", (2, 2), 50, 2.0, rows, tmp_path)
+    assert [row.name for row in found.ranked] == ["exact", "wide", "bound", "hopeful"]
 
 
 def test_an_evaluation_says_its_kind() -> None:

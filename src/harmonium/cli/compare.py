@@ -41,7 +41,7 @@ Examples:
 )
 @click.argument("data")
 @text("--models", "NAME,...", f"Of {MODELS}, and your own as MODULE:CLASS.  [default: all that can model these data]")
-@number("--minutes", "M", "Training time of each model; judging it is extra.", positive=True, default=0.25)
+@number("--minutes", "M", "Processor time of each model, a fifth of it for judging.", positive=True, default=0.25)
 @text("--out", "DIR", "Folder of the results; given again, it goes on.  [default: runs/DATA-compare]")
 @data_options
 @SEED
@@ -49,7 +49,7 @@ Examples:
 @PROGRESS
 @QUIET
 def compare(data: str, models: str | None, minutes: float, out: str | None, **options: Any) -> None:
-    """Train models on DATA, each for the same time, and judge all on its test cases.
+    """Train models on DATA, each within the same processor time, and judge all on its test cases.
 
     DATA is a name (see `harmonium data`) or a file.  It needs validation cases, by which every model is chosen, and
     test cases (--valid, --test set some aside).  DIR then holds comparison.csv, comparison.md, comparison.png, and the

@@ -22,7 +22,8 @@ from harmonium.models.arrays import checked_chunks
 from harmonium.models.io import save
 from harmonium.models.model import Model
 from harmonium.recipes.comparison import Comparison, Entry
-from harmonium.recipes.contenders import CONTENDERS, Sizes, as_judged, recipe_of
+from harmonium.recipes.contenders import CONTENDERS, Sizes, recipe_of
+from harmonium.recipes.judging import plan_judging
 from harmonium.recipes.procedures import Task
 from harmonium.runs.names import MODEL
 from harmonium.sampling.sample import sample
@@ -31,6 +32,7 @@ from harmonium.units import Bernoulli, Gaussian, Units
 __all__ = ["compare", "samples_of"]
 
 TERMS, RESULT, SAMPLES = "compare.json", "result.json", "samples.safetensors"
+JUDGING = 0.2  # share of the time
 DRAWN = 36  # samples of every model, for pictures
 
 
@@ -55,7 +57,9 @@ def compare(
         models: names, of "independent", "mixture", "tree", "rbm", "dbn", "dbm", "nade", "eonade", "made", "vae",
             "iwae", and untrained models of your own, which are left as they are.  Default: all that can model these
             visible units.
-        seconds: of training for each model; judging is not counted.
+        seconds: of processor time (of all threads together) for each model, so that a busy machine compares the same
+            work: four fifths for training, the rest for judging.  What a pilot finds to be too much is left out:
+            temperatures of log Z, samples or orderings, test cases.
         out: a folder: each model is a run in ``out/NAME``.  Called again, with more models too, it goes on where it
             stopped.
         visible: the visible units.  Default: Bernoulli for binary data, else Gaussian, in the shape of the data.
@@ -94,7 +98,7 @@ def compare(
     entries = []
     for candidate in candidates:
         log(f"{candidate.name}: {candidate.title}")
-        entries.append(_entry(candidate, data, sizes, float(seconds), Stream(seed, "compare"), folder, progress))
+        entries.append(_entry(candidate, data, sizes, float(seconds), Stream(seed, "compare"), folder, progress, log))
         log(f"  {entries[-1].number} nats per case, {entries[-1].kind}; {entries[-1].how}")
     found = Comparison(_describe(data), visible.shape, len(data.test), float(seconds), entries, folder)
     write_atomically(folder / "comparison.csv", found.csv().encode())
@@ -117,7 +121,14 @@ class _Candidate(NamedTuple):
 
 
 def _entry(
-    candidate: _Candidate, data: Dataset, sizes: Sizes, seconds: float, root: Stream, out: Path, progress: bool
+    candidate: _Candidate,
+    data: Dataset,
+    sizes: Sizes,
+    seconds: float,
+    root: Stream,
+    out: Path,
+    progress: bool,
+    log: Callable[[str], None],
 ) -> Entry:
     """Train, judge and draw from one model, unless that has been done."""
     folder, seed, recipe = out / candidate.name, root.child(candidate.name), recipe_of(candidate.model, sizes)
@@ -129,19 +140,20 @@ def _entry(
         return Entry.read(stored)
     assert data.valid is not None and data.test is not None
     options = recipe.options | candidate.options
-    task = Task(data.train, data.valid, seconds, seed, folder, progress, options)
+    task = Task(data.train, data.valid, (1 - JUDGING) * seconds, seed, folder, progress, options)
     model, valid, took, how = recipe.train(candidate.model, task)
     folder.mkdir(parents=True, exist_ok=True)
     save(model, folder / MODEL)
-    began = time.perf_counter()
-    judged = as_judged(model)
-    result = evaluate(judged, data.test, seed=seed.child("judge"), **recipe.judge)
+    began = time.process_time()
+    plan = plan_judging(model, data.test, recipe.effort, JUDGING * seconds, seed.child("judge"))
+    log(f"  judging takes about {plan.seconds:.2g} s: {plan.words}")
+    result = evaluate(plan.model, plan.cases, seed=seed.child("judge"), **plan.options)
     entry = Entry.of(
         result, name=candidate.name, title=candidate.title, family=recipe.family, valid=valid, how=how,
-        seconds=round(took, 2), judging=time.perf_counter() - began,
+        seconds=round(took, 2), judging=time.process_time() - began, judged_by=plan.words,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
     )  # fmt: skip
-    write_tensors(folder / SAMPLES, {"samples": sample(judged, DRAWN, seed=seed.child("draw"))}, {"format": 1})
+    write_tensors(folder / SAMPLES, {"samples": sample(plan.model, DRAWN, seed=seed.child("draw"))}, {"format": 1})
     write_json(folder / RESULT, asdict(entry) | {"model": described})  # last: it says that all is done
     return entry
 

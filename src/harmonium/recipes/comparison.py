@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,11 +33,12 @@ class Entry:
         why: the reasons.
         valid: validation log-likelihood that the model was chosen by, as measured in training; None if nothing was
             chosen.
-        seconds: time of training.
-        judging: time of the evaluation, in seconds.
+        seconds: processor time of training.
+        judging: processor time of the evaluation, in seconds.
         parameters: number of parameters.
         how: a note on the training.
         gained: the mean above that of independent columns; None in results of earlier versions.
+        judged_by: what the evaluation took of temperatures, samples, orderings and test cases.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Entry:
     parameters: int
     how: str
     gained: float | None = None
+    judged_by: str = ""
 
     @classmethod
     def of(cls, found: Evaluation, **about: Any) -> Entry:
@@ -72,6 +75,11 @@ class Entry:
     def read(cls, stored: dict[str, Any]) -> Entry:
         """Make the row of a result on disk, in which "reliable" may have its former name, "trusted"."""
         return cls(**{"reliable" if name == "trusted" else name: value for name, value in stored.items()})
+
+    @property
+    def score(self) -> float:
+        """The number by which it is ranked: the mean, or the lower bound where log Z is not reliable."""
+        return self.mean if self.reliable else -math.inf if self.lower is None else self.lower
 
     @property
     def number(self) -> str:
@@ -96,7 +104,7 @@ class Comparison:
         data: name of the data, with their binarisation.
         shape: shape of one case.
         cases: number of test cases.
-        seconds: training time of each.
+        seconds: processor time of each, for training and judging.
         entries: the rows, in the order asked for.
         folder: folder of the results; each model has a folder of its name.
     """
@@ -110,8 +118,8 @@ class Comparison:
 
     @property
     def ranked(self) -> list[Entry]:
-        """The rows, best first."""
-        return sorted(self.entries, key=lambda entry: -entry.mean)
+        """The rows, best first; those whose log Z is not reliable by their lower bound, or last if there is none."""
+        return sorted(self.entries, key=lambda entry: -entry.score)
 
     def _rows(self) -> list[list[str]]:
         return [
@@ -141,8 +149,8 @@ class Comparison:
         """Explain the columns that need it."""
         kinds = {entry.kind for entry in self.entries}
         notes = [
-            f"{self.data}: {self.cases:,} test cases, nats per case ± standard error over cases; at most "
-            f"{self.seconds:g} s of training each.",
+            f"{self.data}: {self.cases:,} test cases, nats per case ± standard error over cases; about "
+            f"{self.seconds:g} s of processor time each.",
             "gained: what is above independent columns with the means of the training data.",
         ]
         notes += [text for kind, text in _KINDS.items() if kind in kinds]

@@ -22,12 +22,13 @@ from harmonium.models.machine.rbm import RBM
 from harmonium.models.model import Model
 from harmonium.models.vae.vae import VAE
 from harmonium.objectives import IWAE
+from harmonium.recipes.judging import ONCE, SAMPLES, Effort
 from harmonium.recipes.procedures import Procedure, fit_baseline, fit_dbm, fit_mixture, fit_model, fit_stack
 from harmonium.units import Units
 
-__all__ = ["CONTENDERS", "Contender", "Recipe", "Sizes", "as_judged", "recipe_of"]
+__all__ = ["CONTENDERS", "Contender", "Recipe", "Sizes", "recipe_of"]
 
-ORDERINGS = 16  # of an order-agnostic model, when it is judged
+ORDERINGS = 16  # of an order-agnostic model at most, when it is judged
 MANY = 10_000  # training cases from which on models may be large
 
 
@@ -87,7 +88,7 @@ CONTENDERS = {
     "dbm": Contender("DBM", lambda sizes: DBM([sizes.visible, sizes.hidden, sizes.top])),
     "nade": Contender("NADE", lambda sizes: NADE(sizes.visible, hidden=sizes.hidden)),
     "eonade": Contender(
-        f"order-agnostic NADE, {ORDERINGS} orderings",
+        "order-agnostic NADE",
         lambda sizes: OrderlessNADE(sizes.visible, hidden=(sizes.hidden, sizes.hidden)),
     ),
     "made": Contender("MADE", lambda sizes: MADE(sizes.visible, hidden=(sizes.hidden,))),
@@ -105,13 +106,13 @@ class Recipe:
         family: "baseline", "machine", "autoregressive" or "latent".
         train: the procedure that trains it within a time.
         options: of `harmonium.fit`.
-        judge: options of `harmonium.evaluate`.
+        effort: what its judgement takes more of, where there is time.
     """
 
     family: str
     train: Procedure
     options: dict[str, Any] = field(default_factory=dict)
-    judge: dict[str, Any] = field(default_factory=dict)
+    effort: Effort = ONCE
 
 
 @singledispatch
@@ -140,17 +141,17 @@ def _(model: BernoulliMixture, sizes: Sizes) -> Recipe:
 
 @recipe_of.register(Machine)
 def _(model: Machine, sizes: Sizes) -> Recipe:
-    return _machine(sizes, fit_model)
+    return _machine(model, fit_model)
 
 
 @recipe_of.register(DBM)
 def _(model: DBM, sizes: Sizes) -> Recipe:
-    return _machine(sizes, fit_dbm)
+    return _machine(model, fit_dbm)
 
 
 @recipe_of.register(DBN)
 def _(model: DBN, sizes: Sizes) -> Recipe:
-    return _machine(sizes, fit_stack)
+    return _machine(model, fit_stack)
 
 
 @recipe_of.register(Directed)
@@ -158,22 +159,16 @@ def _(model: Directed, sizes: Sizes) -> Recipe:
     return Recipe("autoregressive", fit_model)
 
 
+@recipe_of.register(OrderlessNADE)
+def _(model: OrderlessNADE, sizes: Sizes) -> Recipe:
+    effort = Effort("orderings", 1, ORDERINGS, lambda model, count: (model.ensemble(count), {}))
+    return Recipe("autoregressive", fit_model, effort=effort)
+
+
 @recipe_of.register(VAE)
 def _(model: VAE, sizes: Sizes) -> Recipe:
-    # Importance samples for every case: more if there are fewer cases.
-    return Recipe("latent", fit_model, {}, {"samples": max(100, min(1000, 5_000_000 // sizes.test))})
+    return Recipe("latent", fit_model, effort=SAMPLES)
 
 
-def _machine(sizes: Sizes, train: Procedure) -> Recipe:
-    return Recipe("machine", train, {}, {"temperatures": 10_000 if sizes.hidden >= 500 else 1000})
-
-
-@singledispatch
-def as_judged(model: Any) -> Any:
-    """The model that is judged in place of the trained one."""
-    return model
-
-
-@as_judged.register(OrderlessNADE)
-def _(model: OrderlessNADE) -> Any:
-    return model.ensemble(ORDERINGS)
+def _machine(model: Machine | DBN, train: Procedure) -> Recipe:
+    return Recipe("machine", train, effort=SAMPLES if model.likelihood_is_estimated else ONCE)
