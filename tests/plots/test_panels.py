@@ -46,3 +46,13 @@ def test_a_bracket_with_one_end_is_a_line() -> None:
     panels.curve(axes, [row, {**row, "epoch": 2}], "log_likelihood", best=2)
     labels = axes.get_legend_handles_labels()[1]
     assert labels == ["upper bound (there is no lower one)", "epoch 2: best, kept"]
+
+
+def test_a_likelihood_stands_beside_that_of_independent_columns() -> None:
+    row = {"epoch": 1, "log_likelihood": -2.0, "log_likelihood_gained": 0.5}
+    _, (axes,) = blank(4, 3)
+    panels.curve(
+        axes, [row, {**row, "epoch": 2, "log_likelihood": -1.5, "log_likelihood_gained": 1.0}], "log_likelihood"
+    )
+    line = next(line for line in axes.lines if line.get_label() == "independent columns")
+    assert list(line.get_ydata()) == [-2.5, -2.5]

@@ -87,6 +87,7 @@ def test_the_likelihood_is_that_of_evaluate() -> None:
     found = hm.evaluate(model, valid)
     for name in ("log_likelihood", "log_likelihood_lower", "log_likelihood_upper"):
         assert history[name][-1] == pytest.approx(found.mean, abs=1e-5)
+    assert history["log_likelihood_gained"][-1] == pytest.approx(found.gained, abs=1e-5)
 
 
 def test_the_last_epoch_is_measured_even_before_the_start() -> None:

@@ -46,13 +46,17 @@ def column(rows: Sequence[Row], key: str) -> tuple[list[int], list[float]]:
 
 
 def curve(axes: Axes, rows: Sequence[Row], key: str, best: int | None = None) -> None:
-    """Draw a measurement over epochs; a log-likelihood with its bracket, and a mark at the epoch that was kept."""
+    """Draw a measurement over epochs; a log-likelihood with its bracket and that of independent columns; mark the epoch kept."""
     from matplotlib.ticker import MaxNLocator
 
     epochs, values = column(rows, key)
     if key == "log_likelihood":
         _bracket(axes, rows)
     axes.plot(epochs, values, color=ACCENT, marker="o" if len(epochs) < 40 else None, markersize=3.5, linewidth=1.6)
+    if key == "log_likelihood":
+        base = [row[key] - row["log_likelihood_gained"] for row in rows if row.get("log_likelihood_gained") is not None]
+        if base:
+            axes.axhline(base[-1], color="0.45", linewidth=1.0, linestyle="-.", label="independent columns")
     if key == "free_energy_gap":
         axes.axhline(0.0, color="0.6", linewidth=0.8)
     if key == "learning_rate":

@@ -179,7 +179,7 @@ class ProgressBar(Callback):
 
     def on_epoch(self, training: Training, row: Row) -> None:
         shown = {"pseudo_log_likelihood": "pseudo-LL", "free_energy_gap": "gap", "log_likelihood": "log-LL"}
-        shown |= {"drift": "drift"}
+        shown |= {"log_likelihood_gained": "gained", "drift": "drift"}
         self._notes |= {label: f"{row[key]:.2f}" for key, label in shown.items() if row.get(key) is not None}
         self._bar.set_description(f"epoch {row['epoch']}/{training.plan.epochs}", refresh=False)
         self._bar.set_postfix(self._notes, refresh=False)

@@ -12,6 +12,7 @@ from harmonium.core.checks import check_int_fields, finite_or_none
 from harmonium.core.random import Stream
 from harmonium.core.rows import some_rows
 from harmonium.likelihood.exact import cheapest_enumeration
+from harmonium.likelihood.independent import Gain, independent_log_prob
 from harmonium.likelihood.log_z import NORMALISED, LogPartition
 from harmonium.likelihood.partition import log_partition
 from harmonium.likelihood.pseudo import pseudo_log_likelihood
@@ -88,8 +89,9 @@ class LikelihoodMonitor(Callback):
     """Validation log-likelihood with its bracket, every few epochs.
 
     Adds "log_likelihood" (nats per case, from the value of log Z; a variational bound where hidden layers are coupled),
-    "log_likelihood_lower" (from the upper log Z; None where there is none) and "log_likelihood_upper".  The reverse
-    chains start from the objective's persistent chains.
+    "log_likelihood_lower" (from the upper log Z; None where there is none), "log_likelihood_upper", and
+    "log_likelihood_gained", what the first is above independent columns with the means of the training data.  The
+    reverse chains start from the objective's persistent chains.
 
     Args:
         every: epochs between measurements; the last epoch is always measured.  None: after 1/32, 1/16, ..., 1/2 of all
@@ -129,14 +131,18 @@ class LikelihoodMonitor(Callback):
         if training.validation is None or not ((due and row["epoch"] >= self.start) or last) or _many_lengths(model):
             return
         z = self._log_z(training)
-        total = 0.0
+        found, base = [], []
         cases = _some(training.validation, self.cases)
         for start, v in cases.chunks(1000, dtype=model.dtype, device=model.device):
             v = model.visible.encode(v)
             stream = training.root.child("likelihood", row["epoch"], start)
-            total += float(model.log_weight_bound(v, stream, self.samples).sum())
-        mean = total / len(cases) + training.validation.log_jacobian
+            found.append(model.log_weight_bound(v, stream, self.samples))
+            base.append(independent_log_prob(model, v))
+        log_weight = torch.cat(found)
+        mean = float(log_weight.mean()) + training.validation.log_jacobian
         row["log_likelihood"] = mean - z.value
+        independent = torch.cat([each for each in base if each is not None])
+        row["log_likelihood_gained"] = Gain.of(log_weight - z.value, independent).nats
         row["log_likelihood_lower"] = finite_or_none(mean - z.upper)
         # What is a bound already has no upper end.
         row["log_likelihood_upper"] = None if model.likelihood_is_estimated else mean - z.lower
@@ -159,7 +165,7 @@ class LikelihoodMonitor(Callback):
     def columns(self, training: Training) -> set[str] | None:
         if type(self).on_measure is not LikelihoodMonitor.on_measure:
             return None
-        names = {"log_likelihood", "log_likelihood_lower", "log_likelihood_upper"}
+        names = {"log_likelihood", "log_likelihood_gained", "log_likelihood_lower", "log_likelihood_upper"}
         return set() if training.validation is None or _many_lengths(training.model) else names
 
 
