@@ -41,6 +41,7 @@ FIRST, DOUBLINGS = 1000, 5  # updates of the first cycle, and how often cycles d
 BLIND_DOUBLINGS = 2  # if there are too few cases to hold some out
 RATES = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001)  # tried on a copy, for a machine
 FASTER = (10.0, 3.0, 1.0)  # likewise for a network, times its usual rate
+LEAST_GAIN = -1.0  # nats above independent columns, of a first cycle that did not diverge
 SLOWER = 0.85  # learning rate of a cycle, relative to the one before
 STEADY = 0.1  # highest learning rate of a machine with real columns
 CAREFUL = 0.01  # learning rate of a machine with real columns, where none was found by trial
@@ -132,7 +133,8 @@ def by_cycles(
             if criterion.metric in (each.columns(training) or {criterion.metric}):
                 each.on_measure(training, row)
         value = row.get(criterion.metric)
-        return -math.inf if value is None else value
+        diverged = row.get("log_likelihood_gained", 0.0) < LEAST_GAIN  # parameters may be finite all the same
+        return -math.inf if value is None or diverged else value
 
     def attempt(rate: float, updates: int) -> float:
         """What is measured after a first cycle."""
