@@ -98,6 +98,7 @@ def test_the_gradient_of_a_trained_model_is_right_at_once(make_rbm: Any) -> None
     assert abs(z.value - float(exact_log_partition(rbm))) < 5 / 3 * (z.upper - z.value) < 0.5
 
 
+@pytest.mark.filterwarnings("ignore:training went wrong")
 def test_an_update_that_goes_too_far_is_undone_and_the_rate_halved() -> None:
     watch, rbm = Watch(), hm.RBM(12, 6)
     history = fit(rbm, far_patterns(), watch, objective=hm.PTT(chains=50), learning_rate=500.0, epochs=12)
@@ -164,6 +165,7 @@ def test_the_best_model_may_be_chosen_by_what_is_tracked() -> None:
     assert all(0 < row["log_likelihood_tracked_stderr"] < 1 for row in history.rows)
 
 
+@pytest.mark.filterwarnings("ignore:training went wrong")
 @pytest.mark.parametrize("stop", [3, 150])
 def test_a_resumed_run_is_bit_identical(tmp_path: Path, stop: int) -> None:
     """Stopped while updates are undone, and with several rungs."""

@@ -56,6 +56,9 @@ class Objective(Registered, ABC):
     can_omit: ClassVar[bool] = False
     """Whether the objective takes batches in which units are left out of the machine (`Batch.observed`)."""
 
+    learns_joint: ClassVar[bool] = True
+    """Whether it learns the distribution of whole cases, so that their likelihood tells whether training went well."""
+
     def check(self, model: Any) -> None:
         """Refuse a model that this objective cannot train.
 

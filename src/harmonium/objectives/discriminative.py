@@ -28,6 +28,7 @@ class Discriminative(TwoPhase):
         column: of the variable outside; -1 is the last.
     """
 
+    learns_joint = False
     column: int = -1
 
     def init_state(self, model: Machine, stream: Stream) -> ObjectiveState:
@@ -61,6 +62,7 @@ class Hybrid(TwoPhase):
         column: of the label, as in `Discriminative`.
     """
 
+    learns_joint = False
     share: float = 0.01
     generative: TwoPhase = PCD(k=1, chains=100)  # noqa: RUF009 - frozen
     column: int = -1

@@ -46,7 +46,7 @@ def column(rows: Sequence[Row], key: str) -> tuple[list[int], list[float]]:
 
 
 def curve(axes: Axes, rows: Sequence[Row], key: str, best: int | None = None) -> None:
-    """Draw a measurement over epochs; a log-likelihood with its bracket and that of independent columns; mark the epoch kept."""
+    """Draw a measurement over epochs, a likelihood with its bracket and independent columns; mark the epoch kept."""
     from matplotlib.ticker import MaxNLocator
 
     epochs, values = column(rows, key)

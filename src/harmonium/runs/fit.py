@@ -19,6 +19,7 @@ from harmonium.objectives.default import default_objective
 from harmonium.runs.start import start
 from harmonium.training.automatic import automatic_objective, automatic_penalties, by_cycles, usual_batch
 from harmonium.training.callbacks import Callback, ProgressBar
+from harmonium.training.failure import warn_of_failure
 from harmonium.training.gap_monitor import GapMonitor
 from harmonium.training.gaps import Gaps, OmitGaps, as_gaps
 from harmonium.training.history import History
@@ -104,7 +105,8 @@ def fit(
 
     Warns:
         UserWarning: if the data do not suit the visible units, such as real columns that are not standardised; if a
-            class of a `ClassificationRBM` has no cases.
+            class of a `ClassificationRBM` has no cases; if the trained model is far worse than independent columns, as
+            after a learning rate that is too high; if a training that planned itself learned nothing beyond them.
 
     >>> import harmonium as hm
     >>> history = hm.fit(hm.RBM(16, 4), hm.data.load("bars-and-stripes").train, epochs=2)
@@ -162,4 +164,6 @@ def fit(
     training = prepare(model, cases, valid, sample_weight, plan, listeners, initialise)
     if progress:
         training.callbacks = [*training.callbacks, ProgressBar()]
-    return training.run()
+    history = training.run()
+    warn_of_failure(training)
+    return history

@@ -24,6 +24,7 @@ from harmonium.runs.folder import read_config
 from harmonium.runs.lock import locked
 from harmonium.runs.names import CHECKPOINT, CONFIG, ENVIRONMENT, WEIGHTS
 from harmonium.training.callbacks import Callback
+from harmonium.training.failure import warn_of_failure
 from harmonium.training.gaps import as_gaps
 from harmonium.training.history import History
 from harmonium.training.metrics import Metric
@@ -91,6 +92,7 @@ def resume(
             model.to(device)
         _warn_of_changes(out, model)
         training = prepare(model, cases, valid, weight, plan, every, True)
+        training.fresh = config["fresh"]
         writer = writer_of(training, out, progress)
         writer.run = identity(config)
         if (out / CHECKPOINT).exists():
@@ -111,7 +113,9 @@ def resume(
                 f"{out} has lost its {CHECKPOINT}, and training did not start from fresh parameters"
             )
         with stop_on_signals(writer):
-            return model, training.run()
+            history = training.run()
+            warn_of_failure(training)
+            return model, history
 
 
 def _callbacks(entries: list[dict[str, Any] | None], own: Sequence[Callback]) -> list[Callback]:

@@ -63,6 +63,7 @@ class Training:
         best: tensors of the best model so far, if a callback keeps one.
         stop: why training is to end early, or None.
         folder: the run folder, or None.
+        fresh: whether training began at parameters of its own.
     """
 
     model: Model
@@ -76,6 +77,7 @@ class Training:
     best: dict[str, Tensor] | None = None
     stop: str | None = None
     folder: Path | None = None
+    fresh: bool = True
 
     def __post_init__(self) -> None:
         plan, model, self.root = self.plan, self.model, self.plan.seed.child("fit")

@@ -62,11 +62,12 @@ def prepare(
     if parts is not None:
         train, aside = parts
         cases, weight, validation = cases.select(train), None if weight is None else weight[train], cases.select(aside)
-    if initialise or (initialise is None and model.is_untrained):
+    fresh = model.is_untrained if initialise is None else initialise
+    if fresh:
         model.initialise_from_data(plan.seed.child("fit", "initialise"))
     if weight is not None:  # relative to their mean, before float32 could lose them
         weight = (weight / weight.mean()).clamp(min=1e-30).to(model.device, model.dtype)
-    return Training(model, cases, weight, plan, list(callbacks), validation)
+    return Training(model, cases, weight, plan, list(callbacks), validation, fresh=fresh)
 
 
 def _moments(model: Model, cases: Cases, weight: Tensor | None, name: str, missing: bool) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,108 @@
+"""After training: warn if the model is no better than independent columns."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from harmonium.core.random import Stream
+from harmonium.core.rows import some_rows
+from harmonium.likelihood.independent import Gain, independent_log_prob
+from harmonium.models.baselines.independent import Independent
+from harmonium.models.machine.machine import Machine
+from harmonium.training.convergence import Convergence
+
+if TYPE_CHECKING:
+    from harmonium.training.history import Row
+    from harmonium.training.loop import Training
+
+__all__ = ["warn_of_failure"]
+
+_CASES, _CHAINS, _SWEEPS = 500, 100, 20
+_LEAST_SCORE = 0.01  # of filled gaps: 1 % of the variance of the columns
+
+
+def warn_of_failure(training: Training) -> None:
+    """Warn if a finished training went wrong, or planned itself and learned nothing.
+
+    Warns:
+        UserWarning: that says what was found and what to do.
+    """
+    found = _failure(training)
+    if found is not None:
+        warnings.warn(found, UserWarning, stacklevel=3)
+
+
+@torch.no_grad()
+def _failure(training: Training) -> str | None:
+    plan, history = training.plan, training.history
+    if not plan.objective.learns_joint or (isinstance(training.model, Machine) and training.model.batched):
+        return None
+    planned = any(isinstance(each, Convergence) for each in training.callbacks)
+    planned = planned and not isinstance(training.model, Independent)  # which has nothing else to learn
+    row = history.best or (history.rows[-1] if history.rows else {})
+    if plan.missing is not None:
+        score = row.get("gap_score")
+        if not planned or score is None or score > _LEAST_SCORE:
+            return None
+        return f"fit learned nothing: it fills gaps no better than the means of the columns do. {_REMEDY}"
+    gain, measured = _gain(training, row)
+    if gain is None:
+        return None
+    loose = training.model.energy_part is None and training.model.likelihood_is_estimated  # a bound, far below at first
+    if gain.far_below and training.fresh and plan.learning_rate(0.0) > 0 and not loose:
+        return (
+            f"training went wrong: cases are {'' if measured else 'at least '}{-gain.nats:,.0f} nats per case less "
+            "probable than under independent columns. Lower the learning rate, which began at "
+            f"{plan.learning_rate(0.0):g}, or leave it out"
+        )
+    return f"fit {gain}, on cases held out. {_REMEDY}" if planned and measured and gain.nothing else None
+
+
+_REMEDY = (
+    "Either the columns are independent of each other, or the model needs more cases, other units or another learning "
+    "rate"
+)
+
+
+def _gain(training: Training, row: Row) -> tuple[Gain | None, bool]:
+    """What the model gained over independent columns, or an upper bound of it; and whether it was measured."""
+    model = training.model
+    cases = training.cases if training.validation is None else training.validation
+    index = some_rows(len(cases), _CASES)
+    v = model.visible.encode(cases.rows(index, dtype=model.dtype, device=model.device))
+    independent = independent_log_prob(model, v)
+    if independent is None or not (model.energy_part is None or model.energy_part is model):
+        return None, False
+    log_p = model.log_weight_bound(v, training.root.child("failure"))
+    if row.get("log_likelihood_gained") is not None and row["log_likelihood_lower"] is not None:
+        measured = Gain.of(log_p, independent, cases.log_jacobian)  # for its error, to which log Z adds nothing
+        return measured._replace(nats=row["log_likelihood_gained"]), True
+    if isinstance(model, Machine):
+        if model.visible.conditions_on_total:  # log Z depends on the row
+            return None, False
+        log_p = log_p - _least_log_z(model, v, training.root.child("failure", "chains"))
+    return Gain.of(log_p, independent, cases.log_jacobian), not isinstance(model, Machine)
+
+
+@torch.no_grad()
+def _least_log_z(machine: Machine, v: Tensor, stream: Stream) -> float:
+    """A lower bound of log Z, close to it where a few states have all the weight, as after a rate that was too high.
+
+    Of finitely many states: the largest log-weight of any.  Otherwise by Gibbs' inequality, log Z >= E_q[log w] + H(q),
+    with q the distribution of short chains, whose entropy is at least that of v given the other layers.
+    """
+    units, state = machine.visible, machine.state_from_visible(v[:_CHAINS], stream)
+    state = machine.sweep(state, stream.child("sweep"), _SWEEPS)
+    if units.finite:
+        return float(machine.log_weight(state).max())
+    if 0 in machine.lateral:  # units that are drawn one after the other have no simple entropy
+        return -math.inf
+    x = machine.layer_input(0, machine.neighbours(0), state)
+    drawn = units.sample(x, stream.child("draw").advance())
+    entropy = -units.log_density(x, drawn).sum(-1)
+    return float((machine.log_weight((drawn, *state[1:])) + entropy).mean())
