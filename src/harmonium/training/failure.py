@@ -45,11 +45,11 @@ def _failure(training: Training) -> str | None:
     planned = any(isinstance(each, Convergence) for each in training.callbacks)
     planned = planned and not isinstance(training.model, Independent)  # which has nothing else to learn
     row = history.best or (history.rows[-1] if history.rows else {})
-    if plan.missing is not None:
-        score = row.get("gap_score")
-        if not planned or score is None or score > _LEAST_SCORE:
-            return None
+    score = row.get("gap_score")
+    if planned and score is not None and score <= _LEAST_SCORE:
         return f"fit learned nothing: it fills gaps no better than the means of the columns do. {_REMEDY}"
+    if plan.missing is not None:
+        return None
     gain, measured = _gain(training, row)
     if gain is None:
         return None
