@@ -104,6 +104,19 @@ def test_the_score_of_gaps_is_that_of_the_means_before_training() -> None:
     assert abs(first) < 0.1 and last > 0.25
 
 
+def test_constant_columns_have_no_part_in_the_score_of_gaps() -> None:
+    """Any error, however small, is infinitely many of their standard deviations."""
+    data, monitor = np.hstack((agreeing(600)[:400], np.zeros((400, 1)))), hm.training.GapMonitor(every=1)
+    history = hm.fit(hm.RBM(4, 4), data, validation=data, missing="draw", epochs=1, callbacks=[monitor])
+    assert abs(history["gap_score"][0]) < 0.1  # as that of the means, which an untrained model has
+
+
+def test_data_without_a_column_that_varies_have_no_score_of_gaps() -> None:
+    data, monitor = np.zeros((20, 2)), hm.training.GapMonitor(every=1)
+    history = hm.fit(hm.RBM(2, 2), data, validation=data, missing="draw", epochs=1, callbacks=[monitor])
+    assert "gap_score" not in history.rows[0]
+
+
 def test_treatments_by_name() -> None:
     assert as_gaps("draw") == hm.training.DrawGaps(1) and as_gaps(4) == hm.training.DrawGaps(4)
     assert as_gaps(None) is None and as_gaps(0) is None and isinstance(as_gaps("omit"), hm.training.OmitGaps)

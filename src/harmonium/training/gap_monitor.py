@@ -21,13 +21,16 @@ if TYPE_CHECKING:
 
 __all__ = ["GapMonitor"]
 
+LEAST_VARIANCE = 1e-12  # of a column that varies: what is left of a constant one by rounding is less
+
 
 @dataclass
 class GapMonitor(Callback):
     """How well the model fills observed values of validation cases that are hidden from it.
 
     Adds "gap_score" to the row: 1 - (mean squared error of the conditional means) / (variance of the training data),
-    over all hidden values, categories as one column for each; 0 is the score of the columns' means, 1 is perfect.
+    over all hidden values of columns that vary, categories as one column for each; 0 is the score of the columns'
+    means, 1 is perfect.
     A likelihood of cases with gaps would need their sum over all that could fill them.
 
     Args:
@@ -59,9 +62,11 @@ class GapMonitor(Callback):
         rows, columns = raw.shape
         hide = uniforms(Stream(0, "gap monitor").advance(), rows, columns, torch.float32, model.device) < self.share
         full, seen = (model.visible.encode(v) for v in (raw, torch.where(hide, torch.nan, raw)))
-        there = torch.isnan(seen) & ~torch.isnan(full)
         assert model.data_mean is not None and model.data_variance is not None
-        spread = model.data_variance.clamp(min=1e-12).expand_as(full)[there]
+        there = torch.isnan(seen) & ~torch.isnan(full) & (model.data_variance > LEAST_VARIANCE)
+        if not bool(there.any()):
+            return
+        spread = model.data_variance.expand_as(full)[there]
         stream = training.root.child("gap monitor")
         found = conditional_means(model, seen, stream, self.sweeps, self.chains)
         error = (found[there] - full[there]).double().square()
