@@ -25,6 +25,7 @@ def test_a_model_that_mixes(make_rbm: Make) -> None:
     rbm.chains = exact[:200]
     found = hm.diagnose(rbm, exact[200:].numpy(), sweeps=400)  # whose means the model does not know
     assert found.passed is True and found.concerns == ()
+    assert found.verdict == ("good", "No evidence against equilibrium.")
     assert (found.chains, found.sweeps, found.start) == (100, 400, "left by training")
     energy = found.observables[0]
     truth = float(rbm.free_energy(exact).double().mean().detach())
@@ -64,6 +65,7 @@ def test_all_chains_in_one_of_two_modes() -> None:
     assert found.passed is False and [finding.name for finding in found.equilibrium.findings] == ["missing_mode"]
     assert found.jumps is not None and found.jumps.total == 0
     text = str(found)
+    assert found.verdict.level == "bad"
     assert "The chains are not in equilibrium" in text and "less than one jump in 6.67e+03 sweeps" in text
     assert found.resemblance is not None and found.resemblance.worst > 10
 
@@ -77,6 +79,9 @@ def test_chains_in_both_modes_that_never_cross() -> None:
     first = found.observables[1]
     assert first.rhat > 1.5 and not first.mixed and found.observables[0].mixed
     assert any("do not mix within 200 sweeps (direction 1" in concern for concern in found.concerns)
+    # The tests of equilibrium pass, but a list of doubts under "no evidence" would contradict itself.
+    assert found.verdict == ("unsure", "No test of equilibrium failed, but there are reasons for doubt.")
+    assert "No evidence" not in str(found) and f"{found.verdict.text}\n- single chains do not mix" in str(found)
 
 
 def test_jumps_are_counted_between_the_modes() -> None:
@@ -121,6 +126,7 @@ def test_every_machine(model: hm.models.Machine) -> None:
     found = hm.diagnose(model, data, sweeps=20)
     assert found.passed is True and all(observable.tau < 2 for observable in found.observables)
     assert found.resemblance is not None and found.resemblance.worst < 4.5
+    assert found.verdict.level == "good"
     assert "No evidence against equilibrium" in str(found)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,12 +23,15 @@ from filelock import FileLock
 
 import harmonium as hm
 from harmonium.cli import main
+from harmonium.diagnostics.convergence import Observable
+from harmonium.diagnostics.diagnose import Diagnosis
 from harmonium.likelihood.evaluate import Evaluation
+from harmonium.likelihood.independent import Gain
 from harmonium.likelihood.log_z import LogPartition
 from harmonium.report import judgement, write
 from harmonium.report.inputs import gather
 from harmonium.report.live import played
-from harmonium.report.page import MODULES, bundle
+from harmonium.report.page import MODULES, _facts, bundle
 
 from .conftest import IMAGE, SCRIPT, quick
 
@@ -79,6 +83,65 @@ def test_says_when_a_likelihood_has_no_reliable_log_z(digits_run: Path) -> None:
     body = judgement.likelihood(gather(str(digits_run)), doubtful).body
     assert '<span class="verdict bad">Log Z not reliable:</span> only 3 effective chains &lt;here&gt;.' in body
     assert "unbounded to \N{MINUS SIGN}19.50" in body and "annealed importance sampling" in body
+
+
+def test_a_likelihood_stands_beside_that_of_independent_columns(digits_run: Path, digits_page: Path) -> None:
+    found = hm.evaluate(hm.load(digits_run / "model.safetensors"), hm.data.load("digits").test)
+    text = Elements(digits_page).text
+    assert found.independent is not None and found.learned is not None
+    assert f"{found.independent:.2f} nats per case".replace("-", "\N{MINUS SIGN}") in text
+    body = judgement.likelihood(gather(str(digits_run)), found).body
+    worth = {"learned nothing": "bad", "next to nothing": "unsure"}
+    colour = next((colour for words, colour in worth.items() if words in found.learned), "good")
+    assert f'<p class="verdict {colour}">L{found.learned[1:10]}' in body and "than independent columns" in text
+
+
+@pytest.mark.parametrize(
+    ("nats", "value", "remark"),
+    [
+        (-3.0, "nothing", "3.00 nats worse than independent columns"),
+        (0.05, "nothing", "no better than independent columns"),
+        (0.15, "0.15 nats per case", "more than independent columns: next to nothing"),
+        (2.0, "2.00 nats per case", "more than independent columns"),
+    ],
+)
+def test_the_first_facts_say_what_was_learned(digits_run: Path, nats: float, value: str, remark: str) -> None:
+    found = Evaluation(-20.0, 0.2, -20.0, -20.0, "exact", True, "", 300, None, gain=Gain(nats, 0.1, -20.0, 40.0))
+    facts = _facts(gather(str(digits_run)), found)
+    assert f"<dt>Learned</dt><dd>{value}<small>{remark}</small></dd>" in facts
+
+
+def diagnosed(passed: bool | None, *concerns: str) -> Diagnosis:
+    tests: Any = SimpleNamespace(
+        passed=passed, findings=(), drift=SimpleNamespace(why="d"), missing_modes=SimpleNamespace(why="m")
+    )
+    found = Diagnosis(
+        2, 10, "here", (Observable("free energy", 1.0, 2.0, 500.0, 1.0),), None, tests, None, torch.zeros(1, 2, 10)
+    )
+    found.__dict__["concerns"] = concerns
+    return found
+
+
+def test_there_is_one_verdict_on_the_chains() -> None:
+    body = judgement.equilibrium(diagnosed(True)).body
+    assert '<p class="verdict good">No evidence against equilibrium.</p>' in body and "<li>" not in body
+    body = judgement.equilibrium(diagnosed(True, "no chain changed its mode")).body
+    assert (
+        "No evidence" not in body
+        and '<p class="verdict unsure">' in body
+        and "<li>no chain changed its mode.</li>" in body
+    )
+    assert '<p class="verdict bad">The chains are not in' in judgement.equilibrium(diagnosed(False, "they drift")).body
+
+
+def test_a_bracket_is_not_reliable_beside_chains_that_are_not_in_equilibrium() -> None:
+    z = LogPartition(70.0, 69.5, 70.5, 90.0, "ais", True, "no drift")
+    found = Evaluation(-20.0, 0.2, -20.5, -19.5, "ais", True, z.why, 300, z)
+    doubted = judgement.agreed(found, diagnosed(False))
+    assert isinstance(doubted, Evaluation) and not doubted.reliable and "not in equilibrium" in doubted.why
+    assert judgement.agreed(found, diagnosed(True)) is found and judgement.agreed(found, "no chains") is found
+    exact = hm.evaluate(hm.RBM(4, 2), [[0, 1, 1, 0]])
+    assert judgement.agreed(exact, diagnosed(False)) is exact
 
 
 def test_names_are_text(table_page: Path) -> None:

@@ -23,7 +23,7 @@ from harmonium.models.machine.machine import Machine, as_machine
 from harmonium.sampling.path import independent_sample
 from harmonium.units import Natural
 
-__all__ = ["Diagnosis", "Jumps", "diagnose"]
+__all__ = ["Diagnosis", "Jumps", "Verdict", "diagnose"]
 
 _DIRECTIONS = 4  # principal directions to observe; those of MNIST have 10, 7, 6 and 5 % of the variance
 _CASES = 2000  # cases of the data to use, evenly spaced
@@ -36,6 +36,18 @@ class Jumps(NamedTuple):
 
     modes: TwoModes
     total: int
+
+
+class Verdict(NamedTuple):
+    """What all tests and comparisons together say, in one sentence.
+
+    Attributes:
+        level: "good", "unsure" or "bad".
+        text: the sentence.
+    """
+
+    level: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -66,6 +78,17 @@ class Diagnosis:
     def passed(self) -> bool | None:
         """Whether the chains pass the tests of equilibrium (`harmonium.diagnostics.equilibrium.EquilibriumTest`)."""
         return self.equilibrium.passed
+
+    @property
+    def verdict(self) -> Verdict:
+        """The one conclusion from the tests of equilibrium and from all other `concerns`."""
+        if self.passed is False:
+            return Verdict("bad", "The chains are not in equilibrium.")
+        if self.concerns:
+            return Verdict("unsure", "No test of equilibrium failed, but there are reasons for doubt.")
+        if self.passed is None:
+            return Verdict("unsure", "No evidence against equilibrium, but not every test could be made.")
+        return Verdict("good", "No evidence against equilibrium.")
 
     @cached_property
     def concerns(self) -> tuple[str, ...]:
@@ -145,14 +168,12 @@ class Diagnosis:
                 f"free energy:   distributions {alike.distance:.2f} nats apart, {alike.shift:.2f} standard deviations "
                 f"of that of the data (limit {MOST_SHIFT})",
             ]
-        verdict = {
-            True: "No evidence against equilibrium. This is not a proof: a mode that neither these chains nor the "
-            "annealed ones visit goes unnoticed.",
-            False: "The chains are not in equilibrium.",
-            None: "No evidence against equilibrium, but not every test could be made.",
-        }[self.passed]
-        problems = ["Problems:", *(f"- {concern}." for concern in self.concerns)] if self.concerns else []
-        return "\n".join([*lines, "", verdict, *problems])
+        level, verdict = self.verdict
+        if level == "good":
+            verdict += (
+                " This is not a proof: a mode that neither these chains nor the annealed ones visit goes unnoticed."
+            )
+        return "\n".join([*lines, "", verdict, *(f"- {concern}." for concern in self.concerns)])
 
 
 @torch.no_grad()

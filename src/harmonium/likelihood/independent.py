@@ -45,6 +45,16 @@ class Gain(NamedTuple):
         return not self.nats > self.stderr
 
     @property
+    def worse(self) -> bool:
+        """Whether the model is worse than independent columns by more than the standard error."""
+        return self.nats < -self.stderr
+
+    @property
+    def little(self) -> bool:
+        """Whether the gain is less than half a per cent of what independent columns take."""
+        return self.nats < _LITTLE * self.scale
+
+    @property
     def far_below(self) -> bool:
         """Whether the model is so much worse than independent columns that its training went wrong."""
         return self.nats < -max(1.0, 3 * self.stderr, 0.1 * self.scale)
@@ -52,12 +62,11 @@ class Gain(NamedTuple):
     def __str__(self) -> str:
         amount = f"{abs(self.nats):,.2f} nats per case (+- {self.stderr:.2f})"
         than = f"than independent columns ({self.independent:,.2f})"
-        if self.nothing and self.nats < -self.stderr:
+        if self.worse:
             return f"learned nothing: {amount} worse {than}"
         if self.nothing:
             return f"learned nothing: no better {than}"
-        little = self.nats < _LITTLE * self.scale
-        return f"learned {amount} more {than}{': next to nothing' if little else ''}"
+        return f"learned {amount} more {than}{': next to nothing' if self.little else ''}"
 
 
 @torch.no_grad()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from harmonium.core.random import Stream
 from harmonium.core.rows import some_rows
 from harmonium.diagnostics.diagnose import Diagnosis, diagnose
 from harmonium.likelihood.evaluate import Evaluation, affordable, evaluate
+from harmonium.likelihood.independent import Gain
 from harmonium.models.deep.dbn import DBN
 from harmonium.models.directed import Directed
 from harmonium.models.machine.machine import Machine
@@ -27,7 +29,7 @@ from harmonium.sampling.sample import affordable_sweeps
 if TYPE_CHECKING:
     from harmonium.data import Cases
 
-__all__ = ["equilibrium", "free_energies", "histograms", "judge", "likelihood"]
+__all__ = ["agreed", "diagnosis", "equilibrium", "free_energies", "histograms", "judge", "likelihood"]
 
 DEEP_CASES = 500  # each needs importance samples of its hidden layers
 CHAINS, CHAINS_SHOWN = 100, 6
@@ -44,6 +46,16 @@ def judge(report: ReportInput) -> Evaluation | str:
         return evaluate(report.model, few, seed=report.seed, **affordable(report.model))
     except ValueError as error:
         return f"This could not be computed: {error}."
+
+
+def agreed(found: Evaluation | str, chains: Diagnosis | str) -> Evaluation | str:
+    """Withdraw a log Z that rests on chains which the diagnosis rejects: the page has one verdict on them."""
+    if isinstance(found, str) or isinstance(chains, str) or chains.passed is not False or not found.reliable:
+        return found
+    if found.log_partition is None or found.log_partition.method != "ais":
+        return found
+    why = "its upper bound rests on the chains of training, which are not in equilibrium (see below)"
+    return replace(found, reliable=False, why=f"{why}; {found.why}")
 
 
 def _few(report: ReportInput, cases: Cases) -> Cases:
@@ -65,6 +77,8 @@ def likelihood(report: ReportInput, found: Evaluation | str) -> Section:
         (f"mean over {found.cases:,} {split} cases{of}", f"{number(found.mean)} nats per case"),
         ("standard error over cases", number(found.stderr)),
     ]
+    if found.gain is not None:
+        rows.append(("independent columns, the same cases", f"{number(found.gain.independent)} nats per case"))
     z = found.log_partition
     if z is not None and not exact:
         rows.append(("bracket of log Z alone", f"{number(found.lower)} to {number(found.upper)}"))
@@ -83,7 +97,8 @@ def likelihood(report: ReportInput, found: Evaluation | str) -> Section:
     elif z is None:
         rows.append(("found by", "the chain rule: the model is normalised by construction"))
     colour, verdict = _verdict(found)
-    words = f'<p><span class="verdict {colour}">{verdict}:</span> {escape(found.why)}.</p>'
+    words = "" if found.learned is None else f'<p class="verdict {_worth(found.gain)}">{_sentence(found.learned)}</p>'
+    words += f'<p><span class="verdict {colour}">{verdict}:</span> {escape(found.why)}.</p>'
     notes = ""
     if split == "train":
         notes = paragraph("No cases were set aside: these are the training cases.", "note")
@@ -93,6 +108,17 @@ def likelihood(report: ReportInput, found: Evaluation | str) -> Section:
             "evidence: the grounds for the upper bound of log Z are given above.", "note"
         )  # fmt: skip
     return Section("likelihood", name, words + table(("", ""), rows) + notes)
+
+
+def _worth(gain: Gain | None) -> str:
+    """Choose a colour for what was learned."""
+    if gain is None or gain.nothing:
+        return "bad"
+    return "unsure" if gain.little else "good"
+
+
+def _sentence(text: str) -> str:
+    return escape(f"{text[:1].upper()}{text[1:]}.".replace("-", "\N{MINUS SIGN}").replace("+\N{MINUS SIGN}", "±"))
 
 
 def _verdict(found: Evaluation) -> tuple[str, str]:
@@ -156,17 +182,12 @@ def histograms(report: ReportInput, energies: dict[str, Tensor]) -> Section | No
     return Section("energies", name, pair(figure(drawn, ""), f"<div>{paragraph(text)}{means}</div>"))
 
 
-def equilibrium(report: ReportInput) -> Section:
+def equilibrium(found: Diagnosis | str) -> Section:
     """Report whether the chains have reached equilibrium."""
     name = "Equilibrium"
-    found = _diagnose(report)
     if isinstance(found, str):
         return Section("equilibrium", name, paragraph(found))
-    colour, verdict = {
-        True: ("good", "No evidence against equilibrium."),
-        False: ("bad", "The chains are not in equilibrium."),
-        None: ("unsure", "No evidence against equilibrium, but not every test could be made."),
-    }[found.passed]
+    colour, verdict = found.verdict
     body = f'<p class="verdict {colour}">{verdict}</p>'
     if found.concerns:
         body += f"<ul>{''.join(f'<li>{escape(concern)}.</li>' for concern in found.concerns)}</ul>"
@@ -182,7 +203,8 @@ def equilibrium(report: ReportInput) -> Section:
     return Section("equilibrium", name, body + pair(f"<div>{numbers}</div>", drawn))
 
 
-def _diagnose(report: ReportInput) -> Diagnosis | str:
+def diagnosis(report: ReportInput) -> Diagnosis | str:
+    """Run the chains of a model; if there are none, say why."""
     if isinstance(report.model, Directed):
         what = f"A {type(report.model).__name__} is sampled from its roots, without chains"
         if report.model.energy_part is None:

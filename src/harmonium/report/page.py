@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -73,7 +73,8 @@ def default_path(run: str | Path) -> Path:
 
 def render(report: ReportInput) -> str:
     """Write the whole page as HTML."""
-    found = judgement.judge(report)
+    chains = judgement.diagnosis(report)
+    found = judgement.agreed(judgement.judge(report), chains)
     energies = judgement.free_energies(report)
     live, play = _playground(report, energies)
     sections = [
@@ -84,7 +85,7 @@ def render(report: ReportInput) -> str:
         pictures.filters(report),
         pictures.activity(report),
         judgement.histograms(report, energies),
-        judgement.equilibrium(report),
+        judgement.equilibrium(chains),
         training.reproduce(report),
     ]
     present = [section for section in sections if section is not None]
@@ -157,8 +158,18 @@ def _facts(report: ReportInput, found: Evaluation | str) -> str:
         trust = f"{bracket}, log Z {'reliable' if found.reliable else 'NOT reliable'}"
         if found.kind == "exact" or found.log_partition is None:
             trust = "exact" if found.kind == "exact" else "an estimated lower bound"
-        tiles = [(f"Log-likelihood, {split}", f"{number(found.mean)} nats per case", trust), *tiles]
+        tiles = [(f"Log-likelihood, {split}", f"{number(found.mean)} nats per case", trust), *_learned(found), *tiles]
     return "".join(
         f"<div><dt>{escape(name)}</dt><dd>{escape(value)}<small>{escape(remark)}</small></dd></div>"
         for name, value, remark in tiles
     )
+
+
+def _learned(found: Evaluation) -> Iterator[tuple[str, str, str]]:
+    if found.gain is None:
+        return
+    value = "nothing" if found.gain.nothing else f"{number(found.gain.nats)} nats per case"
+    than = "no better than" if found.gain.nothing else "more than"
+    than = f"{number(-found.gain.nats)} nats worse than" if found.gain.worse else than
+    little = ": next to nothing" if found.gain.little and not found.gain.nothing else ""
+    yield "Learned", value, f"{than} independent columns{little}"

@@ -74,7 +74,10 @@ def curves(report: ReportInput) -> Section | None:
             charts.append(figure(svg(caption, partial(panels.curve, rows=rows, key=key, best=best)), caption))
     if not charts:
         return None
-    note = "" if best is None else paragraph(f"Dashed: epoch {best}, whose model was kept.", "note")
+    marks = [] if best is None else [f"Dashed: epoch {best}, whose model was kept."]
+    if panels.column(rows, "log_likelihood_gained")[0]:
+        marks.append("Dash-dotted: independent columns.")
+    note = paragraph(" ".join(marks), "note") if marks else ""
     return Section("curves", "Learning curves", pair(*charts) + note)
 
 
