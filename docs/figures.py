@@ -29,10 +29,7 @@ def main() -> None:
     rbm = hm.RBM(hm.Bernoulli(data.shape), 64)
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         run = Path("runs/digits")
-        hm.fit(
-            rbm, data.train, epochs=30, batch_size=10, learning_rate=hm.schedules.Linear(0.1), validation=data.valid,
-            seed=0, out=run,
-        )  # fmt: skip
+        hm.fit(rbm, data.train, validation=data.valid, out=run)
         print(hm.evaluate(rbm, data.test))
         hm.plots.write(hm.plots.filters(rbm), PICTURES / "digits-filters.png")
         new = hm.sample(rbm, 64, sweeps=2000, seed=1)
