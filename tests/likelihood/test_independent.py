@@ -113,6 +113,11 @@ def test_words_follow_the_size(nats: float, words: str) -> None:
     assert str(Gain(nats, 0.1, -20.0, 40.0)) == words
 
 
+@pytest.mark.parametrize("nats", [-0.004, 0.004])
+def test_what_would_be_printed_as_zero_is_nothing(nats: float) -> None:
+    assert str(Gain(nats, 0.0001, -2.0, 2.0)) == "learned nothing: no better than independent columns (-2.00)"
+
+
 def test_far_below_is_more_than_a_tenth_of_what_independent_columns_take() -> None:
     assert Gain(-4.1, 0.1, -20.0, 40.0).far_below and not Gain(-3.9, 0.1, -20.0, 40.0).far_below
     assert not Gain(-4.1, 2.0, -20.0, 40.0).far_below  # three standard errors

@@ -14,6 +14,7 @@ from harmonium.units.layer import Interpolation
 __all__ = ["Gain", "independent_log_prob"]
 
 _LITTLE = 0.005  # of the nats of independent columns: what is hardly seen in samples, imputations or probabilities
+_PRINTED = 0.005  # nats: less is printed as 0.00
 
 
 class Gain(NamedTuple):
@@ -42,12 +43,12 @@ class Gain(NamedTuple):
     @property
     def nothing(self) -> bool:
         """Whether the model is no better than independent columns by more than the standard error."""
-        return not self.nats > self.stderr
+        return not self.nats > max(self.stderr, _PRINTED)
 
     @property
     def worse(self) -> bool:
         """Whether the model is worse than independent columns by more than the standard error."""
-        return self.nats < -self.stderr
+        return self.nats < -max(self.stderr, _PRINTED)
 
     @property
     def little(self) -> bool:
