@@ -23,6 +23,7 @@ from harmonium.units import Bernoulli, Units
 __all__ = ["RBMClassifier"]
 
 RATE, DECAY = 0.01, 1e-3
+SHARE = 0.001  # of p(x, class) in the objective
 LEAST, GAIN = 2000, 0.005  # updates before training may stop; nats of log p(class | x)
 
 
@@ -86,7 +87,7 @@ class RBMClassifier(Classifier, Trained):
 
     def _plan(self) -> dict[str, Any]:
         """Arguments of `harmonium.fit`: p(class | x) has an exact gradient, which Adam follows fastest."""
-        plan: dict[str, Any] = {"objective": self.objective or Hybrid()}
+        plan: dict[str, Any] = {"objective": self.objective or Hybrid(share=SHARE)}
         if self.n_iter is None:
             stopping = Convergence("class_log_likelihood", GAIN, least=LEAST)
             plan |= {"penalties": [WeightDecay(DECAY)], "callbacks": [ClassMonitor(), stopping]}

@@ -38,7 +38,7 @@ from harmonium.training.schedules import Constant, Cycles, Schedule
 __all__ = ["automatic_objective", "automatic_penalties", "by_cycles", "usual_batch"]
 
 FIRST, DOUBLINGS = 1000, 5  # updates of the first cycle, and how often cycles double where time is not limited
-BLIND_DOUBLINGS = 2  # if there are too few cases to hold some out
+BLIND_DOUBLINGS = 1  # if there are too few cases to hold some out
 RATES = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001)  # tried on a copy, for a machine
 FASTER = (10.0, 3.0, 1.0)  # likewise for a network, times its usual rate
 LEAST_GAIN = -1.0  # nats above independent columns, of a first cycle that did not diverge

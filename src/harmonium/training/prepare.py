@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
@@ -70,6 +70,17 @@ def prepare(
     return Training(model, cases, weight, plan, list(callbacks), validation, fresh=fresh)
 
 
+def _refuse_gaps(model: Model, v: Tensor, name: str, row: Callable[[int], str]) -> None:
+    gaps = torch.isnan(v)
+    if model.takes_gaps and bool(gaps.any()):
+        first, unit = (int(i) for i in gaps.nonzero()[0])
+        column = int(model.visible.variable_of_column()[unit])
+        raise ValueError(
+            f"{name} is not finite (NaN) in {row(first)}, column {column}: pass missing='draw' to have missing values "
+            "drawn in training, or remove or impute them first"
+        )
+
+
 def _moments(model: Model, cases: Cases, weight: Tensor | None, name: str, missing: bool) -> tuple[Tensor, Tensor]:
     """Mean and variance of the observed values of every column, in one pass that also checks the domain, float64."""
     total = torch.zeros(model.visible.size, dtype=torch.float64)
@@ -86,6 +97,7 @@ def _moments(model: Model, cases: Cases, weight: Tensor | None, name: str, missi
                 raise ValueError(f"{name} has no observed value in {nothing}: drop such rows")
             v = torch.where(observed, v, 0.0)
         else:
+            _refuse_gaps(model, v, name, row)
             model.visible.check(v, name, row)
         shift = v[0].clone() if shift is None else shift  # against cancellation where means are large
         centred = torch.where(observed, v - shift, 0.0) if missing else v - shift
