@@ -192,6 +192,13 @@ def test_results_of_earlier_versions_are_read() -> None:
     assert Entry.read(stored) == Entry.read(asdict(row)) == row
 
 
+def test_a_row_in_words_says_what_was_gained() -> None:
+    assert (
+        str(entry("a", -3.0, gained=-0.001)) == "-3.00 ± 0.10 nats per case, exact, 0.00 more than independent columns"
+    )
+    assert str(entry("a", -3.0, gained=None)) == "-3.00 ± 0.10 nats per case, exact"
+
+
 def test_kinds_stand_beside_the_numbers(tmp_path: Path) -> None:
     rows = [
         entry("a", -3.0, "bound", upper=None),

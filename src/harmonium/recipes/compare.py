@@ -99,7 +99,7 @@ def compare(
     for candidate in candidates:
         log(f"{candidate.name}: {candidate.title}")
         entries.append(_entry(candidate, data, sizes, float(seconds), Stream(seed, "compare"), folder, progress, log))
-        log(f"  {entries[-1].number} nats per case, {entries[-1].kind}; {entries[-1].how}")
+        log(f"  {entries[-1]}; {entries[-1].how}")
     found = Comparison(_describe(data), visible.shape, len(data.test), float(seconds), entries, folder)
     write_atomically(folder / "comparison.csv", found.csv().encode())
     write_atomically(folder / "comparison.md", found.markdown().encode())

@@ -81,6 +81,15 @@ class Entry:
         """The number by which it is ranked: the mean, or the lower bound where log Z is not reliable."""
         return self.mean if self.reliable else -math.inf if self.lower is None else self.lower
 
+    def __str__(self) -> str:
+        gained = "" if self.gained is None else f", {self.gained_text} more than independent columns"
+        return f"{self.number} nats per case, {self.kind}{gained}"
+
+    @property
+    def gained_text(self) -> str:
+        """What was gained, as text; empty if it is unknown."""
+        return "" if self.gained is None else f"{round(self.gained, 2) + 0.0:.2f}"  # never -0.00
+
     @property
     def number(self) -> str:
         """The number with its kind and its error bar."""
@@ -126,7 +135,7 @@ class Comparison:
             [
                 entry.title,
                 entry.number,
-                "" if entry.gained is None else f"{round(entry.gained, 2) + 0.0:.2f}",
+                entry.gained_text,
                 entry.kind,
                 entry.bracket,
                 "yes" if entry.reliable else "NO",
