@@ -141,7 +141,7 @@ def test_missing_values_are_for_one_model_at_a_time() -> None:
 @pytest.mark.parametrize(
     ("data", "missing", "message"),
     [
-        ([[0, np.nan], [1, 0]], 0, "NaN.*row 0, column 1: pass missing='draw'"),
+        ([[0, np.nan], [1, 0]], 0, r"NaN.*row 0, column 1: pass missing='draw'"),
         ([[np.nan, np.nan], [1, 0]], 3, "no observed value in row 0"),
         ([[0, np.nan], [1, np.nan]], 3, "no observed value in column 1"),
         ([[0, 0.5], [1, np.nan]], 3, "value 0.5 in row 0, column 1"),

@@ -121,7 +121,8 @@ def by_cycles(
         return training
 
     own = next((each for each in callbacks if isinstance(each, Convergence)), None)
-    added = _criterion(on_a_copy(plan.learning_rate, 1)) if own is None else []
+    whole = on_a_copy(plan.learning_rate, batches)  # checks all cases, before anything is trained
+    added = _criterion(whole) if own is None else []
     criterion = own or next(each for each in added if isinstance(each, Convergence))
     measures: Sequence[Callback] = added or callbacks
     if any(isinstance(each, EarlyStopping) for each in callbacks):  # the user's rule
