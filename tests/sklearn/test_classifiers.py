@@ -57,8 +57,8 @@ def test_the_rbm_is_what_fit_does() -> None:
         ours = RBMClassifier(hidden=6, n_iter=2, random_state=3).fit(kind(X), y)
         machine = hm.ClassificationRBM(64, 6, classes=10, dtype=torch.float64)
         hm.fit(
-            machine, hm.models.with_labels(X, y), objective=hm.objectives.Hybrid(share=0.001), epochs=2, learning_rate=0.01,
-            optimizer="adam", metric="plain", seed=3,
+            machine, hm.models.with_labels(X, y), objective=hm.objectives.Hybrid(share=0.001), epochs=2,
+            learning_rate=0.01, optimizer="adam", metric="plain", seed=3,
         )  # fmt: skip
         assert torch.equal(ours.model_.weights, machine.weights)
         np.testing.assert_allclose(ours.predict_log_proba(X), machine.class_log_prob(X).detach().numpy(), rtol=1e-12)
