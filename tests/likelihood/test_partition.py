@@ -116,6 +116,7 @@ def test_chains_that_miss_a_mode_make_the_bounds_cross() -> None:
     assert not found.reliable and "the bounds cross" in found.why
 
 
+@pytest.mark.filterwarnings("ignore:training went wrong")
 @pytest.mark.parametrize("rate", [10.0, 100.0])
 def test_a_value_lies_within_its_bracket_however_bad_the_model(rate: float) -> None:
     data = hm.data.load("digits")
