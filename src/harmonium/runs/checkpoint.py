@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from harmonium.core.errors import InterruptedRunError
 from harmonium.core.files import write_atomically, write_tensors
+from harmonium.core.progress import Progress, bar_delay
 from harmonium.models.io import save
 from harmonium.runs.command import command
 from harmonium.runs.names import CHECKPOINT, METRICS, MODEL
@@ -95,14 +96,15 @@ class Checkpoint(Callback):
         return super().config() | {"seconds": self.seconds}
 
 
-def writer_of(training: Training, folder: Path, progress: bool) -> Checkpoint:
+def writer_of(training: Training, folder: Path, progress: Progress) -> Checkpoint:
     """Point the callback that writes (the user's own or a new one) to the folder, after all other callbacks."""
     writer = next((callback for callback in training.callbacks if isinstance(callback, Checkpoint)), None)
     rest = [callback for callback in training.callbacks if callback is not writer]
     writer = writer or Checkpoint()
     writer.folder, writer.signal = folder, None
     training.folder = folder
-    training.callbacks = [*rest, *([ProgressBar()] if progress else []), writer]
+    delay = bar_delay(progress)
+    training.callbacks = [*rest, *([] if delay is None else [ProgressBar(delay)]), writer]
     return writer
 
 

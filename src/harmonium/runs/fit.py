@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from harmonium.core.checks import check_int, check_positive
+from harmonium.core.progress import Progress, bar_delay
 from harmonium.core.random import Stream, as_stream
 from harmonium.data import as_cases
 from harmonium.models.arrays import Array
@@ -51,7 +52,7 @@ def fit(
     seed: int | Stream = 0,
     out: str | Path | None = None,
     callbacks: Sequence[Callback] = (),
-    progress: bool = False,
+    progress: Progress = "auto",
     device: str | torch.device | None = None,
     initialise: bool | None = None,
     minutes: float | None = None,
@@ -88,7 +89,8 @@ def fit(
         out: a folder to write the run into; ``hm.resume(out)`` continues it.
         callbacks: monitors, `EarlyStopping`, your own.  With validation cases and no `Monitor` given, one is added (for
             directed models a `LikelihoodMonitor` on 500 of them, with one sample of any latent variables).
-        progress: show a progress bar.
+        progress: whether to show a progress bar.  "auto": in terminals and notebooks, if training takes more than two
+            seconds.
         device: where to train (default: where the model is).
         initialise: whether to draw initial parameters from seed and data: small normal weights, visible biases from
             the means of the data, hidden biases 0.  Default: only for models that were neither trained nor loaded.
@@ -162,8 +164,9 @@ def fit(
         model.refuse_batched("fit(out=...)")
         return start(Path(out), model, cases, valid, sample_weight, plan, listeners, progress, initialise)
     training = prepare(model, cases, valid, sample_weight, plan, listeners, initialise)
-    if progress:
-        training.callbacks = [*training.callbacks, ProgressBar()]
+    delay = bar_delay(progress)
+    if delay is not None:
+        training.callbacks = [*training.callbacks, ProgressBar(delay)]
     history = training.run()
     warn_of_failure(training)
     return history

@@ -12,6 +12,7 @@ import torch
 
 from harmonium.core.errors import DamagedFileError
 from harmonium.core.files import read_tensors
+from harmonium.core.progress import Progress
 from harmonium.core.random import Stream
 from harmonium.core.registry import build
 from harmonium.data import Cases, as_cases, from_source
@@ -48,7 +49,7 @@ def resume(
     metric: Metric | None = None,
     learning_rate: Schedule | None = None,
     penalties: Sequence[Penalty] | None = None,
-    progress: bool = False,
+    progress: Progress = "auto",
     device: str | torch.device | None = None,
 ) -> tuple[Any, History]:
     """Go on with a run that was stopped or killed; it ends bit for bit as if it had never stopped.
@@ -64,7 +65,7 @@ def resume(
         metric: see ``objective``.
         learning_rate: see ``objective``.
         penalties: see ``objective``; all of them, in order.
-        progress: show a progress bar.
+        progress: whether to show a progress bar, as for `harmonium.fit`.
         device: where to train.
 
     Returns:

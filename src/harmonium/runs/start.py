@@ -8,6 +8,7 @@ import torch
 
 from harmonium.core.errors import RunInUseError
 from harmonium.core.files import write_json, write_tensors
+from harmonium.core.progress import Progress
 from harmonium.core.registry import check_described
 from harmonium.data import Cases
 from harmonium.models.arrays import Array
@@ -34,7 +35,7 @@ def start(
     sample_weight: Array | None,
     plan: Plan,
     callbacks: list[Callback],
-    progress: bool,
+    progress: Progress,
     initialise: bool | None,
 ) -> History:
     """Train in a new run folder (see `harmonium.fit`).

@@ -157,6 +157,7 @@ class Trained(Estimator):
         plan = {
             "objective": getattr(self, "objective", None), "epochs": self.n_iter, "batch_size": self.batch_size,
             "learning_rate": self.learning_rate, "seed": self._seed, "initialise": True,
+            "progress": False,
         }  # fmt: skip
         plan |= options | dict(self.fit_options or {})
         self.seed_ = plan["seed"]

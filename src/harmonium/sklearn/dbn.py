@@ -46,7 +46,8 @@ class Stacked(Estimator):
         visible, X = self._layer(X)
         units, X = prepare(X, visible, self.domain)
         dbn = models.DBN([units, *self.hidden], dtype=precision(X))
-        options = {"seed": stream.child("greedy")} | pretraining(X.shape[0]) | dict(self.greedy_options or {})
+        options: dict[str, Any] = {"seed": stream.child("greedy"), "progress": False}
+        options |= pretraining(X.shape[0]) | dict(self.greedy_options or {})
         greedy(dbn, X, **options)
         dbn.rbms[0] = strict(dbn.machines[0])
         return dbn, X

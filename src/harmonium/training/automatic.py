@@ -42,7 +42,6 @@ BLIND_DOUBLINGS = 1  # if there are too few cases to hold some out
 RATES = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001)  # tried on a copy, for a machine
 FASTER = (10.0, 3.0, 1.0)  # likewise for a network, times its usual rate
 LEAST_GAIN = -1.0  # nats above independent columns, of a first cycle that did not diverge
-SLOWER = 0.85  # learning rate of a cycle, relative to the one before
 STEADY = 0.1  # highest learning rate of a machine with real columns
 CAREFUL = 0.01  # learning rate of a machine with real columns, where none was found by trial
 CHAINS = 100  # of a machine: more take more time than they gain beside small batches
@@ -170,7 +169,7 @@ def by_cycles(
         added.append(TimeLimit(max(0.1, round(LATE * left, 3)), processor=True))
     doublings = int(math.log2(max(1.0, epochs / first)))
     epochs = epochs >> doublings << doublings
-    schedule = rate if isinstance(rate, Schedule) else Cycles(rate, doublings, SLOWER)
+    schedule = rate if isinstance(rate, Schedule) else Cycles(rate, doublings)
     return replace(plan, epochs=epochs, learning_rate=schedule), added
 
 

@@ -158,12 +158,17 @@ class TimeLimit(Callback):
 
 
 class ProgressBar(Callback):
-    """A progress bar on standard error (tqdm), one tick per update."""
+    """A progress bar on standard error (tqdm), one tick per update.
+
+    Args:
+        delay: seconds before it appears.
+    """
 
     transient = True
     every_updates = None
 
-    def __init__(self) -> None:
+    def __init__(self, delay: float = 0.0) -> None:
+        self.delay = delay
         self._bar: Any = None
         self._notes: dict[str, str] = {}
 
@@ -171,8 +176,9 @@ class ProgressBar(Callback):
         from tqdm.auto import tqdm
 
         self._bar = tqdm(
-            total=training.updates, initial=training.position.update, unit="update", mininterval=0.2, dynamic_ncols=True
-        )
+            total=training.updates, initial=training.position.update, unit="update", mininterval=0.2,
+            dynamic_ncols=True, delay=self.delay,
+        )  # fmt: skip
 
     def on_update(self, training: Training) -> None:
         self._bar.update(training.position.update - self._bar.n)
