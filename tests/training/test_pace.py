@@ -63,6 +63,14 @@ def test_the_last_cycle_ends_with_the_plan(monkeypatch: pytest.MonkeyPatch) -> N
     assert schedule(1.0) == 0.0
 
 
+def test_binary_machines_slow_down_from_cycle_to_cycle(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert plan(1.0, monkeypatch).plan.learning_rate.decay < 1.0
+    kept = Planned()
+    rows = np.random.default_rng(0).normal(size=(300, 3))
+    hm.fit(hm.RBM(hm.Gaussian(3), 2), rows, minutes=0.5, callbacks=[kept])
+    assert kept.plan.learning_rate.decay == 1.0 and kept.plan.learning_rate.start <= 0.1
+
+
 def test_where_trials_do_not_fit_a_careful_rate_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     found = plan(1 / 60, monkeypatch)  # a trial would have 8 updates
     assert found.plan.learning_rate.start == 0.05 and found.plan.epochs >= 1

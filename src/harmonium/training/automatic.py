@@ -42,6 +42,7 @@ BLIND_DOUBLINGS = 1  # if there are too few cases to hold some out
 RATES = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001)  # tried on a copy, for a machine
 FASTER = (10.0, 3.0, 1.0)  # likewise for a network, times its usual rate
 LEAST_GAIN = -1.0  # nats above independent columns, of a first cycle that did not diverge
+SLOWER = 0.85  # learning rate of a cycle, relative to the one before: chains fall behind a model that has become large
 STEADY = 0.1  # highest learning rate of a machine with real columns
 CAREFUL = 0.01  # learning rate of a machine with real columns, where none was found by trial
 CHAINS = 100  # of a machine: more take more time than they gain beside small batches
@@ -169,7 +170,7 @@ def by_cycles(
         added.append(TimeLimit(max(0.1, round(LATE * left, 3)), processor=True))
     doublings = int(math.log2(max(1.0, epochs / first)))
     epochs = epochs >> doublings << doublings
-    schedule = rate if isinstance(rate, Schedule) else Cycles(rate, doublings)
+    schedule = rate if isinstance(rate, Schedule) else Cycles(rate, doublings, _slower(model))
     return replace(plan, epochs=epochs, learning_rate=schedule), added
 
 
@@ -205,6 +206,11 @@ def _rates(model: Model) -> Sequence[float]:
 def _careful(model: Model) -> float:
     """A rate that needs no trial."""
     return CAREFUL if isinstance(model, Machine) and _real(model) else model.training_defaults.learning_rate
+
+
+def _slower(model: Model) -> float:
+    """The rate of a cycle relative to the one before; that of real columns is low enough from the beginning."""
+    return 1.0 if isinstance(model, Machine) and _real(model) else SLOWER
 
 
 def _real(model: Machine) -> bool:
