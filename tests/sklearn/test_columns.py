@@ -115,6 +115,32 @@ def test_classifiers_of_frames(model: Any) -> None:
     assert (model.predict(test.drop(columns="town")) == test["town"]).mean() > 0.9
 
 
+def test_two_labels_have_nothing_between_them() -> None:
+    frame = people(60)
+    frame["smokes"] = frame["smokes"].astype(object)
+    frame.loc[:20, "smokes"] = None
+    for domain in ("clip", "binarize", "raise"):
+        filled = RBMImputer(hidden=2, n_iter=1, domain=domain, random_state=0).fit_transform(frame)
+        assert set(filled["smokes"]) <= {False, True}
+
+
+def test_gaps_of_a_case_stay_filled_while_its_columns_are_explained() -> None:
+    frame = people(200)
+    detector = RBMOutlierDetector(hidden=4, n_iter=20, random_state=0).fit(frame)
+    gaps = frame[:30].copy()
+    gaps["age"] = np.nan
+    blame = detector.explain(gaps)
+    assert (blame["age"] == 0).all()
+    whole = gaps.assign(age=detector.columns_.filled(gaps, detector._filled(detector._states(gaps)))["age"])
+    np.testing.assert_allclose(blame.drop(columns="age"), detector.explain(whole).drop(columns="age"), atol=1e-9)
+
+
+def test_sparse_cases_are_explained_as_dense_ones() -> None:
+    X = (np.random.default_rng(0).random((50, 4)) < 0.5).astype(float)
+    detector = RBMOutlierDetector(hidden=2, n_iter=2, random_state=0).fit(X)
+    np.testing.assert_array_equal(detector.explain(sparse.csr_array(X)), detector.explain(X))
+
+
 def test_categories_and_reals_have_features_and_likelihoods() -> None:
     frame = people()
     rbm = RBM(hidden=4, n_iter=2, random_state=0).fit(frame)

@@ -101,12 +101,10 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, Machine):
             return X
         numbers = self._numbers(X)
         states = into_domain(numbers[rows], self._visible, self.domain, warn=False)
+        domain = self.domain if self.columns_ is None else "raise"  # between two labels there are no greys
+        expected = expected_values(self.model_, states, self._seed, domain, self.sweeps, self.samples)
         filled = numbers.copy()
-        filled[rows] = np.where(
-            np.isnan(states),
-            expected_values(self.model_, states, self._seed, self.domain, self.sweeps, self.samples),
-            numbers[rows],
-        )
+        filled[rows] = np.where(np.isnan(states), expected, numbers[rows])
         if self.columns_ is not None:
             return self.columns_.filled(X, filled)
         return filled

@@ -98,24 +98,32 @@ class RBMOutlierDetector(OutlierMixin, Machine):
             log p(x with the column at its conditional mean or most probable value given the rest) - log p(x) in nats,
             (n_samples, n_features), 0 for constant columns and gaps; a DataFrame for a DataFrame.
         """
-        states = np.asarray(self._states(X))
+        states = self._states(X)
+        states = states.toarray() if is_sparse(states) else states
+        gaps = np.isnan(states)
+        states = self._filled(states)  # once, so that two scores differ by one column only
         own = self._scores(states)
         kept = range(states.shape[1]) if self.columns_ is None else self.columns_.kept
         blame = np.zeros((len(states), self.n_features_in_))
         for place, column in enumerate(kept):
             hidden = states.copy()
             hidden[:, place] = np.nan
-            blame[:, column] = np.where(np.isnan(states[:, place]), 0.0, self._scores(hidden) - own)
+            blame[:, column] = np.where(gaps[:, place], 0.0, self._scores(hidden) - own)
         if isinstance(X, pd.DataFrame):
             return pd.DataFrame(blame, index=X.index, columns=X.columns)
         return blame
 
     def _scores(self, X: Any) -> Any:
-        if not is_sparse(X) and np.isnan(X).any():  # gaps count as what they most probably are
-            X = X.copy()
-            rows = np.isnan(X).any(1)
-            X[rows] = expected_values(self.model_, X[rows], self._seed, self.domain)
-        return by_rows(self._log_weight, X, self.model_.dtype)
+        return by_rows(self._log_weight, X if is_sparse(X) else self._filled(X), self.model_.dtype)
+
+    def _filled(self, X: Any) -> Any:
+        """Raw states (n_samples, columns) with gaps as what they most probably are; X itself if there are none."""
+        rows = np.isnan(X).any(1)
+        if not rows.any():
+            return X
+        X = X.copy()
+        X[rows] = expected_values(self.model_, X[rows], self._seed, self.domain)
+        return X
 
     def _log_weight(self, v: Tensor) -> Tensor:
         log_weight: Tensor = self.model_.log_weight((as_batch(v, self.model_, "X"), None))
