@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import harmonium as hm
+from harmonium.models.machine.batched import stack
 
 
 def copies(rows: int, seed: int = 0) -> np.ndarray:
@@ -94,6 +95,31 @@ def test_a_run_is_resumed_with_the_same_cases_held_out(tmp_path: Path) -> None:
         hm.fit(hm.RBM(6, 4), copies(200), learning_rate=0.1, out=tmp_path / "run", callbacks=[Interrupt()])
     model, history = hm.resume(tmp_path / "run", data=copies(200), callbacks=[hm.training.Callback()])
     assert history["update"] == straight["update"] and torch.equal(model.weights, plain.weights)
+
+
+def test_learning_rates_are_tried_from_where_training_begins() -> None:
+    fresh, spoilt = hm.RBM(6, 4), hm.RBM(6, 4)
+    hm.fit(spoilt, copies(200), epochs=1)
+    with torch.no_grad():
+        spoilt.weights.fill_(30.0)  # from here every rate ends far below independent columns
+    tried, again = (hm.fit(rbm, copies(200), initialise=True) for rbm in (fresh, spoilt))
+    assert tried["learning_rate"] == again["learning_rate"] and torch.equal(fresh.weights, spoilt.weights)
+
+
+def test_cases_of_weight_zero_count_for_nothing() -> None:
+    few, many = copies(150), copies(6000, 1)
+    alone, among = hm.RBM(6, 4), hm.RBM(6, 4)
+    history = hm.fit(alone, few, sample_weight=np.ones(150))
+    weight = np.concatenate((np.ones(150), np.zeros(6000)))
+    same = hm.fit(among, np.concatenate((few, many)), sample_weight=weight)
+    assert history["update"] == same["update"] and torch.equal(alone.weights, among.weights)
+
+
+def test_what_cannot_be_planned_is_refused() -> None:
+    with pytest.raises(ValueError, match="learning_rate must be positive in a training that plans itself, found 0"):
+        hm.fit(hm.RBM(6, 2), copies(200), learning_rate=0.0)
+    with pytest.raises(ValueError, match="fit without epochs takes one model at a time"):
+        hm.fit(stack([hm.RBM(6, 2), hm.RBM(6, 2)]), copies(200))
 
 
 def test_minutes_and_epochs_contradict_each_other() -> None:

@@ -29,7 +29,7 @@ from harmonium.training.monitor import default_monitor
 from harmonium.training.optimizers import OptimizerFactory
 from harmonium.training.penalties import Penalty
 from harmonium.training.plan import Plan
-from harmonium.training.prepare import prepare
+from harmonium.training.prepare import prepare, with_weight
 from harmonium.training.schedules import Schedule, as_schedule
 
 __all__ = ["fit"]
@@ -135,10 +135,11 @@ def fit(
         raise ValueError("minutes is for a training that plans itself: leave out epochs, or add a TimeLimit callback")
     cases = as_cases(data)
     valid = None if validation is None else as_cases(validation, "validation")
+    used, weight = with_weight(cases, sample_weight)  # a plan is made for the cases that count
     if batch_size is None:
-        batch_size = usual_batch(len(cases)) if epochs is None and isinstance(model, Machine) else 100
+        batch_size = usual_batch(len(used)) if epochs is None and isinstance(model, Machine) else 100
     if penalties is None:
-        penalties = () if epochs is not None else automatic_penalties(model, len(cases))
+        penalties = () if epochs is not None else automatic_penalties(model, len(used))
     plan = Plan(
         objective,
         as_metric(usual.metric if metric is None else metric),
@@ -155,7 +156,7 @@ def fit(
     listeners = list(callbacks)
     if epochs is None:
         seconds = None if minutes is None else 60 * check_positive("minutes", minutes)
-        plan, added = by_cycles(model, cases, valid, sample_weight, plan, learning_rate, seconds, listeners)
+        plan, added = by_cycles(model, used, valid, weight, plan, learning_rate, seconds, listeners, initialise)
         listeners += added
     monitor = GapMonitor(every=1) if gaps else default_monitor(model, 1 if epochs else max(1, plan.epochs // 100))
     if valid is not None and not any(isinstance(callback, type(monitor)) for callback in listeners):

@@ -86,22 +86,29 @@ def by_cycles(
     rate: float | Schedule | None = None,
     seconds: float | None = None,
     callbacks: Sequence[Callback] = (),
+    initialise: bool | None = None,
 ) -> tuple[Plan, list[Callback]]:
     """Plan a training in cycles that ends by itself.
 
     Args:
         model: left as it is; copies are trained for a first cycle.
-        cases: the training cases.
+        cases: the training cases, none of weight zero.
         validation: cases to choose by; None: some of the training cases are held out.
         sample_weight: of the training cases.
         plan: everything but the epochs and the learning rate.
         rate: of the first update, or a schedule of the longest training; None: the best of several.
         seconds: of processor time, for trials, updates and measurements together; None: what they take.
         callbacks: of the training; with a `Convergence` among them, others of them measure its column.
+        initialise: as in `harmonium.fit`: copies begin where the training will begin.
 
     Returns:
         The plan, and callbacks to add.
+
+    Raises:
+        ValueError: for a learning rate of 0, or several models as one.
     """
+    if rate == 0:
+        raise ValueError("learning_rate must be positive in a training that plans itself, found 0")
     batches = -(-len(cases) // plan.batch_size)
     plan = replace(plan, hold_out=validation is None)
 
@@ -116,7 +123,7 @@ def by_cycles(
         short = replace(plan, learning_rate=schedule, epochs=epochs or max(1, round(updates / batches)))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the training itself warns of the same
-            training = prepare(copy.deepcopy(model), part, validation, weight, short, listeners, None)
+            training = prepare(copy.deepcopy(model), part, validation, weight, short, listeners, initialise)
         training.validation = training.validation or training.cases
         return training
 
@@ -150,7 +157,7 @@ def by_cycles(
     blind = validation is None and hold_out(len(cases), plan.seed) is None
     epochs = first << (BLIND_DOUBLINGS if blind else DOUBLINGS)
     if seconds is None:
-        rate = rate or _best_rate(model, lambda each: attempt(each, FIRST))
+        rate = _best_rate(model, lambda each: attempt(each, FIRST)) if rate is None else rate
     else:
         coarse = [COARSE if isinstance(each, LikelihoodMonitor) else each for each in added]
         measures = coarse or callbacks
@@ -181,6 +188,7 @@ def _criterion(training: Training) -> list[Callback]:
     number that is too high where chains mix badly.
     """
     model, chains = training.model, training.plan.objective.model_chains(training.objective_state)
+    model.refuse_batched("fit without epochs")
     unknown = isinstance(model, Machine) and chains is None and cheapest_enumeration(model)[0] > OFTEN_EXACT_BITS
     if training.plan.missing is not None or (unknown and not model.visible.conditions_on_total):
         return [GapMonitor(), Convergence("gap_score", gain=0.001, patience=2, at_cycles=True)]

@@ -60,7 +60,8 @@ def _failure(training: Training) -> str | None:
             "probable than under independent columns. Lower the learning rate, which began at "
             f"{plan.learning_rate(0.0):g}, or leave it out"
         )
-    return f"fit {gain}, on cases held out. {_REMEDY}" if planned and measured and gain.nothing else None
+    where = "on the training cases" if training.validation is None else "on cases held out"
+    return f"fit {gain}, {where}. {_REMEDY}" if planned and measured and gain.nothing else None
 
 
 _REMEDY = (

@@ -18,7 +18,7 @@ from harmonium.training.callbacks import Callback
 from harmonium.training.loop import Training
 from harmonium.training.plan import Plan
 
-__all__ = ["prepare"]
+__all__ = ["prepare", "with_weight"]
 
 _PASS_BYTES = 2**19  # of a chunk in the pass over the data: the arrays made of it stay next to the processor
 
@@ -36,10 +36,7 @@ def prepare(
     for name, split in (("data", cases), ("validation", validation)):
         if split is not None:
             check_columns(split, model.visible, name)
-    weight = None if sample_weight is None else as_weights(sample_weight, len(cases))
-    if weight is not None and bool((weight == 0).any()):
-        keep = (weight > 0).nonzero().squeeze(-1)
-        cases, weight = cases.select(keep.numpy()), weight[keep]
+    cases, weight = with_weight(cases, sample_weight)
     if plan.missing is not None:
         plan.missing.check(model, plan.objective)
     mean, variance = _moments(model, cases, weight, "data", plan.missing is not None)
@@ -68,6 +65,19 @@ def prepare(
     if weight is not None:  # relative to their mean, before float32 could lose them
         weight = (weight / weight.mean()).clamp(min=1e-30).to(model.device, model.dtype)
     return Training(model, cases, weight, plan, list(callbacks), validation, fresh=fresh)
+
+
+def with_weight(cases: Cases, sample_weight: Array | None) -> tuple[Cases, Tensor | None]:
+    """The cases whose weight is not zero, and their weights (cases,), float64; None: all weigh the same.
+
+    Raises:
+        ValueError: for another number of weights, or weights that are no weights.
+    """
+    if sample_weight is None:
+        return cases, None
+    weight = as_weights(sample_weight, len(cases))
+    keep = (weight > 0).nonzero().squeeze(-1)
+    return (cases, weight) if len(keep) == len(weight) else (cases.select(keep.numpy()), weight[keep])
 
 
 def _refuse_gaps(model: Model, v: Tensor, name: str, row: Callable[[int], str]) -> None:
