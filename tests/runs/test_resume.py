@@ -134,6 +134,7 @@ def test_run_folder_contents(tmp_path: Path) -> None:
         "batch_size": 400,
         "missing": None,
         "hold_out": False,
+        "most": None,
         "seed": [9],
     }
     assert config["fresh"] is True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 
 import harmonium as hm
 from harmonium.models.machine.batched import stack
+from harmonium.training.pace import Costs
 
 
 def copies(rows: int, seed: int = 0) -> np.ndarray:
@@ -120,6 +122,32 @@ def test_what_cannot_be_planned_is_refused() -> None:
         hm.fit(hm.RBM(6, 2), copies(200), learning_rate=0.0)
     with pytest.raises(ValueError, match="fit without epochs takes one model at a time"):
         hm.fit(stack([hm.RBM(6, 2), hm.RBM(6, 2)]), copies(200))
+
+
+def test_where_there_is_no_time_for_all_cases_fewer_are_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stop(BaseException):
+        pass
+
+    class Interrupt(hm.training.Callback):
+        transient = True
+
+        def on_update(self, training: Any) -> None:
+            if training.position.update == 700:
+                raise Stop
+
+    # Time for about 2,600 of the 4,500 updates of a pass; they really take much less.
+    monkeypatch.setattr(
+        "harmonium.training.automatic.timed", lambda *args: Costs(time.process_time(), update=0.001, measurement=0.01)
+    )
+    data, run = copies(100_000), tmp_path / "run"
+    with pytest.raises(Stop):
+        hm.fit(hm.RBM(6, 4), data, batch_size=20, learning_rate=0.1, minutes=0.05, out=run, callbacks=[Interrupt()])
+    history = hm.resume(run, data=data, callbacks=[hm.training.Callback()])[1]
+    # The learning rate falls to 0, and cases held out are measured: without a whole pass there would be no row.
+    assert len(history) == 1 and 2000 < history.rows[0]["update"] < 2700
+    assert history.rows[0]["learning_rate"] < 0.001 and history.rows[0]["log_likelihood_gained"] > 0.5
 
 
 def test_minutes_and_epochs_contradict_each_other() -> None:

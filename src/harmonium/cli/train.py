@@ -192,9 +192,10 @@ def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
         )
     run = open_run(out)
     assert run.config is not None
-    updates, start = history.rows[-1]["update"], _start_of(run.config["plan"]["learning_rate"])
+    start = _start_of(run.config["plan"]["learning_rate"])
+    done = count(history.rows[-1]["update"], "update") if history.rows else "less than a pass over the cases"
     talk(
-        f"trained in {time.monotonic() - began:.1f} s, {count(updates, 'update')} from a learning rate of {start:g}"
+        f"trained in {time.monotonic() - began:.1f} s, {done} from a learning rate of {start:g}"
         f"{outcome(history)}{'' if epochs or history.stopped else '; --minutes M allows more'}"
     )
     finish(run, model, data, options)

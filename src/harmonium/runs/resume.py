@@ -153,6 +153,7 @@ def _plan(
         batch_size=config["batch_size"],
         missing=as_gaps(build(config["missing"]) if isinstance(config["missing"], dict) else config["missing"]),
         hold_out=config.get("hold_out", False),  # of runs of version 1.0, which had none
+        most=config.get("most"),
         seed=Stream(*config["seed"]),
     )
 

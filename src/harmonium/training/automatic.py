@@ -174,6 +174,9 @@ def by_cycles(
         left = seconds - costs.spent
         updates = int((SPARE * left - MEASUREMENTS * costs.measurement) / costs.update)
         epochs = max(1, updates // batches)
+        if updates < batches:  # a learning rate that does not fall to the end is worse than fewer cases
+            updates = int((SPARE * left - costs.measurement) / costs.update)  # one cycle, so one measurement
+            plan = replace(plan, most=max(LEAST_TRIAL, updates) * plan.batch_size)
         added.append(TimeLimit(max(0.1, round(LATE * left, 3)), processor=True))
     doublings = int(math.log2(max(1.0, epochs / first)))
     epochs = epochs >> doublings << doublings

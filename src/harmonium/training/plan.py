@@ -24,6 +24,7 @@ class Plan:
     Attributes:
         missing: what training makes of missing values; None: there are none.
         hold_out: whether cases are set aside for the choice of the best model, unless validation cases are given.
+        most: number of cases to train on at most, evenly spaced, where there is no time for all; None: all.
 
     Raises:
         ValueError: for the name of an optimizer that torch.optim does not have.
@@ -39,6 +40,7 @@ class Plan:
     seed: Stream = field(default_factory=lambda: Stream(0))
     missing: Gaps | None = None
     hold_out: bool = False
+    most: int | None = None
 
     def __post_init__(self) -> None:
         check_optimizer(self.optimizer)
@@ -55,5 +57,6 @@ class Plan:
             "batch_size": self.batch_size,
             "missing": None if self.missing is None else self.missing.config(),
             "hold_out": self.hold_out,
+            "most": self.most,
             "seed": [self.seed.seed, *self.seed.path],
         }

@@ -9,6 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from harmonium.core.rows import some_rows
 from harmonium.data import Cases
 from harmonium.data.split import hold_out
 from harmonium.models.arrays import Array, as_weights, check_columns, checked_chunks
@@ -59,6 +60,9 @@ def prepare(
     if parts is not None:
         train, aside = parts
         cases, weight, validation = cases.select(train), None if weight is None else weight[train], cases.select(aside)
+    if plan.most is not None and plan.most < len(cases):
+        part = some_rows(len(cases), plan.most)
+        cases, weight = cases.select(part.numpy()), None if weight is None else weight[part]
     fresh = model.is_untrained if initialise is None else initialise
     if fresh:
         model.initialise_from_data(plan.seed.child("fit", "initialise"))
