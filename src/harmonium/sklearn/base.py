@@ -122,7 +122,7 @@ class Trained(Estimator):
 
     Args:
         visible: a unit type such as `harmonium.Gaussian`, or the units of all columns.  Default: binary units if all
-            values lie between 0 and 1, otherwise what suits each column (see `harmonium.sklearn.columns`).
+            values of an array lie between 0 and 1, otherwise what suits each column (see `harmonium.sklearn.columns`).
         n_iter: passes over the data.  Default: training plans itself (see `harmonium.fit`).
         batch_size: cases per update.
         learning_rate: a number or a schedule.

@@ -16,7 +16,7 @@ __all__ = ["Columns", "are_activations"]
 
 
 def are_activations(X: Any) -> bool:
-    """Whether all values lie between 0 and 1, NaN aside, as those of binary units and of grey pictures do."""
+    """Whether X is an array of values from 0 to 1, NaN aside, as those of binary units and of grey pictures are."""
     if isinstance(X, pd.DataFrame):
         return False
     values: Any = X.data if sparse.issparse(X) else X  # type: ignore[attr-defined]

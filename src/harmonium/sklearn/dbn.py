@@ -60,7 +60,7 @@ class DBN(Features, Stacked):
     Args:
         hidden: numbers of hidden units from the bottom up.
         visible: a unit type such as `harmonium.Gaussian`, or the units of all columns.  Default: binary units if all
-            values lie between 0 and 1, otherwise what suits each column (see `harmonium.sklearn.columns`).
+            values of an array lie between 0 and 1, otherwise what suits each column (see `harmonium.sklearn.columns`).
         greedy_options: arguments of `harmonium.greedy`, such as ``{"epochs": 30, "learning_rate": 0.1}``.
         domain: "clip", "binarize" or "raise": treatment of values that binary units do not take (see
             `harmonium.sklearn.domain`).

@@ -33,7 +33,7 @@ class DBNClassifier(Classifier, Stacked):
     Args:
         hidden: numbers of hidden units from the bottom up.
         visible: units of the inputs: a unit type such as `harmonium.Gaussian`, or the units of all columns.  Default:
-            binary units if all values lie between 0 and 1, otherwise what suits each column (see
+            binary units if all values of an array lie between 0 and 1, otherwise what suits each column (see
             `harmonium.sklearn.columns`).
         n_iter: passes over the data in fine-tuning.  Default: until accuracy on a tenth of the data, held out, has
             stopped growing.

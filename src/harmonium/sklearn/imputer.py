@@ -30,7 +30,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, Machine):
 
     Args:
         visible: a unit type such as `harmonium.Gaussian`, or the units of all columns.  Default: binary units if all
-            values lie between 0 and 1, otherwise what suits each column (see `harmonium.sklearn.columns`).
+            values of an array lie between 0 and 1, otherwise what suits each column (see `harmonium.sklearn.columns`).
         hidden: a number of binary units, or units.
         samples: chains per case whose means are taken; 1 draws.
         sweeps: Gibbs sweeps of each; means are those of the second half.

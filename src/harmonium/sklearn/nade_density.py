@@ -21,7 +21,7 @@ class NADEDensity(DirectedDensity):
 
     Args:
         visible: a unit type such as `harmonium.Gaussian`, or the units of all columns.  Default: binary units if all
-            values lie between 0 and 1, otherwise what suits each column (see `harmonium.sklearn.columns`).
+            values of an array lie between 0 and 1, otherwise what suits each column (see `harmonium.sklearn.columns`).
         hidden: width of the hidden layer.
         ordering: the order in which columns are drawn, a permutation of 0 ... n - 1.  Default: column order.
         n_iter: passes over the data.  Default: training plans itself (see `harmonium.fit`).

@@ -26,7 +26,7 @@ class RBMOutlierDetector(OutlierMixin, Machine):
 
     Args:
         visible: a unit type such as `harmonium.Gaussian`, or the units of all columns.  Default: binary units if all
-            values lie between 0 and 1, otherwise what suits each column (see `harmonium.sklearn.columns`).
+            values of an array lie between 0 and 1, otherwise what suits each column (see `harmonium.sklearn.columns`).
         hidden: a number of binary units, or units.
         contamination: fraction of the training cases that count as outliers, above 0 and at most 0.5.
         objective: what training descends (default: `harmonium.PCD`).

@@ -58,7 +58,7 @@ class RBM(Features, EnergyDensity, Machine):
 
     Args:
         visible: a unit type such as `harmonium.Gaussian`, or the units of all columns.  Default: binary units if all
-            values lie between 0 and 1, otherwise what suits each column (see `harmonium.sklearn.columns`).
+            values of an array lie between 0 and 1, otherwise what suits each column (see `harmonium.sklearn.columns`).
         hidden: a number of binary units, or units.
         objective: what training descends (default: `harmonium.PCD`).
         n_iter: passes over the data.  Default: training plans itself (see `harmonium.fit`).

@@ -33,7 +33,7 @@ class RBMClassifier(Classifier, Trained):
 
     Args:
         visible: units of the inputs: a unit type such as `harmonium.Gaussian`, or the units of all columns.  Default:
-            binary units if all values lie between 0 and 1, otherwise what suits each column (see
+            binary units if all values of an array lie between 0 and 1, otherwise what suits each column (see
             `harmonium.sklearn.columns`).
         hidden: a number of binary units, or units.
         objective: what training descends (default: `harmonium.objectives.Hybrid`, mostly p(class | x), a little

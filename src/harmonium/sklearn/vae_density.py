@@ -32,7 +32,7 @@ class VAEDensity(DirectedDensity):
 
     Args:
         visible: a unit type such as `harmonium.Gaussian`, or the units of all columns.  Default: binary units if all
-            values lie between 0 and 1, otherwise what suits each column (see `harmonium.sklearn.columns`).
+            values of an array lie between 0 and 1, otherwise what suits each column (see `harmonium.sklearn.columns`).
         latent: number of latent units; a sequence, from the data up, makes several stochastic layers.
         hidden: widths of the layers between data and latent units, or an architecture (see `harmonium.VAE`).
         objective: what training ascends (default: `harmonium.ELBO`).
