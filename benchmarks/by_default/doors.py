@@ -73,12 +73,16 @@ def nats(run: Path, table: Table, test: pd.DataFrame) -> tuple[float, bool]:
 
 def rate(ratings: np.ndarray, seed: int, missing: Any) -> np.ndarray:
     """Expected ratings of all items given those a user has made: (users, items), of ratings 1 ... 5 or NaN."""
-    model = hm.RBM(hm.Categorical(ratings.shape[1], STATES), HIDDEN)
+    rated = ~np.isnan(ratings).all(0)
+    found = np.full(ratings.shape, np.nanmean(ratings))  # of items that nobody rated nothing is known
+    some = ratings[~np.isnan(ratings).all(1)][:, rated]
+    model = hm.RBM(hm.Categorical(int(rated.sum()), STATES), HIDDEN)
     try:
-        hm.fit(model, ratings - 1, missing=missing, seed=seed)
+        hm.fit(model, some - 1, missing=missing, seed=seed)
     except (TypeError, ValueError) as error:
         raise UnavailableError(f"hm.fit(missing={missing!r}): {error}") from error
-    return _expected(model, ratings)
+    found[:, rated] = _expected(model, ratings[:, rated])
+    return found
 
 
 @torch.no_grad()
