@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,11 +15,11 @@ import pytest
 from numba import njit
 
 from harmonium.kernels import cache as cache_module
-from harmonium.kernels.cache import compiled
+from harmonium.kernels.cache import _Files, compiled
 
 FACTORY = """
 import sys
-from harmonium.kernels.cache import compiled
+from harmonium.kernels.cache import _Files, compiled
 
 def factory(by):
     @compiled(nogil=True)
@@ -135,3 +136,27 @@ def test_a_damaged_file_is_compiled_again(tmp_path: Path, content: bytes) -> Non
     file.write_bytes(content)
     assert found["factory"](5)(1.0) == 5.0
     assert len(file.read_bytes()) > len(content)
+
+
+def test_code_that_another_process_compiles_is_waited_for(tmp_path: Path) -> None:
+    files = _Files(str(tmp_path), test_a_full_disk_costs_the_cache_alone, pickle.dumps)
+    assert files.load("key") is None  # this process compiles
+    with ThreadPoolExecutor(1) as other:
+        waiting = other.submit(files.load, "key")
+        time.sleep(0.2)
+        assert not waiting.done()
+        files.save("key", "code")
+        assert waiting.result(timeout=10) == "code"
+    assert not list(tmp_path.glob("*.compiling"))
+
+
+def test_a_process_that_was_killed_while_compiling_holds_nobody_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = _Files(str(tmp_path), test_a_full_disk_costs_the_cache_alone, pickle.dumps)
+    assert files.load("key") is None
+    monkeypatch.setattr(cache_module, "PATIENCE", 0.1)
+    time.sleep(0.2)
+    assert files.load("key") is None
+    files.save("key", "code")
+    assert files.load("key") == "code"

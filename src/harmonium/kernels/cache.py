@@ -9,9 +9,11 @@ import contextlib
 import functools
 import hashlib
 import linecache
+import os
 import pickle
 import re
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +31,9 @@ __all__ = ["SOURCES", "compiled"]
 SOURCES = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
 
 
+PATIENCE = 60.0  # seconds that another process may take to compile a loop
+
+
 class _Files:
     """One file of machine code for each key, found by the key alone: the last part of Numba's cache, replaced.
 
@@ -44,22 +49,49 @@ class _Files:
         self._dumps = dumps
 
     def load(self, key: Any) -> Any:
-        """Return the data of a key, or None where there is none or its file is damaged: Numba then compiles."""
-        try:  # Numba's own format, written by Numba in Numba's own folder of machine code
-            return pickle.loads(self._path_of(key).read_bytes())
-        except (OSError, EOFError, pickle.UnpicklingError):
-            return None
+        """Return the data of a key, or None where there is none or its file is damaged: Numba then compiles.
+
+        Where another process compiles the same loop just now, its code is waited for: compiling takes seconds of a
+        core, and parallel workers begin with the same loops.
+        """
+        path = self._path_of(key)
+        lock = path.with_suffix(".compiling")
+        while (found := _read(path)) is None:
+            try:
+                os.close(os.open(lock, os.O_CREAT | os.O_EXCL))
+                if (found := _read(path)) is not None:  # saved since it was looked for
+                    lock.unlink(missing_ok=True)
+                return found
+            except FileExistsError:
+                with contextlib.suppress(OSError):
+                    if time.time() - lock.stat().st_mtime > PATIENCE:  # left by a process that was killed
+                        return None
+                time.sleep(0.05)
+            except OSError:  # a folder that cannot be written
+                return None
+        return found
 
     def save(self, key: Any, data: Any) -> None:
         """Write the data of a key; where that fails, the code stays in memory alone."""
+        path = self._path_of(key)
         with contextlib.suppress(OSError):
-            write_atomically(self._path_of(key), self._dumps(data))
+            write_atomically(path, self._dumps(data))
+        with contextlib.suppress(OSError):
+            path.with_suffix(".compiling").unlink()
 
     def flush(self) -> None:
         """Do nothing: there is no index to forget."""
 
     def _path_of(self, key: Any) -> Path:
         return self._path.with_name(f"{self._path.name}.{_digest(self._stamp, key)}.nbc")
+
+
+def _read(path: Path) -> Any:
+    """The data of a file in Numba's own format, in Numba's own folder; None if it is missing or damaged."""
+    try:
+        return pickle.loads(path.read_bytes())
+    except (OSError, EOFError, pickle.UnpicklingError):
+        return None
 
 
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
