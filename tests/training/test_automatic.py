@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 
 import harmonium as hm
 from harmonium.models.machine.batched import stack
+from harmonium.training.automatic import _best_rate
 from harmonium.training.pace import Costs
 
 
@@ -153,3 +155,17 @@ def test_where_there_is_no_time_for_all_cases_fewer_are_trained_on(
 def test_minutes_and_epochs_contradict_each_other() -> None:
     with pytest.raises(ValueError, match="minutes is for a training that plans itself: leave out epochs"):
         hm.fit(hm.RBM(6, 2), copies(20), epochs=3, minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("units", "score", "expected"),
+    [
+        (hm.Bernoulli(3), 0.2, 0.001),
+        (hm.Bernoulli(3), 0.005, 0.1),
+        (hm.Gaussian(3), 0.005, 0.001),
+        (hm.Bernoulli(3), -math.inf, 0.05),
+    ],
+)
+def test_trials_that_learned_nothing_choose_no_rate(units: Any, score: float, expected: float) -> None:
+    """Each rate is a little better than the one before."""
+    assert _best_rate(hm.RBM(units, 2), lambda rate: score - 0.001 * rate, 0.01) == expected

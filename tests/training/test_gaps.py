@@ -111,6 +111,18 @@ def test_constant_columns_have_no_part_in_the_score_of_gaps() -> None:
     assert abs(history["gap_score"][0]) < 0.1  # as that of the means, which an untrained model has
 
 
+@pytest.mark.parametrize("missing", ["draw", "omit"])
+def test_a_machine_that_knows_the_means_alone_scores_nothing(missing: str) -> None:
+    """Few rare states are far off in their own variances, from the means of their columns as well."""
+    rng = np.random.default_rng(0)
+    data = rng.choice(4, (400, 3), p=[0.97, 0.01, 0.01, 0.01]).astype(float)
+    data[rng.random(data.shape) < 0.3] = np.nan
+    data, monitor = data[~np.isnan(data).all(1)], hm.training.GapMonitor(every=1)
+    rbm = hm.RBM(hm.Categorical(3, 4), 2)
+    history = hm.fit(rbm, data, validation=data[:40], missing=missing, learning_rate=0.0, epochs=1, callbacks=[monitor])
+    assert abs(history["gap_score"][0]) < 0.01  # its biases are the means, its weights are small
+
+
 def test_data_without_a_column_that_varies_have_no_score_of_gaps() -> None:
     data, monitor = np.zeros((20, 2)), hm.training.GapMonitor(every=1)
     history = hm.fit(hm.RBM(2, 2), data, validation=data, missing="draw", epochs=1, callbacks=[monitor])

@@ -26,7 +26,7 @@ from harmonium.objectives import PCD, Objective
 from harmonium.objectives.default import default_objective
 from harmonium.training.callbacks import Callback, EarlyStopping, TimeLimit
 from harmonium.training.convergence import Convergence
-from harmonium.training.gap_monitor import GapMonitor
+from harmonium.training.gap_monitor import LEAST_SCORE, GapMonitor
 from harmonium.training.loop import Training
 from harmonium.training.monitor import OFTEN_EXACT_BITS, LikelihoodMonitor
 from harmonium.training.pace import timed
@@ -44,6 +44,7 @@ FASTER = (10.0, 3.0, 1.0)  # likewise for a network, times its usual rate
 LEAST_GAIN = -1.0  # nats above independent columns, of a first cycle that did not diverge
 SLOWER = 0.85  # learning rate of a cycle, relative to the one before: chains fall behind a model that has become large
 STEADY = 0.1  # highest learning rate of a machine with real columns
+BOLD = 0.1  # learning rate where gaps hide so much that no trial learns
 CAREFUL = 0.01  # learning rate of a machine with real columns, where none was found by trial
 CHAINS = 100  # of a machine: more take more time than they gain beside small batches
 PRIOR = 2.0  # precision of a normal prior on the weights, of which each case has its share: their decay
@@ -153,11 +154,12 @@ def by_cycles(
             return -math.inf
         return measure(training)
 
+    nothing = LEAST_SCORE if criterion.metric == "gap_score" else -math.inf
     first = -(-FIRST // batches)  # epochs
     blind = validation is None and hold_out(len(cases), plan.seed) is None
     epochs = first << (BLIND_DOUBLINGS if blind else DOUBLINGS)
     if seconds is None:
-        rate = _best_rate(model, lambda each: attempt(each, FIRST)) if rate is None else rate
+        rate = _best_rate(model, lambda each: attempt(each, FIRST), nothing) if rate is None else rate
     else:
         coarse = [COARSE if isinstance(each, LikelihoodMonitor) else each for each in added]
         measures = coarse or callbacks
@@ -170,7 +172,9 @@ def by_cycles(
         if rate is None:
             time_of_each = TRIALS * seconds / min(TRIED, len(_rates(model))) - costs.measurement
             updates = min(FIRST, int(time_of_each / costs.update))
-            rate = _best_rate(model, lambda each: attempt(each, updates)) if updates >= LEAST_TRIAL else slow.rate
+            rate = (
+                _best_rate(model, lambda each: attempt(each, updates), nothing) if updates >= LEAST_TRIAL else slow.rate
+            )
         left = seconds - costs.spent
         updates = int((SPARE * left - MEASUREMENTS * costs.measurement) / costs.update)
         epochs = max(1, updates // batches)
@@ -228,8 +232,12 @@ def _real(model: Machine) -> bool:
     return any(units.real_valued for units in model.unit_layers())
 
 
-def _best_rate(model: Model, attempt: Callable[[float], float]) -> float:
-    """The rate whose first cycle ends best: they are tried from the highest downwards, until one is worse."""
+def _best_rate(model: Model, attempt: Callable[[float], float], nothing: float = -math.inf) -> float:
+    """The rate whose first cycle ends best: they are tried from the highest downwards, until one is worse.
+
+    Categories of which most are missing are learned after a plateau that is longer than a first cycle: where no rate
+    learned more than ``nothing``, the trial says nothing, and a slow rate would stay on the plateau.
+    """
     best, found = _careful(model), -math.inf
     for rate in _rates(model):
         value = attempt(rate)
@@ -237,4 +245,5 @@ def _best_rate(model: Model, attempt: Callable[[float], float]) -> float:
             break
         if value > found:
             best, found = rate, value
-    return best
+    unknown = isinstance(model, Machine) and not _real(model) and -math.inf < found < nothing
+    return BOLD if unknown else best

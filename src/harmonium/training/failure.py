@@ -15,6 +15,7 @@ from harmonium.likelihood.independent import Gain, independent_log_prob
 from harmonium.models.baselines.independent import Independent
 from harmonium.models.machine.machine import Machine
 from harmonium.training.convergence import Convergence
+from harmonium.training.gap_monitor import LEAST_SCORE
 
 if TYPE_CHECKING:
     from harmonium.training.history import Row
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["warn_of_failure"]
 
 _CASES, _CHAINS, _SWEEPS = 500, 100, 20
-_LEAST_SCORE = 0.01  # of filled gaps: 1 % of the variance of the columns
 
 
 def warn_of_failure(training: Training) -> None:
@@ -46,7 +46,7 @@ def _failure(training: Training) -> str | None:
     planned = planned and not isinstance(training.model, Independent)  # which has nothing else to learn
     row = history.best or (history.rows[-1] if history.rows else {})
     score = row.get("gap_score")
-    if planned and score is not None and score <= _LEAST_SCORE:
+    if planned and score is not None and score <= LEAST_SCORE:
         return f"fit learned nothing: it fills gaps no better than the means of the columns do. {_REMEDY}"
     if plan.missing is not None:
         return None

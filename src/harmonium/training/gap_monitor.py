@@ -11,16 +11,19 @@ from harmonium.core.checks import check_int_fields
 from harmonium.core.random import Stream
 from harmonium.core.rows import evenly_spaced
 from harmonium.kernels import uniforms
+from harmonium.models.machine.rbm import RBM
 from harmonium.sampling.impute import conditional_means
 from harmonium.training.callbacks import Callback
+from harmonium.training.gaps import OmitGaps
 from harmonium.training.schedules import ends_cycle
 
 if TYPE_CHECKING:
     from harmonium.training.history import Row
     from harmonium.training.loop import Training
 
-__all__ = ["GapMonitor"]
+__all__ = ["LEAST_SCORE", "GapMonitor"]
 
+LEAST_SCORE = 0.01  # that is more than nothing
 LEAST_VARIANCE = 1e-12  # of a column that varies: what is left of a constant one by rounding is less
 
 
@@ -28,9 +31,11 @@ LEAST_VARIANCE = 1e-12  # of a column that varies: what is left of a constant on
 class GapMonitor(Callback):
     """How well the model fills observed values of validation cases that are hidden from it.
 
-    Adds "gap_score" to the row: 1 - (mean squared error of the conditional means) / (variance of the training data),
-    over all hidden values of columns that vary, categories as one column for each; 0 is the score of the columns'
-    means, 1 is perfect.
+    Adds "gap_score" to the row: 1 - (squared error of the conditional means) / (that of the columns' means), each in
+    variances of the training data, over all hidden values of columns that vary, categories as one column for each; 0 is
+    the score of the columns' means, 1 is perfect.  Where missing units are left out of a machine in training, they are
+    left out here: one pass to the hidden units and back.
+
     A likelihood of cases with gaps would need their sum over all that could fill them.
 
     Args:
@@ -66,11 +71,13 @@ class GapMonitor(Callback):
         there = torch.isnan(seen) & ~torch.isnan(full) & (model.data_variance > LEAST_VARIANCE)
         if not bool(there.any()):
             return
-        spread = model.data_variance.expand_as(full)[there]
-        stream = training.root.child("gap monitor")
-        found = conditional_means(model, seen, stream, self.sweeps, self.chains)
-        error = (found[there] - full[there]).double().square()
-        row["gap_score"] = 1.0 - float((error / spread).mean())
+        if isinstance(training.plan.missing, OmitGaps) and isinstance(model, RBM):
+            found = model.visible_mean(model.hidden.mean(model.inputs(1, (seen.nan_to_num(0.0), None))))
+        else:
+            found = conditional_means(model, seen, training.root.child("gap monitor"), self.sweeps, self.chains)
+        scale = model.data_variance.sqrt()
+        mine, theirs = (((guess - full) / scale)[there].double().square().sum() for guess in (found, model.data_mean))
+        row["gap_score"] = 1.0 - float(mine / theirs)
 
     def columns(self, training: Training) -> set[str] | None:
         return set() if training.validation is None else {"gap_score"}
