@@ -44,6 +44,13 @@ def test_units_by_column_and_back() -> None:
     np.testing.assert_allclose(filled["children"].astype(float), frame["children"])
 
 
+def test_a_third_number_counts_as_the_nearer_of_two() -> None:
+    columns = Columns.of(np.array([[0.1, 5.0], [0.7, 6.0], [0.1, 8.0]], dtype=np.float32))
+    assert repr(columns.units()) == "Mixed([Bernoulli(1), Gaussian(1)])"
+    later = np.array([[0.1, 5.0], [0.7, 5.0], [3.0, 5.0], [-1.0, 5.0], [np.nan, 5.0]])  # in other precision
+    np.testing.assert_array_equal(columns.to_numbers(later)[:, 0], [0, 1, 1, 0, np.nan])
+
+
 @pytest.mark.parametrize(
     ("X", "expected"),
     [

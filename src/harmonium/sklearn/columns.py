@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from harmonium.data.table import Table, from_frame
+from harmonium.data.table import Column, Table, from_frame
 from harmonium.units import Units
 
 __all__ = ["Columns", "are_activations"]
@@ -72,12 +73,15 @@ class Columns:
     def to_numbers(self, X: Any) -> np.ndarray:
         """Turn a table with the same columns into raw values of the visible layer, (n_samples, kept), NaN for gaps.
 
+        A number that a column of two numbers did not have when it was read counts as the nearer of them.
+
         Raises:
-            ValueError: for labels that were not there when the columns were read.
+            ValueError: for other labels that were not there when the columns were read.
         """
         frame = pd.DataFrame(X).iloc[:, list(self.kept)]
         frame.columns = [column.name for column in self.table.columns]
-        return self.table.to_array(frame)
+        numeric = (column for column in self.table.columns if _are_numbers(column.labels))
+        return self.table.to_array(_snapped(frame, numeric))
 
     def filled(self, X: Any, numbers: np.ndarray) -> Any:
         """Return a copy of X with its gaps filled from raw values of the visible layer, (n_samples, kept)."""
@@ -95,3 +99,22 @@ class Columns:
             complete = column.where(~gaps, found)
             frame.isetitem(place, complete if isinstance(X, pd.DataFrame) else complete.astype(X.dtype))
         return frame if isinstance(X, pd.DataFrame) else frame.to_numpy(dtype=X.dtype)
+
+
+def _are_numbers(labels: tuple[Any, ...]) -> bool:
+    return bool(labels) and all(
+        isinstance(label, (int, float, np.number)) and not isinstance(label, bool) for label in labels
+    )
+
+
+def _snapped(frame: Any, columns: Iterable[Column]) -> Any:
+    """The frame with the numbers of these columns replaced by the nearest of their labels."""
+    frame = frame.copy()
+    for column in columns:
+        place = list(frame.columns).index(column.name)
+        values = frame.iloc[:, place].to_numpy(dtype=np.float64, na_value=np.nan)
+        labels = np.array(column.labels, dtype=object)
+        distance = np.abs(np.nan_to_num(values)[:, None] - labels.astype(np.float64))
+        nearest = pd.Series(labels[distance.argmin(1)], index=frame.index, dtype=object)
+        frame.isetitem(place, nearest.where(~np.isnan(values), np.nan))
+    return frame
