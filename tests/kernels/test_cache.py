@@ -11,11 +11,20 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
+import numba
 import pytest
 from numba import njit
 
 from harmonium.kernels import cache as cache_module
 from harmonium.kernels.cache import _Files, compiled
+
+
+@pytest.fixture(autouse=True)
+def beside_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Machine code lies beside its source here, wherever the user keeps that of other programs."""
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
+
 
 FACTORY = """
 import sys
