@@ -51,6 +51,13 @@ def test_a_third_number_counts_as_the_nearer_of_two() -> None:
     np.testing.assert_array_equal(columns.to_numbers(later)[:, 0], [0, 1, 1, 0, np.nan])
 
 
+def test_a_category_written_as_a_number_is_a_name() -> None:
+    codes = pd.CategoricalDtype([10115, 80331])
+    columns = Columns.of(pd.DataFrame({"postcode": pd.Series([10115, 80331, 10115], dtype=codes)}))
+    with pytest.raises(ValueError, match="column 'postcode' has the label 20095"):
+        columns.to_numbers(pd.DataFrame({"postcode": pd.Series([20095], dtype="category")}))
+
+
 @pytest.mark.parametrize(
     ("X", "expected"),
     [

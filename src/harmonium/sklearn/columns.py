@@ -80,7 +80,7 @@ class Columns:
         """
         frame = pd.DataFrame(X).iloc[:, list(self.kept)]
         frame.columns = [column.name for column in self.table.columns]
-        numeric = (column for column in self.table.columns if _are_numbers(column.labels))
+        numeric = (column for column in self.table.columns if _holds_two_numbers(column))
         return self.table.to_array(_snapped(frame, numeric))
 
     def filled(self, X: Any, numbers: np.ndarray) -> Any:
@@ -101,10 +101,10 @@ class Columns:
         return frame if isinstance(X, pd.DataFrame) else frame.to_numpy(dtype=X.dtype)
 
 
-def _are_numbers(labels: tuple[Any, ...]) -> bool:
-    return bool(labels) and all(
-        isinstance(label, (int, float, np.number)) and not isinstance(label, bool) for label in labels
-    )
+def _holds_two_numbers(column: Column) -> bool:
+    """Whether a column with labels is one of numbers: categories that are written as numbers are names."""
+    types = pd.api.types
+    return bool(column.labels) and types.is_numeric_dtype(column.dtype) and not types.is_bool_dtype(column.dtype)
 
 
 def _snapped(frame: Any, columns: Iterable[Column]) -> Any:
