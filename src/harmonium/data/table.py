@@ -50,8 +50,10 @@ class Column:
         )
         if (numbers < 0).any():
             row = int(np.argmax(numbers < 0))
+            label = values.iloc[row]
+            label = label.item() if isinstance(label, np.generic) else label
             raise ValueError(
-                f"column {self.name!r} has the label {values.iloc[row]!r} in row {row}, which was not there when the "
+                f"column {self.name!r} has the label {label!r} in row {row}, which was not there when the "
                 f"table was made (its labels: {', '.join(map(repr, self.labels[:10]))}): make the table from all the "
                 "data, or mark the value as missing"
             )
