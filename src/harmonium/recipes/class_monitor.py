@@ -9,8 +9,7 @@ import torch
 
 from harmonium.models.machine.conditional import variable_log_probs
 from harmonium.models.machine.machine import Machine
-from harmonium.training.callbacks import Callback
-from harmonium.training.schedules import ends_cycle
+from harmonium.training.callbacks import Callback, is_due
 
 if TYPE_CHECKING:
     from harmonium.training.history import Row
@@ -33,9 +32,7 @@ class ClassMonitor(Callback):
 
     @torch.no_grad()
     def on_measure(self, training: Training, row: Row) -> None:
-        epoch, epochs = row["epoch"], training.plan.epochs
-        due = ends_cycle(epoch, epochs) if self.every is None else epoch % self.every == 0
-        if training.validation is None or not (due or epoch == epochs):
+        if training.validation is None or not is_due(self.every, row["epoch"], training.plan.epochs):
             return
         model = training.model
         assert isinstance(model, Machine)

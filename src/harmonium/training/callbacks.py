@@ -8,12 +8,24 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from harmonium.core.checks import check_int, check_positive
 from harmonium.core.registry import Registered, is_builtin
+from harmonium.training.schedules import ends_cycle
 
 if TYPE_CHECKING:
     from harmonium.training.history import Row
     from harmonium.training.loop import Training
 
-__all__ = ["Callback", "EarlyStopping", "ProgressBar", "TimeLimit"]
+__all__ = ["Callback", "EarlyStopping", "ProgressBar", "TimeLimit", "is_due"]
+
+
+def is_due(every: int | None, epoch: int, epochs: int) -> bool:
+    """Whether something is measured after an epoch, counted from 1; the last one always is.
+
+    Args:
+        every: epochs between measurements; None: where cycles of `harmonium.training.schedules.Cycles` end.
+        epoch: the epoch.
+        epochs: of the whole plan.
+    """
+    return epoch == epochs or (ends_cycle(epoch, epochs) if every is None else epoch % every == 0)
 
 
 class Callback(Registered):

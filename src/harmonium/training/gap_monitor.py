@@ -13,9 +13,8 @@ from harmonium.core.rows import evenly_spaced
 from harmonium.kernels import uniforms
 from harmonium.models.machine.rbm import RBM
 from harmonium.sampling.impute import conditional_means
-from harmonium.training.callbacks import Callback
+from harmonium.training.callbacks import Callback, is_due
 from harmonium.training.gaps import OmitGaps
-from harmonium.training.schedules import ends_cycle
 
 if TYPE_CHECKING:
     from harmonium.training.history import Row
@@ -57,9 +56,7 @@ class GapMonitor(Callback):
 
     @torch.no_grad()
     def on_measure(self, training: Training, row: Row) -> None:
-        epoch, epochs = row["epoch"], training.plan.epochs
-        due = ends_cycle(epoch, epochs) if self.every is None else epoch % self.every == 0
-        if training.validation is None or not (due or epoch == epochs):
+        if training.validation is None or not is_due(self.every, row["epoch"], training.plan.epochs):
             return
         model = training.model
         index = evenly_spaced(len(training.validation), min(self.cases, len(training.validation)))

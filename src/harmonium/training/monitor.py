@@ -17,8 +17,7 @@ from harmonium.likelihood.log_z import NORMALISED, LogPartition
 from harmonium.likelihood.partition import log_partition
 from harmonium.likelihood.pseudo import pseudo_log_likelihood
 from harmonium.models.model import Model
-from harmonium.training.callbacks import Callback
-from harmonium.training.schedules import ends_cycle
+from harmonium.training.callbacks import Callback, is_due
 
 if TYPE_CHECKING:
     from harmonium.data import Cases
@@ -126,9 +125,8 @@ class LikelihoodMonitor(Callback):
     @torch.no_grad()
     def on_measure(self, training: Training, row: Row) -> None:
         model, epochs = training.model, training.plan.epochs
-        due = ends_cycle(row["epoch"], epochs) if self.every is None else row["epoch"] % self.every == 0
-        last = row["epoch"] == epochs
-        if training.validation is None or not ((due and row["epoch"] >= self.start) or last) or _many_lengths(model):
+        early = row["epoch"] < min(self.start, epochs)
+        if training.validation is None or early or not is_due(self.every, row["epoch"], epochs) or _many_lengths(model):
             return
         z = self._log_z(training)
         found, base = [], []
