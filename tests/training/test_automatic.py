@@ -17,6 +17,20 @@ from harmonium.training.automatic import _best_rate
 from harmonium.training.pace import Costs
 
 
+class Stop(BaseException):
+    """What no code of the library catches."""
+
+
+class Interrupt(hm.training.Callback):
+    """Ends the process, as it were, after update 700."""
+
+    transient = True
+
+    def on_update(self, training: Any) -> None:
+        if training.position.update == 700:
+            raise Stop
+
+
 def copies(rows: int, seed: int = 0) -> np.ndarray:
     """Three columns and their copies: the truth has 3 bits, independent columns 6."""
     half = np.random.default_rng(seed).integers(0, 2, (rows, 3))
@@ -83,16 +97,6 @@ def test_a_rate_that_diverges_is_not_chosen() -> None:
 
 
 def test_a_run_is_resumed_with_the_same_cases_held_out(tmp_path: Path) -> None:
-    class Stop(BaseException):
-        pass
-
-    class Interrupt(hm.training.Callback):
-        transient = True
-
-        def on_update(self, training: Any) -> None:
-            if training.position.update == 700:
-                raise Stop
-
     plain = hm.RBM(6, 4)
     straight = hm.fit(plain, copies(200), learning_rate=0.1)
     with pytest.raises(Stop):
@@ -129,16 +133,6 @@ def test_what_cannot_be_planned_is_refused() -> None:
 def test_where_there_is_no_time_for_all_cases_fewer_are_trained_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Stop(BaseException):
-        pass
-
-    class Interrupt(hm.training.Callback):
-        transient = True
-
-        def on_update(self, training: Any) -> None:
-            if training.position.update == 700:
-                raise Stop
-
     # Time for about 2,600 of the 4,500 updates of a pass; they really take much less.
     monkeypatch.setattr(
         "harmonium.training.automatic.timed", lambda *args: Costs(time.process_time(), update=0.001, measurement=0.01)
