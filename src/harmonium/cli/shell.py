@@ -5,10 +5,12 @@ Exit codes: 0; 2 for anything that the user can correct; 128 + signal if trainin
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import difflib
 import os
 import re
+import shlex
 import signal
 import sys
 import traceback
@@ -32,6 +34,7 @@ _OPTIONS = {
     "valid": "--valid 0.1",
     "test": "--test 0.1",
 }
+_DROPPED = re.compile(r"\bdrop=\[((?:'[^']*'|\"[^\"]*\"|\d+)(?:, (?:'[^']*'|\"[^\"]*\"|\d+))*)\]")
 _ARGUMENT = re.compile(rf"\b({'|'.join(_OPTIONS)})=")
 
 
@@ -134,9 +137,14 @@ def _explain(error: Exception) -> str | None:
 
 
 def _hinted(text: str) -> str:
-    """Add the options for the arguments that a message names."""
+    """Write the columns to drop as options, and add the options for other arguments that a message names."""
+    text = _DROPPED.sub(lambda found: _drop_options(found[1]), text)
     options = [_OPTIONS[name] for name in dict.fromkeys(_ARGUMENT.findall(text))]
     return f"{text} (here: {'; '.join(options)})" if options else text
+
+
+def _drop_options(names: str) -> str:
+    return " ".join(f"--drop {shlex.quote(str(name))}" for name in ast.literal_eval(f"[{names}]"))
 
 
 def _usage(error: click.ClickException) -> str:
