@@ -19,7 +19,7 @@ from harmonium.data import Cases, as_cases
 from harmonium.models.arrays import Array
 from harmonium.models.initial import glorot_
 from harmonium.recipes.batches import Batches, check_finite
-from harmonium.training.optimizers import set_learning_rate
+from harmonium.training.optimizers import eager, set_learning_rate
 
 __all__ = ["as_targets", "errors", "finetune", "random_start", "with_dropout"]
 
@@ -84,7 +84,7 @@ def finetune(
     like = next(network.parameters())
     draws = root.child("dropout")
     # Fused: one pass over the parameters takes a quarter of the time of single operations.
-    optimizer = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=weight_decay, fused=True)
+    optimizer = eager(torch.optim.AdamW)(network.parameters(), lr=learning_rate, weight_decay=weight_decay, fused=True)
     best, kept, since = (math.inf, math.inf), None, 0
     rows: list[dict[str, float]] = []
     with Batches(len(cases), epochs, batch_size, root, progress) as batches:

@@ -13,7 +13,7 @@ from harmonium.models.deep.dbn import DBN
 from harmonium.models.machine.rbm import RBM
 from harmonium.objectives import PCD
 from harmonium.recipes.batches import Batches, check_finite
-from harmonium.training.optimizers import set_learning_rate
+from harmonium.training.optimizers import eager, set_learning_rate
 from harmonium.training.schedules import Schedule, as_schedule
 from harmonium.units.joint import joint_log_density
 
@@ -77,7 +77,7 @@ def up_down(
     root = as_stream(seed).child("up_down")
     stream = root.child("states")
     dbn.untie()
-    optimizer = torch.optim.SGD(_trained(dbn), lr=schedule(0.0), momentum=momentum)
+    optimizer = eager(torch.optim.SGD)(_trained(dbn), lr=schedule(0.0), momentum=momentum)
     chains = PCD(chains=batch_size).init_state(dbn.top, root.child("begin"))["chains"] if persistent else None
     rows: list[dict[str, float]] = []
     with Batches(len(cases), epochs, batch_size, root, progress) as batches:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,13 +12,33 @@ from torch import Tensor
 
 from harmonium.objectives.many_updates import UpdateRule
 
-__all__ = ["OptimizerFactory", "check_optimizer", "make_optimizer", "optimizer_rule", "set_learning_rate"]
+__all__ = ["OptimizerFactory", "check_optimizer", "eager", "make_optimizer", "optimizer_rule", "set_learning_rate"]
 
 OptimizerFactory = Callable[[list[Tensor]], torch.optim.Optimizer]
 """A function from the parameters of a model to an optimizer of them."""
 
 
-class Descent(torch.optim.SGD):
+class Eager(torch.optim.Optimizer):
+    """A base class beside an optimizer of torch: the same steps, without the import of torch's compiler.
+
+    torch wraps the methods of its optimizers for `torch.compile`.  Their first call imports the compiler, which takes
+    seconds, and nothing here is compiled by it.
+    """
+
+    add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)
+    state_dict = inspect.unwrap(torch.optim.Optimizer.state_dict)
+    zero_grad = inspect.unwrap(torch.optim.Optimizer.zero_grad)
+
+
+@functools.cache
+def eager(kind: type[torch.optim.Optimizer]) -> Any:
+    """Return the subclass of an optimizer of torch that does the same without the import of torch's compiler."""
+    if issubclass(kind, Eager):
+        return kind
+    return type(kind.__name__, (Eager, kind), {"step": torch.no_grad()(inspect.unwrap(kind.step))})
+
+
+class Descent(Eager, torch.optim.SGD):
     """Plain gradient descent, the steps of `torch.optim.SGD`, without what surrounds them there.
 
     For small models that takes ten times as long as the steps.
@@ -55,7 +76,7 @@ def make_optimizer(optimizer: str | OptimizerFactory, parameters: list[Tensor], 
     # One pass over the parameters rather than one for each operation: Adam takes a quarter of the time.
     on_cpu = all(parameter.device.type == "cpu" for parameter in parameters)
     fused = {"fused": True} if on_cpu and kind in (torch.optim.Adam, torch.optim.AdamW) else {}
-    made: torch.optim.Optimizer = kind(parameters, lr=rate, **no_decay, **fused)
+    made: torch.optim.Optimizer = eager(kind)(parameters, lr=rate, **no_decay, **fused)
     return made
 
 
@@ -78,7 +99,7 @@ def optimizer_rule(
     group, *others = optimizer.param_groups
     usual = {"dampening": 0, "weight_decay": 0, "nesterov": False, "maximize": False}
     if (
-        type(optimizer) not in (Descent, torch.optim.SGD)
+        type(optimizer) not in (Descent, torch.optim.SGD, eager(torch.optim.SGD))
         or others
         or any(group[name] != value for name, value in usual.items())
         or [id(parameter) for parameter in group["params"]] != [id(parameter) for parameter in parameters]
