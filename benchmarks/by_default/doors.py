@@ -81,17 +81,6 @@ def rate(ratings: np.ndarray, seed: int, missing: Any) -> np.ndarray:
         hm.fit(model, some - 1, missing=missing, seed=seed)
     except (TypeError, ValueError) as error:
         raise UnavailableError(f"hm.fit(missing={missing!r}): {error}") from error
-    found[:, rated] = _expected(model, ratings[:, rated])
-    return found
-
-
-@torch.no_grad()
-def _expected(model: hm.RBM, ratings: np.ndarray) -> np.ndarray:
-    """One pass up from the ratings that are there, and one down: items without a rating have no input."""
-    users, items = ratings.shape
-    states = torch.tensor(ratings[:, :, None] == np.arange(1, STATES + 1), dtype=model.dtype).reshape(users, -1)
-    hidden = torch.sigmoid(states @ model.weights + model.hidden_bias)
-    down = (hidden @ model.weights.T + model.visible_bias).reshape(users, items, STATES)
-    values = torch.arange(1, STATES + 1, dtype=model.dtype)
-    found: np.ndarray = (down.softmax(2) @ values).numpy()
+    chances = hm.predict_gaps(model, ratings[:, rated] - 1).view(len(ratings), -1, STATES)
+    found[:, rated] = (chances @ torch.arange(1, STATES + 1, dtype=chances.dtype)).numpy()
     return found

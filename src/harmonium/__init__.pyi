@@ -54,6 +54,7 @@ from .recipes.up_down import up_down as up_down
 from .runs.fit import fit as fit
 from .runs.resume import resume as resume
 from .sampling.impute import impute as impute
+from .sampling.impute import predict_gaps as predict_gaps
 from .sampling.sample import sample as sample
 from .training import schedules as schedules
 from .units.bernoulli import Bernoulli as Bernoulli

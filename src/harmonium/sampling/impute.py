@@ -12,10 +12,11 @@ from harmonium.core.random import Stream, stream_of
 from harmonium.models.arrays import Array, as_matrix
 from harmonium.models.directed import Directed
 from harmonium.models.machine.machine import Machine, as_machine
+from harmonium.models.machine.rbm import RBM
 from harmonium.models.model import Model
 from harmonium.sampling.path import Path
 
-__all__ = ["conditional_means", "fill_missing", "impute"]
+__all__ = ["conditional_means", "fill_missing", "impute", "pass_up_and_down", "predict_gaps"]
 
 
 @torch.no_grad()
@@ -93,12 +94,7 @@ def impute(
     """
     if not isinstance(model, Directed):
         as_machine(model, "impute")
-    model.refuse_batched("impute")
-    units = model.visible
-    units.require_independent_columns("impute")
-    x = as_matrix(v, "v", model.dtype, model.device)
-    if x.dim() != 2 or x.shape[1] != units.columns or not len(x):
-        raise ValueError(f"v has shape {tuple(x.shape)}; expected (batch, {units.columns}) with at least one row")
+    units, x = model.visible, _cases(model, v, "impute")
     if missing is not None:
         mask = as_matrix(missing, "missing", model.dtype, model.device) != 0
         if mask.shape != x.shape:
@@ -121,6 +117,43 @@ def impute(
 
 
 @torch.no_grad()
+def predict_gaps(model: RBM, v: Array) -> Tensor:
+    """Predict missing values in one pass from the observed ones to the hidden units and back.
+
+    The hidden units see the observed values alone, and their means predict the missing ones (Salakhutdinov, Mnih &
+    Hinton 2007).  It is for a machine trained with ``fit(missing="omit")``, from which missing units are left out;
+    `impute` predicts from one in which all units take part.
+
+    Args:
+        model: an RBM.
+        v: cases (batch, n_visible); NaN is missing.
+
+    Returns:
+        the encoded cases, (batch, size), with the mean of every unit that is missing.  Of a `Categorical` variable
+        these are the probabilities of its states: with ratings 1 ... 5 of n items, ``found.view(-1, n, 5) @ stars``.
+
+    Raises:
+        TypeError: for another model.
+        ValueError: for another width, or observed values outside the domain.
+
+    >>> import harmonium as hm
+    >>> predict_gaps(hm.RBM(hm.Categorical(2, 5), 3), [[4, float("nan")]]).shape
+    torch.Size([1, 10])
+    """
+    if not isinstance(model, RBM):
+        raise TypeError(f"predict_gaps takes an RBM, found {type(model).__name__}: use harmonium.impute")
+    encoded = model.visible.encode(_cases(model, v, "predict_gaps"), "v")
+    check_observed(model, encoded, "v")
+    return torch.where(torch.isnan(encoded), pass_up_and_down(model, encoded), encoded)
+
+
+@torch.no_grad()
+def pass_up_and_down(model: RBM, v: Tensor) -> Tensor:
+    """Means of all visible units (batch, size) given the means of the hidden ones, from which NaN of v are left out."""
+    return model.visible_mean(model.hidden.mean(model.inputs(1, (v.nan_to_num(0.0), None))))
+
+
+@torch.no_grad()
 def conditional_means(model: Model, v: Tensor, stream: Stream, sweeps: int, samples: int) -> Tensor:
     """Replace NaN in encoded states (batch, size) by estimates of their expectations given the rest.
 
@@ -138,6 +171,17 @@ def conditional_means(model: Model, v: Tensor, stream: Stream, sweeps: int, samp
     observed = ~torch.isnan(rows)
     drawn: Tensor = model.draw(len(rows), stream, (observed, torch.where(observed, rows, 0.0)))
     return torch.where(torch.isnan(v), drawn.view(samples, *v.shape).mean(0), v)
+
+
+def _cases(model: Model, v: Array, what: str) -> Tensor:
+    """Raw cases (batch, n_visible), of a model whose values can be missing one by one."""
+    model.refuse_batched(what)
+    units = model.visible
+    units.require_independent_columns(what)
+    x = as_matrix(v, "v", model.dtype, model.device)
+    if x.dim() != 2 or x.shape[1] != units.columns or not len(x):
+        raise ValueError(f"v has shape {tuple(x.shape)}; expected (batch, {units.columns}) with at least one row")
+    return x
 
 
 def check_observed(model: Model, v: Tensor, name: str, row: Callable[[int], str] = "row {}".format) -> None:

@@ -12,7 +12,7 @@ from harmonium.core.random import Stream
 from harmonium.core.rows import evenly_spaced
 from harmonium.kernels import uniforms
 from harmonium.models.machine.rbm import RBM
-from harmonium.sampling.impute import conditional_means
+from harmonium.sampling.impute import conditional_means, pass_up_and_down
 from harmonium.training.callbacks import Callback, is_due
 from harmonium.training.gaps import OmitGaps
 
@@ -69,7 +69,7 @@ class GapMonitor(Callback):
         if not bool(there.any()):
             return
         if isinstance(training.plan.missing, OmitGaps) and isinstance(model, RBM):
-            found = model.visible_mean(model.hidden.mean(model.inputs(1, (seen.nan_to_num(0.0), None))))
+            found = pass_up_and_down(model, seen)
         else:
             found = conditional_means(model, seen, training.root.child("gap monitor"), self.sweeps, self.chains)
         scale = model.data_variance.sqrt()
