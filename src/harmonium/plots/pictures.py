@@ -219,7 +219,7 @@ def pictures(run: str | Path, data: Array | None = None, *, data_name: str | Non
     if data is None and opened.source is not None:
         data, data_name = opened.data().train, data_name or "the training data"
     rows = opened.rows
-    drawn = sample(model, _SHOWN, sweeps=affordable_sweeps(model, _SHOWN), seed=seed)
+    drawn = sample(model, _SHOWN, sweeps=affordable_sweeps(model, _SHOWN), seed=seed, progress=False)
     figures = {} if first_weights(model) is None else {FILTERS: filters(model)}
     figures[SAMPLES] = samples(drawn, data, model.visible.shape, data_name=data_name or "the data")
     if rows:

@@ -156,7 +156,8 @@ def _entry(
         seconds=round(took, 2), judging=time.process_time() - began, judged_by=plan.words,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
     )  # fmt: skip
-    write_tensors(folder / SAMPLES, {"samples": sample(plan.model, DRAWN, seed=seed.child("draw"))}, {"format": 1})
+    drawn = sample(plan.model, DRAWN, seed=seed.child("draw"), progress=progress)
+    write_tensors(folder / SAMPLES, {"samples": drawn}, {"format": 1})
     write_json(folder / RESULT, asdict(entry) | {"model": described})  # last: it says that all is done
     return entry
 

@@ -125,7 +125,7 @@ class ReportInput:
     @cached_property
     def samples(self) -> Tensor:
         """Samples, (samples, columns), as the data have them: independent draws, or ends of independent chains."""
-        return sample(self.model, self._affordable(SAMPLES), sweeps=self.sweeps, seed=self.seed).cpu()
+        return sample(self.model, self._affordable(SAMPLES), sweeps=self.sweeps, seed=self.seed, progress=False).cpu()
 
     @property
     def sweeps(self) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from harmonium.core.checks import check_int, check_positive
-from harmonium.core.progress import Progress, bar_delay
+from harmonium.core.progress import Progress, bar_delay, showing
 from harmonium.core.random import Stream, as_stream
 from harmonium.data import as_cases
 from harmonium.models.arrays import Array
@@ -154,20 +154,21 @@ def fit(
     if device is not None:
         model.to(device)
     listeners = list(callbacks)
-    if epochs is None:
-        seconds = None if minutes is None else 60 * check_positive("minutes", minutes)
-        plan, added = by_cycles(model, used, valid, weight, plan, learning_rate, seconds, listeners, initialise)
-        listeners += added
-    monitor = GapMonitor(every=1) if gaps else default_monitor(model, 1 if epochs else max(1, plan.epochs // 100))
-    if valid is not None and not any(isinstance(callback, type(monitor)) for callback in listeners):
-        listeners.insert(0, monitor)
-    if out is not None:
-        model.refuse_batched("fit(out=...)")
-        return start(Path(out), model, cases, valid, sample_weight, plan, listeners, progress, initialise)
-    training = prepare(model, cases, valid, sample_weight, plan, listeners, initialise)
-    delay = bar_delay(progress)
-    if delay is not None:
-        training.callbacks = [*training.callbacks, ProgressBar(delay)]
-    history = training.run()
-    warn_of_failure(training)
-    return history
+    with showing(progress, bars=False):
+        if epochs is None:
+            seconds = None if minutes is None else 60 * check_positive("minutes", minutes)
+            plan, added = by_cycles(model, used, valid, weight, plan, learning_rate, seconds, listeners, initialise)
+            listeners += added
+        monitor = GapMonitor(every=1) if gaps else default_monitor(model, 1 if epochs else max(1, plan.epochs // 100))
+        if valid is not None and not any(isinstance(callback, type(monitor)) for callback in listeners):
+            listeners.insert(0, monitor)
+        if out is not None:
+            model.refuse_batched("fit(out=...)")
+            return start(Path(out), model, cases, valid, sample_weight, plan, listeners, progress, initialise)
+        training = prepare(model, cases, valid, sample_weight, plan, listeners, initialise)
+        delay = bar_delay(progress)
+        if delay is not None:
+            training.callbacks = [*training.callbacks, ProgressBar(delay)]
+        history = training.run()
+        warn_of_failure(training)
+        return history

@@ -12,7 +12,7 @@ import torch
 
 from harmonium.core.errors import DamagedFileError
 from harmonium.core.files import read_tensors
-from harmonium.core.progress import Progress
+from harmonium.core.progress import Progress, showing
 from harmonium.core.random import Stream
 from harmonium.core.registry import build
 from harmonium.data import Cases, as_cases, from_source
@@ -80,7 +80,7 @@ def resume(
     out = Path(out)
     if not (out / CONFIG).is_file():
         raise FileNotFoundError(f"{out} holds no run to resume (there is no {CONFIG})")
-    with locked(out):
+    with locked(out), showing(progress, bars=False):
         config = read_config(out)
         cases = _same_cases(config["data"], data, "data")
         assert cases is not None

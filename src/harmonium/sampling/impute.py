@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from harmonium.core.checks import check_int
+from harmonium.core.progress import Progress, showing, steps
 from harmonium.core.random import Stream, stream_of
 from harmonium.models.arrays import Array, as_matrix
 from harmonium.models.directed import Directed
@@ -50,7 +51,7 @@ def _machine_means(model: Machine, v: Tensor, stream: Stream, sweeps: int, chain
     clamp = (~missing, x)
     state = model.sweep(model.state_from_visible(x, stream), stream, sweeps - sweeps // 2, clamp=clamp)
     total = torch.zeros_like(x)
-    for _ in range(max(1, sweeps // 2)):
+    for _ in steps(range(max(1, sweeps // 2)), "sweep"):
         state = model.sweep(state, stream, 1, clamp=clamp)
         total += model.visible.mean(model.inputs(0, state))
     mean = total.view(chains, *v.shape).mean(0) / max(1, sweeps // 2)
@@ -67,6 +68,7 @@ def impute(
     samples: int = 1,
     mean: bool = False,
     seed: int | Stream = 0,
+    progress: Progress = "auto",
 ) -> Tensor:
     """Draw missing values from the model given the observed ones, or compute their conditional means.
 
@@ -80,6 +82,7 @@ def impute(
         mean: return conditional means in the place of draws, over ``samples`` chains of a machine: of real and binary
             units their expectation, of `Categorical` units the most probable state.
         seed: an int or a stream.
+        progress: whether to show a progress bar.  "auto": in terminals and notebooks, after two seconds.
 
     Returns:
         the cases with their gaps filled, (batch, n_visible); (samples, batch, n_visible) with more than one draw.
@@ -105,14 +108,15 @@ def impute(
     check_observed(model, encoded, "v")
     rows = encoded.repeat(samples, 1)
     stream = stream_of(seed, "impute").child("sweeps")
-    if mean:
-        return units.decode(conditional_means(model, encoded, stream, sweeps, samples))
-    if isinstance(model, Machine):
-        out = units.decode(fill_missing(model, rows, stream, sweeps))
-    else:
-        assert isinstance(model, Directed)
-        observed = ~torch.isnan(rows)
-        out = units.decode(model.draw(len(rows), stream, (observed, torch.where(observed, rows, 0.0))))
+    with showing(progress):
+        if mean:
+            return units.decode(conditional_means(model, encoded, stream, sweeps, samples))
+        if isinstance(model, Machine):
+            out = units.decode(fill_missing(model, rows, stream, sweeps))
+        else:
+            assert isinstance(model, Directed)
+            observed = ~torch.isnan(rows)
+            out = units.decode(model.draw(len(rows), stream, (observed, torch.where(observed, rows, 0.0))))
     return out if samples == 1 else out.view(samples, *x.shape)
 
 

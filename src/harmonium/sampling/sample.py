@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from harmonium.core.checks import check_int
+from harmonium.core.progress import Progress, showing
 from harmonium.core.random import Stream, stream_of
 from harmonium.models.arrays import Array, as_batch, as_clamp
 from harmonium.models.deep.dbn import DBN
@@ -32,6 +33,7 @@ def sample(
     clamp: tuple[Array, Array] | None = None,
     sampler: ReplicaExchange | None = None,
     steps: int | None = None,
+    progress: Progress = "auto",
 ) -> Tensor:
     """Draw visible states by Gibbs sampling, from an independent chain for each sample.
 
@@ -51,6 +53,7 @@ def sample(
         sampler: a ladder such as `Tempering` for models with distant modes; each sample then has its own ladder, and
             ``sweeps`` counts its rounds.  Default: plain Gibbs sampling.
         steps: another name of ``sweeps``.
+        progress: whether to show a progress bar.  "auto": in terminals and notebooks, after two seconds.
 
     Returns:
         raw samples (n, n_visible) in the model's precision, one column per variable.
@@ -66,7 +69,19 @@ def sample(
     """
     n = check_int("n", n)
     sweeps = check_int("sweeps", sweeps if steps is None else steps, least=0)
-    stream = stream_of(seed, "sample")
+    with showing(progress):
+        return _sample(model, n, sweeps, stream_of(seed, "sample"), init, clamp, sampler)
+
+
+def _sample(
+    model: Model,
+    n: int,
+    sweeps: int,
+    stream: Stream,
+    init: Array | None,
+    clamp: tuple[Array, Array] | None,
+    sampler: ReplicaExchange | None,
+) -> Tensor:
     if isinstance(model, DBN):
         if clamp is not None:
             raise ValueError("a DBN cannot be sampled with clamp: given some visible units, Gibbs sampling of its "

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from harmonium.core.checks import check_int_fields
+from harmonium.core.progress import steps
 from harmonium.core.random import Stream
 from harmonium.core.registry import Registered
 from harmonium.models.machine.machine import Machine
@@ -32,7 +33,7 @@ class ReplicaExchange(Registered, ABC):
         """Draw states at the top of n independent replicas after ``rounds`` rounds: sampled layers, each (n, units)."""
         ladder = self.ladder(machine, stream.child("ladder"), clamp)
         replicas, moves = ladder.start(n, stream.child("start")), stream.child("moves")
-        for _ in range(rounds):
+        for _ in steps(range(rounds), "round"):
             tempering_round(ladder, replicas, moves)
         return ladder.on(replicas, -1)
 

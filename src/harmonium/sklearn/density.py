@@ -47,7 +47,7 @@ class Density(Estimator):
 
     def _drawn(self, n_samples: int, random_state: Any, **options: Any) -> Any:
         seed = self._seed if random_state is None else seed_of(random_state)
-        return sample(self.model_, n_samples, seed=seed, **options).numpy()
+        return sample(self.model_, n_samples, seed=seed, progress=False, **options).numpy()
 
 
 class EnergyDensity(Density):

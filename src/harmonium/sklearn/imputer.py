@@ -128,7 +128,7 @@ def expected_values(machine: RBM, states: Any, seed: int, domain: Domain, sweeps
         samples: chains of every case; with 1 the values are drawn.
     """
     machine = lend(machine) if domain == "clip" else machine
-    found = impute(machine, states, sweeps=sweeps, samples=samples, mean=samples > 1, seed=seed).numpy()
+    found = impute(machine, states, sweeps=sweeps, samples=samples, mean=samples > 1, seed=seed, progress=False).numpy()
     if domain != "clip":
         binary = columns_of(machine.visible, Bernoulli)
         found[:, binary] = np.rint(found[:, binary])

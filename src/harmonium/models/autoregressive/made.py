@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from harmonium import kernels
 from harmonium.core.checks import check_int
+from harmonium.core.progress import steps
 from harmonium.core.random import Stream, as_stream
 from harmonium.models.arrays import Array
 from harmonium.models.autoregressive.observed_mask import check_hidden, draw_layers, layers, linears
@@ -152,9 +153,9 @@ class MADE(DirectedNetwork, Tractable):
         u = kernels.uniforms(stream.advance(), n, 1, torch.float64, self.device)[:, 0]
         below = torch.softmax(self._log_marginals(v, held), 0).cumsum(0) <= u
         which = below.sum(0).clamp(max=self.masks - 1)
-        for k in torch.unique(which).tolist():
+        for k in steps(torch.unique(which).tolist(), "mask"):
             rows, draw = (which == k).nonzero()[:, 0], stream.advance()
-            for i in self.orderings[k].tolist():
+            for i in steps(self.orderings[k].tolist(), "variable"):
                 drawn = self.outputs.sample(self.params(v[rows], k), draw)[:, units[i]]
                 v[rows, units[i]] = torch.where(held[rows, i : i + 1], v[rows, units[i]], drawn)
         return v

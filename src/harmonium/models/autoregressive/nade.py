@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from harmonium import kernels
 from harmonium.core.checks import check_int
+from harmonium.core.progress import steps
 from harmonium.core.random import RandomAddress, Stream, as_stream
 from harmonium.kernels.nade import Steps, nade_inputs, portable_inputs
 from harmonium.kernels.philox import split
@@ -167,7 +168,7 @@ class NADE(DirectedNetwork, Tractable):
             return self._draw_fused(s, held, draw)
         a = self.hidden_bias.expand(n, -1)
         x = torch.zeros(n, self.outputs.width, dtype=self.dtype, device=self.device)
-        for t in range(self.visible.columns):
+        for t in steps(range(self.visible.columns), "variable"):
             outputs, own = self.steps.outputs_of(t), self.steps.inputs_of(t)
             x[:, outputs] = self._activation(a, t) @ self.output_weights[outputs].mT
             s[:, own] = torch.where(held[:, own], s[:, own], self.outputs.sample(x, draw)[:, own])

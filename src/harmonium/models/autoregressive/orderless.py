@@ -12,6 +12,7 @@ from torch import Tensor
 
 from harmonium import kernels
 from harmonium.core.checks import check_int
+from harmonium.core.progress import steps
 from harmonium.core.random import Stream, as_stream, stream_of
 from harmonium.core.registry import build, find
 from harmonium.models.arrays import Array
@@ -198,7 +199,7 @@ class OrderlessNADE(DirectedNetwork, Tractable):
         v, held = self._start(n, clamp)
         u = kernels.uniforms(stream.advance(), n, 1, torch.float64, self.device)[:, 0]
         which = (u * len(self.orderings)).long()
-        for k in torch.unique(which).tolist():
+        for k in steps(torch.unique(which).tolist(), "ordering"):
             rows = (which == k).nonzero()[:, 0]
             v[rows] = self._draw(v[rows], held[rows], self.orderings[k].tolist(), stream)
         return v
@@ -208,7 +209,7 @@ class OrderlessNADE(DirectedNetwork, Tractable):
         network = self.network.incremental(v, held.to(v.dtype))
         draw = stream.advance()
         x = v.new_zeros(len(v), self.outputs.width)
-        for i in ordering:
+        for i in steps(ordering, "variable"):
             turn = ~held[:, i]
             if bool(turn.any()):
                 x[:, outputs[i]] = network.logits(outputs[i])

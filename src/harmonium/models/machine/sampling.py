@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from harmonium import kernels
+from harmonium.core.progress import steps
 from harmonium.core.random import RandomAddress, Stream
 from harmonium.models.machine.energy import EnergyModel
 from harmonium.models.machine.incremental_inputs import CachedInput, CachedLateral, Neighbours, Receive
@@ -108,7 +109,7 @@ class GibbsSampling(EnergyModel):
         current = list(state)
         if clamp is not None and current[0] is not None:
             current[0] = torch.where(clamp[0], clamp[1], current[0])
-        for _ in range(sweeps):
+        for _ in steps(range(sweeps), "sweep"):
             draw = stream.advance()
             for layer, receive, line in plan:
                 x = receive(current)
