@@ -24,6 +24,7 @@ from numba import njit
 
 from harmonium.core.files import write_atomically
 from harmonium.core.version import __version__
+from harmonium.kernels.announcement import Announcement
 
 __all__ = ["SOURCES", "compiled"]
 
@@ -31,6 +32,7 @@ __all__ = ["SOURCES", "compiled"]
 SOURCES = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
 
 
+ANNOUNCEMENT = Announcement()  # of the process
 PATIENCE = 60.0  # seconds that another process may take to compile a loop
 
 
@@ -54,6 +56,12 @@ class _Files:
         Where another process compiles the same loop just now, its code is waited for: compiling takes seconds of a
         core, and parallel workers begin with the same loops.
         """
+        found = self._find(key)
+        if found is None:
+            ANNOUNCEMENT.begin(self._path.parent)
+        return found
+
+    def _find(self, key: Any) -> Any:
         path = self._path_of(key)
         lock = path.with_suffix(".compiling")
         while (found := _read(path)) is None:
@@ -73,6 +81,7 @@ class _Files:
 
     def save(self, key: Any, data: Any) -> None:
         """Write the data of a key; where that fails, the code stays in memory alone."""
+        ANNOUNCEMENT.end()
         path = self._path_of(key)
         with contextlib.suppress(OSError):
             write_atomically(path, self._dumps(data))
