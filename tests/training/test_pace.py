@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import harmonium as hm
-from harmonium.training import pace
+from harmonium.training import automatic, pace
+from harmonium.training.schedules import ends_cycle
 
 UPDATE = 0.01  # seconds of processor time between two looks at the clock
 
@@ -59,7 +60,7 @@ def test_what_is_planned_takes_the_time_that_there_is(monkeypatch: pytest.Monkey
 def test_the_last_cycle_ends_with_the_plan(monkeypatch: pytest.MonkeyPatch) -> None:
     found = plan(1.0, monkeypatch)
     schedule = found.plan.learning_rate
-    assert found.plan.epochs % 2**schedule.doublings == 0 and schedule.doublings >= 2
+    assert schedule.epochs == found.plan.epochs and schedule.doublings >= 2
     assert schedule(1.0) == 0.0
 
 
@@ -97,3 +98,33 @@ def test_what_compiles_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
 
     found = plan(10 / 60, monkeypatch, objective=Once())
     assert UPDATE * found.updates > 5.0
+
+
+class Stopped:
+    """A clock that stands still: what is planned depends on nothing but the costs."""
+
+    @staticmethod
+    def process_time() -> float:
+        return 0.0
+
+
+@pytest.mark.parametrize("passes", [0.6, 1.3, 1.6, 2.45, 2.6, 3.01, 5.9, 7.2, 13.9, 31.5])
+def test_little_time_is_left_over_of_large_data(passes: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    batches, each = 1450, 0.001
+    seconds = passes * batches * each / 0.9  # a tenth is spared, and measurements take next to nothing
+    monkeypatch.setattr(pace, "time", Stopped)
+    monkeypatch.setattr(automatic, "timed", lambda *arguments: pace.Costs(0.0, each, 1e-7))
+    found = Planned()
+    cases = copies(30_000)  # of which 1,000 are held out
+    hm.fit(hm.RBM(6, 2), cases, batch_size=20, learning_rate=0.1, minutes=seconds / 60, callbacks=[found])
+    share = found.updates / (passes * batches)
+    assert 0.75 < share <= 1.0
+    if passes > 3:
+        assert share > 0.9
+    epochs, schedule = found.plan.epochs, found.plan.learning_rate
+    ends = [epoch for epoch in range(1, epochs + 1) if ends_cycle(epoch, epochs)]
+    assert len(ends) >= min(6, 1 + schedule.doublings)
+    for end in ends[-1 - schedule.doublings :]:  # where the likelihood is measured the rate has come down
+        assert schedule(end / epochs - 1e-9) < 1e-6 * schedule.start
+    if passes > 10:
+        assert found.cases == 29_000

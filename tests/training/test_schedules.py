@@ -22,6 +22,10 @@ from harmonium.training.schedules import as_schedule
         (hm.schedules.Exponential(0.1, 0.1), {0.0: 0.1, 0.7: 0.1}),
         (hm.schedules.Cycles(0.2, 0), {0.0: 0.2, 0.5: 0.1, 1.0: 0.0}),
         (hm.schedules.Cycles(0.2, 2), {0.0: 0.2, 0.125: 0.1, 0.25: 0.2, 0.375: 0.1, 0.5: 0.2, 0.75: 0.1, 1.0: 0.0}),
+        (
+            hm.schedules.Cycles(0.2, 2, epochs=7),  # they end with epochs 1, 3 and 7
+            {0.0: 0.2, 0.5 / 7: 0.1, 1 / 7: 0.2, 2 / 7: 0.1, 3 / 7: 0.2, 5 / 7: 0.1, 1.0: 0.0},
+        ),
         (hm.schedules.Cycles(0.2, 1, decay=0.5), {0.0: 0.2, 0.25: 0.1, 0.5: 0.1, 0.75: 0.05, 1.0: 0.0}),
     ],
 )

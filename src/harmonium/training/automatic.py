@@ -53,6 +53,7 @@ DECAYS = (1e-4, 1e-2)
 # Where time is limited:
 SPARE = 0.9  # of the time that is left, for what is planned
 LATE = 1.15  # of the time that is left, before training is cut: clocks differ, and a cycle that is cut short is lost
+FEW_PASSES = 10  # below them, half a pass is more than a twentieth of the time
 TRIALS, TRIED = 0.25, 3  # share of trials of the learning rate, and how many are usual
 LEAST_TRIAL = 100  # updates: fewer tell nothing
 MEASURED, MEASUREMENTS = 0.2, 6  # share of measurements in a training, and their number
@@ -177,15 +178,26 @@ def by_cycles(
             )
         left = seconds - costs.spent
         updates = int((SPARE * left - MEASUREMENTS * costs.measurement) / costs.update)
-        epochs = max(1, updates // batches)
-        if updates < batches:  # a learning rate that does not fall to the end is worse than fewer cases
+        epochs, most = _passes(updates, whole.batches)
+        if not epochs:  # a learning rate that does not fall to the end is worse than fewer cases
             updates = int((SPARE * left - costs.measurement) / costs.update)  # one cycle, so one measurement
-            plan = replace(plan, most=max(LEAST_TRIAL, updates) * plan.batch_size)
+            epochs, most = 1, max(LEAST_TRIAL, updates)
+        plan = replace(plan, most=None if most is None else most * plan.batch_size)
         added.append(TimeLimit(max(0.1, round(LATE * left, 3)), processor=True))
     doublings = int(math.log2(max(1.0, epochs / first)))
-    epochs = epochs >> doublings << doublings
-    schedule = rate if isinstance(rate, Schedule) else Cycles(rate, doublings, _slower(model))
+    schedule = rate if isinstance(rate, Schedule) else Cycles(rate, doublings, _slower(model), epochs)
     return replace(plan, epochs=epochs, learning_rate=schedule), added
+
+
+def _passes(updates: int, batches: int) -> tuple[int, int | None]:
+    """How a number of updates becomes epochs, and how many updates each of them has; None: from all cases.
+
+    Where the rest of a few passes is more than half a pass, time is used by one more pass over fewer cases.
+    """
+    epochs = updates // batches
+    if 1 <= epochs < FEW_PASSES and updates - epochs * batches > batches / 2:
+        return epochs + 1, updates // (epochs + 1)
+    return epochs, None
 
 
 def _criterion(training: Training) -> list[Callback]:

@@ -80,6 +80,8 @@ class Cycles(Schedule):
         start: learning rate at the beginning of the first cycle.
         doublings: number of cycles after the first; there are 2^doublings first cycles in all.
         decay: factor of the learning rate from one cycle to the next.
+        epochs: of the training, if cycles are to end with whole epochs: after the half of them, rounded down, and so
+            on.  The last cycle is then longer than all before it.
 
     >>> schedule = Cycles(0.1, doublings=2)
     >>> [schedule(progress) for progress in (0.0, 0.125, 0.26, 0.51, 0.75)]
@@ -89,17 +91,25 @@ class Cycles(Schedule):
     start: float
     doublings: int = 5
     decay: float = 1.0
+    epochs: int | None = None
 
     def __post_init__(self) -> None:
         _check(self, "start", "decay", positive=True)
         check_int_fields(self, doublings=0)
+        if self.epochs is not None:
+            check_int_fields(self, epochs=2**self.doublings)
 
     def __call__(self, progress: float) -> float:
         end, cycle = 1.0, self.doublings
-        while cycle and progress < end / 2:
-            end, cycle = end / 2, cycle - 1
-        begin = end / 2 if cycle else 0.0
+        while cycle and progress < self._end(cycle - 1):
+            end, cycle = self._end(cycle - 1), cycle - 1
+        begin = self._end(cycle - 1) if cycle else 0.0
         return self.start * self.decay**cycle * max(0.0, end - progress) / (end - begin)
+
+    def _end(self, cycle: int) -> float:
+        """The progress at which a cycle ends."""
+        whole = self.epochs or 2**self.doublings
+        return (whole >> self.doublings - cycle) / whole
 
 
 def ends_cycle(epoch: int, epochs: int) -> bool:
@@ -108,7 +118,7 @@ def ends_cycle(epoch: int, epochs: int) -> bool:
     >>> [epoch for epoch in range(1, 97) if ends_cycle(epoch, 96)]
     [3, 6, 12, 24, 48, 96]
     """
-    return epochs % epoch == 0 and epochs // epoch in (1, 2, 4, 8, 16, 32)
+    return epoch in {epochs >> later for later in range(6)}
 
 
 def _check(schedule: Schedule, *names: str, positive: bool = False) -> None:
