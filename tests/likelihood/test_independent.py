@@ -125,3 +125,16 @@ def test_far_below_is_more_than_a_tenth_of_what_independent_columns_take() -> No
 
 def test_one_case_has_no_error() -> None:
     assert Gain.of(torch.tensor([-1.0]), torch.tensor([-2.0])) == Gain(1.0, 0.0, -2.0, 2.0)
+
+
+def test_gains_of_weighted_cases_are_those_of_cases_that_come_several_times() -> None:
+    rng = np.random.default_rng(0)
+    mine, theirs = (torch.tensor(rng.normal(size=500)) for _ in range(2))
+    weight = torch.tensor(rng.integers(1, 3, 500), dtype=torch.float64)
+    found = Gain.of(mine, theirs, 0.5, weight)
+    often = weight.long()
+    expected = Gain.of(mine.repeat_interleave(often), theirs.repeat_interleave(often), 0.5)
+    assert found[0] == pytest.approx(expected[0]) and found[2:] == pytest.approx(expected[2:])
+    assert found.stderr > 1.05 * expected.stderr  # a case that weighs double is one observation, not two
+    equal = Gain.of(mine, theirs, 0.5, torch.full((500,), 3.0))
+    assert equal == pytest.approx(Gain.of(mine, theirs, 0.5), rel=0.002)  # n in the place of n - 1

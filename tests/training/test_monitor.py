@@ -9,6 +9,14 @@ import pytest
 import torch
 
 import harmonium as hm
+from harmonium.data import as_cases
+from harmonium.recipes.class_monitor import ClassMonitor
+from harmonium.training.gaps import as_gaps
+from harmonium.training.loop import Training
+from harmonium.training.metrics import as_metric
+from harmonium.training.plan import Plan
+from harmonium.training.prepare import prepare
+from harmonium.training.schedules import as_schedule
 
 from .helpers import Drift, clusters, patterns, same, tensors, trained
 from .helpers import one_thread as one_thread
@@ -136,6 +144,44 @@ def test_densities_of_standardised_data_carry_their_jacobian(tmp_path: Any) -> N
 def test_gaussian_units_have_a_gap_and_no_pseudo_likelihood() -> None:
     history = hm.fit(hm.RBM(hm.Gaussian(3), 2), clusters(), validation=clusters(seed=1), epochs=1, learning_rate=0.01)
     assert len(history["free_energy_gap"]) == 1 and "pseudo_log_likelihood" not in history.rows[0]
+
+
+def held_out(model: hm.models.Machine, data: np.ndarray, weight: np.ndarray, gaps: bool = False) -> Training:
+    """A training that holds cases out of weighted ones."""
+    plan = Plan(
+        hm.CD(), as_metric("plain"), as_schedule(0.1), seed=hm.Stream(3), missing=as_gaps("draw" if gaps else None),
+        hold_out=True,
+    )  # fmt: skip
+    return prepare(model, as_cases(data), None, weight, plan, [], None)
+
+
+MONITORS: dict[str, hm.training.Callback] = {
+    "likelihood": hm.training.LikelihoodMonitor(every=1),
+    "some": hm.training.LikelihoodMonitor(every=1, cases=11),
+    "gaps": hm.training.GapMonitor(every=1),
+    "classes": ClassMonitor(every=1),
+}
+
+
+@pytest.mark.parametrize("name", MONITORS)
+def test_held_out_cases_count_by_their_weights(name: str) -> None:
+    monitor, data = MONITORS[name], patterns(400)
+    rbm = hm.RBM(12, 4)
+    hm.fit(rbm, data, epochs=5)
+    weight = np.where(data.sum(1) % 2 == 1, 1.0, 1e-12)
+    training = held_out(rbm, data, weight, name == "gaps")
+    assert training.validation is not None and training.validation_weight is not None
+    held = training.validation.rows(torch.arange(40)).numpy()
+    counts = held.sum(1) % 2 == 1
+    assert np.array_equal(training.validation_weight.numpy() > 0.5, counts) and 0 < counts.sum() < 40
+    found, other, unweighted = ({"epoch": 1} for _ in range(3))
+    monitor.on_measure(training, found)
+    training.validation = as_cases(np.where(counts[:, None], held, 1 - held))
+    monitor.on_measure(training, other)
+    assert len(found) > 1 and other == pytest.approx(found, rel=1e-6)
+    training.validation_weight = None
+    monitor.on_measure(training, unweighted)
+    assert unweighted != pytest.approx(found, rel=1e-3)
 
 
 def test_one_monitor_is_added_for_validation_and_no_second() -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from harmonium.core.rows import weighted_mean
 from harmonium.models.model import Model
 from harmonium.units.layer import Interpolation
 
@@ -33,12 +34,21 @@ class Gain(NamedTuple):
     scale: float
 
     @classmethod
-    def of(cls, log_p: Tensor, independent: Tensor, log_jacobian: float = 0.0) -> Gain:
-        """Compare log-likelihoods of the same cases, (cases,) each, both without the ``log_jacobian``."""
+    def of(cls, log_p: Tensor, independent: Tensor, log_jacobian: float = 0.0, weight: Tensor | None = None) -> Gain:
+        """Compare log-likelihoods of the same cases, (cases,) each, both without the ``log_jacobian``.
+
+        Means are by the weights of the cases, (cases,), if they have any.
+        """
         difference = (log_p - independent).double()
-        n, base = len(difference), float(independent.double().mean())
-        stderr = float(difference.std()) / math.sqrt(n) if n > 1 else 0.0
-        return cls(float(difference.mean()), stderr, base + log_jacobian, abs(base))
+        mean, base = weighted_mean(difference, weight), weighted_mean(independent.double(), weight)
+        if len(difference) == 1:
+            stderr = 0.0
+        elif weight is None:
+            stderr = float(difference.std()) / math.sqrt(len(difference))
+        else:
+            share = (weight / weight.sum()).to(difference)
+            stderr = float((share * (difference - mean)).square().sum().sqrt())
+        return cls(mean, stderr, base + log_jacobian, abs(base))
 
     @property
     def nothing(self) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from harmonium.core.rows import weighted_mean
 from harmonium.models.machine.conditional import variable_log_probs
 from harmonium.models.machine.machine import Machine
 from harmonium.training.callbacks import Callback, is_due
@@ -37,14 +38,14 @@ class ClassMonitor(Callback):
         model = training.model
         assert isinstance(model, Machine)
         column = self.column % model.visible.columns
-        right = total = 0.0
+        right, log_probs = [], []
         for _, raw in training.validation.chunks(1024, dtype=model.dtype, device=model.device):
             log_prob = variable_log_probs(model, model.visible.encode(raw, "validation"), column)
             label = raw[:, column].long()
-            right += float((log_prob.argmax(-1) == label).sum())
-            total += float(log_prob.gather(-1, label.unsqueeze(-1)).sum())
-        row["accuracy"] = right / len(training.validation)
-        row["class_log_likelihood"] = total / len(training.validation)
+            right.append((log_prob.argmax(-1) == label).double())
+            log_probs.append(log_prob.gather(-1, label.unsqueeze(-1)).squeeze(-1).double())
+        row["accuracy"] = weighted_mean(torch.cat(right), training.validation_weight)
+        row["class_log_likelihood"] = weighted_mean(torch.cat(log_probs), training.validation_weight)
 
     def columns(self, training: Training) -> set[str] | None:
         return set() if training.validation is None else {"accuracy", "class_log_likelihood"}

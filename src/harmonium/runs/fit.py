@@ -80,7 +80,8 @@ def fit(
         penalties: `WeightDecay`, `Sparsity`.  Default: none; without ``epochs``, the weights of machines decay by
             2 / cases, from 0.0001 to 0.01.
         validation: cases for monitors and early stopping.
-        sample_weight: weights of the training cases (n,), non-negative; cases of weight zero are dropped.
+        sample_weight: weights of the training cases (n,), non-negative; cases of weight zero are dropped, and
+            those held out of them count by their weights.
         missing: what to make of missing values (NaN), which should be missing at random.  "draw": they are drawn given
             the observed ones, by chains that go on from epoch to epoch; a number: with this number of Gibbs sweeps
             whenever a case is used.  "omit": missing units are left out of the machine, for sparse tables such as

@@ -126,7 +126,8 @@ def by_cycles(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the training itself warns of the same
             training = prepare(copy.deepcopy(model), part, validation, weight, short, listeners, initialise)
-        training.validation = training.validation or training.cases
+        if training.validation is None:
+            training.validation, training.validation_weight = training.cases, training.weight
         return training
 
     own = next((each for each in callbacks if isinstance(each, Convergence)), None)

@@ -73,21 +73,24 @@ _REMEDY = (
 def _gain(training: Training, row: Row) -> tuple[Gain | None, bool]:
     """What the model gained over independent columns, or an upper bound of it; and whether it was measured."""
     model = training.model
-    cases = training.cases if training.validation is None else training.validation
+    cases, weight = training.cases, training.weight
+    if training.validation is not None:
+        cases, weight = training.validation, training.validation_weight
     index = some_rows(len(cases), _CASES)
+    weight = None if weight is None else weight[index]
     v = model.visible.encode(cases.rows(index, dtype=model.dtype, device=model.device))
     independent = independent_log_prob(model, v)
     if independent is None or not (model.energy_part is None or model.energy_part is model):
         return None, False
     log_p = model.log_weight_bound(v, training.root.child("failure"))
     if row.get("log_likelihood_gained") is not None and row["log_likelihood_lower"] is not None:
-        measured = Gain.of(log_p, independent, cases.log_jacobian)  # for its error, to which log Z adds nothing
+        measured = Gain.of(log_p, independent, cases.log_jacobian, weight)  # for its error, to which log Z adds nothing
         return measured._replace(nats=row["log_likelihood_gained"]), True
     if isinstance(model, Machine):
         if model.visible.conditions_on_total:  # log Z depends on the row
             return None, False
         log_p = log_p - _least_log_z(model, v, training.root.child("failure", "chains"))
-    return Gain.of(log_p, independent, cases.log_jacobian), not isinstance(model, Machine)
+    return Gain.of(log_p, independent, cases.log_jacobian, weight), not isinstance(model, Machine)
 
 
 @torch.no_grad()

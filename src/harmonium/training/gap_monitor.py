@@ -73,7 +73,13 @@ class GapMonitor(Callback):
         else:
             found = conditional_means(model, seen, training.root.child("gap monitor"), self.sweeps, self.chains)
         scale = model.data_variance.sqrt()
-        mine, theirs = (((guess - full) / scale)[there].double().square().sum() for guess in (found, model.data_mean))
+        weight = there.double()
+        if training.validation_weight is not None:
+            weight *= training.validation_weight[index].to(weight).unsqueeze(-1)
+        mine, theirs = (
+            (torch.where(there, (guess - full) / scale, 0.0).double().square() * weight).sum()
+            for guess in (found, model.data_mean)
+        )
         row["gap_score"] = 1.0 - float(mine / theirs)
 
     def columns(self, training: Training) -> set[str] | None:

@@ -64,6 +64,7 @@ class Training:
         stop: why training is to end early, or None.
         folder: the run folder, or None.
         fresh: whether training began at parameters of its own.
+        validation_weight: weights of the validation cases, (validation cases,), if they were held out of weighted ones.
     """
 
     model: Model
@@ -78,6 +79,7 @@ class Training:
     stop: str | None = None
     folder: Path | None = None
     fresh: bool = True
+    validation_weight: Tensor | None = None
 
     def __post_init__(self) -> None:
         plan, model, self.root = self.plan, self.model, self.plan.seed.child("fit")

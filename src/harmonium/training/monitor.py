@@ -10,7 +10,7 @@ import torch
 
 from harmonium.core.checks import check_int_fields, finite_or_none
 from harmonium.core.random import Stream
-from harmonium.core.rows import some_rows
+from harmonium.core.rows import some_rows, weighted_mean
 from harmonium.likelihood.exact import cheapest_enumeration
 from harmonium.likelihood.independent import Gain, independent_log_prob
 from harmonium.likelihood.log_z import NORMALISED, LogPartition
@@ -90,7 +90,8 @@ class LikelihoodMonitor(Callback):
     Adds "log_likelihood" (nats per case, from the value of log Z; a variational bound where hidden layers are coupled),
     "log_likelihood_lower" (from the upper log Z; None where there is none), "log_likelihood_upper", and
     "log_likelihood_gained", what the first is above independent columns with the means of the training data.  The
-    reverse chains start from the objective's persistent chains.
+    reverse chains start from the objective's persistent chains.  Where `harmonium.fit` held cases out of weighted ones,
+    means are by their weights.
 
     Args:
         every: epochs between measurements; the last epoch is always measured.  None: after 1/32, 1/16, ..., 1/2 of all
@@ -130,17 +131,20 @@ class LikelihoodMonitor(Callback):
             return
         z = self._log_z(training)
         found, base = [], []
-        cases = _some(training.validation, self.cases)
+        cases, weight = training.validation, training.validation_weight
+        if self.cases is not None and self.cases < len(cases):
+            index = some_rows(len(cases), self.cases)
+            cases, weight = cases.select(index.numpy()), None if weight is None else weight[index]
         for start, v in cases.chunks(1000, dtype=model.dtype, device=model.device):
             v = model.visible.encode(v)
             stream = training.root.child("likelihood", row["epoch"], start)
             found.append(model.log_weight_bound(v, stream, self.samples))
             base.append(independent_log_prob(model, v))
         log_weight = torch.cat(found)
-        mean = float(log_weight.mean()) + training.validation.log_jacobian
+        mean = weighted_mean(log_weight, weight) + training.validation.log_jacobian
         row["log_likelihood"] = mean - z.value
         independent = torch.cat([each for each in base if each is not None])
-        row["log_likelihood_gained"] = Gain.of(log_weight - z.value, independent).nats
+        row["log_likelihood_gained"] = Gain.of(log_weight - z.value, independent, weight=weight).nats
         row["log_likelihood_lower"] = finite_or_none(mean - z.upper)
         # What is a bound already has no upper end.
         row["log_likelihood_upper"] = None if model.likelihood_is_estimated else mean - z.lower
@@ -192,10 +196,6 @@ def _pseudo(model: Any) -> bool:
     return (
         units.finite and not units.conditions_on_total and model.sampled_layers == [0] and sum(units.radices()) <= 5000
     )
-
-
-def _some(cases: Cases, count: int | None) -> Cases:
-    return cases if count is None or count >= len(cases) else cases.select(some_rows(len(cases), count).numpy())
 
 
 def _subset(cases: Cases, count: int, training: Training) -> torch.Tensor:

@@ -57,9 +57,12 @@ def prepare(
     counted = len(cases) if weight is None else float(weight.sum() ** 2 / (weight**2).sum())
     model.data_cases = torch.tensor(float(counted), dtype=torch.float64)
     parts = hold_out(len(cases), plan.seed.child("hold out")) if plan.hold_out and validation is None else None
+    aside_weight: Tensor | None = None
     if parts is not None:
         train, aside = parts
-        cases, weight, validation = cases.select(train), None if weight is None else weight[train], cases.select(aside)
+        cases, validation = cases.select(train), cases.select(aside)
+        if weight is not None:
+            weight, aside_weight = weight[train], weight[aside]
     if plan.most is not None and plan.most < len(cases):
         part = some_rows(len(cases), plan.most)
         cases, weight = cases.select(part.numpy()), None if weight is None else weight[part]
@@ -68,7 +71,9 @@ def prepare(
         model.initialise_from_data(plan.seed.child("fit", "initialise"))
     if weight is not None:  # relative to their mean, before float32 could lose them
         weight = (weight / weight.mean()).clamp(min=1e-30).to(model.device, model.dtype)
-    return Training(model, cases, weight, plan, list(callbacks), validation, fresh=fresh)
+    return Training(
+        model, cases, weight, plan, list(callbacks), validation, fresh=fresh, validation_weight=aside_weight
+    )
 
 
 def with_weight(cases: Cases, sample_weight: Array | None) -> tuple[Cases, Tensor | None]:
