@@ -9,6 +9,7 @@ from scipy import sparse
 from sklearn.datasets import load_digits
 
 import harmonium as hm
+from harmonium.data.split import hold_out
 from harmonium.sklearn import DBNClassifier, RBMClassifier
 
 DIGITS, LABELS = load_digits(return_X_y=True)
@@ -71,6 +72,18 @@ def test_the_network_is_what_finetune_makes() -> None:
     hm.finetune(network, X, y, epochs=2, seed=hm.Stream(3).child("finetune"))
     expected = torch.log_softmax(network(torch.from_numpy(X)), -1).detach().numpy()
     np.testing.assert_allclose(ours.predict_log_proba(X), expected, rtol=1e-6)
+
+
+def test_cases_that_choose_the_network_are_not_seen_before() -> None:
+    X, y = (DIGITS[:200] > 0.5).astype(np.float32), LABELS[:200]
+    options: Any = {"greedy_options": {"epochs": 2}, "finetune_options": {"epochs": 2}, "random_state": 3}
+    ours = DBNClassifier([20], **options).fit(X, y)
+    aside = hold_out(200, hm.Stream(3).child("hold out"))[1]  # type: ignore[index]
+    other = X.copy()
+    other[aside] = 1 - other[aside]
+    again = DBNClassifier([20], **options).fit(other, y)
+    assert all(torch.equal(*pair) for pair in zip(ours.model_.parameters(), again.model_.parameters(), strict=True))
+    assert ours.history_ != again.history_
 
 
 @pytest.mark.parametrize("estimator", SMALL, ids=lambda estimator: type(estimator).__name__)

@@ -41,14 +41,15 @@ class Stacked(Estimator):
     domain: Domain = "clip"
     random_state: Any = None
 
-    def _stack(self, X: Any, stream: Stream) -> tuple[models.DBN, Any]:
-        """A DBN trained on validated X, and X in its domain."""
+    def _stack(self, X: Any, stream: Stream, train: Any = None) -> tuple[models.DBN, Any]:
+        """A DBN trained on validated X, or on these rows of it, and X in its domain."""
         visible, X = self._layer(X)
         units, X = prepare(X, visible, self.domain)
         dbn = models.DBN([units, *self.hidden], dtype=precision(X))
         options: dict[str, Any] = {"seed": stream.child("greedy"), "progress": False}
-        options |= pretraining(X.shape[0]) | dict(self.greedy_options or {})
-        greedy(dbn, X, **options)
+        cases = X if train is None else X[train]
+        options |= pretraining(cases.shape[0]) | dict(self.greedy_options or {})
+        greedy(dbn, cases, **options)
         dbn.rbms[0] = strict(dbn.machines[0])
         return dbn, X
 

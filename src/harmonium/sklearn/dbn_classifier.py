@@ -35,8 +35,8 @@ class DBNClassifier(Classifier, Stacked):
         visible: units of the inputs: a unit type such as `harmonium.Gaussian`, or the units of all columns.  Default:
             binary units if all values of an array lie between 0 and 1, otherwise what suits each column (see
             `harmonium.sklearn.columns`).
-        n_iter: passes over the data in fine-tuning.  Default: until accuracy on a tenth of the data, held out, has
-            stopped growing.
+        n_iter: passes over the data in fine-tuning.  Default: until accuracy on a tenth of the data, held out before
+            the layers are trained, has stopped growing.
         greedy_options: arguments of `harmonium.greedy`, such as ``{"epochs": 30, "learning_rate": 0.1}``.
         finetune_options: more arguments of `harmonium.finetune`.
         domain: "clip", "binarize" or "raise": treatment of inputs that binary units do not take (see
@@ -79,13 +79,15 @@ class DBNClassifier(Classifier, Stacked):
         if self.n_iter is not None:
             need_positive(n_iter=self.n_iter)
         stream = Stream(self._seed)
-        self.model_, X = self._stack(X, stream)
-        self.network_ = self.model_.to_classifier(len(self.classes_), stream.child("classes"))
         options: dict[str, Any] = {"seed": stream.child("finetune")} | self._plan(len(number))
         options |= self.finetune_options or {}
+        own = self.n_iter is None and "validation" not in options
+        parts = hold_out(len(number), stream.child("hold out")) if own else None
+        # They choose the best network, so that no layer may have seen them.
+        self.model_, X = self._stack(X, stream, None if parts is None else parts[0])
+        self.network_ = self.model_.to_classifier(len(self.classes_), stream.child("classes"))
         X = by_rows(self._encoded, X, self.model_.dtype)
-        parts = hold_out(len(number), stream.child("hold out")) if self.n_iter is None else None
-        if parts is not None and "validation" not in options:
+        if parts is not None:
             train, aside = parts
             options["validation"] = X[aside], number[aside]
             X, number = X[train], number[train]
