@@ -128,3 +128,14 @@ def test_little_time_is_left_over_of_large_data(passes: float, monkeypatch: pyte
         assert schedule(end / epochs - 1e-9) < 1e-6 * schedule.start
     if passes > 10:
         assert found.cases == 29_000
+
+
+def test_where_trials_took_all_the_time_the_least_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "time", Stopped)
+    monkeypatch.setattr(automatic, "timed", lambda *arguments: pace.Costs(-100.0, 0.001, 0.01))  # 100 s are spent
+    found = Planned()
+    hm.fit(hm.RBM(6, 2), copies(30_000), batch_size=20, learning_rate=0.1, minutes=0.1, callbacks=[found])
+    assert found.updates == automatic.LEAST_TRIAL
+    found = Planned()
+    hm.fit(hm.RBM(6, 2), copies(300), batch_size=20, learning_rate=0.1, minutes=0.1, callbacks=[found])
+    assert found.plan.epochs == 1

@@ -180,7 +180,7 @@ def by_cycles(
         left = seconds - costs.spent
         updates = int((SPARE * left - MEASUREMENTS * costs.measurement) / costs.update)
         epochs, most = _passes(updates, whole.batches)
-        if not epochs:  # a learning rate that does not fall to the end is worse than fewer cases
+        if updates < whole.batches:  # a learning rate that does not fall to the end is worse than fewer cases
             updates = int((SPARE * left - costs.measurement) / costs.update)  # one cycle, so one measurement
             epochs, most = 1, max(LEAST_TRIAL, updates)
         plan = replace(plan, most=None if most is None else most * plan.batch_size)
