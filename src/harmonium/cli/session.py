@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harmonium.cli.shell import note
+from harmonium.core.progress import showing
 
 if TYPE_CHECKING:
     from harmonium.models.model import Model
@@ -28,10 +29,14 @@ def count(number: int, what: str) -> str:
 
 
 def progress(options: dict[str, Any]) -> bool:
-    """Whether to show a progress bar: as the options say, else on a terminal."""
-    if options["progress"] is not None:
-        return bool(options["progress"])
-    return sys.stderr.isatty() and not options.get("quiet")
+    """Whether to show a progress bar: as the options say, else on a terminal.
+
+    Until the command ends, other lines about what takes long follow the answer.
+    """
+    asked, on_terminal = options["progress"], sys.stderr.isatty() and not options.get("quiet")
+    answer = on_terminal if asked is None else bool(asked)
+    click.get_current_context().with_resource(showing(answer, bars=False))
+    return answer
 
 
 def set_threads(threads: int | None) -> None:
