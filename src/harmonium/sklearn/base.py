@@ -146,8 +146,8 @@ class Trained(Estimator):
         visible, X = self._layer(X)
         return prepare(X, visible, self.domain, greys=greys)
 
-    def _train(self, model: M, X: Any, **options: Any) -> M:
-        """Train a model on cases in its domain; ``options`` go to `harmonium.fit`.
+    def _train(self, model: M, X: Any, *, fit_options: Mapping[str, Any] | None = None, **options: Any) -> M:
+        """Train a model on cases in its domain; ``options`` go to `harmonium.fit`, others replace the estimator's.
 
         Raises:
             ValueError: if a parameter is not a positive integer.
@@ -159,7 +159,7 @@ class Trained(Estimator):
             "learning_rate": self.learning_rate, "seed": self._seed, "initialise": True,
             "progress": False,
         }  # fmt: skip
-        plan |= options | dict(self.fit_options or {})
+        plan |= options | dict((self.fit_options if fit_options is None else fit_options) or {})
         self.seed_ = plan["seed"]
         self.history_: History = fit(model, X, **plan)
         return model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import KW_ONLY
 from numbers import Real
 from typing import Any, ClassVar, Self
@@ -11,13 +12,18 @@ import pandas as pd
 from sklearn.base import OutlierMixin
 from torch import Tensor
 
+from harmonium import models
+from harmonium.likelihood.partition import log_partition
 from harmonium.models.arrays import Array, as_batch
-from harmonium.sklearn.base import by_rows, parameters
-from harmonium.sklearn.domain import is_sparse
+from harmonium.sklearn.base import by_rows, parameters, precision
+from harmonium.sklearn.domain import is_sparse, strict
 from harmonium.sklearn.imputer import expected_values, gaps_of
 from harmonium.sklearn.rbm import Machine
+from harmonium.training.trim import Trim
 
 __all__ = ["RBMOutlierDetector"]
+
+USUAL = 0.1  # share of the training cases below the threshold, unless the user knows better
 
 
 @parameters
@@ -28,7 +34,9 @@ class RBMOutlierDetector(OutlierMixin, Machine):
         visible: a unit type such as `harmonium.Gaussian`, or the units of all columns.  Default: binary units if all
             values of an array lie between 0 and 1, otherwise what suits each column (see `harmonium.sklearn.columns`).
         hidden: a number of binary units, or units.
-        contamination: fraction of the training cases that count as outliers, above 0 and at most 0.5.
+        contamination: fraction of the training cases that are outliers, above 0 and at most 0.5: they count as such,
+            and training can leave them out (see below).  "auto" (default): all cases train, and a tenth of them counts
+            as outliers.
         objective: what training descends (default: `harmonium.PCD`).
         n_iter: passes over the data.  Default: training plans itself (see `harmonium.fit`).
         batch_size: cases per update.
@@ -37,6 +45,12 @@ class RBMOutlierDetector(OutlierMixin, Machine):
         domain: "binarize", "clip" or "raise": treatment of values that binary units do not take (see
             `harmonium.sklearn.domain`).
         random_state: an int, a RandomState, or None.
+
+    With a number as ``contamination``, three machines are trained: on all cases; without those that this one finds
+    least probable; and without those that look odd from the first pass on, chosen again after every pass
+    (`harmonium.training.Trim`), which finds odd cases that resemble each other before they are learned, but can also
+    mistake a small group for odd.  The machine is kept that gives the highest likelihood to all but this share of the
+    cases.  Training takes three times as long; ``minutes`` are shared.
 
     Attributes:
         model_: the trained `harmonium.RBM`.
@@ -54,7 +68,7 @@ class RBMOutlierDetector(OutlierMixin, Machine):
     """
 
     _: KW_ONLY
-    contamination: float = 0.1
+    contamination: float | str = "auto"
 
     _validation: ClassVar[dict[str, Any]] = {"accept_sparse": "csr", "ensure_all_finite": "allow-nan"}
 
@@ -72,12 +86,41 @@ class RBMOutlierDetector(OutlierMixin, Machine):
             ValueError: for values outside the domain of the units, or parameters out of range.
         """
         share = self.contamination
-        if isinstance(share, bool) or not isinstance(share, Real) or not 0 < share <= 0.5:
-            raise ValueError(f"contamination must be above 0 and at most 0.5, found {share!r}")
+        number = isinstance(share, Real) and not isinstance(share, bool)
+        if share != "auto" and not (number and 0 < share <= 0.5):  # type: ignore[operator]
+            raise ValueError(f'contamination must be "auto", or above 0 and at most 0.5, found {share!r}')
         X = self._accept(X)
-        X = self._fit(X, missing="draw" if not is_sparse(X) and gaps_of(X).any() else None)
-        self.offset_: float = float(np.percentile(self._scores(X), 100 * share))
+        gaps = {"missing": "draw" if not is_sparse(X) and gaps_of(X).any() else None}
+        if share == "auto":
+            self.offset_: float = float(np.percentile(self._scores(self._fit(X, **gaps)), 100 * USUAL))
+            return self
+        self.offset_ = self._fit_trimmed(X, float(share), gaps)
         return self
+
+    def _fit_trimmed(self, X: Any, share: float, options: dict[str, Any]) -> float:
+        """Train with and without the oddest cases, keep the best machine, and return its threshold."""
+        given = dict(self.fit_options or {})
+        if given.get("minutes") is not None:
+            given["minutes"] /= 3
+        units, states = self._prepare(X)
+        out = round(share * states.shape[0])
+
+        def candidate(chosen: Any, fit_options: dict[str, Any]) -> tuple[float, Any, Any, Any]:
+            """Log-likelihood of all but the oddest cases in nats, machine, history, and scores of all cases."""
+            machine = models.RBM(copy.deepcopy(units), self.hidden, dtype=precision(states))
+            self.model_ = strict(self._train(machine, chosen, fit_options=fit_options, **options))
+            scores = self._scores(states)
+            log_z = log_partition(self.model_, seed=self._seed)
+            upper = log_z.upper if np.isfinite(log_z.upper) else log_z.value
+            return float(np.sort(scores)[out:].mean()) - upper, self.model_, self.history_, scores
+
+        plain = candidate(states, given)
+        typical = states[np.sort(np.argsort(plain[-1], kind="stable")[out:])]
+        found = [plain, candidate(states, given | {"callbacks": [*given.get("callbacks", []), Trim(share)]})]
+        if is_sparse(typical) or not np.isnan(typical).all(0).any():  # a column without a value cannot be learned
+            found.append(candidate(typical, given))
+        _, self.model_, self.history_, scores = max(found, key=lambda each: each[0])
+        return float(np.percentile(scores, 100 * share))
 
     def score_samples(self, X: Array) -> Any:
         """Compute -F(x) = log p(x) + log Z in nats, (n_samples,): the higher, the more normal."""

@@ -14,9 +14,11 @@ from harmonium.training.monitor import LikelihoodMonitor, Monitor
 from harmonium.training.natural import NaturalGradient
 from harmonium.training.penalties import Sparsity, WeightDecay
 from harmonium.training.tensorboard import TensorBoard
+from harmonium.training.trim import Trim
 
 __all__ = [
     "schedules", "Callback", "Centered", "Convergence", "Diagonal", "DrawGaps", "EarlyStopping", "EquilibriumMonitor",
     "GapMonitor", "History", "KeepTrajectory", "LikelihoodMonitor", "MLflow", "Monitor", "NaturalGradient", "OmitGaps",
-    "Plain", "ProgressBar", "Sparsity", "TensorBoard", "TimeLimit", "WeightDecay",
+    "Plain", "ProgressBar", "Sparsity", "TensorBoard", "TimeLimit", "Trim",
+    "WeightDecay",
 ]  # fmt: skip
