@@ -108,8 +108,8 @@ def test_control_characters_in_names_are_quoted(tmp_path: Path) -> None:
 def test_numbers_are_described_with_the_units_that_fit(tmp_path: Path) -> None:
     np.savetxt(tmp_path / "x.csv", np.tile([[0, 2.5], [1, 0], [0, -1]], (2, 1)), delimiter=",")
     told = call("data", "describe", tmp_path / "x.csv").stdout
-    assert "values -1 to 2.5" in told and "50 % zeros" in told
-    assert "columns: 1 of 0 and 1, 1 of other numbers" in told and "units that fit: Mixed, Gaussian" in told
+    assert "'column 1': binary: 0, 1" in told and "'column 2': numbers, -1 to 2.5, mean 0.5, 33 % zeros" in told
+    assert "units that fit: Mixed([Bernoulli(1), Gaussian(1)])" in told
     assert told.endswith("--visible mixed\n")
     np.save(tmp_path / "x.npy", np.array([[0.0, np.nan], [2.0, 3.0]]))
     told = call("data", "describe", tmp_path / "x.npy").stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,27 +14,40 @@ from harmonium.runs.names import COLUMNS
 if TYPE_CHECKING:
     from harmonium.data import Dataset
     from harmonium.models.model import Model
+    from harmonium.units import Units
 
-__all__ = ["gaps_of", "is_table", "keep_columns", "load_columns"]
+__all__ = ["gaps_of", "is_grey", "is_table", "keep_columns", "load_columns", "note_densities", "why_by_columns"]
+
+MANY = 16  # columns of a table of pixels, at least
 
 
-def load_columns(name: str, visible: str, **options: Any) -> Dataset:
-    """Load DATA, column by column if --visible asks for it or the table holds text or missing values."""
+def load_columns(name: str, visible: str, uniform: bool = False, **options: Any) -> Dataset:
+    """Load DATA, column by column if --visible asks for it, or by default if it is a table that is not binary.
+
+    Args:
+        name: what the user typed.
+        visible: what --visible names.
+        uniform: whether all columns get units of one type, which --units names: then only gaps and text need columns.
+        **options: of `harmonium.data.load`.
+    """
     from harmonium.data import load
     from harmonium.data.raw import NotNumbersError
 
-    plain = not options.get("standardize") and options.get("binarize") is None
+    plain = not options.get("standardize") and options.get("binarize") is None and options.get("scale") is None
     columns = plain and is_table(name)
+    if plain and visible == "mixed" and (columns or _is_array(name)):
+        return load(name, table=True, **options)
     try:
-        data = load(name, table=columns and visible == "mixed", **options)
+        data = load(name, **options)
     except NotNumbersError as error:
         if visible != "auto" or not plain:
             raise
-        reason = str(error).split(", not a number")[0]
+        reason = re.split(", not a number|: read every column", str(error))[0]
     else:
-        if visible != "auto" or not columns or not data.train.statistics().missing:
+        why = why_by_columns(data, columns, uniform) if visible == "auto" and plain else None
+        if why is None:
             return data
-        reason = f"{data.name} has missing values"
+        reason = f"{data.name} {why}"
     note(f"{reason}, so every column is read by its values (--visible mixed)")
     return load(name, table=True, **options)
 
@@ -44,6 +58,17 @@ def is_table(name: str) -> bool:
 
     path = Path(name).expanduser()
     return path.exists() and files.is_table(path)
+
+
+def is_grey(data: Dataset) -> bool:
+    """Return whether values are grey levels: shares, or bytes of many columns, too large to be useful codes."""
+    found = data.train.statistics()
+    if not found.finite or found.low < 0:
+        return False
+    if found.high <= 1:
+        return True
+    bytes_of_pixels = data.train.dtype.name == "uint8" or (bool(found.whole.all()) and data.train.shape[1] >= MANY)
+    return bytes_of_pixels and 127 < found.high <= 255 and (found.low == 0 or data.train.dtype.name == "uint8")
 
 
 def gaps_of(data: Dataset, name: str, model: Model) -> str | None:
@@ -72,3 +97,53 @@ def keep_columns(data: Dataset, run: Path) -> None:
     from harmonium.core.files import write_json
 
     write_json(run / COLUMNS, data.table.config())
+
+
+def note_densities(data: Dataset, visible: Units) -> None:
+    """Say that a likelihood is a density, where real units model whole numbers."""
+    if not visible.real_valued:
+        return
+    if data.table is not None:
+        whole = [repr(column.name) for column in data.table.columns if not column.labels and column.decimals == 0]
+    else:
+        found = data.train.derive(standard=None, source=None).statistics()
+        whole = [] if not bool(found.whole.all()) else [f"{data.train.shape[1]} columns"]
+    if whole:
+        shown = ", ".join(whole[:5]) + (", ..." if len(whole) > 5 else "")
+        note(
+            f"{shown}: whole numbers with real units, so likelihoods are densities and not probabilities: compare them "
+            "only with densities of the same columns"
+        )
+
+
+def _is_array(name: str) -> bool:
+    from harmonium.data.arrays import ARRAYS
+
+    path = Path(name).expanduser()
+    return path.is_file() and path.suffix.lower() in ARRAYS
+
+
+def why_by_columns(data: Dataset, table: bool, uniform: bool = False) -> str | None:
+    """Return why data that could be read as numbers are read column by column, None if they are not.
+
+    Args:
+        data: the data, read as numbers.
+        table: whether they are a table with columns, and not an array.
+        uniform: as in `load_columns`.
+    """
+    from harmonium.data.fitting import is_spin
+    from harmonium.data.summary import FEW_CODES
+    from harmonium.data.text import MOST_COLUMNS
+
+    found = data.train.statistics()
+    if table and found.missing:
+        return "has missing values"
+    if uniform:
+        return None
+    narrow = data.train.shape[1] <= MOST_COLUMNS and len(data.shape) == 1
+    if not narrow or not found.finite or data.binarization is not None or is_spin(found) or is_grey(data):
+        return None
+    if table:
+        return "holds other numbers than 0 and 1"
+    codes = bool(found.whole.all()) and found.low == 1 and found.high <= FEW_CODES
+    return "holds codes from 1 on" if codes and list(data.splits) == ["train"] else None

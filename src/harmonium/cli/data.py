@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
-from harmonium.cli.columns import is_table
+from harmonium.cli.columns import is_table, why_by_columns
 from harmonium.cli.describe import describe_array, describe_table
-from harmonium.cli.options import BINARIZATIONS, DROP, choice, part
+from harmonium.cli.options import BINARIZATIONS, DROP, choice, part, reading_of, reading_options
 from harmonium.cli.shell import CONTEXT, Shell, say
 
 __all__ = ["data"]
@@ -91,19 +92,24 @@ def names() -> None:
 @part("--valid", "Set aside this many training cases.")
 @part("--test", "The same for test cases.")
 @DROP
-def describe(name: str, binarize: str | None, valid: float | None, test: float | None, drop: tuple[str, ...]) -> None:
+@reading_options
+def describe(
+    name: str, binarize: str | None, valid: float | None, test: float | None, drop: tuple[str, ...], **options: Any
+) -> None:
     """Splits, values, missing cells and the kinds of columns of DATA, which units fit, and how to train on it."""
     import harmonium as hm
     from harmonium.data.raw import NotNumbersError
 
+    reading = reading_of(options)
     try:
-        dataset = hm.data.load(name, binarize=binarize, valid=valid, test=test, drop=drop)
+        dataset = hm.data.load(name, binarize=binarize, valid=valid, test=test, drop=drop, **reading)
     except NotNumbersError:
         dataset = None
-    if dataset is None or (is_table(name) and dataset.train.statistics().missing):
-        describe_table(name, drop)
+    treated = binarize is not None or reading.get("scale") is not None
+    if dataset is None or (not treated and why_by_columns(dataset, is_table(name)) is not None):
+        describe_table(name, drop, reading)
     else:
-        describe_array(name, dataset)
+        describe_array(name, dataset, reading)
 
 
 @data.command(

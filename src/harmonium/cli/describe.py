@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harmonium.cli.columns import is_table
-from harmonium.cli.shell import note, say
-from harmonium.cli.source import is_grey
+from harmonium.cli.columns import is_grey
+from harmonium.cli.options import written
+from harmonium.cli.shell import hinted, note, say
 
 if TYPE_CHECKING:
     from harmonium.data import Dataset
@@ -20,14 +20,13 @@ SHOWN = 40  # the most columns that are shown, each with up to 5 labels
 ENOUGH = 1000  # training cases of which some should be set aside
 
 
-def describe_array(name: str, dataset: Dataset) -> None:
+def describe_array(name: str, dataset: Dataset, reading: dict[str, Any]) -> None:
     """Print splits, values, the units that fit, and the command to train with."""
     from harmonium.data.dataset import describe
     from harmonium.data.fasta import AMINO_ACIDS, is_fasta
     from harmonium.data.fitting import fitting_units
 
     say(describe(dataset))
-    mixed = False
     for split, cases in dataset.splits.items():
         found = cases.statistics()
         if found.first_bad is not None and not found.missing:
@@ -48,22 +47,26 @@ def describe_array(name: str, dataset: Dataset) -> None:
             kinds = {"of 0 and 1": found.binary_columns, "of codes": found.code_columns}
             counts = {kind: int(columns.sum()) for kind, columns in kinds.items()}
             counts["of other numbers"] = len(found.whole) - sum(counts.values())
-            mixed = sum(count > 0 for count in counts.values()) > 1
             say("columns: " + ", ".join(f"{count} {kind}" for kind, count in counts.items() if count))
-            grey = dataset.binarization is None and _grey(dataset)
+            grey = dataset.binarization is None and is_grey(dataset)
             fitting = (["Bernoulli after --binarize"] if grey else []) + fitting_units(found)
             if is_fasta(name):
                 fitting = [f"Categorical(states={len(AMINO_ACIDS)})"]
             say(f"units that fit: {', '.join(fitting) if dataset.binarization is None else 'Bernoulli'}")
-    say(f"train with: harmonium train {shlex.quote(name)}{_advice(name, dataset, mixed)}")
+    say(f"train with: harmonium train {shlex.quote(name)}{_advice(name, dataset)}{written(reading)}")
 
 
-def describe_table(name: str, drop: Sequence[str]) -> None:
+def describe_table(name: str, drop: Sequence[str], reading: dict[str, Any]) -> None:
     """Print the columns of a table with text, dates or missing cells, and the command to train with."""
     from harmonium.data.frames import as_codes, read_frames, unfit
+    from harmonium.data.reading import read_options
     from harmonium.data.table import from_frame
 
-    frames = read_frames(Path(name).expanduser())
+    path = Path(name).expanduser()
+    source = read_frames(path, read_options(**reading))
+    if source.reading.notes:
+        note(hinted(f"{path.name}: {source.reading}"))
+    frames = source.frames
     whole = frames["train"].drop(columns=[column for column in drop if column in frames["train"].columns])
     bad = unfit(whole)
     cases = ", ".join(f"{split} {len(frame)}" for split, frame in frames.items())
@@ -93,7 +96,7 @@ def describe_table(name: str, drop: Sequence[str]) -> None:
         return
     options = "".join(f" --drop {shlex.quote(column)}" for column in (*drop, *bad))
     aside = "" if len(frames) > 1 or len(whole) - gaps < ENOUGH else " --valid 0.1 --test 0.1"
-    say(f"train with: harmonium train {shlex.quote(name)} --visible mixed{options}{aside}")
+    say(f"train with: harmonium train {shlex.quote(name)} --visible mixed{options}{aside}{written(reading)}")
 
 
 def _kind(column: Any, values: Any) -> str:
@@ -114,22 +117,23 @@ def _shown(label: Any) -> str:
     return f"{label:g}" if isinstance(label, float) else repr(label)
 
 
-def _grey(dataset: Dataset) -> bool:
-    found = dataset.train.statistics()
-    return found.finite and found.low >= 0 and is_grey(dataset, found.high)
-
-
-def _advice(name: str, dataset: Dataset, mixed: bool) -> str:
+def _advice(name: str, dataset: Dataset) -> str:
     from harmonium.data.fasta import is_fasta
+    from harmonium.data.fitting import is_spin
+    from harmonium.data.summary import FEW_CODES
 
     options = ""
     if is_fasta(name):
         options = " --visible categorical"
     elif dataset.binarization is None and dataset.train.statistics().finite:
-        if _grey(dataset):
-            options += " --binarize dynamic"
-        elif mixed and is_table(name):
-            options += " --visible mixed"
+        found = dataset.train.statistics()
+        if is_grey(dataset):
+            scale = " --scale 255" if found.high > 1 and dataset.train.dtype.name != "uint8" else ""
+            options += f"{scale} --binarize dynamic"
+        elif is_spin(found):
+            options += " --visible spin"
+        elif found.whole.all() and found.low == 0 and found.high < FEW_CODES:
+            options += " --visible categorical"
         else:
             options += " --visible gaussian --standardize"
     elif dataset.source.get("binarize"):

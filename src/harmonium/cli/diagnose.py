@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -38,7 +39,7 @@ Examples:
 @SEED
 @click.option("--out", type=click.Path(dir_okay=False), help="Draw traces, autocorrelations, free energies (.png).")
 def diagnose(
-    run: str, data: str | None, binarize: str | None, split: str, chains: int, sweeps: int, seed: int, out: str | None
+    run: str, data: str | None, split: str, chains: int, sweeps: int, seed: int, out: str | None, **options: Any
 ) -> None:
     """Run the chains of RUN and report on them: autocorrelation, drift, jumps between modes, missing modes.
 
@@ -62,7 +63,7 @@ def diagnose(
     if data is None and place.source is None:
         note(f"{run} does not say what it was trained on, so its chains are compared with no data: name it with --data")
     else:
-        dataset = chosen_data(place, data, binarize)
+        dataset = chosen_data(place, data, options)
         cases = choose_split(dataset, split)[1]
     found = hm.diagnose(model, cases, chains=chains, sweeps=sweeps, seed=seed)
     say(str(found))

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from harmonium.cli.columns import note_densities
 from harmonium.cli.options import SEED, choice, integer
 from harmonium.cli.other_data import chosen_data, data_of_run
 from harmonium.cli.session import annealing, refuse, set_threads
@@ -58,7 +59,7 @@ def evaluate(ctx: click.Context, /, run: str, split: str | None, as_json: bool, 
 
     set_threads(place.threads)
     model = place.load()
-    dataset = chosen_data(place, options["data"], options["binarize"])
+    dataset = chosen_data(place, options["data"], options)
     name, cases = choose_split(dataset, split)
     given = {"method", "chains", "temperatures"} & typed(ctx)
     of_log_z = {name: options[name] for name in given}
@@ -68,6 +69,7 @@ def evaluate(ctx: click.Context, /, run: str, split: str | None, as_json: bool, 
         of_log_z |= annealing(model)
     if not model.likelihood_is_estimated:
         refuse(model, {"samples"} & typed(ctx), "sums over its hidden units in full, or has none")
+    note_densities(dataset, model.visible)
     result = hm.evaluate(model, cases, samples=options["samples"], seed=options["seed"], **of_log_z)
     if not as_json:
         say(f"{dataset.name}, {name}: {result}")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import math
+import shlex
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
 __all__ = [
-    "BINARIZATIONS", "DOWNLOAD", "DROP", "PROGRESS", "QUIET", "SEED", "STANDARDIZE", "Range", "choice", "integer",
-    "number", "part", "sizes", "text", "threads",
+    "BINARIZATIONS", "DOWNLOAD", "DROP", "PROGRESS", "QUIET", "READING", "SEED", "STANDARDIZE", "Range", "choice",
+    "integer", "number", "part", "reading_of", "reading_options", "sizes", "text", "threads", "written",
 ]  # fmt: skip
 
 BINARIZATIONS = ("threshold", "fixed", "dynamic", "grey")
@@ -89,6 +90,64 @@ def sizes(name: str, help: str, default: str | None = None) -> Option:
 def threads(default: str) -> Option:
     """The option --threads, with what happens without it."""
     return integer("--threads", help=f"Threads of matrix products.  [default: {default}]")
+
+
+def _lines(ctx: click.Context, param: click.Parameter, value: str | None) -> int | tuple[int, ...] | None:
+    """A number of lines, such as 3, or the numbers of lines, such as 1,2,40."""
+    if value is None:
+        return None
+    parts = value.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise click.BadParameter(f"{value!r} is neither a number of lines, such as 3, nor a list of them", ctx, param)
+    return int(value) if len(parts) == 1 else tuple(map(int, parts))
+
+
+READING = (
+    click.option(
+        "--header/--no-header", default=None,
+        help="Whether the first line of a table holds names.  [default: found by the lines below it]",
+    ),
+    text(
+        "--skip-rows", "N|N,N,...", "Lines of a table to skip at the start, or their numbers.  [default: titles, "
+        "comments, units below the names and totals, which are told]", callback=_lines,
+    ),
+    text(
+        "--missing-values", "WORD", "A word in a table that stands for a missing value, such as -9; repeatable.  "
+        "[default: NA, NaN, null, None, ?]", multiple=True,
+    ),
+    click.option("--decimal", type=click.Choice([".", ","]), help="The character before decimals.  [default: found]"),
+    number("--scale", "S", "Divide all values by this number, such as 255.", positive=True),
+)  # fmt: skip
+"""How a table is read."""
+
+
+def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say how a table is read."""
+    for option in reversed(READING):
+        command = option(command)
+    return command
+
+
+def reading_of(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `harmonium.data.load` that these options are, if they were given."""
+    found = {name: options[name] for name in ("header", "skip_rows", "decimal", "scale")}
+    found["missing_values"] = options["missing_values"] or None
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def written(arguments: dict[str, Any]) -> str:
+    """Write arguments of `reading_of` as options."""
+    words = []
+    for name, value in arguments.items():
+        option = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{'' if value else 'no-'}{option}")
+        elif name == "missing_values":
+            words += [f"--{option} {shlex.quote(word)}" for word in value]
+        else:
+            shown = ",".join(map(str, value)) if isinstance(value, tuple) else value
+            words.append(f"--{option} {shown:g}" if isinstance(shown, float) else f"--{option} {shown}")
+    return "".join(f" {word}" for word in words)
 
 
 SEED = click.option("--seed", type=int, metavar="N", default=0, show_default=True, help="Seed of everything random.")

@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harmonium.cli.options import BINARIZATIONS, choice, text
+from harmonium.cli.options import BINARIZATIONS, READING, choice, reading_of, text
 
 if TYPE_CHECKING:
     from harmonium.data import Dataset
     from harmonium.runs import Run
 
-__all__ = ["chosen_data", "data_of_run"]
+__all__ = ["chosen_data", "data_of_run", "refuse_without_data"]
 
 
 def data_of_run(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that name other data than those of the run."""
     for option in (
+        *reversed(READING),
         choice("--binarize", BINARIZATIONS, "How grey levels of --data become binary."),
         text("--data", "DATA", "Other data than those of the run: a name or a file."),
     ):
@@ -27,28 +28,43 @@ def data_of_run(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def chosen_data(run: Run, name: str | None, binarize: str | None) -> Dataset:
-    """Load the data to judge a run by: its own, or others treated in the same way.
+def chosen_data(run: Run, name: str | None, options: dict[str, Any]) -> Dataset:
+    """Load the data to judge a run by: its own, or others treated in the same way, with columns matched by name.
 
     Raises:
-        click.UsageError: for a binarisation that the run does not leave open.
+        click.UsageError: for options that the run does not leave open.
         ValueError: if the data cannot be loaded, or have another width.
     """
+    refuse_without_data(name, options)
+    binarize, reading = options["binarize"], reading_of(options)
     if name is None:
-        if binarize is not None:
-            raise click.UsageError("--binarize is for --data: a run is evaluated on data as it was trained on them")
         return run.data()
     import harmonium as hm
 
     source = run.source or {}
+    kept = ("missing_values", "scale") if run.table() is None else ("missing_values",)
+    reading = {key: source[key] for key in kept if key in source} | reading
     columns = run.table()
     if columns is not None:
-        return hm.data.load(name, binarize=binarize, table=columns, drop=source.get("drop", ()))
+        return hm.data.load(name, binarize=binarize, table=columns, drop=source.get("drop", ()), **reading)
+    reading |= {"columns": source["columns"]} if "columns" in source else {}
     if run.standardized:
         if binarize is not None:
             raise click.UsageError(f"{run.name} was trained on standardised columns: leave out --binarize")
-        return _standardise(hm.data.load(name, binarize="grey"), run)
-    return hm.data.load(name, binarize=binarize or source.get("binarize"), seed=source.get("seed", 0))
+        return _standardise(hm.data.load(name, binarize="grey", **reading), run)
+    return hm.data.load(name, binarize=binarize or source.get("binarize"), seed=source.get("seed", 0), **reading)
+
+
+def refuse_without_data(name: str | None, options: dict[str, Any]) -> None:
+    """Refuse options about --data where it is not given.
+
+    Raises:
+        click.UsageError: if there is one.
+    """
+    given = [*(["binarize"] if options["binarize"] is not None else []), *reading_of(options)]
+    if name is None and given:
+        option = given[0].replace("_", "-")
+        raise click.UsageError(f"--{option} is for --data: a run is evaluated on data as it was trained on them")
 
 
 def _standardise(data: Dataset, run: Run) -> Dataset:

@@ -17,6 +17,8 @@ from harmonium.cli.options import (
     choice,
     integer,
     part,
+    reading_of,
+    reading_options,
     sizes,
     text,
 )  # fmt: skip
@@ -51,6 +53,7 @@ Examples:
 @STANDARDIZE
 @part("--valid", "Training cases to choose by.")
 @part("--test", "Training cases to judge by.")
+@reading_options
 @DOWNLOAD
 @SEED
 @text("--out", "FOLDER", "Keep the runs of the layers, the model and the network; given again, it goes on.")
@@ -68,7 +71,7 @@ def pretrain(data: str, layers: list[int], labels: int | None, out: str | None, 
         raise click.UsageError("--joint-epochs is for --model dbm: the layers of a dbn are not trained together")
     dataset = hm.data.load(
         data, binarize=options["binarize"], standardize=options["standardize"], valid=options["valid"],
-        test=options["test"], download=options["download"],
+        test=options["test"], download=options["download"], **reading_of(options),
     )  # fmt: skip
     if dataset.labels.train is None:
         raise ValueError(f"{dataset.name} has no labels: pretraining of a classifier needs them")

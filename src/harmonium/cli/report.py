@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from harmonium.cli.options import SEED
-from harmonium.cli.other_data import chosen_data, data_of_run
+from harmonium.cli.other_data import chosen_data, data_of_run, refuse_without_data
 from harmonium.cli.session import set_threads
 from harmonium.cli.shell import CONTEXT, note, say, typed
 from harmonium.runs.folder import open_run
@@ -28,13 +29,13 @@ Examples:
 @data_of_run
 @SEED
 @click.option("--out", type=click.Path(dir_okay=False), help="The file.  [default: report.html in the folder of RUN]")
-def report(run: str, data: str | None, binarize: str | None, seed: int, out: str | None) -> None:
+def report(run: str, data: str | None, seed: int, out: str | None, **options: Any) -> None:
     """Write one HTML file that shows RUN and runs its model in the browser; it needs no network.
 
     RUN is a run folder, finished or not, or a model file.  The likelihood is estimated again: seconds for a small
     model, a minute or two for MNIST.  The page contains the model and some of the data.
     """
-    path = _write(run, data, binarize, seed, out)
+    path = _write(run, data, seed, out, options)
     say(f"report: {path} ({path.stat().st_size / 1e6:.1f} MB)")
 
 
@@ -52,15 +53,15 @@ Examples:
 @SEED
 @click.option("--open/--no-open", "show", default=True, help="Open the page in a browser.  [default: open]")
 @click.pass_context
-def play(ctx: click.Context, run: str, data: str | None, binarize: str | None, seed: int, show: bool) -> None:
+def play(ctx: click.Context, /, run: str, data: str | None, seed: int, show: bool, **options: Any) -> None:
     """Open the report of RUN in the browser.  It is written if there is none, or the model is newer.
 
     With --data or --seed it is always written.  Its playground samples the model: draw pixels or set columns to hold
     them, and see the rest completed.
     """
-    path = _present(run) if typed(ctx).isdisjoint({"data", "binarize", "seed"}) else None
+    path = _present(run) if typed(ctx).isdisjoint({"data", "seed", *options}) else None
     if path is None:
-        path = _write(run, data, binarize, seed, None)
+        path = _write(run, data, seed, None, options)
     say(f"page: {path}")
     if show:
         import webbrowser
@@ -69,11 +70,10 @@ def play(ctx: click.Context, run: str, data: str | None, binarize: str | None, s
             note(f"no browser was found: open {path} in one")
 
 
-def _write(run: str, data: str | None, binarize: str | None, seed: int, out: str | None) -> Path:
-    if data is None and binarize is not None:
-        raise click.UsageError("--binarize is for --data: a run is evaluated on data as it was trained on them")
+def _write(run: str, data: str | None, seed: int, out: str | None, options: dict[str, Any]) -> Path:
     place = open_run(run, unfinished=True)
-    chosen = None if data is None else chosen_data(place, data, binarize)
+    refuse_without_data(data, options)
+    chosen = None if data is None else chosen_data(place, data, options)
     from harmonium.report import write
 
     set_threads(place.threads)

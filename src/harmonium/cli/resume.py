@@ -12,7 +12,7 @@ from harmonium.cli.columns import keep_columns
 from harmonium.cli.session import annealing, device, progress, quiet, set_threads
 from harmonium.cli.shell import note, say, typed
 from harmonium.runs.folder import Run, open_run
-from harmonium.runs.names import CONFIG
+from harmonium.runs.names import COLUMNS, CONFIG
 
 if TYPE_CHECKING:
     from harmonium.data import Dataset
@@ -70,7 +70,8 @@ def finish(run: Run, model: Any, data: Dataset, options: dict[str, Any]) -> None
     from harmonium.data.dataset import choose_split
 
     talk = quiet if options["quiet"] else say
-    keep_columns(data, run.folder)
+    if not (run.folder / COLUMNS).is_file():
+        keep_columns(data, run.folder)
     try:
         split, cases = choose_split(data, None)
     except ValueError as error:  # a table with a gap in every row: there is a model, but nothing to judge it by

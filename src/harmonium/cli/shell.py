@@ -21,7 +21,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-__all__ = ["CONTEXT", "Shell", "note", "say", "typed"]
+__all__ = ["CONTEXT", "Shell", "hinted", "note", "say", "typed"]
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -34,6 +34,19 @@ _OPTIONS = {
     "valid": "--valid 0.1",
     "test": "--test 0.1",
 }
+_SPELT = (
+    (re.compile(r"\btable=True\b"), "--visible mixed"),
+    (re.compile(r"\bheader=False\b"), "--no-header"),
+    (re.compile(r"\bheader=True\b"), "--header"),
+    (re.compile(r"\bskip_rows=(\d+)"), r"--skip-rows \1"),
+    (re.compile(r"\bmissing_values=\[('[^']*')\]"), r"--missing-values \1"),
+    (re.compile(r"\bdecimal='([.,])'"), r"--decimal \1"),
+    (re.compile(r"\bscale=([\d.]+)\b"), r"--scale \1"),
+    (
+        re.compile(r"\b(header|skip_rows|missing_values|decimal|scale)=\.\.\."),
+        lambda found: "--" + found[1].replace("_", "-"),
+    ),
+)
 _DROPPED = re.compile(r"\bdrop=\[((?:'[^']*'|\"[^\"]*\"|\d+)(?:, (?:'[^']*'|\"[^\"]*\"|\d+))*)\]")
 _ARGUMENT = re.compile(rf"\b({'|'.join(_OPTIONS)})=")
 
@@ -97,11 +110,13 @@ def _one_line(text: str) -> str:
 
 @contextlib.contextmanager
 def _notes() -> Iterator[None]:
-    """Print warnings as notes."""
+    """Print warnings as notes, each once: commands may read a file twice."""
+    shown: set[str] = set()
 
     def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-        if issubclass(category, UserWarning):
-            note(_hinted(str(message)))
+        if issubclass(category, UserWarning) and str(message) not in shown:
+            shown.add(str(message))
+            note(hinted(str(message)))
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
@@ -133,12 +148,14 @@ def _explain(error: Exception) -> str | None:
         return "there is not enough memory for this: use fewer hidden units, chains or cases"
     if not isinstance(error, (ValueError, TypeError, OSError)) and not type(error).__module__.startswith("harmonium."):
         return None
-    return _hinted(text)
+    return hinted(text)
 
 
-def _hinted(text: str) -> str:
+def hinted(text: str) -> str:
     """Write the columns to drop as options, and add the options for other arguments that a message names."""
     text = _DROPPED.sub(lambda found: _drop_options(found[1]), text)
+    for argument, option in _SPELT:
+        text = argument.sub(option, text)
     options = [_OPTIONS[name] for name in dict.fromkeys(_ARGUMENT.findall(text))]
     return f"{text} (here: {'; '.join(options)})" if options else text
 

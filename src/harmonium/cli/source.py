@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harmonium.cli.columns import load_columns
-from harmonium.cli.options import BINARIZATIONS, DOWNLOAD, DROP, STANDARDIZE, choice, part, text
+from harmonium.cli.columns import is_grey, load_columns
+from harmonium.cli.options import BINARIZATIONS, DOWNLOAD, DROP, READING, STANDARDIZE, choice, part, reading_of, text
 from harmonium.cli.shell import note
 
 if TYPE_CHECKING:
     from harmonium.data import Dataset
     from harmonium.units import Units
 
-__all__ = ["data_options", "is_grey", "load_data", "visible_units"]
+__all__ = ["data_options", "load_data", "visible_units"]
 
 
 def shape_of(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...] | None:
@@ -36,11 +36,11 @@ def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _OPTIONS = (
-    choice(
-        "--visible", ("auto", "bernoulli", "gaussian", "categorical", "mixed"),
-        "Visible units; auto: bernoulli for binary data, categorical for alignments, gaussian for real "
-        "values.  categorical: codes 0, 1, ...; mixed: every column by its values, 0 and 1, a few codes or texts, or "
-        "real (auto does the same if a table has text or missing cells).", default="auto",
+    text(
+        "--visible", "NAME", "Visible units.  auto: bernoulli for 0 and 1, spin for -1 and 1, categorical for codes "
+        "and alignments, gaussian for real values; of a table every column by its values (mixed).  Or one type for "
+        "all columns: bernoulli, spin, categorical, binomial, poisson, gaussian, relu, ...", default="auto",
+        show_default=True,
     ),
     text("--shape", "HxW", "Draw cases as images of this shape.  [default: that of DATA]", callback=shape_of),
     choice(
@@ -51,6 +51,7 @@ _OPTIONS = (
     part("--valid", "Training cases to set aside for validation."),
     part("--test", "Training cases to set aside for the test."),
     DROP,
+    *READING,
     DOWNLOAD,
     click.option(
         "--data-seed", type=int, metavar="N", default=0, show_default=True, help="Seed of splits and binarisation."
@@ -61,9 +62,9 @@ _OPTIONS = (
 def load_data(name: str, options: dict[str, Any]) -> Dataset:
     """Load DATA as the options say."""
     return load_columns(
-        name, options["visible"], drop=options["drop"], binarize=options["binarize"],
+        name, options["visible"], bool(options.get("units")), drop=options["drop"], binarize=options["binarize"],
         standardize=options["standardize"], seed=options["data_seed"], valid=options["valid"], test=options["test"],
-        download=options["download"],
+        download=options["download"], **reading_of(options),
     )  # fmt: skip
 
 
@@ -74,7 +75,9 @@ def visible_units(data: Dataset, options: dict[str, Any]) -> Units:
         ValueError: grey levels without an option that says what they mean, values that are not codes, another shape.
     """
     from harmonium.data.fasta import AMINO_ACIDS, is_fasta
-    from harmonium.units import Bernoulli, Categorical, Gaussian
+    from harmonium.data.fitting import is_spin
+    from harmonium.data.summary import FEW_CODES
+    from harmonium.units import Bernoulli, Categorical, Gaussian, Spin
 
     kind, shape = options["visible"], options["shape"] or data.shape
     if data.table is not None:
@@ -91,16 +94,49 @@ def visible_units(data: Dataset, options: dict[str, Any]) -> Units:
             codes = "amino acids" if kind == "auto" else f"--visible {kind}"
             raise click.UsageError(f"--standardize would change the codes of {codes}: leave it out")
         return Categorical(shape, len(AMINO_ACIDS)) if sequences else _coded(data, kind, shape)
-    if kind == "bernoulli" or (kind == "auto" and data.binarization is not None):
+    if kind != "auto":
+        return _of_type(data, kind, shape)
+    if data.binarization is not None:
         return Bernoulli(shape)
-    if kind == "auto" and not options["standardize"] and options["binarize"] is None:
+    if not options["standardize"] and options["binarize"] is None:
         summary = data.train.statistics()
-        if summary.finite and summary.low >= 0 and is_grey(data, summary.high):
+        if is_spin(summary):
+            note(f"{data.name} holds -1 and 1: spins (--visible spin)")
+            return Spin(shape)
+        if is_grey(data):
+            bytes_ = summary.high > 1
             raise ValueError(
-                f"{data.name} has values between 0 and 1 (grey levels): say what they mean with --binarize threshold, "
+                f"{data.name} has values between 0 and {summary.high:g} ({'bytes, as those of ' if bytes_ else ''}grey "
+                f"levels): say what they mean with {'--scale 255 ' if _must_scale(data) else ''}--binarize threshold, "
                 "fixed or dynamic, or learn them as real values with --visible gaussian --standardize"
             )
+        if bool(summary.whole.all()) and summary.finite and summary.low >= 0 and summary.high < FEW_CODES:
+            note(
+                f"{data.name} holds whole numbers 0 ... {summary.high:g}: codes of categories (--visible categorical; "
+                "--visible binomial: counts; --visible gaussian --standardize: real values)"
+            )
+            return _coded(data, "categorical", shape)
     return Gaussian(shape)
+
+
+def _must_scale(data: Dataset) -> bool:
+    """Whether bytes are stored as other numbers, so that only the user can say that they are bytes."""
+    return data.train.statistics().high > 1 and data.train.dtype.name != "uint8"
+
+
+def _of_type(data: Dataset, kind: str, shape: tuple[int, ...]) -> Units:
+    """Units of the type that --visible names."""
+    from harmonium.cli.own import class_of
+    from harmonium.units import Binomial, Units
+
+    own = class_of("--visible", kind, Units)  # type: ignore[type-abstract]
+    if issubclass(own, Binomial):
+        return own(shape, trials=max(1, int(max(cases.statistics().high for cases in data.splits.values()))))
+    try:
+        units: Units = own(shape[0] if len(shape) == 1 else shape)
+    except TypeError as error:
+        raise click.UsageError(f"--visible {kind} is built of more than the shape: {error}") from error
+    return units
 
 
 def _coded(data: Dataset, kind: str, shape: tuple[int, ...]) -> Units:
@@ -125,8 +161,3 @@ def _coded(data: Dataset, kind: str, shape: tuple[int, ...]) -> Units:
     few = (codes & (high < FEW_CODES)).tolist()
     counts = [max(2, int(top) + 1) if coded else 0 for top, coded in zip(high.tolist(), few, strict=True)]
     return Table(tuple(Column(j, None, tuple(range(count))) for j, count in enumerate(counts))).units()
-
-
-def is_grey(data: Dataset, high: float) -> bool:
-    """Return whether values from 0 to ``high`` are grey levels: shares, or bytes too large to be useful codes."""
-    return high <= 1 or (data.train.dtype.name == "uint8" and high > 127)

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from harmonium.cli.columns import gaps_of
+from harmonium.cli.columns import gaps_of, keep_columns, note_densities
 from harmonium.cli.models import WORDS, build_model, model_class
 from harmonium.cli.monitors import MEASUREMENTS, monitors
 from harmonium.cli.objectives import HELP, arguments, build_objective, named
@@ -113,7 +113,8 @@ Examples:
 def train(ctx: click.Context, /, data: str | None, resume: str | None, **options: Any) -> None:
     """Train a model on DATA into a run folder.
 
-    DATA is a name (see `harmonium data`) or a file: .npz, .npy, .csv, IDX.  Ctrl-C writes a checkpoint and stops.
+    DATA is a name (see `harmonium data`) or a file: .csv, .xlsx, .parquet, .npz, .npy, ...  Ctrl-C writes a
+    checkpoint and stops.
     """
     if resume is not None:
         check_alone(ctx)
@@ -147,6 +148,7 @@ def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
     objective = build_objective(model, options, given)
     missing = gaps_of(data, options["model"], model)
     talk(describe(data))
+    note_densities(data, visible)
     largest = max((weights.numel() for weights in model.weights_to_decay()), default=0)
     batch_size = options["batch_size"] or (usual_batch(len(data.train)) if machine and not epochs else 100)
     set_threads(options["threads"] or threads_for(max(batch_size, options["chains"]), largest))
@@ -170,6 +172,7 @@ def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
     callbacks += [hm.training.TensorBoard(options["tensorboard"])] if options["tensorboard"] else []
     with new_folder(folder, f"{Path(name).name.split('.')[0] or 'data'}-{options['model']}") as out:
         talk(f"run folder: {out}")
+        keep_columns(data, out)  # an interrupted run has names of columns, and what cannot be written is found now
         began = time.monotonic()
         history = hm.fit(
             model,

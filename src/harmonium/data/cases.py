@@ -352,6 +352,10 @@ def _as_table(x: Any, name: str) -> Array:
         x = x.detach().cpu()
         x = (x.float() if x.dtype == torch.bfloat16 else x).numpy()
     if not isinstance(x, np.ndarray):
+        if type(x).__module__.partition(".")[0] == "pandas":
+            from harmonium.data.plain import numbers_of_frame  # pandas is there already
+
+            x = numbers_of_frame(x, name)
         try:
             x = np.asarray(x)
         except ValueError as error:

@@ -11,6 +11,7 @@ import numpy as np
 from harmonium.data.binarize import Binarization
 from harmonium.data.cases import Cases
 from harmonium.data.fasta import is_fasta
+from harmonium.data.reading import PLAIN, Reading
 
 if TYPE_CHECKING:
     from harmonium.data.table import Table
@@ -40,6 +41,8 @@ class Dataset:
         shape: the shape of the features of one case, (8, 8) for instance; their product is the width of the cases.
         table: the description of the columns (`harmonium.data.table.Table`) of a table that was read column by column,
             or None.
+        names: the names of the columns of a table, or None if it has none.
+        reading: what the reader guessed, and the options that say the same (`harmonium.data.reading.Reading`).
         source: arguments, fit for JSON, with which `load` loads the same data again: ``load(**data.source)``.
 
     >>> from harmonium.data import load
@@ -57,6 +60,8 @@ class Dataset:
     shape: tuple[int, ...] = ()
     source: dict[str, Any] = field(default_factory=dict)
     table: Table | None = None
+    names: tuple[str, ...] | None = None
+    reading: Reading = PLAIN
 
     @property
     def splits(self) -> dict[str, Cases]:

@@ -15,6 +15,7 @@ from harmonium.data.files import FORMATS, read_path
 from harmonium.data.idx import MNIST_PARTS, find_mnist, read_idx_folder
 from harmonium.data.named import IMAGES, data_folder, names, read_named
 from harmonium.data.raw import RawData
+from harmonium.data.reading import ReadOptions
 
 if TYPE_CHECKING:
     from harmonium.data.table import Table
@@ -28,6 +29,7 @@ def find(
     fetch: bool = False,
     table: bool | Table = False,
     drop: Sequence[str] = (),
+    options: ReadOptions | None = None,
 ) -> tuple[RawData, str, str]:
     """Read a data set.
 
@@ -37,6 +39,7 @@ def find(
         fetch: download the set if it is not on this machine.
         table: as in `harmonium.data.load`.
         drop: as in `harmonium.data.load`.
+        options: what the caller said about the file.
 
     Returns:
         The content, a short name, and the name or absolute path by which it is found again.
@@ -51,11 +54,14 @@ def find(
         if raw is not None:
             if table is not False or drop:
                 raise ValueError(f"{asked} is a named data set, not a table: leave out table=... and drop=...")
+            if options is not None and options.given.keys() - {"columns"}:
+                given = min(options.given.keys() - {"columns"})
+                raise ValueError(f"{asked} is a named data set, not a table: leave out {given}=...")
             return raw, asked, asked
     path = Path(asked).expanduser()
     if not path.exists() and not isinstance(name_or_path, Path) and path.name == asked and not path.suffix:
         raise _unknown(asked, root)
-    return read_path(path, table, drop), path.name, str(path.resolve())
+    return read_path(path, table, drop, options), path.name, str(path.resolve())
 
 
 def find_root(name_or_path: str | os.PathLike[str], root: str | os.PathLike[str] | None) -> str | None:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from harmonium.data.summary import FEW_CODES, Summary
 
-__all__ = ["fitting_units"]
+__all__ = ["fitting_units", "is_spin"]
+
+
+def is_spin(summary: Summary) -> bool:
+    """Return whether every value is -1 or 1.
+
+    >>> from harmonium.data import as_cases
+    >>> is_spin(as_cases([[1, -1], [-1, -1]]).statistics())
+    True
+    """
+    return summary.finite and bool(summary.whole.all()) and (summary.low, summary.high) == (-1, 1) and not summary.zeros
 
 
 def fitting_units(summary: Summary) -> list[str]:
@@ -19,10 +29,12 @@ def fitting_units(summary: Summary) -> list[str]:
     found = []
     if binary.all():
         found.append("Bernoulli")
-    elif whole and summary.low >= -1 and summary.high <= 1 and summary.zeros == 0:
+    elif is_spin(summary):
         found.append("Spin")
     elif kinds > 1:
         found.append("Mixed")
+    elif whole and summary.low == 1 and summary.high <= FEW_CODES:
+        found.append("Mixed")  # categories from 1 on
     if whole and summary.low >= 0 and not binary.all():
         found += [f"Categorical(states={summary.high + 1:.0f})"] if summary.high < FEW_CODES else []
         found += [f"Binomial(trials={summary.high:.0f})", "Poisson", "ReplicatedSoftmax"]

@@ -5,36 +5,56 @@ Columns from which nothing can be learned are named with the reason, all at once
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
+from scipy import sparse
 
 from harmonium.core.optional import need
+from harmonium.data.arrays import ARRAYS, read_array
+from harmonium.data.bits import bits_of_words
 from harmonium.data.datasets_folder import read_dataset_frames
+from harmonium.data.formats import WORKBOOKS, read_arff, workbook_as_text
+from harmonium.data.layout import Layout, read_layout
+from harmonium.data.number_words import looks_like_number
+from harmonium.data.opening import plain_suffix
+from harmonium.data.plain import plain_frame, why_not_labels
 from harmonium.data.raw import Array, Frame, NotNumbersError, RawData
+from harmonium.data.reading import PLAIN, Reading, ReadOptions
 from harmonium.data.summary import FEW_CODES
 from harmonium.data.table import Table, from_frame
-from harmonium.data.text import check_width, compact, read_frame
+from harmonium.data.text import (
+    MOST_COLUMNS,
+    check_width,
+    compact,
+    is_text,
+    read_frame,
+    read_wide,
+    refuse_other_cells,
+)  # fmt: skip
 
-__all__ = ["as_codes", "read_frames", "read_table", "unfit"]
-
+__all__ = ["Frames", "are_codes", "as_codes", "choose", "read_frames", "read_table", "unfit"]
 MOST_LABELS = 256  # different texts of a categorical column
 
+_TIME = re.compile(r"\s*\d{1,2}:\d\d(:\d\d(\.\d+)?)?\s*([ap]m)?\s*$", re.IGNORECASE)
 _DATE = re.compile(r"\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}")
 
 
-def read_table(path: Path, table: Table | bool, drop: Sequence[str]) -> RawData:
+def read_table(path: Path, table: Table | bool, drop: Sequence[str], options: ReadOptions) -> RawData:
     """Read a table as numbers.
 
     Args:
         path: the file or folder.
         table: True reads every column by its values; a `Table` reads them as it says; False asks for numbers.
         drop: names of the columns to leave out.
+        options: what the caller said about the file.
 
     Returns:
         The splits and, unless ``table=False``, the description of the columns.
@@ -43,42 +63,102 @@ def read_table(path: Path, table: Table | bool, drop: Sequence[str]) -> RawData:
         NotNumbersError: for ``table=False``, if a column holds anything else.
         ValueError: a name in ``drop`` that is not a column, columns from which nothing can be learned, damaged files.
     """
-    frames = {split: _without(frame, drop, path) for split, frame in read_frames(path).items()}
+    if isinstance(table, Table):
+        wanted: Sequence[Any] | None = [column.name for column in table.columns]
+    else:
+        wanted = options.columns
+    if table is False and not drop and wanted is None and is_text(path):
+        layout = read_layout(path, options)
+        if layout.width > MOST_COLUMNS:
+            return RawData({"train": compact(read_wide(path, layout))})
+    source = read_frames(path, options)
+    reading = source.reading
+    frames = {}
+    for split, frame in source.frames.items():
+        frames[split], notes = choose(frame, wanted, drop, source.named, path)
+        reading = reading.add(*notes)
+    names = tuple(map(str, next(iter(frames.values())).columns)) if source.named else None
+    if names is not None:
+        reading = reading.add(columns=list(names))
     if table is False:
-        return RawData({split: _numbers(frame, path) for split, frame in frames.items()})
+        words = bits_of_words(frames["train"])
+        if words is not None:
+            column = frames["train"].columns[0]
+            return RawData({"train": words[0]}, reading=reading.without(f"column {column!r}").add(words[1]))
+        numbers = {split: _numbers(frame, path, source) for split, frame in frames.items()}
+        return RawData({split: compact(values) for split, values in numbers.items()}, names=names, reading=reading)
     if table is True:
         whole = pd.concat(frames)
         bad = unfit(whole)
         if bad:
             reasons = "; ".join(f"{name!r} {reason}" for name, reason in bad.items())
-            names = ", ".join(map(repr, bad))
-            raise ValueError(f"{path} has columns that cannot be learned: {reasons}. Leave them out, drop=[{names}]")
+            dropped = ", ".join(map(repr, bad))
+            raise ValueError(f"{path} has columns that cannot be learned: {reasons}. Leave them out, drop=[{dropped}]")
         table = from_frame(as_codes(whole))[2]
-    return RawData({split: table.to_numbers(frame) for split, frame in frames.items()}, table=table)
+    splits = {split: table.to_numbers(frame) for split, frame in frames.items()}
+    return RawData(splits, table=table, names=names, reading=reading)
 
 
-def read_frames(path: Path) -> dict[str, Frame]:
+@dataclass(frozen=True)
+class Frames:
+    """The splits of a table as DataFrames.
+
+    Attributes:
+        frames: the DataFrames by split.
+        reading: what was guessed.
+        named: whether the columns have names in the file.
+        layout: the layout of a text file, otherwise None.
+    """
+
+    frames: dict[str, Frame]
+    reading: Reading = PLAIN
+    named: bool = True
+    layout: Layout | None = None
+
+
+def read_frames(path: Path, options: ReadOptions | None = None) -> Frames:
     """Read the splits of a table as DataFrames.
 
     Returns:
         The DataFrames by split; "train" alone if the file has no splits.
 
     Raises:
-        ImportError: a package of the extra ``arrow`` or ``datasets`` is needed and not installed.
+        ImportError: a package of the extra ``arrow``, ``excel`` or ``datasets`` is needed and not installed.
         ValueError: a damaged file, or one without cases.
     """
-    if path.is_dir():
-        frames = read_dataset_frames(path)
-    elif path.suffix.lower() in (".csv", ".tsv"):
-        frames = {"train": read_frame(path)}
+    options = ReadOptions() if options is None else options
+    suffix = plain_suffix(path)
+    if is_text(path):
+        frame, layout, reading = read_frame(path, options)
+        source = Frames({"train": frame}, reading, layout.header is not None, layout)
+    elif suffix in WORKBOOKS:
+        with workbook_as_text(path) as (text, first):
+            frame, layout, reading = read_frame(text, options)
+        reading = first.add(*reading.notes, **reading.options)
+        source = Frames({"train": frame}, reading, layout.header is not None)
     else:
-        frames = {"train": _read_arrow(path)}
-    for split, frame in frames.items():
+        about_text = options.given.keys() & {"header", "skip_rows", "decimal"}
+        if about_text:
+            raise ValueError(f"{min(about_text)}=... is for text files and workbooks: leave it out for {path.name}")
+        if path.is_dir():
+            source = Frames(read_dataset_frames(path))
+        elif suffix == ".arff":
+            source = Frames({"train": read_arff(path)})
+        elif suffix in ARRAYS:
+            source = Frames({"train": _array_frame(path)}, named=False)
+        else:
+            source = Frames({"train": _read_arrow(path)})
+    for split, frame in source.frames.items():
         if not len(frame) or not len(frame.columns):
-            raise ValueError(f"{path} holds no cases" + (f" in {split}" if len(frames) > 1 else "") + ": add some")
+            raise ValueError(
+                f"{path} holds no cases" + (f" in {split}" if len(source.frames) > 1 else "") + ": add some"
+            )
         check_width(len(frame.columns), path)
         frame.columns = [str(name) for name in frame.columns]
-    return frames
+        if not frame.columns.is_unique:
+            repeated = frame.columns[frame.columns.duplicated()][0]
+            raise ValueError(f"{path} has several columns named {repeated!r}: rename them")
+    return replace(source, frames={split: plain_frame(frame) for split, frame in source.frames.items()})
 
 
 def unfit(frame: Frame) -> dict[str, str]:
@@ -89,9 +169,9 @@ def unfit(frame: Frame) -> dict[str, str]:
         present = values.dropna()
         if not len(present):
             reasons[name] = "is empty"
-        elif types.is_datetime64_any_dtype(values.dtype) or types.is_timedelta64_dtype(values.dtype):
-            reasons[name] = "holds dates"
-        elif any(isinstance(value, (list, dict, set, np.ndarray)) for value in present.head(100)):
+        elif (odd := why_not_labels(values)) is not None and not _of_lists(present):
+            reasons[name] = f"holds {odd}"
+        elif _of_lists(present):
             reasons[name] = f"holds {type(present.iloc[0]).__name__}s, not single values"
         elif present.nunique() == 1:
             reasons[name] = f"is constant ({present.tolist()[0]!r})"
@@ -103,6 +183,10 @@ def unfit(frame: Frame) -> dict[str, str]:
                 reasons[name] = "counts the rows"
         elif all(_DATE.match(str(value)) for value in present.head(100)):
             reasons[name] = f"holds dates ({present.iloc[0]!r})"
+        elif all(_TIME.match(str(value)) for value in present.head(100)):
+            reasons[name] = f"holds times of day ({present.iloc[0]!r})"
+        elif (unlike := _unlike(present)) is not None:
+            reasons[name] = f"holds numbers that are written in different ways ({unlike}): write them alike"
         elif (stray := _stray(present)) is not None:
             reasons[name] = f"holds numbers and {stray!r} among them (empty such cells, or write names as text)"
         elif (different := present.nunique()) > min(MOST_LABELS, max(20, len(present) // 2)):
@@ -110,23 +194,94 @@ def unfit(frame: Frame) -> dict[str, str]:
     return reasons
 
 
+def _of_lists(present: Any) -> bool:
+    return any(isinstance(value, (list, dict, set, np.ndarray)) for value in present.head(100))
+
+
 def as_codes(frame: Frame) -> Frame:
-    """Return the frame with columns of the codes 0, 1, 2, ... (up to 32 of them, without gaps) as categories."""
+    """Return the frame with columns of codes from 0 or 1 on (up to 32 of them, most of which occur) as categories."""
     coded = {}
     for name in frame.columns:
         values = frame[name]
         if types.is_numeric_dtype(values.dtype) and not types.is_bool_dtype(values.dtype):
             different = np.sort(values.dropna().unique().astype(np.float64))
-            if 2 < len(different) <= FEW_CODES and (different == np.arange(len(different))).all():
-                coded[name] = values.astype(pd.CategoricalDtype(list(range(len(different)))))
+            if len(different) > 2 and are_codes(different):
+                coded[name] = values.astype(
+                    pd.CategoricalDtype(list(range(int(different[0] > 0), int(different[-1]) + 1)))
+                )
     return frame.assign(**coded)
+
+
+def are_codes(different: Array) -> bool:
+    """Return whether ascending numbers are codes of categories: whole, from 0 or 1 on, with few gaps, 32 at most.
+
+    >>> [are_codes(np.array(x)) for x in ([0, 1, 2], [1, 2, 3, 5], [0, 1, 9], [0.5, 1, 2], [3, 4, 5])]
+    [True, True, False, False, False]
+    """
+    if not len(different) or different[0] not in (0, 1) or different[-1] >= FEW_CODES + different[0]:
+        return False
+    return bool((different == np.floor(different)).all()) and 2 * len(different) > different[-1] - different[0] + 1
+
+
+def _unlike(values: Any) -> str | None:
+    """The first cells of a column in which all look like numbers but are not written alike, such as $5 and 7 EUR."""
+    texts = [value for value in values.unique().tolist() if isinstance(value, str)]
+    if isinstance(values.dtype, pd.CategoricalDtype) or not texts or not all(map(looks_like_number, texts)):
+        return None
+    plain = pd.to_numeric(pd.Series(texts), errors="coerce").notna()
+    return None if plain.all() else ", ".join(map(repr, texts[:3]))
 
 
 def _stray(values: Any) -> str | None:
     """The first text that is not a number, if at least half of the texts are numbers: a typo rather than a name."""
     texts = values.astype(str)
     numbers = pd.to_numeric(texts, errors="coerce").notna()
-    return None if numbers.all() or 2 * numbers.sum() < len(values) else str(texts[~numbers].iloc[0])
+    if numbers.all() or 2 * numbers.sum() < len(values):
+        return None
+    return str(texts[~numbers].iloc[0])
+
+
+def choose(
+    frame: Frame, wanted: Sequence[Any] | None, drop: Sequence[str], named: bool, path: Path
+) -> tuple[Frame, list[str]]:
+    """Return the columns to learn: those that are wanted, in their order, or all but the dropped ones.
+
+    Args:
+        frame: the table as it was read.
+        wanted: names of columns, or None.
+        drop: names of columns that are left out; they need not be there if others are wanted.
+        named: whether the names are those of the file.
+        path: the file, for messages.
+
+    Returns:
+        The columns, and what was left out, in words.
+
+    Raises:
+        ValueError: a column that is not there, or nothing left.
+    """
+    if wanted is None:
+        return _without(frame, drop, path), []
+    wanted = list(map(str, wanted))
+    gone = [name for name in wanted if name not in frame.columns]
+    positional = all(re.fullmatch(r"column \d+", name) for name in wanted)
+    if gone and len(frame.columns) == len(wanted) and (not named or positional):
+        why = (
+            "has no names of columns" if not named else "has other names of columns, and those it is compared with none"
+        )
+        return frame.set_axis(wanted, axis=1), [f"{path.name} {why}: they are taken in their order"]
+    if gone:
+        near = {
+            name: difflib.get_close_matches(name.strip().lower(), list(map(str.lower, frame.columns)), 1)
+            for name in gone
+        }
+        hint = "".join(f", {name!r} may be {close[0]!r}" for name, close in near.items() if close)
+        raise ValueError(
+            f"{path} lacks the columns {', '.join(map(repr, gone[:10]))} (it has "
+            f"{', '.join(map(repr, frame.columns[:20]))}{hint}): rename or add them"
+        )
+    more = [name for name in frame.columns if name not in wanted and name not in drop]
+    shown = ", ".join(map(repr, more[:10])) + (", ..." if len(more) > 10 else "")
+    return frame[wanted], [f"columns that the model does not know are left out: {shown}"] if more else []
 
 
 def _without(frame: Frame, drop: Sequence[str], path: Path) -> Frame:
@@ -140,17 +295,42 @@ def _without(frame: Frame, drop: Sequence[str], path: Path) -> Frame:
     return left
 
 
-def _numbers(frame: Frame, path: Path) -> Array:
+def _numbers(frame: Frame, path: Path, source: Frames) -> Array:
     for name in frame.columns:
         kind = frame[name].dtype
-        if not types.is_numeric_dtype(kind) or types.is_complex_dtype(kind):
+        if not types.is_numeric_dtype(kind) or types.is_complex_dtype(kind) or types.is_bool_dtype(kind):
             found = f"is {kind}, not a number"
         elif frame[name].isna().any():
             found = "has missing values"
         else:
             continue
+        if source.layout is not None:
+            refuse_other_cells(path, source.layout, {_place(name, source)})
+            if found == "has missing values":
+                continue  # written as nan, which is a number
+        elif types.is_bool_dtype(kind) and found != "has missing values":
+            continue
         raise NotNumbersError(f"{path}, column {name!r} {found}: read every column by its values with table=True")
-    return compact(frame.to_numpy(dtype=np.float64))
+    numbers: Array = frame.to_numpy(dtype=np.float64, na_value=np.nan)
+    return numbers
+
+
+def _place(name: str, source: Frames) -> int:
+    """The number of a column in the lines of a text file, from 0."""
+    header = source.layout.header if source.layout is not None else None
+    if header is not None and name in header:
+        return header.index(name)
+    numbered = re.fullmatch(r"column (\d+)", name)
+    return int(numbered[1]) - 1 if numbered else list(source.frames["train"].columns).index(name)
+
+
+def _array_frame(path: Path) -> Frame:
+    """An array of cases as a table whose columns have no names."""
+    values = read_array(path).splits
+    if len(values) > 1 or getattr(values["train"], "ndim", 0) != 2 or sparse.issparse(values["train"]):
+        raise ValueError(f"{path} is not a table with columns, (cases, columns): leave out table=... and drop=...")
+    array = np.asarray(values["train"])
+    return pd.DataFrame(array, columns=[f"column {j + 1}" for j in range(array.shape[1])])
 
 
 def _read_arrow(path: Path) -> Frame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from harmonium.data.cases import Cases, as_cases
 from harmonium.data.dataset import Dataset, Labels
 from harmonium.data.find import find, find_root
 from harmonium.data.raw import Array, RawData
+from harmonium.data.reading import ReadingNote, read_options
 from harmonium.data.split import split_off, split_off_whole
 from harmonium.data.treatment import Splits, binarise, standardise
 
@@ -38,6 +40,12 @@ def load(
     download: bool = False,
     table: bool | Table | Sequence[Any] = False,
     drop: Sequence[str] = (),
+    columns: Sequence[str] | None = None,
+    header: bool | None = None,
+    skip_rows: int | Sequence[int] | None = None,
+    missing_values: Sequence[str] | None = None,
+    decimal: str | None = None,
+    scale: float | None = None,
 ) -> Dataset:
     """Load a data set by its name or from a file or folder.
 
@@ -47,9 +55,13 @@ def load(
     shifter are complete sets: they have no validation or test split unless you ask for one.
 
     Files are .npz (with ``train`` and, if present, ``valid``, ``test``, ``y_train``, ``y_valid``, ``y_test``; or with a
-    single array; or written by SciPy's ``save_npz``), .npy (memory-mapped), .csv, .tsv, .parquet and .feather (numbers,
-    or with ``table`` columns of any kind), .fasta (aligned proteins, as codes for `harmonium.Categorical` with 21
-    states), and IDX, gzipped or not.
+    single array; or written by SciPy's ``save_npz``), .npy (memory-mapped), .mat, .svm and .libsvm (sparse, with
+    labels), tables (numbers, or with ``table`` columns of any kind): .csv, .tsv, .txt, .data, .dat, .tab, gzipped or
+    not, .xlsx (extra ``excel``), .parquet, .feather (extra ``arrow``) and .arff; .fasta (aligned proteins, as codes for
+    `harmonium.Categorical` with 21 states), and IDX, gzipped or not.
+
+    A reader that guesses says what it took a file for, and how to say otherwise: in the `reading` of the data set, and
+    in a warning.  Where two readings are likely it refuses, and names both.
 
     Folders hold the four files of MNIST, or images of one size (read as grey levels, with subfolders as labels), or a
     data set that ``save_to_disk`` of Hugging Face's datasets wrote.
@@ -75,6 +87,16 @@ def load(
             ``table`` of the data set turns values back into a DataFrame, ``table.units()`` are units that fit.  A
             `Table` reads the columns like those of the data it comes from.
         drop: the names of columns to leave out.
+        columns: the names of the columns to read, in this order; all others are left out.  A file without names is
+            taken in the order of its columns.
+        header: whether the first line of a text file or workbook holds names.  Default: found by comparing it with the
+            lines below.
+        skip_rows: how many lines at the start to skip, or the numbers of the lines to skip, counted from 1.  Default:
+            comments, titles above the names, units below them, and a total at the end, each of which is told.
+        missing_values: the words that stand for missing values, besides empty cells.  Default: NA, NaN, null, None and
+            "?"; in columns of numbers also "-" and ".".
+        decimal: the character before decimals, "." or ",".  Default: that which occurs.
+        scale: divide all values by this number, such as 255 for grey levels of bytes.
 
     Returns:
         The data set.
@@ -83,6 +105,9 @@ def load(
         ValueError: an unknown name or option, a damaged file, values that cannot be binarised.
         FileNotFoundError: there is no such file, or the files of a named set are not on this machine.
         ImportError: a package of an extra is needed and not installed.
+
+    Warns:
+        ReadingNote: what was guessed, in one line.
 
     >>> data = load("digits", binarize="dynamic", seed=1)
     >>> data.train.shape, data.shape, data.labels.test.shape
@@ -95,8 +120,13 @@ def load(
     known = _known_table(table)
     if known is not False and (standardize or binarize not in (None, "grey")):
         raise ValueError("table=... decides how every column is treated: leave out standardize and binarize")
+    if scale is not None and (known is not False or not scale > 0):
+        raise ValueError(f"scale={scale!r}: give a positive number, and leave out table=...")
     folder = None if root is None else Path(root).expanduser()
-    raw, name, where = find(name_or_path, folder, download, known, tuple(drop))
+    options = read_options(header, skip_rows, missing_values, decimal, columns)
+    raw, name, where = find(name_or_path, folder, download, known, tuple(drop), options)
+    if raw.reading.notes:
+        warnings.warn(f"{name}: {raw.reading}", ReadingNote, stacklevel=2)
     source = {
         "name_or_path": where,
         "binarize": binarize,
@@ -108,22 +138,28 @@ def load(
     }
     if known is not False or drop:
         source |= {"table": known if isinstance(known, bool) else known.config(), "drop": list(drop)}
+    source |= {key: value for key, value in raw.reading.options.items() if key != "columns" or isinstance(known, bool)}
+    source |= {} if scale is None else {"scale": float(scale)}
     splits, labels, shape = _split(raw, name, {"valid": valid, "test": test}, seed)
-    columns = raw.table
-    if columns is not None:
+    described = raw.table
+    if described is not None:
         if known is True:
             everything = np.arange(len(splits["train"]))
-            columns = columns.standardised_by(splits["train"].rows(everything, dtype=torch.float64).numpy())
-        splits = {split: cases.derive(standard=columns.standard) for split, cases in splits.items()}
-    if raw.levels is not None:
-        splits = {split: cases.derive(divisor=raw.levels) for split, cases in splits.items()}
+            described = described.standardised_by(splits["train"].rows(everything, dtype=torch.float64).numpy())
+        splits = {split: cases.derive(standard=described.standard) for split, cases in splits.items()}
+    levels = raw.levels if scale is None else scale
+    if levels is not None:
+        splits = {split: cases.derive(divisor=float(levels)) for split, cases in splits.items()}
     choice = binarize if binarize is not None or standardize else raw.binarize
     if choice not in (None, "grey"):
         splits = binarise(splits, choice, raw.levels is not None, seed, name)
     if standardize:
         splits = standardise(splits, name)
     splits = {split: cases.derive(source={"load": source, "split": split}) for split, cases in splits.items()}
-    return Dataset(name=name, labels=Labels(**labels), shape=raw.shape or shape, source=source, table=columns, **splits)
+    return Dataset(
+        name=name, labels=Labels(**labels), shape=raw.shape or shape, source=source, table=described, names=raw.names,
+        reading=raw.reading, **splits,
+    )  # fmt: skip
 
 
 def from_source(source: Mapping[str, Any]) -> Cases:
@@ -139,7 +175,9 @@ def from_source(source: Mapping[str, Any]) -> Cases:
     >>> from_source(load("digits").valid.source)
     Cases(300 x 64, uint8, threshold)
     """
-    cases: Cases = getattr(load(**source["load"]), source["split"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ReadingNote)
+        cases: Cases = getattr(load(**source["load"]), source["split"])
     return cases
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
+from harmonium.data.reading import PLAIN, Reading
+
 if TYPE_CHECKING:
     from harmonium.data.table import Table
 
@@ -35,6 +37,8 @@ class RawData:
         binarize: what ``binarize=None`` means for this source.
         table: the description of the columns, if they were read by their values; the splits then hold the numbers of
             the table before standardisation, NaN where a value is missing.
+        names: the names of the columns, if the source has names.
+        reading: what the reader guessed.
     """
 
     splits: Mapping[str, Array | sparse.csr_array]
@@ -43,3 +47,5 @@ class RawData:
     levels: float | None = None
     binarize: str | None = None
     table: Table | None = None
+    names: tuple[str, ...] | None = None
+    reading: Reading = PLAIN

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,10 +12,13 @@ import numpy as np
 import pandas as pd
 
 from harmonium.data.cases import Cases, Standardization
+from harmonium.data.plain import as_pandas, plain_frame, why_not_labels
 from harmonium.data.raw import Frame
 from harmonium.units import Bernoulli, Categorical, Gaussian, Mixed, Units
 
 __all__ = ["Column", "Table", "from_frame"]
+
+MOST_DECIMALS = 6  # of numbers that were rounded; with more they are taken as measured
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,9 @@ class Column:
         labels: the values of a binary or categorical column; empty for a column of numbers.
         mean: the mean of a column of numbers, otherwise 0.
         scale: the standard deviation of a column of numbers, otherwise 1.
+        low: the least number that was observed, or None if it is not known.
+        high: the greatest number that was observed, or None.
+        decimals: the most decimals of the numbers, None if they are not known or too many to be a rounding.
     """
 
     name: Any
@@ -34,6 +41,9 @@ class Column:
     labels: tuple[Any, ...] = ()
     mean: float = 0.0
     scale: float = 1.0
+    low: float | None = None
+    high: float | None = None
+    decimals: int | None = None
 
     def to_numbers(self, values: Any) -> np.ndarray:
         """Turn a pandas column into numbers that are not yet standardised, NaN where a value is missing.
@@ -60,7 +70,7 @@ class Column:
         return numbers
 
     def to_values(self, numbers: np.ndarray) -> Any:
-        """Turn standardised numbers into a pandas column.
+        """Turn standardised numbers into a pandas column, within the range and with the decimals that were observed.
 
         Raises:
             ValueError: a number that is not the place of a label.
@@ -68,6 +78,10 @@ class Column:
         missing = np.isnan(numbers)
         if not self.labels:
             values = numbers * self.scale + self.mean
+            if self.decimals is not None:
+                values = np.round(values, self.decimals)
+            if self.low is not None and self.high is not None:
+                values = np.clip(values, self.low, self.high)
             kind = getattr(self.dtype, "numpy_dtype", self.dtype)
             if np.issubdtype(kind, np.integer):  # a sample may be beyond the range of the type
                 values = np.clip(np.round(values), np.iinfo(kind).min, np.iinfo(kind).max)
@@ -95,13 +109,16 @@ class Table:
         return parts[0] if len(parts) == 1 else Mixed(parts)
 
     def to_array(self, frame: Frame) -> np.ndarray:
-        """Turn a DataFrame with the same columns into the raw values of the visible layer.
+        """Turn a DataFrame with the same columns, in any order, into the raw values of the visible layer.
 
         Returns:
             (cases, columns) float64, standardised, NaN where a value is missing.
 
         Raises:
-            ValueError: other columns, or labels that the table does not know.
+            ValueError: columns that are not there, or labels that the table does not know.
+
+        Warns:
+            UserWarning: the frame has more columns, which are left out.
         """
         standard = self.standard
         numbers: np.ndarray = (self.to_numbers(frame) - standard.mean) / standard.scale
@@ -141,7 +158,9 @@ class Table:
             present = values[~np.isnan(values)]
             if not len(present) or present.min() == present.max():
                 raise ValueError(f"column {column.name!r} is constant among the training cases: drop it")
-            columns.append(replace(column, mean=float(present.mean()), scale=float(present.std())))
+            columns.append(
+                replace(column, mean=float(present.mean()), scale=float(present.std()), **_observed(present))
+            )
         return Table(tuple(columns))
 
     def to_numbers(self, frame: Frame) -> np.ndarray:
@@ -150,13 +169,24 @@ class Table:
         Raises:
             ValueError: as in `to_array`.
         """
+        frame = as_pandas(frame)
         names = [column.name for column in self.columns]
-        if list(frame.columns) != names:
-            raise ValueError(f"the frame has the columns {list(frame.columns)}; expected {names}, in this order")
+        gone = [name for name in names if name not in frame.columns]
+        if gone:
+            raise ValueError(
+                f"the frame has the columns {list(frame.columns)[:20]}; expected also {gone[:20]}: add what is "
+                "missing, empty if it is not known"
+            )
+        if len(frame.columns) > len(names):
+            more = ", ".join(repr(name) for name in frame.columns if name not in names)
+            warnings.warn(f"columns that the table does not have are left out: {more}", UserWarning, stacklevel=2)
+        frame = plain_frame(frame[names])
         return np.stack([column.to_numbers(frame[column.name]) for column in self.columns], 1)
 
     def to_frame(self, array: Any) -> Frame:
         """Turn raw values of the visible layer, (cases, columns), into a DataFrame with the original labels and scales.
+
+        Numbers are rounded and clipped to the decimals and the range that were observed in their column.
 
         Raises:
             ValueError: another number of columns, or codes out of range.
@@ -168,14 +198,21 @@ class Table:
         return pd.DataFrame(columns)
 
     def config(self) -> list[dict[str, Any]]:
-        """Return a description for JSON, from which `from_config` makes the table again."""
+        """Return a description for JSON, from which `from_config` makes the table again.
+
+        Raises:
+            TypeError: a label that JSON does not have, such as a date; the message names its column.
+        """
         return [
             {
-                "name": str(column.name),
+                "name": _json_name(column.name),
                 "dtype": str(column.dtype),
-                "labels": [label.item() if isinstance(label, np.generic) else label for label in column.labels],
+                "labels": [_json_label(column.name, label) for label in column.labels],
                 "mean": column.mean,
                 "scale": column.scale,
+                "low": column.low,
+                "high": column.high,
+                "decimals": column.decimals,
             }
             for column in self.columns
         ]
@@ -193,7 +230,12 @@ class Table:
                 name, labels = entry["name"], tuple(entry["labels"])
                 dtype = pd.CategoricalDtype(labels) if entry["dtype"] == "category" else entry["dtype"]
                 kind = pd.api.types.pandas_dtype(dtype)
-                columns.append(Column(name, kind, labels, entry["mean"], entry["scale"]))
+                column = Column(
+                    tuple(name) if isinstance(name, list) else name, kind, labels, entry["mean"], entry["scale"]
+                )
+                # Tables that were written before these were kept have none of them.
+                observed: dict[str, Any] = {key: entry.get(key) for key in ("low", "high", "decimals")}
+                columns.append(replace(column, **observed))
             except (KeyError, TypeError) as error:
                 raise ValueError(f"config holds {entry!r}, which does not describe a column ({error})") from None
         return cls(tuple(columns))
@@ -215,7 +257,7 @@ def from_frame(frame: Frame) -> tuple[Units, Cases, Table]:
     `harmonium.evaluate` gives log-densities of the values in the frame.
 
     Args:
-        frame: a pandas DataFrame, one case per row.
+        frame: a DataFrame of pandas, or of polars or Arrow, which convert themselves; one case per row.
 
     Returns:
         The units, the cases, and the table, which turns other frames into values of the units and back.
@@ -232,10 +274,13 @@ def from_frame(frame: Frame) -> tuple[Units, Cases, Table]:
     >>> table.to_array(frame).round(2).tolist()
     [[1.0, 0.0, -1.22], [0.0, 1.0, 0.0], [1.0, 2.0, 1.22]]
     """
+    frame = as_pandas(frame)
     if not len(frame) or not len(frame.columns):
         raise ValueError(f"frame has shape {frame.shape}: give at least one row and one column")
     if not frame.columns.is_unique:
-        raise ValueError("frame has several columns of the same name: rename them")
+        repeated = frame.columns[frame.columns.duplicated()][0]
+        raise ValueError(f"frame has several columns named {repeated!r}: rename them")
+    frame = plain_frame(frame)
     table = Table(tuple(_column(name, frame[name]) for name in frame.columns))
     return table.units(), table.to_cases(frame), table
 
@@ -244,6 +289,11 @@ def _column(name: Any, values: Any) -> Column:
     present = values.dropna()
     if not len(present):
         raise ValueError(f"column {name!r} has no values: drop it")
+    odd = why_not_labels(values)
+    if odd is not None:
+        raise TypeError(
+            f"column {name!r} is {values.dtype} and holds {odd}: turn it into numbers, text or categories first"
+        )
     different = present.unique()
     if len(different) == 1:
         raise ValueError(f"column {name!r} is constant ({different[0]!r}): drop it")
@@ -262,7 +312,31 @@ def _column(name: Any, values: Any) -> Column:
             mean, scale = float(numbers.mean()), float(numbers.std())
         if not np.isfinite(mean) or not np.isfinite(scale):
             raise ValueError(f"column {name!r} holds numbers too large to be standardised: rescale it")
-        return Column(name, values.dtype, mean=mean, scale=scale)
+        return Column(name, values.dtype, mean=mean, scale=scale, **_observed(numbers))
     if types.is_object_dtype(values.dtype) or types.is_string_dtype(values.dtype):
         return Column(name, values.dtype, tuple(sorted(different, key=lambda label: (type(label).__name__, label))))
     raise TypeError(f"column {name!r} is {values.dtype}: turn it into numbers, text or categories first")
+
+
+def _observed(numbers: np.ndarray) -> dict[str, Any]:
+    """The range of the numbers of a column, and their most decimals."""
+    found: dict[str, Any] = {"low": float(numbers.min()), "high": float(numbers.max()), "decimals": None}
+    for decimals in range(MOST_DECIMALS + 1):
+        if (np.round(numbers, decimals) == numbers).all():
+            return found | {"decimals": decimals}
+    return found
+
+
+def _json_name(name: Any) -> Any:
+    """A name as JSON has it: numbers stay numbers, tuples become lists."""
+    if isinstance(name, tuple):
+        return [_json_name(part) for part in name]
+    name = name.item() if isinstance(name, np.generic) else name
+    return name if isinstance(name, (str, int, float)) else str(name)
+
+
+def _json_label(name: Any, label: Any) -> Any:
+    label = label.item() if isinstance(label, np.generic) else label
+    if not isinstance(label, (str, int, float, bool)):
+        raise TypeError(f"column {name!r} has the label {label!r}, which no file can hold: turn labels into text")
+    return label

@@ -1,73 +1,121 @@
-"""Delimited text files (CSV, TSV), read by pandas."""
+"""Delimited text files (CSV, TSV, numbers between blanks), read by pandas."""
 
 from __future__ import annotations
 
 import csv
+import re
 import warnings
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from harmonium.data.header import counts_rows
 from harmonium.data.layout import Layout, is_blank, open_text, read_layout, records
+from harmonium.data.opening import open_bytes, plain_suffix
 from harmonium.data.raw import Array, Frame, NotNumbersError
+from harmonium.data.reading import Reading, ReadOptions
 
-__all__ = ["check_width", "compact", "read_frame", "read_header", "read_numbers"]
+__all__ = ["TEXTS", "check_width", "compact", "is_text", "read_frame", "read_wide", "refuse_other_cells"]
+
+TEXTS = (".csv", ".tsv", ".tab", ".txt", ".data", ".dat")
 
 MOST_COLUMNS = 10_000
 """The most columns that pandas reads: each of them takes it some 15 microseconds, however few rows there are."""
 
-
-def read_header(path: Path) -> list[str] | None:
-    """Return the names of the columns if the first line of a table holds names, None if it holds a number."""
-    return read_layout(path).header
+_ZERO_FIRST = re.compile(rb"(?:^|[\n\r,;\t| ])\"?[ ]*0[0-9]")
+_BLOCK = 2**22
 
 
-def read_numbers(path: Path) -> Array:
-    """Read a table of numbers, one case per line.
+def is_text(path: Path) -> bool:
+    """Return whether the name of a file is that of a table in text, compressed or not."""
+    return plain_suffix(path) in TEXTS
+
+
+def read_frame(path: Path, options: ReadOptions) -> tuple[Frame, Layout, Reading]:
+    """Read a table with columns of any kind.
+
+    Numbers that are written as text are numbers; empty cells, NA, NaN, null and "?" are missing values.
 
     Returns:
-        (cases, columns) float64, or uint8 if all values are 0 or 1.  A cell "nan" becomes NaN.
+        A pandas DataFrame, the layout, and what was guessed.  Columns of a file without a header are named "column 1",
+        "column 2" and so on.
+
+    Raises:
+        ValueError: lines of unequal length, more than `MOST_COLUMNS` columns, no case at all, another encoding, or two
+            likely readings.
+    """
+    from harmonium.data.cells import as_dates, read_cells, sentinels
+
+    layout = read_layout(path, options)
+    check_width(layout.width, path)
+    try:
+        frame = _parse(path, layout)
+    except (ValueError, Warning) as error:
+        _check_lines(path, layout)
+        raise ValueError(f"{path} cannot be read as a table: {error}") from error
+    if not len(frame):
+        raise ValueError(f"{path} holds no cases{' below its header' if layout.header else ''}: add at least one line")
+    notes = list(layout.notes)
+    if frame.isna().any(axis=None):
+        _check_lines(path, layout)  # pandas fills lines that are too short
+    zeros = _columns_with_zeros(path, layout) if _has_leading_zeros(path) else set()
+    if zeros:
+        as_text = _parse(path, layout, dtype=dict.fromkeys(zeros, str))
+        for j in zeros:
+            frame[j] = as_text[j]
+    _refuse_points_of_thousands(path, layout, frame)
+    empty = frame.isna().all(axis=1)
+    if layout.width > 1 and empty.any() and not empty.all():
+        notes.append(f"{int(empty.sum())} lines without a value are left out")
+        frame = frame[~empty].reset_index(drop=True)
+    columns: dict[str, Any] = {}
+    names = _unique(layout.header, layout.width, notes)
+    for j, name in enumerate(names):
+        values = frame[j]
+        if layout.header is not None and re.fullmatch(r"|Unnamed: \d+", layout.header[j]):
+            if values.isna().all():
+                continue  # a delimiter at the end of every line
+            if counts_rows(values.astype(str).tolist()) or (j == 0 and not _numeric(values) and values.is_unique):
+                notes.append("the column without a name numbers the rows and is left out (name it to keep it)")
+                continue
+        if not _numeric(values):
+            values, told = read_cells(name, values, options, layout.decimal, layout.certain, codes=j in zeros)
+            notes += told
+        columns[name] = values
+        if _numeric(values):
+            columns[name] = values = _without_words(values, options)
+            numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
+            notes += as_dates(name, numbers) + (sentinels(name, numbers) if options.missing_values is None else [])
+    if not columns:
+        raise ValueError(f"{path} holds nothing but numbers of rows and empty columns: add a column")
+    import pandas as pd
+
+    reading = Reading().add(*notes, header=layout.header is not None, skip_rows=list(layout.skip_rows))
+    if layout.certain:
+        reading = reading.add(decimal=layout.decimal)
+    if options.missing_values is not None:
+        reading = reading.add(missing_values=list(options.missing_values))
+    return pd.DataFrame(columns), layout, reading
+
+
+def read_wide(path: Path, layout: Layout) -> Array:
+    """Read a table of numbers with more columns than pandas can take, (cases, columns) float64.
 
     Raises:
         NotNumbersError: a cell is not a number; the message names its line and column.
-        ValueError: lines of unequal length, no case at all, or another encoding.
+        ValueError: lines of unequal length, no case at all.
     """
-    layout = read_layout(path)
     try:
-        if len(layout.first) > MOST_COLUMNS:
-            table = _load_wide(path, layout)
-        else:
-            frame = _parse(path, layout, keep_default_na=False, na_values=["nan", "NaN", "NAN"])
-            if not all(kind.kind in "iuf" for kind in frame.dtypes):
-                _check_lines(path, layout, numbers=True)
-            table = frame.to_numpy()
-    except NotNumbersError:
-        raise
-    except (ValueError, Warning) as error:
-        _check_lines(path, layout, numbers=True)
+        with layout.cases(path) as file:
+            return np.loadtxt(
+                file, delimiter=None if layout.delimiter == " " else layout.delimiter, ndmin=2, quotechar='"',
+                comments=None,
+            )  # fmt: skip
+    except ValueError as error:
+        refuse_other_cells(path, layout)
         raise ValueError(f"{path} cannot be read as a table of numbers: {error}") from error
-    if not table.size:
-        raise ValueError(f"{path} holds no cases{' below its header' if layout.header else ''}: add at least one line")
-    return compact(table)
-
-
-def read_frame(path: Path) -> Frame:
-    """Read a table with columns of any kind; empty cells, NA, NaN, null and "?" are missing values.
-
-    Returns:
-        A pandas DataFrame.  Columns of a file without a header are named "column 1", "column 2" and so on.
-
-    Raises:
-        ValueError: lines of unequal length, more than `MOST_COLUMNS` columns, no case at all, or another encoding.
-    """
-    layout = read_layout(path)
-    check_width(len(layout.first), path)
-    _check_lines(path, layout)  # pandas would fill lines that are too short
-    frame = _parse(path, layout, na_values=["?"])
-    if layout.header is None:
-        frame.columns = [f"column {j + 1}" for j in range(len(layout.first))]
-    return frame
 
 
 def check_width(columns: int, path: Path) -> None:
@@ -84,55 +132,148 @@ def compact(table: Array) -> Array:
     return table.astype(np.uint8 if ((table == 0) | (table == 1)).all() else np.float64, copy=False)
 
 
-def _parse(path: Path, layout: Layout, **missing: Any) -> Frame:
+def refuse_other_cells(path: Path, layout: Layout, columns: set[int] | None = None) -> None:
+    """Raise `NotNumbersError` for the first cell that is not a number.
+
+    Args:
+        path: the file.
+        layout: its layout.
+        columns: the columns to look at, from 0; None means all.
+    """
+    _check_lines(path, layout, range(layout.width) if columns is None else sorted(columns))
+
+
+def _numeric(values: Any) -> bool:
+    return values.dtype.kind in "iufb"
+
+
+def _parse(path: Path, layout: Layout, **more: Any) -> Frame:
     import pandas as pd  # half a second, which data without tables need not wait for
 
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)  # cells beyond the header would be lost
-        return pd.read_csv(
-            path, sep=r"\s+" if layout.delimiter == " " else layout.delimiter, decimal=layout.decimal,
-            encoding=layout.encoding, header=None if layout.header is None else 0, index_col=False,
-            skipinitialspace=True, low_memory=False, **missing,
-        )  # fmt: skip
+        with layout.cases(path) as file:
+            try:
+                return pd.read_csv(
+                    file, sep=r"\s+" if layout.delimiter == " " else layout.delimiter, decimal=layout.decimal,
+                    header=None, names=list(range(layout.width)), index_col=False, skipinitialspace=True,
+                    low_memory=False, keep_default_na=False, na_values=["", "nan", "NaN", "NAN"], **more,
+                )  # fmt: skip
+            except pd.errors.EmptyDataError:
+                return pd.DataFrame(columns=list(range(layout.width)))
 
 
-def _load_wide(path: Path, layout: Layout) -> Array:
-    with open_text(path, layout.encoding) as file:
-        return np.loadtxt(
-            file, delimiter=None if layout.delimiter == " " else layout.delimiter,
-            skiprows=int(layout.header is not None), ndmin=2, quotechar='"', comments=None,
-        )  # fmt: skip
+def _unique(header: list[str] | None, width: int, notes: list[str]) -> list[str]:
+    """Names of all columns: those that are blank get a number, and repeated ones another ending."""
+    header = [""] * width if header is None else header
+    names: list[str] = []
+    for j, name in enumerate(header):
+        name = name or f"column {j + 1}"
+        if name in names:
+            ending = next(k for k in range(2, width + 2) if f"{name} ({k})" not in {*names, *header})
+            notes.append(f"two columns are named {name!r}: the second is called '{name} ({ending})'")
+            name = f"{name} ({ending})"
+        names.append(name)
+    return names
 
 
-def _check_lines(path: Path, layout: Layout, numbers: bool = False) -> None:
-    """Raise for the first line of another length, or, if ``numbers``, for the first cell that is not a number."""
-    width, start = 0, 0
-    with open_text(path, layout.encoding) as file:
-        lines = records(file, layout.delimiter)
+def _without_words(values: Any, options: ReadOptions) -> Any:
+    """The column with the numbers that stand for missing values left out."""
+    numbers = []
+    for word in options.missing_values or ():
         try:
-            for cells in lines:
+            numbers.append(float(word))
+        except ValueError:
+            continue
+    return values.mask(values.isin(numbers)) if numbers and values.isin(numbers).any() else values
+
+
+def _has_leading_zeros(path: Path) -> bool:
+    """Whether some cell of a file may start with a 0 before other digits."""
+    rest = b"\n"
+    with open_bytes(path) as file:
+        while block := file.read(_BLOCK):
+            if _ZERO_FIRST.search(rest + block.replace(b"\0", b"")):
+                return True
+            rest = block[-8:]
+    return False
+
+
+def _columns_with_zeros(path: Path, layout: Layout) -> set[int]:
+    """The columns in which whole numbers start with a 0 before other digits."""
+    found = set()
+    with layout.cases(path) as file:
+        for cells in records(file, layout.delimiter):
+            found |= {j for j, cell in enumerate(cells[: layout.width]) if re.fullmatch(r"\s*0\d+\s*", cell)}
+    return found
+
+
+def _refuse_points_of_thousands(path: Path, layout: Layout, frame: Frame) -> None:
+    """Refuse 1.200 between semicolons if it may be a thousand: three digits after every point."""
+    if layout.delimiter != ";" or layout.certain:
+        return
+    suspects = {j for j in frame.columns if frame[j].dtype.kind == "f"}
+    dotted: dict[int, list[str]] = {j: [] for j in suspects}
+    with layout.cases(path) as file:
+        for cells in records(file, layout.delimiter):
+            for j in tuple(suspects):
+                cell = cells[j].strip() if j < len(cells) else ""
+                if re.fullmatch(r"[1-9]\d{0,2}\.\d{3}", cell):
+                    dotted[j].append(cell)
+                elif cell and not re.fullmatch(r"\d{1,3}", cell):
+                    suspects.discard(j)
+    for j in sorted(suspects):
+        if len(dotted[j]) > 2:
+            name = layout.header[j] if layout.header else f"column {j + 1}"
+            cell = dotted[j][0]
+            raise ValueError(
+                f"{path}, column {name!r} holds {cell!r}, which is {float(cell):g} or {cell.replace('.', '')}: say "
+                "with decimal='.' or decimal=',' which character comes before decimals"
+            )
+
+
+def _check_lines(path: Path, layout: Layout, numbers: Iterable[int] = ()) -> None:
+    """Raise for the first line of another length, or for the first cell of some columns that is not a number."""
+    with open_text(path, layout.encoding) as file:
+        now = 0
+
+        def lines() -> Iterator[str]:
+            nonlocal now
+            for number, line in enumerate(file, 1):
+                if number > layout.start and number not in layout.skipped:
+                    now = number
+                    yield line
+
+        first = True
+        try:
+            for cells in records(lines(), layout.delimiter):
                 if is_blank(cells):
                     continue
-                if numbers and (start or layout.header is None):
-                    _check_cells(cells, f"{path}, line {lines.line_num}", layout, start == 0)
-                if not start:
-                    width, start = len(cells), lines.line_num
-                elif len(cells) != width:
+                where = f"{path}, line {now}"
+                for column in numbers:
+                    if column < len(cells):
+                        _check_cell(cells[column], column, where, layout, first)
+                first = False
+                if len(cells) != layout.width and not (len(cells) == layout.width - 1 and _ends_empty(layout)):
                     raise ValueError(
-                        f"{path}, line {lines.line_num} has {len(cells)} cells where line {start} has {width}: "
+                        f"{where} has {len(cells)} cells where line {layout.first} has {layout.width}: "
                         "correct the line (is a quotation mark not closed?)"
                     )
         except csv.Error as error:
-            raise ValueError(f"{path}, line {lines.line_num} cannot be read ({error}): correct the line") from None
+            raise ValueError(f"{path}, line {now} cannot be read ({error}): correct the line") from None
 
 
-def _check_cells(cells: list[str], where: str, layout: Layout, first: bool) -> None:
-    for column, cell in enumerate(cells):
-        if not layout.is_number(cell):
-            name = layout.header[column] if layout.header and column < len(layout.header) else f"column {column + 1}"
-            raise NotNumbersError(
-                f"{where}, column {column + 1}{f' ({name!r})' if layout.header else ''} holds "
-                f"{repr(cell) if cell.strip() else 'nothing'}, not a number: correct the cell, leave the column out "
-                f"(drop=[{name!r}]), or read every column by its values (table=True)"
-                + ("; or remove the line, if it is a header" if first else "")
-            )
+def _ends_empty(layout: Layout) -> bool:
+    return layout.header is not None and not layout.header[-1]
+
+
+def _check_cell(cell: str, column: int, where: str, layout: Layout, first: bool) -> None:
+    if layout.is_number(cell):
+        return
+    name = layout.header[column] if layout.header and column < len(layout.header) else f"column {column + 1}"
+    raise NotNumbersError(
+        f"{where}, column {column + 1}{f' ({name!r})' if layout.header else ''} holds "
+        f"{repr(cell) if cell.strip() else 'nothing'}, not a number: correct the cell, leave the column out "
+        f"(drop=[{name!r}]), or read every column by its values (table=True)"
+        + ("; or remove the line, if it is a header" if first and layout.header is None else "")
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,6 @@ from harmonium.data import Cases, Dataset
 from harmonium.data.cases import Standardization
 from harmonium.data.dataset import choose_split
 from harmonium.data.table import Table
-from harmonium.data.text import read_header
 from harmonium.models.deep.dbn import DBN
 from harmonium.models.machine.classification import ClassificationRBM
 from harmonium.models.machine.machine import Machine
@@ -112,10 +110,8 @@ class ReportInput:
         count = self.model.visible.columns
         if isinstance(self.model, ClassificationRBM):
             return [*(f"column {k}" for k in range(count - 1)), "class"]
-        load = {} if self.data is None else self.data.source
-        path = Path(str(load.get("name_or_path", "")))
-        header = read_header(path) if path.suffix.lower() in (".csv", ".tsv") and path.is_file() else None
-        return header if header is not None and len(header) == count else [f"column {k}" for k in range(count)]
+        names = None if self.data is None else self.data.names
+        return list(names) if names is not None and len(names) == count else [f"column {k}" for k in range(count)]
 
     def labels(self, column: int) -> list[str] | None:
         """Names of the states of a column; None for numbers."""

@@ -162,12 +162,17 @@ class Run:
             UserWarning: if they have changed.
         """
         from harmonium.data import load
+        from harmonium.data.reading import ReadingNote
 
         if self.config is None or self.source is None:
             why = "does not say what it was trained on" if self.config is None else "was trained on arrays, not kept"
             raise ValueError(f"{self.name} {why}: name the data with --data")
+        kept = self._kept_table()
+        source = self.source if kept is None else self.source | {"table": kept}  # columns mean what they meant
         try:
-            data = load(**self.source)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ReadingNote)  # it was told when the run was trained
+                data = load(**source)
         except (ValueError, OSError) as error:
             raise type(error)(f"the data that {self.name} was trained on: {error}") from error
         split = self.config["data"]["source"]["split"]
@@ -176,7 +181,19 @@ class Run:
         return data
 
     def table(self) -> Table | None:
-        """Describe the columns, if the data were a table read column by column."""
+        """Describe the columns, if the data were a table read column by column.
+
+        Raises:
+            ValueError: if the run folder does not say what they are, and the data cannot be loaded again.
+            OSError: if their file is gone.
+        """
+        if self.source is None or not self.source.get("table", False):
+            return None
+        kept = self._kept_table()
+        return self.data().table if kept is None else kept
+
+    def _kept_table(self) -> Table | None:
+        """The description of the columns in the run folder, if there is one."""
         path = self.folder / COLUMNS
         if self.source is None or not self.source.get("table", False) or not path.is_file():
             return None
@@ -295,7 +312,7 @@ def new_folder(out: Path | None, stem: str = "run") -> Iterator[Path]:
     except BaseException:
         if made and not (out / CONFIG).exists():
             with suppress(OSError):  # files that others have put there stay
-                remove(out, LOCK)
+                remove(out, LOCK, COLUMNS)
                 out.rmdir()
         raise
 

@@ -1,0 +1,126 @@
+"""One column of text: numbers that are written as text, missing values, and labels."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from harmonium.data.header import MISSING_WORDS
+from harmonium.data.number_words import read_number_words
+from harmonium.data.reading import ReadOptions
+
+__all__ = ["as_dates", "read_cells", "sentinels"]
+
+_USUAL = frozenset(
+    ["", "?", "NA", "N/A", "n/a", "NaN", "nan", "NAN", "null", "NULL", "None", "<NA>", "<na>", "#N/A", "#NA", "-nan",
+     "-NaN", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN", "#N/A N/A"]
+)  # fmt: skip
+"""Words that stand for a missing value in a column of labels."""
+
+_NAMES = frozenset(["NA", "N/A", "n/a", "NaN", "nan", "NAN", "null", "NULL", "None"])
+"""Those of them that are also names: Namibia, no veneer."""
+
+_SENTINELS = (99.0, 999.0, 9999.0, 99999.0, 999999.0, -9.0, -99.0, -999.0, -9999.0, -99999.0)
+_DAYS = (20_000, 60_000)  # of the years 1954 to 2064, as spreadsheets count them
+
+
+def read_cells(
+    name: str, values: Any, options: ReadOptions, decimal: str, certain: bool, codes: bool = False
+) -> tuple[Any, list[str]]:
+    """Read a column of text as numbers if all of its cells are numbers, written alike, and as labels otherwise.
+
+    Args:
+        name: the name of the column.
+        values: a pandas column of text; NaN where a cell is empty.
+        options: what the caller said.
+        decimal: the character before decimals.
+        certain: whether ``decimal`` is known.
+        codes: whether some cells start with a 0 before other digits: then they are codes, not numbers.
+
+    Returns:
+        A column of float64 or of text, and what was guessed.
+
+    Raises:
+        ValueError: cells such as 1,200 that are numbers with thousands or with decimals; the message names both.
+    """
+    present = values.dropna()
+    if not all(isinstance(value, str) for value in present.head(1000)):
+        return values, []
+    text = present.str.strip()
+    counts = Counter(text.tolist())
+    words = options.missing_values
+    gone = set(words or ()) | {""}
+    others = [cell for cell in counts if cell not in gone and (words is not None or cell.lower() not in MISSING_WORDS)]
+    read = None if codes else read_number_words(others, decimal, certain)
+    if read is not None:
+        if read.doubt is not None:
+            cell, here, otherwise = read.doubt
+            raise ValueError(
+                f"column {name!r} holds {cell!r}, which is {here:.15g} or {otherwise:.15g}: say with decimal='.' or "
+                "decimal=',' which character comes before decimals"
+            )
+        place = dict(zip(others, read.values, strict=True))
+        numbers = text.map(lambda cell: place.get(cell, np.nan)).astype(np.float64)
+        note = [f"column {name!r} holds numbers with {read.written} ({others[0]!r} is {read.values[0]:.15g})"]
+        return numbers.reindex(values.index), note if read.written else []
+    if words is None:
+        gone |= _USUAL
+    notes = [f"column {name!r} holds codes with leading zeros, which are read as labels"] if codes else []
+    named = {word: counts[word] for word in counts if words is None and word in _NAMES}
+    if named:
+        found = ", ".join(f"{count} cells {word!r}" for word, count in named.items())
+        notes.append(
+            f"column {name!r}: {found} are read as missing (missing_values=['?']: they are labels, and only '?' and "
+            "empty cells are missing)"
+        )
+    notes += _alike(name, [cell for cell in counts if cell not in gone])
+    if any(cell in gone for cell in counts):
+        text = text.where(~text.isin(list(gone)), None)
+    return text.reindex(values.index), notes
+
+
+def _alike(name: str, labels: list[str]) -> list[str]:
+    """Point out labels that differ only by case or by blanks inside."""
+    groups: dict[str, list[str]] = {}
+    for label in labels:
+        groups.setdefault(re.sub(r"\s+", " ", label).casefold(), []).append(label)
+    alike = [group for group in groups.values() if len(group) > 1]
+    if not alike or len(labels) > 1000:
+        return []
+    shown = "; ".join(" and ".join(map(repr, sorted(group))) for group in alike[:3])
+    return [f"column {name!r} has labels that differ by case or blanks: {shown} (write them alike if they are one)"]
+
+
+def sentinels(name: str, numbers: Any) -> list[str]:
+    """Point out numbers such as -9 and 999 that lie far from all others, as words for a missing value do."""
+    finite = numbers[np.isfinite(numbers)]
+    if not len(finite):
+        return []
+    found = []
+    for value in _SENTINELS:
+        times = int((finite == value).sum())
+        rest = finite[finite != value]
+        if not times or len(np.unique(rest)) < 2 or min(rest.min(), finite.min()) < value < rest.max():
+            continue
+        gap = min(abs(value - rest.min()), abs(value - rest.max()))
+        below_zero = value < 0 <= rest.min() and times > 1
+        if rest.min() <= value <= rest.max() or not (gap > np.ptp(rest) or below_zero):
+            continue
+        found.append(
+            f"column {name!r} holds {value:g} in {times} cells, far from its other numbers: if they are missing, say "
+            f"missing_values=['{value:g}']"
+        )
+    return found
+
+
+def as_dates(name: str, numbers: Any) -> list[str]:
+    """Point out numbers of days, as spreadsheets count them, in a column that is named like a date."""
+    finite = numbers[np.isfinite(numbers)]
+    if not len(finite) or not re.search(r"date|datum|\bday\b|fecha", str(name), re.IGNORECASE):
+        return []
+    if finite.min() < _DAYS[0] or finite.max() > _DAYS[1]:
+        return []
+    return [f"column {name!r} holds numbers like {finite[0]:g}: days since 1900, as spreadsheets write dates"]

@@ -1,0 +1,81 @@
+"""Missing values, sentinels and labels that differ by little: what is plausible is pointed out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harmonium.data import load
+
+RNG = np.random.default_rng(0)
+
+
+def write(path: Path, header: str, *columns: list[object]) -> Path:
+    rows = "\n".join(",".join(map(str, row)) for row in zip(*columns, strict=True))
+    path.write_text(f"{header}\n{rows}\n")
+    return path
+
+
+def some(labels: list[str], n: int = 60) -> list[object]:
+    return [labels[i % len(labels)] for i in RNG.permutation(n)]
+
+
+NUMBERS: list[object] = RNG.normal(5, 1, 60).round(2).tolist()
+
+
+@pytest.mark.parametrize("word", ["NA", "None", "null"])
+def test_a_word_that_may_be_a_label_is_pointed_out(tmp_path: Path, word: str) -> None:
+    path = write(tmp_path / "x.csv", "land,v", some([word, "ZA", "BW"]), NUMBERS)
+    with pytest.warns(UserWarning, match=rf"'land': 20 cells '{word}' are read as missing \(missing_values=\['\?'\]"):
+        data = load(path, table=True)
+    assert data.table is not None and data.table.columns[0].labels == ("BW", "ZA")
+    data = load(path, table=True, missing_values=["?"])
+    assert data.table is not None and set(data.table.columns[0].labels) == {"BW", "ZA", word}
+
+
+@pytest.mark.parametrize("word", ["NA", "-", ".", "n/a", "nan", ""])
+def test_among_numbers_they_are_missing(tmp_path: Path, word: str) -> None:
+    path = write(tmp_path / "x.csv", "a,b", [word, *NUMBERS[1:]], NUMBERS)
+    data = load(path, table=True)
+    assert np.isnan(data.train[:]).sum() == 1 and np.isnan(data.train[:][0, 0])
+
+
+@pytest.mark.parametrize("value", [-9, 999])
+def test_sentinels_are_pointed_out_and_can_be_missing(tmp_path: Path, value: int) -> None:
+    ages: list[object] = [value if i % 10 == 0 else int(a) for i, a in enumerate(RNG.integers(18, 90, 60))]
+    path = write(tmp_path / "x.csv", "age,b", ages, NUMBERS)
+    with pytest.warns(UserWarning, match=rf"'age' holds {value} in 6 cells.*missing_values=\['{value}'\]"):
+        load(path)
+    data = load(path, table=True, missing_values=[str(value)])
+    assert (
+        np.isnan(data.train[:][:, 0]).sum() == 6
+        and data.table is not None
+        and data.table.columns[0].low
+        == min(
+            age
+            for age in ages
+            if age != value  # type: ignore[type-var]
+        )
+    )
+
+
+def test_numbers_of_the_usual_size_are_no_sentinels(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.csv", "a,b", RNG.permutation(range(70, 130)).tolist(), NUMBERS)
+    assert not load(path).reading.notes  # 99 is among them
+
+
+def test_blanks_around_labels_do_not_count_and_case_is_pointed_out(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.csv", "ok,v", some(["yes", "yes ", "no"]), NUMBERS)
+    data = load(path, table=True)
+    assert data.table is not None and data.table.columns[0].labels == ("no", "yes")
+    path = write(tmp_path / "x.csv", "ok,v", some(["Yes", "yes", "no"]), NUMBERS)
+    with pytest.warns(UserWarning, match="'ok' has labels that differ by case or blanks: 'Yes' and 'yes'"):
+        load(path, table=True)
+
+
+def test_days_of_a_spreadsheet_are_pointed_out(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.csv", "date,v", RNG.integers(43000, 45000, 60).tolist(), NUMBERS)
+    with pytest.warns(UserWarning, match="'date' holds numbers like .*days since 1900"):
+        load(path)

@@ -1,0 +1,114 @@
+"""Lines that are no cases: titles, comments, units, totals, index columns, delimiters at the end."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harmonium.data import load
+from harmonium.data.reading import ReadingNote
+
+X = np.random.default_rng(0).normal(size=(30, 3)).round(2)
+LINES = "".join(",".join(map(str, row)) + "\n" for row in X)
+NAMES = ("a", "b", "c")
+
+
+def read(path: Path, content: str | bytes, **options: object) -> object:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return load(path, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("My table,,\nof 2024,,\na,b,c\n" + LINES, "line 1 .*left out as a title.*skip_rows=0"),
+        ("My table\n\na,b,c\n" + LINES, "line 1 .*left out as a title"),
+        (",,\na,b,c\n" + LINES, ""),
+        ("a,b,c\nm,s,kg\n" + LINES, r"line 2 \(m, s, kg\) is left out as units"),
+        ("a,b,c\n" + LINES + "Total,1,2\n", r"the last line \(Total,1,2\) is left out as a total"),
+        ("a,b,c\n" + LINES + "# end\n", "left out as a comment"),
+        ("# a,b,c\n" + LINES, "names of the columns are in the comment in line 1"),
+        ("# made by a simulation\n# a,b,c\n" + LINES, "in the comment in line 2"),
+        ("# made by a simulation\na,b,c\n" + LINES, "1 lines of comments are skipped"),
+        ("sep=;\na;b;c\n" + LINES.replace(",", ";"), ""),
+        ("a,b,c,\n" + LINES.replace("\n", ",\n"), ""),
+        ("a,b,c\n" + LINES.replace("\n", ",\n"), ""),
+        ("a,b,c\n" + LINES + ",,\n,,\n", "2 lines without a value"),
+        ('"a",b,c\r\n\r\n' + LINES.replace("\n", "\r\n"), ""),
+        ("a b c\n" + "".join(f"{i} {line.replace(',', ' ')}" for i, line in enumerate(LINES.splitlines(True))),
+         "names of the rows.*numbers the rows"),
+        (",a,b,c\n" + "".join(f"{i},{line}" for i, line in enumerate(LINES.splitlines(True))), "numbers the rows"),
+        ("a~b~c\n" + LINES.replace(",", "~"), "separated by '~'"),
+    ],
+)  # fmt: skip
+def test_what_is_no_case_is_left_out_and_told(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(text)
+    if told:
+        with pytest.warns(UserWarning, match=told):
+            data = load(path)
+    else:
+        data = load(path)
+    np.testing.assert_allclose(data.train[:], X, rtol=1e-6)
+    assert data.names == NAMES
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ReadingNote)
+        again = load(**json.loads(json.dumps(data.source)))
+    assert again.train.fingerprint() == data.train.fingerprint() and again.source == data.source
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("x.csv.gz", gzip.compress(("a,b,c\n" + LINES).encode())),
+        ("x.csv.bz2", bz2.compress(("a,b,c\n" + LINES).encode())),
+        ("x.tsv.gz", gzip.compress(("a\tb\tc\n" + LINES.replace(",", "\t")).encode())),
+        ("x.csv", gzip.compress(("a,b,c\n" + LINES).encode())),
+        ("x.data", ("a,b,c\n" + LINES).encode()),
+        ("x.txt", ("a b c\n" + LINES.replace(",", "   ")).encode()),
+        ("x.tab", ("a\tb\tc\n" + LINES.replace(",", "\t")).encode()),
+    ],
+)
+def test_other_names_and_compressed_files(tmp_path: Path, name: str, content: bytes) -> None:
+    data = read(tmp_path / name, content)
+    np.testing.assert_allclose(data.train[:], X, rtol=1e-6)  # type: ignore[attr-defined]
+    assert data.names == NAMES  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"PK\x03\x04" + b"\0" * 100, "zip file or a workbook"),
+        (b"<!DOCTYPE html>\n<html><body>404: Not Found</body></html>\n", "web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 12\n", "git lfs pull"),
+        (gzip.compress(LINES.encode() * 50)[:-40], "cut short"),
+        (b"My table,,\n" + LINES.encode(), "line 1 holds 'My table' alone: skip it with skip_rows=1 .*header=False"),
+    ],
+)
+def test_what_is_no_table_is_refused_by_name(tmp_path: Path, content: bytes, words: str) -> None:
+    with pytest.raises(ValueError, match=rf"x\.csv.*{words}"):
+        read(tmp_path / "x.csv", content)
+
+
+def test_skip_rows_is_obeyed(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("junk 1\njunk,2\na,b,c\n" + LINES)
+    assert load(path, skip_rows=2).names == NAMES
+    assert load(path, skip_rows=[1, 2, 4]).train.shape == (29, 3)
+    path.write_text("a,b,c\nm,s,kg\n" + LINES)
+    with pytest.raises(ValueError, match=r"line 2, column 1 \('a'\) holds 'm'"):
+        load(path, skip_rows=0)
+    with pytest.raises(ValueError, match="skip_rows=99 leaves none"):
+        load(path, skip_rows=99)
+
+
+def test_repeated_names_are_told(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match=r"two columns are named 'a': the second is called 'a \(2\)'"):
+        data = read(tmp_path / "x.csv", "a,a,c\n" + LINES)
+    assert data.names == ("a", "a (2)", "c")  # type: ignore[attr-defined]
