@@ -71,6 +71,21 @@ def test_weights_of_the_user_stay() -> None:
     np.testing.assert_allclose(ratio, ratio[0], rtol=1e-6)
 
 
+def test_held_out_cases_keep_their_weights() -> None:
+    """Without the oddest of them, weights still belong to the cases."""
+    data, weight = np.tile(BARS, (10, 1)), np.linspace(1, 2, 320)
+    seen: list[tuple[np.ndarray, torch.Tensor]] = []
+
+    class Look(hm.training.Callback):
+        def on_epoch(self, training: Any, row: Any) -> None:
+            rows = training.validation.rows(torch.arange(len(training.validation)), dtype=torch.float64).numpy()
+            seen.append((rows, training.validation_weight))
+
+    hm.fit(hm.RBM(16, 2), data, sample_weight=weight, minutes=0.01, callbacks=[Trim(0.25), Look()])
+    for rows, counts in seen:
+        assert len(rows) == len(counts) == 24  # of a tenth of 320
+
+
 def test_a_trimmed_run_is_resumed(tmp_path: Any) -> None:
     class Stop(BaseException):
         pass

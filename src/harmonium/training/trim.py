@@ -53,7 +53,7 @@ class Trim(Callback):
             raise ValueError(f"Trim(share=...) must be between 0 and 0.5, found {self.share!r}")
 
     def on_begin(self, training: Training) -> None:
-        self._given, self._validation = training.weight, training.validation
+        self._given, self._validation = training.weight, (training.validation, training.validation_weight)
         if not isinstance(training.model, Machine):
             raise TypeError(f"Trim takes a machine such as an RBM, found {type(training.model).__name__}")
         if isinstance(training.plan.missing, OmitGaps):
@@ -65,16 +65,18 @@ class Trim(Callback):
         self._leave_out(training)
 
     def on_measure(self, training: Training, row: Row) -> None:
-        if self._validation is not None and training.plan.missing is None:
-            odd = self._lowest(_log_weights(training, self._validation))
-            training.validation = self._validation.select(np.setdiff1d(np.arange(len(self._validation)), odd))
+        cases, weight = self._validation
+        if cases is not None and training.plan.missing is None:
+            kept = np.setdiff1d(np.arange(len(cases)), self._lowest(_log_weights(training, cases)))
+            training.validation = cases.select(kept)
+            training.validation_weight = None if weight is None else weight[kept]
 
     def on_epoch(self, training: Training, row: Row) -> None:
         self._choose(training)
         self._leave_out(training)
 
     def on_close(self, training: Training) -> None:
-        training.validation = self._validation
+        training.validation, training.validation_weight = self._validation
 
     def state(self) -> dict[str, Any]:
         return {"out": self.out}
