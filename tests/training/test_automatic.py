@@ -163,3 +163,11 @@ def test_minutes_and_epochs_contradict_each_other() -> None:
 def test_trials_that_learned_nothing_choose_no_rate(units: Any, score: float, expected: float) -> None:
     """Each rate is a little better than the one before."""
     assert _best_rate(hm.RBM(units, 2), lambda rate: score - 0.001 * rate, 0.01) == expected
+
+
+def test_where_units_are_omitted_rates_are_higher() -> None:
+    """A unit that is left out of most cases learns from few of a batch."""
+    machine = hm.RBM(hm.Categorical(3, 4), 2)
+    assert _best_rate(machine, lambda rate: 0.2 + 0.001 * rate, 0.01, omits=True) == 3.0
+    assert _best_rate(machine, lambda rate: 0.2 - 0.001 * rate, 0.01, omits=True) == 0.03
+    assert _best_rate(machine, lambda rate: 0.005 - 0.001 * rate, 0.01, omits=True) == 3.0  # no trial learned

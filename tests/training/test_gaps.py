@@ -136,3 +136,57 @@ def test_treatments_by_name() -> None:
         as_gaps("drop")
     with pytest.raises(ValueError, match=r"which PCD cannot: use objective=harmonium\.CD\(\), or missing='draw'"):
         hm.fit(hm.RBM(3, 2), agreeing(20), missing="omit", objective=hm.PCD(), epochs=1)
+
+
+def test_few_ratings_are_learned_without_an_option() -> None:
+    """A tenth of the pairs is rated: a unit is in few cases of a batch, and learns slowly at usual rates."""
+    rng = np.random.default_rng(0)
+    users, items = rng.normal(size=(600, 1)), rng.normal(size=(40, 1))
+    codes = np.clip((1.5 + users @ items.T + rng.normal(0, 0.3, (600, 40))).round(), 0, 3)
+    chance = rng.random(codes.shape)
+    seen, asked = np.where(chance < 0.12, codes, np.nan), chance > 0.9
+    rated = ~np.isnan(seen).all(1)
+    seen, codes, asked = seen[rated], codes[rated], asked[rated]
+    rbm = hm.RBM(hm.Categorical(40, 4), 20)
+    hm.fit(rbm, seen, missing="omit", minutes=0.04)
+    expected = hm.predict_gaps(rbm, seen).view(len(seen), 40, 4).numpy() @ np.arange(4)
+    errors = [((guess - codes)[asked] ** 2).mean() for guess in (expected, np.nanmean(seen, 0) + 0 * codes)]
+    assert errors[0] < 0.8 * errors[1]
+
+
+def test_the_score_knows_no_mean_of_cases_held_out() -> None:
+    """Of columns with few values these means would be nearer to the held-out ones than to any others."""
+    rng = np.random.default_rng(0)
+    data = np.where(rng.random((400, 30)) < 0.03, rng.integers(0, 2, (400, 30)), np.nan)
+    data[:30][np.eye(30, dtype=bool)] = 1.0  # no column without a value
+    data = data[~np.isnan(data).all(1)]
+    rbm = hm.RBM(hm.Categorical(30, 2), 2)
+
+    class Stop(BaseException):
+        pass
+
+    class Look(hm.training.Callback):
+        def on_begin(self, training: Any) -> None:
+            rows = training.cases.rows(torch.arange(len(training.cases)), dtype=torch.float64).numpy()
+            with np.errstate(invalid="ignore"):
+                count, total = (~np.isnan(rows)).sum(0), np.nansum(rows, 0)
+            known = count > 0
+            mean = training.model.data_mean.numpy()[1::2]
+            np.testing.assert_allclose(mean[known], (total / np.maximum(count, 1))[known], rtol=1e-6)
+            assert np.isfinite(mean).all() and len(rows) < len(data)
+            raise Stop
+
+    with pytest.raises(Stop):
+        hm.fit(rbm, data, missing="omit", learning_rate=0.1, callbacks=[Look()])
+
+
+@pytest.mark.filterwarnings("ignore:fit learned nothing")
+def test_trials_on_a_part_know_all_columns() -> None:
+    """One case in 40,000 has the rare column: the first cycle, of 1,000 updates, would not see it."""
+    rng = np.random.default_rng(0)
+    data = rng.integers(0, 2, (150_000, 3)).astype(float)
+    data[:, 1] = data[:, 0]
+    data[:, 2] = np.where(np.arange(len(data)) % 40_000 == 39_999, data[:, 2], np.nan)
+    rbm = hm.RBM(hm.Categorical(3, 2), 2)
+    hm.fit(rbm, data, missing="omit", minutes=0.01)
+    assert bool(torch.isfinite(rbm.weights).all())

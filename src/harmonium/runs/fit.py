@@ -18,7 +18,13 @@ from harmonium.models.model import Model
 from harmonium.objectives import CD, Objective
 from harmonium.objectives.default import default_objective
 from harmonium.runs.start import start
-from harmonium.training.automatic import automatic_objective, automatic_penalties, by_cycles, usual_batch
+from harmonium.training.automatic import (
+    automatic_metric,
+    automatic_objective,
+    automatic_penalties,
+    by_cycles,
+    usual_batch,
+)
 from harmonium.training.callbacks import Callback, ProgressBar
 from harmonium.training.failure import warn_of_failure
 from harmonium.training.gap_monitor import GapMonitor
@@ -76,9 +82,9 @@ def fit(
         optimizer: the name of an optimizer of torch.optim, or a function from parameters to one.  Default: "sgd" of
             machines, "adam" of directed models.
         metric: "centered" (default of machines), "plain" (of directed models, which have no other), "diagonal",
-            "natural" or a metric object.
+            "natural" or a metric object.  Default with ``missing="omit"`` and without ``epochs``: "diagonal".
         penalties: `WeightDecay`, `Sparsity`.  Default: none; without ``epochs``, the weights of machines decay by
-            2 / cases, from 0.0001 to 0.01.
+            2 / cases, from 0.0001 to 0.01 (3 / cases with ``missing="omit"``).
         validation: cases for monitors and early stopping.
         sample_weight: weights of the training cases (n,), non-negative; cases of weight zero are dropped, and
             those held out of them count by their weights.
@@ -139,11 +145,13 @@ def fit(
     used, weight = with_weight(cases, sample_weight)  # a plan is made for the cases that count
     if batch_size is None:
         batch_size = usual_batch(len(used)) if epochs is None and isinstance(model, Machine) else 100
+    if metric is None:
+        metric = automatic_metric(model, gaps) if epochs is None else usual.metric
     if penalties is None:
-        penalties = () if epochs is not None else automatic_penalties(model, len(used))
+        penalties = () if epochs is not None else automatic_penalties(model, len(used), gaps)
     plan = Plan(
         objective,
-        as_metric(usual.metric if metric is None else metric),
+        as_metric(metric),
         as_schedule(usual.learning_rate if learning_rate is None else learning_rate),
         usual.optimizer if optimizer is None else optimizer,
         tuple(penalties),

@@ -27,7 +27,9 @@ from harmonium.objectives.default import default_objective
 from harmonium.training.callbacks import Callback, EarlyStopping, TimeLimit
 from harmonium.training.convergence import Convergence
 from harmonium.training.gap_monitor import LEAST_SCORE, GapMonitor
+from harmonium.training.gaps import Gaps, OmitGaps
 from harmonium.training.loop import Training
+from harmonium.training.metrics import Metric
 from harmonium.training.monitor import OFTEN_EXACT_BITS, LikelihoodMonitor
 from harmonium.training.pace import timed
 from harmonium.training.penalties import Penalty, WeightDecay
@@ -35,19 +37,21 @@ from harmonium.training.plan import Plan
 from harmonium.training.prepare import prepare
 from harmonium.training.schedules import Constant, Cycles, Schedule
 
-__all__ = ["automatic_objective", "automatic_penalties", "by_cycles", "usual_batch"]
+__all__ = ["automatic_metric", "automatic_objective", "automatic_penalties", "by_cycles", "usual_batch"]
 
 FIRST, DOUBLINGS = 1000, 5  # updates of the first cycle, and how often cycles double where time is not limited
 BLIND_DOUBLINGS = 1  # if there are too few cases to hold some out
 RATES = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001)  # tried on a copy, for a machine
+OMITTED_RATES = (3.0, 1.0, 0.3, 0.1, 0.03)  # where a unit is left out of most cases, it learns from few of a batch
 FASTER = (10.0, 3.0, 1.0)  # likewise for a network, times its usual rate
 LEAST_GAIN = -1.0  # nats above independent columns, of a first cycle that did not diverge
 SLOWER = 0.85  # learning rate of a cycle, relative to the one before: chains fall behind a model that has become large
 STEADY = 0.1  # highest learning rate of a machine with real columns
-BOLD = 0.1  # learning rate where gaps hide so much that no trial learns
+BOLD, BOLD_OMITTED = 0.1, 3.0  # learning rates where gaps hide so much that no trial learns
 CAREFUL = 0.01  # learning rate of a machine with real columns, where none was found by trial
 CHAINS = 100  # of a machine: more take more time than they gain beside small batches
 PRIOR = 2.0  # precision of a normal prior on the weights, of which each case has its share: their decay
+PRIOR_OMITTED = 3.0  # where units are omitted: from few ratings, hidden units are too sure otherwise
 DECAYS = (1e-4, 1e-2)
 
 # Where time is limited:
@@ -72,11 +76,17 @@ def automatic_objective(model: Model) -> Objective:
     return replace(usual, chains=CHAINS) if isinstance(usual, PCD) else usual
 
 
-def automatic_penalties(model: Model, cases: int) -> tuple[Penalty, ...]:
+def automatic_metric(model: Model, gaps: Gaps | None) -> Metric | str:
+    """The metric of a model; where units are omitted, weights of rare states learn from few cases, and are scaled."""
+    return "diagonal" if isinstance(gaps, OmitGaps) and isinstance(model, Machine) else model.training_defaults.metric
+
+
+def automatic_penalties(model: Model, cases: int, gaps: Gaps | None = None) -> tuple[Penalty, ...]:
     """Weight decay of a machine: that of a normal prior on its weights."""
     if not isinstance(model, Machine):
         return ()
-    return (WeightDecay(min(DECAYS[1], max(DECAYS[0], PRIOR / cases))),)
+    prior = PRIOR_OMITTED if isinstance(gaps, OmitGaps) else PRIOR
+    return (WeightDecay(min(DECAYS[1], max(DECAYS[0], prior / cases))),)
 
 
 def by_cycles(
@@ -118,11 +128,13 @@ def by_cycles(
         schedule: Schedule, updates: int, epochs: int | None = None, listeners: Sequence[Callback] = ()
     ) -> Training:
         """A training of a copy for this number of updates, from no more cases than they take."""
-        part, weight = cases, sample_weight
-        if updates < batches:
+        part, weight, most = cases, sample_weight, plan.most
+        if updates < batches and plan.missing is not None:  # of few cases, some columns may have no value
+            most = updates * plan.batch_size
+        elif updates < batches:
             index = some_rows(len(cases), updates * plan.batch_size).numpy()
             part, weight = cases.select(index), None if weight is None else np.asarray(weight)[index]
-        short = replace(plan, learning_rate=schedule, epochs=epochs or max(1, round(updates / batches)))
+        short = replace(plan, learning_rate=schedule, epochs=epochs or max(1, round(updates / batches)), most=most)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the training itself warns of the same
             training = prepare(copy.deepcopy(model), part, validation, weight, short, listeners, initialise)
@@ -156,12 +168,13 @@ def by_cycles(
             return -math.inf
         return measure(training)
 
+    omits = isinstance(plan.missing, OmitGaps)
     nothing = LEAST_SCORE if criterion.metric == "gap_score" else -math.inf
     first = -(-FIRST // batches)  # epochs
     blind = validation is None and hold_out(len(cases), plan.seed) is None
     epochs = first << (BLIND_DOUBLINGS if blind else DOUBLINGS)
     if seconds is None:
-        rate = _best_rate(model, lambda each: attempt(each, FIRST), nothing) if rate is None else rate
+        rate = _best_rate(model, lambda each: attempt(each, FIRST), nothing, omits) if rate is None else rate
     else:
         coarse = [COARSE if isinstance(each, LikelihoodMonitor) else each for each in added]
         measures = coarse or callbacks
@@ -172,10 +185,12 @@ def by_cycles(
             added, scale = _refined(added, min(FINER, max(1.0, finer)))
             measures, costs = added or callbacks, costs._replace(measurement=scale * costs.measurement)
         if rate is None:
-            time_of_each = TRIALS * seconds / min(TRIED, len(_rates(model))) - costs.measurement
+            time_of_each = TRIALS * seconds / min(TRIED, len(_rates(model, omits))) - costs.measurement
             updates = min(FIRST, int(time_of_each / costs.update))
             rate = (
-                _best_rate(model, lambda each: attempt(each, updates), nothing) if updates >= LEAST_TRIAL else slow.rate
+                _best_rate(model, lambda each: attempt(each, updates), nothing, omits)
+                if updates >= LEAST_TRIAL
+                else slow.rate
             )
         left = seconds - costs.spent
         updates = int((SPARE * left - MEASUREMENTS * costs.measurement) / costs.update)
@@ -224,9 +239,11 @@ def _refined(added: Sequence[Callback], scale: float) -> tuple[list[Callback], f
     return [fine if isinstance(each, LikelihoodMonitor) else each for each in added], scale
 
 
-def _rates(model: Model) -> Sequence[float]:
+def _rates(model: Model, omits: bool = False) -> Sequence[float]:
     """Rates to try, from the highest downwards; those at which real columns diverge late, after a trial, are not."""
     if isinstance(model, Machine):
+        if omits and not _real(model):
+            return OMITTED_RATES
         return [rate for rate in RATES if rate <= STEADY] if _real(model) else RATES
     return [each * model.training_defaults.learning_rate for each in FASTER]
 
@@ -245,18 +262,20 @@ def _real(model: Machine) -> bool:
     return any(units.real_valued for units in model.unit_layers())
 
 
-def _best_rate(model: Model, attempt: Callable[[float], float], nothing: float = -math.inf) -> float:
+def _best_rate(
+    model: Model, attempt: Callable[[float], float], nothing: float = -math.inf, omits: bool = False
+) -> float:
     """The rate whose first cycle ends best: they are tried from the highest downwards, until one is worse.
 
     Categories of which most are missing are learned after a plateau that is longer than a first cycle: where no rate
     learned more than ``nothing``, the trial says nothing, and a slow rate would stay on the plateau.
     """
     best, found = _careful(model), -math.inf
-    for rate in _rates(model):
+    for rate in _rates(model, omits):
         value = attempt(rate)
         if found > -math.inf and value <= found:
             break
         if value > found:
             best, found = rate, value
     unknown = isinstance(model, Machine) and not _real(model) and -math.inf < found < nothing
-    return BOLD if unknown else best
+    return (BOLD_OMITTED if omits else BOLD) if unknown else best

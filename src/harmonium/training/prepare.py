@@ -63,6 +63,9 @@ def prepare(
         cases, validation = cases.select(train), cases.select(aside)
         if weight is not None:
             weight, aside_weight = weight[train], weight[aside]
+        if plan.missing is not None:  # of columns with few values, means that know those held out score better on them
+            found = _moments(model, cases, weight, "data", True, (mean, variance))
+            model.data_mean, model.data_variance = (each.to(model.device) for each in found)
     if plan.most is not None and plan.most < len(cases):
         part = some_rows(len(cases), plan.most)
         cases, weight = cases.select(part.numpy()), None if weight is None else weight[part]
@@ -100,8 +103,18 @@ def _refuse_gaps(model: Model, v: Tensor, name: str, row: Callable[[int], str]) 
         )
 
 
-def _moments(model: Model, cases: Cases, weight: Tensor | None, name: str, missing: bool) -> tuple[Tensor, Tensor]:
-    """Mean and variance of the observed values of every column, in one pass that also checks the domain, float64."""
+def _moments(
+    model: Model,
+    cases: Cases,
+    weight: Tensor | None,
+    name: str,
+    missing: bool,
+    otherwise: tuple[Tensor, Tensor] | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Mean and variance of the observed values of every column, in one pass that also checks the domain, float64.
+
+    Columns without any have those of ``otherwise``, and are refused without it.
+    """
     total = torch.zeros(model.visible.size, dtype=torch.float64)
     square, mass = torch.zeros_like(total), torch.zeros_like(total)
     shift: Tensor | None = None
@@ -124,9 +137,14 @@ def _moments(model: Model, cases: Cases, weight: Tensor | None, name: str, missi
         total += w @ centred
         square += w @ (centred * centred)
         mass += w @ observed.double() if missing else w.sum()
-    if bool((mass == 0).any()):
-        column = int(model.visible.variable_of_column()[(mass == 0).nonzero()[0]])
+    empty = mass == 0
+    if bool(empty.any()) and otherwise is None:
+        column = int(model.visible.variable_of_column()[empty.nonzero()[0]])
         raise ValueError(f"{name} has no observed value in column {column}: drop it")
     assert shift is not None
     mean = total / mass
-    return mean + shift, (square / mass - mean * mean).clamp(min=0.0)
+    found = mean + shift, (square / mass - mean * mean).clamp(min=0.0)
+    if otherwise is None:
+        return found
+    mean, variance = (torch.where(empty, theirs, own) for own, theirs in zip(found, otherwise, strict=True))
+    return mean, variance
