@@ -113,7 +113,7 @@ def test_numbers_are_described_with_the_units_that_fit(tmp_path: Path) -> None:
     assert told.endswith("--visible mixed\n")
     np.save(tmp_path / "x.npy", np.array([[0.0, np.nan], [2.0, 3.0]]))
     told = call("data", "describe", tmp_path / "x.npy").stdout
-    assert "1 missing values (NaN)" in told
+    assert "1 with missing cells" in told
 
 
 def test_an_alignment_holds_codes(tmp_path: Path) -> None:

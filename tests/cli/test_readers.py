@@ -36,6 +36,7 @@ def table(path: Path, array: np.ndarray, header: str = "") -> Path:
         ("genotypes.npy", RNG.integers(0, 3, (N, 4)), "Categorical(4, states=3)"),
         ("ratings.csv", RNG.integers(1, 6, (N, 4)), "Categorical(4, states=5)"),
         ("ratings.npy", RNG.integers(1, 6, (N, 4)), "Categorical(4, states=5)"),
+        ("ternary.csv", RNG.choice([-1, 0, 1], (N, 4)), "Categorical(4, states=3)"),
         ("two.csv", RNG.choice([1, 2], (N, 4)), "Bernoulli(4)"),
         ("real.csv", RNG.normal(50, 9, (N, 4)).round(2), "Gaussian(4)"),
     ],

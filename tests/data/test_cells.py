@@ -35,6 +35,14 @@ def test_a_word_that_may_be_a_label_is_pointed_out(tmp_path: Path, word: str) ->
     assert data.table is not None and set(data.table.columns[0].labels) == {"BW", "ZA", word}
 
 
+@pytest.mark.parametrize("word", ["na", "unknown", "."])
+def test_a_label_that_may_mean_missing_is_pointed_out(tmp_path: Path, word: str) -> None:
+    path = write(tmp_path / "x.csv", "g,v", some([word, "a", "b"]), NUMBERS)
+    with pytest.warns(UserWarning, match=rf"'g': 20 cells '{word}' are read as labels \(missing_values=\['{word}'\]"):
+        load(path, table=True)
+    assert np.isnan(load(path, table=True, missing_values=[word]).train[:]).sum() == 20
+
+
 @pytest.mark.parametrize("word", ["NA", "-", ".", "n/a", "nan", ""])
 def test_among_numbers_they_are_missing(tmp_path: Path, word: str) -> None:
     path = write(tmp_path / "x.csv", "a,b", [word, *NUMBERS[1:]], NUMBERS)

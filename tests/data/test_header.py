@@ -37,6 +37,9 @@ def words(text: str) -> list[str]:
         ("x,0.5", MIXED, False),
         ("0.1,0.2,-0.1,0.4", REAL, False),
         ("3,1,0,2", CODES, False),
+        ("-2,-1,0,1", REAL, None),  # where all numbers below have a point
+        ("0", [row[:1] for row in REAL], True),
+        ("12:30,2024-01-31", [[f"{i % 24:02d}:{i}", f"2024-02-{i % 28 + 1:02d}"] for i in range(10, 50)], False),
         ("0,1,2,3", CODES, None),
         ("x,when", [[a, "2024-01-31"] for a, _ in MIXED], None),
     ],
@@ -70,6 +73,13 @@ def test_a_table_without_header_keeps_its_first_case(tmp_path: Path) -> None:
     path.write_text("\n".join(map(",".join, TEXTS)) + "\n")
     with pytest.warns(UserWarning, match="is a case .*header=True"):
         assert len(load(path, table=True).train) == 40
+
+
+def test_a_named_column_that_counts_the_rows_is_pointed_out(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("id,a\n" + "\n".join(f"{i},{row[0]}" for i, row in enumerate(BITS)) + "\n")
+    with pytest.warns(UserWarning, match=r"'id' counts the rows \(drop=\['id'\]"):
+        assert load(path).train.shape == (40, 2)
 
 
 @pytest.mark.parametrize("name", ["", "Unnamed: 0"])

@@ -26,6 +26,7 @@ from harmonium.data.number_words import read_number_words
         (["(7.5)", "2"], [-7.5, 2], "brackets for negative"),
         (["60kg", "71.5 kg"], [60, 71.5], "the unit kg"),
         (["1,5", "2,25"], [1.5, 2.25], "decimals after ','"),
+        (["1,010e+01", "2,5e-1"], [10.1, 0.25], "decimals after ','"),
     ],
 )
 def test_cells_that_are_written_alike(cells: list[str], values: list[float], written: str) -> None:
@@ -89,21 +90,29 @@ def test_leading_zeros_mean_codes(tmp_path: Path) -> None:
 
 
 def test_words_of_bits_are_columns_of_bits(tmp_path: Path) -> None:
-    (tmp_path / "states.txt").write_text("001000\n110101\n000111\n")
-    with pytest.warns(UserWarning, match="001000 are 6 columns of bits"):
-        data = load(tmp_path / "states.txt")
+    for mark in ("", "'"):
+        (tmp_path / "states.txt").write_text("".join(f"{mark}{w}{mark}\n" for w in ("001000", "110101", "000111")))
+        with pytest.warns(UserWarning, match="001000 are 6 columns of bits"):
+            data = load(tmp_path / "states.txt")
     assert data.train[:].tolist() == [[0, 0, 1, 0, 0, 0], [1, 1, 0, 1, 0, 1], [0, 0, 0, 1, 1, 1]]
 
 
 @pytest.mark.parametrize(
     ("cells", "reason"),
     [
-        (["<0.5", "1.5", "2.5", "7"], "numbers and '<0.5' among them"),
-        (["$5", "€7", "$9", "€2"], r"numbers that are written in different ways \('\$5', '€7'"),
-        (["12:30", "7:05", "9:00", "11:11"], r"times of day \('12:30'\)"),
+        (["<0.5", "1.5", "2.5", "7"] * 10, r"numbers and '<0\.5' among them .*missing_values=\['<0\.5'\]"),
+        ([f"{'$€'[i % 2]}{i}" for i in range(40)], r"numbers that are written in different ways \('\$0', '€1'"),
+        ([f"{i % 24}:{i + 10}" for i in range(40)], r"times of day \('0:10'\)"),
     ],
 )
 def test_other_writings_are_refused_by_name(tmp_path: Path, cells: list[str], reason: str) -> None:
-    (tmp_path / "x.csv").write_text("a,b\n" + "\n".join(f"{'xy'[i % 2]},{cells[i % 4]}" for i in range(40)))
+    (tmp_path / "x.csv").write_text("a,b\n" + "\n".join(f"{'xy'[i % 2]},{cell}" for i, cell in enumerate(cells)))
     with pytest.raises(ValueError, match=rf"'b' holds {reason}.*drop=\['b'\]"):
         load(tmp_path / "x.csv", table=True)
+
+
+@pytest.mark.parametrize("labels", [["1st", "2nd", "3rd"], ["5mg", "10mg"], ["1a", "2a", "3a"], ["18-25", "26+"]])
+def test_a_few_labels_with_digits_stay_labels(tmp_path: Path, labels: list[str]) -> None:
+    (tmp_path / "x.csv").write_text("a,b\n" + "\n".join(f"{labels[i % len(labels)]},{i % 2}" for i in range(40)))
+    data = load(tmp_path / "x.csv", table=True)
+    assert data.table is not None and set(data.table.columns[0].labels) == set(labels)

@@ -35,7 +35,9 @@ def read(path: Path, content: str | bytes, **options: object) -> object:
         ("a,b,c\n" + LINES + "# end\n", "left out as a comment"),
         ("# a,b,c\n" + LINES, "names of the columns are in the comment in line 1"),
         ("# made by a simulation\n# a,b,c\n" + LINES, "in the comment in line 2"),
-        ("# made by a simulation\na,b,c\n" + LINES, "1 lines of comments are skipped"),
+        ("# made by a simulation\na,b,c\n" + LINES, "1 line of comments left out"),
+        ("a,b,c\n" + LINES + "\nSource: World Bank\n", "left out as a footnote"),
+        ("'a','b','c'\n" + LINES, ""),
         ("sep=;\na;b;c\n" + LINES.replace(",", ";"), ""),
         ("a,b,c,\n" + LINES.replace("\n", ",\n"), ""),
         ("a,b,c\n" + LINES.replace("\n", ",\n"), ""),
@@ -94,6 +96,24 @@ def test_other_names_and_compressed_files(tmp_path: Path, name: str, content: by
 def test_what_is_no_table_is_refused_by_name(tmp_path: Path, content: bytes, words: str) -> None:
     with pytest.raises(ValueError, match=rf"x\.csv.*{words}"):
         read(tmp_path / "x.csv", content)
+
+
+def test_times_are_not_cut_at_their_colons(tmp_path: Path) -> None:
+    times = "".join(f"{i % 24:02d}:{i % 60:02d}\n" for i in range(50))
+    with pytest.raises(ValueError, match="column 1' holds times of day"):
+        load(_written(tmp_path / "x.txt", times), table=True)
+
+
+def test_lines_above_a_table_are_refused_with_the_way_out(tmp_path: Path) -> None:
+    path = _written(tmp_path / "x.csv", "Station,Berlin\nLat,52.5\n\na,b,c\n" + LINES)
+    with pytest.raises(ValueError, match=r"line 4 has 3 cells where line 1 has 2: .*skip_rows="):
+        load(path)
+    assert load(path, skip_rows=3).names == NAMES
+
+
+def _written(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
 
 
 def test_skip_rows_is_obeyed(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["gaps_of", "is_grey", "is_table", "keep_columns", "load_columns", "note_densities", "why_by_columns"]
 
+GREYS = (15, 16, 31)  # highest grey levels that are no bytes
 MANY = 16  # columns of a table of pixels, at least
 
 
@@ -48,6 +49,9 @@ def load_columns(name: str, visible: str, uniform: bool = False, **options: Any)
         if why is None:
             return data
         reason = f"{data.name} {why}"
+        high = data.train.statistics().high
+        if high in GREYS and data.train.shape[1] >= MANY and data.train.statistics().low == 0:
+            note(f"if the numbers 0 ... {high:g} are grey levels: --scale {high:g} --binarize dynamic")
     note(f"{reason}, so every column is read by its values (--visible mixed)")
     return load(name, table=True, **options)
 
@@ -131,6 +135,8 @@ def why_by_columns(data: Dataset, table: bool, uniform: bool = False) -> str | N
         table: whether they are a table with columns, and not an array.
         uniform: as in `load_columns`.
     """
+    import numpy as np
+
     from harmonium.data.fitting import is_spin
     from harmonium.data.summary import FEW_CODES
     from harmonium.data.text import MOST_COLUMNS
@@ -140,6 +146,13 @@ def why_by_columns(data: Dataset, table: bool, uniform: bool = False) -> str | N
         return "has missing values"
     if uniform:
         return None
+    if (
+        found.missing
+        and len(data.shape) == 1
+        and list(data.splits) == ["train"]
+        and isinstance(data.train.values, np.ndarray)
+    ):
+        return "has missing values"
     narrow = data.train.shape[1] <= MOST_COLUMNS and len(data.shape) == 1
     if not narrow or not found.finite or data.binarization is not None or is_spin(found) or is_grey(data):
         return None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harmonium.cli.columns import is_grey
 from harmonium.cli.options import written
-from harmonium.cli.shell import hinted, note, say
+from harmonium.cli.shell import as_options, note, say
 
 if TYPE_CHECKING:
     from harmonium.data import Dataset
@@ -59,13 +60,13 @@ def describe_array(name: str, dataset: Dataset, reading: dict[str, Any]) -> None
 def describe_table(name: str, drop: Sequence[str], reading: dict[str, Any]) -> None:
     """Print the columns of a table with text, dates or missing cells, and the command to train with."""
     from harmonium.data.frames import as_codes, read_frames, unfit
-    from harmonium.data.reading import read_options
+    from harmonium.data.reading import ReadingNote, read_options
     from harmonium.data.table import from_frame
 
     path = Path(name).expanduser()
     source = read_frames(path, read_options(**reading))
     if source.reading.notes:
-        note(hinted(f"{path.name}: {source.reading}"))
+        warnings.warn(f"{path.name}: {source.reading}", ReadingNote, stacklevel=1)  # once, if loading told it already
     frames = source.frames
     whole = frames["train"].drop(columns=[column for column in drop if column in frames["train"].columns])
     bad = unfit(whole)
@@ -82,7 +83,11 @@ def describe_table(name: str, drop: Sequence[str], reading: dict[str, Any]) -> N
         columns = {column.name: column for column in table.columns}
     for column in list(whole.columns)[:SHOWN]:
         gone = int(whole[column].isna().sum())
-        what = f"cannot be learned: it {bad[column]}" if column in bad else _kind(columns[column], kept[column])
+        what = (
+            f"cannot be learned: it {as_options(bad[column])}"
+            if column in bad
+            else _kind(columns[column], kept[column])
+        )
         say(f"  {column!r}: {what}" + (f"; {gone} missing" if gone and column not in bad else ""))
     if len(whole.columns) > SHOWN:
         say(f"  and {len(whole.columns) - SHOWN} more")

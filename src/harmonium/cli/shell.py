@@ -21,7 +21,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-__all__ = ["CONTEXT", "Shell", "hinted", "note", "say", "typed"]
+__all__ = ["CONTEXT", "Shell", "as_options", "note", "say", "typed"]
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -116,7 +116,7 @@ def _notes() -> Iterator[None]:
     def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
         if issubclass(category, UserWarning) and str(message) not in shown:
             shown.add(str(message))
-            note(hinted(str(message)))
+            note(as_options(str(message)))
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
@@ -148,10 +148,10 @@ def _explain(error: Exception) -> str | None:
         return "there is not enough memory for this: use fewer hidden units, chains or cases"
     if not isinstance(error, (ValueError, TypeError, OSError)) and not type(error).__module__.startswith("harmonium."):
         return None
-    return hinted(text)
+    return as_options(text)
 
 
-def hinted(text: str) -> str:
+def as_options(text: str) -> str:
     """Write the columns to drop as options, and add the options for other arguments that a message names."""
     text = _DROPPED.sub(lambda found: _drop_options(found[1]), text)
     for argument, option in _SPELT:

@@ -23,7 +23,27 @@ _USUAL = frozenset(
 _NAMES = frozenset(["NA", "N/A", "n/a", "NaN", "nan", "NAN", "null", "NULL", "None"])
 """Those of them that are also names: Namibia, no veneer."""
 
-_SENTINELS = (99.0, 999.0, 9999.0, 99999.0, 999999.0, -9.0, -99.0, -999.0, -9999.0, -99999.0)
+_PLAUSIBLE = frozenset(["na", "n/a", "none", "nil", "null", "missing", "unknown", "not available", "-", ".", "--"])
+"""Labels, in lower case, that may mean that a value is missing."""
+
+_SENTINELS = (
+    9.0,
+    77.0,
+    88.0,
+    98.0,
+    -1.0,
+    -8.0,
+    99.0,
+    999.0,
+    9999.0,
+    99999.0,
+    999999.0,
+    -9.0,
+    -99.0,
+    -999.0,
+    -9999.0,
+    -99999.0,
+)
 _DAYS = (20_000, 60_000)  # of the years 1954 to 2064, as spreadsheets count them
 
 
@@ -50,6 +70,9 @@ def read_cells(
     if not all(isinstance(value, str) for value in present.head(1000)):
         return values, []
     text = present.str.strip()
+    if text.str.fullmatch("'[^']*'").all():
+        text = text.str[1:-1].str.strip()
+    codes = codes or bool(text.str.fullmatch(r"'?0\d+").any())
     counts = Counter(text.tolist())
     words = options.missing_values
     gone = set(words or ()) | {""}
@@ -76,6 +99,10 @@ def read_cells(
             f"column {name!r}: {found} are read as missing (missing_values=['?']: they are labels, and only '?' and "
             "empty cells are missing)"
         )
+    kept = [word for word in counts if words is None and word not in gone and word.lower() in _PLAUSIBLE]
+    if kept and not (kept == ["-"] and "+" in counts):
+        found = ", ".join(f"{counts[word]} cells {word!r}" for word in kept)
+        notes.append(f"column {name!r}: {found} are read as labels (missing_values=[{kept[0]!r}]: they are missing)")
     notes += _alike(name, [cell for cell in counts if cell not in gone])
     if any(cell in gone for cell in counts):
         text = text.where(~text.isin(list(gone)), None)
@@ -106,7 +133,9 @@ def sentinels(name: str, numbers: Any) -> list[str]:
         if not times or len(np.unique(rest)) < 2 or min(rest.min(), finite.min()) < value < rest.max():
             continue
         gap = min(abs(value - rest.min()), abs(value - rest.max()))
-        below_zero = value < 0 <= rest.min() and times > 1
+        below_zero = value < 0 <= rest.min() and times > 1 and (value != -1 or len(np.unique(rest)) > 10)
+        if value == -1 and not below_zero:
+            continue
         if rest.min() <= value <= rest.max() or not (gap > np.ptp(rest) or below_zero):
             continue
         found.append(

@@ -28,6 +28,7 @@ REFUSED = {
     **dict.fromkeys((".pkl", ".pickle", ".joblib", ".pt", ".pth", ".rds", ".rdata"), _PICKLED),
     **dict.fromkeys((".xls", ".ods", ".sav", ".dta", ".sas7bdat", ".json", ".jsonl", ".sqlite", ".db", ".h5", ".hdf5"),
                     _CONVERT),
+    **dict.fromkeys((".zip", ".tar", ".tgz", ".7z", ".rar"), "is an archive: unpack it, and name the table in it"),
 }  # fmt: skip
 """Suffixes of files that are not read, with the reason and the way out."""
 

@@ -42,6 +42,7 @@ from harmonium.data.text import (
 
 __all__ = ["Frames", "are_codes", "as_codes", "choose", "read_frames", "read_table", "unfit"]
 MOST_LABELS = 256  # different texts of a categorical column
+FEW_LABELS = 12  # different texts that are labels, even if they look like numbers
 
 _TIME = re.compile(r"\s*\d{1,2}:\d\d(:\d\d(\.\d+)?)?\s*([ap]m)?\s*$", re.IGNORECASE)
 _DATE = re.compile(r"\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}")
@@ -81,6 +82,10 @@ def read_table(path: Path, table: Table | bool, drop: Sequence[str], options: Re
     if names is not None:
         reading = reading.add(columns=list(names))
     if table is False:
+        counting = [name for name, values in frames["train"].items() if _counts_rows(values)]
+        reading = reading.add(
+            *(f"column {name!r} counts the rows (drop=[{name!r}] leaves it out)" for name in counting)
+        )
         words = bits_of_words(frames["train"])
         if words is not None:
             column = frames["train"].columns[0]
@@ -179,7 +184,7 @@ def unfit(frame: Frame) -> dict[str, str]:
             numbers = present.to_numpy(dtype=np.float64)
             if not np.isfinite(numbers).all():
                 reasons[name] = "holds infinities"
-            elif types.is_integer_dtype(values.dtype) and len(numbers) > FEW_CODES and (np.diff(numbers) == 1).all():
+            elif _counts_rows(present):
                 reasons[name] = "counts the rows"
         elif all(_DATE.match(str(value)) for value in present.head(100)):
             reasons[name] = f"holds dates ({present.iloc[0]!r})"
@@ -188,10 +193,20 @@ def unfit(frame: Frame) -> dict[str, str]:
         elif (unlike := _unlike(present)) is not None:
             reasons[name] = f"holds numbers that are written in different ways ({unlike}): write them alike"
         elif (stray := _stray(present)) is not None:
-            reasons[name] = f"holds numbers and {stray!r} among them (empty such cells, or write names as text)"
+            reasons[name] = (
+                f"holds numbers and {stray!r} among them (say missing_values=[{stray!r}] if it means that a value is "
+                "missing, correct it, or write names as text)"
+            )
         elif (different := present.nunique()) > min(MOST_LABELS, max(20, len(present) // 2)):
             reasons[name] = f"holds {different} different texts in {len(present)} cases (names, free text?)"
     return reasons
+
+
+def _counts_rows(values: Any) -> bool:
+    """Whether the whole numbers of a column rise by one from row to row, for more rows than there are codes."""
+    if not types.is_integer_dtype(values.dtype) or len(values) <= FEW_CODES or values.isna().any():
+        return False
+    return bool((np.diff(values.to_numpy(dtype=np.float64)) == 1).all())
 
 
 def _of_lists(present: Any) -> bool:
@@ -199,34 +214,35 @@ def _of_lists(present: Any) -> bool:
 
 
 def as_codes(frame: Frame) -> Frame:
-    """Return the frame with columns of codes from 0 or 1 on (up to 32 of them, most of which occur) as categories."""
+    """Return the frame with columns of codes from -1, 0 or 1 on (32 at most, most of which occur) as categories."""
     coded = {}
     for name in frame.columns:
         values = frame[name]
         if types.is_numeric_dtype(values.dtype) and not types.is_bool_dtype(values.dtype):
             different = np.sort(values.dropna().unique().astype(np.float64))
             if len(different) > 2 and are_codes(different):
-                coded[name] = values.astype(
-                    pd.CategoricalDtype(list(range(int(different[0] > 0), int(different[-1]) + 1)))
-                )
+                coded[name] = values.astype(pd.CategoricalDtype(list(range(int(different[0]), int(different[-1]) + 1))))
     return frame.assign(**coded)
 
 
 def are_codes(different: Array) -> bool:
-    """Return whether ascending numbers are codes of categories: whole, from 0 or 1 on, with few gaps, 32 at most.
+    """Return whether ascending numbers are codes of categories: whole, from -1, 0 or 1 on, few gaps, 32 at most.
 
     >>> [are_codes(np.array(x)) for x in ([0, 1, 2], [1, 2, 3, 5], [0, 1, 9], [0.5, 1, 2], [3, 4, 5])]
     [True, True, False, False, False]
     """
-    if not len(different) or different[0] not in (0, 1) or different[-1] >= FEW_CODES + different[0]:
+    if not len(different) or different[0] not in (-1, 0, 1) or different[-1] >= FEW_CODES + different[0]:
         return False
-    return bool((different == np.floor(different)).all()) and 2 * len(different) > different[-1] - different[0] + 1
+    few_gaps = 2 * len(different) > different[-1] - different[0] + 1
+    return bool(few_gaps and (different == np.floor(different)).all())
 
 
 def _unlike(values: Any) -> str | None:
     """The first cells of a column in which all look like numbers but are not written alike, such as $5 and 7 EUR."""
     texts = [value for value in values.unique().tolist() if isinstance(value, str)]
     if isinstance(values.dtype, pd.CategoricalDtype) or not texts or not all(map(looks_like_number, texts)):
+        return None
+    if len(texts) <= FEW_LABELS:  # 1st, 2nd, 3rd: labels
         return None
     plain = pd.to_numeric(pd.Series(texts), errors="coerce").notna()
     return None if plain.all() else ", ".join(map(repr, texts[:3]))

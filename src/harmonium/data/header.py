@@ -15,6 +15,8 @@ MISSING_WORDS = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "#n/a", 
 
 _DATE = re.compile(r"\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}")
 _LEAST = 3  # cases below that say what a column holds
+_MANY = 20  # cells below, all with a point
+_LONG = 5  # numbers that rise by chance in one line of 120
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def guess_header(first: list[str], body: list[list[str]]) -> HeaderGuess:
                 names += 1
             else:
                 values += 1
-        elif cell in below:
+        elif cell in below or (re.search(r"\d", cell) and {_form(cell)} == set(map(_form, below))):
             values += 1
         elif len(below) > _LEAST and (not looks_like_number(cell) or not any(map(looks_like_number, below))):
             dates = all(_DATE.match(other) for other in below)
@@ -63,6 +65,11 @@ def guess_header(first: list[str], body: list[list[str]]) -> HeaderGuess:
     if not first[0] and len(first) > 1 and len(body) >= _LEAST and counts_rows([row[0] for row in body if row]):
         names += 1
     return _verdict(first, columns, body, numbers, names, values)
+
+
+def _form(cell: str) -> str:
+    """A cell with every digit as 0, the same for all dates or times of a column."""
+    return re.sub(r"\d", "0", cell)
 
 
 def counts_rows(cells: list[str]) -> bool:
@@ -104,8 +111,14 @@ def _named_by_numbers(
     cells = [number for number in found if number is not None]
     counting = _counts(found)
     years = len(cells) > 1 and all(cell.is_integer() and 1500 <= cell < 2200 for cell in cells)
+    # 0, 1 or 5, 10 without a point, where all numbers below have one
+    below = [cell for j in numbers for cell in columns[j]]
+    bare = len(below) >= _MANY and all(re.fullmatch(r"-?\d+", first[j], re.ASCII) for j in numbers)
+    bare = bare and all("." in cell for cell in below)
+    if bare and counting:
+        return HeaderGuess(True, False)
     if not _rises(cells) or not (counting or years or len(cells) > 2):
-        return HeaderGuess(False, not counting or len(cells) < 2)
+        return HeaderGuess(None if bare else False, not counting or len(cells) < 2)
     rows = [[_number(row[j]) for j in numbers if j < len(row)] for row in body]
     rising = sum(_rises([number for number in row if number is not None]) for row in rows)
     outside = sum(not _within(first[j], columns[j]) for j in numbers)
@@ -114,6 +127,7 @@ def _named_by_numbers(
         return HeaderGuess(True, False)
     # 0, 1, 2, 3 above codes of that size, or above lines that rise as well: a case by chance, or names?
     likely = counting and len(cells) > 3 and (2 * rising < len(body) or outside == len(cells))
+    likely = likely or bare or (len(cells) >= _LONG and 10 * rising < len(body))
     return HeaderGuess(None if likely else False, not counting)
 
 

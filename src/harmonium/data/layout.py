@@ -24,6 +24,7 @@ __all__ = ["Layout", "is_blank", "open_text", "read_layout", "records"]
 _SAMPLE_CHARACTERS = 2**18
 # In order of preference where several fit: a comma may be a decimal comma, and a space may be padding.
 _DELIMITERS = "\t;|,~: "
+_CLOCK = re.compile(r"\s*\d{1,2}:\d\d(:\d\d)?\s*")
 _USUAL = "\t;|, "
 
 
@@ -119,7 +120,8 @@ def read_layout(path: Path, options: ReadOptions | None = None) -> Layout:
         notes += told
         rows = rows if names is None else rows[1:]
     if comments and named_by is None:
-        notes.append(f"{len(comments)} lines of comments are skipped (skip_rows=0: no line is)")
+        lines_ = "1 line" if len(comments) == 1 else f"{len(comments)} lines"
+        notes.append(f"{lines_} of comments left out (skip_rows=0: no line is skipped)")
     before = rows[0].before if rows else len(lines)
     tail: frozenset[int] = frozenset()
     if options.skip_rows is None:
@@ -237,7 +239,7 @@ def _rows(lines: list[str], delimiter: str, skip: set[int]) -> list[Row]:
 def _delimiter(lines: list[str]) -> str:
     best, most = ",", 0.5  # at least half of the rows
     for mark in _DELIMITERS:
-        if not any(mark in line for line in lines):
+        if not any(mark in line for line in lines) or (mark == ":" and any(map(_CLOCK.fullmatch, lines[1:]))):
             continue
         widths = Counter(len(row.cells) for row in _rows(lines, mark, set()))
         width, rows = max(widths.items(), key=lambda item: item[1], default=(1, 0))
@@ -285,6 +287,8 @@ def _names(rows: list[Row], header: bool | None, width: int, path: Path) -> tupl
     if not header:
         return None, told
     names = [cell.strip() for cell in first]
+    if all(re.fullmatch(r"'[^']*'", name) for name in names):
+        names = [name[1:-1] for name in names]
     if names[0].startswith("#"):  # of a comment that holds the names
         names[0] = names[0].lstrip("# ")
         names = names[1:] if not names[0] and len(names) == width + 1 else names

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 __all__ = ["NumberWords", "looks_like_number", "read_number_words"]
 
+FEW = 12
+"""Different whole numbers with a unit that are labels rather than numbers, at most."""
+
 _CURRENCIES = r"[$€£¥₹₩₽฿]|USD|EUR|GBP|CHF|JPY|CNY|INR|[A-Z]{1,2}\$"
 _BLANKS = " \u00a0\u2009\u202f"
 _GROUPS = {",": "commas", ".": "points", "'": "apostrophes", "\u2019": "apostrophes", " ": "blanks"}
@@ -62,9 +65,16 @@ def read_number_words(cells: Iterable[str], decimal: str, certain: bool) -> Numb
     if len(units) > 1 or (units and any(not part["currency"] and not part["unit"] for part in parts if _size(part))):
         return None
     digits = [part["digits"] or "" for part in parts]
-    mark, group = _separators(digits, decimal)
+    scientific = any(part["exponent"] for part in parts)  # has one digit before its decimals, and no thousands
+    mark, group = _separators(digits, decimal, scientific)
     if mark is None:
         return None
+    if (
+        any(unit.isalpha() for _, unit in units)
+        and len(set(digits)) <= FEW
+        and not any(mark in word for word in digits)
+    ):
+        return None  # 5mg and 10mg are labels as good as numbers, and 1a, 2a, 3a better ones
     values = []
     for part, number in zip(parts, digits, strict=True):
         value = _value(number, mark, group)
@@ -97,7 +107,7 @@ def _size(part: dict[str, str | None]) -> bool:
     return bool((part["digits"] or "").strip("0.,"))
 
 
-def _separators(digits: list[str], decimal: str) -> tuple[str | None, str]:
+def _separators(digits: list[str], decimal: str, scientific: bool) -> tuple[str | None, str]:
     """The decimal character and the separator of thousands of a column, "" if there is none; (None, "") for neither."""
     other = "," if decimal == "." else "."
     for mark in (decimal, other):
@@ -105,6 +115,8 @@ def _separators(digits: list[str], decimal: str) -> tuple[str | None, str]:
         if len(groups) > 1:
             continue
         group = next(iter(groups), "")
+        if group and scientific:
+            continue
         if all(_value(number, mark, group) is not None for number in digits):
             return mark, group
     return None, ""

@@ -104,6 +104,7 @@ def footers(
         The numbers of these lines, counted from 1, and what was left out, in words.
     """
     last = _last_lines(path, encoding)
+    several = bool(rows) and len(rows[0].cells) > 1
     known = {row.cells[0].strip().lower() for row in rows[: None if not whole else -1] if row.cells}
     back: list[int] = []
     notes = []
@@ -114,19 +115,24 @@ def footers(
         cell = re.split(re.escape(delimiter), text, maxsplit=1)[0].strip().strip('"').lower()
         comment = is_comment(line) and "#" not in {name[:1] for name in known}
         total = cell in _TOTALS and cell not in known and text.lower() != cell
-        if not comment and not total:
+        footnote = several and _is_footnote(text, delimiter)
+        if not comment and not total and not footnote:
             break
         back.append(place)
-        notes.append(
-            f"the last line ({text[:40]}) is left out as {'a comment' if comment else 'a total'} (skip_rows=0: no line "
-            "is skipped)"
-        )
+        what = "a comment" if comment else "a total" if total else "a footnote"
+        notes.append(f"the last line ({text[:40]}) is left out as {what} (skip_rows=0: no line is skipped)")
         if total:
             break
     if not back:
         return frozenset(), []
     count = _count_lines(path, encoding)
     return frozenset(count - place for place in back), notes
+
+
+def _is_footnote(text: str, delimiter: str) -> bool:
+    """Whether a line is a sentence and not a row: one cell of several words, or one that names a source."""
+    one = delimiter not in text if delimiter != " " else text.endswith((":", ".")) or ": " in text
+    return one and (" " in text or ":" in text) and not looks_like_number(text) and any(c.isalpha() for c in text)
 
 
 def _last_lines(path: Path, encoding: str) -> list[str]:

@@ -81,7 +81,10 @@ def read_frame(path: Path, options: ReadOptions) -> tuple[Frame, Layout, Reading
                 notes.append("the column without a name numbers the rows and is left out (name it to keep it)")
                 continue
         if not _numeric(values):
-            values, told = read_cells(name, values, options, layout.decimal, layout.certain, codes=j in zeros)
+            try:
+                values, told = read_cells(name, values, options, layout.decimal, layout.certain, codes=j in zeros)
+            except ValueError as error:
+                raise ValueError(f"{path}, {error}") from None
             notes += told
         columns[name] = values
         if _numeric(values):
@@ -257,7 +260,8 @@ def _check_lines(path: Path, layout: Layout, numbers: Iterable[int] = ()) -> Non
                 if len(cells) != layout.width and not (len(cells) == layout.width - 1 and _ends_empty(layout)):
                     raise ValueError(
                         f"{where} has {len(cells)} cells where line {layout.first} has {layout.width}: "
-                        "correct the line (is a quotation mark not closed?)"
+                        "correct the line (is a quotation mark not closed?), or skip lines above the table with "
+                        "skip_rows=..."
                     )
         except csv.Error as error:
             raise ValueError(f"{path}, line {now} cannot be read ({error}): correct the line") from None
