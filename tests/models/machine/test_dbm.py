@@ -10,8 +10,8 @@ import torch
 
 import harmonium as hm
 from harmonium.core.random import Stream
+from harmonium.likelihood.annealing import with_hidden
 from harmonium.likelihood.exact import exact_clamped_moments, exact_log_marginal
-from harmonium.likelihood.partition import _with_hidden
 from harmonium.models.machine.mean_field import FactorisedPosterior, mean_field, variational_bound
 from harmonium.testing import check_model
 from harmonium.testing.joint import Joint, start_at
@@ -129,7 +129,7 @@ def test_chains_may_come_without_their_hidden_layers() -> None:
     joint = Joint(dbm)
     state = start_at(joint, 20_000, Stream(4))
     assert state[0] is not None
-    whole = dbm.unpack(_with_hidden(state[0], dbm, Stream(5)))
+    whole = dbm.unpack(with_hidden(state[0], dbm, Stream(5)))
     law = Law(joint, joint.log_weights())
     law.assert_followed("visible and second hidden layer", whole, dbm.sampled_layers)
     for copies in (1, 3):  # three states of each of 200 chains
