@@ -124,6 +124,6 @@ def test_wide_models_are_judged_by_fewer_steps() -> None:
     few = int(5e11 / (2 * 200 * (100_000 * 30 + 100_030)))
     assert affordable(wide) == {"sweeps": few}  # without chains: by tempering
     wide.chains = torch.zeros(2, 100_000)
-    assert affordable(wide) == {"temperatures": few}
+    assert affordable(wide) == {"temperatures": few, "sweeps": few}
     for usual in (hm.RBM(784, 500), hm.RBM(400_000, 10), hm.NADE(784, 20)):  # small, enumerated, normalised
         assert affordable(usual) == {}

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 import harmonium as hm
 from harmonium.core.random import Stream
 from harmonium.likelihood.bridge import bennett, log_mean_weight
 from harmonium.likelihood.exact import exact_log_partition, exact_moments
+from harmonium.likelihood.log_z import LogPartition, second_opinion
 from harmonium.models import RBM
 from harmonium.sampling.ais import anneal
 from harmonium.sampling.path import Path
@@ -114,6 +117,47 @@ def test_chains_that_miss_a_mode_make_the_bounds_cross() -> None:
     assert found.lower < found.value < found.upper == math.inf
     assert found.value == pytest.approx(truth, abs=0.3)  # the lighter mode alone is 2.2 nats below
     assert not found.reliable and "the bounds cross" in found.why
+
+
+def one_sided() -> tuple[RBM, Tensor, float]:
+    """The two modes, more sites than "auto" enumerates, chains in the lighter one only, and log Z.
+
+    Independent pairs of a visible and a hidden unit make the enumeration too long; each adds log(3 + e) to log Z.
+    """
+    small, pairs = two_modes(), 20
+    v = start_at(Joint(small), 20_000, Stream(0))[0]
+    assert v is not None
+    light = v[v.sum(1) >= 4][:1000]
+    W = np.zeros((6 + pairs, 4 + pairs))
+    W[:6, :4] = small.weights.detach().numpy()
+    W[6:, 4:] = np.eye(pairs)
+    biases = [np.concatenate((bias.detach().numpy(), np.zeros(pairs)))
+              for bias in (small.visible_bias, small.hidden_bias)]  # fmt: skip
+    rbm = RBM.from_arrays(W, *biases)
+    on = (1 + math.e) / (3 + math.e)  # mean of a visible unit of a pair
+    others = torch.bernoulli(torch.full((len(light), pairs), on), generator=torch.Generator().manual_seed(0))
+    rbm.data_mean = torch.cat((torch.full((6,), 0.5), torch.full((pairs,), on))).double()
+    rbm.data_cases, rbm.data_variance = torch.tensor(1e4), rbm.data_mean * (1 - rbm.data_mean)
+    log_z = float(exact_log_partition(small)) + pairs * math.log(3 + math.e)
+    return rbm, torch.cat((light, others.to(light.dtype)), 1), log_z
+
+
+def test_tempering_speaks_where_annealing_is_not_reliable() -> None:
+    rbm, chains, truth = one_sided()
+    assert not hm.log_partition(rbm, "ais", temperatures=100, chains_from=chains).reliable
+    found = hm.log_partition(rbm, temperatures=100, chains_from=chains)
+    assert found.method == "tempering" and found.reliable and "annealing was not reliable" in found.why
+    assert found.lower < truth < found.upper  # at 99 %
+    short = hm.log_partition(rbm, temperatures=100, chains_from=chains, sweeps=4)
+    assert short.method == "ais" and not short.reliable and "tempering is not reliable either" in short.why
+
+
+def test_tempering_must_not_contradict_what_holds_whatever_the_chains_are() -> None:
+    annealed = LogPartition(10.0, 9.5, math.inf, 50.0, "ais", False, "the bounds cross")
+    tempered = LogPartition(8.0, 7.5, 8.5, 90.0, "tempering", True, "90 round trips")
+    found = second_opinion(annealed, tempered)
+    assert found.value == 10.0 and not found.reliable and "contradicts" in found.why
+    assert second_opinion(annealed, replace(tempered, upper=9.6)).value == 8.0
 
 
 @pytest.mark.filterwarnings("ignore:training went wrong")
@@ -225,7 +269,7 @@ def test_auto_enumerates_small_sides_only() -> None:
     large = hm.RBM(22, 22)
     assert hm.log_partition(large, chains=5, sweeps=5).method == "tempering"  # no chains to anneal back from
     large.chains = torch.zeros(5, 22)
-    assert hm.log_partition(large, temperatures=3, chains=5).method == "ais"
+    assert hm.log_partition(large, temperatures=3, chains=5, sweeps=4).method == "ais"
     with pytest.raises(ValueError, match="would not end: use method='ais'"):
         hm.log_partition(hm.RBM(100, 70), "exact")
 

@@ -12,6 +12,7 @@ from harmonium.recipes.contenders import Sizes, recipe_of
 from harmonium.recipes.judging import Judging, plan_judging
 
 LOOK = 0.01  # seconds from one look at the clock to the next: what every pilot takes
+COSTS = {"temperatures": LOOK / 100, "sweeps": LOOK / 30}  # seconds of one
 
 
 class Clock:
@@ -32,27 +33,38 @@ def plan(model: hm.models.Model, count: int, seconds: float, monkeypatch: pytest
     columns = model.visible.columns
     hm.fit(model, cases(40, columns), epochs=1)
     monkeypatch.setattr(judging, "time", Clock())
+    monkeypatch.setattr(judging, "_cost", lambda part, knob, seed: COSTS[knob])
     effort = recipe_of(model, Sizes(model.visible, 40, count)).effort
     return plan_judging(model, cases(count, columns), effort, seconds, hm.Stream(0))
 
 
-def test_temperatures_fill_the_time_that_cases_leave(monkeypatch: pytest.MonkeyPatch) -> None:
-    # 100 temperatures take a look, and so do 20 cases.
+def test_temperatures_and_sweeps_fill_the_time_that_cases_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+    # 20 cases take a look, and so do 100 temperatures.
     found = plan(hm.RBM(24, 24), 100, 1.0, monkeypatch)
+    steps = found.options
     assert 0.5 < found.seconds < 0.8 and len(found.cases) == 100
-    assert found.seconds == pytest.approx(LOOK * (found.options["temperatures"] / 100 + 100 / 20))
-    assert found.words == f"{found.options['temperatures']:,} temperatures, 100 cases"
+    spent = {knob: steps[knob] * COSTS[knob] for knob in COSTS}
+    assert found.seconds == pytest.approx(sum(spent.values()) + LOOK * 100 / 20)
+    assert spent["temperatures"] == pytest.approx(spent["sweeps"], abs=2 * LOOK / 30)  # half of the time each
+    assert found.words == f"{steps['temperatures']:,} temperatures or {steps['sweeps']:,} sweeps, 100 cases"
 
 
 def test_where_time_is_short_there_are_fewer_cases(monkeypatch: pytest.MonkeyPatch) -> None:
     found = plan(hm.RBM(24, 24), 5000, 0.4, monkeypatch)
-    assert 100 <= len(found.cases) < 500 and found.options["temperatures"] > 1000
+    assert 100 <= len(found.cases) < 500 and found.options["temperatures"] > 500
     assert found.seconds < 0.4
 
 
 def test_there_is_a_least_effort(monkeypatch: pytest.MonkeyPatch) -> None:
     found = plan(hm.RBM(24, 24), 5000, 0.001, monkeypatch)
-    assert found.options == {"temperatures": 100} and len(found.cases) == 100
+    assert found.options == {"temperatures": 100, "sweeps": 100} and len(found.cases) == 100
+
+
+def test_a_step_costs_what_more_steps_add() -> None:
+    rbm = hm.RBM(24, 24)
+    hm.fit(rbm, cases(40, 24), epochs=1)
+    for knob in COSTS:
+        assert 0 < judging._cost(rbm, knob, hm.Stream(0)) < 1
 
 
 def test_orderings_and_samples_grow_with_the_time(monkeypatch: pytest.MonkeyPatch) -> None:

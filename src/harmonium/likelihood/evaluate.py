@@ -246,7 +246,7 @@ def affordable(model: Model) -> dict[str, Any]:
     if part is None or cheapest_enumeration(part)[0] <= EXACT_BITS:
         return {}
     few = affordable_sweeps(model, 200)  # 100 chains in each direction
-    return {} if few == 1000 else {"sweeps" if part.chains is None else "temperatures": few}
+    return {} if few == 1000 else {"sweeps": few} | ({} if part.chains is None else {"temperatures": few})
 
 
 def _log_z(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-__all__ = ["NORMALISED", "LogPartition"]
+__all__ = ["NORMALISED", "LogPartition", "second_opinion"]
 
 
 @dataclass(frozen=True)
@@ -47,3 +47,17 @@ class LogPartition:
 
 NORMALISED = LogPartition(0.0, 0.0, 0.0, math.inf, "exact", True, "normalised by construction")
 """log Z of models that are normalised by construction."""
+
+
+def second_opinion(annealed: LogPartition, tempered: LogPartition) -> LogPartition:
+    """What to report of two estimates, the first of which is not reliable.
+
+    Walkers on a ladder do not start from the chains that annealing doubts, so their estimate stands on its own; it must
+    not contradict the lower bound by annealing, which holds whatever the chains are.
+    """
+    if not tempered.reliable:
+        return replace(annealed, why=f"{annealed.why}; tempering is not reliable either: {tempered.why}")
+    if annealed.lower > tempered.upper:
+        why = f"{annealed.why}; tempering contradicts the lower bound: it ends at {tempered.upper:.3f}"
+        return replace(annealed, why=why)
+    return replace(tempered, why=f"{tempered.why}; annealing was not reliable: {annealed.why}")

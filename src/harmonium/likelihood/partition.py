@@ -14,7 +14,7 @@ from harmonium.likelihood.annealing import by_annealing
 from harmonium.likelihood.exact import cheapest_enumeration, exact_log_partition
 from harmonium.likelihood.integration import by_integration
 from harmonium.likelihood.ladder_log_z import by_tempering
-from harmonium.likelihood.log_z import LogPartition
+from harmonium.likelihood.log_z import LogPartition, second_opinion
 from harmonium.models.arrays import Array
 from harmonium.models.machine.machine import Machine, as_machine
 from harmonium.sampling.tempering import ReplicaExchange, Tempering
@@ -57,7 +57,7 @@ def log_partition(
         method: "exact" (enumerates the smaller side), "ais" (annealed importance sampling in both directions),
             "tempering" (Bennett's ratio along a ladder of models that exchange states), "integration" (thermodynamic
             integration along the same ladder) or "auto": exact up to 20 bits, then AIS if there are chains from which
-            its reverse direction can start, else tempering.
+            its reverse direction can start, else tempering; also where AIS turns out not to be reliable.
         chains: AIS chains in each direction (default 100), or independent replicas of the ladder (default 20).
         temperatures: for AIS, their number (default 1000; a pilot run places them between 0 and 1, see
             `harmonium.sampling.schedule`), or the temperatures themselves, rising from 0 to 1.
@@ -98,14 +98,17 @@ def log_partition(
         value = float(exact_log_partition(model))
         return LogPartition(value, value, value, math.inf, "exact", True, "all states were summed")
     stream = stream_of(seed, "log_partition")
-    if method == "auto":
-        method = "ais" if sampler is None and (chains_from is not None or model.chains is not None) else "tempering"
-    if method in ("tempering", "integration"):
-        along = by_tempering if method == "tempering" else by_integration
+    chained = chains_from is not None or model.chains is not None
+    if method in ("tempering", "integration") or (method == "auto" and (sampler is not None or not chained)):
+        along = by_integration if method == "integration" else by_tempering
         return along(model, sampler or Tempering(), base, 20 if chains is None else chains, sweeps, stream)
     if sampler is not None:
         raise ValueError("sampler is for method='tempering' and 'integration': 'ais' has no ladder")
-    return by_annealing(
+    annealed = by_annealing(
         model, base, 100 if chains is None else chains, 1000 if temperatures is None else temperatures, chains_from,
         stream,
     )  # fmt: skip
+    # A base of the caller's is doubted either way; documents have a log Z of each length, which takes long enough.
+    if method == "ais" or annealed.reliable or base is not None or model.visible.conditions_on_total:
+        return annealed
+    return second_opinion(annealed, by_tempering(model, Tempering(), None, 20, sweeps, stream.child("second")))

@@ -12,7 +12,8 @@ from harmonium.core.rows import some_rows
 from harmonium.data import Cases
 from harmonium.likelihood.evaluate import evaluate
 from harmonium.likelihood.exact import cheapest_enumeration
-from harmonium.likelihood.partition import EXACT_BITS, log_partition
+from harmonium.likelihood.log_z import NORMALISED, LogPartition
+from harmonium.likelihood.partition import EXACT_BITS, LogPartitionOptions, log_partition
 from harmonium.models.machine.machine import Machine
 
 __all__ = ["ONCE", "SAMPLES", "Effort", "Judging", "plan_judging"]
@@ -21,7 +22,9 @@ LEAST_CASES = 100
 PILOT_CASES = 20
 Z_SHARE = 0.5  # of the time at least, for log Z, if it takes that
 SPARE = 0.8  # of the time, for what is planned: clocks differ
-RANGES = {"temperatures": (100, 10_000), "sweeps": (100, 1000)}  # of an estimate of log Z, by what it takes
+LEAST, MOST = 100, 10_000  # temperatures, or sweeps on a ladder
+METHODS = {"temperatures": "ais", "sweeps": "tempering"}  # of log Z, by what they take more of
+FEW = {"temperatures": 100, "sweeps": 30}  # for a pilot
 
 
 @dataclass(frozen=True)
@@ -75,41 +78,53 @@ def plan_judging(model: Any, cases: Cases, effort: Effort, seconds: float, seed:
         seed: of the pilot.
     """
     began, part = time.process_time(), model.energy_part
-    few = cases.select(some_rows(len(cases), PILOT_CASES).numpy())
+    some = cases.select(some_rows(len(cases), PILOT_CASES).numpy())
     judged, options = effort.judged(model, effort.least)
-    known: dict[str, Any] = {}
-    per_step, knob = 0.0, ""
     if part is not None and part.visible.conditions_on_total:  # log Z of each length: there is no short pilot
         return Judging(judged, cases, words=f"{len(cases):,} cases")
+    known: dict[str, Any] = {}
+    costs: dict[str, float] = {}
     if isinstance(part, Machine):
         if cheapest_enumeration(part)[0] > EXACT_BITS:
-            knob = "sweeps" if part.chains is None else "temperatures"
-        settings: dict[str, Any] = {knob: RANGES[knob][0]} if knob else {}
-        z, took = _timed(lambda: log_partition(part, seed=seed.child("pilot"), **settings))
-        known = {"log_partition": z}
-        per_step = took / RANGES[knob][0] if knob else 0.0
-    _, took = _timed(lambda: evaluate(judged, few, seed=seed.child("pilot"), **options, **known))
-    per_case = max(1e-9, took / (len(few) * effort.least))
+            costs = {knob: _cost(part, knob, seed.child("pilot")) for knob in _knobs(part)}
+        known = {"log_partition": NORMALISED if costs else log_partition(part)}  # its value costs nothing here
+    _, took = _timed(lambda: evaluate(judged, some, seed=seed.child("pilot"), **options, **known))
+    per_case = max(1e-9, took / (len(some) * effort.least))
     left = max(0.0, SPARE * (seconds - (time.process_time() - began)))
-    words = []
-    spent = 0.0
-    if knob:
-        least, most = RANGES[knob]
-        for_z = max(Z_SHARE * left, left - per_case * effort.least * len(cases))
-        steps = int(min(most, max(least, for_z / per_step)))
-        spent = steps * per_step
-        words.append(f"{steps:,} {knob}")
+    for_z = max(Z_SHARE * left, left - per_case * effort.least * len(cases)) / max(1, len(costs))
+    steps = {knob: int(min(MOST, max(LEAST, for_z / cost))) for knob, cost in costs.items()}
+    spent = sum(steps[knob] * costs[knob] for knob in costs)
+    words = [" or ".join(f"{count:,} {knob}" for knob, count in steps.items())] if steps else []
     count = int(min(effort.most, max(effort.least, (left - spent) / (per_case * len(cases)))))
     affordable = int(max(min(LEAST_CASES, len(cases)), (left - spent) / (per_case * count)))
     if affordable < len(cases):
         cases = cases.select(some_rows(len(cases), affordable).numpy())
     judged, options = effort.judged(model, count)
-    if knob:
-        options = options | {knob: steps}
+    options = options | steps
     if effort.name:
         words.append(f"{count:,} {effort.name}")
     words.append(f"{len(cases):,} cases")
     return Judging(judged, cases, options, ", ".join(words), spent + per_case * count * len(cases))
+
+
+def _knobs(part: Machine) -> list[str]:
+    """What an estimate of log Z takes more of; tempering follows where annealing from chains is not reliable."""
+    return ["sweeps"] if part.chains is None else ["temperatures", "sweeps"]
+
+
+def _cost(part: Machine, knob: str, seed: Stream) -> float:
+    """Seconds of one more temperature, or of one more sweep: what a ladder takes to be placed does not count."""
+
+    def estimate(count: int) -> LogPartition:
+        options: LogPartitionOptions = {"sweeps": count} if knob == "sweeps" else {"temperatures": count}
+        options["method"] = METHODS[knob]
+        return log_partition(part, seed=seed, **options)
+
+    few = FEW[knob]
+    _, short = _timed(lambda: estimate(few))
+    began = time.process_time()
+    estimate(3 * few)
+    return max(0.1 * short / few, (time.process_time() - began - short) / (2 * few))
 
 
 def _timed(what: Callable[[], Any]) -> tuple[Any, float]:

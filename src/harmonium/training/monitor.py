@@ -157,9 +157,10 @@ class LikelihoodMonitor(Callback):
             return log_partition(part, "exact")
         return log_partition(
             part,
-            "ais",  # a ladder costs too much to be asked every time
+            "auto" if self.every is None else "ais",  # a ladder costs too much to be asked every time
             chains=self.chains,
             temperatures=self.temperatures,
+            sweeps=max(4, self.temperatures // 2),  # about as long as annealing
             chains_from=training.plan.objective.model_chains(training.objective_state),
             seed=training.root.child("likelihood", training.position.epoch),
         )
