@@ -13,7 +13,7 @@ import torch
 
 import harmonium as hm
 from harmonium.models.machine.batched import stack
-from harmonium.training.automatic import _best_rate
+from harmonium.training.automatic import _best_rate, automatic_objective
 from harmonium.training.pace import Costs
 
 
@@ -57,6 +57,11 @@ def test_real_columns_are_learned_without_an_option() -> None:
     independent = -0.5 * (3 * np.log(2 * np.pi) + (test**2).sum(1) / 1.25 + 3 * np.log(1.25)).mean()
     # The truth is 1.3 nats better than independent columns.
     assert hm.evaluate(rbm, test).mean > independent + 0.7
+
+
+def test_chains_of_discrete_columns_are_swept_several_times() -> None:
+    assert automatic_objective(hm.RBM(4, 2)) == hm.PCD(k=5, chains=100)
+    assert automatic_objective(hm.RBM(hm.Gaussian(4), 2)) == hm.PCD(k=1, chains=100)
 
 
 def test_a_tenth_is_held_out_and_never_trained_on(monkeypatch: pytest.MonkeyPatch) -> None:

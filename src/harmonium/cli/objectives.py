@@ -41,10 +41,14 @@ def build_objective(model: Model, options: dict[str, Any], given: set[str]) -> O
     from harmonium.objectives.default import default_objective
 
     word = options["objective"]
-    usual: Any = default_objective(model)
+    from harmonium.training.automatic import automatic_objective
+
+    usual: Any = (automatic_objective if options["epochs"] is None else default_objective)(model)
     kind = type(usual) if word is None else class_of("--objective", word, library.Objective)  # type: ignore[type-abstract]
     taken = [field.name for field in fields(kind) if field.init] if is_dataclass(kind) else []
     arguments = dict(options["arguments"])
+    if word is None and "k" in taken and "k" not in given:
+        arguments.setdefault("k", usual.k)
     for option in ("k", "chains"):
         if option in taken and options[option] is not None:
             arguments.setdefault(option, options[option])

@@ -76,7 +76,7 @@ Examples:
 @text("--objective", "NAME", HELP)
 @integer(
     "--k", help="Gibbs sweeps per update (pcd, pt, ptt, cd, fpcd, jarzynski) or importance samples (elbo, iwae).  "
-    "[default: 1; 50 of iwae]",
+    "[default: 1, or 5 of discrete columns without --epochs; 50 of iwae]",
 )  # fmt: skip
 @integer(
     "--chains", default=100,

@@ -46,10 +46,12 @@ OMITTED_RATES = (3.0, 1.0, 0.3, 0.1, 0.03)  # where a unit is left out of most c
 FASTER = (10.0, 3.0, 1.0)  # likewise for a network, times its usual rate
 LEAST_GAIN = -1.0  # nats above independent columns, of a first cycle that did not diverge
 SLOWER = 0.85  # learning rate of a cycle, relative to the one before: chains fall behind a model that has become large
+BACK = 0.3  # factor of the learning rate once chains have fallen out of equilibrium
 STEADY = 0.1  # highest learning rate of a machine with real columns
 BOLD, BOLD_OMITTED = 0.1, 3.0  # learning rates where gaps hide so much that no trial learns
 CAREFUL = 0.01  # learning rate of a machine with real columns, where none was found by trial
 CHAINS = 100  # of a machine: more take more time than they gain beside small batches
+SWEEPS = 5  # of discrete columns per update: with one, chains of sets with many modes fall out of equilibrium
 PRIOR = 2.0  # precision of a normal prior on the weights, of which each case has its share: their decay
 PRIOR_OMITTED = 3.0  # where units are omitted: from few ratings, hidden units are too sure otherwise
 DECAYS = (1e-4, 1e-2)
@@ -71,9 +73,11 @@ def usual_batch(cases: int) -> int:
 
 
 def automatic_objective(model: Model) -> Objective:
-    """The default objective of a model, with few chains."""
+    """The default objective of a model, with few chains, and enough sweeps that they keep up with discrete columns."""
     usual = default_objective(model)
-    return replace(usual, chains=CHAINS) if isinstance(usual, PCD) else usual
+    if not isinstance(usual, PCD) or not isinstance(model, Machine):
+        return usual
+    return replace(usual, chains=CHAINS, k=usual.k if _real(model) else SWEEPS)
 
 
 def automatic_metric(model: Model, gaps: Gaps | None) -> Metric | str:
@@ -227,7 +231,8 @@ def _criterion(training: Training) -> list[Callback]:
     unknown = isinstance(model, Machine) and chains is None and cheapest_enumeration(model)[0] > OFTEN_EXACT_BITS
     if training.plan.missing is not None or (unknown and not model.visible.conditions_on_total):
         return [GapMonitor(), Convergence("gap_score", gain=0.001, patience=2, at_cycles=True)]
-    return [LikelihoodMonitor(every=None), Convergence(at_cycles=True)]
+    slower = BACK if isinstance(training.plan.objective, PCD) else None  # its chains return with the model
+    return [LikelihoodMonitor(every=None), Convergence(at_cycles=True, slower=slower)]
 
 
 def _refined(added: Sequence[Callback], scale: float) -> tuple[list[Callback], float]:

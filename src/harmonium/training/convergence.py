@@ -31,6 +31,8 @@ class Convergence(Callback):
         patience: measurements in a row without a gain after which training stops.
         at_cycles: whether only measurements where `harmonium.training.schedules.Cycles` end count: between them the
             learning rate is high, and no model is as good as it could be.
+        slower: factor of the learning rate after a measurement without value, such as a bound of chains that have
+            fallen out of equilibrium: training goes on from the best model so far.  None: it goes on as it is.
     """
 
     metric: str = "log_likelihood_lower"
@@ -38,6 +40,7 @@ class Convergence(Callback):
     least: int = 4000
     patience: int = 1
     at_cycles: bool = False
+    slower: float | None = None
     best: float = field(default=-math.inf, init=False, repr=False)
     best_update: int = field(default=0, init=False, repr=False)
     failures: int = field(default=0, init=False, repr=False)
@@ -50,8 +53,12 @@ class Convergence(Callback):
             self.best, self.best_update, self.failures = -math.inf, 0, 0
 
     def on_epoch(self, training: Training, row: Row) -> None:
-        value = row.get(self.metric)
-        if value is None or (self.at_cycles and not ends_cycle(row["epoch"], training.plan.epochs)):
+        if self.metric not in row or (self.at_cycles and not ends_cycle(row["epoch"], training.plan.epochs)):
+            return
+        value = row[self.metric]
+        if value is None:
+            if self.slower is not None and training.best is not None:
+                training.go_back(self.slower)
             return
         gained = value - self.best
         self.failures = self.failures + 1 if gained < self.gain else 0

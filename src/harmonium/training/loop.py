@@ -35,13 +35,14 @@ GUARD_EVERY = 50  # updates between checks for parameters that are not finite
 
 @dataclass
 class Counters:
-    """Where training stands."""
+    """Where training stands, and the factor of the learning rate that `Training.go_back` left."""
 
     epoch: int = 0
     batch: int = 0
     update: int = 0
     seconds: float = 0.0
     processor_seconds: float = 0.0
+    slower: float = 1.0
 
 
 @dataclass
@@ -152,7 +153,7 @@ class Training:
         """Make updates from the cases of these numbers in a compiled loop: those of `update`, up to rounding."""
         rule, objective, first = self._rule(), self.plan.objective, self.position.update
         assert rule is not None
-        factor, schedule = objective.rate(self.objective_state), self.plan.learning_rate
+        factor, schedule = self._factor(), self.plan.learning_rate
         batch = self._batch(index)
         batches = Batches(
             batch.v,
@@ -253,7 +254,10 @@ class Training:
 
     def _rate(self, update: int) -> float:
         scheduled = self.plan.learning_rate(min(1.0, update / max(1, self.updates)))
-        return scheduled * self.plan.objective.rate(self.objective_state)
+        return scheduled * self._factor()
+
+    def _factor(self) -> float:
+        return self.position.slower * self.plan.objective.rate(self.objective_state)
 
     def guard(self) -> None:
         """Keep a copy of the parameters if they are finite; otherwise restore the last good ones.
@@ -349,6 +353,22 @@ class Training:
                 state[key] = chains
         self.best = {name: tensor.clone() for name, tensor in state.items()}
         self.history.best = dict(row)
+
+    def go_back(self, slower: float) -> None:
+        """Return to the best model so far, with its chains, and go on at a lower learning rate.
+
+        Args:
+            slower: factor of the learning rate, for the rest of the training.
+        """
+        assert self.best is not None
+        self._load(self.best)
+        part, chains = self.model.energy_part, self.plan.objective.model_chains(self.objective_state)
+        if part is not None and part.chains is not None and chains is not None:
+            chains.copy_(part.chains)
+            part.chains = None
+        self._set_optimizer({})
+        self._good = self._copies()
+        self.position.slower *= slower
 
     def _load(self, state: dict[str, Tensor]) -> None:
         load_tensors(self.model, state, "the checkpoint")
