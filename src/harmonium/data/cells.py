@@ -128,8 +128,8 @@ def sentinels(name: str, numbers: Any) -> list[str]:
         return []
     found = []
     for value in _SENTINELS:
-        times = int((finite == value).sum())
-        rest = finite[finite != value]
+        times = int((finite == value).sum()) if finite.min() == value or finite.max() == value else 0
+        rest = finite[finite != value] if times else finite
         if not times or len(np.unique(rest)) < 2 or min(rest.min(), finite.min()) < value < rest.max():
             continue
         gap = min(abs(value - rest.min()), abs(value - rest.max()))

@@ -68,11 +68,10 @@ def read_table(path: Path, table: Table | bool, drop: Sequence[str], options: Re
         wanted: Sequence[Any] | None = [column.name for column in table.columns]
     else:
         wanted = options.columns
-    if table is False and not drop and wanted is None and is_text(path):
-        layout = read_layout(path, options)
-        if layout.width > MOST_COLUMNS:
-            return RawData({"train": compact(read_wide(path, layout))})
-    source = read_frames(path, options)
+    layout = read_layout(path, options) if is_text(path) else None
+    if table is False and not drop and wanted is None and layout is not None and layout.width > MOST_COLUMNS:
+        return RawData({"train": compact(read_wide(path, layout))})
+    source = read_frames(path, options, layout)
     reading = source.reading
     frames = {}
     for split, frame in source.frames.items():
@@ -121,8 +120,13 @@ class Frames:
     layout: Layout | None = None
 
 
-def read_frames(path: Path, options: ReadOptions | None = None) -> Frames:
+def read_frames(path: Path, options: ReadOptions | None = None, layout: Layout | None = None) -> Frames:
     """Read the splits of a table as DataFrames.
+
+    Args:
+        path: the file or folder.
+        options: what the caller said about it.
+        layout: the layout of a text file, if it is known already.
 
     Returns:
         The DataFrames by split; "train" alone if the file has no splits.
@@ -134,7 +138,7 @@ def read_frames(path: Path, options: ReadOptions | None = None) -> Frames:
     options = ReadOptions() if options is None else options
     suffix = plain_suffix(path)
     if is_text(path):
-        frame, layout, reading = read_frame(path, options)
+        frame, layout, reading = read_frame(path, options, layout)
         source = Frames({"train": frame}, reading, layout.header is not None, layout)
     elif suffix in WORKBOOKS:
         with workbook_as_text(path) as (text, first):

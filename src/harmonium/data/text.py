@@ -33,10 +33,11 @@ def is_text(path: Path) -> bool:
     return plain_suffix(path) in TEXTS
 
 
-def read_frame(path: Path, options: ReadOptions) -> tuple[Frame, Layout, Reading]:
+def read_frame(path: Path, options: ReadOptions, layout: Layout | None = None) -> tuple[Frame, Layout, Reading]:
     """Read a table with columns of any kind.
 
-    Numbers that are written as text are numbers; empty cells, NA, NaN, null and "?" are missing values.
+    Numbers that are written as text are numbers; empty cells, NA, NaN, null and "?" are missing values.  ``layout`` is
+    that of the file, if it is known already.
 
     Returns:
         A pandas DataFrame, the layout, and what was guessed.  Columns of a file without a header are named "column 1",
@@ -48,7 +49,7 @@ def read_frame(path: Path, options: ReadOptions) -> tuple[Frame, Layout, Reading
     """
     from harmonium.data.cells import as_dates, read_cells, sentinels
 
-    layout = read_layout(path, options)
+    layout = read_layout(path, options) if layout is None else layout
     check_width(layout.width, path)
     try:
         frame = _parse(path, layout)
