@@ -199,3 +199,14 @@ def test_a_failed_start_leaves_no_folder(tmp_path: Path) -> None:
     path.write_text("colour,v\n" + "".join(f"{('red', 'blue')[i % 2]},{i % 9 + 0.5}\n" for i in range(N)))
     failed = call("train", path, "--optimizer", "nonsense", *QUICK, "--out", tmp_path / "run")
     assert failed.exit_code == 2 and not (tmp_path / "run").exists()
+
+
+def test_advice_names_only_options_that_there_are(tmp_path: Path) -> None:
+    bits = table(tmp_path / "x.csv", RNG.integers(0, 2, (N, 2)), "a,b")
+    run = tmp_path / "run"
+    assert call("train", bits, *QUICK, "--out", run).exit_code == 0
+    (tmp_path / "gaps.csv").write_text("a,b\n1,\n0,1\n")
+    line = refused(call("evaluate", run, "--data", tmp_path / "gaps.csv"), "line 2, column 2 ('b') holds nothing")
+    assert "correct such cells or remove their rows" in line and "--visible" not in line
+    line = refused(call("pretrain", bits), "is a table, which has no labels", ".npz")
+    assert "--" not in line

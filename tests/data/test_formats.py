@@ -115,5 +115,5 @@ def test_a_scale_is_divided_by(tmp_path: Path) -> None:
     assert data.train[:].max() <= 1
     assert load(tmp_path / "x.csv", scale=255, binarize="threshold").binarization == "threshold"
     assert load(**data.source).train.fingerprint() == data.train.fingerprint()
-    with pytest.raises(ValueError, match="scale=-1"):
+    with pytest.raises(ValueError, match=r"scale.*-1"):
         load(tmp_path / "x.csv", scale=-1)

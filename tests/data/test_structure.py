@@ -7,6 +7,7 @@ import gzip
 import json
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -132,3 +133,31 @@ def test_repeated_names_are_told(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match=r"two columns are named 'a': the second is called 'a \(2\)'"):
         data = read(tmp_path / "x.csv", "a,a,c\n" + LINES)
     assert data.names == ("a", "a (2)", "c")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"header": "yes"}, "header='yes': give True or False"),
+        ({"skip_rows": -1}, "skip_rows=-1: give a number of lines"),
+        ({"skip_rows": ["a"]}, r"skip_rows=\['a'\]: .*counted from 1"),
+        ({"skip_rows": [0]}, r"skip_rows=\[0\]: .*counted from 1"),
+        ({"missing_values": "NA"}, r"missing_values='NA' is one word: write a list"),
+        ({"columns": "a"}, r"columns='a' is one word: write a list"),
+        ({"columns": ["a", "z"]}, r"lacks the columns 'z' \(it has 'a', 'b', 'c'\)"),
+        ({"decimal": ";"}, r"decimal=';': give '\.' or ','"),
+        ({"scale": "255"}, "scale"),
+        ({"table": True, "scale": 255}, "leave out scale"),
+    ],
+)
+def test_wrong_options_are_refused_by_name(tmp_path: Path, options: dict[str, Any], words: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=words):
+        load(_written(tmp_path / "x.csv", "a,b,c\n" + LINES), **options)
+
+
+@pytest.mark.parametrize("name", ["x.npy", "digits"])
+def test_options_of_tables_are_refused_elsewhere(tmp_path: Path, name: str) -> None:
+    np.save(tmp_path / "x.npy", X)
+    where = tmp_path / name if name == "x.npy" else name
+    with pytest.raises(ValueError, match=r"leave (it|header=\.\.\.) out|leave out header="):
+        load(where, header=True)

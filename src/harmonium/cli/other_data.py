@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -39,11 +40,24 @@ def chosen_data(run: Run, name: str | None, options: dict[str, Any]) -> Dataset:
     binarize, reading = options["binarize"], reading_of(options)
     if name is None:
         return run.data()
-    import harmonium as hm
+    from harmonium.data.raw import NotNumbersError
 
     source = run.source or {}
     kept = ("missing_values", "scale") if run.table() is None else ("missing_values",)
     reading = {key: source[key] for key in kept if key in source} | reading
+    try:
+        return _load_like(run, name, source, binarize, reading)
+    except NotNumbersError as error:
+        found = re.split(": correct the cell|: read every column", str(error))[0]
+        raise ValueError(
+            f"{found}: {run.name} was trained on numbers without gaps, so correct such cells or remove their rows"
+        ) from None
+
+
+def _load_like(run: Run, name: str, source: dict[str, Any], binarize: str | None, reading: dict[str, Any]) -> Dataset:
+    """Load data as those of a run were, with its columns, its scale and its binarisation."""
+    import harmonium as hm
+
     columns = run.table()
     if columns is not None:
         return hm.data.load(name, binarize=binarize, table=columns, drop=source.get("drop", ()), **reading)

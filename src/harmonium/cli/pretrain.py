@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from harmonium.cli.columns import is_table
 from harmonium.cli.options import (
     BINARIZATIONS,
     DOWNLOAD,
@@ -17,8 +18,6 @@ from harmonium.cli.options import (
     choice,
     integer,
     part,
-    reading_of,
-    reading_options,
     sizes,
     text,
 )  # fmt: skip
@@ -53,7 +52,6 @@ Examples:
 @STANDARDIZE
 @part("--valid", "Training cases to choose by.")
 @part("--test", "Training cases to judge by.")
-@reading_options
 @DOWNLOAD
 @SEED
 @text("--out", "FOLDER", "Keep the runs of the layers, the model and the network; given again, it goes on.")
@@ -69,9 +67,14 @@ def pretrain(data: str, layers: list[int], labels: int | None, out: str | None, 
     deep, joint = options["model"] == "dbm", options["joint_epochs"]
     if joint and not deep:
         raise click.UsageError("--joint-epochs is for --model dbm: the layers of a dbn are not trained together")
+    if is_table(data):
+        raise ValueError(
+            f"{data} is a table, which has no labels: give cases and labels as .npz (train, y_train), .mat or .svm, or a "
+            "folder of images"
+        )
     dataset = hm.data.load(
         data, binarize=options["binarize"], standardize=options["standardize"], valid=options["valid"],
-        test=options["test"], download=options["download"], **reading_of(options),
+        test=options["test"], download=options["download"],
     )  # fmt: skip
     if dataset.labels.train is None:
         raise ValueError(f"{dataset.name} has no labels: pretraining of a classifier needs them")

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from scipy import sparse
 
+from harmonium.core.checks import check_positive
 from harmonium.data.binarize import check_choice
 from harmonium.data.cases import Cases, as_cases
 from harmonium.data.dataset import Dataset, Labels
@@ -120,8 +121,10 @@ def load(
     known = _known_table(table)
     if known is not False and (standardize or binarize not in (None, "grey")):
         raise ValueError("table=... decides how every column is treated: leave out standardize and binarize")
-    if scale is not None and (known is not False or not scale > 0):
-        raise ValueError(f"scale={scale!r}: give a positive number, and leave out table=...")
+    if scale is not None:
+        check_positive("scale", scale)
+        if known is not False:
+            raise ValueError("table=... standardises the columns of numbers: leave out scale")
     folder = None if root is None else Path(root).expanduser()
     options = read_options(header, skip_rows, missing_values, decimal, columns)
     raw, name, where = find(name_or_path, folder, download, known, tuple(drop), options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -32,6 +33,8 @@ class ReadOptions:
     columns: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
+        if self.header not in (None, True, False):
+            raise TypeError(f"header={self.header!r}: give True or False")
         if self.decimal not in (None, ".", ","):
             raise ValueError(f"decimal={self.decimal!r}: give '.' or ','")
         if isinstance(self.skip_rows, int) and self.skip_rows < 0:
@@ -92,6 +95,16 @@ def read_options(
     for name, words in (("missing_values", missing_values), ("columns", columns)):
         if isinstance(words, str):
             raise TypeError(f"{name}={words!r} is one word: write a list, {name}=[{words!r}]")
-    lines = skip_rows if skip_rows is None or isinstance(skip_rows, int) else tuple(map(int, skip_rows))
+    lines = skip_rows if skip_rows is None or isinstance(skip_rows, int) else _numbers_of_lines(skip_rows)
     given, named = (None if words is None else tuple(map(str, words)) for words in (missing_values, columns))
     return ReadOptions(header, lines, given, decimal, named)
+
+
+def _numbers_of_lines(lines: Sequence[int]) -> tuple[int, ...]:
+    try:
+        numbers = tuple(operator.index(line) for line in lines)
+    except TypeError:
+        numbers = (0,)
+    if min(numbers, default=1) < 1:
+        raise TypeError(f"skip_rows={lines!r}: give a number of lines, or the numbers of lines, counted from 1")
+    return numbers
