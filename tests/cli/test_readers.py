@@ -126,6 +126,12 @@ def test_other_files_are_matched_by_name(tmp_path: Path, people: pd.DataFrame, o
     assert json.loads(judged.stdout)["mean"] == pytest.approx(expected, rel=1e-6)
     people[["age", "ok"]].to_csv(tmp_path / "z.csv", index=False)
     refused(call("evaluate", run, "--data", tmp_path / "z.csv"), "lacks the columns 'size'", "rename or add")
+    people.rename(columns={"size": "Size"}).to_csv(tmp_path / "z.csv", index=False)
+    refused(call("evaluate", run, "--data", tmp_path / "z.csv"), "'size' may be 'Size'")
+    people.to_csv(tmp_path / "z.csv", index=False, header=False)
+    refused(call("evaluate", run, "--data", tmp_path / "z.csv"), "4 columns without names, and 3 are expected")
+    line = refused(call("evaluate", run, "--data", "digits"))
+    assert "--visible" not in line and "--drop" not in line
 
 
 def test_binary_files_are_matched_by_name(tmp_path: Path) -> None:

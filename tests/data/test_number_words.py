@@ -26,6 +26,7 @@ from harmonium.data.number_words import read_number_words
         (["(7.5)", "2"], [-7.5, 2], "brackets for negative"),
         (["60kg", "71.5 kg"], [60, 71.5], "the unit kg"),
         (["1,5", "2,25"], [1.5, 2.25], "decimals after ','"),
+        (["1,200", "0,350"], [1.2, 0.35], "decimals after ','"),  # no thousands start with 0
         (["1,010e+01", "2,5e-1"], [10.1, 0.25], "decimals after ','"),
     ],
 )

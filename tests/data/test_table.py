@@ -105,6 +105,8 @@ def test_other_refusals() -> None:
     array = table.to_array(frame())
     with pytest.raises(ValueError, match=r"'group' .*'AB' in row 1"):
         table.to_array(frame().assign(group=["A", "AB", "O", "B"]))
+    with pytest.raises(ValueError, match=r"'age' holds 'old', and held numbers"):
+        table.to_array(frame().assign(age=["old", 1, 2, 3]))
     with pytest.raises(ValueError, match=r"expected also \['dose', .*add what is missing"):
         table.to_array(frame()[["age", "smokes"]])
     with pytest.raises(ValueError, match=r"expected \(cases, 6\)"):

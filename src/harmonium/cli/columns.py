@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from harmonium.models.model import Model
     from harmonium.units import Units
 
-__all__ = ["gaps_of", "is_grey", "is_table", "keep_columns", "load_columns", "note_densities", "why_by_columns"]
+__all__ = [
+    "gaps_of",
+    "is_array",
+    "is_grey",
+    "is_table",
+    "keep_columns",
+    "load_columns",
+    "note_densities",
+    "why_by_columns",
+]
 
 GREYS = (15, 16, 31)  # highest grey levels that are no bytes
 MANY = 16  # columns of a table of pixels, at least
@@ -36,7 +45,7 @@ def load_columns(name: str, visible: str, uniform: bool = False, **options: Any)
 
     plain = not options.get("standardize") and options.get("binarize") is None and options.get("scale") is None
     columns = plain and is_table(name)
-    if plain and visible == "mixed" and (columns or _is_array(name)):
+    if plain and visible == "mixed" and (columns or is_array(name)):
         return load(name, table=True, **options)
     try:
         data = load(name, **options)
@@ -62,6 +71,14 @@ def is_table(name: str) -> bool:
 
     path = Path(name).expanduser()
     return path.exists() and files.is_table(path)
+
+
+def is_array(name: str) -> bool:
+    """Return whether DATA is a file of arrays."""
+    from harmonium.data.arrays import ARRAYS
+
+    path = Path(name).expanduser()
+    return path.is_file() and path.suffix.lower() in ARRAYS
 
 
 def is_grey(data: Dataset) -> bool:
@@ -118,13 +135,6 @@ def note_densities(data: Dataset, visible: Units) -> None:
             f"{shown}: whole numbers with real units, so likelihoods are densities and not probabilities: compare them "
             "only with densities of the same columns"
         )
-
-
-def _is_array(name: str) -> bool:
-    from harmonium.data.arrays import ARRAYS
-
-    path = Path(name).expanduser()
-    return path.is_file() and path.suffix.lower() in ARRAYS
 
 
 def why_by_columns(data: Dataset, table: bool, uniform: bool = False) -> str | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harmonium.cli.columns import is_array, is_table
 from harmonium.cli.options import BINARIZATIONS, READING, choice, reading_of, text
 
 if TYPE_CHECKING:
@@ -60,6 +61,11 @@ def _load_like(run: Run, name: str, source: dict[str, Any], binarize: str | None
 
     columns = run.table()
     if columns is not None:
+        if not is_table(name) and not is_array(name):
+            known = ", ".join(repr(str(column.name)) for column in columns.columns[:10])
+            raise ValueError(
+                f"{name} is no table, and {run.name} was trained on one: name a file with the columns {known}"
+            )
         return hm.data.load(name, binarize=binarize, table=columns, drop=source.get("drop", ()), **reading)
     reading |= {"columns": source["columns"]} if "columns" in source else {}
     if run.standardized:

@@ -69,8 +69,8 @@ def pretrain(data: str, layers: list[int], labels: int | None, out: str | None, 
         raise click.UsageError("--joint-epochs is for --model dbm: the layers of a dbn are not trained together")
     if is_table(data):
         raise ValueError(
-            f"{data} is a table, which has no labels: give cases and labels as .npz (train, y_train), .mat or .svm, or a "
-            "folder of images"
+            f"{data} is a table, which has no labels: give cases and labels as .npz (train, y_train), .mat or .svm, "
+            "or a folder of images"
         )
     dataset = hm.data.load(
         data, binarize=options["binarize"], standardize=options["standardize"], valid=options["valid"],

@@ -285,16 +285,17 @@ def choose(
     gone = [name for name in wanted if name not in frame.columns]
     positional = all(re.fullmatch(r"column \d+", name) for name in wanted)
     if gone and len(frame.columns) == len(wanted) and (not named or positional):
-        why = (
-            "has no names of columns" if not named else "has other names of columns, and those it is compared with none"
-        )
+        why = "has no names of columns" if not named else "is compared with columns without names"
         return frame.set_axis(wanted, axis=1), [f"{path.name} {why}: they are taken in their order"]
+    if gone and not named:
+        raise ValueError(
+            f"{path} has {len(frame.columns)} columns without names, and {len(wanted)} are expected: "
+            f"{', '.join(map(repr, wanted[:20]))}; add a line with the names"
+        )
     if gone:
-        near = {
-            name: difflib.get_close_matches(name.strip().lower(), list(map(str.lower, frame.columns)), 1)
-            for name in gone
-        }
-        hint = "".join(f", {name!r} may be {close[0]!r}" for name, close in near.items() if close)
+        known = {name.strip().lower(): name for name in frame.columns}
+        near = {name: difflib.get_close_matches(name.strip().lower(), known, 1) for name in gone}
+        hint = "".join(f"; {name!r} may be {known[close[0]]!r}" for name, close in near.items() if close)
         raise ValueError(
             f"{path} lacks the columns {', '.join(map(repr, gone[:10]))} (it has "
             f"{', '.join(map(repr, frame.columns[:20]))}{hint}): rename or add them"

@@ -129,7 +129,7 @@ def _value(number: str, mark: str, group: str) -> float | None:
     whole, _, decimals = number.partition(mark)
     if group and group in whole:
         first, *rest = whole.split(group)
-        if not first or len(first) > 3 or any(len(part) != 3 for part in rest):
+        if not first or first[0] == "0" or len(first) > 3 or any(len(part) != 3 for part in rest):
             return None
         whole = whole.replace(group, "")
     if not (whole + decimals).isdecimal():

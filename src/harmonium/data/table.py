@@ -53,7 +53,14 @@ class Column:
         """
         missing = values.isna().to_numpy()
         if not self.labels:
-            return np.where(missing, np.nan, values.to_numpy(dtype=np.float64, na_value=np.nan))
+            try:
+                return np.where(missing, np.nan, values.to_numpy(dtype=np.float64, na_value=np.nan))
+            except (ValueError, TypeError):
+                other = next(value for value in values[~missing] if isinstance(value, str) or np.ndim(value))
+                raise ValueError(
+                    f"column {self.name!r} holds {other!r}, and held numbers when the table was made: correct it, or "
+                    "mark it as missing"
+                ) from None
         place = {label: float(k) for k, label in enumerate(self.labels)}
         numbers = np.array(
             [np.nan if gone else place.get(value, -1) for value, gone in zip(values, missing, strict=True)]
