@@ -312,7 +312,7 @@ def bias() -> Figure:
         W, b, c = model.to_arrays()
         weight = np.exp(states @ W @ hidden.T + (states @ b)[:, None] + hidden @ c)
         K = (weight / weight.sum(1, keepdims=True)) @ (weight / weight.sum(0)).T
-        mean = model.hidden_mean(states).detach().numpy()
+        mean = model.hidden_mean(states).numpy()
         exact = exact_moments(model)["weights"].numpy()
         after, worst = q, []
         for _ in sweeps:

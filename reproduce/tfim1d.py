@@ -92,7 +92,7 @@ def learn(samples: np.ndarray, hidden: int, options: argparse.Namespace) -> hm.R
 
 def log_p(model: hm.RBM) -> np.ndarray:
     """The exact log-probabilities (1024,) of all states."""
-    return model.log_prob(states(), hm.log_partition(model, "exact")).detach().numpy()
+    return model.log_prob(states(), hm.log_partition(model, "exact")).numpy()
 
 
 def cross_validated(samples: np.ndarray, hidden: int, options: argparse.Namespace) -> float:

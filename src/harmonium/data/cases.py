@@ -6,6 +6,7 @@ import hashlib
 import operator
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass, replace
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from harmonium.data.gather import gather_rows, gather_sparse, gather_standard, g
 from harmonium.data.mapped import Pages, find_mapping
 from harmonium.data.summary import Summary, summarise
 
-__all__ = ["Cases", "Standardization", "as_cases"]
+__all__ = ["Cases", "Standardization", "as_array", "as_cases"]
 
 Array = np.ndarray[Any, Any]
 Index = np.ndarray[Any, np.dtype[np.int64]]
@@ -345,7 +346,17 @@ def as_cases(x: Any, name: str = "data") -> Cases:
     return Cases(table.reshape(len(table), -1))
 
 
-def _as_table(x: Any, name: str) -> Array:
+def as_array(x: Any, name: str) -> Array:
+    """Turn a DataFrame, `Cases`, torch tensor or list of any shape into an array of real numbers.
+
+    Raises:
+        TypeError: values that are not real numbers.
+        ValueError: rows of unequal length.
+
+    >>> as_array([[1, 2]], "v").shape
+    (1, 2)
+    """
+    found = x
     if isinstance(x, Tensor):
         if x.layout != torch.strided:
             raise TypeError(f"{name} is a torch tensor of layout {x.layout}: give .to_dense() or a SciPy sparse matrix")
@@ -362,7 +373,13 @@ def _as_table(x: Any, name: str) -> Array:
             raise ValueError(
                 f"{name} cannot be converted to an array (are the rows of unequal length?): {error}"
             ) from error
-    _check_kind(x.dtype, name)
+    array: Array = x
+    _check_kind(array, name, found)
+    return array
+
+
+def _as_table(x: Any, name: str) -> Array:
+    x = as_array(x, name)
     if x.flags.c_contiguous:
         return x if isinstance(x, np.memmap) else np.asarray(x)
     if find_mapping(x) is not None and x.nbytes > HASH_WHOLE_BYTES:
@@ -376,7 +393,7 @@ def _as_table(x: Any, name: str) -> Array:
 def _as_csr(x: Any, name: str) -> sparse.csr_array:
     if x.ndim != 2 or 0 in x.shape:
         raise ValueError(f"{name} has shape {x.shape}; expected (cases, features), at least one of each")
-    _check_kind(x.dtype, name)
+    _check_kind(x, name, x)
     table = sparse.csr_array(x)
     if not table.has_canonical_format:
         table = table.copy()  # sorting must not change the caller's matrix
@@ -386,9 +403,17 @@ def _as_csr(x: Any, name: str) -> sparse.csr_array:
     return table
 
 
-def _check_kind(dtype: np.dtype[Any], name: str) -> None:
+def _check_kind(x: Any, name: str, found: Any) -> None:
+    """Raise TypeError unless ``x``, into which what was ``found`` has been turned, holds real numbers."""
+    dtype = x.dtype
     if dtype.kind in "biuf":
         return
+    if isinstance(getattr(found, "train", None), Cases):  # a Dataset
+        raise TypeError(f"{name} is a {type(found).__name__}, all splits together: pass one, such as data.train")
+    if isinstance(found, (str, PathLike)):
+        raise TypeError(f"{name} is {str(found)!r}: load it first, and pass harmonium.data.load({str(found)!r}).train")
+    if x.ndim == 0:
+        raise TypeError(f"{name} is a {type(found).__name__}; expected an array of numbers, (cases, features)")
     what = {"O": "Python objects", "U": "text", "S": "text", "c": "complex numbers"}.get(dtype.kind, f"dtype {dtype}")
     raise TypeError(f"{name} holds {what}; expected bool, integer or real numbers: convert it with .astype(float)")
 

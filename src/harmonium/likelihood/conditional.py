@@ -7,12 +7,11 @@ import math
 import torch
 from torch import Tensor
 
-from harmonium.models.arrays import Array, as_matrix
+from harmonium.models.arrays import Array, as_mask, as_raw
 from harmonium.models.directed import Directed
 from harmonium.models.machine.machine import Machine, as_machine
 from harmonium.models.model import Model
 from harmonium.sampling.impute import check_observed
-from harmonium.units import Units
 
 __all__ = ["conditional_log_prob", "refuse_coupled_hidden"]
 
@@ -56,8 +55,8 @@ def conditional_log_prob(model: Model, v: Array, given: Array, asked: Array | No
     """
     units = model.visible
     units.require_independent_columns("conditional_log_prob")
-    fixed = _columns(given, "given", units)
-    wanted = ~fixed if asked is None else _columns(asked, "asked", units)
+    fixed = as_mask(given, "given", units)
+    wanted = ~fixed if asked is None else as_mask(asked, "asked", units)
     if bool((fixed & wanted).any()):
         column = int((fixed & wanted).nonzero()[0])
         raise ValueError(f"the variable in column {column} is both given and asked for: its probability is 1")
@@ -78,21 +77,10 @@ def conditional_log_prob(model: Model, v: Array, given: Array, asked: Array | No
     return _log_sum(model, states, others) - _log_sum(model, states, free)
 
 
-def _columns(mask: Array, name: str, units: Units) -> Tensor:
-    columns = as_matrix(mask, name, torch.float64) != 0
-    if columns.shape != (units.columns,):
-        raise ValueError(
-            f"{name} has shape {tuple(columns.shape)}; expected ({units.columns},), one entry per variable"
-        )
-    return columns
-
-
 def _observed(model: Model, v: Array, needed: Tensor) -> Tensor:
     """Encoded states, checked in the needed columns and 0 in the others."""
     units = model.visible
-    x = as_matrix(v, "v", model.dtype, model.device)
-    if x.dim() != 2 or x.shape[1] != units.columns or not len(x):
-        raise ValueError(f"v has shape {tuple(x.shape)}; expected (batch, {units.columns}) with at least one row")
+    x = as_raw(v, model, "v")
     needed = needed.to(model.device)
     wrong = needed & ~torch.isfinite(x)
     if bool(wrong.any()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -10,16 +11,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harmonium.data.cases import as_array
+
 if TYPE_CHECKING:
     from harmonium.data import Cases
     from harmonium.models.machine.machine import Machine
     from harmonium.models.model import Model
     from harmonium.units import Units
 
-__all__ = ["Array", "as_batch", "as_clamp", "as_matrix", "as_packed", "as_weights", "check_columns", "checked_chunks"]
+__all__ = [
+    "Array", "as_batch", "as_clamp", "as_mask", "as_matrix", "as_packed", "as_raw", "as_weights", "check_columns",
+    "checked_chunks",
+]  # fmt: skip
 
 Array = Any
-"""NumPy array (bool, integer or float), SciPy sparse matrix, torch tensor, `Cases` or nested list."""
+"""NumPy array (bool, integer or float), SciPy sparse matrix, torch tensor, `Cases`, DataFrame or nested list."""
 
 
 def as_matrix(data: Array, name: str, dtype: torch.dtype, device: torch.device | str = "cpu") -> Tensor:
@@ -29,23 +35,49 @@ def as_matrix(data: Array, name: str, dtype: torch.dtype, device: torch.device |
         TypeError: if it is not numeric.
     """
     if isinstance(data, Tensor):
-        return data.to(device, dtype)
-    if hasattr(data, "toarray"):
-        data = data.toarray()
-    array = np.asarray(data)
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must be numeric, found dtype {array.dtype}: convert text and objects to numbers first")
+        return data.detach().to(device, dtype)
+    array = as_array(data.toarray() if hasattr(data, "toarray") else data, name)
     # torch takes no read-only, big-endian or negatively strided memory.
     return torch.from_numpy(np.array(array, dtype=np.float64 if dtype == torch.float64 else np.float32)).to(
         device, dtype
     )
 
 
+def as_raw(data: Array, model: Model, name: str) -> Tensor:
+    """Raw visible states, (batch, columns), in which values may be missing (NaN) and are not checked.
+
+    Raises:
+        ValueError: for another width, or without a row.
+    """
+    units = model.visible
+    x = _flat(as_matrix(data, name, model.dtype, model.device), (units.columns,))
+    if x.dim() != 2 or x.shape[1] != units.columns or not len(x):
+        raise ValueError(f"{name} has shape {tuple(x.shape)}; expected (batch, {units.columns}) with at least one row")
+    return x
+
+
+def as_mask(mask: Array, name: str, units: Units) -> Tensor:
+    """A mask over the variables, bool (columns,).
+
+    Raises:
+        ValueError: for another shape than that, or that of the units.
+    """
+    columns = as_matrix(mask, name, torch.float64) != 0
+    if columns.shape == units.shape:
+        columns = columns.reshape(-1)
+    if columns.shape != (units.columns,):
+        raise ValueError(
+            f"{name} has shape {tuple(columns.shape)}; expected ({units.columns},), one entry per variable"
+        )
+    return columns
+
+
 def as_batch(data: Array, model: Model, name: str, layer: int = 0, domain: bool = False) -> Tensor:
     """Encoded states of one layer, (batch, size), in the model's precision and on its device.
 
     Args:
-        data: raw states, such as codes of categorical variables (batch, columns), or encoded ones (batch, size).
+        data: raw states, such as codes of categorical variables (batch, columns), or encoded ones (batch, size);
+            images (batch, height, width) are flattened as in `harmonium.data.as_cases`.
         model: the model.
         name: of the argument, for messages.
         layer: index of the layer.
@@ -57,10 +89,13 @@ def as_batch(data: Array, model: Model, name: str, layer: int = 0, domain: bool 
     x = as_matrix(data, name, model.dtype, model.device)
     units: Units = model.visible if layer == 0 else model.units(layer)  # type: ignore[operator]
     widths = (units.columns, units.size)
+    if not units.natural()[0].dim() > 1:  # several models as one take (models, batch, columns)
+        x = _flat(x, widths)
     expected = f"(batch, {units.columns})" + (
         "" if units.columns == units.size else f", or (batch, {units.size}) encoded"
     )
-    if x.dim() == 1 and len(x) in widths:
+    one_case = tuple(x.shape) in ((units.columns,), (units.size,), units.shape)
+    if one_case and (x.dim() == 1 or x.shape[-1] not in widths):
         raise ValueError(f"{name} has shape {tuple(x.shape)}; expected {expected}: pass {name}[None] for one case")
     if x.dim() < 2 or x.shape[-1] not in widths:
         raise ValueError(f"{name} has shape {tuple(x.shape)}; expected {expected}, one column per unit")
@@ -74,6 +109,11 @@ def as_batch(data: Array, model: Model, name: str, layer: int = 0, domain: bool 
     if domain:
         units.check(x, name)
     return x
+
+
+def _flat(x: Tensor, widths: tuple[int, ...]) -> Tensor:
+    """Images (batch, height, width, ...) as (batch, pixels), if that has a width that is expected."""
+    return x.flatten(1) if x.dim() > 2 and math.prod(x.shape[1:]) in widths else x
 
 
 def check_columns(cases: Cases, units: Units, name: str = "data") -> None:
@@ -132,6 +172,7 @@ def as_clamp(clamp: tuple[Array, Array], v: Tensor, model: Model) -> tuple[Tenso
     units.require_independent_columns("clamp")
     mask = as_matrix(clamp[0], "the mask of clamp", model.dtype, model.device) != 0
     values = as_matrix(clamp[1], "the values of clamp", model.dtype, model.device)
+    mask, values = (_one_row_each(given, units, v.dim()) for given in (mask, values))
     width = units.size if values.shape[-1:] == v.shape[-1:] else units.columns
     for what, given in (("mask", mask), ("values", values)):
         if given.shape not in ((width,), (*v.shape[:-1], width)):
@@ -145,6 +186,13 @@ def as_clamp(clamp: tuple[Array, Array], v: Tensor, model: Model) -> tuple[Tenso
     values = torch.where(mask, values, v)
     units.check(values, "the values of clamp")
     return mask, values
+
+
+def _one_row_each(given: Tensor, units: Units, dimensions: int) -> Tensor:
+    """A clamp in the shape of the units, for all cases or each, as (columns,) or (batch, columns)."""
+    if given.shape == units.shape:
+        return given.reshape(-1)
+    return given.flatten(1) if given.dim() > dimensions else given
 
 
 def as_weights(sample_weight: Array, cases: int) -> Tensor:

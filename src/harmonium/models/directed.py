@@ -69,6 +69,7 @@ class Tractable(Directed):
         """
         return self.log_likelihood(v)
 
+    @torch.no_grad()
     def log_prob(self, v: Array) -> Tensor:
         """log p(v) in nats, (batch,), float64.
 

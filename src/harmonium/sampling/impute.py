@@ -10,7 +10,7 @@ from torch import Tensor
 from harmonium.core.checks import check_int
 from harmonium.core.progress import Progress, showing, steps
 from harmonium.core.random import Stream, stream_of
-from harmonium.models.arrays import Array, as_matrix
+from harmonium.models.arrays import Array, as_matrix, as_raw
 from harmonium.models.directed import Directed
 from harmonium.models.machine.machine import Machine, as_machine
 from harmonium.models.machine.rbm import RBM
@@ -100,6 +100,7 @@ def impute(
     units, x = model.visible, _cases(model, v, "impute")
     if missing is not None:
         mask = as_matrix(missing, "missing", model.dtype, model.device) != 0
+        mask = mask.flatten(1) if mask.dim() > 2 else mask
         if mask.shape != x.shape:
             raise ValueError(f"missing has shape {tuple(mask.shape)}; expected that of v, {tuple(x.shape)}")
         x = torch.where(mask, torch.nan, x)
@@ -180,12 +181,8 @@ def conditional_means(model: Model, v: Tensor, stream: Stream, sweeps: int, samp
 def _cases(model: Model, v: Array, what: str) -> Tensor:
     """Raw cases (batch, n_visible), of a model whose values can be missing one by one."""
     model.refuse_batched(what)
-    units = model.visible
-    units.require_independent_columns(what)
-    x = as_matrix(v, "v", model.dtype, model.device)
-    if x.dim() != 2 or x.shape[1] != units.columns or not len(x):
-        raise ValueError(f"v has shape {tuple(x.shape)}; expected (batch, {units.columns}) with at least one row")
-    return x
+    model.visible.require_independent_columns(what)
+    return as_raw(v, model, "v")
 
 
 def check_observed(model: Model, v: Tensor, name: str, row: Callable[[int], str] = "row {}".format) -> None:

@@ -138,18 +138,6 @@ class OrderlessNADE(DirectedNetwork, Tractable):
         none = torch.zeros(len(v), self.visible.columns, dtype=torch.bool, device=v.device)
         return self.log_conditional(v, ~none, none)
 
-    def log_prob(self, v: Array) -> Tensor:
-        """log p(v) in nats, (batch,), float64; not differentiable, since a graph would hold the layers of every step.
-
-        Args:
-            v: cases, (batch, n_visible), within the domain of the visible units.
-
-        Raises:
-            ValueError: for another shape, or values outside the domain.
-        """
-        with torch.no_grad():
-            return super().log_prob(v)
-
     def log_conditional(self, v: Tensor, asked: Tensor, given: Tensor) -> Tensor:
         """log p(v_asked | v_given), (batch,), float64, under orderings that start with the given variables.
 

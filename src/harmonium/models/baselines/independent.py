@@ -24,7 +24,7 @@ class Independent(Baseline):
     >>> import harmonium as hm
     >>> model = hm.baselines.Independent(2)
     >>> model.estimate([[0, 1], [1, 1], [0, 1], [0, 1]], smoothing=1e-9)
-    >>> round(model.log_prob([[1, 1]]).detach().exp().item(), 4)
+    >>> round(model.log_prob([[1, 1]]).exp().item(), 4)
     0.25
     """
 

@@ -37,7 +37,7 @@ class BernoulliMixture(Baseline):
     >>> import harmonium as hm
     >>> mixture = hm.baselines.BernoulliMixture(2, 2)
     >>> gains = mixture.estimate([[0, 0], [1, 1]] * 50, smoothing=1e-3)
-    >>> round(mixture.log_prob([[1, 1]]).detach().exp().item(), 2)
+    >>> round(mixture.log_prob([[1, 1]]).exp().item(), 2)
     0.5
     """
 

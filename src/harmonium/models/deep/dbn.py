@@ -161,6 +161,7 @@ class DBN(Model):
 
     # Upward and downward passes ----------------------------------------------------------------------------------
 
+    @torch.no_grad()
     def hidden_means(self, v: Array) -> list[Tensor]:
         """Mean field from the bottom up: m_k = E_q[h_k | h_{k-1} = m_{k-1}], each (batch, n_k).
 

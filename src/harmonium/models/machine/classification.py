@@ -125,6 +125,7 @@ class ClassificationRBM(RBM):
         """Number of input columns."""
         return self.visible.columns - 1
 
+    @torch.no_grad()
     def class_log_prob(self, x: Array) -> Tensor:
         """Compute log p(y | x) for every class.
 
@@ -138,6 +139,7 @@ class ClassificationRBM(RBM):
             ValueError: for another width, or values outside the domain of the input units.
         """
         inputs = as_matrix(x, "x", self.dtype, self.device)
+        inputs = inputs.flatten(1) if inputs.dim() > 2 else inputs
         if inputs.dim() != 2 or inputs.shape[1] != self.inputs_size or not len(inputs):
             raise ValueError(
                 f"x has shape {tuple(inputs.shape)}; expected (batch, {self.inputs_size}), without the label"
@@ -174,7 +176,8 @@ def with_labels(x: Array, y: Array) -> np.ndarray:
     >>> with_labels([[0, 1], [1, 1]], [0, 1]).tolist()
     [[0.0, 1.0, 0.0], [1.0, 1.0, 1.0]]
     """
-    inputs = as_matrix(x, "x", torch.float32).numpy()
+    given = as_matrix(x, "x", torch.float32)
+    inputs = (given.flatten(1) if given.dim() > 2 else given).numpy()
     labels = as_matrix(y, "y", torch.float32).numpy()
     if inputs.ndim != 2 or labels.shape != inputs.shape[:1]:
         raise ValueError(f"x has shape {inputs.shape} and y {labels.shape}; expected (n, columns) and (n,)")

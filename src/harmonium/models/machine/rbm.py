@@ -20,7 +20,8 @@ __all__ = ["RBM"]
 class RBM(Machine):
     """Restricted Boltzmann machine: E(v, h) = -v.W.h - b.v - c.h for binary units (Smolensky 1986; Hinton 2002).
 
-    W has shape (n_visible, n_hidden).  All arrays are (batch, features); methods return torch tensors.
+    W has shape (n_visible, n_hidden).  Methods take cases as `harmonium.fit` does, (batch, features) or images, and
+    return torch tensors without a graph.
 
     Args:
         visible: visible units: an int or a shape (that many `Bernoulli`), or a unit type.
@@ -120,6 +121,7 @@ class RBM(Machine):
         """c, (n_hidden,)."""
         return self.parameters_by_name()["hidden_bias"]
 
+    @torch.no_grad()
     def energy(self, v: Array, h: Array) -> Tensor:
         """E(v, h) in nats, (batch,)."""
         v, h = as_batch(v, self, "v"), as_batch(h, self, "h", layer=1)
@@ -127,10 +129,15 @@ class RBM(Machine):
             raise ValueError(f"v has {v.shape[-2]} rows and h has {h.shape[-2]}: energy takes pairs of states")
         return self.joint_energy((v, h)).to(self.dtype)
 
+    @torch.no_grad()
     def free_energy(self, v: Array) -> Tensor:
-        """F(v) = -log sum_h exp(-E(v, h)) in nats, (batch,): p(v) = exp(-F(v)) / Z.  Differentiable."""
+        """F(v) = -log sum_h exp(-E(v, h)) in nats, (batch,): p(v) = exp(-F(v)) / Z.
+
+        Without a graph, as all methods that take arrays; `log_weight` of encoded states is differentiable.
+        """
         return -self.log_weight((as_batch(v, self, "v"), None)).to(self.dtype)
 
+    @torch.no_grad()
     def log_prob(self, v: Array, log_partition: Any) -> Tensor:
         """log p(v) = -F(v) - log Z in nats, (batch,), float64.
 
@@ -145,10 +152,12 @@ class RBM(Machine):
         log_z: Tensor | float = getattr(log_partition, "value", log_partition)
         return self.log_weight((v, None)) - log_z
 
+    @torch.no_grad()
     def hidden_mean(self, v: Array) -> Tensor:
         """E[h | v], (batch, n_hidden): for binary units p(h_j = 1 | v) = sigmoid(c_j + sum_i v_i W_ij)."""
         return self.hidden.mean(self.inputs(1, (as_batch(v, self, "v"), None)))
 
+    @torch.no_grad()
     def visible_mean(self, h: Array) -> Tensor:
         """E[v | h], (batch, n_visible): for binary units p(v_i = 1 | h) = sigmoid(b_i + sum_j W_ij h_j)."""
         return self.visible.mean(self.inputs(0, (None, as_batch(h, self, "h", layer=1))))

@@ -170,8 +170,9 @@ class VAE(DirectedNetwork):
             inferred.append(Inferred(layer.distribution(x), below))
         return inferred
 
+    @torch.no_grad()
     def encode(self, v: Array) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of the top latent layer given v, each (batch, latent).  Differentiable.
+        """Mean and standard deviation of the top latent layer given v, each (batch, latent).
 
         Latent layers below the top one are set to their means.
 
@@ -189,8 +190,9 @@ class VAE(DirectedNetwork):
 
     # From latent units to data -----------------------------------------------------------------------------------
 
+    @torch.no_grad()
     def decode(self, z: Array) -> Tensor:
-        """E[v | z] of encoded states, (batch, visible.size).  Differentiable.
+        """E[v | z] of encoded states, (batch, visible.size).
 
         Latent layers below the top one are set to their means.
 
