@@ -43,14 +43,14 @@ def test_a_label_that_may_mean_missing_is_pointed_out(tmp_path: Path, word: str)
     assert np.isnan(load(path, table=True, missing_values=[word]).train[:]).sum() == 20
 
 
-@pytest.mark.parametrize("word", ["NA", "-", ".", "n/a", "nan", ""])
+@pytest.mark.parametrize("word", ["NA", "-", ".", "..", ":", "n/a", "nan", ""])
 def test_among_numbers_they_are_missing(tmp_path: Path, word: str) -> None:
     path = write(tmp_path / "x.csv", "a,b", [word, *NUMBERS[1:]], NUMBERS)
     data = load(path, table=True)
     assert np.isnan(data.train[:]).sum() == 1 and np.isnan(data.train[:][0, 0])
 
 
-@pytest.mark.parametrize("value", [-9, 999])
+@pytest.mark.parametrize("value", [-9, 999, -7777])
 def test_sentinels_are_pointed_out_and_can_be_missing(tmp_path: Path, value: int) -> None:
     ages: list[object] = [value if i % 10 == 0 else int(a) for i, a in enumerate(RNG.integers(18, 90, 60))]
     path = write(tmp_path / "x.csv", "age,b", ages, NUMBERS)
@@ -88,3 +88,14 @@ def test_days_of_a_spreadsheet_are_pointed_out(tmp_path: Path) -> None:
     path = write(tmp_path / "x.csv", "date,v", RNG.integers(43000, 45000, 60).tolist(), NUMBERS)
     with pytest.warns(UserWarning, match="'date' holds numbers like .*days since 1900"):
         load(path)
+
+
+def test_two_sentinels_do_not_hide_each_other(tmp_path: Path) -> None:
+    answers = [(99 if i % 10 == 0 else 98 if i % 10 == 1 else i % 5 + 1) for i in range(60)]
+    with pytest.warns(UserWarning, match="'q' holds 98 in 6 cells.*'q' holds 99 in 6 cells"):
+        load(write(tmp_path / "x.csv", "q,v", answers, NUMBERS))
+
+
+def test_composed_letters_are_the_same_letters(tmp_path: Path) -> None:
+    data = load(write(tmp_path / "x.csv", "g,v", some(["caf\u00e9", "cafe\u0301", "bar"]), NUMBERS), table=True)
+    assert data.table is not None and data.table.columns[0].labels == ("bar", "caf\u00e9")

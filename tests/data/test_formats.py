@@ -109,6 +109,13 @@ def test_arrays_may_be_read_by_columns(tmp_path: Path) -> None:
     assert data.table is not None and data.table.columns[0].labels == (1, 2, 3, 4, 5)
 
 
+def test_two_arrays_may_be_cases_and_labels(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", y=FRAME["k"], X=BITS)
+    with pytest.warns(UserWarning, match="'X' holds the cases and 'y' their labels"):
+        data = load(tmp_path / "x.npz")
+    assert np.array_equal(data.train[:], BITS) and np.array_equal(data.labels.train, FRAME["k"])  # type: ignore[arg-type]
+
+
 def test_a_scale_is_divided_by(tmp_path: Path) -> None:
     np.savetxt(tmp_path / "x.csv", RNG.integers(0, 256, (20, 4)), fmt="%d", delimiter=",")
     data = load(tmp_path / "x.csv", scale=255)

@@ -82,10 +82,13 @@ def test_a_named_column_that_counts_the_rows_is_pointed_out(tmp_path: Path) -> N
         assert load(path).train.shape == (40, 2)
 
 
+@pytest.mark.parametrize("shuffled", [False, True])
 @pytest.mark.parametrize("name", ["", "Unnamed: 0"])
-def test_an_index_without_a_name_is_left_out_and_told(tmp_path: Path, name: str) -> None:
+def test_an_index_without_a_name_is_left_out_and_told(tmp_path: Path, name: str, shuffled: bool) -> None:
     path = tmp_path / "x.csv"
-    path.write_text(f"{name},a,b\n" + "\n".join(f"{i},{row[0]},{row[1]}" for i, row in enumerate(BITS)) + "\n")
+    index = RNG.permutation(200)[:40] if shuffled else range(40)  # what is left of a split keeps its numbers
+    rows = "\n".join(f"{i},{row[0]},{row[1]}" for i, row in zip(index, BITS, strict=True))
+    path.write_text(f"{name},a,b\n{rows}\n")
     with pytest.warns(UserWarning, match="numbers the rows and is left out .*name it to keep it"):
         data = load(path)
     assert data.names == ("a", "b") and data.train.shape == (40, 2)

@@ -99,6 +99,21 @@ def test_what_is_no_table_is_refused_by_name(tmp_path: Path, content: bytes, wor
         read(tmp_path / "x.csv", content)
 
 
+def test_a_tab_among_blanks(tmp_path: Path) -> None:
+    """As in auto-mpg.data: numbers set apart by blanks, and a name after a tab."""
+    rows = "".join(f'{a:<7}{b:<8}\t"{name}"\n' for (a, b, _), name in zip(X, ["ford pinto", "audi"] * 15, strict=True))
+    with pytest.warns(UserWarning, match="is a case"):
+        data = load(_written(tmp_path / "x.data", rows), table=True)
+    assert data.table is not None and data.table.columns[2].labels == ("audi", "ford pinto")
+    np.testing.assert_allclose(data.table.to_frame(data.train[:]).iloc[:, :2], X[:, :2], rtol=1e-5, atol=1e-6)
+
+
+def test_a_series_with_its_index(tmp_path: Path) -> None:
+    rows = "".join(f"{'xyz'[i % 3]}{i},{v}\n" for i, v in enumerate(X[:, 0]))
+    with pytest.warns(UserWarning, match="numbers the rows and is left out"):
+        assert load(_written(tmp_path / "x.csv", ",v\n" + rows)).names == ("v",)
+
+
 def test_times_are_not_cut_at_their_colons(tmp_path: Path) -> None:
     times = "".join(f"{i % 24:02d}:{i % 60:02d}\n" for i in range(50))
     with pytest.raises(ValueError, match="column 1' holds times of day"):

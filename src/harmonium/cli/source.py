@@ -110,10 +110,10 @@ def visible_units(data: Dataset, options: dict[str, Any]) -> Units:
                 f"levels): say what they mean with {'--scale 255 ' if _must_scale(data) else ''}--binarize threshold, "
                 "fixed or dynamic, or learn them as real values with --visible gaussian --standardize"
             )
-        if bool(summary.whole.all()) and summary.finite and summary.low >= 0 and summary.high < FEW_CODES:
+        if bool(summary.whole.all()) and summary.finite and summary.low in (0, 1) and summary.high < FEW_CODES:
             note(
-                f"{data.name} holds whole numbers 0 ... {summary.high:g}: codes of categories (--visible categorical; "
-                "--visible binomial: counts; --visible gaussian --standardize: real values)"
+                f"{data.name} holds whole numbers {summary.low:g} ... {summary.high:g}: codes of categories (--visible "
+                "categorical; --visible binomial: counts; --visible gaussian --standardize: real values)"
             )
             return _coded(data, "categorical", shape)
     return Gaussian(shape)

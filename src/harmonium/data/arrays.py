@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from harmonium.data.formats import read_mat
+from harmonium.data.formats import cases_and_labels, read_mat
 from harmonium.data.raw import RawData
 
 __all__ = ["ARRAYS", "read_array"]
@@ -44,12 +44,16 @@ def _read_npz(path: Path) -> RawData:
             with _undamaged(path):
                 return RawData({"train": sparse.csr_array(sparse.load_npz(path))})
         if "train" not in found:
-            if len(found) != 1:
+            arrays = {name: _member(archive, name, path) for name in found[:3]}
+            if len(found) == 1:
+                return RawData({"train": arrays[found[0]]})
+            pair = cases_and_labels(arrays)
+            if len(found) != 2 or pair is None:
                 raise ValueError(
                     f"{path} holds the arrays {', '.join(found) or '(none)'}; expected train, with or without "
-                    "valid, test, y_train, y_valid, y_test, or a single array"
+                    "valid, test, y_train, y_valid, y_test, or a single array, or one of cases and one of labels"
                 )
-            return RawData({"train": _member(archive, found[0], path)})
+            return pair
         splits = {split: _member(archive, split, path) for split in _SPLITS if split in found}
         labels = {split: _member(archive, f"y_{split}", path) for split in splits if f"y_{split}" in found}
     for split, values in labels.items():

@@ -26,6 +26,7 @@ _NAMES = frozenset(["NA", "N/A", "n/a", "NaN", "nan", "NAN", "null", "NULL", "No
 _PLAUSIBLE = frozenset(["na", "n/a", "none", "nil", "null", "missing", "unknown", "not available", "-", ".", "--"])
 """Labels, in lower case, that may mean that a value is missing."""
 
+FAR = 10  # times the range of all other numbers
 _SENTINELS = (
     9.0,
     77.0,
@@ -69,7 +70,7 @@ def read_cells(
     present = values.dropna()
     if not all(isinstance(value, str) for value in present.head(1000)):
         return values, []
-    text = present.str.strip()
+    text = present.str.strip().str.normalize("NFC")  # e with an accent is one letter or two
     if text.str.fullmatch("'[^']*'").all():
         text = text.str[1:-1].str.strip()
     codes = codes or bool(text.str.fullmatch(r"'?0\d+").any())
@@ -124,25 +125,31 @@ def _alike(name: str, labels: list[str]) -> list[str]:
 def sentinels(name: str, numbers: Any) -> list[str]:
     """Point out numbers such as -9 and 999 that lie far from all others, as words for a missing value do."""
     finite = numbers[np.isfinite(numbers)]
-    if not len(finite):
+    if not len(finite) or not (finite.min() in _SENTINELS or finite.max() in _SENTINELS or _is_far(finite)):
         return []
-    found = []
-    for value in _SENTINELS:
-        times = int((finite == value).sum()) if finite.min() == value or finite.max() == value else 0
-        rest = finite[finite != value] if times else finite
-        if not times or len(np.unique(rest)) < 2 or min(rest.min(), finite.min()) < value < rest.max():
-            continue
-        gap = min(abs(value - rest.min()), abs(value - rest.max()))
-        below_zero = value < 0 <= rest.min() and times > 1 and (value != -1 or len(np.unique(rest)) > 10)
-        if value == -1 and not below_zero:
-            continue
-        if rest.min() <= value <= rest.max() or not (gap > np.ptp(rest) or below_zero):
-            continue
-        found.append(
-            f"column {name!r} holds {value:g} in {times} cells, far from its other numbers: if they are missing, say "
-            f"missing_values=['{value:g}']"
-        )
+    values, times = np.unique(finite, return_counts=True)
+    known = np.isin(values, _SENTINELS)
+    ends = [j for j, beside in ((0, 1), (-1, -2)) if len(values) > 3 and times[j] > 1 and not known[j]
+            and abs(values[j] - values[beside]) > FAR * np.ptp(np.delete(values, j))]  # fmt: skip
+    known[ends] = True
+    rest, found = values[~known], []
+    if len(rest) < 2:
+        return []
+    for value, count in zip(values[known], times[known], strict=True):
+        gap = max(rest[0] - value, value - rest[-1])
+        below_zero = value < 0 <= rest[0] and count > 1 and (value != -1 or len(rest) > 10)
+        if gap > 0 and (below_zero or (gap >= np.ptp(rest) and value != -1)):
+            found.append(
+                f"column {name!r} holds {value:g} in {count} cells, far from its other numbers: if they are missing, "
+                f"say missing_values=['{value:g}']"
+            )
     return found
+
+
+def _is_far(numbers: Any) -> bool:
+    """Whether some numbers lie far from most of the others."""
+    low, high = np.percentile(numbers, (20, 80))
+    return bool(np.ptp(numbers) > FAR * (high - low) > 0)
 
 
 def as_dates(name: str, numbers: Any) -> list[str]:

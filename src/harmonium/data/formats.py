@@ -17,7 +17,7 @@ from harmonium.core.optional import need
 from harmonium.data.raw import Frame, RawData
 from harmonium.data.reading import Reading
 
-__all__ = ["REFUSED", "SVM", "WORKBOOKS", "read_arff", "read_mat", "read_svm", "workbook_as_text"]
+__all__ = ["REFUSED", "SVM", "WORKBOOKS", "cases_and_labels", "read_arff", "read_mat", "read_svm", "workbook_as_text"]
 
 WORKBOOKS = (".xlsx", ".xlsm")
 SVM = (".svm", ".libsvm", ".svmlight")
@@ -130,17 +130,25 @@ def read_mat(path: Path) -> RawData:
     matrices = {name: _csr(value) for name, value in arrays.items() if _is_matrix(value)}
     if "train" in matrices:
         return RawData({split: matrices[split] for split in ("train", "valid", "test") if split in matrices})
-    tables = {name: value for name, value in matrices.items() if min(value.shape) > 1}
-    if len(tables) == 1 or len(matrices) == 1:
-        (name, values), *_ = (tables or matrices).items()
-        rest = {other: value for other, value in matrices.items() if other != name}
-        labels = [other for other, value in rest.items() if value.size == values.shape[0]]
-        if len(rest) == len(labels) <= 1:
-            note = [f"{name!r} holds the cases and {labels[0]!r} their labels"] if labels else []
-            own = {"train": np.asarray(rest[labels[0]]).ravel()} if labels else {}
-            return RawData({"train": values}, own, reading=Reading(tuple(note)))
+    if len(matrices) == 1:
+        return RawData({"train": next(iter(matrices.values()))})
+    pair = cases_and_labels(matrices)
+    if pair is not None:
+        return pair
     found = ", ".join(f"{name} {getattr(value, 'shape', '')}" for name, value in arrays.items()) or "nothing"
     raise ValueError(f"{path} holds {found}; expected train, with or without valid and test, or a single matrix")
+
+
+def cases_and_labels(arrays: dict[str, Any]) -> RawData | None:
+    """Return two arrays as cases and their labels, which is told; None if they are something else."""
+    if len(arrays) != 2:
+        return None
+    (first, a), (second, b) = arrays.items()
+    for (name, cases), (other, labels) in (((first, a), (second, b)), ((second, b), (first, a))):
+        if cases.ndim > 1 and cases.shape[1] > 1 and labels.size == labels.shape[0] == cases.shape[0]:
+            note = f"{name!r} holds the cases and {other!r} their labels"
+            return RawData({"train": cases}, {"train": np.asarray(labels).ravel()}, reading=Reading((note,)))
+    return None
 
 
 def read_svm(path: Path) -> RawData:

@@ -197,9 +197,8 @@ def unfit(frame: Frame) -> dict[str, str]:
         elif (unlike := _unlike(present)) is not None:
             reasons[name] = f"holds numbers that are written in different ways ({unlike}): write them alike"
         elif (stray := _stray(present)) is not None:
-            reasons[name] = (
-                f"holds numbers and {stray!r} among them (say missing_values=[{stray!r}] if it means that a value is "
-                "missing, correct it, or write names as text)"
+            reasons[name] = f"holds numbers and {stray!r} among them (write such cells as numbers, or empty them" + (
+                ")" if any(map(str.isdigit, stray)) else f"; missing_values=[{stray!r}] if it means missing)"
             )
         elif (different := present.nunique()) > min(MOST_LABELS, max(20, len(present) // 2)):
             reasons[name] = f"holds {different} different texts in {len(present)} cases (names, free text?)"

@@ -10,7 +10,9 @@ from harmonium.data.number_words import looks_like_number
 
 __all__ = ["MISSING_WORDS", "HeaderGuess", "counts_rows", "guess_header"]
 
-MISSING_WORDS = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "#n/a", "<na>", "-", ".", "--", "nil"})
+MISSING_WORDS = frozenset(
+    {"", "?", "na", "n/a", "nan", "null", "none", "#n/a", "<na>", "-", ".", "--", "nil", "..", ":"}
+)
 """Words, in lower case, that may stand for a missing value."""
 
 _DATE = re.compile(r"\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}")

@@ -24,6 +24,7 @@ __all__ = ["Layout", "is_blank", "open_text", "read_layout", "records"]
 _SAMPLE_CHARACTERS = 2**18
 # In order of preference where several fit: a comma may be a decimal comma, and a space may be padding.
 _DELIMITERS = "\t;|,~: "
+_PADDED = re.compile(r"\d {2,}-?\d.*\t")
 _CLOCK = re.compile(r"\s*\d{1,2}:\d\d(:\d\d)?\s*")
 _USUAL = "\t;|, "
 
@@ -174,7 +175,9 @@ def open_text(path: Path, encoding: str) -> Iterator[TextIO]:
 
 def records(lines: Iterable[str], delimiter: str) -> Any:
     """Return a `csv.reader`; several spaces count as one delimiter."""
-    return csv.reader(map(str.strip, lines) if delimiter == " " else lines, delimiter=delimiter, skipinitialspace=True)
+    if delimiter == " ":
+        lines = (line.strip().replace("\t", " ") for line in lines)
+    return csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
 
 
 def is_blank(cells: list[str]) -> bool:
@@ -241,6 +244,8 @@ def _delimiter(lines: list[str]) -> str:
     for mark in _DELIMITERS:
         if not any(mark in line for line in lines) or (mark == ":" and any(map(_CLOCK.fullmatch, lines[1:]))):
             continue
+        if mark == "\t" and 2 * sum(map(bool, map(_PADDED.search, lines))) > len(lines):
+            continue  # a tab among numbers that are set apart by blanks
         widths = Counter(len(row.cells) for row in _rows(lines, mark, set()))
         width, rows = max(widths.items(), key=lambda item: item[1], default=(1, 0))
         share = rows / max(1, widths.total())

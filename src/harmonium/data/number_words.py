@@ -19,6 +19,7 @@ _CELL = re.compile(
     r"(?P<digits>(?:\d[\d.,'\u2019 ]*|[.,]\d+))(?P<exponent>[eEdD][-+]?\d{1,3})?\s*"
     r"(?P<unit>%|‰|[$€£¥₹]|[A-Za-zµμ°Å][A-Za-zµμ°/²³0-9]{0,7})?(?P<close>\))?"
 )
+_BEFORE_BRACKET = re.compile(rf"^({_CURRENCIES})\s*\(")  # $(5) is ($5)
 _PLAIN = re.compile(r"-?\d+(\.\d+)?")
 _MINUS = str.maketrans({"\u2212": "-", "\u2013": "-", "\ufe63": "-", "\uff0d": "-", **dict.fromkeys(_BLANKS, " ")})
 
@@ -96,7 +97,8 @@ def read_number_words(cells: Iterable[str], decimal: str, certain: bool) -> Numb
 
 
 def _parts(cell: str) -> dict[str, str | None] | None:
-    match = _CELL.fullmatch(cell.strip().lstrip("'").translate(_MINUS).strip())
+    cell = _BEFORE_BRACKET.sub(r"(\1", cell.strip().lstrip("'").translate(_MINUS).strip())
+    match = _CELL.fullmatch(cell)
     if match is None or (match["open"] is None) != (match["close"] is None) or (match["sign"] and match["sign2"]):
         return None
     digits = match["digits"].rstrip()

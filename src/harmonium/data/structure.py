@@ -56,7 +56,7 @@ def title_lines(rows: list[Row], width: int, path: Path) -> list[Row]:
     titles: list[Row] = []
     for row in rows:
         filled = [cell for cell in row.cells if cell.strip()]
-        if len(filled) != 1 or looks_like_number(filled[0]) or len(titles) == 20:
+        if len(filled) != 1 or not row.cells[0].strip() or looks_like_number(filled[0]) or len(titles) == 20:
             break
         titles.append(row)
     rest = rows[len(titles) :]

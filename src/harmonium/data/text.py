@@ -78,7 +78,8 @@ def read_frame(path: Path, options: ReadOptions, layout: Layout | None = None) -
         if layout.header is not None and re.fullmatch(r"|Unnamed: \d+", layout.header[j]):
             if values.isna().all():
                 continue  # a delimiter at the end of every line
-            if counts_rows(values.astype(str).tolist()) or (j == 0 and not _numeric(values) and values.is_unique):
+            whole = values.dtype.kind in "iu" or not _numeric(values)
+            if counts_rows(values.astype(str).tolist()) or (j == 0 and whole and values.is_unique):
                 notes.append("the column without a name numbers the rows and is left out (name it to keep it)")
                 continue
         if not _numeric(values):
