@@ -129,6 +129,20 @@ def test_an_alignment_holds_codes(tmp_path: Path) -> None:
     assert refused.exit_code == 2 and "codes of amino acids" in refused.stderr
 
 
+def test_an_alignment_with_unknown_letters_is_learned_from_and_judged(tmp_path: Path) -> None:
+    path, run = tmp_path / "family.fasta", tmp_path / "run"
+    path.write_text("".join(f">{k}\n{'ACGU'[k % 4]}C{'GN'[k % 9 == 0]}U\n" for k in range(40)))
+    told = call("data", "describe", path, "--alphabet", "-ACGU")
+    assert "40 cases; RNA" in told.stdout and "Categorical(states=5)" in told.stdout
+    assert "N (5) are missing values (--alphabet=-ACGUN gives them codes)" in told.stderr
+    assert told.stdout.endswith("--visible categorical --alphabet=-ACGU\n")
+    assert call("train", path, *QUICK, "--alphabet=-ACGU", "--out", run).exit_code == 0
+    assert repr(hm.load(run / "model.safetensors").visible) == "Categorical(4, states=5)"
+    assert call("evaluate", run).exit_code == 0 and call("evaluate", run, "--data", path).exit_code == 0
+    refused = call("train", path, "--model", "vae", "--out", tmp_path / "other")
+    assert refused.exit_code == 2 and "letters without a code" in refused.stderr
+
+
 def test_small_bytes_are_not_grey_levels(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.random.default_rng(0).integers(0, 21, (50, 4), dtype=np.uint8))
     assert "--binarize" not in call("data", "describe", tmp_path / "x.npy").stdout

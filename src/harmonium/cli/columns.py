@@ -100,9 +100,15 @@ def gaps_of(data: Dataset, name: str, model: Model) -> str | None:
     """
     from harmonium.models.machine.machine import Machine
 
-    if data.table is None or data.train.statistics().finite:
+    if (data.table is None and data.alphabet is None) or data.train.statistics().finite:
         return None
     if not model.takes_gaps:
+        if data.alphabet is not None:
+            raise click.UsageError(
+                f"{data.name} has letters without a code, which are missing values, and --model {name} learns from "
+                "whole cases: give them codes (--alphabet), or train --model rbm, which draws what is missing, or "
+                "--model eonade, which leaves it out"
+            )
         raise click.UsageError(
             f"{data.name} has missing cells, and --model {name} learns from whole cases: leave out the columns with "
             "gaps (--drop) or those rows, or train --model rbm, which draws what is missing, or --model eonade, which "
@@ -152,6 +158,8 @@ def why_by_columns(data: Dataset, table: bool, uniform: bool = False) -> str | N
     from harmonium.data.text import MOST_COLUMNS
 
     found = data.train.statistics()
+    if data.alphabet is not None:
+        return None
     if table and found.missing:
         return "has missing values"
     if uniform:

@@ -24,7 +24,6 @@ ENOUGH = 1000  # training cases of which some should be set aside
 def describe_array(name: str, dataset: Dataset, reading: dict[str, Any]) -> None:
     """Print splits, values, the units that fit, and the command to train with."""
     from harmonium.data.dataset import describe
-    from harmonium.data.fasta import AMINO_ACIDS, is_fasta
     from harmonium.data.fitting import fitting_units
 
     say(describe(dataset))
@@ -51,8 +50,8 @@ def describe_array(name: str, dataset: Dataset, reading: dict[str, Any]) -> None
             say("columns: " + ", ".join(f"{count} {kind}" for kind, count in counts.items() if count))
             grey = dataset.binarization is None and is_grey(dataset)
             fitting = (["Bernoulli after --binarize"] if grey else []) + fitting_units(found)
-            if is_fasta(name):
-                fitting = [f"Categorical(states={len(AMINO_ACIDS)})"]
+            if dataset.alphabet is not None:
+                fitting = [f"Categorical(states={len(dataset.alphabet)})"]
             say(f"units that fit: {', '.join(fitting) if dataset.binarization is None else 'Bernoulli'}")
     say(f"train with: harmonium train {shlex.quote(name)}{_advice(name, dataset)}{written(reading)}")
 
@@ -123,12 +122,11 @@ def _shown(label: Any) -> str:
 
 
 def _advice(name: str, dataset: Dataset) -> str:
-    from harmonium.data.fasta import is_fasta
     from harmonium.data.fitting import is_spin
     from harmonium.data.summary import FEW_CODES
 
     options = ""
-    if is_fasta(name):
+    if dataset.alphabet is not None:
         options = " --visible categorical"
     elif dataset.binarization is None and dataset.train.statistics().finite:
         found = dataset.train.statistics()

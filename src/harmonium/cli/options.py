@@ -116,6 +116,10 @@ READING = (
         "[default: NA, NaN, null, None, ?]", multiple=True,
     ),
     click.option("--decimal", type=click.Choice([".", ","]), help="The character before decimals.  [default: found]"),
+    text(
+        "--alphabet", "NAME|LETTERS", "Of an alignment: protein, rna, dna, or the letters of the codes.  "
+        "[default: found by the letters]",
+    ),
     number("--scale", "S", "Divide all values by this number, such as 255.", positive=True),
 )  # fmt: skip
 """How a table is read."""
@@ -130,7 +134,7 @@ def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def reading_of(options: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments of `harmonium.data.load` that these options are, if they were given."""
-    found = {name: options[name] for name in ("header", "skip_rows", "decimal", "scale")}
+    found = {name: options[name] for name in ("header", "skip_rows", "decimal", "scale", "alphabet")}
     found["missing_values"] = options["missing_values"] or None
     return {name: value for name, value in found.items() if value is not None}
 
@@ -144,6 +148,8 @@ def written(arguments: dict[str, Any]) -> str:
             words.append(f"--{'' if value else 'no-'}{option}")
         elif name == "missing_values":
             words += [f"--{option} {shlex.quote(word)}" for word in value]
+        elif name == "alphabet":
+            words.append(f"--{option}={shlex.quote(value)}")  # it may begin with "-"
         else:
             shown = ",".join(map(str, value)) if isinstance(value, tuple) else value
             words.append(f"--{option} {shown:g}" if isinstance(shown, float) else f"--{option} {shown}")

@@ -44,7 +44,7 @@ def chosen_data(run: Run, name: str | None, options: dict[str, Any]) -> Dataset:
     from harmonium.data.raw import NotNumbersError
 
     source = run.source or {}
-    kept = ("missing_values", "scale") if run.table() is None else ("missing_values",)
+    kept = ("missing_values", "scale", "alphabet") if run.table() is None else ("missing_values",)
     reading = {key: source[key] for key in kept if key in source} | reading
     try:
         return _load_like(run, name, source, binarize, reading)

@@ -41,9 +41,10 @@ _SPELT = (
     (re.compile(r"\bskip_rows=(\d+)"), r"--skip-rows \1"),
     (re.compile(r"\bmissing_values=\[('[^']*')\]"), r"--missing-values \1"),
     (re.compile(r"\bdecimal='([.,])'"), r"--decimal \1"),
+    (re.compile(r"\balphabet='([^']*)'"), r"--alphabet=\1"),
     (re.compile(r"\bscale=([\d.]+)\b"), r"--scale \1"),
     (
-        re.compile(r"\b(header|skip_rows|missing_values|decimal|scale)=\.\.\."),
+        re.compile(r"\b(header|skip_rows|missing_values|decimal|scale|alphabet)=\.\.\."),
         lambda found: "--" + found[1].replace("_", "-"),
     ),
 )

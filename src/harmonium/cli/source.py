@@ -74,7 +74,7 @@ def visible_units(data: Dataset, options: dict[str, Any]) -> Units:
     Raises:
         ValueError: grey levels without an option that says what they mean, values that are not codes, another shape.
     """
-    from harmonium.data.fasta import AMINO_ACIDS, is_fasta
+    from harmonium.data.alphabets import name_of
     from harmonium.data.fitting import is_spin
     from harmonium.data.summary import FEW_CODES
     from harmonium.units import Bernoulli, Categorical, Gaussian, Spin
@@ -87,13 +87,13 @@ def visible_units(data: Dataset, options: dict[str, Any]) -> Units:
     side = math.isqrt(math.prod(shape))
     if len(shape) == 1 and side >= 16 and side * side == shape[0]:
         note(f"if the {shape[0]} features are pixels, --shape {side}x{side} draws them as images")
-    # Sequences are codes of all 21 states, even if a family lacks some of them.
-    sequences = kind in ("auto", "categorical") and data.binarization is None and is_fasta(data.name)
-    if kind in ("categorical", "mixed") or sequences:
+    # Sequences are codes of all letters of the alphabet, even if a family lacks some of them.
+    letters = data.alphabet if kind in ("auto", "categorical") else None
+    if kind in ("categorical", "mixed") or letters is not None:
         if options["standardize"]:
-            codes = "amino acids" if kind == "auto" else f"--visible {kind}"
+            codes = name_of(letters) if kind == "auto" and letters is not None else f"--visible {kind}"
             raise click.UsageError(f"--standardize would change the codes of {codes}: leave it out")
-        return Categorical(shape, len(AMINO_ACIDS)) if sequences else _coded(data, kind, shape)
+        return Categorical(shape, len(letters)) if letters is not None else _coded(data, kind, shape)
     if kind != "auto":
         return _of_type(data, kind, shape)
     if data.binarization is not None:

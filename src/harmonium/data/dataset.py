@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harmonium.data.alphabets import name_of
 from harmonium.data.binarize import Binarization
 from harmonium.data.cases import Cases
-from harmonium.data.fasta import is_fasta
 from harmonium.data.reading import PLAIN, Reading
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Dataset:
         table: the description of the columns (`harmonium.data.table.Table`) of a table that was read column by column,
             or None.
         names: the names of the columns of a table, or None if it has none.
+        alphabet: the letters of the codes of an alignment, code 0 first, or None for other data.
         reading: what the reader guessed, and the options that say the same (`harmonium.data.reading.Reading`).
         source: arguments, fit for JSON, with which `load` loads the same data again: ``load(**data.source)``.
 
@@ -61,6 +62,7 @@ class Dataset:
     source: dict[str, Any] = field(default_factory=dict)
     table: Table | None = None
     names: tuple[str, ...] | None = None
+    alphabet: str | None = None
     reading: Reading = PLAIN
 
     @property
@@ -99,7 +101,7 @@ def describe(data: Dataset) -> str:
         "dynamic": "binary, drawn from the greys in every epoch",
         "binary": "binary",
     }.get(data.binarization or "", "real values" if data.table is None else "columns by their values")
-    kind = "amino acids" if data.binarization is None and is_fasta(data.name) else kind
+    kind = kind if data.alphabet is None else name_of(data.alphabet)
     standard = ", standardised" if data.source.get("standardize") else ""
     return f"{data.name}: {features}; {counts} cases; {kind}{standard}"
 
@@ -118,7 +120,7 @@ def choose_split(data: Dataset, split: str | None) -> tuple[str, Cases]:
     if split not in have:
         raise ValueError(f"{data.name} has no {split} split, only {', '.join(have)}: choose with --split")
     cases = have[split]
-    if data.table is not None and not cases.statistics().finite:
+    if (data.table is not None or data.alphabet is not None) and not cases.statistics().finite:
         cases, count = cases.complete(), len(cases)
         if not len(cases):
             raise ValueError(f"every {split} case of {data.name} has missing values: no case can be judged whole")

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["FORMATS", "is_table", "read_path"]
 
 FORMATS = (
-    ".npz, .npy, .csv, .tsv, .txt, .data (gzipped or not), .xlsx, .parquet, .feather, .arff, .mat, .svm, .fasta, an "
-    "IDX file, or a folder: of images, of Hugging Face's datasets, or with MNIST's four IDX files"
+    ".npz, .npy, .csv, .tsv, .txt, .data (gzipped or not), .xlsx, .parquet, .feather, .arff, .mat, .svm, .fasta, "
+    ".a2m, .a3m, .sto, .aln, an IDX file, or a folder: of images, of Hugging Face's datasets, or with MNIST's four "
+    "IDX files"
 )
 
 
@@ -61,13 +62,15 @@ def read_path(
     suffix = plain_suffix(path)
     if suffix in REFUSED and path.is_file():
         raise ValueError(f"{path}: a {suffix} file {REFUSED[suffix]}")
+    if options.alphabet is not None and not is_fasta(path):
+        raise ValueError(f"alphabet=... is for alignments: leave it out for {path.name}")
     if is_table(path) or (suffix in ARRAYS and (table is not False or drop)):
         from harmonium.data.frames import read_table  # pandas takes half a second to import
 
         return read_table(path, table, drop, options)
     if table is not False or drop:
         raise ValueError(f"{path} is not a table with named columns: leave out table=... and drop=...")
-    about_tables = options.given.keys() - {"columns"}
+    about_tables = options.given.keys() - {"columns", "alphabet"}
     if about_tables:
         raise ValueError(f"{min(about_tables)}=... is for tables: leave it out for {path.name}")
     if path.is_dir():
@@ -79,7 +82,7 @@ def read_path(
     if suffix in SVM:
         return read_svm(path)
     if is_fasta(path):
-        return read_fasta(path)
+        return read_fasta(path, options.alphabet)
     if is_idx(path):
         return read_idx_file(path)
     raise ValueError(f"{path} has no known format: give {FORMATS}")

@@ -56,7 +56,7 @@ def find(
                 raise ValueError(f"{asked} is a named data set, not a table: leave out table=... and drop=...")
             if options is not None and options.given.keys() - {"columns"}:
                 given = min(options.given.keys() - {"columns"})
-                raise ValueError(f"{asked} is a named data set, not a table: leave out {given}=...")
+                raise ValueError(f"{asked} is a named data set, not a file to be read: leave out {given}=...")
             return raw, asked, asked
     path = Path(asked).expanduser()
     if not path.exists() and not isinstance(name_or_path, Path) and path.name == asked and not path.suffix:

@@ -47,6 +47,7 @@ def load(
     missing_values: Sequence[str] | None = None,
     decimal: str | None = None,
     scale: float | None = None,
+    alphabet: str | None = None,
 ) -> Dataset:
     """Load a data set by its name or from a file or folder.
 
@@ -58,8 +59,8 @@ def load(
     Files are .npz (with ``train`` and, if present, ``valid``, ``test``, ``y_train``, ``y_valid``, ``y_test``; or with a
     single array; or written by SciPy's ``save_npz``), .npy (memory-mapped), .mat, .svm and .libsvm (sparse, with
     labels), tables (numbers, or with ``table`` columns of any kind): .csv, .tsv, .txt, .data, .dat, .tab, gzipped or
-    not, .xlsx (extra ``excel``), .parquet, .feather (extra ``arrow``) and .arff; .fasta (aligned proteins, as codes for
-    `harmonium.Categorical` with 21 states), and IDX, gzipped or not.
+    not, .xlsx (extra ``excel``), .parquet, .feather (extra ``arrow``) and .arff; .fasta, .a2m, .a3m, .sto and .aln
+    (aligned sequences, as codes for `harmonium.Categorical`), and IDX, gzipped or not.
 
     A reader that guesses says what it took a file for, and how to say otherwise: in the `reading` of the data set, and
     in a warning.  Where two readings are likely it refuses, and names both.
@@ -98,6 +99,8 @@ def load(
             "?"; in columns of numbers also "-" and ".".
         decimal: the character before decimals, "." or ",".  Default: that which occurs.
         scale: divide all values by this number, such as 255 for grey levels of bytes.
+        alphabet: of an alignment: ``"protein"``, ``"rna"``, ``"dna"``, or the letters of the codes; letters without a
+            code are missing values.  Default: found by the letters of the file.
 
     Returns:
         The data set.
@@ -126,7 +129,7 @@ def load(
         if known is not False:
             raise ValueError("table=... standardises the columns of numbers: leave out scale")
     folder = None if root is None else Path(root).expanduser()
-    options = read_options(header, skip_rows, missing_values, decimal, columns)
+    options = read_options(header, skip_rows, missing_values, decimal, columns, alphabet=alphabet)
     raw, name, where = find(name_or_path, folder, download, known, tuple(drop), options)
     if raw.reading.notes:
         warnings.warn(f"{name}: {raw.reading}", ReadingNote, stacklevel=2)
@@ -161,7 +164,7 @@ def load(
     splits = {split: cases.derive(source={"load": source, "split": split}) for split, cases in splits.items()}
     return Dataset(
         name=name, labels=Labels(**labels), shape=raw.shape or shape, source=source, table=described, names=raw.names,
-        reading=raw.reading, **splits,
+        alphabet=raw.alphabet, reading=raw.reading, **splits,
     )  # fmt: skip
 
 
@@ -222,7 +225,8 @@ def _split(
 def _set_aside(raw: RawData, asked: dict[str, int | float | None], seed: int) -> dict[str, Array]:
     values = raw.splits["train"]
     gaps: Array | None = None
-    if raw.table is not None and not isinstance(values, sparse.csr_array):
+    kinds = raw.table is not None or raw.alphabet is not None
+    if kinds and not isinstance(values, sparse.csr_array):
         gaps = np.asarray(np.isnan(values).any(1))
     if gaps is None or not gaps.any():
         return dict(split_off(values.shape[0], asked, seed))

@@ -38,6 +38,7 @@ class RawData:
         table: the description of the columns, if they were read by their values; the splits then hold the numbers of
             the table before standardisation, NaN where a value is missing.
         names: the names of the columns, if the source has names.
+        alphabet: the letters of the codes of an alignment, or None.
         reading: what the reader guessed.
     """
 
@@ -48,4 +49,5 @@ class RawData:
     binarize: str | None = None
     table: Table | None = None
     names: tuple[str, ...] | None = None
+    alphabet: str | None = None
     reading: Reading = PLAIN

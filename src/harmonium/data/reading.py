@@ -24,6 +24,7 @@ class ReadOptions:
         missing_values: the words, besides empty cells, that stand for missing values.
         decimal: the character before the decimals of a number.
         columns: the names of the columns to read, in this order.
+        alphabet: the alphabet of an alignment.
     """
 
     header: bool | None = None
@@ -31,6 +32,7 @@ class ReadOptions:
     missing_values: tuple[str, ...] | None = None
     decimal: str | None = None
     columns: tuple[str, ...] | None = None
+    alphabet: str | None = None
 
     def __post_init__(self) -> None:
         if self.header not in (None, True, False):
@@ -85,6 +87,7 @@ def read_options(
     decimal: str | None = None,
     columns: Sequence[str] | None = None,
     scale: float | None = None,
+    alphabet: str | None = None,
 ) -> ReadOptions:
     """Return the options of a reader from arguments of `harmonium.data.load`; a scale is no matter of the reader.
 
@@ -97,7 +100,7 @@ def read_options(
             raise TypeError(f"{name}={words!r} is one word: write a list, {name}=[{words!r}]")
     lines = skip_rows if skip_rows is None or isinstance(skip_rows, int) else _numbers_of_lines(skip_rows)
     given, named = (None if words is None else tuple(map(str, words)) for words in (missing_values, columns))
-    return ReadOptions(header, lines, given, decimal, named)
+    return ReadOptions(header, lines, given, decimal, named, alphabet)
 
 
 def _numbers_of_lines(lines: Sequence[int]) -> tuple[int, ...]:
