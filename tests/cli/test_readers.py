@@ -216,3 +216,36 @@ def test_advice_names_only_options_that_there_are(tmp_path: Path) -> None:
     assert "correct such cells or remove their rows" in line and "--visible" not in line
     line = refused(call("pretrain", bits), "is a table, which has no labels", ".npz")
     assert "--" not in line
+
+
+def test_samples_of_a_table_are_values_in_every_format(tmp_path: Path) -> None:
+    path, run = table(tmp_path / "x.csv", RNG.integers(1, 6, (N, 3)), "a,b,c"), tmp_path / "run"
+    assert call("train", path, *QUICK, "--out", run).exit_code == 0
+    assert call("sample", run, "-n", 50, "--sweeps", 3, "--out", tmp_path / "s.npy").exit_code == 0
+    assert set(np.unique(np.load(tmp_path / "s.npy"))) <= {1, 2, 3, 4, 5}
+    path.write_text("colour,v\n" + "".join(f"{('red', 'blue')[i % 2]},{i % 9 + 0.5}\n" for i in range(N)))
+    assert call("train", path, *QUICK, "--out", tmp_path / "text").exit_code == 0
+    line = "column 'colour' holds text"
+    refused(call("sample", tmp_path / "text", "--sweeps", 3, "--out", tmp_path / "t.npy"), line, "name a .csv file")
+
+
+def test_samples_of_standardised_numbers_stay_in_range(tmp_path: Path) -> None:
+    ages = RNG.integers(18, 90, (N, 2))
+    run = tmp_path / "run"
+    path = table(tmp_path / "x.csv", ages, "a,b")
+    assert call("train", path, "--visible", "gaussian", "--standardize", *QUICK, "--out", run).exit_code == 0
+    drawn = np.loadtxt(call("sample", run, "-n", 200, "--sweeps", 3).stdout.splitlines(), delimiter=",")
+    assert (drawn == np.round(drawn)).all() and (drawn >= ages.min(0)).all() and (drawn <= ages.max(0)).all()
+
+
+def test_text_in_parquet_is_read_like_text_elsewhere(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    pay = [f"${v:,}" for v in RNG.integers(1000, 9999, N)]
+    age = np.where(np.arange(N) % 8 == 0, -9, RNG.integers(20, 60, N))
+    people = pd.DataFrame({"pay": pay, "g": ["a", "b ", "NA", "b"] * (N // 4), "age": age})
+    people.to_parquet(tmp_path / "x.parquet")
+    told = call("data", "describe", tmp_path / "x.parquet")
+    assert "'pay' holds numbers with thousands with commas, $" in told.stderr and "20 cells 'NA'" in told.stderr
+    assert "'age' holds -9 in 10 cells" in told.stderr and "'g': binary: 'a', 'b'; 20 missing" in told.stdout
+    told = call("data", "describe", tmp_path / "x.parquet", "--missing-values", "-9")
+    assert "'age': numbers, 20 to" in told.stdout and "'g': 3 categories: 'NA', 'a', 'b'" in told.stdout

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +13,9 @@ from harmonium.cli.options import SEED, integer
 from harmonium.cli.session import refuse, set_threads
 from harmonium.cli.shell import CONTEXT, say, typed
 from harmonium.runs.folder import open_run
+
+if TYPE_CHECKING:
+    from harmonium.data import Summary
 
 __all__ = ["sample"]
 
@@ -62,8 +66,12 @@ def sample(ctx: click.Context, /, run: str, count: int, sweeps: int, seed: int, 
         write_atomically(path, text.encode())
         say(f"{count} samples of {table.shape[1]} columns: {path}")
         return
-    if standard is not None:  # back to the units of the data
+    if columns is not None and path is not None and path.suffix.lower() == ".npy":
+        table = _values(columns.to_frame(table), str(out))
+    elif standard is not None:  # back to the units of the data
         table = table * standard.scale + standard.mean
+    if columns is None and standard is not None:
+        table = _within(table, place.data().train.derive(standard=None, source=None).statistics())
     if path is not None and path.suffix.lower() == ".png":
         from harmonium import plots
 
@@ -81,3 +89,25 @@ def sample(ctx: click.Context, /, run: str, count: int, sweeps: int, seed: int, 
         return
     write_atomically(path, buffer.getvalue())
     say(f"{count} samples of {table.shape[1]} values: {path}")
+
+
+def _values(frame: Any, out: str) -> Any:
+    """The values of a table of numbers as an array; a table with text is refused, since an array would hold codes."""
+    import numpy as np
+
+    texts = [name for name in frame.columns if frame[name].dtype.kind not in "biuf" and _is_text(frame[name])]
+    if texts:
+        raise ValueError(f"--out {out}: column {texts[0]!r} holds text, which an array cannot hold: name a .csv file")
+    return frame.to_numpy(dtype=np.float64)
+
+
+def _is_text(values: Any) -> bool:
+    return any(not isinstance(value, (int, float)) for value in values)
+
+
+def _within(table: Any, found: Summary) -> Any:
+    """Draws of columns of numbers within the range that was observed, whole where all numbers are."""
+    import numpy as np
+
+    drawn = np.clip(table, found.column_low.numpy(), found.column_high.numpy())
+    return np.where(found.whole.numpy(), np.round(drawn), drawn)

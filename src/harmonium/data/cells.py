@@ -12,7 +12,7 @@ from harmonium.data.header import MISSING_WORDS
 from harmonium.data.number_words import read_number_words
 from harmonium.data.reading import ReadOptions
 
-__all__ = ["as_dates", "read_cells", "sentinels"]
+__all__ = ["as_dates", "read_cells", "sentinels", "without_words"]
 
 _USUAL = frozenset(
     ["", "?", "NA", "N/A", "n/a", "NaN", "nan", "NAN", "null", "NULL", "None", "<NA>", "<na>", "#N/A", "#NA", "-nan",
@@ -150,6 +150,17 @@ def _is_far(numbers: Any) -> bool:
     """Whether some numbers lie far from most of the others."""
     low, high = np.percentile(numbers, (20, 80))
     return bool(np.ptp(numbers) > FAR * (high - low) > 0)
+
+
+def without_words(values: Any, options: ReadOptions) -> Any:
+    """Return a column of numbers in which those that stand for missing values are missing."""
+    numbers = []
+    for word in options.missing_values or ():
+        try:
+            numbers.append(float(word))
+        except ValueError:
+            continue
+    return values.mask(values.isin(numbers)) if numbers and values.isin(numbers).any() else values
 
 
 def as_dates(name: str, numbers: Any) -> list[str]:

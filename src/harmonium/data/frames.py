@@ -20,6 +20,7 @@ from scipy import sparse
 from harmonium.core.optional import need
 from harmonium.data.arrays import ARRAYS, read_array
 from harmonium.data.bits import bits_of_words
+from harmonium.data.cells import read_cells, sentinels, without_words
 from harmonium.data.datasets_folder import read_dataset_frames
 from harmonium.data.formats import WORKBOOKS, read_arff, workbook_as_text
 from harmonium.data.layout import Layout, read_layout
@@ -146,7 +147,7 @@ def read_frames(path: Path, options: ReadOptions | None = None, layout: Layout |
         reading = first.add(*reading.notes, **reading.options)
         source = Frames({"train": frame}, reading, layout.header is not None)
     else:
-        about_text = options.given.keys() & {"header", "skip_rows", "decimal"}
+        about_text = options.given.keys() & {"header", "skip_rows"}
         if about_text:
             raise ValueError(f"{min(about_text)}=... is for text files and workbooks: leave it out for {path.name}")
         if path.is_dir():
@@ -167,7 +168,37 @@ def read_frames(path: Path, options: ReadOptions | None = None, layout: Layout |
         if not frame.columns.is_unique:
             repeated = frame.columns[frame.columns.duplicated()][0]
             raise ValueError(f"{path} has several columns named {repeated!r}: rename them")
-    return replace(source, frames={split: plain_frame(frame) for split, frame in source.frames.items()})
+    frames, reading = {}, source.reading
+    for split, frame in source.frames.items():
+        frames[split] = plain_frame(frame)
+        if source.layout is None and suffix not in WORKBOOKS:  # those were read cell by cell
+            try:
+                frames[split], notes = _read_columns(frames[split], options)
+            except ValueError as error:
+                raise ValueError(f"{path}, {error}") from None
+            reading = reading.add(*notes)
+    if options.missing_values is not None:
+        reading = reading.add(missing_values=list(options.missing_values))
+    if options.decimal is not None:
+        reading = reading.add(decimal=options.decimal)
+    return replace(source, frames=frames, reading=reading)
+
+
+def _read_columns(frame: Frame, options: ReadOptions) -> tuple[Frame, list[str]]:
+    """Read the columns of a typed table: text that is numbers, words for missing values, sentinels."""
+    columns: dict[str, Any] = {}
+    notes: list[str] = []
+    for name, values in frame.items():
+        if types.is_string_dtype(values.dtype):  # text, and objects that are all text
+            values, told = read_cells(name, values, options, options.decimal or ".", options.decimal is not None)
+            values = values.reindex(frame.index)
+            notes += told
+        columns[name] = values
+        if types.is_numeric_dtype(values.dtype) and not types.is_bool_dtype(values.dtype):
+            columns[name] = values = without_words(values, options)
+            if options.missing_values is None and not types.is_complex_dtype(values.dtype):
+                notes += sentinels(name, values.to_numpy(dtype=np.float64, na_value=np.nan))
+    return frame.assign(**columns), notes
 
 
 def unfit(frame: Frame) -> dict[str, str]:

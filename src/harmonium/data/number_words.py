@@ -93,7 +93,8 @@ def read_number_words(cells: Iterable[str], decimal: str, certain: bool) -> Numb
     written += [word for word in (currency, {"%": "percent"}.get(unit, unit and f"the unit {unit}")) if word]
     written += ["exponents with D"] if any((part["exponent"] or "")[:1] in ("d", "D") for part in parts) else []
     written += ["brackets for negative"] if any(part["open"] for part in parts) else []
-    return NumberWords(values, ", ".join(written), _doubt(digits, group, decimal, certain))
+    english = currency in ("$", "£", "USD", "GBP")  # where decimals follow a point
+    return NumberWords(values, ", ".join(written), _doubt(digits, group, decimal, certain or english))
 
 
 def _parts(cell: str) -> dict[str, str | None] | None:

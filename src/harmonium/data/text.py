@@ -47,7 +47,7 @@ def read_frame(path: Path, options: ReadOptions, layout: Layout | None = None) -
         ValueError: lines of unequal length, more than `MOST_COLUMNS` columns, no case at all, another encoding, or two
             likely readings.
     """
-    from harmonium.data.cells import as_dates, read_cells, sentinels
+    from harmonium.data.cells import as_dates, read_cells, sentinels, without_words
 
     layout = read_layout(path, options) if layout is None else layout
     check_width(layout.width, path)
@@ -90,7 +90,7 @@ def read_frame(path: Path, options: ReadOptions, layout: Layout | None = None) -
             notes += told
         columns[name] = values
         if _numeric(values):
-            columns[name] = values = _without_words(values, options)
+            columns[name] = values = without_words(values, options)
             numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
             notes += as_dates(name, numbers) + (sentinels(name, numbers) if options.missing_values is None else [])
     if not columns:
@@ -180,17 +180,6 @@ def _unique(header: list[str] | None, width: int, notes: list[str]) -> list[str]
             name = f"{name} ({ending})"
         names.append(name)
     return names
-
-
-def _without_words(values: Any, options: ReadOptions) -> Any:
-    """The column with the numbers that stand for missing values left out."""
-    numbers = []
-    for word in options.missing_values or ():
-        try:
-            numbers.append(float(word))
-        except ValueError:
-            continue
-    return values.mask(values.isin(numbers)) if numbers and values.isin(numbers).any() else values
 
 
 def _has_leading_zeros(path: Path) -> bool:
