@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import harmonium as hm
+from harmonium.core.errors import DivergedError
 from harmonium.models import Model
 from harmonium.training.failure import _least_log_z
 
@@ -28,14 +29,36 @@ REAL = RNG.normal(size=(300, 1)) * [1.0, -1.0, 0.5] + 0.3 * RNG.normal(size=(300
         (lambda: hm.DBM([6, 8, 4]), BITS, {}),
         (lambda: hm.RBM(hm.Gaussian(3), 8), REAL, {}),
         (lambda: hm.RBM(hm.Poisson(3), 8), RNG.poisson(3.0, (300, 3)), {}),
-        (lambda: hm.NADE(6, 8), BITS, {}),
     ],
 )
 def test_a_rate_of_a_hundred_does_not_go_unremarked(model: Any, data: Any, options: Any) -> None:
-    with pytest.warns(
-        UserWarning, match=r"went wrong.*independent columns.*learning rate, which began at 100, or leave"
+    with pytest.raises(
+        DivergedError, match=r"training diverged.*independent columns.*learning rate, which began at 100, or leave"
     ):
         hm.fit(model(), data, epochs=20, learning_rate=100.0, **options)
+
+
+def test_a_model_that_is_bad_but_not_useless_is_left_with_a_warning() -> None:
+    with pytest.warns(UserWarning, match=r"went wrong.*independent columns.*rate, which began at 100, or leave"):
+        hm.fit(hm.NADE(6, 8), BITS, epochs=20, learning_rate=100.0)
+
+
+def test_unscaled_columns_that_diverge_are_an_error_with_the_remedy() -> None:
+    raw = 60 * RNG.normal(size=(400, 2)) @ RNG.normal(size=(2, 6))
+    with pytest.warns(UserWarning, match="standard"), pytest.raises(DivergedError, match="standardise"):
+        hm.fit(hm.RBM(hm.Gaussian(6), 8), raw, epochs=10, batch_size=20, learning_rate=0.1)
+
+
+def test_a_machine_that_fills_gaps_far_worse_than_means_is_an_error() -> None:
+    data = REAL.copy()
+    data[::10, 1] = np.nan
+
+    class Score(hm.training.Callback):
+        def on_measure(self, training: Any, row: dict[str, Any]) -> None:
+            row["gap_score"] = -11.0
+
+    with pytest.raises(DivergedError, match="fills gaps far worse than the means"):
+        hm.fit(hm.RBM(hm.Gaussian(3), 4), data, missing="draw", epochs=1, callbacks=[Score()])
 
 
 @pytest.mark.parametrize("model", [lambda: hm.RBM(6, 8), lambda: hm.DBM([6, 8, 4]), lambda: hm.NADE(6, 8)])
@@ -60,9 +83,10 @@ def test_a_model_of_labels_given_the_rest_may_be_anything_else() -> None:
 
 
 def test_a_run_says_so_too_and_again_when_it_is_resumed(tmp_path: Path) -> None:
-    with pytest.warns(UserWarning, match="went wrong"):
+    with pytest.raises(DivergedError, match="training diverged"):
         hm.fit(hm.RBM(6, 8), BITS, epochs=20, learning_rate=100.0, out=tmp_path / "run")
-    with pytest.warns(UserWarning, match="went wrong"):
+    assert hm.load(tmp_path / "run" / "model.safetensors").hidden.size == 8  # the run can be looked at
+    with pytest.raises(DivergedError, match="training diverged"):
         hm.resume(tmp_path / "run", data=BITS)
 
 

@@ -10,7 +10,7 @@ class DamagedFileError(ValueError):
 
 
 class DivergedError(ArithmeticError):
-    """Parameters became infinite or NaN; the model holds the last good ones."""
+    """Parameters became infinite or NaN, and the model holds the last good ones; or they ended far from the data."""
 
 
 class InterruptedRunError(KeyboardInterrupt):

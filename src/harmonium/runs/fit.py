@@ -26,7 +26,7 @@ from harmonium.training.automatic import (
     usual_batch,
 )
 from harmonium.training.callbacks import Callback, ProgressBar
-from harmonium.training.failure import warn_of_failure
+from harmonium.training.failure import check_outcome
 from harmonium.training.gap_monitor import GapMonitor
 from harmonium.training.gaps import Gaps, OmitGaps, as_gaps
 from harmonium.training.history import History
@@ -110,7 +110,8 @@ def fit(
     Raises:
         ValueError: for data that are empty, not finite, of another width or outside the domain; for unknown names; with
             ``out``, for a class of your own whose `config` lacks arguments of its constructor.
-        DivergedError: if parameters are no longer finite; the model then holds the last good ones.
+        DivergedError: if parameters are no longer finite, the model then holds the last good ones; or if the trained
+            model is useless, ten times as bad as independent columns.
 
     Warns:
         UserWarning: if the data do not suit the visible units, such as real columns that are not standardised; if a
@@ -179,5 +180,5 @@ def fit(
         if delay is not None:
             training.callbacks = [*training.callbacks, ProgressBar(delay)]
         history = training.run()
-        warn_of_failure(training)
+        check_outcome(training)
         return history

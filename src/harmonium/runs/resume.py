@@ -25,7 +25,7 @@ from harmonium.runs.folder import read_config
 from harmonium.runs.lock import locked
 from harmonium.runs.names import CHECKPOINT, CONFIG, ENVIRONMENT, WEIGHTS
 from harmonium.training.callbacks import Callback
-from harmonium.training.failure import warn_of_failure
+from harmonium.training.failure import check_outcome
 from harmonium.training.gaps import as_gaps
 from harmonium.training.history import History
 from harmonium.training.metrics import Metric
@@ -115,7 +115,7 @@ def resume(
             )
         with stop_on_signals(writer):
             history = training.run()
-            warn_of_failure(training)
+            check_outcome(training)
             return model, history
 
 

@@ -19,7 +19,7 @@ from harmonium.runs.folder import new_folder
 from harmonium.runs.lock import locked, remove
 from harmonium.runs.names import CHECKPOINT, CONFIG, ENVIRONMENT, MODEL, WEIGHTS
 from harmonium.training.callbacks import Callback
-from harmonium.training.failure import warn_of_failure
+from harmonium.training.failure import check_outcome
 from harmonium.training.history import History
 from harmonium.training.plan import Plan
 from harmonium.training.prepare import prepare
@@ -67,5 +67,5 @@ def start(
         write_json(out / CONFIG, config)
         with stop_on_signals(writer):
             history = training.run()
-            warn_of_failure(training)
+            check_outcome(training)
             return history

@@ -1,4 +1,4 @@
-"""After training: warn if the model is no better than independent columns."""
+"""After training: an error if it diverged, a warning if the model is no better than independent columns."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from harmonium.core.errors import DivergedError
 from harmonium.core.random import Stream
 from harmonium.core.rows import some_rows
 from harmonium.likelihood.independent import Gain, independent_log_prob
@@ -21,13 +22,17 @@ if TYPE_CHECKING:
     from harmonium.training.history import Row
     from harmonium.training.loop import Training
 
-__all__ = ["warn_of_failure"]
+__all__ = ["check_outcome"]
 
 _CASES, _CHAINS, _SWEEPS = 500, 100, 20
+_USELESS = 10.0  # times what independent columns take, or what the means of columns miss
 
 
-def warn_of_failure(training: Training) -> None:
-    """Warn if a finished training went wrong, or planned itself and learned nothing.
+def check_outcome(training: Training) -> None:
+    """Say so if a finished training diverged, went wrong, or planned itself and learned nothing.
+
+    Raises:
+        DivergedError: if the model is useless although its parameters are finite; it keeps them.
 
     Warns:
         UserWarning: that says what was found and what to do.
@@ -44,8 +49,15 @@ def _failure(training: Training) -> str | None:
         return None
     planned = any(isinstance(each, Convergence) for each in training.callbacks)
     planned = planned and not isinstance(training.model, Independent)  # which has nothing else to learn
+    advice = (
+        f"Lower the learning rate, which began at {plan.learning_rate(0.0):g}{'' if planned else ', or leave it out'}"
+    )
+    if any(units.real_valued for units in training.model.unit_layers()):
+        advice += ", and standardise real columns"
     row = history.best or (history.rows[-1] if history.rows else {})
     score = row.get("gap_score")
+    if score is not None and score < -_USELESS:
+        raise DivergedError(f"training diverged: the model fills gaps far worse than the means of columns do. {advice}")
     if planned and score is not None and score <= LEAST_SCORE:
         return f"fit learned nothing: it fills gaps no better than the means of the columns do. {_REMEDY}"
     if plan.missing is not None:
@@ -55,13 +67,19 @@ def _failure(training: Training) -> str | None:
         return None
     loose = training.model.energy_part is None and training.model.likelihood_is_estimated  # a bound, far below at first
     if gain.far_below and training.fresh and plan.learning_rate(0.0) > 0 and not loose:
-        return (
-            f"training went wrong: cases are {'' if measured else 'at least '}{-gain.nats:,.0f} nats per case less "
-            "probable than under independent columns. Lower the learning rate, which began at "
-            f"{plan.learning_rate(0.0):g}, or leave it out"
+        found = (
+            f"cases are {'' if measured else 'at least '}{_amount(-gain.nats)} nats per case less probable than under "
+            f"independent columns. {advice}"
         )
+        if gain.nats < -_USELESS * max(1.0, gain.scale):
+            raise DivergedError(f"training diverged: {found}. The model keeps the parameters that it ended with")
+        return f"training went wrong: {found}"
     where = "on the training cases" if training.validation is None else "on cases held out"
     return f"fit {gain}, {where}. {_REMEDY}" if planned and measured and gain.nothing else None
+
+
+def _amount(nats: float) -> str:
+    return f"{nats:,.0f}" if nats < 1e6 else f"{nats:.0e}"
 
 
 _REMEDY = (
