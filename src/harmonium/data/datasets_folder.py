@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -48,7 +49,7 @@ def read_dataset_frames(folder: Path) -> dict[str, Frame]:
 
 
 def read_dataset_images(folder: Path) -> RawData:
-    """Read the first column of images as grey levels, see `harmonium.data.images.read_images`.
+    """Read the first column of images as grey levels, see `harmonium.data.images.grey_levels`.
 
     Returns:
         The images, and the numbers of their classes as labels if there is exactly one column of class labels.
@@ -57,21 +58,23 @@ def read_dataset_images(folder: Path) -> RawData:
         ImportError: `datasets` is not installed.
         ValueError: images of different sizes, cells that are not images, a damaged folder.
     """
-    images, labels = {}, {}
-    shape: tuple[int, ...] = ()
+    files, labels = {}, {}
     for split, part in _splits(folder).items():
         columns = _columns(part, "Image")
         if not columns:
             raise ValueError(f"{folder}, {split} has no column of images, but train has: remove this split")
-        cells = part.with_format("arrow")[:].column(columns[0]).to_pylist()
-        files = ((io.BytesIO((cell or {}).get("bytes") or b""), f"{folder}, {split}, image {i}")
-                 for i, cell in enumerate(cells))  # fmt: skip
-        images[split] = grey_levels(files, shape)
-        shape = images[split].shape[1:]
+        files[split] = _files(part, columns[0], f"{folder}, {split}")
         classes = _columns(part, "ClassLabel")
         if len(classes) == 1:
             labels[split] = _codes(part, classes[0], folder)
-    return RawData(images, labels if len(labels) == len(images) else {}, levels=255.0)
+    images, white, reading = grey_levels(files)
+    return RawData(images, labels if len(labels) == len(images) else {}, levels=white, reading=reading)
+
+
+def _files(part: Any, column: str, where: str) -> Iterator[tuple[IO[bytes], str]]:
+    """The files in the cells of a column of images, with their names in messages."""
+    for number, cell in enumerate(part.with_format("arrow")[:].column(column).to_pylist()):
+        yield io.BytesIO((cell or {}).get("bytes") or b""), f"{where}, image {number}"
 
 
 def _splits(folder: Path) -> dict[str, Any]:

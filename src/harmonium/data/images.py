@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 
+from harmonium.data.pixels import Pixels, read_pixels
 from harmonium.data.raw import Array, RawData
+from harmonium.data.reading import PLAIN, Reading
 
-__all__ = ["grey_levels", "find_images", "read_images"]
+__all__ = ["find_images", "grey_levels", "read_images"]
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 _SPLITS = ("train", "valid", "test")
+_BITS = (8, 10, 12, 14, 16)  # of cameras, whose greys are stored in 16
 
 
 def find_images(folder: Path) -> list[Path]:
@@ -31,13 +34,14 @@ def read_images(folder: Path) -> RawData:
     """Read the images in a folder as grey levels.
 
     Subfolders are labels, numbered in the order of their names.  Subfolders named train, valid and test are splits,
-    and their subfolders are labels.  Colours become their luminance.
+    and their subfolders are labels.  What becomes of colours, depths and transparency, see `grey_levels`.
 
     Returns:
-        For every split (images, height, width) uint8 from 0 (black) to 255 (white), and the labels.
+        For every split (images, height, width) from 0 (black) to `levels` (white), and the labels.
 
     Raises:
-        ValueError: images of different sizes, a file that is not an image, images both beside and in subfolders.
+        ValueError: images of different sizes, a file that is not an image or not one that can be read right, images
+            both beside and in subfolders.
     """
     roots = {"train": folder}
     if (folder / "train").is_dir():
@@ -47,58 +51,93 @@ def read_images(folder: Path) -> RawData:
         if not paths:
             raise ValueError(f"{roots[split]} holds no images: no file ends in {', '.join(_SUFFIXES)}")
     names = sorted({_label(path, roots[split]) for split, paths in splits.items() for path in paths} - {""})
-    images, labels = {}, {}
-    shape: tuple[int, ...] = ()
-    for split, paths in splits.items():
-        images[split] = grey_levels(((path, str(path)) for path in paths), shape)
-        shape = images[split].shape[1:]
-        if names:
-            own = [_label(path, roots[split]) for path in paths]
-            if "" in own:
-                raise ValueError(
-                    f"{paths[own.index('')]} is beside the subfolders, which are labels: move it into one of them"
-                )
-            labels[split] = np.array([names.index(label) for label in own])
-    return RawData(images, labels, levels=255.0)
+    labels = {}
+    for split, paths in splits.items() if names else ():
+        own = [_label(path, roots[split]) for path in paths]
+        if "" in own:
+            raise ValueError(
+                f"{paths[own.index('')]} is beside the subfolders, which are labels: move it into one of them"
+            )
+        labels[split] = np.array([names.index(label) for label in own])
+    files = {split: ((path, str(path)) for path in paths) for split, paths in splits.items()}
+    images, white, reading = grey_levels(files)
+    return RawData(images, labels, levels=white, reading=reading)
 
 
-def grey_levels(files: Iterable[tuple[Path | IO[bytes], str]], shape: tuple[int, ...] = ()) -> Array:
-    """Read images of one size as grey levels.
+def grey_levels(
+    splits: Mapping[str, Iterable[tuple[Path | IO[bytes], str]]],
+) -> tuple[dict[str, Array], float, Reading]:
+    """Read images of one size and one depth as grey levels.
+
+    Colours become their luminance, and images are turned as their cameras say (EXIF).  Greys of 8 bits are 0 ... 255,
+    floats 0 ... 1.  Greys of 16 bits are 0 ... 2^k - 1 with the smallest k among 8, 10, 12, 14 and 16 that holds all of
+    them.  Transparent pixels are white if the drawn ones are dark, otherwise black.
 
     Args:
-        files: pairs of an image file and its name in error messages.
-        shape: (height, width) of the images; empty means those of the first one.
+        splits: pairs of an image file and its name in error messages, by split.
 
     Returns:
-        (images, height, width) uint8.
+        (images, height, width) uint8, int32 or float32 by split, the value of white, and what was guessed.
 
     Raises:
-        ValueError: a file is not an image, or has another size.
+        ValueError: a file is not an image, has another size or depth than the first, or several frames.
     """
-    arrays: list[Array] = []
-    for file, name in files:
-        arrays.append(_grey(file, name))
-        shape = shape or arrays[0].shape
-        if arrays[-1].shape != shape:
-            sizes = ["x".join(map(str, size[::-1])) for size in (arrays[-1].shape, shape)]
-            raise ValueError(
-                f"{name} has {sizes[0]} pixels, the first image has {sizes[1]}: resize all images to one size "
-                f"(with ImageMagick: mogrify -resize {sizes[1]}! FILES)"
-            )
-    return np.stack(arrays)
+    found = _read(splits)
+    every = [pixels for split in found.values() for pixels in split]
+    white, reading = _white(every)
+    ground = 0.0
+    clear = [(pixels.grey, pixels.alpha / 255.0) for pixels in every if pixels.alpha is not None]
+    if clear:
+        drawn, mass = sum(float((grey * share).sum()) for grey, share in clear), sum(float(s.sum()) for _, s in clear)
+        tones = ("white", "dark", "black") if 2 * drawn < white * mass else ("black", "bright", "white")
+        ground = white if tones[0] == "white" else 0.0
+        reading = reading.add(
+            f"transparent pixels are {tones[0]}, because the drawn ones are {tones[1]} (with ImageMagick: mogrify "
+            f"-background {tones[2]} -alpha remove FILES)"
+        )
+    images = {split: np.stack([pixels.over(ground) for pixels in part]) for split, part in found.items()}
+    return images, white, reading
+
+
+def _read(splits: Mapping[str, Iterable[tuple[Path | IO[bytes], str]]]) -> dict[str, list[Pixels]]:
+    """The pixels of all images, of one size and depth."""
+    first: Pixels | None = None
+    found: dict[str, list[Pixels]] = {}
+    for split, files in splits.items():
+        found[split] = []
+        for file, name in files:
+            pixels = read_pixels(file, name)
+            first = first or pixels
+            if pixels.grey.shape != first.grey.shape:
+                sizes = ["x".join(map(str, one.grey.shape[::-1])) for one in (pixels, first)]
+                raise ValueError(
+                    f"{name} has {sizes[0]} pixels, the first image has {sizes[1]}: resize all images to one size "
+                    f"(with ImageMagick: mogrify -resize {sizes[1]}! FILES)"
+                )
+            if pixels.depth != first.depth:
+                raise ValueError(
+                    f"{name} has greys of {pixels.depth}, the first image, {first.name}, of {first.depth}: save all "
+                    "images with one depth (with ImageMagick: mogrify -depth 8 FILES)"
+                )
+            found[split].append(pixels)
+    return found
+
+
+def _white(images: list[Pixels]) -> tuple[float, Reading]:
+    """The value of white, and what was guessed."""
+    if images[0].grey.dtype == np.uint8:
+        return 255.0, PLAIN
+    if images[0].grey.dtype == np.float32:
+        return 1.0, PLAIN
+    high = max(int(pixels.grey.max()) for pixels in images)
+    bits = next(bits for bits in _BITS if high < 1 << bits)
+    if bits == 16:
+        return 65535.0, PLAIN
+    white = (1 << bits) - 1
+    note = f"greys of 16 bits up to {high} are taken for {bits} bits, so {white} is white (scale=65535: 65535 is white)"
+    return float(white), PLAIN.add(note, scale=float(white))
 
 
 def _label(path: Path, root: Path) -> str:
     parts = path.relative_to(root).parts
     return parts[0] if len(parts) > 1 else ""
-
-
-def _grey(file: Path | IO[bytes], name: str) -> Array:
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(file) as image:
-            grey: np.ndarray[Any, Any] = np.asarray(image.convert("L"))
-            return grey
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{name} cannot be read as an image ({error}): repair or remove it") from None

@@ -65,7 +65,8 @@ def load(
     A reader that guesses says what it took a file for, and how to say otherwise: in the `reading` of the data set, and
     in a warning.  Where two readings are likely it refuses, and names both.
 
-    Folders hold the four files of MNIST, or images of one size (read as grey levels, with subfolders as labels), or a
+    Folders hold the four files of MNIST, or images of one size (read as grey levels from black 0 to white 1, with
+    subfolders as labels), or a
     data set that ``save_to_disk`` of Hugging Face's datasets wrote.
 
     Args:
@@ -131,8 +132,9 @@ def load(
     folder = None if root is None else Path(root).expanduser()
     options = read_options(header, skip_rows, missing_values, decimal, columns, alphabet=alphabet)
     raw, name, where = find(name_or_path, folder, download, known, tuple(drop), options)
-    if raw.reading.notes:
-        warnings.warn(f"{name}: {raw.reading}", ReadingNote, stacklevel=2)
+    reading = raw.reading if scale is None else raw.reading.without("greys of 16 bits")
+    if reading.notes:
+        warnings.warn(f"{name}: {reading}", ReadingNote, stacklevel=2)
     source = {
         "name_or_path": where,
         "binarize": binarize,
@@ -164,7 +166,7 @@ def load(
     splits = {split: cases.derive(source={"load": source, "split": split}) for split, cases in splits.items()}
     return Dataset(
         name=name, labels=Labels(**labels), shape=raw.shape or shape, source=source, table=described, names=raw.names,
-        alphabet=raw.alphabet, reading=raw.reading, **splits,
+        alphabet=raw.alphabet, reading=reading, **splits,
     )  # fmt: skip
 
 
