@@ -105,3 +105,62 @@ def test_a_file_that_rbms_itself_has_written(tmp_path: Path, kind: str) -> None:
     rbm = hm.exchange.from_rbms(tmp_path / "rbm.h5")
     expected = model.compute_energy_visibles(chains["visible"]).numpy()
     np.testing.assert_allclose(rbm.free_energy(chains["visible"]).detach().numpy(), expected, rtol=1e-5, atol=1e-5)
+
+
+def by_hand(kind: str, arrays: dict[str, np.ndarray], v: np.ndarray, h: np.ndarray) -> np.ndarray:
+    """E(v, h) by the formulas of rbms: Gaussian hidden units have variance 1 / n_visible."""
+    W, b, c = (arrays[name] for name in ("weight_matrix", "vbias", "hbias"))
+    energy: np.ndarray = -(v @ b) - h @ c - np.einsum("ni,ij,nj->n", v, W, h)
+    return energy + (len(W) / 2 * (h * h).sum(1) if kind in ("BGRBM", "IGRBM") else 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "visible", "hidden"),
+    [
+        ("BBRBM", "Bernoulli(6)", "Bernoulli(5)"),
+        ("IIRBM", "Spin(6)", "Spin(5)"),
+        ("BGRBM", "Bernoulli(6)", "Gaussian(5)"),
+        ("IGRBM", "Spin(6)", "Gaussian(5)"),
+    ],
+)
+def test_the_type_of_the_model_decides(tmp_path: Path, kind: str, visible: str, hidden: str) -> None:
+    rng = np.random.default_rng(8)
+    arrays = parameters("BBRBM", rng)
+    bits = rng.integers(2, size=(40, 6)).astype(np.float32)
+    v = 2 * bits - 1 if kind[0] == "I" else bits
+    h = rng.normal(size=(40, 5)).astype(np.float32)
+    h = h if kind[1] == "G" else np.sign(h) if kind == "IIRBM" else (h > 0).astype(np.float32)
+    rbm = hm.exchange.from_rbms(written(tmp_path / "rbm.h5", kind, {1: arrays}, v, False))
+    assert repr(rbm) == f"RBM(visible={visible}, hidden={hidden})"
+    expected = by_hand(kind, arrays, v.astype(float), h.astype(float))
+    found = rbm.energy(torch.from_numpy(v), torch.from_numpy(h)).detach().numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    # The integral over normal h, or the sum over two values, by hand.
+    field = v.astype(float) @ arrays["weight_matrix"] + arrays["hbias"]
+    logs = {"BB": np.logaddexp(0, field), "II": np.logaddexp(field, -field)}
+    log_sum = logs.get(kind[:2], field**2 / 12 + np.log(2 * np.pi / 6) / 2)
+    np.testing.assert_allclose(
+        rbm.free_energy(v).detach().numpy(), -(v @ arrays["vbias"]) - log_sum.sum(1), rtol=1e-4, atol=1e-4
+    )
+    assert rbm.chains is not None and (rbm.visible.decode(rbm.chains).numpy() == v).all()
+
+
+def test_models_of_other_types_are_refused_by_name(tmp_path: Path) -> None:
+    arrays = parameters("BBRBM", np.random.default_rng(0))
+    bits = np.zeros((2, 6))
+    with pytest.raises(ValueError, match=r"type 'CEBM', which is not read: .*BBRBM, PBRBM, BGRBM, IGRBM, IIRBM"):
+        hm.exchange.from_rbms(written(tmp_path / "other.h5", "CEBM", {1: arrays}, bits, False))
+    with pytest.raises(hm.errors.DamagedFileError, match=r"do not fit a PBRBM: expected \(n_visible, states"):
+        hm.exchange.from_rbms(written(tmp_path / "shape.h5", "PBRBM", {1: arrays}, bits, False))
+    with pytest.raises(ValueError, match="does not say its model_type, and its chains hold -1"):
+        hm.exchange.from_rbms(written(tmp_path / "spins.h5", "", {1: arrays}, bits - 1, True))
+    arrays["vbias"] = np.full(6, np.nan, np.float32)
+    with pytest.raises(hm.errors.DamagedFileError, match="vbias holds values that are not finite"):
+        hm.exchange.from_rbms(written(tmp_path / "nan.h5", "IIRBM", {1: arrays}, bits + 1, False))
+    wide = {"weight_matrix": np.zeros((23000, 2)), "vbias": np.zeros(23000), "hbias": np.zeros(2)}
+    with pytest.raises(ValueError, match="up to 22026 variables"):
+        hm.exchange.from_rbms(written(tmp_path / "wide.h5", "BGRBM", {1: wide}, np.zeros((1, 23000)), False))
+    with h5py.File(tmp_path / "jl.h5", "w") as file:
+        file["rbm_type"], file["weights"] = "RBM", np.ones((4, 3))
+    with pytest.raises(ValueError, match=r"RestrictedBoltzmannMachines\.jl"):
+        hm.exchange.from_rbms(tmp_path / "jl.h5")
