@@ -37,6 +37,7 @@ def test_numbers_of_other_types(column: Any) -> None:
 @pytest.mark.parametrize(
     ("column", "what"),
     [
+        ([np.array([1, 2])] * 30, "type ndarray"),
         ([datetime.time(i % 24) for i in range(30)], "times of day"),
         ([bytes([i % 3]) for i in range(30)], "bytes"),
         ([uuid.UUID(int=i) for i in range(30)], "UUID"),
@@ -72,6 +73,10 @@ def test_polars_converts_itself() -> None:
     assert repr(from_frame(polars.DataFrame({"x": X, "g": ["a", "b", "c"] * 10}))[0]) == (
         "Mixed([Gaussian(1), Categorical(1, states=3)])"
     )
+    with pytest.raises(TypeError, match=r"column 'g' is .*from_frame"):
+        as_cases(polars.DataFrame({"x": X, "g": ["a", "b", "c"] * 10}))
+    with pytest.raises(TypeError, match=r"LazyFrame.*collect\(\)"):
+        from_frame(polars.LazyFrame({"x": X}))
 
 
 @pytest.mark.parametrize(

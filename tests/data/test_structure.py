@@ -91,6 +91,8 @@ def test_other_names_and_compressed_files(tmp_path: Path, name: str, content: by
         (b"<!DOCTYPE html>\n<html><body>404: Not Found</body></html>\n", "web page"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 12\n", "git lfs pull"),
         (gzip.compress(LINES.encode() * 50)[:-40], "cut short"),
+        (gzip.compress(LINES.encode() * 50)[:40] + b"junk" * 20, "damaged"),
+        (bz2.compress(LINES.encode() * 50)[:60] + b"junk" * 20, "damaged"),
         (b"My table,,\n" + LINES.encode(), "line 1 holds 'My table' alone: skip it with skip_rows=1 .*header=False"),
     ],
 )

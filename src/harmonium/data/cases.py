@@ -374,6 +374,10 @@ def as_array(x: Any, name: str) -> Array:
                 f"{name} cannot be converted to an array (are the rows of unequal length?): {error}"
             ) from error
     array: Array = x
+    if array.dtype.kind in "OUS" and hasattr(found, "to_pandas"):  # of polars or Arrow: the column is named
+        from harmonium.data.plain import as_pandas, numbers_of_frame
+
+        array = np.asarray(numbers_of_frame(as_pandas(found), name))
     _check_kind(array, name, found)
     return array
 

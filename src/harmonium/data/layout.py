@@ -169,8 +169,6 @@ def open_text(path: Path, encoding: str) -> Iterator[TextIO]:
             f"0x{error.object[error.start]:02x}): save the table as text in UTF-8 (a file of Windows: iconv -f CP1252 "
             "-t UTF-8 OLD > NEW)"
         ) from None
-    except EOFError as error:
-        raise ValueError(f"{path} is damaged or cut short ({error}): write or fetch it again") from None
 
 
 def records(lines: Iterable[str], delimiter: str) -> Any:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
 __all__ = ["COMPRESSED", "open_bytes", "plain_suffix", "refuse_other_content"]
 
@@ -37,12 +40,25 @@ def plain_suffix(path: Path) -> str:
     return suffixes[-1] if suffixes else ""
 
 
-def open_bytes(path: Path) -> IO[bytes]:
-    """Open a file for reading; gzip, bzip2 and xz are recognised by their first bytes and unpacked."""
+@contextmanager
+def open_bytes(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file for reading; gzip, bzip2 and xz are recognised by their first bytes and unpacked.
+
+    Raises:
+        ValueError: on reading a compressed file that is damaged or cut short.
+    """
     with path.open("rb") as file:
         start = file.read(8)
-    opener = next((opener for magic, opener in _OPENERS if start.startswith(magic)), open)
-    return cast("IO[bytes]", opener(path, "rb"))
+    opener = next((opener for magic, opener in _OPENERS if start.startswith(magic)), None)
+    if opener is None:
+        with path.open("rb") as file:
+            yield file
+        return
+    try:
+        with opener(path, "rb") as packed:
+            yield packed
+    except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+        raise ValueError(f"{path} is damaged or cut short ({error}): write or fetch it again") from None
 
 
 def refuse_other_content(path: Path, start: bytes) -> None:

@@ -7,6 +7,7 @@ import decimal
 import uuid
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from harmonium.data.raw import Frame
@@ -34,7 +35,10 @@ def as_pandas(frame: Any) -> Frame:
         return frame
     if hasattr(frame, "to_pandas"):
         return frame.to_pandas()
-    raise TypeError(f"frame must be a DataFrame, found {type(frame).__name__}: pass pandas.DataFrame(...)")
+    raise TypeError(
+        f"frame must be a DataFrame, found {type(frame).__name__}: pass pandas.DataFrame(...), or "
+        "collect() a lazy frame"
+    )
 
 
 def plain_frame(frame: Frame) -> Frame:
@@ -114,6 +118,6 @@ def why_not_labels(values: Any) -> str | None:
         for types_of, what in _KINDS:
             if isinstance(value, types_of):
                 return what
-        if not isinstance(value, (str, int, float, bool)) and not hasattr(value, "item"):
+        if not isinstance(value, (str, int, float, bool, np.generic)):
             return f"values of the type {type(value).__name__}"
     return None

@@ -303,7 +303,7 @@ def _column(name: Any, values: Any) -> Column:
         )
     different = present.unique()
     if len(different) == 1:
-        raise ValueError(f"column {name!r} is constant ({different[0]!r}): drop it")
+        raise ValueError(f"column {name!r} is constant ({present.tolist()[0]!r}): drop it")
     types = pd.api.types
     if isinstance(values.dtype, pd.CategoricalDtype):
         return Column(name, values.dtype, tuple(values.dtype.categories))
