@@ -22,6 +22,7 @@ from harmonium.units import Natural
 
 __all__ = ["LogPartition", "LogPartitionOptions", "log_partition"]
 
+REPLICAS = 8  # replicas of the ladder after annealing: few that go round more often
 EXACT_BITS = 20  # log2 of the states that "auto" enumerates; a second or two with 784 units on the other side
 
 
@@ -111,4 +112,4 @@ def log_partition(
     # A base of the caller's is doubted either way; documents have a log Z of each length, which takes long enough.
     if method == "ais" or annealed.reliable or base is not None or model.visible.conditions_on_total:
         return annealed
-    return second_opinion(annealed, by_tempering(model, Tempering(), None, 20, sweeps, stream.child("second")))
+    return second_opinion(annealed, by_tempering(model, Tempering(), None, REPLICAS, sweeps, stream.child("second")))

@@ -33,7 +33,6 @@ from harmonium.units import Bernoulli, Gaussian, Units
 __all__ = ["compare", "samples_of"]
 
 TERMS, RESULT, SAMPLES = "compare.json", "result.json", "samples.safetensors"
-JUDGING = 0.2  # share of the time
 DRAWN = 36  # samples of every model, for pictures
 
 
@@ -59,8 +58,8 @@ def compare(
             "iwae", and untrained models of your own, which are left as they are.  Default: all that can model these
             visible units.
         seconds: of processor time (of all threads together) for each model, so that a busy machine compares the same
-            work: four fifths for training, the rest for judging.  What a pilot finds to be too much is left out:
-            temperatures of log Z, samples or orderings, test cases.
+            work: seven tenths or more for training, the rest for judging.  What a pilot finds to be too much is left
+            out: temperatures of log Z, samples or orderings, test cases.
         out: a folder: each model is a run in ``out/NAME``.  Called again, with more models too, it goes on where it
             stopped.
         visible: the visible units.  Default: Bernoulli for binary data, else Gaussian, in the shape of the data.
@@ -141,14 +140,15 @@ def _entry(
         return Entry.read(stored)
     assert data.valid is not None and data.test is not None
     options = recipe.options | candidate.options
-    task = Task(data.train, data.valid, (1 - JUDGING) * seconds, seed, folder, progress, options)
+    judging = recipe.judging * seconds
+    task = Task(data.train, data.valid, seconds - judging, seed, folder, progress, options)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "fit learned nothing")  # the table says what every model gained
         model, valid, took, how = recipe.train(candidate.model, task)
     folder.mkdir(parents=True, exist_ok=True)
     save(model, folder / MODEL)
     began = time.process_time()
-    plan = plan_judging(model, data.test, recipe.effort, JUDGING * seconds, seed.child("judge"))
+    plan = plan_judging(model, data.test, recipe.effort, max(judging, seconds - took), seed.child("judge"))
     log(f"  judging takes about {plan.seconds:.2g} s: {plan.words}")
     result = evaluate(plan.model, plan.cases, seed=seed.child("judge"), **plan.options)
     entry = Entry.of(

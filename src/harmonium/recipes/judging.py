@@ -13,7 +13,7 @@ from harmonium.data import Cases
 from harmonium.likelihood.evaluate import evaluate
 from harmonium.likelihood.exact import cheapest_enumeration
 from harmonium.likelihood.log_z import NORMALISED, LogPartition
-from harmonium.likelihood.partition import EXACT_BITS, LogPartitionOptions, log_partition
+from harmonium.likelihood.partition import EXACT_BITS, REPLICAS, LogPartitionOptions, log_partition
 from harmonium.models.machine.machine import Machine
 
 __all__ = ["ONCE", "SAMPLES", "Effort", "Judging", "plan_judging"]
@@ -117,6 +117,8 @@ def _cost(part: Machine, knob: str, seed: Stream) -> float:
 
     def estimate(count: int) -> LogPartition:
         options: LogPartitionOptions = {"sweeps": count} if knob == "sweeps" else {"temperatures": count}
+        if knob == "sweeps" and part.chains is not None:
+            options["chains"] = REPLICAS
         options["method"] = METHODS[knob]
         return log_partition(part, seed=seed, **options)
 
