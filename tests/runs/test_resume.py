@@ -100,6 +100,7 @@ def interrupted(out: Path, update: int = 5, **changes: Any) -> None:
 def forget_callbacks(out: Path) -> None:
     """Strike the callbacks of one's own from a config, so that a resumed run needs none."""
     config = json.loads((out / "config.json").read_text())
+    config.pop("digest", None)  # because it is changed on purpose
     config["callbacks"] = [entry for entry in config["callbacks"] if entry is not None]
     (out / "config.json").write_text(json.dumps(config))
 
@@ -221,6 +222,7 @@ def change_interval(out: Path, seconds: float) -> None:
     if not (out / "config.json").exists():
         return
     config = json.loads((out / "config.json").read_text())
+    config.pop("digest", None)  # because it is changed on purpose
     for entry in config["callbacks"]:
         if entry is not None and entry["type"] == "Checkpoint":
             entry["seconds"] = seconds

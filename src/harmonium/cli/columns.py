@@ -121,9 +121,9 @@ def keep_columns(data: Dataset, run: Path) -> None:
     """Write the description of the columns into the run folder, so that the run does not need the table later."""
     if data.table is None:
         return
-    from harmonium.core.files import write_json
+    from harmonium.core.files import sealed, write_json
 
-    write_json(run / COLUMNS, data.table.config())
+    write_json(run / COLUMNS, [sealed(column) for column in data.table.config()])
 
 
 def note_densities(data: Dataset, visible: Units) -> None:

@@ -15,7 +15,7 @@ from harmonium.core.errors import DamagedFileError
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["read_json", "read_tensors", "write_atomically", "write_json", "write_tensors"]
+__all__ = ["check_seal", "read_json", "read_tensors", "sealed", "write_atomically", "write_json", "write_tensors"]
 
 
 def write_atomically(path: str | Path, content: bytes) -> None:
@@ -80,8 +80,37 @@ def read_json(path: Path) -> Any:
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DamagedFileError(f"{path} is damaged ({error}): use a copy of it") from None
+
+
+def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return content for a JSON file with its own digest, which `check_seal` verifies.
+
+    >>> sorted(sealed({"a": 1}))
+    ['a', 'digest']
+    """
+    return {**content, "digest": _digest_of(content)}
+
+
+def check_seal(content: Mapping[str, Any], path: Path) -> None:
+    """Verify the digest of what was read from a JSON file; files of earlier versions have none.
+
+    Raises:
+        DamagedFileError: the content is not that of the digest.
+    """
+    rest = {name: value for name, value in content.items() if name != "digest"}
+    if "digest" in content and content["digest"] != _digest_of(rest):
+        raise DamagedFileError(
+            f"{path} is damaged (its contents do not match their digest): use a copy of it, or take out its entry "
+            '"digest" if you have changed it yourself'
+        )
+
+
+def _digest_of(content: Mapping[str, Any]) -> str:
+    # As it will be read again: tuples become lists, and keys strings.
+    text = json.dumps(json.loads(json.dumps(content)), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:

@@ -8,17 +8,20 @@ another's place.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from functools import cache
 from importlib.metadata import entry_points
 from inspect import Parameter, isabstract, signature
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from harmonium.core.errors import DamagedFileError
 
 __all__ = [
-    "Registered", "build", "by_word", "check_described", "find", "is_builtin", "load_class", "modules_of", "type_name",
+    "Registered", "build", "building", "by_word", "check_described", "find", "is_builtin", "load_class", "modules_of",
+    "type_name",
 ]  # fmt: skip
 
 ENTRY_POINTS = "harmonium"
@@ -80,8 +83,26 @@ def build(config: dict[str, Any]) -> Any:
     >>> build(hm.Bernoulli((2, 3)).config())
     Bernoulli((2, 3))
     """
+    if not isinstance(config, Mapping) or not isinstance(config.get("type"), str):
+        raise DamagedFileError(f"{config!r} does not describe an object: expected its type and arguments")
     arguments = dict(config)
     return find(arguments.pop("type")).from_config(arguments)
+
+
+@contextmanager
+def building(path: Path) -> Iterator[None]:
+    """Build objects from the descriptions in a file: what does not describe them is an error of the file.
+
+    Raises:
+        DamagedFileError: for descriptions from which nothing can be built.
+    """
+    try:
+        yield
+    except DamagedFileError:
+        raise
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError, RuntimeError) as error:
+        what = f"has no {error}" if isinstance(error, KeyError) else str(error)
+        raise DamagedFileError(f"{path} is damaged ({what}): use a copy of it") from error
 
 
 def check_described(config: Any) -> None:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harmonium.core.errors import DamagedFileError
-from harmonium.core.files import read_json, read_tensors
+from harmonium.core.files import check_seal, read_json, read_tensors
+from harmonium.core.registry import building
 from harmonium.runs.command import command
 from harmonium.runs.lock import is_training, remove
 from harmonium.runs.names import CHECKPOINT, COLUMNS, CONFIG, ENVIRONMENT, LOCK, METRICS, MODEL
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from harmonium.training.history import Row
 
 __all__ = ["Run", "new_folder", "open_run", "read_config"]
+
+_PLAIN = (OSError, DamagedFileError)  # errors that take a sentence
+_PLAN = frozenset({"objective", "metric", "learning_rate", "optimizer", "penalties", "epochs", "batch_size", "seed"})
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,8 @@ class Run:
         tensors, meta = self._checkpoint
         if self.config is None or "checkpoint" not in meta:
             raise DamagedFileError(f"{self.file} is no checkpoint: put that of the run back")
-        model = build(self.config["model"])
+        with building(self.folder / CONFIG):
+            model = build(self.config["model"])
         own = {key.removeprefix("model."): value for key, value in tensors.items() if key.startswith("model.")}
         restore(model, own, str(self.file))
         return model
@@ -174,8 +179,13 @@ class Run:
                 warnings.simplefilter("ignore", ReadingNote)  # it was told when the run was trained
                 data = load(**source)
         except (ValueError, OSError) as error:
-            raise type(error)(f"the data that {self.name} was trained on: {error}") from error
+            text = f"the data that {self.name} was trained on: {error}"
+            raise (type(error) if isinstance(error, _PLAIN) else ValueError)(text) from error
+        except TypeError as error:
+            raise DamagedFileError(f"{self.folder / CONFIG} is damaged ({error}): use a copy of it") from None
         split = self.config["data"]["source"]["split"]
+        if split not in data.splits:
+            raise ValueError(f"the data that {self.name} was trained on have no {split} split any more: put them back")
         if data.splits[split].fingerprint() != self.config["data"]["fingerprint"]:
             warnings.warn(f"{data.name} has changed since {self.name} was trained", UserWarning, stacklevel=2)
         return data
@@ -200,8 +210,13 @@ class Run:
         from harmonium.data.table import Table
 
         try:
-            return Table.from_config(read_json(path))
-        except ValueError as error:
+            entries = read_json(path)
+            for entry in entries:
+                check_seal(entry, path)
+            return Table.from_config(entries)
+        except DamagedFileError:
+            raise
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise DamagedFileError(f"{path} is damaged ({error}): use a copy of it") from None
 
     @property
@@ -264,12 +279,51 @@ def read_config(folder: Path) -> dict[str, Any]:
         or not {"model", "fresh", "plan", "data", "validation", "callbacks"} <= config.keys()
     ):
         raise DamagedFileError(f"{folder / CONFIG} is not that of a harmonium run")
+    check_seal(config, folder / CONFIG)
+    odd = _odd_entry(config)
+    if odd is not None:  # of a run without a digest
+        raise DamagedFileError(f"{folder / CONFIG} is damaged (its entry {odd!r} is malformed): use a copy of it")
     return config
+
+
+def _odd_entry(config: dict[str, Any]) -> str | None:
+    """The first entry that lacks what every run has, None if there is none."""
+    for name in ("data", "validation"):
+        cases = config[name]
+        if cases is None and name == "validation":
+            continue
+        if not isinstance(cases, dict) or not {"source", "shape", "fingerprint"} <= cases.keys():
+            return name
+        source = cases["source"]
+        if source is not None and not (isinstance(source, dict) and isinstance(source.get("load"), dict)):
+            return name
+        if source is not None and source.get("split") not in ("train", "valid", "test"):
+            return name
+        if source is not None and not {"name_or_path", "standardize"} <= source["load"].keys():
+            return name
+        if not isinstance(cases["shape"], list) or not isinstance(cases["fingerprint"], str):
+            return name
+    plan = config["plan"]
+    if not isinstance(plan, dict) or not plan.keys() >= _PLAN or not isinstance(plan["seed"], list):
+        return "plan"
+    if not isinstance(config["model"], dict) or not isinstance(config["model"].get("type"), str):
+        return "model"
+    if not isinstance(config["fresh"], bool):
+        return "fresh"
+    callbacks = config["callbacks"]
+    if not isinstance(callbacks, list) or any(
+        not isinstance(each, dict) or "type" not in each for each in callbacks if each is not None
+    ):
+        return "callbacks"
+    return None
 
 
 def _config(folder: Path) -> dict[str, Any] | None:
     """What ``config.json`` says of the training; None if there is none, or the folder was made for the Hub."""
-    if not (folder / CONFIG).is_file() or "library_name" in read_json(folder / CONFIG):
+    if not (folder / CONFIG).is_file():
+        return None
+    found = read_json(folder / CONFIG)
+    if isinstance(found, dict) and "library_name" in found:
         return None
     return read_config(folder)
 

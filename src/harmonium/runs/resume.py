@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from harmonium.core.errors import DamagedFileError
 from harmonium.core.files import read_tensors
 from harmonium.core.progress import Progress, showing
 from harmonium.core.random import Stream
-from harmonium.core.registry import build
+from harmonium.core.registry import build, building
 from harmonium.data import Cases, as_cases, from_source
 from harmonium.models.arrays import Array
 from harmonium.models.model import Model
@@ -82,13 +83,14 @@ def resume(
         raise FileNotFoundError(f"{out} holds no run to resume (there is no {CONFIG})")
     with locked(out), showing(progress, bars=False):
         config = read_config(out)
-        cases = _same_cases(config["data"], data, "data")
+        cases = _same_cases(config["data"], data, "data", out / CONFIG)
         assert cases is not None
-        valid = _same_cases(config["validation"], validation, "validation")
+        valid = _same_cases(config["validation"], validation, "validation", out / CONFIG)
         weight = read_tensors(out / WEIGHTS)[0]["sample_weight"] if (out / WEIGHTS).exists() else None
-        plan = _plan(config["plan"], optimizer, objective, metric, learning_rate, penalties)
-        every = _callbacks(config["callbacks"], callbacks)
-        model = build(config["model"])
+        plan = _plan(config["plan"], optimizer, objective, metric, learning_rate, penalties, out / CONFIG)
+        every = _callbacks(config["callbacks"], callbacks, out / CONFIG)
+        with building(out / CONFIG):
+            model = build(config["model"])
         if device is not None:
             model.to(device)
         _warn_of_changes(out, model)
@@ -119,7 +121,7 @@ def resume(
             return model, history
 
 
-def _callbacks(entries: list[dict[str, Any] | None], own: Sequence[Callback]) -> list[Callback]:
+def _callbacks(entries: list[dict[str, Any] | None], own: Sequence[Callback], path: Path) -> list[Callback]:
     """Build the described callbacks of a run, and put the user's own in their places."""
     needed = sum(entry is None for entry in entries)
     if len(own) != needed:
@@ -129,7 +131,8 @@ def _callbacks(entries: list[dict[str, Any] | None], own: Sequence[Callback]) ->
             f"{len(own)} (known without being passed: {known})"
         )
     given = iter(own)
-    return [next(given) if entry is None else build(entry) for entry in entries]
+    with building(path):
+        return [next(given) if entry is None else build(entry) for entry in entries]
 
 
 def _plan(
@@ -139,31 +142,41 @@ def _plan(
     metric: Metric | None,
     learning_rate: Schedule | None,
     penalties: Sequence[Penalty] | None,
+    path: Path,
 ) -> Plan:
     chosen = config["optimizer"] or optimizer
     if chosen is None:
         raise ValueError("the run had an optimizer of your own: pass it again with optimizer=...")
-    return Plan(
-        objective=objective or build(config["objective"]),
-        metric=metric or build(config["metric"]),
-        learning_rate=learning_rate or build(config["learning_rate"]),
-        optimizer=chosen,
-        penalties=tuple(map(build, config["penalties"]) if penalties is None else penalties),
-        epochs=config["epochs"],
-        batch_size=config["batch_size"],
-        missing=as_gaps(build(config["missing"]) if isinstance(config["missing"], dict) else config["missing"]),
-        hold_out=config.get("hold_out", False),  # of runs of version 1.0, which had none
-        most=config.get("most"),
-        seed=Stream(*config["seed"]),
-    )
+    own = (optimizer, objective, metric, learning_rate, penalties)
+    with building(path) if all(each is None for each in own) else nullcontext():
+        return Plan(
+            objective=objective or build(config["objective"]),
+            metric=metric or build(config["metric"]),
+            learning_rate=learning_rate or build(config["learning_rate"]),
+            optimizer=chosen,
+            penalties=tuple(map(build, config["penalties"]) if penalties is None else penalties),
+            epochs=config["epochs"],
+            batch_size=config["batch_size"],
+            missing=as_gaps(build(config["missing"]) if isinstance(config["missing"], dict) else config["missing"]),
+            hold_out=config.get("hold_out", False),  # of runs of version 1.0, which had none
+            most=config.get("most"),
+            seed=Stream(*config["seed"]),
+        )
 
 
-def _same_cases(description: dict[str, Any] | None, given: Array | None, name: str) -> Cases | None:
+def _same_cases(description: dict[str, Any] | None, given: Array | None, name: str, path: Path) -> Cases | None:
     if description is None:
         return None
     if given is None and description["source"] is None:
         raise ValueError(f"the run was trained on arrays: pass them again with {name}=...")
-    cases = from_source(description["source"]) if given is None else as_cases(given, name)
+    try:
+        cases = from_source(description["source"]) if given is None else as_cases(given, name)
+    except (TypeError, AttributeError) as error:
+        if given is not None:
+            raise
+        raise DamagedFileError(f"{path} is damaged ({error}): use a copy of it") from None
+    if cases is None:
+        raise ValueError(f"{name}: what the run was trained on has no {description['source']['split']} split any more")
     if cases.fingerprint() != description["fingerprint"]:
         raise ValueError(
             f"{name} {cases.shape} is not what the run was trained on {tuple(description['shape'])}: "

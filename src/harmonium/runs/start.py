@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from harmonium.core.errors import RunInUseError
-from harmonium.core.files import write_json, write_tensors
+from harmonium.core.files import sealed, write_json, write_tensors
 from harmonium.core.progress import Progress
 from harmonium.core.registry import check_described
 from harmonium.data import Cases
@@ -64,7 +64,7 @@ def start(
         if not fresh:  # what cannot be drawn again from the seed must be on disk before there is a run to resume
             writer.write(training)
         write_json(out / ENVIRONMENT, environment(training.model))
-        write_json(out / CONFIG, config)
+        write_json(out / CONFIG, sealed(config))
         with stop_on_signals(writer):
             history = training.run()
             check_outcome(training)
