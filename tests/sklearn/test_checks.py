@@ -22,17 +22,17 @@ from harmonium.units import Gaussian
 
 SMALL: list[Any] = [
     BernoulliRBM(n_components=4, n_iter=2),
-    RBM(hidden=4, n_iter=2),
-    RBM(Gaussian, 4, n_iter=2, learning_rate=0.001),
+    RBM(n_components=4, n_iter=2),
+    RBM(4, visible=Gaussian, n_iter=2, learning_rate=0.001),
     DBN([4, 3], greedy_options={"epochs": 1}),
-    RBMClassifier(hidden=4, n_iter=2),
+    RBMClassifier(n_components=4, n_iter=2),
     DBNClassifier([4, 3], n_iter=2, greedy_options={"epochs": 1}),
-    RBMImputer(hidden=4, n_iter=1),
-    RBMOutlierDetector(hidden=4, n_iter=2),
+    RBMImputer(n_components=4, n_iter=1),
+    RBMOutlierDetector(n_components=4, n_iter=2),
     NADEDensity(hidden=4, n_iter=2),
-    NADEDensity(Gaussian, 4, n_iter=2),
+    NADEDensity(4, visible=Gaussian, n_iter=2),
     VAEDensity(latent=2, hidden=(4,), n_iter=2, importance_samples=3),
-    VAEDensity(Gaussian, 2, (4,), n_iter=2, importance_samples=3),
+    VAEDensity(2, (4,), visible=Gaussian, n_iter=2, importance_samples=3),
 ]
 
 

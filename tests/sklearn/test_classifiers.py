@@ -18,7 +18,7 @@ NAMES = np.array(["nought", "one", "two", "three", "four", "five", "six", "seven
 TRAIN, TEST = slice(0, 1200), slice(1200, None)
 
 SMALL = [
-    RBMClassifier(hidden=50, n_iter=20, batch_size=50, learning_rate=0.5, random_state=0),
+    RBMClassifier(n_components=50, n_iter=20, batch_size=50, learning_rate=0.5, random_state=0),
     DBNClassifier(
         [100, 100],
         n_iter=30,
@@ -55,7 +55,7 @@ def test_sparse_is_dense(fitted: Any) -> None:
 def test_the_rbm_is_what_fit_does() -> None:
     X, y = (DIGITS[:200] > 0.5).astype(np.float64), LABELS[:200]
     for kind in (np.asarray, sparse.csr_array):
-        ours = RBMClassifier(hidden=6, n_iter=2, random_state=3).fit(kind(X), y)
+        ours = RBMClassifier(n_components=6, n_iter=2, random_state=3).fit(kind(X), y)
         machine = hm.ClassificationRBM(64, 6, classes=10, dtype=torch.float64)
         hm.fit(
             machine, hm.models.with_labels(X, y), objective=hm.objectives.Hybrid(share=0.001), epochs=2,
@@ -94,6 +94,6 @@ def test_one_class_is_refused(estimator: Any) -> None:
 
 def test_domains_of_greys() -> None:
     with pytest.raises(ValueError, match="but Bernoulli units take 0 and 1"):
-        RBMClassifier(hidden=3, n_iter=1, domain="raise").fit(DIGITS[:50], LABELS[:50])
-    model = RBMClassifier(hidden=3, n_iter=1, domain="binarize", random_state=0).fit(DIGITS[:50], LABELS[:50])
+        RBMClassifier(n_components=3, n_iter=1, domain="raise").fit(DIGITS[:50], LABELS[:50])
+    model = RBMClassifier(n_components=3, n_iter=1, domain="binarize", random_state=0).fit(DIGITS[:50], LABELS[:50])
     assert np.array_equal(model.predict_proba(DIGITS), model.predict_proba(DIGITS > 0.5))

@@ -80,7 +80,7 @@ def test_messages_name_the_column() -> None:
         RBM().fit(frame[["country"]])
     with pytest.raises(ValueError, match=r"missing value \(NaN\) in row 4, column 'age'.*RBMImputer"):
         RBM().fit(frame.assign(age=frame["age"].where(frame.index != 4)))
-    rbm = RBM(hidden=4, n_iter=1).fit(frame)
+    rbm = RBM(n_components=4, n_iter=1).fit(frame)
     with pytest.raises(ValueError, match="column 'town' has the label 'Rom' in row 0"):
         rbm.transform(frame.assign(town="Rom"))
 
@@ -89,7 +89,7 @@ def test_an_imputer_fills_a_frame_better_than_means_and_modes() -> None:
     frame = people()
     holes = frame.astype({"smokes": object, "children": float}).mask(np.random.default_rng(1).random(frame.shape) < 0.2)
     holes["country"] = frame["country"]
-    filled = RBMImputer(hidden=8, random_state=0).fit_transform(holes)
+    filled = RBMImputer(n_components=8, random_state=0).fit_transform(holes)
     assert list(filled.columns) == list(frame.columns) and not filled.isna().any(axis=None)
     assert set(filled["smokes"].unique()) <= {False, True} and set(filled["town"]) == {"Ulm", "Bonn", "Kiel"}
     gone = holes.isna()
@@ -101,7 +101,9 @@ def test_an_imputer_fills_a_frame_better_than_means_and_modes() -> None:
 
 def test_outliers_of_a_frame_with_gaps_and_what_makes_them_odd() -> None:
     train = people()
-    detector = RBMOutlierDetector(hidden=8, random_state=0).fit(train.assign(age=train["age"].where(train.index > 9)))
+    detector = RBMOutlierDetector(n_components=8, random_state=0).fit(
+        train.assign(age=train["age"].where(train.index > 9))
+    )
     odd = people(50, 1)
     odd["age"] = 75 - odd["age"] + 15  # the old of Ulm, the young of Kiel; Bonn stays
     odd = odd[odd["town"] != "Bonn"]
@@ -115,7 +117,7 @@ def test_outliers_of_a_frame_with_gaps_and_what_makes_them_odd() -> None:
 @pytest.mark.parametrize(
     "model",
     [
-        RBMClassifier(hidden=8, n_iter=20, batch_size=20, random_state=0),
+        RBMClassifier(n_components=8, n_iter=20, batch_size=20, random_state=0),
         DBNClassifier(
             [30], n_iter=60, greedy_options={"epochs": 5}, finetune_options={"learning_rate": 0.02}, random_state=0
         ),
@@ -134,13 +136,13 @@ def test_two_labels_have_nothing_between_them() -> None:
     frame["smokes"] = frame["smokes"].astype(object)
     frame.loc[:20, "smokes"] = None
     for domain in ("clip", "binarize", "raise"):
-        filled = RBMImputer(hidden=2, n_iter=1, domain=domain, random_state=0).fit_transform(frame)
+        filled = RBMImputer(n_components=2, n_iter=1, domain=domain, random_state=0).fit_transform(frame)
         assert set(filled["smokes"]) <= {False, True}
 
 
 def test_gaps_of_a_case_stay_filled_while_its_columns_are_explained() -> None:
     frame = people(200)
-    detector = RBMOutlierDetector(hidden=4, n_iter=20, random_state=0).fit(frame)
+    detector = RBMOutlierDetector(n_components=4, n_iter=20, random_state=0).fit(frame)
     gaps = frame[:30].copy()
     gaps["age"] = np.nan
     blame = detector.explain(gaps)
@@ -151,12 +153,12 @@ def test_gaps_of_a_case_stay_filled_while_its_columns_are_explained() -> None:
 
 def test_sparse_cases_are_explained_as_dense_ones() -> None:
     X = (np.random.default_rng(0).random((50, 4)) < 0.5).astype(float)
-    detector = RBMOutlierDetector(hidden=2, n_iter=2, random_state=0).fit(X)
+    detector = RBMOutlierDetector(n_components=2, n_iter=2, random_state=0).fit(X)
     np.testing.assert_array_equal(detector.explain(sparse.csr_array(X)), detector.explain(X))
 
 
 def test_categories_and_reals_have_features_and_likelihoods() -> None:
     frame = people()
-    rbm = RBM(hidden=4, n_iter=2, random_state=0).fit(frame)
+    rbm = RBM(n_components=4, n_iter=2, random_state=0).fit(frame)
     assert rbm.transform(frame).shape == (300, 4) and np.isfinite(rbm.score_samples(frame)).all()
     assert isinstance(rbm.model_.visible, hm.Mixed)

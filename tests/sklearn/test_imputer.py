@@ -20,7 +20,7 @@ def gapped(share: float = 0.2) -> np.ndarray:
 def test_copies_fill_the_gaps_and_the_rest_stays() -> None:
     X = gapped()
     known = np.array([[not np.isnan(row[3 * (j // 3) : 3 * (j // 3) + 3]).all() for j in range(6)] for row in X])
-    filled = RBMImputer(hidden=6, n_iter=200, batch_size=50, learning_rate=0.1, random_state=0).fit_transform(X)
+    filled = RBMImputer(n_components=6, n_iter=200, batch_size=50, learning_rate=0.1, random_state=0).fit_transform(X)
     seen = ~np.isnan(X)
     assert np.array_equal(filled[seen], X[seen])
     gaps = ~seen & known
@@ -30,7 +30,7 @@ def test_copies_fill_the_gaps_and_the_rest_stays() -> None:
 
 def test_it_is_what_impute_does() -> None:
     X = gapped()
-    imputer = RBMImputer(hidden=3, n_iter=2, samples=5, sweeps=10, random_state=4).fit(X)
+    imputer = RBMImputer(n_components=3, n_iter=2, samples=5, sweeps=10, random_state=4).fit(X)
     rows = np.isnan(X).any(1)
     means = hm.impute(imputer.model_, X[rows], sweeps=10, samples=5, mean=True, seed=4)
     expected = np.where(np.isnan(X[rows]), np.rint(means.numpy()), X[rows])
@@ -46,7 +46,9 @@ def test_codes_are_filled_with_codes_and_reals_with_means() -> None:
     gaps[::5, 0] = np.nan
     gaps[1::5, 2] = np.nan
     units = hm.Mixed([hm.Categorical(2, 3), hm.Gaussian(1)])
-    filled = RBMImputer(units, 6, n_iter=60, batch_size=20, learning_rate=0.2, random_state=0).fit_transform(gaps)
+    filled = RBMImputer(6, visible=units, n_iter=60, batch_size=20, learning_rate=0.2, random_state=0).fit_transform(
+        gaps
+    )
     assert set(np.unique(filled[:, 0])) == {0.0, 1.0, 2.0}
     assert (filled[::5, 0] == X[::5, 0]).mean() > 0.9
     assert np.corrcoef(filled[1::5, 2], X[1::5, 2])[0, 1] > 0.7  # 0.88 of the variance is between the codes
@@ -55,7 +57,7 @@ def test_codes_are_filled_with_codes_and_reals_with_means() -> None:
 def test_greys_given_stay_greys() -> None:
     X = np.where(np.isnan(gapped()), np.nan, 0.25 + 0.5 * PAIRS)
     for domain in ("clip", "binarize"):
-        filled = RBMImputer(hidden=2, n_iter=2, sweeps=5, domain=domain, random_state=0).fit_transform(X)  # type: ignore[arg-type]
+        filled = RBMImputer(n_components=2, n_iter=2, sweeps=5, domain=domain, random_state=0).fit_transform(X)  # type: ignore[arg-type]
         assert np.array_equal(filled[~np.isnan(X)], X[~np.isnan(X)])
         assert np.isfinite(filled).all()
 
@@ -63,7 +65,7 @@ def test_greys_given_stay_greys() -> None:
 def test_empty_rows_are_left_out_of_training_and_drawn() -> None:
     X = gapped()
     X[3] = np.nan
-    imputer = RBMImputer(hidden=2, n_iter=2, random_state=0).fit(X)
+    imputer = RBMImputer(n_components=2, n_iter=2, random_state=0).fit(X)
     assert float(imputer.model_.data_cases) <= 299
     assert np.isfinite(imputer.transform(X)).all()
 
@@ -72,9 +74,9 @@ def test_what_cannot_be_learned_is_refused() -> None:
     X = gapped()
     X[:, 2] = np.nan
     with pytest.raises(ValueError, match="no observed value in column 2: drop it"):
-        RBMImputer(hidden=2, n_iter=1).fit(X)
+        RBMImputer(n_components=2, n_iter=1).fit(X)
     with pytest.raises(ValueError, match="no observed value at all"):
-        RBMImputer(hidden=2).fit(np.full((2, 2), np.nan))
+        RBMImputer(n_components=2).fit(np.full((2, 2), np.nan))
     with pytest.raises(ValueError, match=r"samples must be .*, found 0"):
         RBMImputer(samples=0).fit(X)
 
@@ -82,6 +84,6 @@ def test_what_cannot_be_learned_is_refused() -> None:
 def test_pandas_keeps_its_columns() -> None:
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame(gapped(), columns=list("abcdef"))
-    out = RBMImputer(hidden=2, n_iter=1, random_state=0).set_output(transform="pandas").fit_transform(frame)
+    out = RBMImputer(n_components=2, n_iter=1, random_state=0).set_output(transform="pandas").fit_transform(frame)
     assert list(out.columns) == list("abcdef")
     assert not out.isna().any().any()

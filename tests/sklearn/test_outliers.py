@@ -17,7 +17,7 @@ BARS = np.asarray(hm.data.load("bars-and-stripes").train, dtype=np.float64)
 def test_noise_is_found_among_bars() -> None:
     rng = np.random.default_rng(0)
     X = np.concatenate((np.repeat(BARS, 6, 0), rng.integers(0, 2, size=(10, 16))))
-    detector = RBMOutlierDetector(hidden=16, n_iter=400, batch_size=50, contamination=10 / len(X), random_state=0)
+    detector = RBMOutlierDetector(n_components=16, n_iter=400, batch_size=50, contamination=10 / len(X), random_state=0)
     found = detector.fit_predict(X)
     assert (found[-10:] == -1).mean() >= 0.8
     assert (found[:-10] == 1).mean() > 0.95
@@ -47,7 +47,13 @@ def with_others(digit: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("digit", [1, 3, 8])
 def test_odd_cases_in_training_can_be_left_out(digit: int) -> None:
-    plan: dict[str, Any] = {"hidden": 16, "n_iter": 200, "batch_size": 20, "learning_rate": 0.05, "random_state": 0}
+    plan: dict[str, Any] = {
+        "n_components": 16,
+        "n_iter": 200,
+        "batch_size": 20,
+        "learning_rate": 0.05,
+        "random_state": 0,
+    }
     X, asked, right = with_others(digit)
     wary = RBMOutlierDetector(contamination=0.1, **plan).fit(X)
     trusting = RBMOutlierDetector(**plan).fit(X)
@@ -61,7 +67,7 @@ def test_trimming_is_repeated_exactly() -> None:
     X = with_others(0)[0]
     X[0, 0] = np.nan
     scores = [
-        RBMOutlierDetector(hidden=4, contamination=0.1, n_iter=5, random_state=3).fit(X).score_samples(X)
+        RBMOutlierDetector(n_components=4, contamination=0.1, n_iter=5, random_state=3).fit(X).score_samples(X)
         for _ in range(2)
     ]
     np.testing.assert_array_equal(*scores)
@@ -69,7 +75,7 @@ def test_trimming_is_repeated_exactly() -> None:
 
 def test_all_cases_train_where_contamination_is_not_known() -> None:
     X = with_others(0)[0]
-    detector = RBMOutlierDetector(hidden=4, n_iter=5, random_state=3).fit(X)
+    detector = RBMOutlierDetector(n_components=4, n_iter=5, random_state=3).fit(X)
     rbm = hm.RBM(64, 4, dtype=torch.float64)
     hm.fit(rbm, X, epochs=5, seed=detector.seed_)
     assert torch.equal(detector.model_.weights, rbm.weights)

@@ -132,8 +132,8 @@ class Trained(Estimator):
         random_state: an int, a RandomState, or None.
     """
 
-    visible: VisibleUnits | None = None
     _: KW_ONLY
+    visible: VisibleUnits | None = None
     n_iter: int | None = None
     batch_size: int | None = None
     learning_rate: Any = None

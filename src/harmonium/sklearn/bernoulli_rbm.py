@@ -18,6 +18,7 @@ from harmonium.models.arrays import Array, as_matrix
 from harmonium.models.machine.rbm import RBM
 from harmonium.objectives import PCD
 from harmonium.sklearn.base import Features, by_rows, need_positive, parameters, precision
+from harmonium.sklearn.components import Components
 from harmonium.sklearn.domain import Activations, Domain, into_domain, lend, strict
 from harmonium.training.callbacks import Callback
 from harmonium.training.history import Row
@@ -33,7 +34,7 @@ _WATCHED = 1000  # cases whose pseudo-likelihood is printed
 
 
 @parameters
-class BernoulliRBM(Features):
+class BernoulliRBM(Features, Components):
     """A binary RBM trained by PCD-1: a drop-in replacement for `sklearn.neural_network.BernoulliRBM`.
 
     Parameters, attributes and methods mean the same: one persistent chain per case of a batch, and a learning rate for
@@ -149,7 +150,7 @@ class BernoulliRBM(Features):
     @property
     def components_(self) -> Any:
         """W transposed, (n_components, n_features)."""
-        return self.model_.weights.detach().numpy().T
+        return super().components_
 
     @components_.setter
     def components_(self, values: Any) -> None:
@@ -158,7 +159,7 @@ class BernoulliRBM(Features):
     @property
     def intercept_hidden_(self) -> Any:
         """Biases of the hidden units, (n_components,)."""
-        return self.model_.hidden_bias.detach().numpy()
+        return super().intercept_hidden_
 
     @intercept_hidden_.setter
     def intercept_hidden_(self, values: Any) -> None:
@@ -167,7 +168,7 @@ class BernoulliRBM(Features):
     @property
     def intercept_visible_(self) -> Any:
         """Biases of the visible units, (n_features,)."""
-        return self.model_.visible_bias.detach().numpy()
+        return super().intercept_visible_
 
     @intercept_visible_.setter
     def intercept_visible_(self, values: Any) -> None:

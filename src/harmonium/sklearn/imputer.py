@@ -31,7 +31,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, Machine):
     Args:
         visible: a unit type such as `harmonium.Gaussian`, or the units of all columns.  Default: binary units if all
             values of an array lie between 0 and 1, otherwise what suits each column (see `harmonium.sklearn.columns`).
-        hidden: a number of binary units, or units.
+        n_components: number of binary hidden units, or hidden units of another type.
         samples: chains per case whose means are taken; 1 draws.
         sweeps: Gibbs sweeps of each; means are those of the second half.
         objective: what training descends (default: `harmonium.PCD`).
@@ -53,7 +53,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, Machine):
     >>> import numpy as np
     >>> from harmonium.sklearn import RBMImputer
     >>> X = np.array([[0, 0, 0], [1, 1, 1], [0, 0, np.nan], [1, 1, 1]])
-    >>> RBMImputer(hidden=2, random_state=0).fit_transform(X)[:2].tolist()
+    >>> RBMImputer(n_components=2, random_state=0).fit_transform(X)[:2].tolist()
     [[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]]
     """
 

@@ -33,7 +33,7 @@ class RBMOutlierDetector(OutlierMixin, Machine):
     Args:
         visible: a unit type such as `harmonium.Gaussian`, or the units of all columns.  Default: binary units if all
             values of an array lie between 0 and 1, otherwise what suits each column (see `harmonium.sklearn.columns`).
-        hidden: a number of binary units, or units.
+        n_components: number of binary hidden units, or hidden units of another type.
         contamination: fraction of the training cases that are outliers, above 0 and at most 0.5: they count as such,
             and training can leave them out (see below).  "auto" (default): all cases train, and a tenth of them counts
             as outliers.
@@ -62,7 +62,7 @@ class RBMOutlierDetector(OutlierMixin, Machine):
     >>> import numpy as np
     >>> from harmonium.sklearn import RBMOutlierDetector
     >>> X = np.repeat([[0, 0, 0, 0], [1, 1, 1, 1], [0, 1, 0, 1]], [20, 20, 1], axis=0)
-    >>> detector = RBMOutlierDetector(hidden=4, n_iter=300, learning_rate=0.2, contamination=0.02, random_state=0)
+    >>> detector = RBMOutlierDetector(n_components=4, n_iter=300, learning_rate=0.2, contamination=0.02, random_state=0)
     >>> detector.fit_predict(X)[[0, 20, 40]]
     array([ 1,  1, -1])
     """
@@ -107,7 +107,7 @@ class RBMOutlierDetector(OutlierMixin, Machine):
 
         def candidate(chosen: Any, fit_options: dict[str, Any]) -> tuple[float, Any, Any, Any]:
             """Log-likelihood of all but the oddest cases in nats, machine, history, and scores of all cases."""
-            machine = models.RBM(copy.deepcopy(units), self.hidden, dtype=precision(states))
+            machine = models.RBM(copy.deepcopy(units), self.n_components, dtype=precision(states))
             self.model_ = strict(self._train(machine, chosen, fit_options=fit_options, **options))
             scores = self._scores(states)
             log_z = log_partition(self.model_, seed=self._seed)

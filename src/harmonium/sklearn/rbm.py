@@ -11,6 +11,7 @@ from harmonium import models
 from harmonium.models.arrays import Array
 from harmonium.objectives import Objective
 from harmonium.sklearn.base import Features, Trained, parameters, precision
+from harmonium.sklearn.components import Components
 from harmonium.sklearn.density import EnergyDensity
 from harmonium.sklearn.domain import strict
 from harmonium.units import Units
@@ -22,9 +23,9 @@ __all__ = ["RBM", "Machine"]
 class Machine(Trained):
     """An estimator with a restricted Boltzmann machine: base of `RBM`, the imputer and the outlier detector."""
 
-    hidden: int | Units = 64
+    n_components: int | Units = 64
     _: KW_ONLY
-    objective: Objective | None = None
+    objective: Objective | str | None = None
 
     def fit(self, X: Array, y: Any = None) -> Self:
         """Train on cases.
@@ -45,21 +46,21 @@ class Machine(Trained):
     def _fit(self, X: Any, **options: Any) -> Any:
         """Train on validated X; returns X in the domain of the machine."""
         units, X = self._prepare(X)
-        self.model_ = strict(self._train(models.RBM(units, self.hidden, dtype=precision(X)), X, **options))
+        self.model_ = strict(self._train(models.RBM(units, self.n_components, dtype=precision(X)), X, **options))
         return X
 
 
 @parameters
-class RBM(Features, EnergyDensity, Machine):
+class RBM(Features, EnergyDensity, Components, Machine):
     """A restricted Boltzmann machine as a transformer and a density.
 
     `transform` gives the means of the hidden units, `score_samples` log-likelihoods in nats (``log_partition_`` is
     exact, or an estimate with a verdict whether to trust it), `sample` new cases.
 
     Args:
+        n_components: number of binary hidden units, or hidden units of another type.
         visible: a unit type such as `harmonium.Gaussian`, or the units of all columns.  Default: binary units if all
             values of an array lie between 0 and 1, otherwise what suits each column (see `harmonium.sklearn.columns`).
-        hidden: a number of binary units, or units.
         objective: what training descends (default: `harmonium.PCD`).
         n_iter: passes over the data.  Default: training plans itself (see `harmonium.fit`).
         batch_size: cases per update.
@@ -70,6 +71,9 @@ class RBM(Features, EnergyDensity, Machine):
         random_state: an int, a RandomState, or None.
 
     Attributes:
+        components_: W transposed, (n_components, n_features), a view of the model's memory.
+        intercept_hidden_: fields of the hidden units, (n_components,): the biases of binary ones.
+        intercept_visible_: fields of the visible units, (n_features,).
         model_: the trained `harmonium.RBM`.
         history_: what `harmonium.fit` returned.
         n_features_in_: number of columns.
@@ -78,7 +82,7 @@ class RBM(Features, EnergyDensity, Machine):
     >>> import harmonium as hm
     >>> from harmonium.sklearn import RBM
     >>> cases = hm.data.load("bars-and-stripes").train
-    >>> rbm = RBM(hidden=8, n_iter=2, random_state=0).fit(cases)
+    >>> rbm = RBM(n_components=8, n_iter=2, random_state=0).fit(cases)
     >>> rbm.transform(cases).shape, rbm.score_samples(cases).shape
     ((32, 8), (32,))
     """

@@ -35,7 +35,7 @@ class RBMClassifier(Classifier, Trained):
         visible: units of the inputs: a unit type such as `harmonium.Gaussian`, or the units of all columns.  Default:
             binary units if all values of an array lie between 0 and 1, otherwise what suits each column (see
             `harmonium.sklearn.columns`).
-        hidden: a number of binary units, or units.
+        n_components: number of binary hidden units, or hidden units of another type.
         objective: what training descends (default: `harmonium.objectives.Hybrid`, mostly p(class | x), a little
             p(x, class)).
         n_iter: passes over the data.  Default: training plans itself (see `harmonium.fit`).
@@ -55,13 +55,13 @@ class RBMClassifier(Classifier, Trained):
 
     >>> from harmonium.sklearn import RBMClassifier
     >>> X, y = [[0, 1], [0, 0], [1, 0], [1, 1]], ["low", "low", "high", "high"]
-    >>> RBMClassifier(hidden=2, n_iter=100, learning_rate=0.5, random_state=0).fit(X, y).predict([[0, 0], [1, 1]])
+    >>> RBMClassifier(n_components=2, n_iter=100, learning_rate=0.5, random_state=0).fit(X, y).predict([[0, 0], [1, 1]])
     array(['low', 'high'], dtype='<U4')
     """
 
-    hidden: int | Units = 64
+    n_components: int | Units = 64
     _: KW_ONLY
-    objective: Objective | None = None
+    objective: Objective | str | None = None
     domain: Domain = "clip"
 
     def fit(self, X: Array, y: Array) -> Self:
@@ -79,7 +79,7 @@ class RBMClassifier(Classifier, Trained):
         """
         X, number = self._accept_labelled(X, y)
         units, X = self._prepare(X)
-        machine = ClassificationRBM(units, self.hidden, len(self.classes_), dtype=precision(X))
+        machine = ClassificationRBM(units, self.n_components, len(self.classes_), dtype=precision(X))
         column = number[:, None].astype(X.dtype)
         cases = sparse.hstack((X, column)).tocsr() if is_sparse(X) else np.hstack((X, column))
         self.model_ = strict(self._train(machine, cases, **self._plan()))

@@ -62,7 +62,7 @@ class VAEDensity(DirectedDensity):
     latent: int | Sequence[int] = 10
     hidden: Architecture | Sequence[Any] = (100, 100)
     _: KW_ONLY
-    objective: Objective | None = None
+    objective: Objective | str | None = None
     importance_samples: int = 100
 
     def _build(self, units: Units, dtype: torch.dtype) -> VAE:
