@@ -11,6 +11,7 @@ from torch import Tensor
 from harmonium.core.checks import check_int
 from harmonium.core.random import Stream, stream_of
 from harmonium.likelihood.annealing import by_annealing
+from harmonium.likelihood.base import Base, as_base
 from harmonium.likelihood.exact import cheapest_enumeration, exact_log_partition
 from harmonium.likelihood.integration import by_integration
 from harmonium.likelihood.ladder_log_z import by_tempering
@@ -18,7 +19,6 @@ from harmonium.likelihood.log_z import LogPartition, second_opinion
 from harmonium.models.arrays import Array
 from harmonium.models.machine.machine import Machine, as_machine
 from harmonium.sampling.tempering import ReplicaExchange, Tempering
-from harmonium.units import Natural
 
 __all__ = ["LogPartition", "LogPartitionOptions", "log_partition"]
 
@@ -32,7 +32,7 @@ class LogPartitionOptions(TypedDict, total=False):
     method: str
     chains: int | None
     temperatures: int | Tensor | None
-    base: tuple[Natural, ...] | None
+    base: Base | None
     chains_from: Array | None
     sampler: ReplicaExchange | None
     sweeps: int
@@ -45,7 +45,7 @@ def log_partition(
     *,
     chains: int | None = None,
     temperatures: int | Tensor | None = None,
-    base: tuple[Natural, ...] | None = None,
+    base: Base | None = None,
     chains_from: Array | None = None,
     sampler: ReplicaExchange | None = None,
     sweeps: int = 1000,
@@ -62,7 +62,9 @@ def log_partition(
         chains: AIS chains in each direction (default 100), or independent replicas of the ladder (default 20).
         temperatures: for AIS, their number (default 1000; a pilot run places them between 0 and 1, see
             `harmonium.sampling.schedule`), or the temperatures themselves, rising from 0 to 1.
-        base: natural parameters of the base-rate model (default: means of the training data stored in the model).
+        base: where paths and ladders start, a model of independent columns: the means of the visible units
+            (n_visible,), cases (n, n_visible), or natural parameters, a tuple of tensors for every layer.  Default:
+            the means of the training data, which are stored in the model.
         chains_from: states (n, n_visible) that represent the model, from which the reverse direction starts after a
             drift test.  For machines with sampled hidden layers, packed states (see `Structure.pack`), or visible
             states, whose hidden ones are then drawn by 100 sweeps given them.  With shape (copies, n, n_visible),
@@ -90,6 +92,7 @@ def log_partition(
     if method not in methods:
         raise ValueError(f"method must be one of {', '.join(map(repr, methods))}, found {method!r}")
     model.refuse_batched("log_partition")
+    own = None if base is None else as_base(model, base)
     chains = None if chains is None else check_int("chains", chains)
     sweeps = check_int("sweeps", sweeps)
     for name, given in (("chains_from", chains_from), ("temperatures", temperatures)):
@@ -102,11 +105,11 @@ def log_partition(
     chained = chains_from is not None or model.chains is not None
     if method in ("tempering", "integration") or (method == "auto" and (sampler is not None or not chained)):
         along = by_integration if method == "integration" else by_tempering
-        return along(model, sampler or Tempering(), base, 20 if chains is None else chains, sweeps, stream)
+        return along(model, sampler or Tempering(), own, 20 if chains is None else chains, sweeps, stream)
     if sampler is not None:
         raise ValueError("sampler is for method='tempering' and 'integration': 'ais' has no ladder")
     annealed = by_annealing(
-        model, base, 100 if chains is None else chains, 1000 if temperatures is None else temperatures, chains_from,
+        model, own, 100 if chains is None else chains, 1000 if temperatures is None else temperatures, chains_from,
         stream,
     )  # fmt: skip
     # A base of the caller's is doubted either way; documents have a log Z of each length, which takes long enough.
