@@ -10,9 +10,9 @@ import click
 
 from harmonium.cli.options import SEED, choice, integer
 from harmonium.cli.other_data import chosen_data, data_of_run
+from harmonium.cli.run import open_model
 from harmonium.cli.session import set_threads
 from harmonium.cli.shell import CONTEXT, note, say
-from harmonium.runs.folder import open_run
 
 __all__ = ["diagnose"]
 
@@ -51,7 +51,7 @@ def diagnose(
         raise ValueError(f"--out {out}: name a {', '.join(_FORMATS[:-1])} or {_FORMATS[-1]} file")
     if importlib.util.find_spec("arviz_stats") is None:  # before anything heavy is loaded
         raise ValueError("diagnose needs arviz-stats: pip install 'harmonium[diagnostics]'")
-    place = open_run(run)
+    place = open_model(run)
     import harmonium as hm
     from harmonium.data.dataset import choose_split
 

@@ -10,10 +10,10 @@ import click
 from harmonium.cli.columns import note_densities
 from harmonium.cli.options import SEED, choice, integer
 from harmonium.cli.other_data import chosen_data, data_of_run
+from harmonium.cli.run import open_model
 from harmonium.cli.session import annealing, refuse, set_threads
 from harmonium.cli.shell import CONTEXT, say, typed
 from harmonium.core.checks import finite_or_none
-from harmonium.runs.folder import open_run
 
 __all__ = ["evaluate"]
 
@@ -53,7 +53,7 @@ def evaluate(ctx: click.Context, /, run: str, split: str | None, as_json: bool, 
 
     RUN is a run folder or a model file.
     """
-    place = open_run(run)
+    place = open_model(run)
     import harmonium as hm
     from harmonium.data.dataset import choose_split
 

@@ -9,9 +9,9 @@ import click
 
 from harmonium.cli.options import SEED
 from harmonium.cli.other_data import chosen_data, data_of_run, refuse_without_data
+from harmonium.cli.run import open_model
 from harmonium.cli.session import set_threads
 from harmonium.cli.shell import CONTEXT, note, say, typed
-from harmonium.runs.folder import open_run
 
 __all__ = ["play", "report"]
 
@@ -71,7 +71,7 @@ def play(ctx: click.Context, /, run: str, data: str | None, seed: int, show: boo
 
 
 def _write(run: str, data: str | None, seed: int, out: str | None, options: dict[str, Any]) -> Path:
-    place = open_run(run, unfinished=True)
+    place = open_model(run, unfinished=True)
     refuse_without_data(data, options)
     chosen = None if data is None else chosen_data(place, data, options)
     from harmonium.report import write
@@ -84,5 +84,5 @@ def _present(run: str) -> Path | None:
     """Find a report that is newer than its model."""
     from harmonium.report.page import default_path
 
-    page, source = default_path(run), open_run(run, unfinished=True).file
+    page, source = default_path(run), open_model(run, unfinished=True).file
     return page if page.is_file() and page.stat().st_mtime > source.stat().st_mtime else None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from harmonium.cli.columns import keep_columns
+from harmonium.cli.columns import is_table, keep_columns
 from harmonium.cli.session import annealing, device, progress, quiet, set_threads
 from harmonium.cli.shell import note, say, typed
 from harmonium.runs.folder import Run, open_run
@@ -42,6 +43,9 @@ def go_on(name: str, options: dict[str, Any]) -> None:
     """
     path = Path(name).expanduser()
     if not (path / CONFIG).is_file():
+        if path.is_file():
+            what = f"`harmonium train {shlex.quote(name)}` learns it" if is_table(name) else "name the folder of a run"
+            raise ValueError(f"{name} is a file, not a run folder: {what}")
         raise FileNotFoundError(
             f"{name} holds no run to resume (there is no {CONFIG}): start one with `harmonium train DATA --out {name}`"
         )

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harmonium.cli.options import SEED, integer
+from harmonium.cli.run import open_model
 from harmonium.cli.session import refuse, set_threads
 from harmonium.cli.shell import CONTEXT, say, typed
-from harmonium.runs.folder import open_run
 
 if TYPE_CHECKING:
     from harmonium.data import Summary
@@ -45,7 +45,7 @@ def sample(ctx: click.Context, /, run: str, count: int, sweeps: int, seed: int, 
     path = None if out in (None, "-") else Path(str(out)).expanduser()
     if path is not None and path.suffix.lower() not in (".npy", ".csv", ".png"):
         raise ValueError(f"--out {out}: name a .npy, .csv or .png file")
-    place = open_run(run)
+    place = open_model(run)
     import numpy as np
 
     import harmonium as hm
