@@ -404,7 +404,7 @@ def test_gaussian_units_refuse_what_is_not_finite() -> None:
             "metric must be one of plain, .*natural or .* found 'fisher'",
         ),
         ({"optimizer": "adamm"}, ValueError, "optimizer must be one of .*adam, .*sgd.* or a factory, found 'adamm'"),
-        ({"objective": "pcd"}, TypeError, r"objective must be an objective such as harmonium\.PCD\(k=1\), found 'pcd'"),
+        ({"objective": "pdc"}, ValueError, r"objective='pdc' is not known: did you mean 'pcd'\?"),
         ({"learning_rate": -0.1}, ValueError, "learning_rate must be .*, found -0.1"),
         ({"learning_rate": float("nan")}, ValueError, "learning_rate must be .*nan"),
         ({"learning_rate": "fast"}, ValueError, "learning_rate must be .*'fast'"),

@@ -194,3 +194,44 @@ def test_the_progress_bar_changes_no_parameter(tmp_path: Path) -> None:
     expected = trained(patterns())
     assert same(trained(patterns(), progress=True), expected)
     assert same(trained(patterns(), progress=True, out=tmp_path / "run", callbacks=[Checkpoint(0)]), expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("on_epoch_end", "it is called on_epoch here"),
+        ("on_train_batch_end", "it is called on_update here"),
+        ("on_train_end", "it is called on_end here"),
+        ("on_epcoh", "it is called on_epoch here"),
+        ("on_updates", "it is called on_update here"),
+        ("on_sunday", "there are on_begin, on_close, on_end, on_epoch, on_measure, on_update"),
+    ],
+)
+def test_a_method_that_would_never_be_called_is_refused_with_the_right_name(name: str, advice: str) -> None:
+    with pytest.raises(TypeError, match=rf"Mine\.{name} is never called: {advice} \(a method of your own: _{name}\)"):
+        type("Mine", (hm.training.Callback,), {name: lambda self, training: None})
+    with pytest.raises(TypeError, match=advice):  # of a class beside the callback, too
+        type("Mine", (type("Other", (), {name: lambda self: None}), hm.training.Callback), {})
+
+
+def test_a_method_that_takes_other_arguments_is_refused_before_training() -> None:
+    with pytest.raises(TypeError, match=r"Mine\.on_epoch must take \(self, training, row\)"):
+        type("Mine", (hm.training.Callback,), {"on_epoch": lambda self, training: None})
+    type("Mine", (hm.training.Callback,), {"on_epoch": lambda self, training, row, more=0: None})
+
+
+@pytest.mark.parametrize(
+    ("callback", "advice"),
+    [
+        (hm.training.ProgressBar, r"the class ProgressBar: make one of it, ProgressBar\("),
+        (print, r"make it a subclass of harmonium\.training\.Callback"),
+    ],
+)
+def test_what_is_no_callback_is_refused(callback: Any, advice: str) -> None:
+    with pytest.raises(TypeError, match=advice):
+        fit(callback, epochs=1)
+
+
+def test_what_is_no_penalty_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"pass \[harmonium\.training\.WeightDecay\(0\.01\)\]"):
+        hm.fit(hm.RBM(12, 4), patterns(), penalties=[0.01], epochs=1)

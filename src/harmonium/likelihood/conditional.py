@@ -10,7 +10,7 @@ from torch import Tensor
 from harmonium.models.arrays import Array, as_mask, as_raw
 from harmonium.models.directed import Directed
 from harmonium.models.machine.machine import Machine, as_machine
-from harmonium.models.model import Model
+from harmonium.models.model import Model, as_model
 from harmonium.sampling.impute import check_observed
 
 __all__ = ["conditional_log_prob", "refuse_coupled_hidden"]
@@ -53,7 +53,7 @@ def conditional_log_prob(model: Model, v: Array, given: Array, asked: Array | No
     >>> conditional_log_prob(rbm, [[0, 1]], [True, False]).exp().tolist()
     [0.5]
     """
-    units = model.visible
+    units = as_model(model, "conditional_log_prob").visible
     units.require_independent_columns("conditional_log_prob")
     fixed = as_mask(given, "given", units)
     wanted = ~fixed if asked is None else as_mask(asked, "asked", units)

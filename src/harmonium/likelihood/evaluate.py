@@ -21,7 +21,7 @@ from harmonium.models.arrays import Array, check_columns, checked_chunks
 from harmonium.models.machine.documents import at_length
 from harmonium.models.machine.machine import Machine
 from harmonium.models.machine.mean_field import mean_field, variational_bound
-from harmonium.models.model import Model
+from harmonium.models.model import Model, as_model
 from harmonium.sampling.sample import affordable_sweeps
 
 __all__ = ["Evaluation", "affordable", "evaluate"]
@@ -182,7 +182,7 @@ def evaluate(
     log-likelihood -0.69 nats per case (+- 0.00 over 2 cases), exact
     """
     samples = check_int("samples", samples)
-    model.refuse_batched("evaluate")
+    as_model(model, "evaluate").refuse_batched("evaluate")
     cases = as_cases(data)
     check_columns(cases, model.visible)
     if log_partition is not None and options:

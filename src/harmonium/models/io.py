@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from harmonium.core.errors import DamagedFileError
 from harmonium.core.files import read_tensors, write_tensors
 from harmonium.core.registry import build, check_described
-from harmonium.models.model import BUFFERS, Model
+from harmonium.models.model import BUFFERS, Model, as_model
 
 __all__ = ["save_snapshot", "snapshots", "load", "load_trajectory", "save"]
 
@@ -26,6 +26,7 @@ def save(model: Model, path: str | Path) -> None:
         path: the file; an earlier file of that name is replaced.
 
     Raises:
+        TypeError: for something else than a model.
         OSError: if the file cannot be written; an earlier file is then unchanged.
         ValueError: if a class of your own does not describe the arguments of its constructor (see `Registered.config`).
 
@@ -35,7 +36,7 @@ def save(model: Model, path: str | Path) -> None:
     >>> hm.load(path)
     RBM(visible=Bernoulli(4), hidden=Bernoulli(2))
     """
-    config = model.config()
+    config = as_model(model, "save").config()
     check_described(config)
     write_tensors(path, model.state_dict(), {"format": 1, "model": config})
 

@@ -6,6 +6,7 @@ import copy
 import math
 from abc import abstractmethod
 from collections.abc import Iterator
+from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import torch
@@ -13,12 +14,13 @@ from torch import Tensor, nn
 
 from harmonium.core.random import Stream
 from harmonium.core.registry import Registered
+from harmonium.models.other_names import ELSEWHERE, explained
 from harmonium.units import Units
 
 if TYPE_CHECKING:
     from harmonium.models.machine.machine import Machine
 
-__all__ = ["BUFFERS", "Model", "TrainingDefaults"]
+__all__ = ["BUFFERS", "Model", "TrainingDefaults", "as_model"]
 
 BUFFERS = ("data_mean", "data_variance", "data_cases", "chains")
 """What training stores in a model besides parameters; None before."""
@@ -63,6 +65,16 @@ class Model(Registered, nn.Module):
     def device(self) -> torch.device:
         """Where the parameters live."""
         return self.visible.natural()[0].device
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__init__" in vars(cls):
+            cls.__init__ = explained(cls.__init__)  # type: ignore[method-assign]
+
+    def __getattr__(self, name: str) -> Tensor | nn.Module:
+        if name in ELSEWHERE:
+            raise AttributeError(f"a model has no method {name}: {ELSEWHERE[name]}")
+        return super().__getattr__(name)
 
     # The likelihood ----------------------------------------------------------------------------------------------
 
@@ -160,3 +172,27 @@ class Model(Registered, nn.Module):
             if getattr(self, name) is None and prefix + name in state_dict:
                 setattr(self, name, torch.empty_like(state_dict[prefix + name]))
         super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+def as_model(model: Any, function: str) -> Model:
+    """Return the model as it is.
+
+    Raises:
+        TypeError: if it is none, such as cases that were given first.
+    """
+    if isinstance(model, Model):
+        return model
+    if isinstance(model, type) and issubclass(model, Model):
+        raise TypeError(f"{function} takes a model, found the class {model.__name__}: make one first, such as "
+                        f"{model.__name__}(784, 500)")  # fmt: skip
+    if isinstance(model, (str, PathLike)):
+        raise TypeError(f"{function} takes a model, found {str(model)!r}: load it first, harmonium.load(...)")
+    estimator = getattr(model, "model_", None)
+    if isinstance(estimator, Model):
+        raise TypeError(f"{function} takes a model, found the estimator {type(model).__name__}: its model is the "
+                        "attribute model_")  # fmt: skip
+    advice = "the model comes first, then the cases"
+    if function == "fit":
+        advice = ("the model comes first, harmonium.fit(model, data); the estimators of harmonium.sklearn have "
+                  "fit(X, y)")  # fmt: skip
+    raise TypeError(f"{function} takes a model, found {type(model).__name__}: {advice}")

@@ -12,6 +12,7 @@ from harmonium.models.machine.machine import Machine, as_machine
 from harmonium.models.state import Moments
 from harmonium.objectives.base import Batch, TwoPhase
 from harmonium.objectives.cd import CD
+from harmonium.objectives.named import as_objective
 
 __all__ = ["Gradient", "gradient"]
 
@@ -39,7 +40,7 @@ def gradient(
     model: Machine,
     v: Array,
     *,
-    objective: TwoPhase | None = None,
+    objective: TwoPhase | str | None = None,
     sample_weight: Array | None = None,
     seed: int | Stream = 0,
 ) -> Gradient:
@@ -48,7 +49,7 @@ def gradient(
     Args:
         model: any machine.
         v: cases (batch, n_visible) in the domain of the visible units.
-        objective: how the negative phase is estimated (default: CD-1).
+        objective: how the negative phase is estimated, an objective or its name (default: CD-1).
         sample_weight: weights of the cases, (batch,).
         seed: an int or a stream.
 
@@ -57,18 +58,22 @@ def gradient(
         "weights" (n_visible, n_hidden), "visible_bias" (n_visible,), "hidden_bias" (n_hidden,).
 
     Raises:
-        TypeError: if the model is not a machine.
+        TypeError: if the model is not a machine, or the objective has no two phases.
         ValueError: if the cases or weights do not fit the model.
 
     >>> import harmonium as hm
     >>> cd, exact = (hm.gradient(hm.RBM(4, 2), [[0, 1, 1, 0]], objective=o) for o in (hm.CD(k=1), hm.Exact()))
     >>> bias = cd.difference["weights"] - exact.difference["weights"]
     """
-    objective = CD() if objective is None else objective
     as_machine(model, "gradient")
+    chosen = CD() if objective is None else as_objective(objective)
+    if not isinstance(chosen, TwoPhase):
+        raise TypeError(f"objective {type(chosen).__name__} has no two phases to look at: pass one of a machine, such "
+                        "as CD, PCD or Exact")  # fmt: skip
+    chosen.check(model)
     stream = stream_of(seed, "gradient")
     batch = as_batch(v, model, "v", domain=True)
     weight = None if sample_weight is None else as_weights(sample_weight, len(batch)).to(model.device, model.dtype)
-    state = objective.init_state(model, stream.child("begin"))
-    phases = objective.phases(model, Batch(batch, weight), state, stream.child("objective"))
+    state = chosen.init_state(model, stream.child("begin"))
+    phases = chosen.phases(model, Batch(batch, weight), state, stream.child("objective"))
     return Gradient(model.moments(phases.positive), model.moments(phases.negative))

@@ -145,6 +145,9 @@ def random_start(network: nn.Sequential, seed: int | Stream = 0) -> nn.Sequentia
 
 def as_targets(network: nn.Sequential, data: Array, labels: Array, name: str) -> tuple[Cases, Tensor]:
     """Check cases and class numbers against each other and the network; the numbers become int64 (n,)."""
+    if not isinstance(network, nn.Sequential):
+        raise TypeError(f"network must be a torch.nn.Sequential such as dbn.to_classifier(10), found "
+                        f"{type(network).__name__}")  # fmt: skip
     cases = as_cases(data)
     linear = [layer for layer in network if isinstance(layer, nn.Linear)]
     if not linear:

@@ -18,6 +18,7 @@ from harmonium.models.deep.dbn import DBN
 from harmonium.models.machine.dbm import DBM
 from harmonium.models.machine.machine import Machine
 from harmonium.models.machine.rbm import RBM
+from harmonium.models.model import as_model
 from harmonium.runs.fit import fit
 from harmonium.runs.names import CONFIG
 from harmonium.runs.resume import resume
@@ -79,6 +80,8 @@ def greedy(
     >>> [len(history.rows) for history in hm.greedy(dbn, data.train, epochs=2)]
     [2, 2]
     """
+    if not isinstance(as_model(model, "greedy"), (DBN, DBM)):
+        raise TypeError(f"greedy trains a DBN or a DBM, found {type(model).__name__}: harmonium.fit trains it")
     stream = as_stream(seed).child("greedy")
     cases, valid = as_cases(data), None if validation is None else as_cases(validation, "validation")
     if isinstance(model, DBM):

@@ -11,6 +11,7 @@ from harmonium.data import as_cases
 from harmonium.models.arrays import Array, check_columns
 from harmonium.models.deep.dbn import DBN
 from harmonium.models.machine.rbm import RBM
+from harmonium.models.model import as_model
 from harmonium.objectives import PCD
 from harmonium.recipes.batches import Batches, check_finite
 from harmonium.training.optimizers import eager, set_learning_rate
@@ -67,6 +68,8 @@ def up_down(
     >>> _ = hm.greedy(dbn, data.train, epochs=2)
     >>> rows = hm.up_down(dbn, data.train, epochs=2)
     """
+    if not isinstance(as_model(dbn, "up_down"), DBN):
+        raise TypeError(f"up_down trains a DBN, found {type(dbn).__name__}: harmonium.fit trains it")
     epochs = check_int("epochs", epochs)
     batch_size = check_int("batch_size", batch_size)
     k = check_int("k", k)

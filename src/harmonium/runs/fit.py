@@ -14,9 +14,10 @@ from harmonium.data import as_cases
 from harmonium.models.arrays import Array
 from harmonium.models.directed import Directed
 from harmonium.models.machine.machine import Machine
-from harmonium.models.model import Model
+from harmonium.models.model import Model, as_model
 from harmonium.objectives import CD, Objective
 from harmonium.objectives.default import default_objective
+from harmonium.objectives.named import as_objective
 from harmonium.runs.start import start
 from harmonium.training.automatic import (
     automatic_metric,
@@ -25,7 +26,7 @@ from harmonium.training.automatic import (
     by_cycles,
     usual_batch,
 )
-from harmonium.training.callbacks import Callback, ProgressBar
+from harmonium.training.callbacks import Callback, ProgressBar, check_callbacks
 from harmonium.training.failure import check_outcome
 from harmonium.training.gap_monitor import GapMonitor
 from harmonium.training.gaps import Gaps, OmitGaps, as_gaps
@@ -33,7 +34,7 @@ from harmonium.training.history import History
 from harmonium.training.metrics import Metric, as_metric
 from harmonium.training.monitor import default_monitor
 from harmonium.training.optimizers import OptimizerFactory
-from harmonium.training.penalties import Penalty
+from harmonium.training.penalties import Penalty, check_penalties
 from harmonium.training.plan import Plan
 from harmonium.training.prepare import prepare, with_weight
 from harmonium.training.schedules import Schedule, as_schedule
@@ -45,7 +46,7 @@ def fit(
     model: Model,
     data: Array,
     *,
-    objective: Objective | None = None,
+    objective: Objective | str | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
     learning_rate: float | Schedule | None = None,
@@ -73,7 +74,8 @@ def fit(
         model: a machine (`RBM`, `DBM`, `BoltzmannMachine`) or a directed model (`NADE`, `VAE`).
         data: training cases, (n, n_visible), in the domain of the visible units.
         objective: the training objective: `PCD` (default of machines), `CD`, `FPCD`, `PT`, `TAP`, `Exact`, ...;
-            `MaximumLikelihood` of models that know log p(v), `ELBO` of a VAE.
+            `MaximumLikelihood` of models that know log p(v), `ELBO` of a VAE; or its name, such as "pcd", for its
+            defaults.
         epochs: passes over the data.  Default: training ends by itself.
         batch_size: cases per update; both phases are divided by their own number of cases.  Default: 100; for machines
             that plan their training a 60th of the data, from 20 to 100.
@@ -123,6 +125,7 @@ def fit(
     >>> history["epoch"]
     [1, 2]
     """
+    as_model(model, "fit")
     if not isinstance(model, (Machine, Directed)):
         raise TypeError(f"fit trains one machine or directed model, found {type(model).__name__}: a DBN is trained "
                         "layer by layer, harmonium.greedy(dbn, data, ...)")  # fmt: skip
@@ -131,11 +134,12 @@ def fit(
     for name, given in (("penalties", penalties), ("callbacks", callbacks)):
         if given is not None and not isinstance(given, (list, tuple)):
             raise TypeError(f"{name} must be a list, found {given!r}: write {name}=[...]")
+    check_callbacks(callbacks)
+    check_penalties(penalties or ())
     if objective is None:
         usual_one = automatic_objective if epochs is None else default_objective
         objective = CD() if isinstance(gaps, OmitGaps) and isinstance(model, Machine) else usual_one(model)
-    if not isinstance(objective, Objective):
-        raise TypeError(f"objective must be an objective such as harmonium.PCD(k=1), found {objective!r}")
+    objective = as_objective(objective)
     objective.check(model)
     if gaps is not None:
         gaps.check(model, objective)

@@ -20,6 +20,7 @@ from harmonium.data import Cases, as_cases, from_source
 from harmonium.models.arrays import Array
 from harmonium.models.model import Model
 from harmonium.objectives import Objective
+from harmonium.objectives.named import as_objective
 from harmonium.runs.checkpoint import stop_on_signals, writer_of
 from harmonium.runs.description import environment, identity
 from harmonium.runs.folder import read_config
@@ -46,7 +47,7 @@ def resume(
     validation: Array | None = None,
     callbacks: Sequence[Callback] = (),
     optimizer: OptimizerFactory | None = None,
-    objective: Objective | None = None,
+    objective: Objective | str | None = None,
     metric: Metric | None = None,
     learning_rate: Schedule | None = None,
     penalties: Sequence[Penalty] | None = None,
@@ -138,7 +139,7 @@ def _callbacks(entries: list[dict[str, Any] | None], own: Sequence[Callback], pa
 def _plan(
     config: dict[str, Any],
     optimizer: OptimizerFactory | None,
-    objective: Objective | None,
+    objective: Objective | str | None,
     metric: Metric | None,
     learning_rate: Schedule | None,
     penalties: Sequence[Penalty] | None,
@@ -150,7 +151,7 @@ def _plan(
     own = (optimizer, objective, metric, learning_rate, penalties)
     with building(path) if all(each is None for each in own) else nullcontext():
         return Plan(
-            objective=objective or build(config["objective"]),
+            objective=build(config["objective"]) if objective is None else as_objective(objective),
             metric=metric or build(config["metric"]),
             learning_rate=learning_rate or build(config["learning_rate"]),
             optimizer=chosen,

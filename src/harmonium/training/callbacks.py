@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from inspect import isfunction, signature
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harmonium.core.checks import check_int, check_positive
@@ -14,7 +17,16 @@ if TYPE_CHECKING:
     from harmonium.training.history import Row
     from harmonium.training.loop import Training
 
-__all__ = ["Callback", "EarlyStopping", "ProgressBar", "TimeLimit", "is_due"]
+__all__ = ["Callback", "EarlyStopping", "ProgressBar", "TimeLimit", "check_callbacks", "is_due"]
+
+_OF_OTHERS = {
+    "on_train_begin": "on_begin", "on_train_start": "on_begin", "on_fit_start": "on_begin", "on_start": "on_begin",
+    "on_train_end": "on_end", "on_fit_end": "on_end", "on_finish": "on_end", "on_epoch_end": "on_epoch",
+    "on_train_epoch_end": "on_epoch", "on_validation_epoch_end": "on_measure", "on_validation_end": "on_measure",
+    "on_batch_end": "on_update", "on_train_batch_end": "on_update", "on_step_end": "on_update", "on_step": "on_update",
+    "on_iteration": "on_update", "on_exception": "on_close", "teardown": "on_close",
+}  # fmt: skip
+"""Methods of the callbacks of other libraries, and what they are called here."""
 
 
 def is_due(every: int | None, epoch: int, epochs: int) -> bool:
@@ -26,6 +38,37 @@ def is_due(every: int | None, epoch: int, epochs: int) -> bool:
         epochs: of the whole plan.
     """
     return epoch == epochs or (ends_cycle(epoch, epochs) if every is None else epoch % every == 0)
+
+
+def check_callbacks(callbacks: Sequence[Any]) -> None:
+    """Raise TypeError unless all are callbacks."""
+    for callback in callbacks:
+        if isinstance(callback, type) and issubclass(callback, Callback):
+            raise TypeError(f"callbacks holds the class {callback.__name__}: make one of it, {callback.__name__}(...)")
+        if not isinstance(callback, Callback):
+            raise TypeError(
+                f"callbacks holds {callback!r}, which is no callback: make it a subclass of harmonium.training.Callback"
+            )
+
+
+def _check_methods(kind: type[Callback]) -> None:
+    """Raise TypeError for a method on_... that is never called, or that takes other arguments."""
+    known = [name for name in dir(Callback) if name.startswith("on_")]
+    for name in dir(kind):
+        method = getattr(kind, name)
+        if not callable(method) or not (name.startswith("on_") or name in _OF_OTHERS):
+            continue
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
+            right = _OF_OTHERS.get(name) or (near[0] if near else None)
+            advice = f"it is called {right} here" if right else f"there are {', '.join(known)}"
+            raise TypeError(f"{kind.__name__}.{name} is never called: {advice} (a method of your own: _{name})")
+        expected = list(signature(getattr(Callback, name)).parameters)
+        if isfunction(method):
+            try:
+                signature(method).bind(*expected)
+            except TypeError as error:
+                raise TypeError(f"{kind.__name__}.{name} must take ({', '.join(expected)}): {error}") from None
 
 
 class Callback(Registered):
@@ -47,6 +90,10 @@ class Callback(Registered):
     def described(self) -> bool:
         """Whether `harmonium.resume` builds it again from its `config`; your own classes are passed again."""
         return is_builtin(type(self))
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        _check_methods(cls)
 
     def on_begin(self, training: Training) -> None:
         """Before the first update (again after a resume)."""

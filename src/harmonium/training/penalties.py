@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from harmonium.models.model import Model
 from harmonium.objectives import Phases
 from harmonium.objectives.many_updates import UpdateRule
 
-__all__ = ["Penalty", "Sparsity", "WeightDecay"]
+__all__ = ["Penalty", "Sparsity", "WeightDecay", "check_penalties"]
 
 
 class Penalty(Registered, ABC):
@@ -112,3 +113,11 @@ class Sparsity(Penalty):
                     outer = means[other].unsqueeze(-1) * force[here].unsqueeze(-2)
                     grad.add_(outer.mT if flip else outer)
             model.mask_(name, grad)
+
+
+def check_penalties(penalties: Sequence[Any]) -> None:
+    """Raise TypeError unless all are penalties."""
+    for penalty in penalties:
+        if not isinstance(penalty, Penalty):
+            example = f"WeightDecay({penalty!r})" if isinstance(penalty, (int, float)) else "WeightDecay(0.001)"
+            raise TypeError(f"penalties holds {penalty!r}, which is no penalty: pass [harmonium.training.{example}]")

@@ -67,11 +67,12 @@ class Bernoulli(Biased):
         return (s != 0) & (s != 1)
 
     def invalid_hint(self, value: float) -> str:
-        return (
-            "Bernoulli units take 0 and 1: "
-            + ("name a binarisation (binarize='threshold', 'fixed' or 'dynamic')" if 0 <= value <= 1 else "rescale it")
-            + ", or use Gaussian units"
-        )
+        remedy = "rescale it"
+        if 0 <= value <= 1:
+            remedy = "name a binarisation (harmonium.data.load(..., binarize='threshold'); of arrays: x > 0.5)"
+        elif 1 < value <= 255 and value == int(value):
+            remedy = "rescale it (bytes of pictures: x > 127)"
+        return f"Bernoulli units take 0 and 1: {remedy}, or use Gaussian units"
 
     def unit_states(self) -> Tensor:
         return torch.tensor([0.0, 1.0]).to(self.bias)

@@ -17,7 +17,7 @@ from harmonium.core.random import Stream
 from harmonium.models.initial import normal_
 from harmonium.models.machine.mean_field import importance_weights, mean_field, variational_bound
 from harmonium.models.machine.sampling import GibbsSampling
-from harmonium.models.model import TrainingDefaults
+from harmonium.models.model import TrainingDefaults, as_model
 from harmonium.models.state import LayerExpectations, Moments, Phase
 
 __all__ = ["Machine", "as_machine", "joined"]
@@ -175,6 +175,7 @@ def as_machine(model: Any, function: str) -> Machine:
         TypeError: if it is not a machine (a deep belief network, say), which ``function`` requires.
     """
     if not isinstance(model, Machine):
+        as_model(model, function)
         raise TypeError(
             f"{function} takes a machine such as an RBM or a DBM, found {type(model).__name__}"
             + (": its top machine is dbn.top" if hasattr(model, "top") else "")
