@@ -221,6 +221,21 @@ def test_float32_follows_float64(make_rbm: Make) -> None:
     assert np.linalg.norm(ends[0] - ends[1]) < 1e-4 * np.linalg.norm(ends[1])
 
 
+@pytest.mark.parametrize("damping", [1e-30, 0.1])
+def test_a_system_that_rounding_makes_singular_is_damped(damping: float) -> None:
+    """Large equal columns in float32: (F + damping)^-1 must stay positive definite, so that each step climbs."""
+    draw = np.random.default_rng(0)
+    for scale in (0.0, 1.0, 1e4):
+        rbm = hm.RBM(hm.Gaussian(6), 4)
+        column = draw.normal(size=(30, 1))
+        chains = torch.as_tensor(scale * np.repeat(column, 6, axis=1) * [1, 1, 1, 1e-3, 1, 0], dtype=torch.float32)
+        v = torch.as_tensor(draw.normal(size=(20, 6)), dtype=torch.float32)
+        step, _ = direction(rbm, v, rbm.infer(chains), NaturalGradient(damping=damping))
+        plain, _ = direction(rbm, v, rbm.infer(chains), Centered())
+        assert np.isfinite(flat(step)).all()
+        assert flat(step) @ flat(plain) > 0
+
+
 def test_fit_by_one_word() -> None:
     bars = hm.data.load("bars-and-stripes").train
     rbm, start = hm.RBM(16, 8), []

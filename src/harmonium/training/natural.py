@@ -42,7 +42,8 @@ class NaturalGradient(Centered, word="natural"):
 
     Args:
         rate: how fast the offsets follow the batch means.
-        damping: added to all eigenvalues of F, which are variances of statistics.
+        damping: added to all eigenvalues of F, which are variances of statistics; never less than what rounding changes
+            in them, so that the system is never singular.
 
     >>> import harmonium as hm
     >>> bars = hm.data.load("bars-and-stripes").train
@@ -78,15 +79,20 @@ class NaturalGradient(Centered, word="natural"):
             sample = _Sample(model, phases.negative, [state[f"offset.{name}"] for name in model.names])
             grads = {name: p.grad for name, p in model.parameters_by_name().items() if p.grad is not None}
             gram = sample.gram()
-            gram.diagonal(dim1=-2, dim2=-1).add_(self.damping)
+            diagonal = gram.diagonal(dim1=-2, dim2=-1)
+            # Products are rounded: eigenvalues near zero may come out below zero, by so much at most.
+            rounding = gram.shape[-1] * torch.finfo(model.dtype).eps * diagonal.amax(-1)
+            damping = rounding.clamp(min=self.damping)
+            diagonal.add_(damping.unsqueeze(-1))
             y, failed = torch.linalg.solve_ex(gram, sample.project(grads))
             if bool(failed.any()) or not bool(torch.isfinite(y).all()):
                 raise DivergedError(
                     "the Fisher matrix of NaturalGradient has values that are not finite: lower the learning rate, or "
-                    f"raise its damping (now {self.damping:g})"
+                    f"raise its damping (now {self.damping:g}); real columns should be standardised"
                 )
             for name, fisher in sample.combine(y).items():
-                grads[name].sub_(fisher).div_(self.damping)
+                grad = grads[name]
+                grad.sub_(fisher).div_(damping.to(grad).view(damping.shape + (1,) * (grad.dim() - damping.dim())))
             yield
 
 
