@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 import warnings
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from harmonium.core import notebook
 from harmonium.data.cases import Cases, Standardization
 from harmonium.data.plain import as_pandas, plain_frame, why_not_labels
 from harmonium.data.raw import Frame
@@ -18,6 +20,7 @@ from harmonium.units import Bernoulli, Categorical, Gaussian, Mixed, Units
 
 __all__ = ["Column", "Table", "from_frame"]
 
+_SHOWN, _LABELS = 30, 6  # columns, and values of one, in a summary
 MOST_DECIMALS = 6  # of numbers that were rounded; with more they are taken as measured
 
 
@@ -44,6 +47,19 @@ class Column:
     low: float | None = None
     high: float | None = None
     decimals: int | None = None
+
+    @property
+    def kind(self) -> str:
+        """What the column is: "real", "binary" or "categorical"."""
+        return {0: "real", 2: "binary"}.get(len(self.labels), "categorical")
+
+    @property
+    def summary(self) -> str:
+        """Its values in a few words."""
+        if not self.labels:
+            return f"mean {self.mean:.4g}, standard deviation {self.scale:.4g}"
+        few = ", ".join(str(label)[:20] for label in self.labels[:_LABELS])
+        return few + (f", ... ({len(self.labels)} in all)" if len(self.labels) > _LABELS else "")
 
     def to_numbers(self, values: Any) -> np.ndarray:
         """Turn a pandas column into numbers that are not yet standardised, NaN where a value is missing.
@@ -101,11 +117,30 @@ class Column:
         return pd.Series(labels, dtype=self.dtype if keeps else object)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Table:
     """The columns of a DataFrame, and how their values become numbers."""
 
     columns: tuple[Column, ...]
+
+    def __repr__(self) -> str:
+        kinds = Counter(column.kind for column in self.columns)
+        return f"Table({len(self.columns)} columns: {', '.join(f'{count} {kind}' for kind, count in kinds.items())})"
+
+    def __str__(self) -> str:
+        shown = [f"  {column.name}: {column.kind}, {column.summary}" for column in self.columns[:_SHOWN]]
+        rest = len(self.columns) - _SHOWN
+        return "\n".join([repr(self), *shown, *([f"  ... and {rest} more"] if rest > 0 else [])])
+
+    def _repr_html_(self) -> str:
+        """Show the columns with their kinds and values."""
+        rest = len(self.columns) - _SHOWN
+        return notebook.table(
+            ("column", "kind", "values"),
+            [(column.name, column.kind, column.summary) for column in self.columns[:_SHOWN]],
+            repr(self),
+            [f"... and {rest} more"] if rest > 0 else [],
+        )
 
     def units(self) -> Units:
         """Return the visible layer; neighbouring columns of the same kind form one part of a `Mixed` layer."""

@@ -9,6 +9,7 @@ from typing import Any, Unpack
 import numpy as np
 import torch
 
+from harmonium.core import notebook
 from harmonium.core.checks import check_int
 from harmonium.core.random import Stream, stream_of
 from harmonium.data import Cases, as_cases
@@ -96,6 +97,23 @@ class Evaluation:
 
     def __str__(self) -> str:
         return "\n".join([self._likelihood(), *([] if self.learned is None else [self.learned])])
+
+    def _repr_html_(self) -> str:
+        """Show the numbers with their kinds."""
+        bracketed = self.method != "exact" and self.log_partition is not None
+        return notebook.rows(
+            "Log-likelihood, nats per case",
+            [
+                ("mean", f"{self.mean:.2f} \N{PLUS-MINUS SIGN} {self.stderr:.2f} over {self.cases:,} cases"),
+                ("kind", self.kind),
+                ("bracket", f"[{self.lower:.2f}, {self.upper:.2f}] by {self.method}" if bracketed else None),
+                ("variational bound", None if self.bound is None else f"{self.bound:.2f}"),
+                ("of the standardised values", f"{self.mean - self.log_jacobian:.2f}" if self.log_jacobian else None),
+                ("log Z", None if self.method == "exact" else "reliable" if self.reliable else "NOT reliable"),
+                ("why", None if self.method == "exact" else self.why),
+                ("learned", self.learned),
+            ],
+        )
 
     def _likelihood(self) -> str:
         head = f"{self.mean:.2f} nats per case (+- {self.stderr:.2f} over {self.cases} cases)"

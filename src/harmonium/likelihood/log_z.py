@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from harmonium.core import notebook
+
 __all__ = ["NORMALISED", "LogPartition", "second_opinion"]
 
 
@@ -43,6 +45,20 @@ class LogPartition:
         flag = "" if self.reliable else ", NOT reliable"
         bracket = f"[{self.lower:.3f}, {self.upper:.3f}]"
         return f"log Z = {self.value:.3f} nats, bracket {bracket} ({self.method}{flag}: {self.why})"
+
+    def _repr_html_(self) -> str:
+        """Show the estimate with its bracket and the reasons."""
+        exact = self.method == "exact"
+        return notebook.rows(
+            "log Z, nats",
+            [
+                ("value", f"{self.value:.4f}"),
+                ("method", self.method),
+                ("bracket", None if exact else f"[{self.lower:.3f}, {self.upper:.3f}]"),
+                ("reliable", None if exact else "yes" if self.reliable else "NO"),
+                ("why", self.why),
+            ],
+        )
 
 
 NORMALISED = LogPartition(0.0, 0.0, 0.0, math.inf, "exact", True, "normalised by construction")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import textwrap
 from abc import abstractmethod
 from collections.abc import Iterator
 from os import PathLike
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
+from harmonium.core import notebook
 from harmonium.core.random import Stream
 from harmonium.core.registry import Registered
 from harmonium.models.other_names import ELSEWHERE, explained
@@ -75,6 +77,22 @@ class Model(Registered, nn.Module):
         if name in ELSEWHERE:
             raise AttributeError(f"a model has no method {name}: {ELSEWHERE[name]}")
         return super().__getattr__(name)
+
+    def _repr_html_(self) -> str:
+        """Show the layers, the number of parameters, and what the model was trained on."""
+        names = getattr(self, "names", None) or [f"layer {k}" for k, _ in enumerate(self.unit_layers())]
+        layers = list(self.unit_layers())
+        count = sum(parameter.numel() for parameter in self.parameters())
+        cases = None if self.data_cases is None else f"{float(self.data_cases):,.0f} cases"
+        return notebook.rows(
+            f"{self.title or type(self).__name__}",
+            [
+                *((name, textwrap.shorten(repr(units), 200)) for name, units in zip(names, layers, strict=False)),
+                ("parameters", f"{count:,}, {str(self.dtype).removeprefix('torch.')} on {self.device}"),
+                ("trained on", cases if cases is not None else "nothing yet" if self.data_mean is None else None),
+                ("persistent chains", None if self.chains is None else len(self.chains)),
+            ],
+        )
 
     # The likelihood ----------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from harmonium.core import notebook
 from harmonium.core.random import Stream, stream_of
 from harmonium.models.arrays import Array, as_batch, as_weights
 from harmonium.models.machine.machine import Machine, as_machine
@@ -17,7 +18,7 @@ from harmonium.objectives.named import as_objective
 __all__ = ["Gradient", "gradient"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Gradient:
     """Both phases of the gradient of the mean log-likelihood (nats per case), by parameter name.
 
@@ -33,6 +34,23 @@ class Gradient:
     def difference(self) -> Moments:
         """Positive minus negative moments: the direction of ascent."""
         return {name: self.positive[name] - self.negative[name] for name in self.positive}
+
+    def __repr__(self) -> str:
+        lines = [
+            f"  {name} {shape}: length {length}, largest {largest}" for name, shape, length, largest in self._rows()
+        ]
+        return "\n".join(["Gradient of the mean log-likelihood, positive minus negative phase:", *lines])
+
+    def _repr_html_(self) -> str:
+        """Show how long the gradient of each parameter is."""
+        head = ("parameter", "shape", "length of the difference", "largest entry")
+        return notebook.table(head, self._rows(), "Gradient of the mean log-likelihood, nats per case")
+
+    def _rows(self) -> list[tuple[str, tuple[int, ...], str, str]]:
+        return [
+            (name, tuple(part.shape), f"{float(part.norm()):.4g}", f"{float(part.abs().max()):.4g}")
+            for name, part in self.difference.items()
+        ]
 
 
 @torch.no_grad()

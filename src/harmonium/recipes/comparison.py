@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from harmonium.core import notebook
 from harmonium.core.checks import finite_or_none
 from harmonium.likelihood.evaluate import Evaluation
 
@@ -153,6 +154,14 @@ class Comparison:
         text = [line.format(*row).rstrip() for row in table]
         text.insert(1, "  ".join("-" * width for width in widths))
         return "\n".join([*text, "", *self.notes()])
+
+    def __repr__(self) -> str:
+        best = f", best: {self.ranked[0].title}" if self.entries else ""
+        return f"Comparison({len(self.entries)} models on {self.data}{best})"
+
+    def _repr_html_(self) -> str:
+        """Show the table with its notes."""
+        return notebook.table(_HEAD, self._rows(), notes=self.notes())
 
     def notes(self) -> list[str]:
         """Explain the columns that need it."""
