@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from harmonium.cli.columns import gaps_of, keep_columns, note_densities
+from harmonium.cli.grouped import Grouped
 from harmonium.cli.models import WORDS, build_model, model_class
 from harmonium.cli.monitors import MEASUREMENTS, monitors
 from harmonium.cli.objectives import HELP, arguments, build_objective, named
@@ -24,8 +25,25 @@ from harmonium.runs.names import CONFIG, MODEL
 
 __all__ = ["train"]
 
+GROUPS = {
+    "Run": ("--out", "--resume", "--seed", "--checkpoint-seconds", "--tensorboard", "--progress", "--quiet"),
+    "Model": ("--model", "--hidden", "--layers", "--latent", "--units", "--hidden-units"),
+    "Data": (
+        "--visible", "--shape", "--binarize", "--standardize", "--valid", "--test", "--drop", "--data-seed",
+        "--download",
+    ),
+    "How a file is read": ("--header", "--skip-rows", "--missing-values", "--decimal", "--alphabet", "--scale"),
+    "Length of training": ("--epochs", "--minutes", "--patience", "--likelihood-every"),
+    "Objective": ("--objective", "--k", "--chains", "--with"),
+    "Updates": ("--batch-size", "--learning-rate", "--schedule", "--metric", "--optimizer", "--weight-decay"),
+    "Machine": ("--device", "--threads"),
+}  # fmt: skip
+"""Options by what they are about."""
+
 
 @click.command(
+    cls=Grouped,
+    groups=GROUPS,
     context_settings=CONTEXT,
     short_help="Learn a data set, into a run folder.",
     epilog="""\b
