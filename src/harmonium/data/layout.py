@@ -121,8 +121,8 @@ def read_layout(path: Path, options: ReadOptions | None = None) -> Layout:
         notes += told
         rows = rows if names is None else rows[1:]
     if comments and named_by is None:
-        lines_ = "1 line" if len(comments) == 1 else f"{len(comments)} lines"
-        notes.append(f"{lines_} of comments left out (skip_rows=0: no line is skipped)")
+        count = "1 line" if len(comments) == 1 else f"{len(comments)} lines"
+        notes.append(f"{count} of comments left out (skip_rows=0: no line is skipped)")
     before = rows[0].before if rows else len(lines)
     tail: frozenset[int] = frozenset()
     if options.skip_rows is None:

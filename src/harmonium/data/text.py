@@ -47,10 +47,41 @@ def read_frame(path: Path, options: ReadOptions, layout: Layout | None = None) -
         ValueError: lines of unequal length, more than `MOST_COLUMNS` columns, no case at all, another encoding, or two
             likely readings.
     """
-    from harmonium.data.cells import as_dates, read_cells, sentinels, without_words
+    import pandas as pd  # half a second, which data without tables need not wait for
 
     layout = read_layout(path, options) if layout is None else layout
     check_width(layout.width, path)
+    frame, codes = _typed(path, layout)
+    notes = list(layout.notes)
+    empty = frame.isna().all(axis=1)
+    if layout.width > 1 and empty.any() and not empty.all():
+        notes.append(f"{int(empty.sum())} lines without a value are left out")
+        frame = frame[~empty].reset_index(drop=True)
+    columns: dict[str, Any] = {}
+    for j, name in enumerate(_unique(layout.header, layout.width, notes)):
+        if layout.header is not None and re.fullmatch(r"|Unnamed: \d+", layout.header[j]):
+            if frame[j].isna().all():
+                continue  # a delimiter at the end of every line
+            if _is_index(frame[j], j):
+                notes.append("the column without a name numbers the rows and is left out (name it to keep it)")
+                continue
+        try:
+            columns[name], told = _read_column(name, frame[j], options, layout, j in codes)
+        except ValueError as error:
+            raise ValueError(f"{path}, {error}") from None
+        notes += told
+    if not columns:
+        raise ValueError(f"{path} holds nothing but numbers of rows and empty columns: add a column")
+    reading = Reading().add(*notes, header=layout.header is not None, skip_rows=list(layout.skip_rows))
+    if layout.certain:
+        reading = reading.add(decimal=layout.decimal)
+    if options.missing_values is not None:
+        reading = reading.add(missing_values=list(options.missing_values))
+    return pd.DataFrame(columns), layout, reading
+
+
+def _typed(path: Path, layout: Layout) -> tuple[Frame, set[int]]:
+    """Parse a file, and find the columns of codes with leading zeros, which stay text."""
     try:
         frame = _parse(path, layout)
     except (ValueError, Warning) as error:
@@ -58,51 +89,36 @@ def read_frame(path: Path, options: ReadOptions, layout: Layout | None = None) -
         raise ValueError(f"{path} cannot be read as a table: {error}") from error
     if not len(frame):
         raise ValueError(f"{path} holds no cases{' below its header' if layout.header else ''}: add at least one line")
-    notes = list(layout.notes)
     if frame.isna().any(axis=None):
         _check_lines(path, layout)  # pandas fills lines that are too short
-    zeros = _columns_with_zeros(path, layout) if _has_leading_zeros(path) else set()
-    if zeros:
-        as_text = _parse(path, layout, dtype=dict.fromkeys(zeros, str))
-        for j in zeros:
+    codes = _columns_with_zeros(path, layout) if _has_leading_zeros(path) else set()
+    if codes:
+        as_text = _parse(path, layout, dtype=dict.fromkeys(codes, str))
+        for j in codes:
             frame[j] = as_text[j]
     _refuse_points_of_thousands(path, layout, frame)
-    empty = frame.isna().all(axis=1)
-    if layout.width > 1 and empty.any() and not empty.all():
-        notes.append(f"{int(empty.sum())} lines without a value are left out")
-        frame = frame[~empty].reset_index(drop=True)
-    columns: dict[str, Any] = {}
-    names = _unique(layout.header, layout.width, notes)
-    for j, name in enumerate(names):
-        values = frame[j]
-        if layout.header is not None and re.fullmatch(r"|Unnamed: \d+", layout.header[j]):
-            if values.isna().all():
-                continue  # a delimiter at the end of every line
-            whole = values.dtype.kind in "iu" or not _numeric(values)
-            if counts_rows(values.astype(str).tolist()) or (j == 0 and whole and values.is_unique):
-                notes.append("the column without a name numbers the rows and is left out (name it to keep it)")
-                continue
-        if not _numeric(values):
-            try:
-                values, told = read_cells(name, values, options, layout.decimal, layout.certain, codes=j in zeros)
-            except ValueError as error:
-                raise ValueError(f"{path}, {error}") from None
-            notes += told
-        columns[name] = values
-        if _numeric(values):
-            columns[name] = values = without_words(values, options)
-            numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
-            notes += as_dates(name, numbers) + (sentinels(name, numbers) if options.missing_values is None else [])
-    if not columns:
-        raise ValueError(f"{path} holds nothing but numbers of rows and empty columns: add a column")
-    import pandas as pd
+    return frame, codes
 
-    reading = Reading().add(*notes, header=layout.header is not None, skip_rows=list(layout.skip_rows))
-    if layout.certain:
-        reading = reading.add(decimal=layout.decimal)
-    if options.missing_values is not None:
-        reading = reading.add(missing_values=list(options.missing_values))
-    return pd.DataFrame(columns), layout, reading
+
+def _is_index(values: Any, place: int) -> bool:
+    """Whether a column without a name numbers the rows, or is the first one and names them."""
+    names = place == 0 and (values.dtype.kind in "iu" or not _numeric(values)) and values.is_unique
+    return bool(names) or counts_rows(values.astype(str).tolist())
+
+
+def _read_column(name: str, values: Any, options: ReadOptions, layout: Layout, codes: bool) -> tuple[Any, list[str]]:
+    """The values of a column, and what was guessed."""
+    from harmonium.data.cells import as_dates, read_cells, sentinels, without_words
+
+    notes: list[str] = []
+    if not _numeric(values):
+        values, notes = read_cells(name, values, options, layout.decimal, layout.certain, codes=codes)
+    if _numeric(values):
+        values = without_words(values, options)
+        numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
+        notes = notes + as_dates(name, numbers)
+        notes += sentinels(name, numbers) if options.missing_values is None else []
+    return values, notes
 
 
 def read_wide(path: Path, layout: Layout) -> Array:
