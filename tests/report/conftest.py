@@ -66,6 +66,33 @@ def table_run(table_file: Path) -> Path:
     return out
 
 
+@pytest.fixture(scope="session")
+def messy_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table of whole numbers, mostly zero; of numbers with two decimals and gaps; of 60 categories; of two."""
+    path = tmp_path_factory.mktemp("messy") / "census.csv"
+    rng = np.random.default_rng(5)
+    gains = np.where(rng.random(400) < 0.9, 0, rng.choice([2174, 3103, 7688, 15024], 400))
+    towns = [f"Municipality of {a}{b}" for a in "ABCDEFGHIJ" for b in "uvwxyz"]
+    town = np.concatenate([towns, rng.choice(towns, 340)])
+    score = np.where(rng.random(400) < 0.05, "", np.char.mod("%.2f", 3 * rng.standard_normal(400)))
+    rows = zip(gains, town, score, rng.choice(["yes", "no"], 400), strict=True)
+    head = (
+        "total capital gains declared in the last fiscal year,municipality_of_residence_at_the_interview,score,smokes"
+    )
+    path.write_text("\n".join([head, *(",".join(map(str, row)) for row in rows)]) + "\n")
+    return path
+
+
+@pytest.fixture(scope="session")
+def messy_run(messy_file: Path) -> Path:
+    """A short training from Python on that table, with two units more than the page shows at once."""
+    out = messy_file.parent / "run"
+    data = hm.data.load(str(messy_file), table=True, valid=0.2, test=0.2)
+    assert data.table is not None
+    hm.fit(hm.RBM(data.table.units(), 50), data.train, objective=hm.PCD(chains=50), epochs=5, missing="draw", out=out)
+    return out
+
+
 @contextmanager
 def quick() -> Iterator[None]:
     """Short chains, and no diagnosis: for pages of which something else is asked."""
@@ -88,6 +115,12 @@ def digits_page(digits_run: Path) -> Path:
 def table_page(table_run: Path) -> Path:
     with quick():
         return write(table_run)
+
+
+@pytest.fixture(scope="session")
+def messy_page(messy_run: Path) -> Path:
+    with quick():
+        return write(messy_run)
 
 
 @pytest.fixture(scope="session")

@@ -28,10 +28,11 @@ from harmonium.diagnostics.diagnose import Diagnosis
 from harmonium.likelihood.evaluate import Evaluation
 from harmonium.likelihood.independent import Gain
 from harmonium.likelihood.log_z import LogPartition
-from harmonium.report import judgement, write
+from harmonium.report import judgement, pictures, write
 from harmonium.report.inputs import gather
 from harmonium.report.live import played
-from harmonium.report.page import MODULES, _facts, bundle
+from harmonium.report.markup import signed
+from harmonium.report.page import MODULES, _facts, _notice, bundle
 
 from .conftest import IMAGE, SCRIPT, quick
 
@@ -139,6 +140,7 @@ def test_a_bracket_is_not_reliable_beside_chains_that_are_not_in_equilibrium() -
     found = Evaluation(-20.0, 0.2, -20.5, -19.5, "ais", True, z.why, 300, z)
     doubted = judgement.agreed(found, diagnosed(False))
     assert isinstance(doubted, Evaluation) and not doubted.reliable and "not in equilibrium" in doubted.why
+    assert "no drift" not in doubted.why  # that would be a second verdict
     assert judgement.agreed(found, diagnosed(True)) is found and judgement.agreed(found, "no chains") is found
     exact = hm.evaluate(hm.RBM(4, 2), [[0, 1, 1, 0]])
     assert judgement.agreed(exact, diagnosed(False)) is exact
@@ -334,6 +336,96 @@ def test_columns_of_a_table_by_their_names(tmp_path: Path) -> None:
     (tmp_path / "t.csv").unlink()
     report = gather(str(tmp_path / "run"))
     assert report.data is None and report.columns == ["colour", SCRIPT, "height"]
+
+
+GAINS, TOWN = "total capital gains declared in the last fiscal year", "municipality_of_residence_at_the_interview"
+
+
+def test_draws_of_a_table_stay_within_what_was_observed(messy_run: Path) -> None:
+    """Gains were never negative, and whole; scores have two decimals."""
+    report = gather(str(messy_run))
+    assert report.columns == [GAINS, TOWN, "score", "smokes"]
+    assert report.observed[0] == (0.0, 15024.0, 0) and report.observed[2].decimals == 2
+    drawn = report.within(0, np.array([-4409.3, 0.4, 1e6]))
+    assert drawn.tolist() == [0.0, 0.0, 15024.0] and report.within(2, np.array([0.126])).tolist() == [0.13]
+
+
+def test_draws_of_standardised_numbers_stay_within_what_was_observed(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    np.savetxt(
+        tmp_path / "n.csv", np.stack([rng.integers(2, 9, 90), rng.normal(size=90)], 1), delimiter=",", fmt="%.9g"
+    )
+    data = hm.data.load(str(tmp_path / "n.csv"), standardize=True, table=False)
+    hm.fit(hm.RBM(hm.Gaussian(2), 3), data.train, epochs=1, out=tmp_path / "run")
+    report = gather(str(tmp_path / "run"))
+    assert report.within(0, np.array([-5.0, 4.4, 30.0])).tolist() == [2.0, 4.0, 8.0]
+    assert report.within(1, np.array([0.123])).tolist() == [0.123]
+
+
+def test_cells_of_samples_are_rounded_alike_and_most_frequent_first(messy_run: Path) -> None:
+    report = gather(str(messy_run))
+    with quick():
+        body = pictures.samples(report).body
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", body)
+    assert "e+" not in body and cells[0] == GAINS
+    for mean, deviation in (re.split(r" ±\N{NO-BREAK SPACE}", cell) for cell in cells[1:3]):
+        assert len(mean.partition(".")[2]) == len(deviation.partition(".")[2])
+        assert float(mean.replace(",", "")) >= 0
+    shares = cells[4].split("\n")
+    assert len(shares) == 6 and re.fullmatch(r"\d\d others:\N{NO-BREAK SPACE}\d\d%", shares[-1])
+    percents = [int(re.search(r"(\d+)%", share)[1]) for share in shares[:-1]]  # type: ignore[index]
+    assert percents == sorted(percents, reverse=True)
+
+
+def test_codes_are_not_printed_as_values_of_a_table_that_nothing_describes(messy_run: Path, tmp_path: Path) -> None:
+    """Neither columns.json nor the table itself is there."""
+    run = tmp_path / "run"
+    shutil.copytree(messy_run, run, ignore=shutil.ignore_patterns("report.html"))
+    config = (run / "config.json").read_text().replace("census.csv", "gone.csv")
+    (run / "config.json").write_text(config)
+    with quick():
+        page = Elements(write(run))
+    columns = json.loads(page.scripts[0])["columns"]
+    assert [column["name"] for column in columns] == [f"column {k}" for k in range(4)]
+    assert columns[1]["labels"] == [f"code {k}" for k in range(60)] and columns[3]["labels"] == ["code 0", "code 1"]
+    assert "What the columns of the table are is not known" in page.text
+
+
+def test_a_broken_off_run_of_the_command_line_has_names(messy_run: Path, messy_file: Path, tmp_path: Path) -> None:
+    """The checkpoint of a run whose table has gone, and its columns.json, which is written before training."""
+    run = tmp_path / "run"
+    shutil.copytree(messy_run, run, ignore=shutil.ignore_patterns("report.html"))
+    (run / "model.safetensors").unlink()
+    table = hm.data.load(str(messy_file), table=True, valid=0.2, test=0.2).table
+    assert table is not None
+    (run / "columns.json").write_text(json.dumps(table.config()))
+    (run / "config.json").write_text((run / "config.json").read_text().replace("census.csv", "gone.csv"))
+    with quick():
+        page = Elements(write(run))
+    columns = json.loads(page.scripts[0])["columns"]
+    assert [column["name"] for column in columns] == [GAINS, TOWN, "score", "smokes"]
+    assert columns[3]["labels"] == ["no", "yes"] and "is not known" not in page.text
+
+
+def test_a_run_that_went_wrong_says_so_first(digits_run: Path) -> None:
+    report = gather(str(digits_run))
+    wrong = Evaluation(-4e4, 800.0, -4e4, -4e4, "exact", True, "", 300, None, gain=Gain(-3.9e4, 800.0, -24.0, 24.0))
+    assert "Training went wrong" in _notice(report, wrong)
+    right = Evaluation(-20.0, 0.2, -20.0, -20.0, "exact", True, "", 300, None, gain=Gain(4.0, 0.1, -24.0, 24.0))
+    assert _notice(report, right) == ""
+
+
+def test_numbers_in_sentences_have_true_signs_and_hyphens_stay() -> None:
+    found = signed("R-hat of [-1.5, -.5] (+- 2) by e-7, x-2 at -3").replace("\N{MINUS SIGN}", "~")
+    assert found == "R-hat of [~1.5, ~.5] (± 2) by e-7, x-2 at ~3"
+
+
+def test_a_module_is_typed_by_its_name(digits_run: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(digits_run, run, ignore=shutil.ignore_patterns("report.html"))
+    (run / "run.json").write_text(json.dumps({"command": ["/x/lib/harmonium/__main__.py", "train", "digits"]}))
+    with quick():
+        assert "python -m harmonium train digits" in Elements(write(run)).text
 
 
 def test_unit_types_of_the_page_are_those_of_its_script() -> None:

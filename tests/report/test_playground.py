@@ -391,3 +391,42 @@ def test_the_size_of_mnist(page_of: Callable[[Any], Path], look: Callable[..., A
     assert page.evaluate("harmonium.session.sweeps") == 2
     on = page.evaluate("harmonium.session.chains.map(({ state }) => state[1].reduce((sum, h) => sum + h, 0))")
     assert len(on) == 9 and all(150 < count < 350 for count in on)  # half of the hidden units
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_of_a_wide_table_is_cut_off(width: int, messy_page: Path, look: Callable[..., Any]) -> None:
+    """Neither the page nor a table in it is wider than its place; a phone has 390 pixels."""
+    page = look(messy_page, viewport={"width": width, "height": 844})
+    page.evaluate("document.querySelectorAll('details').forEach((part) => (part.open = true))")
+    wide = page.evaluate(
+        "[document.documentElement, ...document.querySelectorAll('.scroll')]"
+        ".filter((part) => part.scrollWidth > part.clientWidth + 1).map((part) => part.textContent.slice(0, 80))"
+    )
+    assert wide == []
+
+
+def test_lists_say_how_many_are_left(messy_page: Path, look: Callable[..., Any]) -> None:
+    """Of 50 units 48 are shown at once."""
+    page = look(messy_page)
+    assert page.get_by_role("button", name="Show the last 2 units").count() == 1
+
+
+def test_a_column_of_many_labels_shows_the_most_frequent(messy_page: Path, look: Callable[..., Any]) -> None:
+    page = look(messy_page)
+    bars = page.locator(".column").nth(1).locator(".bar")
+    assert bars.count() == 8 and bars.last.locator("span").inner_text() == "53 others"
+    page.evaluate("for (let k = 0; k < 50; k++) harmonium.sweep(); harmonium.draw()")
+    percents = [int(text.split()[0]) for text in bars.locator("output").all_inner_texts()]
+    assert 100 - 8 <= sum(percents) <= 100 + 8, "every share is rounded by half a per cent at most"
+
+
+def test_the_chain_shows_values_that_the_column_can_have(messy_page: Path, look: Callable[..., Any]) -> None:
+    """Gains were never negative, and whole; the slider ends there, too."""
+    page = look(messy_page)
+    row = page.locator(".column").first
+    slider = row.locator("input[type=range]")
+    assert slider.get_attribute("min") == "0" and float(slider.get_attribute("step")).is_integer()
+    for _ in range(30):
+        page.evaluate("harmonium.sweep(); harmonium.draw()")
+        assert row.locator("output.value").inner_text().isdigit()
+        assert "\N{MINUS SIGN}" not in row.locator(".bar output").inner_text()

@@ -151,7 +151,7 @@ _LIKELIHOOD = """Mean log-likelihood of {e.cases} cases, in nats per case, {how}
 
 | mean | standard error over cases | lower | upper | log Z reliable |
 |---|---|---|---|---|
-| {e.mean:.2f} | {e.stderr:.2f} | {e.lower:.2f} | {e.upper:.2f} | {reliable} |
+| {mean} | {stderr} | {lower} | {upper} | {reliable} |
 
 {why}.{learned}"""
 
@@ -175,6 +175,7 @@ def _card(model: Model, trained_on: str | Dataset | None, evaluation: Evaluation
 def _likelihood(evaluation: Evaluation) -> str:
     return _LIKELIHOOD.format(
         e=evaluation,
+        **{key: evaluation.text(getattr(evaluation, key)) for key in ("mean", "stderr", "lower", "upper")},
         how="exact" if evaluation.method == "exact" else f"by {evaluation.method}",
         reliable="yes" if evaluation.reliable else "no",
         why=f"{evaluation.why[:1].upper()}{evaluation.why[1:]}",

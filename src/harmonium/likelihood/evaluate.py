@@ -11,6 +11,7 @@ import torch
 
 from harmonium.core import notebook
 from harmonium.core.checks import check_int
+from harmonium.core.numbers import nats
 from harmonium.core.random import Stream, stream_of
 from harmonium.data import Cases, as_cases
 from harmonium.likelihood.exact import cheapest_enumeration, exact_log_marginal, hidden_bits
@@ -95,6 +96,10 @@ class Evaluation:
             return "exact"
         return "bound" if self.method.startswith("importance") else "bracketed"
 
+    def text(self, value: float) -> str:
+        """Write the mean, an end of its bracket or its error: all with the same decimals."""
+        return nats(value, self.stderr)
+
     def __str__(self) -> str:
         return "\n".join([self._likelihood(), *([] if self.learned is None else [self.learned])])
 
@@ -116,17 +121,17 @@ class Evaluation:
         )
 
     def _likelihood(self) -> str:
-        head = f"{self.mean:.2f} nats per case (+- {self.stderr:.2f} over {self.cases} cases)"
+        head = f"{self.text(self.mean)} nats per case (+- {self.text(self.stderr)} over {self.cases} cases)"
         if self.log_jacobian:
-            head += f" of the original values ({self.mean - self.log_jacobian:.2f} of the standardised ones)"
+            head += f" of the original values ({self.text(self.mean - self.log_jacobian)} of the standardised ones)"
         if self.method == "exact":
             return f"log-likelihood {head}, exact"
         flag = "" if self.reliable else "; log Z NOT reliable"
-        bound = "" if self.bound is None else f"; variational bound {self.bound:.2f}"
+        bound = "" if self.bound is None else f"; variational bound {self.text(self.bound)}"
         if self.log_partition is None:
             return f"log-likelihood {head}, an estimate from below by importance sampling{bound}: {self.why}"
         of = "bracket" if self.bound is None else "bracket of log Z"
-        bracket = f"[{self.lower:.2f}, {self.upper:.2f}] by {self.method}"
+        bracket = f"[{self.text(self.lower)}, {self.text(self.upper)}] by {self.method}"
         return f"log-likelihood {head}, {of} {bracket}{bound}{flag}: {self.why}"
 
 

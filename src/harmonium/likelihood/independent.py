@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from harmonium.core.numbers import fixed, nats
 from harmonium.core.rows import weighted_mean
 from harmonium.models.model import Model
 from harmonium.units.layer import Interpolation
@@ -70,9 +71,14 @@ class Gain(NamedTuple):
         """Whether the model is so much worse than independent columns that its training went wrong."""
         return self.nats < -max(1.0, 3 * self.stderr, 0.1 * self.scale)
 
+    @property
+    def text(self) -> str:
+        """The size of the difference, with the decimals of its error."""
+        return nats(abs(self.nats), self.stderr)
+
     def __str__(self) -> str:
-        amount = f"{abs(self.nats):,.2f} nats per case (+- {self.stderr:.2f})"
-        than = f"than independent columns ({self.independent:,.2f})"
+        amount = f"{self.text} nats per case (+- {nats(self.stderr, self.stderr)})"
+        than = f"than independent columns ({fixed(self.independent)})"
         if self.worse:
             return f"learned nothing: {amount} worse {than}"
         if self.nothing:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from harmonium.core import notebook
+from harmonium.core.numbers import fixed
 
 __all__ = ["NORMALISED", "LogPartition", "second_opinion"]
 
@@ -41,10 +42,10 @@ class LogPartition:
 
     def __str__(self) -> str:
         if self.method == "exact":
-            return f"log Z = {self.value:.4f} nats (exact)"
+            return f"log Z = {fixed(self.value, 4)} nats (exact)"
         flag = "" if self.reliable else ", NOT reliable"
-        bracket = f"[{self.lower:.3f}, {self.upper:.3f}]"
-        return f"log Z = {self.value:.3f} nats, bracket {bracket} ({self.method}{flag}: {self.why})"
+        bracket = f"[{fixed(self.lower, 3)}, {fixed(self.upper, 3)}]"
+        return f"log Z = {fixed(self.value, 3)} nats, bracket {bracket} ({self.method}{flag}: {self.why})"
 
     def _repr_html_(self) -> str:
         """Show the estimate with its bracket and the reasons."""
@@ -52,9 +53,9 @@ class LogPartition:
         return notebook.rows(
             "log Z, nats",
             [
-                ("value", f"{self.value:.4f}"),
+                ("value", fixed(self.value, 4)),
                 ("method", self.method),
-                ("bracket", None if exact else f"[{self.lower:.3f}, {self.upper:.3f}]"),
+                ("bracket", None if exact else f"[{fixed(self.lower, 3)}, {fixed(self.upper, 3)}]"),
                 ("reliable", None if exact else "yes" if self.reliable else "NO"),
                 ("why", self.why),
             ],
@@ -74,6 +75,6 @@ def second_opinion(annealed: LogPartition, tempered: LogPartition) -> LogPartiti
     if not tempered.reliable:
         return replace(annealed, why=f"{annealed.why}; tempering is not reliable either: {tempered.why}")
     if annealed.lower > tempered.upper:
-        why = f"{annealed.why}; tempering contradicts the lower bound: it ends at {tempered.upper:.3f}"
+        why = f"{annealed.why}; tempering contradicts the lower bound: it ends at {fixed(tempered.upper, 3)}"
         return replace(annealed, why=why)
     return replace(tempered, why=f"{tempered.why}; annealing was not reliable: {annealed.why}")

@@ -60,7 +60,7 @@ def curve(axes: Axes, rows: Sequence[Row], key: str, best: int | None = None) ->
     if key == "free_energy_gap":
         axes.axhline(0.0, color="0.6", linewidth=0.8)
     if key == "learning_rate":
-        axes.set_ylim(bottom=0.0)
+        axes.set_ylim(0.0, 1.05 * max(values) or 1.0)
     if best is not None:
         axes.axvline(best, color=MARK, linestyle="--", linewidth=1.2, label=f"epoch {best}: best, kept")
     axes.set(xlabel="epoch", ylabel=CURVES[key][1])
@@ -99,6 +99,8 @@ def traces(axes: Axes, values: Values, count: int, label: str) -> None:
 
 def histogram(axes: Axes, groups: Mapping[str, Values], label: str) -> None:
     """Draw the densities of up to three groups of values on common bins, without the outermost values."""
+    from matplotlib.ticker import MaxNLocator
+
     everything = np.concatenate([np.asarray(values, dtype=np.float64) for values in groups.values()])
     low, high = np.quantile(everything, [0.001, 0.999])  # a few outliers should not flatten the rest
     edges = np.linspace(low, high if high > low else low + 1.0, 41)
@@ -107,6 +109,7 @@ def histogram(axes: Axes, groups: Mapping[str, Values], label: str) -> None:
         axes.stairs(density, edges, fill=True, color=colour, alpha=_BAND)
         axes.stairs(density, edges, color=colour, linewidth=1.6, label=name)
     axes.set(xlabel=label, ylabel="density", yticks=[])
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=5))  # so many labels of six digits have room
     axes.legend(loc="best", fontsize="small", frameon=False)
     plain(axes)
 

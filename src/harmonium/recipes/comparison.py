@@ -12,6 +12,7 @@ from typing import Any
 
 from harmonium.core import notebook
 from harmonium.core.checks import finite_or_none
+from harmonium.core.numbers import fixed, nats
 from harmonium.likelihood.evaluate import Evaluation
 
 __all__ = ["Comparison", "Entry"]
@@ -86,23 +87,27 @@ class Entry:
         gained = "" if self.gained is None else f", {self.gained_text} more than independent columns"
         return f"{self.number} nats per case, {self.kind}{gained}"
 
+    def _text(self, value: float) -> str:
+        """A number of this row in nats: all of them have the same decimals."""
+        return nats(value, self.stderr)
+
     @property
     def gained_text(self) -> str:
         """What was gained, as text; empty if it is unknown."""
-        return "" if self.gained is None else f"{round(self.gained, 2) + 0.0:.2f}"  # never -0.00
+        return "" if self.gained is None else self._text(self.gained)
 
     @property
     def number(self) -> str:
         """The number with its kind and its error bar."""
         sign = "≥ " if self.kind == "bound" else ""
-        return f"{sign}{self.mean:.2f} ± {self.stderr:.2f}"
+        return f"{sign}{self._text(self.mean)} ± {self._text(self.stderr)}"
 
     @property
     def bracket(self) -> str:
         """The bounds of the log-likelihood, as text."""
         if self.kind == "exact" or (self.lower is None and self.upper is None):
             return ""
-        low, high = ("?" if end is None else f"{end:.2f}" for end in (self.lower, self.upper))
+        low, high = ("?" if end is None else self._text(end) for end in (self.lower, self.upper))
         return f"[{low}, {high}]"
 
 
@@ -140,7 +145,7 @@ class Comparison:
                 entry.kind,
                 entry.bracket,
                 "yes" if entry.reliable else "NO",
-                "" if entry.valid is None else f"{entry.valid:.2f}",
+                "" if entry.valid is None else fixed(entry.valid),
                 f"{entry.seconds:.1f}",
                 f"{entry.parameters:,}",
             ]

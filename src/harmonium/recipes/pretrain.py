@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from harmonium.core.checks import check_int
+from harmonium.core.numbers import fixed
 from harmonium.core.random import Stream, as_stream
 from harmonium.data import Cases, as_cases
 from harmonium.models.arrays import Array
@@ -228,8 +229,8 @@ def _numbers(labels: Array, count: int, classes: np.ndarray[Any, Any], name: str
 
 
 def _spread(error: Sequence[float]) -> str:
-    mean = f"{100 * float(np.mean(error)):.2f} %"
+    mean = f"{fixed(100 * float(np.mean(error)))} %"
     if len(error) == 1:
         return mean
     deviation = float(torch.tensor(error, dtype=torch.float64).std())
-    return f"{mean} +- {100 * deviation / math.sqrt(len(error)):.2f}"
+    return f"{mean} +- {fixed(100 * deviation / math.sqrt(len(error)))}"

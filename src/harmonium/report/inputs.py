@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from harmonium.core.errors import DamagedFileError
 from harmonium.core.rows import some_rows
 from harmonium.data import Cases, Dataset
 from harmonium.data.cases import Standardization
@@ -23,11 +24,19 @@ from harmonium.runs.folder import Run, open_run
 from harmonium.sampling.sample import affordable_sweeps, sample
 from harmonium.units import Mixed
 
-__all__ = ["ReportInput", "gather"]
+__all__ = ["Observed", "ReportInput", "gather"]
 
 SAMPLES = 200
 ROWS = 2000  # of each split that is looked at: enough for a histogram
 MOST_VALUES = 20_000_000  # of samples, or of such rows: fewer of them where tables are wide
+
+
+class Observed(NamedTuple):
+    """What was observed of a column of numbers, in its own units; None where it is not known, or does not matter."""
+
+    low: float | None = None
+    high: float | None = None
+    decimals: int | None = None
 
 
 @dataclass(frozen=True)
@@ -92,8 +101,19 @@ class ReportInput:
 
     @cached_property
     def table(self) -> Table | None:
-        """What the columns are, if the data were a table read column by column."""
-        return self.run.table()
+        """What the columns are, if the data were a table read column by column; None if nothing says it."""
+        try:
+            return self.run.table()
+        except DamagedFileError:
+            raise
+        except (ValueError, OSError):  # no description of the columns, and no table to read it from again
+            given = None if self.data is None else self.data.table
+            return given if given is not None and len(given.columns) == self.model.visible.columns else None
+
+    @property
+    def unnamed(self) -> bool:
+        """Whether the data were a table of which neither the run folder nor a file says what its columns are."""
+        return self.table is None and self.run.source is not None and bool(self.run.source.get("table", False))
 
     @property
     def standard(self) -> Standardization | None:
@@ -115,8 +135,33 @@ class ReportInput:
 
     def labels(self, column: int) -> list[str] | None:
         """Names of the states of a column; None for numbers."""
+        owner = self.model.visible.units_of_column(column, encoded=False)
+        if self.unnamed and owner.finite:  # a code is not the value that stood in the table
+            return [f"code {code}" for code in range(max(2, owner.size // owner.columns))]
         labels = () if self.table is None else self.table.columns[column].labels
-        return [f"{label:g}" if isinstance(label, float) else str(label) for label in labels] or None
+        return [f"{label:.15g}" if isinstance(label, float) else str(label) for label in labels] or None
+
+    @cached_property
+    def observed(self) -> list[Observed]:
+        """Range and rounding of each visible variable in the data, for real values alone."""
+        count, units = self.model.visible.columns, self.model.visible
+        if self.table is not None:
+            return [Observed(column.low, column.high, column.decimals) for column in self.table.columns]
+        if self.data is None or not units.real_valued:
+            return [Observed()] * count
+        found = self.data.train.derive(standard=None, source=None).statistics()
+        ranges = zip(found.column_low.tolist(), found.column_high.tolist(), found.whole.tolist(), strict=True)
+        return [
+            Observed(low, high, 0 if whole else None)
+            if low <= high and units.units_of_column(j, encoded=False).real_valued else Observed()
+            for j, (low, high, whole) in enumerate(ranges)
+        ]  # fmt: skip
+
+    def within(self, column: int, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Bring drawn values of a column, in its own units, into the range and the rounding that were observed."""
+        low, high, decimals = self.observed[column]
+        values = values if decimals is None else np.round(values, decimals)
+        return values if low is None or high is None else np.clip(values, low, high)
 
     @cached_property
     def samples(self) -> Tensor:

@@ -23,7 +23,7 @@ from harmonium.models.machine.mean_field import variational_bound
 from harmonium.plots import panels
 from harmonium.plots.canvas import svg
 from harmonium.report.inputs import ReportInput
-from harmonium.report.markup import Section, escape, figure, number, pair, paragraph, table
+from harmonium.report.markup import Section, escape, figure, number, pair, paragraph, signed, table, typeset
 from harmonium.sampling.sample import affordable_sweeps
 
 if TYPE_CHECKING:
@@ -54,8 +54,9 @@ def agreed(found: Evaluation | str, chains: Diagnosis | str) -> Evaluation | str
         return found
     if found.log_partition is None or found.log_partition.method != "ais":
         return found
+    # The reasons for which it seemed reliable would be a second verdict.
     why = "its upper bound rests on the chains of training, which are not in equilibrium (see below)"
-    return replace(found, reliable=False, why=f"{why}; {found.why}")
+    return replace(found, reliable=False, why=why)
 
 
 def _few(report: ReportInput, cases: Cases) -> Cases:
@@ -73,21 +74,23 @@ def likelihood(report: ReportInput, found: Evaluation | str) -> Section:
     split, cases = report.judged or ("", None)
     of = "" if cases is None or len(cases) == found.cases else f" of {len(cases):,}, evenly spaced"
     exact = found.method == "exact"
+
+    def shown(value: float) -> str:
+        return typeset(found.text(value))
+
     rows: list[tuple[str, str]] = [
-        (f"mean over {found.cases:,} {split} cases{of}", f"{number(found.mean)} nats per case"),
-        ("standard error over cases", number(found.stderr)),
+        (f"mean over {found.cases:,} {split} cases{of}", f"{shown(found.mean)} nats per case"),
+        ("standard error over cases", shown(found.stderr)),
     ]
     if found.gain is not None:
-        rows.append(("independent columns, the same cases", f"{number(found.gain.independent)} nats per case"))
+        rows.append(("independent columns, the same cases", f"{shown(found.gain.independent)} nats per case"))
     z = found.log_partition
     if z is not None and not exact:
-        rows.append(("bracket of log Z alone", f"{number(found.lower)} to {number(found.upper)}"))
+        rows.append(("bracket of log Z alone", f"{shown(found.lower)} to {shown(found.upper)}"))
     if found.bound is not None:
-        rows.append(("variational bound", number(found.bound)))
+        rows.append(("variational bound", shown(found.bound)))
     if found.log_jacobian:
-        rows.append(
-            ("the same for the standardised values", f"{number(found.mean - found.log_jacobian)} nats per case")
-        )
+        rows.append(("the same for the standardised values", f"{shown(found.mean - found.log_jacobian)} nats per case"))
     if z is not None:
         rows.append(("log Z", number(z.value) + ("" if exact else f", {number(z.lower)} to {number(z.upper)}")))
         method = "enumeration" if exact else found.method.replace("ais", "annealed importance sampling")
@@ -98,7 +101,7 @@ def likelihood(report: ReportInput, found: Evaluation | str) -> Section:
         rows.append(("found by", "the chain rule: the model is normalised by construction"))
     colour, verdict = _verdict(found)
     words = "" if found.learned is None else f'<p class="verdict {_worth(found.gain)}">{_sentence(found.learned)}</p>'
-    words += f'<p><span class="verdict {colour}">{verdict}:</span> {escape(found.why)}.</p>'
+    words += f'<p><span class="verdict {colour}">{verdict}:</span> {escape(signed(found.why))}.</p>'
     notes = ""
     if split == "train":
         notes = paragraph("No cases were set aside: these are the training cases.", "note")
@@ -118,7 +121,7 @@ def _worth(gain: Gain | None) -> str:
 
 
 def _sentence(text: str) -> str:
-    return escape(f"{text[:1].upper()}{text[1:]}.".replace("-", "\N{MINUS SIGN}").replace("+\N{MINUS SIGN}", "±"))
+    return escape(f"{signed(text[:1].upper() + text[1:])}.")
 
 
 def _verdict(found: Evaluation) -> tuple[str, str]:
@@ -190,17 +193,23 @@ def equilibrium(found: Diagnosis | str) -> Section:
     colour, verdict = found.verdict
     body = f'<p class="verdict {colour}">{verdict}</p>'
     if found.concerns:
-        body += f"<ul>{''.join(f'<li>{escape(concern)}.</li>' for concern in found.concerns)}</ul>"
-    rows = [(o.name, number(o.mean), number(o.tau, 1), number(o.ess, 0), number(o.rhat, 3)) for o in found.observables]
-    head = ("", "mean", "autocorrelation, sweeps", "effective size", "R-hat")
-    numbers = table(head, rows) + paragraph(
-        f"{found.chains} chains {found.start}, {found.sweeps:,} sweeps each. Drift: {found.equilibrium.drift.why}. "
-        f"Missing modes: {found.equilibrium.missing_modes.why}.", "note"
+        body += f"<ul>{''.join(f'<li>{escape(signed(concern))}.</li>' for concern in found.concerns)}</ul>"
+    rows = [(o.name, number(o.mean), _short(o.tau, 1), number(o.ess, 0), _short(o.rhat, 3)) for o in found.observables]
+    drift, modes = signed(found.equilibrium.drift.why), signed(found.equilibrium.missing_modes.why)
+    numbers = table(("", "mean", "tau", "ESS", "R-hat"), rows) + paragraph(
+        "tau: autocorrelation time in sweeps; ESS: independent draws that all chains are worth; R-hat: spread of all "
+        f"chains over that within one. {found.chains} chains {found.start}, {found.sweeps:,} sweeps each. Drift: "
+        f"{drift}. Missing modes: {modes}.", "note"
     )  # fmt: skip
     energies, shown = found.traces[0].numpy(), min(CHAINS_SHOWN, found.chains)
     chart = svg("Traces of chains", partial(panels.traces, values=energies, count=shown, label="free energy (nats)"))
     drawn = figure(chart, f"{shown} of {found.chains} chains")
     return Section("equilibrium", name, body + pair(f"<div>{numbers}</div>", drawn))
+
+
+def _short(value: float, digits: int) -> str:
+    """A number in a narrow column."""
+    return "\N{INFINITY}" if math.isinf(value) else number(value, digits)
 
 
 def diagnosis(report: ReportInput) -> Diagnosis | str:

@@ -26,6 +26,7 @@ MOST_FLOATS = 6_000_000  # 24 MB of numbers, 32 MB of page
 SAMPLES, CASES = 24, 24  # chains begin there
 MOST_START_FLOATS = 200_000  # of either
 MOST_COLUMNS = 5_000  # of a table
+MOST_BARS = 8  # of a column of labels
 
 
 @cache
@@ -193,12 +194,23 @@ def _columns(report: ReportInput) -> Iterator[dict[str, Any]]:
                 low, high = values[:, j].quantile(0.01).item(), values[:, j].quantile(0.99).item()
                 room = 0.25 * (high - low) or 1.0
                 mean, scale = (0.0, 1.0) if standard is None else (float(standard.mean[j]), float(standard.scale[j]))
-                low = max(0.0, low - room) if isinstance(part, ReLU) else low - room
-                entry |= {"low": low, "high": high + room, "mean": mean, "scale": scale}
+                low, high = max(0.0, low - room) if isinstance(part, ReLU) else low - room, high + room
+                least, most, decimals = report.observed[j]
+                if least is not None and most is not None and least < most:
+                    low, high = max(low, (least - mean) / scale), min(high, (most - mean) / scale)
+                entry |= {"low": low, "high": high, "mean": mean, "scale": scale}
+                entry |= {"least": least, "most": most, "decimals": decimals}
             else:
+                entry["shown"] = _frequent(values[:, j]) if len(codes) > MOST_BARS else None
                 entry["labels"] = report.labels(j) or [f"{code:g}".replace("-", "\N{MINUS SIGN}") for code in codes]
             yield entry
         column += part.columns
+
+
+def _frequent(codes: Tensor) -> list[int]:
+    """The most frequent states of a column, in their order."""
+    states, counts = torch.unique(codes[~torch.isnan(codes)].long(), return_counts=True)
+    return sorted(states[torch.argsort(-counts, stable=True)][: MOST_BARS - 1].tolist())
 
 
 def _band(reference: Tensor) -> dict[str, Any]:

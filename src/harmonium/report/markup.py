@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import base64
 import html
-import math
 import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-__all__ = ["Section", "data_uri", "escape", "figure", "number", "pair", "paragraph", "pre", "table"]
+from harmonium.core.numbers import fixed
+
+__all__ = [
+    "Section",
+    "data_uri",
+    "escape",
+    "figure",
+    "number",
+    "pair",
+    "paragraph",
+    "pre",
+    "signed",
+    "table",
+    "typeset",
+]
 
 
+_SIGN = re.compile(r"(?<![\w.)])-(?=[\d.])")
 _NUMBER = re.compile(r"\N{MINUS SIGN}?[\d,.]+")
 
 
@@ -31,11 +45,20 @@ def escape(text: object) -> str:
     return html.escape(str(text), quote=True)
 
 
+def typeset(number: str) -> str:
+    """Give a number that is written with the keyboard a true minus sign, and a word for infinity."""
+    words = {"inf": "unbounded", "-inf": "unbounded", "nan": "undefined"}
+    return words.get(number, number.replace("-", "\N{MINUS SIGN}"))
+
+
+def signed(text: str) -> str:
+    """Give the numbers in a sentence true signs; hyphens in words stay."""
+    return _SIGN.sub("\N{MINUS SIGN}", text.replace("+-", "\N{PLUS-MINUS SIGN}"))
+
+
 def number(value: float, digits: int = 2) -> str:
     """Format a number, with a true minus sign, and a word for infinity."""
-    if math.isinf(value):
-        return "unbounded"
-    return "undefined" if math.isnan(value) else f"{value:,.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    return typeset(fixed(value, digits))
 
 
 def paragraph(text: object, kind: str = "") -> str:

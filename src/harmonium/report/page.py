@@ -21,7 +21,7 @@ from harmonium.models.machine.machine import Machine
 from harmonium.report import judgement, pictures, training
 from harmonium.report.inputs import ReportInput, gather
 from harmonium.report.live import NotPlayableError, payload
-from harmonium.report.markup import Section, escape, number, paragraph
+from harmonium.report.markup import Section, escape, paragraph, typeset
 from harmonium.runs.names import REPORT
 
 __all__ = ["MODULES", "bundle", "default_path", "write"]
@@ -98,7 +98,7 @@ def render(report: ReportInput) -> str:
         title=escape(title),
         kind=escape(f"harmonium \N{MIDDLE DOT} {report.run.name}"),
         lead=escape(training.lead(report)),
-        notice=_notice(report),
+        notice=_notice(report, found),
         facts=_facts(report, found),
         contents="".join(f'<a href="#{section.key}">{escape(section.title)}</a>' for section in present),
         sections="\n".join(map(str, present)),
@@ -141,10 +141,21 @@ def _playground(report: ReportInput, energies: dict[str, Tensor]) -> tuple[str, 
     return live, Section("play", title, f'{paragraph(what)}<div id="playground">{waiting}</div>')
 
 
-def _notice(report: ReportInput) -> str:
+def _notice(report: ReportInput, found: Evaluation | str) -> str:
+    notices = ""
+    if report.unnamed:
+        notices += paragraph(
+            "What the columns of the table are is not known: the run folder does not say it, and the table cannot be "
+            "read again. Numbers are those of the model, standardised, and labels are codes.", "notice"
+        )  # fmt: skip
+    if not isinstance(found, str) and found.gain is not None and found.gain.far_below:
+        notices += paragraph(
+            "Training went wrong: cases are far less probable than under independent columns. Train again with a lower "
+            "learning rate.", "notice wrong"
+        )  # fmt: skip
     if report.run.finished:
-        return ""
-    return paragraph(
+        return notices
+    return notices + paragraph(
         f"Unfinished: training was stopped. This is the model of the last checkpoint, at {report.run.position}; its "
         "likelihood has not been estimated.", "notice"
     )  # fmt: skip
@@ -154,11 +165,15 @@ def _facts(report: ReportInput, found: Evaluation | str) -> str:
     tiles: Sequence[tuple[str, str, str]] = list(training.facts(report))
     if not isinstance(found, str):
         split = "" if report.judged is None else report.judged[0]
-        bracket = f"bracket {number(found.lower)} to {number(found.upper)}"
+        bracket = f"bracket {typeset(found.text(found.lower))} to {typeset(found.text(found.upper))}"
         trust = f"{bracket}, log Z {'reliable' if found.reliable else 'NOT reliable'}"
         if found.kind == "exact" or found.log_partition is None:
             trust = "exact" if found.kind == "exact" else "an estimated lower bound"
-        tiles = [(f"Log-likelihood, {split}", f"{number(found.mean)} nats per case", trust), *_learned(found), *tiles]
+        tiles = [
+            (f"Log-likelihood, {split}", f"{typeset(found.text(found.mean))} nats per case", trust),
+            *_learned(found),
+            *tiles,
+        ]
     return "".join(
         f"<div><dt>{escape(name)}</dt><dd>{escape(value)}<small>{escape(remark)}</small></dd></div>"
         for name, value, remark in tiles
@@ -168,8 +183,8 @@ def _facts(report: ReportInput, found: Evaluation | str) -> str:
 def _learned(found: Evaluation) -> Iterator[tuple[str, str, str]]:
     if found.gain is None:
         return
-    value = "nothing" if found.gain.nothing else f"{number(found.gain.nats)} nats per case"
+    value = "nothing" if found.gain.nothing else f"{typeset(found.gain.text)} nats per case"
     than = "no better than" if found.gain.nothing else "more than"
-    than = f"{number(-found.gain.nats)} nats worse than" if found.gain.worse else than
+    than = f"{typeset(found.gain.text)} nats worse than" if found.gain.worse else than
     little = ": next to nothing" if found.gain.little and not found.gain.nothing else ""
     yield "Learned", value, f"{than} independent columns{little}"

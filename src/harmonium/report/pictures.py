@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harmonium.core.numbers import with_error
 from harmonium.core.rows import some_rows
 from harmonium.models.deep.dbn import DBN
 from harmonium.models.first_weights import first_weights
@@ -17,7 +18,7 @@ from harmonium.plots import panels
 from harmonium.plots.canvas import svg
 from harmonium.plots.images import across, colours_of, png, signed, tile
 from harmonium.report.inputs import ReportInput
-from harmonium.report.markup import Section, data_uri, escape, figure, pair, paragraph, table
+from harmonium.report.markup import Section, data_uri, escape, figure, pair, paragraph, table, typeset
 from harmonium.units import Units
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ ACTIVE_CASES, ACTIVE_UNITS = 40, 1000  # rows and columns of the picture of hidd
 MOST_ENTRIES = 400_000  # of a heat map of weights
 ENTRY = (10, 8)  # width and height of an entry of a heat map on the screen, in pixels; wider where they are few
 NARROWEST = 480
+MOST_STATES = 5  # of a column, whose shares are written
+LONGEST_LABEL = 30
 _NO_ACTIVITY = (
     "This picture is of the hidden units of Boltzmann machines, which are random given a case; those of this model are "
     "functions inside a network."
@@ -113,24 +116,39 @@ def _rows(report: ReportInput, units: Units, drawn: Array, cases: Array) -> Iter
     outside = [report.original(values) for values in (cases, drawn)]
     for j, name in enumerate(report.columns[:MOST_COLUMNS]):
         owner = units.units_of_column(j, encoded=False)
+        columns = outside[0][:, j], outside[1][:, j]
         if owner.finite:
-            values = np.unique(np.concatenate([table[:, j] for table in outside]))
-            shown, labels = values[1:] if len(values) == 2 else values[:6], report.labels(j)
-            cells = [
-                ", ".join(
-                    f"{labels[int(v)] if labels else format(v, 'g')}:\N{NO-BREAK SPACE}{np.mean(table[:, j] == v):.0%}"
-                    for v in shown
-                )
-                for table in outside
-            ]
+            yield str(name), *_shares(columns, report.labels(j))
         else:
-            cells = [
-                f"{table[:, j].mean():.3g} \N{PLUS-MINUS SIGN} {table[:, j].std():.2g}".replace(
-                    " ", "\N{NO-BREAK SPACE}"
-                )
-                for table in outside
-            ]
-        yield str(name), cells[0], cells[1]
+            yield str(name), _spread(columns[0]), _spread(report.within(j, columns[1]))
+
+
+def _shares(columns: tuple[Array, Array], labels: list[str] | None) -> tuple[str, str]:
+    """Shares of the states of a column in data and samples: of the upper one of two, of the most frequent of many."""
+    values, counts = np.unique(columns[0], return_counts=True)
+    values = np.concatenate([values[np.argsort(-counts, kind="stable")], np.setdiff1d(columns[1], values)])
+    shown = np.array([values.max()]) if len(values) == 2 else values[:MOST_STATES]
+    names = [_short(labels[int(v)]) if labels else typeset(f"{v:g}") for v in shown]
+
+    def cell(column: Array) -> str:
+        shares = [f"{name}:\N{NO-BREAK SPACE}{np.mean(column == v):.0%}" for v, name in zip(shown, names, strict=True)]
+        if len(values) > max(2, len(shown)):
+            shares.append(
+                f"{len(values) - len(shown)} others:\N{NO-BREAK SPACE}{1 - np.isin(column, shown).mean():.0%}"
+            )
+        return "\n".join(shares)
+
+    return cell(columns[0]), cell(columns[1])
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 1]}\N{HORIZONTAL ELLIPSIS}"
+
+
+def _spread(values: Array) -> str:
+    """Mean and standard deviation of numbers, rounded alike."""
+    mean, deviation = with_error(float(values.mean()), float(values.std()))
+    return typeset(f"{mean} \N{PLUS-MINUS SIGN}\N{NO-BREAK SPACE}{deviation}")
 
 
 @torch.no_grad()

@@ -140,5 +140,9 @@ def _command(arguments: Any) -> str | None:
     program = Path(str(arguments[0]))
     if program.stem == "ipykernel_launcher":  # a notebook: its cells are what was typed
         return None
+    if program.name == "__main__.py":
+        return " ".join(
+            [f"python -m {program.parent.name}", *(shlex.quote(str(argument)) for argument in arguments[1:])]
+        )
     first = program.name if program.suffix != ".py" else f"python {shlex.quote(str(program))}"
     return " ".join([first, *(shlex.quote(str(argument)) for argument in arguments[1:])])

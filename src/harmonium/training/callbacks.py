@@ -10,6 +10,7 @@ from inspect import isfunction, signature
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harmonium.core.checks import check_int, check_positive
+from harmonium.core.numbers import fixed
 from harmonium.core.registry import Registered, is_builtin
 from harmonium.training.schedules import ends_cycle
 
@@ -245,7 +246,7 @@ class ProgressBar(Callback):
     def on_epoch(self, training: Training, row: Row) -> None:
         shown = {"pseudo_log_likelihood": "pseudo-LL", "free_energy_gap": "gap", "log_likelihood": "log-LL"}
         shown |= {"log_likelihood_gained": "gained", "drift": "drift"}
-        self._notes |= {label: f"{row[key]:.2f}" for key, label in shown.items() if row.get(key) is not None}
+        self._notes |= {label: fixed(row[key]) for key, label in shown.items() if row.get(key) is not None}
         self._bar.set_description(f"epoch {row['epoch']}/{training.plan.epochs}", refresh=False)
         self._bar.set_postfix(self._notes, refresh=False)
 

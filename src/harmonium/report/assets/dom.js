@@ -24,6 +24,18 @@ export function choice(label, options, chosen, onchange) {
   return { element, choose };
 }
 
+/** What a button says that shows more of a list: `atOnce` of `left` that are not shown yet. */
+export function moreOf(atOnce, left, noun) {
+  if (left <= atOnce) return left === 1 ? `Show the last ${noun}` : `Show the last ${left} ${noun}s`;
+  return `Show ${atOnce} more ${noun}s (${left} are left)`;
+}
+
+/** A number with a true minus sign, and never a minus before zero. */
+export function written(value, digits) {
+  const text = value.toFixed(digits);
+  return (Number(text) === 0 ? text.replace("-", "") : text).replace("-", "\u2212");
+}
+
 export function labelled(text, control) {
   return el("label", { className: "labelled" }, el("span", {}, text), control);
 }

@@ -1,6 +1,6 @@
 // Hidden units: what each has learned, whether it is on, and a switch: free, on, off.
 
-import { el } from "./dom.js";
+import { el, moreOf } from "./dom.js";
 import { paintStates, paintWeights } from "./ink.js";
 
 const UNITS_AT_ONCE = 48;
@@ -44,7 +44,7 @@ export class Switches {
     for (const unit of this.ranked.slice(from, from + count)) this.add(unit);
     const left = this.ranked.length - this.tiles.length;
     this.more.hidden = left === 0;
-    this.more.textContent = `Show ${Math.min(UNITS_AT_ONCE, left)} more of ${left} units`;
+    this.more.textContent = moreOf(UNITS_AT_ONCE, left, "unit");
     this.draw();
   }
 

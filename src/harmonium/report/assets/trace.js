@@ -1,6 +1,6 @@
 // The energy of the large chain over time.
 
-import { el } from "./dom.js";
+import { el, written } from "./dom.js";
 
 const KEPT = 400;
 
@@ -42,7 +42,10 @@ export class Trace {
     if (reference) [low, high] = [Math.min(low, reference.low), Math.max(high, reference.high)];
     const margin = 0.1 * (high - low) || 1;
     [low, high] = [low - margin, high + margin];
-    const left = 52;
+    const digits = high - low < 10 ? 1 : 0;
+    context.font = "12px system-ui, sans-serif";
+    const labels = [written(high, digits), written(low, digits)];
+    const left = 12 + Math.max(40, ...labels.map((label) => context.measureText(label).width));
     const y = (value) => height * (1 - Math.min(1, Math.max(0, (value - low) / (high - low))));
     const x = (k) => left + (k / (KEPT - 1)) * (width - left);
     if (reference) {
@@ -50,11 +53,9 @@ export class Trace {
       context.fillRect(left, y(reference.high), width - left, y(reference.low) - y(reference.high));
     }
     context.fillStyle = colour("quiet");
-    context.font = "12px system-ui, sans-serif";
     context.textAlign = "right";
-    const digits = high - low < 10 ? 1 : 0;
-    context.fillText(readable(high, digits), left - 6, 11);
-    context.fillText(readable(low, digits), left - 6, height - 2);
+    context.fillText(labels[0], left - 6, 11);
+    context.fillText(labels[1], left - 6, height - 2);
     context.strokeStyle = colour("rule");
     context.strokeRect(left + 0.5, 0.5, width - left - 1, height - 1);
     context.strokeStyle = colour("accent");
@@ -62,10 +63,6 @@ export class Trace {
     context.beginPath();
     values.forEach((value, k) => context.lineTo(x(k), y(value)));
     context.stroke();
-    this.now.value = readable(values.at(-1), 1);
+    this.now.value = written(values.at(-1), 1);
   }
-}
-
-function readable(value, digits) {
-  return value.toFixed(digits).replace("-", "\u2212");
 }
