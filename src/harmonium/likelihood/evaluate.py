@@ -109,11 +109,17 @@ class Evaluation:
         return notebook.rows(
             "Log-likelihood, nats per case",
             [
-                ("mean", f"{self.mean:.2f} \N{PLUS-MINUS SIGN} {self.stderr:.2f} over {self.cases:,} cases"),
+                (
+                    "mean",
+                    f"{self.text(self.mean)} \N{PLUS-MINUS SIGN} {self.text(self.stderr)} over {self.cases:,} cases",
+                ),
                 ("kind", self.kind),
-                ("bracket", f"[{self.lower:.2f}, {self.upper:.2f}] by {self.method}" if bracketed else None),
-                ("variational bound", None if self.bound is None else f"{self.bound:.2f}"),
-                ("of the standardised values", f"{self.mean - self.log_jacobian:.2f}" if self.log_jacobian else None),
+                (
+                    "bracket",
+                    f"[{self.text(self.lower)}, {self.text(self.upper)}] by {self.method}" if bracketed else None,
+                ),
+                ("variational bound", None if self.bound is None else self.text(self.bound)),
+                ("of the standardised values", self.text(self.mean - self.log_jacobian) if self.log_jacobian else None),
                 ("log Z", None if self.method == "exact" else "reliable" if self.reliable else "NOT reliable"),
                 ("why", None if self.method == "exact" else self.why),
                 ("learned", self.learned),
