@@ -59,7 +59,7 @@ def test_hidden_labels_are_balanced() -> None:
         (("no-such-data",), "no-such-data"),
         (("digits", "--joint-epochs", "5"), "--joint-epochs is for --model dbm"),
         (("digits", "--model", "dbm", "--layers", "20"), "at least two hidden"),
-        (("digits", "--model", "dbm", "--binarize", "grey"), "Bernoulli units take"),
+        (("digits", "--model", "dbm", "--binarize", "grey"), "takes binary values"),
     ],
 )
 def test_what_the_user_can_mend_ends_with_2_and_one_line(arguments: tuple[str, ...], message: str) -> None:

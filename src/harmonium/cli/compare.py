@@ -65,18 +65,23 @@ def compare(data: str, models: str | None, minutes: float, out: str | None, **op
     set_threads(options["threads"])
     dataset = load_data(data, options)
     talk = quiet if options["quiet"] else say
-    talk(describe(dataset))
     visible = visible_units(dataset, options)
     chosen: list[Any] | None = None
     if models is not None:
         names = [name.strip() for name in models.split(",") if name.strip()]
         chosen = [_own(name, visible) if ":" in name else name for name in names]
-    talk(f"folder: {folder}")
+    head = [describe(dataset), f"folder: {folder}"]
+
+    def log(text: str) -> None:
+        while head:  # once the library has checked what it was given
+            talk(head.pop(0))
+        talk(text)
+
     began = time.monotonic()
     try:
         found = hm.compare(
             dataset, chosen, seconds=60 * minutes, out=folder, visible=visible,
-            seed=options["seed"], progress=progress(options), log=talk,
+            seed=options["seed"], progress=progress(options), log=log,
         )  # fmt: skip
     except InterruptedRunError as error:
         raise InterruptedRunError(

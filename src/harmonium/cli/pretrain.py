@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from harmonium.cli.columns import is_table
+from harmonium.cli.columns import is_grey, is_table
 from harmonium.cli.options import (
     BINARIZATIONS,
     DOWNLOAD,
@@ -17,6 +17,7 @@ from harmonium.cli.options import (
     Range,
     choice,
     integer,
+    number,
     part,
     sizes,
     text,
@@ -42,6 +43,12 @@ Examples:
 @sizes("--layers", "Hidden layers from the bottom up.", default="500,500")
 @integer("--labels", help="Number of labels to use, as equally many of each class as possible.  [default: all]")
 @integer("--epochs", help="Epochs of every layer.  [default: 6,000 updates, at least 10]")
+@number(
+    "--learning-rate",
+    "X",
+    "Learning rate of every layer.  [default: 0.1; 0.05 of a dbm, 0.01 of real values]",
+    positive=True,
+)
 @integer("--joint-epochs", help="Epochs of all layers of a dbm together.  [default: 10]")
 @integer("--finetune-epochs", default=30, help="Epochs of the network.")
 @click.option("--dropout", type=(Range(0, 1, max_open=True),) * 2, metavar="P P", default=(0.0, 0.0),
@@ -72,13 +79,17 @@ def pretrain(data: str, layers: list[int], labels: int | None, out: str | None, 
             f"{data} is a table, which has no labels: give cases and labels as .npz (train, y_train), .mat or .svm, "
             "or a folder of images"
         )
+    if not len(layers) > 0:
+        raise click.UsageError("--layers needs a layer at least")
     dataset = hm.data.load(
         data, binarize=options["binarize"], standardize=options["standardize"], valid=options["valid"],
         test=options["test"], download=options["download"],
     )  # fmt: skip
     if dataset.labels.train is None:
         raise ValueError(f"{dataset.name} has no labels: pretraining of a classifier needs them")
-    say(describe(dataset))
+    _check(dataset, deep, options)
+    if out is not None and Path(out).is_file():
+        raise ValueError(f"--out {out} is a file, and the runs need a folder: choose another")
     y = dataset.labels.train if labels is None else hide(dataset.labels.train, labels)
     pairs = {
         name: None if cases is None or own is None else (cases, own)
@@ -87,10 +98,13 @@ def pretrain(data: str, layers: list[int], labels: int | None, out: str | None, 
             ("test", dataset.test, dataset.labels.test),
         )
     }
+    say(describe(dataset))
     found = hm.pretrain(
         dataset.train, y, model=hm.DBM if deep else hm.DBN, layers=layers, **pairs,
         joint_options={"epochs": joint} if joint else None,
-        greedy_options={"epochs": options["epochs"]} if options["epochs"] else None,
+        greedy_options={
+            name: options[name] for name in ("epochs", "learning_rate") if options[name] is not None
+        } or None,
         finetune_options={"epochs": options["finetune_epochs"], "dropout": options["dropout"]},
         repetitions=options["repetitions"], seed=options["seed"], out=out, progress=progress(options),
     )  # fmt: skip
@@ -101,6 +115,28 @@ def pretrain(data: str, layers: list[int], labels: int | None, out: str | None, 
         write_tensors(Path(out) / "network.safetensors", dict(found.network.state_dict()), {"format": 1})
         say(f"network: {Path(out) / 'network.safetensors'}")
     say(str(found))
+
+
+def _check(dataset: Any, deep: bool, options: dict[str, Any]) -> None:
+    """Refuse cases that the layers do not take, with the options of this command as remedies.
+
+    Raises:
+        click.UsageError: for real values in a dbm.
+        ValueError: for missing values, and greys of which nothing is said.
+    """
+    found = dataset.train.statistics()
+    if not found.finite:
+        raise ValueError(f"{dataset.name} has missing values, and pretraining takes complete cases: fill them first")
+    unsaid = dataset.binarization is None and not options["standardize"] and options["binarize"] is None
+    if unsaid and is_grey(dataset):
+        raise ValueError(
+            f"{dataset.name} has grey levels, between 0 and {found.high:g}: say what they mean with --binarize "
+            "threshold, fixed or dynamic, or learn them as real values with --standardize"
+        )
+    if deep and dataset.binarization is None:
+        raise click.UsageError(
+            "--model dbm takes binary values, and these are real: make them binary with --binarize, or use --model dbn"
+        )
 
 
 def hide(labels: Any, count: int) -> Any:

@@ -16,12 +16,15 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
 __all__ = ["CONTEXT", "Shell", "as_options", "note", "say", "typed"]
+
+_COMMAND = "harmonium.command"  # in what the contexts of a call share
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -35,6 +38,11 @@ _OPTIONS = {
     "test": "--test 0.1",
 }
 _SPELT = (
+    (
+        re.compile(r"\bharmonium\.data\.load\(\.\.\., binarize='threshold'\); of arrays: x > 0\.5"),
+        "--binarize threshold",
+    ),
+    (re.compile(r"\b(?:harmonium\.)?data\.load\(\.\.\., standardize=True\)"), "--standardize"),
     (re.compile(r"\btable=True\b"), "--visible mixed"),
     (re.compile(r"\bheader=False\b"), "--no-header"),
     (re.compile(r"\bheader=True\b"), "--header"),
@@ -49,7 +57,8 @@ _SPELT = (
     ),
 )
 _DROPPED = re.compile(r"\bdrop=\[((?:'[^']*'|\"[^\"]*\"|\d+)(?:, (?:'[^']*'|\"[^\"]*\"|\d+))*)\]")
-_ARGUMENT = re.compile(rf"\b({'|'.join(_OPTIONS)})=")
+_READING = ("header", "skip_rows", "missing_values", "decimal", "scale", "alphabet")
+_ARGUMENT = re.compile(rf"\b({'|'.join((*_OPTIONS, *_READING))})=")
 
 
 class Shell(click.Group):
@@ -73,6 +82,10 @@ class Shell(click.Group):
                 click.echo(err=True)  # leave the line of the progress bar, or of ^C
             _complain(str(error) or "interrupted")
             return 128 + int(number)
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except Exception as error:  # here, where the command is known that has to have the options that are advised
+            return _report(error, ctx.meta.get(_COMMAND))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -82,7 +95,9 @@ class Shell(click.Group):
             near = difflib.get_close_matches(name, self.commands, n=1)
             guess = f"did you mean `{ctx.command_path} {near[0]}`?" if near else f"there are {', '.join(self.commands)}"
             raise click.UsageError(f"no command {name!r}; {guess}", ctx)
-        return super().resolve_command(ctx, args)
+        found = super().resolve_command(ctx, args)
+        ctx.meta[_COMMAND] = found[1]
+        return found
 
 
 def typed(ctx: click.Context) -> set[str]:
@@ -125,21 +140,21 @@ def _notes() -> Iterator[None]:
         yield
 
 
-def _report(error: Exception) -> int:
+def _report(error: Exception, command: click.Command | None = None) -> int:
     """Print an error that is the user's to correct; raise any other again."""
     if os.environ.get("HARMONIUM_TRACEBACK", "0") not in ("", "0"):
         traceback.print_exception(error)
     if isinstance(error, click.Abort):
         _complain("interrupted")
         return 128 + signal.SIGINT
-    text = _explain(error)
+    text = _explain(error, command)
     if text is None:
         raise error
     _complain(text)
     return 2
 
 
-def _explain(error: Exception) -> str | None:
+def _explain(error: Exception, command: click.Command | None) -> str | None:
     if isinstance(error, click.ClickException):
         return _usage(error)
     if isinstance(error, OSError) and error.strerror:
@@ -149,16 +164,44 @@ def _explain(error: Exception) -> str | None:
         return "there is not enough memory for this: use fewer hidden units, chains or cases"
     if not isinstance(error, (ValueError, TypeError, OSError)) and not type(error).__module__.startswith("harmonium."):
         return None
-    return as_options(text)
+    return as_options(text, command)
 
 
-def as_options(text: str) -> str:
-    """Write the columns to drop as options, and add the options for other arguments that a message names."""
-    text = _DROPPED.sub(lambda found: _drop_options(found[1]), text)
-    for argument, option in _SPELT:
-        text = argument.sub(option, text)
-    options = [_OPTIONS[name] for name in dict.fromkeys(_ARGUMENT.findall(text))]
-    return f"{text} (here: {'; '.join(options)})" if options else text
+def as_options(text: str, command: click.Command | None = None) -> str:
+    """Write arguments of the library that a message names as options, as far as the command has them.
+
+    Args:
+        text: the message.
+        command: default: the one that is running.
+    """
+    if command is None:
+        context = click.get_current_context(silent=True)
+        command = None if context is None else context.command
+    known = None if command is None or isinstance(command, click.Group) else _names(command)
+
+    def has(option: str) -> bool:
+        return known is None or re.split(r"[ =]", option)[0] in known
+
+    def spell(argument: re.Match[str], option: Any) -> str:
+        spelt: str = option(argument) if callable(option) else argument.expand(option)
+        return spelt if has(spelt) else argument[0]
+
+    if has("--drop"):
+        text = _DROPPED.sub(lambda found: _drop_options(found[1]), text)
+    for pattern, option in _SPELT:
+        text = pattern.sub(partial(spell, option=option), text)
+    named = list(dict.fromkeys(_ARGUMENT.findall(text)))
+    options = [_OPTIONS[name] for name in named if name in _OPTIONS and has(_OPTIONS[name])]
+    lacking = [name for name in named if name not in _OPTIONS or not has(_OPTIONS[name])] if known is not None else []
+    if options:
+        text += f" (here: {'; '.join(options)})"
+    if lacking:
+        text += f" ({', '.join(lacking)}: of harmonium.data.load in Python; this command has no such option)"
+    return text
+
+
+def _names(command: click.Command) -> set[str]:
+    return {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
 
 
 def _drop_options(names: str) -> str:

@@ -148,7 +148,9 @@ def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
     kind = model_class(options["model"])
     import harmonium as hm
     from harmonium.data.dataset import describe
+    from harmonium.models.arrays import checked_chunks
     from harmonium.training.automatic import usual_batch
+    from harmonium.training.optimizers import check_optimizer
 
     machine = issubclass(kind, hm.models.Machine)
     epochs, minutes = options["epochs"], options["minutes"]
@@ -165,6 +167,14 @@ def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
     model, above = build_model(kind, visible, options)
     objective = build_objective(model, options, given)
     missing = gaps_of(data, options["model"], model)
+    metric, optimizer = (options[name] or getattr(model.training_defaults, name) for name in ("metric", "optimizer"))
+    check_optimizer(optimizer)
+    if missing is None and (options["visible"] != "auto" or options["units"] is not None):
+        for split, cases in data.splits.items():  # units that the values chose fit them
+            for _ in checked_chunks(cases, visible, split, model.dtype):
+                pass
+    callbacks = monitors(data, model, objective, epochs, options)
+    callbacks += [hm.training.TensorBoard(options["tensorboard"])] if options["tensorboard"] else []
     talk(describe(data))
     note_densities(data, visible)
     largest = max((weights.numel() for weights in model.weights_to_decay()), default=0)
@@ -172,7 +182,6 @@ def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
     set_threads(options["threads"] or threads_for(max(batch_size, options["chains"]), largest))
     batches = -(-len(data.train) // batch_size)
     usual = model.training_defaults
-    metric, optimizer = options["metric"] or usual.metric, options["optimizer"] or usual.optimizer
     rate: Any = options["learning_rate"]
     if options["schedule"] == "constant":
         rate = hm.schedules.Constant(rate or usual.learning_rate)
@@ -186,11 +195,9 @@ def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
     )
     if epochs is None and data.valid is None:
         talk("a tenth of the training cases, if there are 100 or more, is held out to choose the best model by")
-    callbacks = monitors(data, model, objective, epochs, options)
-    callbacks += [hm.training.TensorBoard(options["tensorboard"])] if options["tensorboard"] else []
     with new_folder(folder, f"{Path(name).name.split('.')[0] or 'data'}-{options['model']}") as out:
-        talk(f"run folder: {out}")
         keep_columns(data, out)  # an interrupted run has names of columns, and what cannot be written is found now
+        talk(f"run folder: {out}")
         began = time.monotonic()
         history = hm.fit(
             model,
