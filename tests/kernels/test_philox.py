@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+import harmonium as hm
 from harmonium import kernels
 from harmonium.core.random import RandomAddress
 from harmonium.kernels import portable
@@ -125,3 +126,23 @@ def test_permutations_are_uniform() -> None:
     counts = index.unique(return_counts=True)[1].double()
     assert len(counts) == 24
     assert float(((counts - 250) ** 2 / 250).sum()) < 72  # 23 degrees of freedom, p = 1e-6
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    "units",
+    [
+        hm.Bernoulli(7), hm.Spin(7), hm.Gaussian(7), hm.Poisson(7), hm.Binomial(7, 3), hm.Binomial(7, 100), hm.ReLU(7),
+        hm.DReLU(7), hm.Categorical(3, 4), hm.Mixed([hm.Bernoulli(2), hm.Gaussian(3)]),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_rows_draw_the_words_of_their_own_numbers(units: hm.units.Units, dtype: torch.dtype) -> None:
+    """With an array of numbers, each row draws what it draws at its number, whatever the rows beside it."""
+    units = units.to(dtype)
+    x = torch.as_tensor(np.random.default_rng(0).normal(size=(9, units.size)), dtype=dtype)
+    draw = RandomAddress(key=12345, step=7, site=1)
+    whole = units.sample(x, draw._replace(first=100))
+    order = np.array([3, 0, 8, 8, 5])
+    found = units.sample(x[order], draw._replace(first=100 + order))
+    assert torch.equal(found, whole[order])

@@ -10,7 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import operator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Rows = np.ndarray[Any, np.dtype[np.int64]]
 
 __all__ = ["RandomAddress", "Stream", "as_cursor", "as_stream", "stream_of"]
 
@@ -19,13 +24,13 @@ class RandomAddress(NamedTuple):
     """Address of an array of random words, one word per (row, unit).
 
     ``first`` is the global index of row 0 (a chain or a case), so that chains that are split over processes draw
-    the same words as together.
+    the same words as together; or the global indices of all rows, an int64 array, of which 32 bits count.
     """
 
     key: int
     step: int
     site: int = 0
-    first: int = 0
+    first: int | Rows = 0
 
     def at(self, site: int) -> RandomAddress:
         """Return the address at another site (a layer of a machine) of the same step: its words are independent."""
@@ -39,7 +44,7 @@ class Stream:
         seed: any integer.
         path: names that distinguish this stream from others of the same seed.
         step: position of the cursor.
-        first: global index of the first row (see `RandomAddress`).
+        first: global index of the first row, or of each row (see `RandomAddress`).
 
     >>> Stream(0).child("ais", 3).key == Stream(0, "ais", 3).key
     True
@@ -50,7 +55,7 @@ class Stream:
 
     __slots__ = ("first", "key", "path", "seed", "step")
 
-    def __init__(self, seed: int, *path: str | int, step: int = 0, first: int = 0) -> None:
+    def __init__(self, seed: int, *path: str | int, step: int = 0, first: int | Rows = 0) -> None:
         if isinstance(seed, bool) or not hasattr(seed, "__index__"):
             raise TypeError(f"seed must be an int or a harmonium.Stream, found {seed!r}")
         self.seed = operator.index(seed)
@@ -63,6 +68,16 @@ class Stream:
     def child(self, *names: str | int) -> Stream:
         """Return an independent stream named below this one, whatever the position of this cursor."""
         return Stream(self.seed, *self.path, *names, first=self.first)
+
+    def of_rows(self, rows: Any, *names: str | int) -> Stream:
+        """Return the stream for a part of the rows, an index of them.
+
+        If rows have indices of their own, it is an independent one named below this one, so that their words depend
+        neither on other parts nor on their places; otherwise it is the cursor itself.
+        """
+        if isinstance(self.first, int):
+            return self
+        return Stream(self.seed, *self.path, *names, step=self.step, first=self.first[rows])
 
     def advance(self, steps: int = 1) -> RandomAddress:
         """Move the cursor by ``steps`` and return the `RandomAddress` of the first of them."""

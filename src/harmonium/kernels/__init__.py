@@ -34,10 +34,14 @@ def is_fused(x: Tensor) -> bool:
 
 
 def uniforms(draw: RandomAddress, rows: int, units: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Return uniforms in (0, 1), shape (rows, units), one word each; row 0 has the global index ``draw.first``."""
+    """Return uniforms in (0, 1), shape (rows, units), one word each; rows have the global indices of ``draw``."""
     if device.type == "cpu":
         return portable.uniform(torch.from_numpy(words(draw, rows, units)[:, :units].astype(np.int64)), dtype)
-    index = torch.arange(draw.first, draw.first + rows, device=device)
+    index = (
+        torch.arange(draw.first, draw.first + rows, device=device)
+        if isinstance(draw.first, int)
+        else torch.from_numpy(draw.first).to(device)
+    )
     return portable.uniform(portable.words(draw, index, units), dtype)
 
 

@@ -16,7 +16,7 @@ from numba.extending import register_jitable
 from harmonium.kernels.compiled import OPTIONS, Scalar, named_after
 from harmonium.kernels.fused import at
 from harmonium.kernels.groups import draw_groups, exponentials
-from harmonium.kernels.philox import fill_words
+from harmonium.kernels.philox import fill_words, number_of_row
 
 __all__ = ["choice", "draw_group_columns", "scalar_columns"]
 
@@ -39,7 +39,7 @@ def scalar_columns(draw: Scalar) -> Scalar:
         first, k0, k1, c2, c3 = address
         words = np.empty(4 * ((stop - start + 3) // 4), np.uint32)
         for r in range(x.shape[0]):
-            fill_words(words, first + r, c2, c3, k0, k1)
+            fill_words(words, number_of_row(first, r), c2, c3, k0, k1)
             draw_row(x, r, np.uint64(start), constant, rest, words, stop - start)
 
     return draw_columns
@@ -54,7 +54,7 @@ def draw_group_columns(x, start, stop, constant, rest, address):
     y, highest = np.empty(stop - start, x.dtype), np.empty(groups, x.dtype)
     sums = np.empty(constant, np.float64)
     for r in range(x.shape[0]):
-        fill_words(words, first + r, c2, c3, k0, k1)
+        fill_words(words, number_of_row(first, r), c2, c3, k0, k1)
         row = x[r, start:stop]
         y[:] = row
         exponentials(y, constant, highest)

@@ -6,7 +6,7 @@ import numpy as np
 from numba.extending import register_jitable
 
 from harmonium.kernels.compiled import OPTIONS, compiled
-from harmonium.kernels.philox import fill_words
+from harmonium.kernels.philox import fill_words, number_of_row
 from harmonium.kernels.scalar import binomial, exp, uniform
 
 __all__ = ["FEW_TRIALS", "sample_binomial"]
@@ -60,7 +60,7 @@ def sample_binomial(x, t, slope, start, trials, first, k0, k1, c2, c3):
     per = rows // slope[0].shape[0]
     for r in range(rows):
         g = r // per
-        fill_words(words, first + r, c2, c3, k0, k1)
+        fill_words(words, number_of_row(first, r), c2, c3, k0, k1)
         if trials > FEW_TRIALS:
             _binomial_row(x[r], t[r], slope[0][g], start[0][g], trials, words)
             continue

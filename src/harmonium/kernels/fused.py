@@ -25,7 +25,7 @@ import numpy as np
 from numba.extending import overload, register_jitable
 
 from harmonium.kernels.compiled import OPTIONS, Scalar, compiled, named_after
-from harmonium.kernels.philox import fill_words
+from harmonium.kernels.philox import fill_words, number_of_row
 from harmonium.kernels.rows import add_rows
 
 __all__ = ["at", "eta_of_unit", "mapper", "sampler", "summer", "walker"]
@@ -84,7 +84,7 @@ def sampler(draw: Scalar) -> Scalar:
         per = rows // slope[0].shape[0]
         for r in range(rows):
             g = r // per
-            fill_words(words, first + r, c2, c3, k0, k1)
+            fill_words(words, number_of_row(first, r), c2, c3, k0, k1)
             row(x[r], t[r], at(slope, g), at(start, g), constant, words)
 
     return sample

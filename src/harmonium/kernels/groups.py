@@ -12,7 +12,7 @@ import numpy as np
 from numba.extending import register_jitable
 
 from harmonium.kernels.compiled import OPTIONS, compiled
-from harmonium.kernels.philox import fill_words
+from harmonium.kernels.philox import fill_words, number_of_row
 from harmonium.kernels.scalar import exp, uniform
 
 __all__ = ["draw_groups", "exponentials", "log_normalizer_groups", "mean_groups", "sample_groups", "sample_words"]
@@ -96,7 +96,7 @@ def sample_groups(x, t, slope, start, states, first, k0, k1, c2, c3):
     y, highest, sums = np.empty(units, x.dtype), np.empty(groups, x.dtype), np.empty(states, np.float64)
     per = rows // slope[0].shape[0]
     for r in range(rows):
-        fill_words(words, first + r, c2, c3, k0, k1)
+        fill_words(words, number_of_row(first, r), c2, c3, k0, k1)
         _exponentials(x[r], t[r], slope[0][r // per], start[0][r // per], states, y, highest)
         draw_groups(x[r], y, sums, words)
 
@@ -109,7 +109,7 @@ def sample_words(x, t, slope, start, constant, totals, first, k0, k1, c2, c3):
     words = np.empty(4 * ((np.max(totals) + 3) // 4), np.uint32)
     per = rows // slope[0].shape[0]
     for r in range(rows):
-        fill_words(words[: 4 * ((totals[r] + 3) // 4)], first + r, c2, c3, k0, k1)
+        fill_words(words[: 4 * ((totals[r] + 3) // 4)], number_of_row(first, r), c2, c3, k0, k1)
         _exponentials(x[r], t[r], slope[0][r // per], start[0][r // per], units, y, highest)
         total = _running_sum(y, sums)
         x[r, :] = 0

@@ -28,7 +28,7 @@ from torch.autograd.function import once_differentiable
 
 from harmonium.kernels.compiled import OPTIONS, compiled, named_after
 from harmonium.kernels.fused import at, eta_of_unit
-from harmonium.kernels.philox import fill_words
+from harmonium.kernels.philox import fill_words, number_of_row
 from harmonium.kernels.rows import add_four_rows, add_row, add_rows
 from harmonium.kernels.scalar import exp, like
 
@@ -309,7 +309,7 @@ def ancestral(draw: Callable[..., Any]) -> Any:
             h = hidden[:cases]
             for r in range(cases):
                 _sigmoid(sums[first + r], h[r])
-                fill_words(words[r], first_row + first + r, c2, c3, k0, k1)
+                fill_words(words[r], number_of_row(first_row, first + r), c2, c3, k0, k1)
             for t in range(units):
                 i = order[t]
                 _read_off(outputs[i], h, x, i)

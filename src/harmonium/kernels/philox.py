@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
+from numba import types
+from numba.extending import overload, register_jitable
 
 from harmonium.kernels.compiled import OPTIONS, compiled
 from harmonium.kernels.scalar import uniform
 
-__all__ = ["binarise", "fill_rows", "fill_words", "split"]
+__all__ = ["binarise", "fill_rows", "fill_words", "number_of_row", "split"]
 
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _W0, _W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
@@ -41,6 +42,18 @@ def _philox(c0, c1, c2, c3, k0, k1):
     return np.uint32(c0), np.uint32(c1), np.uint32(c2), np.uint32(c3)
 
 
+def number_of_row(first, r):
+    """The global index of row r: counted from ``first``, or looked up there where it is an array."""
+    return first[r] if isinstance(first, np.ndarray) else first + r
+
+
+@overload(number_of_row, jit_options=OPTIONS)  # type: ignore[arg-type]
+def _number_of_row(first, r):
+    if isinstance(first, types.Array):
+        return lambda first, r: first[r]
+    return lambda first, r: first + r
+
+
 @register_jitable
 def fill_words(words, row, c2, c3, k0, k1):
     """Fill ``words`` (length a multiple of 4): unit j of this row gets word j % 4 of counter block j // 4."""
@@ -54,9 +67,9 @@ def fill_words(words, row, c2, c3, k0, k1):
 
 @compiled
 def fill_rows(words, first, k0, k1, c2, c3):
-    """Fill the words of several rows; the first has the global index ``first``."""
+    """Fill the words of several rows, numbered from ``first``, or by the array ``first``."""
     for r in range(words.shape[0]):
-        fill_words(words[r], first + r, c2, c3, k0, k1)
+        fill_words(words[r], number_of_row(first, r), c2, c3, k0, k1)
 
 
 @compiled

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import copy
+import hashlib
+import struct
+from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from harmonium.core.checks import check_int
+from harmonium.core.errors import DivergedError
 from harmonium.core.progress import Progress, showing, steps
 from harmonium.core.random import Stream, stream_of
 from harmonium.models.arrays import Array, as_matrix, as_raw
@@ -18,6 +25,10 @@ from harmonium.models.model import Model
 from harmonium.sampling.path import Path
 
 __all__ = ["conditional_means", "fill_missing", "impute", "pass_up_and_down", "predict_gaps"]
+
+
+_TOO_FAR = 1000.0  # standard deviations
+_LEAST_VARIANCE = 1e-3  # of constant columns, about the least of `Gaussian` units
 
 
 @torch.no_grad()
@@ -72,6 +83,10 @@ def impute(
 ) -> Tensor:
     """Draw missing values from the model given the observed ones, or compute their conditional means.
 
+    What a case gets depends on its own values, the model and the seed, not on the cases beside it or on their order:
+    its random numbers are found by its content.  Equal cases are numbered, so that their draws are independent; their
+    conditional means are equal.  On the CPU chains run in double precision, because rounding depends on the batch.
+
     Args:
         model: a machine, or a directed model that draws given any units, such as an `OrderlessNADE`.
         v: cases (batch, n_visible); NaN is missing.
@@ -90,6 +105,7 @@ def impute(
     Raises:
         TypeError: for a model that cannot impute.
         ValueError: for another width, observed values outside the domain, or numbers out of range.
+        DivergedError: for fills that are not finite, or thousands of standard deviations from the data of training.
 
     >>> import harmonium as hm
     >>> impute(hm.RBM(3, 2), [[0, float("nan"), 1]]).shape
@@ -107,18 +123,26 @@ def impute(
     sweeps, samples = check_int("sweeps", sweeps), check_int("samples", samples)
     encoded = units.encode(x, "v")
     check_observed(model, encoded, "v")
-    rows = encoded.repeat(samples, 1)
-    stream = stream_of(seed, "impute").child("sweeps")
+    if not bool(torch.isnan(encoded).any()):
+        return x if samples == 1 or mean else x.expand(samples, *x.shape).clone()
+    cursor = stream_of(seed, "impute").child("sweeps")
+    stream = Stream(cursor.seed, *cursor.path, first=_numbers_by_content(x, samples, distinct=not mean))
+    exact = _in_double(model)
+    encoded = encoded.to(exact.dtype)
     with showing(progress):
         if mean:
-            return units.decode(conditional_means(model, encoded, stream, sweeps, samples))
-        if isinstance(model, Machine):
-            out = units.decode(fill_missing(model, rows, stream, sweeps))
+            filled = conditional_means(exact, encoded, stream, sweeps, samples)
         else:
-            assert isinstance(model, Directed)
-            observed = ~torch.isnan(rows)
-            out = units.decode(model.draw(len(rows), stream, (observed, torch.where(observed, rows, 0.0))))
-    return out if samples == 1 else out.view(samples, *x.shape)
+            rows = encoded.repeat(samples, 1)
+            if isinstance(exact, Machine):
+                filled = fill_missing(exact, rows, stream, sweeps)
+            else:
+                assert isinstance(exact, Directed)
+                observed = ~torch.isnan(rows)
+                filled = exact.draw(len(rows), stream, (observed, torch.where(observed, rows, 0.0)))
+    _check_filled(model, filled, encoded)
+    out = units.decode(filled.to(model.dtype))
+    return out if samples == 1 or mean else out.view(samples, *x.shape)
 
 
 @torch.no_grad()
@@ -176,6 +200,54 @@ def conditional_means(model: Model, v: Tensor, stream: Stream, sweeps: int, samp
     observed = ~torch.isnan(rows)
     drawn: Tensor = model.draw(len(rows), stream, (observed, torch.where(observed, rows, 0.0)))
     return torch.where(torch.isnan(v), drawn.view(samples, *v.shape).mean(0), v)
+
+
+def _numbers_by_content(x: Tensor, samples: int, distinct: bool) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """A number of 32 bits for each sample of each case, (samples * batch,), by its values and where they are missing.
+
+    Args:
+        x: raw cases (batch, n_visible); NaN is missing.
+        samples: number of samples.
+        distinct: whether equal cases get different numbers, in their order.
+    """
+    values = x.detach().cpu().double().numpy() + 0.0  # 0 and -0 are equal
+    values[np.isnan(values)] = np.nan  # of one writing
+    seen: Counter[bytes] = Counter()
+    numbers = np.empty((samples, len(values)), np.int64)
+    for i, row in enumerate(values):
+        content = row.tobytes()
+        again = seen[content] if distinct else 0
+        seen[content] += 1
+        for k in range(samples):
+            digest = hashlib.blake2b(content, digest_size=4, salt=struct.pack("<QQ", again, k)).digest()
+            numbers[k, i] = int.from_bytes(digest, "little")
+    return numbers.reshape(-1)
+
+
+def _in_double(model: Model) -> Model:
+    """A copy in double precision on the CPU, in which sums do not depend on the number of cases beside one."""
+    if model.device.type != "cpu" or model.dtype == torch.float64:
+        return model
+    return copy.deepcopy(model).double()
+
+
+def _check_filled(model: Model, filled: Tensor, encoded: Tensor) -> None:
+    """Raise `DivergedError` for fills that are not finite, or absurdly far from the data of training."""
+    bad = ~torch.isfinite(filled)
+    if model.data_mean is not None and model.data_variance is not None:
+        mean, variance = model.data_mean.to(filled), model.data_variance.to(filled)
+        far = ((filled - mean) / variance.clamp(min=_LEAST_VARIANCE).sqrt()).abs()
+        seen = (~torch.isnan(encoded)).repeat(len(filled) // len(encoded), 1)
+        outlying = torch.where(seen, far, 0.0).amax(-1, keepdim=True)  # what is far given far values is no accident
+        bad |= ~seen & (far > _TOO_FAR * outlying.clamp(min=1.0))
+    if bool(bad.any()):
+        row, unit = (int(index) for index in bad.nonzero()[0])
+        column = int(model.visible.variable_of_column()[unit])
+        raise DivergedError(
+            f"row {row % len(encoded)}, column {column} would be filled with {float(filled[row, unit]):g}, far from "
+            "the data of training: the model has diverged. Train it again on real columns of mean 0 and variance 1, or "
+            "with a lower learning rate"
+        )
 
 
 def _cases(model: Model, v: Array, what: str) -> Tensor:

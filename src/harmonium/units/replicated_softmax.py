@@ -194,7 +194,7 @@ class ReplicatedSoftmax(Biased):
         return self._mean(self._eta(x, line))
 
     def sample_(self, x: Tensor, draw: RandomAddress, line: Interpolation | None = None) -> Tensor:
-        totals = self._length_of(x, draw.first)
+        totals = self._length_of(x, draw.first if isinstance(draw.first, int) else 0)
         if kernels.is_fused(x):
             counts = totals.reshape(-1).numpy()
             return self._fused(sample_words, x, line, counts, draw.first, *split(draw.key, draw.step, draw.site))

@@ -154,7 +154,8 @@ class MADE(DirectedNetwork, Tractable):
         below = torch.softmax(self._log_marginals(v, held), 0).cumsum(0) <= u
         which = below.sum(0).clamp(max=self.masks - 1)
         for k in steps(torch.unique(which).tolist(), "mask"):
-            rows, draw = (which == k).nonzero()[:, 0], stream.advance()
+            rows = (which == k).nonzero()[:, 0]
+            draw = stream.of_rows(rows.cpu().numpy(), "mask", k).advance()
             for i in steps(self.orderings[k].tolist(), "variable"):
                 drawn = self.outputs.sample(self.params(v[rows], k), draw)[:, units[i]]
                 v[rows, units[i]] = torch.where(held[rows, i : i + 1], v[rows, units[i]], drawn)

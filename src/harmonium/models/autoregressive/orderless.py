@@ -189,7 +189,8 @@ class OrderlessNADE(DirectedNetwork, Tractable):
         which = (u * len(self.orderings)).long()
         for k in steps(torch.unique(which).tolist(), "ordering"):
             rows = (which == k).nonzero()[:, 0]
-            v[rows] = self._draw(v[rows], held[rows], self.orderings[k].tolist(), stream)
+            own = stream.of_rows(rows.cpu().numpy(), "ordering", k)
+            v[rows] = self._draw(v[rows], held[rows], self.orderings[k].tolist(), own)
         return v
 
     def _draw(self, v: Tensor, held: Tensor, ordering: list[int], stream: Stream) -> Tensor:
