@@ -245,7 +245,7 @@ def test_fit_by_one_word() -> None:
 
 
 def test_what_is_refused(make_rbm: Make) -> None:
-    with pytest.raises(ValueError, match=r"NaturalGradient\(damping=...\) must be positive"):
+    with pytest.raises(ValueError, match=r"NaturalGradient\(damping=...\) must be a positive number"):
         NaturalGradient(damping=0.0)
     with pytest.raises(ValueError, match="the states of the negative phase, and this objective has none"):
         hm.fit(hm.RBM(4, 2), cases(5, 4), objective=hm.Exact(), metric="natural", epochs=1)

@@ -107,7 +107,7 @@ def test_a_trimmed_run_is_resumed(tmp_path: Any) -> None:
 
 
 def test_what_trim_refuses() -> None:
-    with pytest.raises(ValueError, match=r"Trim\(share=...\) must be between 0 and 0.5, found 0.7"):
+    with pytest.raises(ValueError, match=r"Trim\(share=...\) must be a number between 0 and 0.5, found 0.7"):
         Trim(0.7)
     with pytest.raises(TypeError, match="Trim takes a machine such as an RBM, found NADE"):
         hm.fit(hm.NADE(16, hidden=4), BARS, epochs=1, callbacks=[Trim()])

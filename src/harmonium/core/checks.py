@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Callable
 from typing import Any
 
-__all__ = ["check_int", "check_int_fields", "check_positive", "finite_or_none"]
+__all__ = [
+    "check_flag", "check_int", "check_int_fields", "check_non_negative", "check_number", "check_positive",
+    "finite_or_none",
+]  # fmt: skip
 
 
 def check_int(name: str, value: Any, least: int = 1, most: int | None = None) -> int:
@@ -51,19 +55,48 @@ def check_int_fields(owner: Any, **least: int) -> None:
         object.__setattr__(owner, name, number)
 
 
+def check_number(name: str, value: Any, words: str, allowed: Callable[[float], bool]) -> float:
+    """Return ``value`` as a float if it is a finite number that is ``allowed``.
+
+    Raises:
+        ValueError: otherwise, that says that ``name`` must be ``words``, such as "a positive number".
+    """
+    try:
+        number = math.nan if _is_bool(value) or isinstance(value, str) else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not (math.isfinite(number) and allowed(number)):
+        raise ValueError(f"{name} must be {words}, found {value!r}")
+    return number
+
+
 def check_positive(name: str, value: Any) -> float:
     """Return ``value`` as a float if it is a positive finite number.
 
     Raises:
         ValueError: otherwise.
     """
-    try:
-        number = math.nan if _is_bool(value) or isinstance(value, str) else float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not 0 < number < math.inf:
-        raise ValueError(f"{name} must be a positive number, found {value!r}")
-    return number
+    return check_number(name, value, "a positive number", lambda number: number > 0)
+
+
+def check_non_negative(name: str, value: Any) -> float:
+    """Return ``value`` as a float if it is a finite number of at least 0.
+
+    Raises:
+        ValueError: otherwise.
+    """
+    return check_number(name, value, "a non-negative number", lambda number: number >= 0)
+
+
+def check_flag(name: str, value: Any) -> bool:
+    """Return ``value`` as a bool if it is one.
+
+    Raises:
+        ValueError: otherwise.
+    """
+    if not _is_bool(value):
+        raise ValueError(f"{name} must be True or False, found {value!r}")
+    return bool(value)
 
 
 def finite_or_none(value: float) -> float | None:

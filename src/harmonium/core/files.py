@@ -15,7 +15,16 @@ from harmonium.core.errors import DamagedFileError
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["check_seal", "read_json", "read_tensors", "sealed", "write_atomically", "write_json", "write_tensors"]
+__all__ = [
+    "as_path",
+    "check_seal",
+    "read_json",
+    "read_tensors",
+    "sealed",
+    "write_atomically",
+    "write_json",
+    "write_tensors",
+]
 
 
 def write_atomically(path: str | Path, content: bytes) -> None:
@@ -125,6 +134,17 @@ def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], meta: Mapping
     write_atomically(path, _in_order(save(flat, {"harmonium": text, "digest": _digest(flat, text)})))
 
 
+def as_path(path: Any, name: str) -> Path:
+    """Return the path.
+
+    Raises:
+        TypeError: if it is none.
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"{name} must be the path of a file or a folder, found {path!r}")
+    return Path(path)
+
+
 def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read (tensors, meta) back and verify the digest.
 
@@ -135,7 +155,7 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    path = Path(path)
+    path = as_path(path, "path")
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     content = path.read_bytes()

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harmonium.core.checks import check_int
 from harmonium.core.random import Stream
 from harmonium.core.rows import some_rows
 from harmonium.diagnostics.drift import drift_test
@@ -125,7 +124,7 @@ def _doubts(model: Machine, base: Sequence[Natural] | None, ess: float, lower: f
 
 def _temperatures(path: Path, temperatures: int | Tensor, chains: int, pilot: Stream) -> Tensor:
     if np.ndim(temperatures) == 0:
-        return place_temperatures(path, check_int("temperatures", temperatures, least=2), chains, pilot)
+        return place_temperatures(path, int(temperatures), chains, pilot)
     t = torch.as_tensor(temperatures, dtype=torch.float64)
     if t.dim() != 1 or len(t) < 2 or float(t[0]) != 0 or float(t[-1]) != 1 or bool((t.diff() <= 0).any()):
         raise ValueError("temperatures must rise strictly from 0 to 1")

@@ -211,7 +211,10 @@ def evaluate(
     log-likelihood -0.69 nats per case (+- 0.00 over 2 cases), exact
     """
     samples = check_int("samples", samples)
-    as_model(model, "evaluate").refuse_batched("evaluate")
+    as_model(model, "evaluate")
+    if log_partition is not None and not isinstance(log_partition, LogPartition):
+        raise TypeError(f"log_partition must be what harmonium.log_partition returns, found {log_partition!r}")
+    model.refuse_batched("evaluate")
     cases = as_cases(data)
     check_columns(cases, model.visible)
     if log_partition is not None and options:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TypedDict
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -94,6 +95,10 @@ def log_partition(
     model.refuse_batched("log_partition")
     own = None if base is None else as_base(model, base)
     chains = None if chains is None else check_int("chains", chains)
+    if chains_from is not None and np.ndim(chains_from) == 0:
+        raise TypeError(f"chains_from must be states (n, {model.visible.columns}), found {chains_from!r}")
+    if temperatures is not None and np.ndim(temperatures) == 0:
+        temperatures = check_int("temperatures", temperatures, least=2)
     sweeps = check_int("sweeps", sweeps)
     for name, given in (("chains_from", chains_from), ("temperatures", temperatures)):
         if given is not None and method not in ("auto", "ais"):

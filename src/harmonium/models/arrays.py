@@ -170,6 +170,8 @@ def as_clamp(clamp: tuple[Array, Array], v: Tensor, model: Model) -> tuple[Tenso
     """
     units = model.visible
     units.require_independent_columns("clamp")
+    if not isinstance(clamp, (tuple, list)) or len(clamp) != 2:
+        raise TypeError(f"clamp must be a pair (mask, values), found {clamp!r}")
     mask = as_matrix(clamp[0], "the mask of clamp", model.dtype, model.device) != 0
     values = as_matrix(clamp[1], "the values of clamp", model.dtype, model.device)
     mask, values = (_one_row_each(given, units, v.dim()) for given in (mask, values))
@@ -201,7 +203,7 @@ def as_weights(sample_weight: Array, cases: int) -> Tensor:
     Raises:
         ValueError: for another shape, negative or infinite weights, or no positive one.
     """
-    weight = torch.as_tensor(sample_weight, dtype=torch.float64).detach().cpu()
+    weight = as_matrix(sample_weight, "sample_weight", torch.float64)
     if weight.shape != (cases,):
         raise ValueError(f"sample_weight has shape {tuple(weight.shape)}; expected ({cases},), one weight per case")
     if not bool(torch.isfinite(weight).all()) or bool((weight < 0).any()) or not bool((weight > 0).any()):

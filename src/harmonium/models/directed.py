@@ -136,7 +136,7 @@ def as_outputs(visible: Units | int | tuple[int, ...] | None, outputs: Condition
     if outputs is None:
         if visible is None:
             raise ValueError("visible is missing: give the visible units, or an output layer that has them (outputs=)")
-        return UnitConditional(as_units(visible, Bernoulli))
+        return UnitConditional(as_units(visible, Bernoulli, "visible"))
     if visible is not None:
         own = outputs.units
         same = visible.config() == own.config() if isinstance(visible, Units) else visible in (own.columns, own.shape)

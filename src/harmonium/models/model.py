@@ -22,7 +22,7 @@ from harmonium.units import Units
 if TYPE_CHECKING:
     from harmonium.models.machine.machine import Machine
 
-__all__ = ["BUFFERS", "Model", "TrainingDefaults", "as_model"]
+__all__ = ["BUFFERS", "Model", "TrainingDefaults", "as_dtype", "as_model"]
 
 BUFFERS = ("data_mean", "data_variance", "data_cases", "chains")
 """What training stores in a model besides parameters; None before."""
@@ -214,3 +214,14 @@ def as_model(model: Any, function: str) -> Model:
         advice = ("the model comes first, harmonium.fit(model, data); the estimators of harmonium.sklearn have "
                   "fit(X, y)")  # fmt: skip
     raise TypeError(f"{function} takes a model, found {type(model).__name__}: {advice}")
+
+
+def as_dtype(dtype: torch.dtype) -> torch.dtype:
+    """Return the dtype of parameters.
+
+    Raises:
+        TypeError: if it is no floating-point dtype of torch.
+    """
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise TypeError(f"dtype must be a floating-point dtype of torch, such as torch.float64, found {dtype!r}")
+    return dtype

@@ -81,7 +81,9 @@ def greedy(
     [2, 2]
     """
     if not isinstance(as_model(model, "greedy"), (DBN, DBM)):
-        raise TypeError(f"greedy trains a DBN or a DBM, found {type(model).__name__}: harmonium.fit trains it")
+        raise TypeError(
+            f"greedy trains a model that is a DBN or a DBM, found {type(model).__name__}: harmonium.fit trains it"
+        )
     stream = as_stream(seed).child("greedy")
     cases, valid = as_cases(data), None if validation is None else as_cases(validation, "validation")
     if isinstance(model, DBM):

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import torch
 
-from harmonium.core.checks import check_int, check_positive
+from harmonium.core.checks import check_flag, check_int, check_positive
+from harmonium.core.files import as_path
 from harmonium.core.progress import Progress, bar_delay, showing
 from harmonium.core.random import Stream, as_stream
 from harmonium.data import as_cases
@@ -145,6 +146,7 @@ def fit(
         gaps.check(model, objective)
     if minutes is not None and epochs is not None:
         raise ValueError("minutes is for a training that plans itself: leave out epochs, or add a TimeLimit callback")
+    initialise = None if initialise is None else check_flag("initialise", initialise)
     cases = as_cases(data)
     valid = None if validation is None else as_cases(validation, "validation")
     used, weight = with_weight(cases, sample_weight)  # a plan is made for the cases that count
@@ -166,7 +168,7 @@ def fit(
         gaps,
     )
     if device is not None:
-        model.to(device)
+        model.to(as_device(device))
     listeners = list(callbacks)
     with showing(progress, bars=False):
         if epochs is None:
@@ -178,7 +180,7 @@ def fit(
             listeners.insert(0, monitor)
         if out is not None:
             model.refuse_batched("fit(out=...)")
-            return start(Path(out), model, cases, valid, sample_weight, plan, listeners, progress, initialise)
+            return start(as_path(out, "out"), model, cases, valid, sample_weight, plan, listeners, progress, initialise)
         training = prepare(model, cases, valid, sample_weight, plan, listeners, initialise)
         delay = bar_delay(progress)
         if delay is not None:
@@ -186,3 +188,15 @@ def fit(
         history = training.run()
         check_outcome(training)
         return history
+
+
+def as_device(device: str | torch.device) -> torch.device:
+    """Return the device.
+
+    Raises:
+        ValueError: if there is none of this name.
+    """
+    try:
+        return torch.device(device)
+    except (RuntimeError, TypeError):
+        raise ValueError(f'device must be a device of torch, such as "cpu" or "cuda", found {device!r}') from None

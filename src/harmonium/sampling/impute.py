@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harmonium.core.checks import check_int
+from harmonium.core.checks import check_flag, check_int
 from harmonium.core.errors import DivergedError
 from harmonium.core.progress import Progress, showing, steps
 from harmonium.core.random import Stream, stream_of
@@ -120,7 +120,7 @@ def impute(
         if mask.shape != x.shape:
             raise ValueError(f"missing has shape {tuple(mask.shape)}; expected that of v, {tuple(x.shape)}")
         x = torch.where(mask, torch.nan, x)
-    sweeps, samples = check_int("sweeps", sweeps), check_int("samples", samples)
+    sweeps, samples, mean = check_int("sweeps", sweeps), check_int("samples", samples), check_flag("mean", mean)
     encoded = units.encode(x, "v")
     check_observed(model, encoded, "v")
     if not bool(torch.isnan(encoded).any()):
@@ -170,7 +170,9 @@ def predict_gaps(model: RBM, v: Array) -> Tensor:
     torch.Size([1, 10])
     """
     if not isinstance(model, RBM):
-        raise TypeError(f"predict_gaps takes an RBM, found {type(model).__name__}: use harmonium.impute")
+        raise TypeError(
+            f"predict_gaps takes a model that is an RBM, found {type(model).__name__}: use harmonium.impute for others"
+        )
     encoded = model.visible.encode(_cases(model, v, "predict_gaps"), "v")
     check_observed(model, encoded, "v")
     return torch.where(torch.isnan(encoded), pass_up_and_down(model, encoded), encoded)

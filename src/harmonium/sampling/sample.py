@@ -68,7 +68,7 @@ def sample(
     torch.Size([3, 4])
     """
     n = check_int("n", n)
-    sweeps = check_int("sweeps", sweeps if steps is None else steps, least=0)
+    sweeps = check_int("sweeps", sweeps, least=0) if steps is None else check_int("steps", steps, least=0)
     with showing(progress):
         return _sample(model, n, sweeps, stream_of(seed, "sample"), init, clamp, sampler)
 

@@ -16,7 +16,7 @@ from harmonium.sklearn.base import Estimator, Features, VisibleUnits, parameters
 from harmonium.sklearn.domain import Domain, strict
 from harmonium.training.automatic import usual_batch
 from harmonium.training.schedules import Linear
-from harmonium.units import Units
+from harmonium.units import Bernoulli, Units, as_units
 
 __all__ = ["DBN", "Stacked"]
 
@@ -45,7 +45,10 @@ class Stacked(Estimator):
         """A DBN trained on validated X, or on these rows of it, and X in its domain."""
         visible, X = self._layer(X)
         units, X = prepare(X, visible, self.domain)
-        dbn = models.DBN([units, *self.hidden], dtype=precision(X))
+        if isinstance(self.hidden, str) or not isinstance(self.hidden, Sequence):
+            raise TypeError(f"hidden must be a list of sizes, from the bottom up, found {self.hidden!r}")
+        hidden = [as_units(layer, Bernoulli, f"hidden[{index}]") for index, layer in enumerate(self.hidden)]
+        dbn = models.DBN([units, *hidden], dtype=precision(X))
         options: dict[str, Any] = {"seed": stream.child("greedy"), "progress": False}
         cases = X if train is None else X[train]
         options |= pretraining(cases.shape[0]) | dict(self.greedy_options or {})

@@ -23,4 +23,7 @@ def seed_of(random_state: Any) -> int:
         return secrets.randbits(63)
     if isinstance(random_state, Integral):
         return int(random_state)
-    return int(check_random_state(random_state).randint(2**31 - 1))
+    try:
+        return int(check_random_state(random_state).randint(2**31 - 1))
+    except ValueError as error:
+        raise ValueError(f"random_state must be an int, a RandomState or None: {error}") from None

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from harmonium.core.checks import check_int_fields
+from harmonium.core.checks import check_int_fields, check_number
 from harmonium.training.callbacks import Callback
 from harmonium.training.schedules import ends_cycle
 
@@ -47,6 +47,7 @@ class Convergence(Callback):
 
     def __post_init__(self) -> None:
         check_int_fields(self, least=0, patience=1)
+        check_number("Convergence(gain=...)", self.gain, "a finite number", lambda gain: True)
 
     def on_begin(self, training: Training) -> None:
         if training.position.update == 0:  # forget an earlier training

@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harmonium.core.checks import check_int
+from harmonium.core.checks import check_int, check_number
 from harmonium.models.io import load_trajectory, save_snapshot, snapshots
 from harmonium.models.model import Model
 from harmonium.training.callbacks import Callback
@@ -39,9 +39,8 @@ class KeepTrajectory(Callback):
     """
 
     def __init__(self, growth: float = 1.1, every: int = 1) -> None:
-        if not growth >= 1:
-            raise ValueError(f"KeepTrajectory(growth=...) must be at least 1, found {growth!r}")
-        self.growth, self.every = growth, check_int("KeepTrajectory(every=...)", every)
+        self.growth = check_number("KeepTrajectory(growth=...)", growth, "a number of at least 1", lambda x: x >= 1)
+        self.every = check_int("KeepTrajectory(every=...)", every)
         self._next = 0
         self._folder: Path | None = None
         self._models: list[Model] = []

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from harmonium.core.checks import check_positive
 from harmonium.core.errors import DivergedError
 from harmonium.models.machine.machine import Machine, as_machine
 from harmonium.models.state import LayerExpectations
@@ -56,8 +57,7 @@ class NaturalGradient(Centered, word="natural"):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.damping > 0:
-            raise ValueError(f"NaturalGradient(damping=...) must be positive, found {self.damping!r}")
+        check_positive("NaturalGradient(damping=...)", self.damping)
 
     def init_state(self, model: Any, mean: Tensor, variance: Tensor) -> MetricState:
         as_machine(model, "the metric NaturalGradient")

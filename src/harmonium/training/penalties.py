@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from harmonium.core.checks import check_non_negative, check_number
 from harmonium.core.registry import Registered
 from harmonium.models.machine.machine import Machine, as_machine
 from harmonium.models.model import Model
@@ -50,8 +51,7 @@ class WeightDecay(Penalty):
 
     def __post_init__(self) -> None:
         for name, value in (("l2", self.l2), ("l1", self.l1)):
-            if not 0 <= value < float("inf"):
-                raise ValueError(f"WeightDecay({name}=...) must be a non-negative number, found {value!r}")
+            check_non_negative(f"WeightDecay({name}=...)", value)
 
     def add_to_gradients(self, model: Model, phases: Phases | None, state: dict[str, Tensor]) -> None:
         for weights in model.weights_to_decay():
@@ -83,8 +83,10 @@ class Sparsity(Penalty):
     decay: float = 0.9
 
     def __post_init__(self) -> None:
-        if not 0 < self.target < 1 or self.cost < 0 or not 0 <= self.decay < 1:
-            raise ValueError(f"Sparsity needs 0 < target < 1, cost >= 0 and 0 <= decay < 1, found {self}")
+        between = "a number between 0 and 1"
+        check_number("Sparsity(target=...)", self.target, between, lambda target: 0 < target < 1)
+        check_non_negative("Sparsity(cost=...)", self.cost)
+        check_number("Sparsity(decay=...)", self.decay, between, lambda decay: 0 <= decay < 1)
 
     def init_state(self, model: Any) -> dict[str, Tensor]:
         as_machine(model, "the penalty Sparsity")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from harmonium.core.checks import check_int_fields
+from harmonium.core.checks import check_int_fields, check_non_negative, check_positive
 from harmonium.core.registry import Registered
 
 __all__ = ["Constant", "Cycles", "Exponential", "Linear", "Schedule", "as_schedule", "ends_cycle"]
@@ -123,10 +123,8 @@ def ends_cycle(epoch: int, epochs: int) -> bool:
 
 def _check(schedule: Schedule, *names: str, positive: bool = False) -> None:
     for name in names:
-        value = getattr(schedule, name)
-        if not 0 <= value < float("inf") or (positive and value == 0):
-            what = "positive" if positive else "non-negative"
-            raise ValueError(f"{type(schedule).__name__}({name}=...) must be a {what} number, found {value!r}")
+        check = check_positive if positive else check_non_negative
+        check(f"{type(schedule).__name__}({name}=...)", getattr(schedule, name))
 
 
 def as_schedule(rate: Schedule | float) -> Schedule:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harmonium.core.checks import check_number
 from harmonium.data import Cases
 from harmonium.models.machine.machine import Machine
 from harmonium.training.callbacks import Callback
@@ -49,8 +50,7 @@ class Trim(Callback):
     out: list[int] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not 0 <= self.share <= 0.5:
-            raise ValueError(f"Trim(share=...) must be between 0 and 0.5, found {self.share!r}")
+        check_number("Trim(share=...)", self.share, "a number between 0 and 0.5", lambda share: 0 <= share <= 0.5)
 
     def on_begin(self, training: Training) -> None:
         self._given, self._validation = training.weight, (training.validation, training.validation_weight)

@@ -20,6 +20,7 @@ that several models at once are a batched product.  Energies and log-normalisers
 from __future__ import annotations
 
 import math
+import operator
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -78,7 +79,12 @@ class Family(Registered, nn.Module, ABC):
 
     def __init__(self, shape: int | tuple[int, ...], width: int = 1) -> None:
         super().__init__()
-        self.shape = (shape,) if isinstance(shape, int) else tuple(int(side) for side in shape)
+        try:
+            self.shape = tuple(map(operator.index, shape if isinstance(shape, (tuple, list)) else (shape,)))
+        except TypeError:
+            raise TypeError(
+                f"the shape of {type(self).__name__} must be an integer or a tuple of integers, found {shape!r}"
+            ) from None
         if not self.shape or min(self.shape) < 1:
             raise ValueError(f"{type(self).__name__} needs at least one unit, found shape {self.shape}")
         self.columns = math.prod(self.shape)

@@ -359,21 +359,26 @@ def _rows(x: Tensor) -> Any:
     return (x.detach() if x.dim() == 2 else x.detach().reshape(-1, x.shape[-1])).numpy()
 
 
-def as_units(units: Units | int | tuple[int, ...], default: type[Units]) -> Units:
+def as_units(units: Units | int | tuple[int, ...], default: type[Units], name: str = "units") -> Units:
     """Return units as they are; an int or a shape becomes units of the default family.
 
     Args:
         units: a layer, its size or its shape.
         default: family of the layer if only a size or shape is given.
+        name: what messages call them, such as "visible".
 
     Returns:
         The layer.
 
     Raises:
         TypeError: for anything else.
+        ValueError: for a layer without units.
     """
     if isinstance(units, Units):
         return units
     if isinstance(units, bool) or not isinstance(units, (int, tuple)):
-        raise TypeError(f"units must be an int, a shape or a harmonium unit type, found {type(units).__name__}")
-    return default(units)
+        raise TypeError(f"{name} must be an int, a shape or a harmonium unit type, found {type(units).__name__}")
+    try:
+        return default(units)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}: {error}") from None

@@ -232,5 +232,5 @@ def test_functions_of_machines_refuse_a_network() -> None:
         lambda: hm.gradient(dbn, v),  # type: ignore[arg-type]
     ]
     for call in calls:
-        with pytest.raises(TypeError, match="takes a machine such as an RBM or a DBM, found DBN"):
+        with pytest.raises(TypeError, match="takes a model that is a machine, such as an RBM or a DBM, found DBN"):
             call()

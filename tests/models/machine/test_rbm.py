@@ -366,7 +366,7 @@ def test_gibbs_with_clamped_units_keeps_the_conditional(make_rbm: Make) -> None:
 def test_what_an_rbm_refuses_to_be() -> None:
     with pytest.raises(ValueError, match="neither has finitely many states"):
         hm.RBM(hm.Gaussian(2), hm.Gaussian(2))
-    with pytest.raises(TypeError, match="units must be an int"):
+    with pytest.raises(TypeError, match="visible must be an int"):
         hm.RBM(2.5, 2)  # type: ignore[arg-type]
 
 

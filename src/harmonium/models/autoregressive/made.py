@@ -19,6 +19,7 @@ from harmonium.models.autoregressive.observed_mask import check_hidden, draw_lay
 from harmonium.models.autoregressive.orderings import as_orderings, random_orderings, slices_of
 from harmonium.models.conditionals import Conditional
 from harmonium.models.directed import DirectedNetwork, Tractable, as_outputs
+from harmonium.models.model import as_dtype
 from harmonium.models.state import Clamp
 from harmonium.units import Units
 
@@ -77,7 +78,7 @@ class MADE(DirectedNetwork, Tractable):
     ) -> None:
         super().__init__()
         masks = check_int("masks", masks)
-        self.outputs = as_outputs(visible, outputs).to(dtype)
+        self.outputs = as_outputs(visible, outputs).to(as_dtype(dtype))
         units, root = self.visible, as_stream(seed)
         units.require_independent_columns("MADE")
         self.hidden, self.masks = check_hidden(hidden), masks

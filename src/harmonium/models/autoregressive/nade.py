@@ -21,6 +21,7 @@ from harmonium.models.conditionals import Conditional, UnitConditional
 from harmonium.models.directed import DirectedNetwork, Tractable, as_outputs
 from harmonium.models.initial import normal_
 from harmonium.models.machine.rbm import RBM
+from harmonium.models.model import as_dtype
 from harmonium.models.state import Clamp
 from harmonium.units import Bernoulli, Units
 
@@ -87,7 +88,7 @@ class NADE(DirectedNetwork, Tractable):
         self.output_weights = nn.Parameter(torch.empty(self.outputs.width, self.hidden))
         rectified = not self.visible.finite if rectified is None else rectified
         self.rescaling = nn.Parameter(torch.ones(self.visible.columns)) if rectified else None
-        self.to(dtype)
+        self.to(as_dtype(dtype))
         self.initialise(as_stream(seed))
         self.mark_untrained()
 

@@ -20,6 +20,7 @@ from harmonium.models.autoregressive.observed_mask import DenseNetwork, MaskedNe
 from harmonium.models.autoregressive.orderings import as_orderings, random_orderings, slices_of
 from harmonium.models.conditionals import Conditional
 from harmonium.models.directed import DirectedNetwork, Tractable, as_outputs
+from harmonium.models.model import as_dtype
 from harmonium.models.state import Clamp
 from harmonium.units import Units
 
@@ -95,7 +96,7 @@ class OrderlessNADE(DirectedNetwork, Tractable):
         seed: int | Stream = 0,
     ) -> None:
         super().__init__()
-        self.outputs = as_outputs(visible, outputs).to(dtype)
+        self.outputs = as_outputs(visible, outputs).to(as_dtype(dtype))
         units = self.visible
         units.require_independent_columns("OrderlessNADE")
         if network is None:

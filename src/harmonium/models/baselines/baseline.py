@@ -13,6 +13,7 @@ from torch import Tensor
 from harmonium.data import Cases, as_cases
 from harmonium.models.arrays import Array, check_columns, checked_chunks
 from harmonium.models.directed import Tractable
+from harmonium.models.model import as_dtype
 from harmonium.units import Units
 
 __all__ = ["Baseline", "pick"]
@@ -26,7 +27,7 @@ class Baseline(Tractable):
     def __init__(self, units: Units, dtype: torch.dtype) -> None:
         super().__init__()
         units.require_independent_columns(type(self).__name__)
-        self.units = units.to(dtype)
+        self.units = units.to(as_dtype(dtype))
 
     @property
     def visible(self) -> Units:

@@ -34,7 +34,7 @@ class Independent(Baseline):
         *,
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        super().__init__(as_units(visible, Bernoulli), dtype)
+        super().__init__(as_units(visible, Bernoulli, "visible"), dtype)
         self.mark_untrained()
 
     def initialise(self, stream: Stream) -> None:

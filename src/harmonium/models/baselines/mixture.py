@@ -49,7 +49,7 @@ class BernoulliMixture(Baseline):
         dtype: torch.dtype = torch.float32,
         seed: int | Stream = 0,
     ) -> None:
-        units = as_units(visible, Bernoulli)
+        units = as_units(visible, Bernoulli, "visible")
         components = check_int("components", components)
         if not units.finite or len(units.natural()) != 1:
             raise ValueError(f"BernoulliMixture takes binary or categorical units, found {units!r}")

@@ -47,7 +47,7 @@ class ChowLiuTree(Baseline):
     _impossible: Tensor
 
     def __init__(self, visible: Units | int | tuple[int, ...], *, dtype: torch.dtype = torch.float32) -> None:
-        units = as_units(visible, Bernoulli)
+        units = as_units(visible, Bernoulli, "visible")
         if not units.finite:
             raise ValueError(f"ChowLiuTree takes units with finitely many states, found {units!r}")
         super().__init__(units, dtype)

@@ -70,7 +70,7 @@ class DBN(Model):
         super().__init__()
         if isinstance(layers, (int, str, Units)) or len(layers) < 2:
             raise ValueError(f"layers must be a list of at least two, such as [784, 500, 2000], found {layers!r}")
-        units = [as_units(layer, Bernoulli) for layer in layers]
+        units = [as_units(layer, Bernoulli, f"layers[{k}]") for k, layer in enumerate(layers)]
         stream = as_stream(seed)
         self.rbms = nn.ModuleList(
             RBM(copy.deepcopy(below), copy.deepcopy(above), dtype=dtype, seed=stream.child("layer", k))

@@ -55,9 +55,9 @@ class BoltzmannMachine(Machine):
         dtype: torch.dtype = torch.float32,
         seed: int | Stream = 0,
     ) -> None:
-        layers = {"visible": as_units(visible, Bernoulli)}
+        layers = {"visible": as_units(visible, Bernoulli, "visible")}
         if not (isinstance(hidden, int) and hidden == 0):
-            layers["hidden"] = as_units(hidden, Bernoulli)
+            layers["hidden"] = as_units(hidden, Bernoulli, "hidden")
         self._pairs = None if edges is None else _pairs(edges, sum(units.columns for units in layers.values()))
         blocks = _blocks(layers, self._pairs)
         couplings = {name: ends for name, (ends, _) in blocks.items()}

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harmonium.core.checks import check_int
 from harmonium.core.random import Stream
 from harmonium.models.arrays import Array, as_matrix
 from harmonium.models.machine.conditional import variable_log_probs
@@ -51,8 +52,9 @@ class ClassificationRBM(RBM):
         dtype: torch.dtype = torch.float32,
         seed: int | Stream = 0,
     ) -> None:
-        self._inputs = as_units(inputs, Bernoulli).config()
-        parts = [part for part, _ in as_units(inputs, Bernoulli).by_type()]
+        self._inputs = as_units(inputs, Bernoulli, "inputs").config()
+        parts = [part for part, _ in as_units(inputs, Bernoulli, "inputs").by_type()]
+        classes = check_int("classes", classes, least=2)
         super().__init__(Mixed([*parts, Categorical(1, classes)]), hidden, dtype=dtype, seed=seed)
         self.classes_count = classes
 

@@ -54,7 +54,9 @@ class DBM(Machine):
                 f"layers must be a visible and at least two hidden ones, such as [784, 500, 1000], found {layers!r}"
             )
         names = ["visible", *(f"hidden{depth}" for depth in range(1, len(layers)))]
-        units = dict(zip(names, (as_units(layer, Bernoulli) for layer in layers), strict=True))
+        units = dict(
+            zip(names, (as_units(layer, Bernoulli, f"layers[{k}]") for k, layer in enumerate(layers)), strict=True)
+        )
         pairs = list(pairwise(names))
         couplings = {f"weights{depth}": pair for depth, pair in enumerate(pairs, 1)}
         super().__init__(units, couplings, [names[1::2], names[0::2]], dtype)

@@ -177,7 +177,7 @@ def as_machine(model: Any, function: str) -> Machine:
     if not isinstance(model, Machine):
         as_model(model, function)
         raise TypeError(
-            f"{function} takes a machine such as an RBM or a DBM, found {type(model).__name__}"
+            f"{function} takes a model that is a machine, such as an RBM or a DBM, found {type(model).__name__}"
             + (": its top machine is dbn.top" if hasattr(model, "top") else "")
         )
     return model

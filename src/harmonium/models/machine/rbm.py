@@ -46,7 +46,7 @@ class RBM(Machine):
         dtype: torch.dtype = torch.float32,
         seed: int | Stream = 0,
     ) -> None:
-        layers = {"visible": as_units(visible, Bernoulli), "hidden": as_units(hidden, Bernoulli)}
+        layers = {"visible": as_units(visible, Bernoulli, "visible"), "hidden": as_units(hidden, Bernoulli, "hidden")}
         super().__init__(layers, {"weights": ("visible", "hidden")}, [["hidden"], ["visible"]], dtype)
         self.initialise(as_stream(seed))
         self.mark_untrained()

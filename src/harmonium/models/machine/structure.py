@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from harmonium import kernels
 from harmonium.models.machine.colouring import colour_classes
 from harmonium.models.machine.incremental_inputs import Neighbours
-from harmonium.models.model import Model
+from harmonium.models.model import Model, as_dtype
 from harmonium.models.state import State
 from harmonium.units import Units, UpdateOrder
 
@@ -57,7 +57,7 @@ class Structure(Model):
         super().__init__()
         self.names = list(layers)
         # Copies: layers given twice, or to two machines, are not tied.  Lookups in module lists are slow.
-        self._units_of = tuple(copy.deepcopy(layer).to(dtype) for layer in layers.values())
+        self._units_of = tuple(copy.deepcopy(layer).to(as_dtype(dtype)) for layer in layers.values())
         self.layers = nn.ModuleList(self._units_of)
         self.edges = {name: (self.names.index(a), self.names.index(b)) for name, (a, b) in couplings.items()}
         for name, units in layers.items():

@@ -27,6 +27,7 @@ from harmonium.models.conditionals import Conditional
 from harmonium.models.directed import DirectedNetwork, as_outputs
 from harmonium.models.initial import normal
 from harmonium.models.machine.machine import Machine
+from harmonium.models.model import as_dtype
 from harmonium.models.state import Clamp
 from harmonium.models.vae.architecture import Architecture, as_architecture, draw_glorot
 from harmonium.models.vae.latents import BernoulliLatents, GaussianLatents, Latents
@@ -93,7 +94,7 @@ class VAE(DirectedNetwork):
         seed: int | Stream = 0,
     ) -> None:
         super().__init__()
-        self.outputs = copy.deepcopy(as_outputs(visible, outputs)).to(dtype)
+        self.outputs = copy.deepcopy(as_outputs(visible, outputs)).to(as_dtype(dtype))
         if prior is not None:
             _check_prior(prior, dtype)
         sizes = _sizes(latent, prior)
