@@ -93,4 +93,4 @@ def test_what_judges_log_z_has_no_use_with_a_normalised_model(table: Path, tmp_p
     result = call("sample", tmp_path / "made.safetensors", "--sweeps", 3)
     assert result.exit_code == 2 and "--sweeps does nothing here" in result.stderr
     result = call("diagnose", tmp_path / "made.safetensors")
-    assert result.exit_code == 2 and "takes a machine such as an RBM" in result.stderr
+    assert result.exit_code == 2 and "takes a model that is a machine, such as an RBM" in result.stderr

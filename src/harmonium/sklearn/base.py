@@ -27,9 +27,12 @@ from harmonium.sklearn.columns import Columns, are_activations
 from harmonium.sklearn.domain import Domain, into_domain, is_sparse, lenient
 from harmonium.sklearn.seeds import seed_of
 from harmonium.training.history import History
-from harmonium.units import Bernoulli, Units
+from harmonium.units import Bernoulli, Units, as_units
 
-__all__ = ["Estimator", "Features", "Trained", "VisibleUnits", "by_rows", "need_positive", "parameters", "precision"]
+__all__ = [
+    "Estimator", "Features", "Trained", "VisibleUnits", "by_rows", "hidden_layer", "need_positive", "parameters",
+    "precision",
+]  # fmt: skip
 
 M = TypeVar("M", bound=Model)
 
@@ -232,6 +235,11 @@ def layer(visible: VisibleUnits, columns: int) -> Units:
     if units.columns != columns:
         raise ValueError(f"X has {columns} features, but visible={units!r} has {units.columns} columns")
     return units
+
+
+def hidden_layer(n_components: int | Units) -> Units:
+    """The hidden units of a machine, from their number or as they are."""
+    return as_units(n_components, Bernoulli, "n_components")
 
 
 def need_positive(**values: Any) -> None:

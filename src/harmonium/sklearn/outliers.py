@@ -15,7 +15,7 @@ from torch import Tensor
 from harmonium import models
 from harmonium.likelihood.partition import log_partition
 from harmonium.models.arrays import Array, as_batch
-from harmonium.sklearn.base import by_rows, parameters, precision
+from harmonium.sklearn.base import by_rows, hidden_layer, parameters, precision
 from harmonium.sklearn.domain import is_sparse, strict
 from harmonium.sklearn.imputer import expected_values, gaps_of
 from harmonium.sklearn.rbm import Machine
@@ -107,7 +107,7 @@ class RBMOutlierDetector(OutlierMixin, Machine):
 
         def candidate(chosen: Any, fit_options: dict[str, Any]) -> tuple[float, Any, Any, Any]:
             """Log-likelihood of all but the oddest cases in nats, machine, history, and scores of all cases."""
-            machine = models.RBM(copy.deepcopy(units), self.n_components, dtype=precision(states))
+            machine = models.RBM(copy.deepcopy(units), hidden_layer(self.n_components), dtype=precision(states))
             self.model_ = strict(self._train(machine, chosen, fit_options=fit_options, **options))
             scores = self._scores(states)
             log_z = log_partition(self.model_, seed=self._seed)

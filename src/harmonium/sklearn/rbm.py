@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from harmonium import models
 from harmonium.models.arrays import Array
 from harmonium.objectives import Objective
-from harmonium.sklearn.base import Features, Trained, parameters, precision
+from harmonium.sklearn.base import Features, Trained, hidden_layer, parameters, precision
 from harmonium.sklearn.components import Components
 from harmonium.sklearn.density import EnergyDensity
 from harmonium.sklearn.domain import strict
@@ -46,7 +46,9 @@ class Machine(Trained):
     def _fit(self, X: Any, **options: Any) -> Any:
         """Train on validated X; returns X in the domain of the machine."""
         units, X = self._prepare(X)
-        self.model_ = strict(self._train(models.RBM(units, self.n_components, dtype=precision(X)), X, **options))
+        self.model_ = strict(
+            self._train(models.RBM(units, hidden_layer(self.n_components), dtype=precision(X)), X, **options)
+        )
         return X
 
 

@@ -13,7 +13,7 @@ from harmonium.models.arrays import Array
 from harmonium.models.machine.classification import ClassificationRBM
 from harmonium.objectives import Hybrid, Objective
 from harmonium.recipes.class_monitor import ClassMonitor
-from harmonium.sklearn.base import Trained, layer, parameters, precision
+from harmonium.sklearn.base import Trained, hidden_layer, layer, parameters, precision
 from harmonium.sklearn.classifier import Classifier
 from harmonium.sklearn.domain import Domain, is_sparse, lend, strict
 from harmonium.training.convergence import Convergence
@@ -79,7 +79,7 @@ class RBMClassifier(Classifier, Trained):
         """
         X, number = self._accept_labelled(X, y)
         units, X = self._prepare(X)
-        machine = ClassificationRBM(units, self.n_components, len(self.classes_), dtype=precision(X))
+        machine = ClassificationRBM(units, hidden_layer(self.n_components), len(self.classes_), dtype=precision(X))
         column = number[:, None].astype(X.dtype)
         cases = sparse.hstack((X, column)).tocsr() if is_sparse(X) else np.hstack((X, column))
         self.model_ = strict(self._train(machine, cases, **self._plan()))
