@@ -37,7 +37,7 @@ ANY_MODEL: dict[str, tuple[Callable[[], hm.models.Model], Callable[[np.random.Ge
 @pytest.mark.parametrize("name", ANY_MODEL)
 @pytest.mark.parametrize("options", [{"mean": True, "samples": 3}, {"samples": 2}, {}], ids=["means", "draws", "draw"])
 def test_a_row_is_filled_by_its_own_values_alone(name: str, options: dict[str, Any]) -> None:
-    """Neither other rows nor the order of rows change what a row gets, to the last bit."""
+    """Neither other rows nor the order of rows change what a row gets, up to the rounding of float64 sums."""
     build, values = ANY_MODEL[name]
     model, draw = build(), np.random.default_rng(4)
     with torch.no_grad():
@@ -49,10 +49,10 @@ def test_a_row_is_filled_by_its_own_values_alone(name: str, options: dict[str, A
     assert len(x) > 25
     whole = impute(model, x, sweeps=20, **options).numpy()
     order = draw.permutation(len(x))
-    assert np.array_equal(impute(model, x[order], sweeps=20, **options).numpy(), whole[..., order, :])
+    np.testing.assert_allclose(impute(model, x[order], sweeps=20, **options).numpy(), whole[..., order, :], atol=1e-6)
     for i in range(4):
         alone = impute(model, x[i : i + 1], sweeps=20, **options).numpy()
-        assert np.array_equal(alone[..., 0, :], whole[..., i, :])
+        np.testing.assert_allclose(alone[..., 0, :], whole[..., i, :], atol=1e-6)
 
 
 def test_equal_rows_get_equal_means_and_independent_draws() -> None:

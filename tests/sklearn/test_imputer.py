@@ -87,3 +87,22 @@ def test_pandas_keeps_its_columns() -> None:
     out = RBMImputer(n_components=2, n_iter=1, random_state=0).set_output(transform="pandas").fit_transform(frame)
     assert list(out.columns) == list("abcdef")
     assert not out.isna().any().any()
+
+
+def test_a_row_is_filled_by_its_own_values_and_divergence_is_an_error() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=200)
+    whole = np.c_[x, 2 * x + 0.1 * rng.normal(size=200), -x + 0.1 * rng.normal(size=200)]
+    gaps = (whole - whole.mean(0)) / whole.std(0)
+    gaps[rng.random(gaps.shape) < 0.1] = np.nan
+    options = {"visible": hm.Gaussian, "n_iter": 20, "batch_size": 20, "learning_rate": 0.02, "random_state": 0}
+    imputer = RBMImputer(4, **options).fit(gaps)
+    filled = imputer.transform(gaps)
+    np.testing.assert_allclose(imputer.transform(gaps[::-1])[::-1], filled, atol=1e-6)
+    one_by_one = np.vstack([imputer.transform(gaps[i : i + 1]) for i in range(40)])
+    np.testing.assert_allclose(one_by_one, filled[:40], atol=1e-6)
+    with (
+        pytest.warns(UserWarning, match="Gaussian units need columns of mean 0"),
+        pytest.raises(hm.errors.DivergedError, match="standardised"),
+    ):
+        RBMImputer(4, **options | {"n_iter": 100}).fit_transform(gaps * [1, 1000, 1e-3] + [0, 5e4, 0])

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from harmonium.core.errors import DivergedError
 from harmonium.models.arrays import Array
 from harmonium.models.machine.rbm import RBM
 from harmonium.sampling.impute import impute
@@ -26,7 +27,8 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, Machine):
 
     Observed values are not changed.  A gap becomes its conditional mean given the rest; in columns of categories or
     of two values, the most probable one.  With ``samples=1`` it is a single draw, for multiple imputation: fit several
-    imputers, or transform with several random states.  Values should be missing at random.
+    imputers, or transform with several random states.  Values should be missing at random.  What a row gets depends on
+    its own values, not on the rows beside it or their order.
 
     Args:
         visible: a unit type such as `harmonium.Gaussian`, or the units of all columns.  Default: binary units if all
@@ -92,6 +94,9 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, Machine):
 
         Returns:
             the same table with its gaps filled, a copy if there are any.
+
+        Raises:
+            DivergedError: for fills far from the data of training.
         """
         check_is_fitted(self)
         X = self._accept(X, reset=False)
@@ -128,7 +133,15 @@ def expected_values(machine: RBM, states: Any, seed: int, domain: Domain, sweeps
         samples: chains of every case; with 1 the values are drawn.
     """
     machine = lend(machine) if domain == "clip" else machine
-    found = impute(machine, states, sweeps=sweeps, samples=samples, mean=samples > 1, seed=seed, progress=False).numpy()
+    try:
+        drawn = impute(machine, states, sweeps=sweeps, samples=samples, mean=samples > 1, seed=seed, progress=False)
+    except DivergedError as error:
+        raise DivergedError(
+            "gaps of X would be filled with values far from those of training, because the machine has diverged: leave "
+            "out visible, so that real columns are standardised, or put a StandardScaler before the estimator, or "
+            "lower learning_rate"
+        ) from error
+    found = drawn.numpy()
     if domain != "clip":
         binary = columns_of(machine.visible, Bernoulli)
         found[:, binary] = np.rint(found[:, binary])
