@@ -28,3 +28,8 @@ def test_the_picture_names_every_model(tmp_path: Path) -> None:
     words = [text.get_text() for text in figure.axes[0].texts]
     assert [word.split("  ")[0] for word in words] == [entry.title for entry in cheap.ranked]
     assert [axes.get_title() for axes in figure.axes[1:4]] == ["test cases", *(entry.title for entry in cheap.ranked)]
+
+
+def test_labels_of_models_that_are_far_below_stay_above_the_ticks() -> None:
+    """The axis is at 0, and half a line is below the middle of a label."""
+    assert _apart([0.8, 0.0, 0.0, 0.0], 0.1) == pytest.approx([0.8, 0.25, 0.15, 0.05])

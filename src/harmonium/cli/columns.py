@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harmonium.cli.shell import note
-from harmonium.runs.names import COLUMNS
 
 if TYPE_CHECKING:
     from harmonium.data import Dataset
@@ -21,7 +20,6 @@ __all__ = [
     "is_array",
     "is_grey",
     "is_table",
-    "keep_columns",
     "load_columns",
     "note_densities",
     "why_by_columns",
@@ -115,15 +113,6 @@ def gaps_of(data: Dataset, name: str, model: Model) -> str | None:
             "leaves it out"
         )
     return "draw" if isinstance(model, Machine) else "omit"
-
-
-def keep_columns(data: Dataset, run: Path) -> None:
-    """Write the description of the columns into the run folder, so that the run does not need the table later."""
-    if data.table is None:
-        return
-    from harmonium.core.files import sealed, write_json
-
-    write_json(run / COLUMNS, [sealed(column) for column in data.table.config()])
 
 
 def note_densities(data: Dataset, visible: Units) -> None:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harmonium.cli.columns import is_table, keep_columns
+from harmonium.cli.columns import is_table
 from harmonium.cli.session import annealing, device, progress, quiet, set_threads
 from harmonium.cli.shell import note, say, typed
+from harmonium.runs.columns import keep_columns
 from harmonium.runs.folder import Run, open_run
 from harmonium.runs.names import COLUMNS, CONFIG
 
@@ -75,7 +76,7 @@ def finish(run: Run, model: Any, data: Dataset, options: dict[str, Any]) -> None
 
     talk = quiet if options["quiet"] else say
     if not (run.folder / COLUMNS).is_file():
-        keep_columns(data, run.folder)
+        keep_columns(data.table, run.folder)
     try:
         split, cases = choose_split(data, None)
     except ValueError as error:  # a table with a gap in every row: there is a model, but nothing to judge it by

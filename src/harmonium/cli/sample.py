@@ -110,4 +110,4 @@ def _within(table: Any, found: Summary) -> Any:
     import numpy as np
 
     drawn = np.clip(table, found.column_low.numpy(), found.column_high.numpy())
-    return np.where(found.whole.numpy(), np.round(drawn), drawn)
+    return np.where(found.whole.numpy(), np.round(drawn) + 0.0, drawn)  # never -0

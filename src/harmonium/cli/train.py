@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from harmonium.cli.columns import gaps_of, keep_columns, note_densities
+from harmonium.cli.columns import gaps_of, note_densities
 from harmonium.cli.grouped import Grouped
 from harmonium.cli.models import WORDS, build_model, model_class
 from harmonium.cli.monitors import MEASUREMENTS, monitors
@@ -196,7 +196,6 @@ def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
     if epochs is None and data.valid is None:
         talk("a tenth of the training cases, if there are 100 or more, is held out to choose the best model by")
     with new_folder(folder, f"{Path(name).name.split('.')[0] or 'data'}-{options['model']}") as out:
-        keep_columns(data, out)  # an interrupted run has names of columns, and what cannot be written is found now
         talk(f"run folder: {out}")
         began = time.monotonic()
         history = hm.fit(

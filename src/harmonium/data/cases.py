@@ -7,7 +7,7 @@ import operator
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass, replace
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -18,6 +18,9 @@ from harmonium.data.binarize import THRESHOLD, Binarization, RepeatedCases, Samp
 from harmonium.data.gather import gather_rows, gather_sparse, gather_standard, gather_threshold
 from harmonium.data.mapped import Pages, find_mapping
 from harmonium.data.summary import Summary, summarise
+
+if TYPE_CHECKING:
+    from harmonium.data.table import Table
 
 __all__ = ["Cases", "Standardization", "as_array", "as_cases"]
 
@@ -51,6 +54,7 @@ class Cases:
         binarization: how grey levels become binary: ``"threshold"``, ``"fixed"``, ``"dynamic"``, or None.
         sampler: draws the cases that are read, or None.
         standard: the means and scales of the columns, or None if nothing was standardised.
+        table: what the columns are, if they were those of a table that was read column by column, or None.
         source: a dict for JSON from which `from_source` loads the same cases again, or None.
         shape: (cases, features).
         log_jacobian: nats per case to *add* to a log-density of these values to get the log-density of the values
@@ -68,6 +72,7 @@ class Cases:
     binarization: Binarization | None = None
     sampler: Sampler | RepeatedCases | None = None
     standard: Standardization | None = None
+    table: Table | None = None
     source: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:

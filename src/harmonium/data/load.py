@@ -154,7 +154,7 @@ def load(
         if known is True:
             everything = np.arange(len(splits["train"]))
             described = described.standardised_by(splits["train"].rows(everything, dtype=torch.float64).numpy())
-        splits = {split: cases.derive(standard=described.standard) for split, cases in splits.items()}
+        splits = {split: cases.derive(standard=described.standard, table=described) for split, cases in splits.items()}
     levels = raw.levels if scale is None else scale
     if levels is not None:
         splits = {split: cases.derive(divisor=float(levels)) for split, cases in splits.items()}

@@ -102,7 +102,7 @@ class Column:
         if not self.labels:
             values = numbers * self.scale + self.mean
             if self.decimals is not None:
-                values = np.round(values, self.decimals)
+                values = np.round(values, self.decimals) + 0.0  # never -0
             if self.low is not None and self.high is not None:
                 values = np.clip(values, self.low, self.high)
             kind = getattr(self.dtype, "numpy_dtype", self.dtype)
@@ -174,7 +174,7 @@ class Table:
         Raises:
             ValueError: as in `to_array`.
         """
-        return Cases(self.to_numbers(frame), standard=self.standard)
+        return Cases(self.to_numbers(frame), standard=self.standard, table=self)
 
     @property
     def standard(self) -> Standardization:

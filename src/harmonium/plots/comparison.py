@@ -33,6 +33,7 @@ _MARKERS = {"exact": "o", "bracketed": "D", "bound": "^"}
 _KINDS = {"exact": "exact", "bracketed": "estimate, with its bracket", "bound": "lower bound"}
 _ACROSS = 6  # panels of samples
 _FAR = 3.0  # times the distance of the median from the best: what lies below is drawn at the edge
+_KEY = 6  # entries of the key that fit into a line
 _LINE = 0.052  # height of a label, as a share of the axes
 
 
@@ -133,7 +134,7 @@ def _labels(axes: Axes, entries: Sequence[Entry], seconds: Sequence[float], low:
 
 
 def _apart(places: Sequence[float], gap: float) -> list[float]:
-    """Move places as little as keeps neighbours ``gap`` apart, from the top down (least squares, by pooling)."""
+    """Move places as little as keeps neighbours ``gap`` apart (least squares, by pooling), and above the ticks at 0."""
     blocks: list[tuple[float, int]] = []  # mean of place + rank * gap over a block, and its length
     for rank, place in enumerate(places):
         blocks.append((place + rank * gap, 1))
@@ -141,7 +142,8 @@ def _apart(places: Sequence[float], gap: float) -> list[float]:
             (a, m), (b, n) = blocks[-2], blocks[-1]
             blocks[-2:] = [((a * m + b * n) / (m + n), m + n)]
     flat = [value for value, length in blocks for _ in range(length)]
-    return [value - rank * gap for rank, value in enumerate(flat)]
+    lowest = len(places) - 1
+    return [max(value - rank * gap, gap / 2 + (lowest - rank) * gap) for rank, value in enumerate(flat)]
 
 
 def _key(axes: Axes, entries: Sequence[Entry]) -> None:
@@ -165,6 +167,7 @@ def _key(axes: Axes, entries: Sequence[Entry]) -> None:
         if any(entry.family == family for entry in entries)
     ]
     axes.legend(
-        handles=handles, loc="upper left", bbox_to_anchor=(-0.03, -0.13), ncols=len(handles), fontsize=8.5,
+        handles=handles, loc="upper left", bbox_to_anchor=(-0.03, -0.13),
+        ncols=len(handles) if len(handles) <= _KEY else math.ceil(len(handles) / 2), fontsize=8.5,
         frameon=False, handletextpad=0.5, columnspacing=1.3,
     )  # fmt: skip

@@ -160,7 +160,7 @@ class ReportInput:
     def within(self, column: int, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Bring drawn values of a column, in its own units, into the range and the rounding that were observed."""
         low, high, decimals = self.observed[column]
-        values = values if decimals is None else np.round(values, decimals)
+        values = values if decimals is None else np.round(values, decimals) + 0.0
         return values if low is None or high is None else np.clip(values, low, high)
 
     @cached_property

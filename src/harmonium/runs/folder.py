@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from harmonium.core.errors import DamagedFileError
 from harmonium.core.files import check_seal, read_json, read_tensors
 from harmonium.core.registry import building
+from harmonium.runs.columns import kept_columns
 from harmonium.runs.command import command
 from harmonium.runs.lock import is_training, remove
 from harmonium.runs.names import CHECKPOINT, COLUMNS, CONFIG, ENVIRONMENT, LOCK, METRICS, MODEL
@@ -172,7 +173,7 @@ class Run:
         if self.config is None or self.source is None:
             why = "does not say what it was trained on" if self.config is None else "was trained on arrays, not kept"
             raise ValueError(f"{self.name} {why}: name the data with --data")
-        kept = self._kept_table()
+        kept = kept_columns(self.folder) if self.source.get("table", False) else None
         source = self.source if kept is None else self.source | {"table": kept}  # columns mean what they meant
         try:
             with warnings.catch_warnings():
@@ -197,27 +198,10 @@ class Run:
             ValueError: if the run folder does not say what they are, and the data cannot be loaded again.
             OSError: if their file is gone.
         """
-        if self.source is None or not self.source.get("table", False):
-            return None
-        kept = self._kept_table()
-        return self.data().table if kept is None else kept
-
-    def _kept_table(self) -> Table | None:
-        """The description of the columns in the run folder, if there is one."""
-        path = self.folder / COLUMNS
-        if self.source is None or not self.source.get("table", False) or not path.is_file():
-            return None
-        from harmonium.data.table import Table
-
-        try:
-            entries = read_json(path)
-            for entry in entries:
-                check_seal(entry, path)
-            return Table.from_config(entries)
-        except DamagedFileError:
-            raise
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise DamagedFileError(f"{path} is damaged ({error}): use a copy of it") from None
+        kept = None if self.config is None else kept_columns(self.folder)
+        if kept is None and self.source is not None and self.source.get("table", False):
+            return self.data().table
+        return kept
 
     @property
     def standardized(self) -> bool:

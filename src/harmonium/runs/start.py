@@ -14,10 +14,11 @@ from harmonium.data import Cases
 from harmonium.models.arrays import Array
 from harmonium.models.model import Model
 from harmonium.runs.checkpoint import stop_on_signals, writer_of
+from harmonium.runs.columns import keep_columns
 from harmonium.runs.description import configuration, environment, identity
 from harmonium.runs.folder import new_folder
 from harmonium.runs.lock import locked, remove
-from harmonium.runs.names import CHECKPOINT, CONFIG, ENVIRONMENT, MODEL, WEIGHTS
+from harmonium.runs.names import CHECKPOINT, COLUMNS, CONFIG, ENVIRONMENT, MODEL, WEIGHTS
 from harmonium.training.callbacks import Callback
 from harmonium.training.failure import check_outcome
 from harmonium.training.history import History
@@ -43,6 +44,7 @@ def start(
     Raises:
         RunInUseError: if the folder holds a run already, or another process trains in it.
         OSError: if the folder cannot be made.
+        TypeError: if a column of a table has a label that no file can hold.
         ValueError: if a class of the user's own does not describe the arguments of its constructor.
     """
     check_described(model.config())  # now, not when the trained model is to be written
@@ -53,7 +55,9 @@ def start(
             )
         if (out / MODEL).exists():
             raise RunInUseError(f"{out} holds a {MODEL} that is not of this run: choose another folder")
-        remove(out, CHECKPOINT, WEIGHTS)  # of a run that was killed before it had a config
+        remove(out, CHECKPOINT, COLUMNS, WEIGHTS)  # of a run that was killed before it had a config
+        if cases.table is not None and len(cases.table.columns) == cases.shape[1]:
+            keep_columns(cases.table, out)  # an interrupted run has names, and what cannot be written is found now
         fresh = model.is_untrained if initialise is None else initialise
         training = prepare(model, cases, validation, sample_weight, plan, callbacks, initialise)
         writer = writer_of(training, out, progress)
