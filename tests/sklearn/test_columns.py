@@ -148,7 +148,9 @@ def test_gaps_of_a_case_stay_filled_while_its_columns_are_explained() -> None:
     blame = detector.explain(gaps)
     assert (blame["age"] == 0).all()
     whole = gaps.assign(age=detector.columns_.filled(gaps, detector._filled(detector._states(gaps)))["age"])
-    np.testing.assert_allclose(blame.drop(columns="age"), detector.explain(whole).drop(columns="age"), atol=1e-9)
+    # A filled age is rounded to float32 once more on its way through the table: five digits are left of a difference.
+    again = detector.explain(whole).drop(columns="age")
+    np.testing.assert_allclose(blame.drop(columns="age"), again, rtol=1e-4, atol=1e-5)
 
 
 def test_sparse_cases_are_explained_as_dense_ones() -> None:
