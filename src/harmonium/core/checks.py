@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from os import PathLike
 from typing import Any
 
 __all__ = [
-    "check_flag", "check_int", "check_int_fields", "check_non_negative", "check_number", "check_positive",
-    "finite_or_none",
+    "check_flag", "check_int", "check_int_fields", "check_non_negative", "check_number", "check_options", "check_pair",
+    "check_path", "check_positive", "finite_or_none",
 ]  # fmt: skip
 
 
@@ -97,6 +98,24 @@ def check_flag(name: str, value: Any) -> bool:
     if not _is_bool(value):
         raise ValueError(f"{name} must be True or False, found {value!r}")
     return bool(value)
+
+
+def check_path(name: str, value: Any) -> None:
+    """Raise TypeError unless ``value`` is a path, or None."""
+    if value is not None and not isinstance(value, (str, PathLike)):
+        raise TypeError(f"{name} must be a path, such as 'runs/mine', found {value!r}")
+
+
+def check_options(name: str, value: Any) -> None:
+    """Raise TypeError unless ``value`` is a dict of options, or None."""
+    if value is not None and not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be a dict of options, such as {{'epochs': 10}}, found {value!r}")
+
+
+def check_pair(name: str, value: Any) -> None:
+    """Raise TypeError unless ``value`` is a pair of cases and labels, or None."""
+    if value is not None and not (isinstance(value, (tuple, list)) and len(value) == 2):
+        raise TypeError(f"{name} must be a pair (cases, labels), found {type(value).__name__}: write {name}=(X, y)")
 
 
 def finite_or_none(value: float) -> float | None:

@@ -137,6 +137,9 @@ def as_outputs(visible: Units | int | tuple[int, ...] | None, outputs: Condition
         if visible is None:
             raise ValueError("visible is missing: give the visible units, or an output layer that has them (outputs=)")
         return UnitConditional(as_units(visible, Bernoulli, "visible"))
+    if not isinstance(outputs, Conditional):
+        raise TypeError(f"outputs must be an output layer, such as harmonium.models.MixtureConditional(3, 5), found "
+                        f"{outputs!r}")  # fmt: skip
     if visible is not None:
         own = outputs.units
         same = visible.config() == own.config() if isinstance(visible, Units) else visible in (own.columns, own.shape)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from harmonium import kernels
-from harmonium.core.checks import check_int
+from harmonium.core.checks import check_int, check_non_negative, check_pair, check_positive
 from harmonium.core.random import RandomAddress, Stream, as_stream
 from harmonium.data import Cases, as_cases
 from harmonium.models.arrays import Array
@@ -76,6 +76,9 @@ def finetune(
     batch_size = check_int("batch_size", batch_size)
     wait = check_int("patience", wait)
     drop = _probabilities(dropout)
+    learning_rate = check_positive("learning_rate", learning_rate)
+    weight_decay = check_non_negative("weight_decay", weight_decay)
+    check_pair("validation", validation)
     if patience is not None and validation is None:
         raise ValueError("patience needs validation cases: pass validation=(cases, labels)")
     cases, target = as_targets(network, data, labels, "labels")

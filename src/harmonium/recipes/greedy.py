@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from harmonium.core.checks import check_int
+from harmonium.core.checks import check_int, check_options, check_path
 from harmonium.core.random import Stream, as_stream
 from harmonium.data import Cases, as_cases
 from harmonium.data.binarize import Sampler
@@ -84,6 +84,11 @@ def greedy(
         raise TypeError(
             f"greedy trains a model that is a DBN or a DBM, found {type(model).__name__}: harmonium.fit trains it"
         )
+    if not isinstance(layers, (list, tuple)):
+        raise TypeError(f"layers must be a list with options for every layer, found {layers!r}")
+    for chosen in layers:
+        check_options("an entry of layers", chosen)
+    check_path("out", out)
     stream = as_stream(seed).child("greedy")
     cases, valid = as_cases(data), None if validation is None else as_cases(validation, "validation")
     if isinstance(model, DBM):

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from harmonium.core.checks import check_int
+from harmonium.core.checks import check_int, check_options, check_pair, check_path
 from harmonium.core.numbers import fixed
 from harmonium.core.random import Stream, as_stream
 from harmonium.data import Cases, as_cases
@@ -128,7 +128,12 @@ def pretrain(
     (300, 1)
     """
     repetitions = check_int("repetitions", repetitions)
-    if isinstance(layers, (int, str)) or not len(layers):
+    check_path("out", out)
+    for name, options_of in (("greedy", greedy_options), ("joint", joint_options), ("finetune", finetune_options)):
+        check_options(f"{name}_options", options_of)
+    for name, pair in (("test", test), ("validation", validation)):
+        check_pair(name, pair)
+    if isinstance(layers, str) or not hasattr(layers, "__len__") or not len(layers):
         raise ValueError(f"layers must be a list of hidden layers, such as [500, 500], found {layers!r}")
     if model not in (DBN, DBM):
         raise ValueError(f"model must be harmonium.DBN or harmonium.DBM, found {model!r}")

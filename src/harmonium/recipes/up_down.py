@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harmonium.core.checks import check_int
+from harmonium.core.checks import check_int, check_number
 from harmonium.core.random import Stream, as_stream
 from harmonium.data import as_cases
 from harmonium.models.arrays import Array, check_columns
@@ -73,8 +73,7 @@ def up_down(
     epochs = check_int("epochs", epochs)
     batch_size = check_int("batch_size", batch_size)
     k = check_int("k", k)
-    if not 0 <= momentum < 1:
-        raise ValueError(f"momentum must be from 0 to below 1, found {momentum!r}")
+    momentum = check_number("momentum", momentum, "from 0 to below 1", lambda number: 0 <= number < 1)
     cases, schedule = as_cases(data), as_schedule(learning_rate)
     check_columns(cases, dbn.visible)
     root = as_stream(seed).child("up_down")

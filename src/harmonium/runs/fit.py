@@ -133,7 +133,7 @@ def fit(
     usual = model.training_defaults
     gaps = as_gaps(missing)
     for name, given in (("penalties", penalties), ("callbacks", callbacks)):
-        if given is not None and not isinstance(given, (list, tuple)):
+        if not isinstance(given, (list, tuple)) and (given is not None or name == "callbacks"):
             raise TypeError(f"{name} must be a list, found {given!r}: write {name}=[...]")
     check_callbacks(callbacks)
     check_penalties(penalties or ())

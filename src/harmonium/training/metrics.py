@@ -199,6 +199,6 @@ def as_metric(metric: Metric | str) -> Metric:
     """
     if isinstance(metric, Metric):
         return metric
-    if metric not in _NAMED:
+    if not isinstance(metric, str) or metric not in _NAMED:
         raise ValueError(f"metric must be one of {', '.join(_NAMED)} or a harmonium metric, found {metric!r}")
     return _NAMED[metric]()

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from harmonium.core.checks import check_int
 from harmonium.core.random import Stream, as_cursor, as_stream
-from harmonium.models.arrays import Array, as_batch, as_clamp
+from harmonium.models.arrays import Array, as_batch, as_clamp, as_matrix
 from harmonium.models.machine.machine import Machine
 from harmonium.units import Bernoulli, Units, as_units
 
@@ -149,7 +149,10 @@ class RBM(Machine):
             ValueError: for another shape, or values outside the domain.
         """
         v = as_batch(v, self, "v", domain=True)
-        log_z: Tensor | float = getattr(log_partition, "value", log_partition)
+        found = getattr(log_partition, "value", log_partition)
+        if isinstance(found, (str, bool)) or not (isinstance(found, Tensor) or hasattr(found, "__float__")):
+            raise TypeError(f"log_partition must be a number, or what harmonium.log_partition returns, found {found!r}")
+        log_z: Tensor | float = found if isinstance(found, Tensor) else float(found)
         return self.log_weight((v, None)) - log_z
 
     @torch.no_grad()
@@ -189,7 +192,9 @@ class RBM(Machine):
         """
         v = as_batch(v, self, "v")
         sweeps = check_int("sweeps", sweeps, least=0)
-        t = torch.as_tensor(beta, dtype=self.dtype, device=self.device)
+        t = as_matrix(beta, "beta", self.dtype, self.device)
+        if t.dim() > 1:
+            raise ValueError(f"beta has shape {tuple(t.shape)}; expected a number, or one for each row of v")
         if not bool(torch.isfinite(t).all()) or bool((t < 0).any()):
             raise ValueError(f"beta must be finite and not negative, found {beta!r}")
         flat = [
