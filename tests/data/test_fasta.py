@@ -147,6 +147,8 @@ def test_a_real_family_of_rna(tmp_path: Path) -> None:
         ("x.fasta", ">a\nACGTSYKW\n>b\nACGTACGT\n>c\nACSSSYKW\n", "alphabet='dna' or alphabet='protein'"),
         ("x.sto", "# STOCKHOLM 1.0\na AC\n//\n# STOCKHOLM 1.0\na AC\n//\n", "several alignments"),
         ("x.sto", "# STOCKHOLM 1.0\n//\n", "no sequence"),
+        ("x.sto", "# STOCKHOLM 1.0\na ACD\na ACE\n//\n", "two sequences named 'a'"),
+        ("x.a3m", ">a\nacg-u\n>b\nacguu\n", "align the sequences first .lower-case letters are insertions"),
         ("x.aln", "CLUSTAL\n\na AC GT\n", "line 'a AC GT': expected a name and letters"),
         ("x.aln", "#NEXUS\nbegin data;\n", "NEXUS.*convert it to FASTA"),
         ("x.aln", "  5   42\nseq1 ACGT\n", "PHYLIP.*convert it to FASTA"),

@@ -58,7 +58,7 @@ _SPELT = (
 )
 _DROPPED = re.compile(r"\bdrop=\[((?:'[^']*'|\"[^\"]*\"|\d+)(?:, (?:'[^']*'|\"[^\"]*\"|\d+))*)\]")
 _READING = ("header", "skip_rows", "missing_values", "decimal", "scale", "alphabet")
-_ARGUMENT = re.compile(rf"\b({'|'.join((*_OPTIONS, *_READING))})=")
+_ARGUMENT = re.compile(rf"(?<![-\w])({'|'.join((*_OPTIONS, *_READING))})=")
 
 
 class Shell(click.Group):

@@ -133,9 +133,11 @@ def _aligned(records: Sequence[Record], path: Path) -> tuple[list[Array], list[s
             notes.append("'.' is a gap (in a file named .a3m it is left out)")
     for number, ((name, _), body) in enumerate(zip(records, use, strict=True), start=1):
         if len(body) != len(use[0]):
+            inserting = plain_suffix(path) in _INSERTING
+            hint = " (lower-case letters are insertions in files of this name)" if lowered and inserting else ""
             raise ValueError(
                 f"{path}, sequence {number} ({name}) has {len(body)} {named}, the first has {len(use[0])}: align the "
-                "sequences first"
+                f"sequences first{hint}"
             )
     if not use[0]:
         raise ValueError(f"{path}, sequence 1 has no aligned sites: write them as capital letters and '-'")

@@ -80,15 +80,21 @@ def _stockholm(lines: Sequence[bytes], path: Path) -> list[Record]:
 
 
 def _blocks(lines: Sequence[bytes], path: Path) -> list[Record]:
-    """Lines of a name, letters, and perhaps a count; a name that comes again continues its sequence."""
+    """Lines of a name, letters, and perhaps a count; a name in the next block continues its sequence."""
     found: dict[bytes, list[bytes]] = {}
+    block: set[bytes] = set()
     for line in lines:
         if not line.strip() or line[:1].isspace():  # a line of conservation starts with blanks
+            block.clear()
             continue
         words = line.split()
         if len(words) < 2 or (len(words) > 2 and not words[2].isdigit()):
             shown = line.decode("utf-8", "replace")
             raise ValueError(f"{path} has the line {shown[:60]!r}: expected a name and letters")
+        if words[0] in block:
+            shown = words[0].decode("utf-8", "replace")
+            raise ValueError(f"{path} has two sequences named {shown!r}: give each a name of its own")
+        block.add(words[0])
         found.setdefault(words[0], []).append(words[1])
     if not found:
         raise ValueError(f"{path} holds no sequence: expected lines of a name and letters")
