@@ -21,12 +21,12 @@ Option = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 class Range(click.FloatRange):
-    """Numbers in a range.  NaN is not one of them: it compares with nothing, so that click lets it pass."""
+    """Finite numbers in a range.  Click lets NaN pass, which compares with nothing, and infinity."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         found = float(super().convert(value, param, ctx))
-        if math.isnan(found):
-            self.fail(f"{value!r} is not a number.", param, ctx)
+        if not math.isfinite(found):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
         return found
 
 
