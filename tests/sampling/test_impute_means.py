@@ -61,7 +61,7 @@ def test_one_pass_from_nothing_is_that_of_the_biases() -> None:
 
 
 def test_one_pass_is_for_machines_and_states_in_their_domain() -> None:
-    with pytest.raises(TypeError, match=r"predict_gaps takes a model that is an RBM, found OrderlessNADE: use harmonium\.impute"):
+    with pytest.raises(TypeError, match=r"model that is an RBM, found OrderlessNADE: use harmonium\.impute"):
         hm.predict_gaps(hm.OrderlessNADE(3), [[0, NAN, 1]])
     with pytest.raises(ValueError, match=r"v has shape \(1, 2\); expected \(batch, 3\)"):
         hm.predict_gaps(hm.RBM(3, 2), [[0, NAN]])
