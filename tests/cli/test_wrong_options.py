@@ -15,7 +15,8 @@ from .test_advice import COMMANDS, WORDS
 
 WRONG_TEXT = {
     "--visible": ["nonsense", "3"], "--model": ["nonsense", ""], "--objective": ["nonsense"],
-    "--optimizer": ["nonsense"], "--units": ["nonsense"], "--hidden-units": ["nonsense"], "--shape": ["x", "0x6", "7x7", "-1x-6"],
+    "--optimizer": ["nonsense"], "--units": ["nonsense"], "--hidden-units": ["nonsense"],
+    "--shape": ["x", "0x6", "7x7", "-1x-6"],
     "--valid": ["x", "-1", "2.5", "1000"], "--test": ["x", "-1", "2.5", "1000"], "--drop": ["nothing"],
     "--skip-rows": ["x", "-1"], "--alphabet": ["klingon"], "--device": ["nowhere"], "--with": ["novalue", "nothing=3"],
     "--layers": ["x", "-1", "0"], "--models": ["nonsense"], "--data": ["nowhere.csv"], "--resume": ["nowhere"],
