@@ -373,7 +373,7 @@ def test_cells_of_samples_are_rounded_alike_and_most_frequent_first(messy_run: P
         assert len(mean.partition(".")[2]) == len(deviation.partition(".")[2])
         assert float(mean.replace(",", "")) >= 0
     shares = cells[4].split("\n")
-    assert len(shares) == 6 and re.fullmatch(r"\d\d others:\N{NO-BREAK SPACE}\d\d%", shares[-1])
+    assert len(shares) == 6 and re.fullmatch(r"\d\d others: \d\d%", shares[-1])
     percents = [int(re.search(r"(\d+)%", share)[1]) for share in shares[:-1]]  # type: ignore[index]
     assert percents == sorted(percents, reverse=True)
 

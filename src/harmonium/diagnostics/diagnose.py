@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from harmonium.core.checks import check_int
+from harmonium.core.numbers import fixed
 from harmonium.core.random import Stream, stream_of
 from harmonium.core.rows import evenly_spaced, some_rows
 from harmonium.data import as_cases
@@ -125,8 +126,8 @@ class Diagnosis:
             )
         if alike is not None and alike.shift > MOST_SHIFT:
             found.append(
-                f"the free energies of chains and data are {alike.distance:.2f} nats apart, {alike.shift:.1f} of their "
-                "standard deviations: the samples of the model do not resemble the data"
+                f"the free energies of chains and data are {fixed(alike.distance)} nats apart, {alike.shift:.1f} of "
+                "their standard deviations: the samples of the model do not resemble the data"
             )
         return tuple(found)
 
@@ -137,7 +138,7 @@ class Diagnosis:
             "",
             f"{'':{width}}  {'mean':>10}  {'tau':>9}  {'ESS':>9}  {'R-hat':>7}",
             *(
-                f"{o.name:{width}}  {o.mean:>10.3f}  {o.tau:>9.1f}  {o.ess:>9.0f}  {o.rhat:>7.3f}"
+                f"{o.name:{width}}  {fixed(o.mean, 3):>10}  {o.tau:>9.1f}  {o.ess:>9.0f}  {o.rhat:>7.3f}"
                 + ("" if o.mixed and o.ess >= LEAST_ESS else "  *")
                 for o in self.observables
             ),
@@ -165,8 +166,8 @@ class Diagnosis:
                 f"{alike.worst_variable}, is {alike.worst:.1f} standard errors (limit {LIMIT})",
                 f"covariances:   r = {alike.pairs:.3f} between chains and data; {alike.pairs_of_halves:.3f} for two "
                 f"halves of the data (limit {LEAST_PAIRS} times that)",
-                f"free energy:   distributions {alike.distance:.2f} nats apart, {alike.shift:.2f} standard deviations "
-                f"of that of the data (limit {MOST_SHIFT})",
+                f"free energy:   distributions {fixed(alike.distance)} nats apart, {alike.shift:.2f} standard "
+                f"deviations of that of the data (limit {MOST_SHIFT})",
             ]
         level, verdict = self.verdict
         if level == "good":

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from harmonium.core.numbers import fixed
 from harmonium.core.random import Stream
 from harmonium.diagnostics.drift import FEWEST, LIMIT, DriftTest, drift_test
 from harmonium.diagnostics.missing_modes import MissingModeTest, missing_mode_test
@@ -114,7 +115,7 @@ def equilibrium_test(
             Finding(
                 "drift",
                 f"the chains lag behind the model by {drift.difference:.1f} standard errors: during {sweeps} sweeps at "
-                f"fixed weights their mean free energy changes by {change:+.2f} nats",
+                f"fixed weights their mean free energy changes by {'+' if change > 0 else ''}{fixed(change)} nats",
                 "use more sweeps per update, PCD(k=10), a lower learning rate, or tempered chains (PT, PTT)",
             )
         )

@@ -131,11 +131,9 @@ def _shares(columns: tuple[Array, Array], labels: list[str] | None) -> tuple[str
     names = [_short(labels[int(v)]) if labels else typeset(f"{v:g}") for v in shown]
 
     def cell(column: Array) -> str:
-        shares = [f"{name}:\N{NO-BREAK SPACE}{np.mean(column == v):.0%}" for v, name in zip(shown, names, strict=True)]
+        shares = [f"{name}: {np.mean(column == v):.0%}" for v, name in zip(shown, names, strict=True)]
         if len(values) > max(2, len(shown)):
-            shares.append(
-                f"{len(values) - len(shown)} others:\N{NO-BREAK SPACE}{1 - np.isin(column, shown).mean():.0%}"
-            )
+            shares.append(f"{len(values) - len(shown)} others: {1 - np.isin(column, shown).mean():.0%}")
         return "\n".join(shares)
 
     return cell(columns[0]), cell(columns[1])
