@@ -74,7 +74,7 @@ def test_a_trained_model_says_on_what() -> None:
 
 def test_an_evaluation_and_log_z_show_their_kind() -> None:
     found = hm.evaluate(hm.RBM(6, 3), ROWS)
-    assert "exact" in shown(found) and f"{found.mean:.2f}" in shown(found)
+    assert "exact" in shown(found) and f"{found.text(found.mean)} ± {found.text(found.stderr)}" in shown(found)
     assert found.log_partition is not None and f"{found.log_partition.value:.4f}" in shown(found.log_partition)
     doubted = hm.evaluate(hm.RBM(6, 3), ROWS, method="ais", chains=5, temperatures=20)
     assert "NOT reliable" in shown(doubted)
