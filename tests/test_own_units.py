@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -113,3 +114,15 @@ def test_a_run_on_the_command_line(folder: Path) -> None:
         assert result.returncode == 0, result.stderr
     states = np.loadtxt("s.csv", delimiter=",")
     assert states.shape == (5, 4) and states.min() >= 0 and states.max() <= 1
+
+
+def test_formulas_of_a_subclass_replace_the_compiled_loops_of_the_class_below() -> None:
+    """With and without a graph, the mean is the one that the subclass defines."""
+
+    class Doubled(hm.Gaussian):
+        def _mean(self, eta: Any) -> torch.Tensor:
+            return 2 * super()._mean(eta)
+
+    x = torch.tensor([[0.5, -1.0]])
+    with torch.no_grad():
+        assert torch.equal(Doubled(2).mean(x), 2 * hm.Gaussian(2).mean(x))

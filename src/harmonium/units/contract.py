@@ -27,7 +27,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
-from harmonium.core.registry import Registered
+from harmonium.core.registry import Registered, is_builtin
 
 __all__ = ["Family", "FusedKernels", "Natural"]
 
@@ -64,6 +64,13 @@ class Family(Registered, nn.Module, ABC):
 
     loops: ClassVar[FusedKernels] = FusedKernels()
     """Three of the formulas as compiled loops, which save a CPU most of the time that the formulas on tensors take."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        formulas = {"_mean", "_variance", "_mode", "_log_normalizer", "_draw"}
+        if not is_builtin(cls) and formulas & vars(cls).keys() and "loops" not in vars(cls):
+            cls.loops = FusedKernels()  # those of the class below have other formulas
+
     uniforms_in: ClassVar[torch.dtype | None] = None
     """Precision of the uniforms that `_draw` inverts, if it is not that of the states."""
     finite: bool = False
