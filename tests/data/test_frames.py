@@ -217,3 +217,31 @@ def test_a_table_with_gaps_is_learned(tmp_path: Path) -> None:
         scores.append(hm.evaluate(rbm, data.train.complete()).mean)
     # Two normals 3 standard deviations apart: the group and the size share more than half a bit.
     assert scores[1] > scores[0] + 0.5 * np.log(2)
+
+
+@pytest.mark.filterwarnings("ignore:.*leading zeros")
+def test_another_file_is_read_as_the_table_is(tmp_path: Path) -> None:
+    codes = [("01067", "80331", "20095")[k % 3] for k in range(60)]
+    text = "zip,v\n" + "".join(f"{code},{k}.5\n" for k, code in enumerate(codes))
+    table = load(write(tmp_path / "x.csv", text), table=True).table
+    assert table is not None
+    other = load(write(tmp_path / "y.csv", "v,zip\n3.5,80331\n4.5,20095\n"), table=table)  # no leading zero here
+    assert np.asarray(other.train)[:, 0].tolist() == [2, 1]
+
+
+def test_names_that_are_numbers_are_found_in_another_file_in_any_order(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = "".join(",".join(map(str, row)) + "\n" for row in rng.normal(50, 9, (40, 4)).round(1))
+    data = load(write(tmp_path / "x.csv", "1,2,3,4\n" + rows), table=True, header=True)
+    assert data.table is not None
+    other = load(write(tmp_path / "y.csv", "4,3,2,1\n47.5,48.5,49.5,50.5\n"), table=data.table)
+    assert data.table.to_frame(np.asarray(other.train)).to_numpy().tolist() == [[50.5, 49.5, 48.5, 47.5]]
+
+
+@pytest.mark.parametrize("date", ["{} Jan 2024", "{}. März 2024", "{}-Feb-24", "March {}, 2024"])
+def test_dates_with_names_of_months_are_no_labels(tmp_path: Path, date: str) -> None:
+    rows = "".join(f'"{date.format(1 + k % 28)}",{k}.5\n' for k in range(60))
+    with pytest.raises(ValueError, match="'day' holds dates"):
+        load(write(tmp_path / "x.csv", "day,v\n" + rows), table=True)
+    labels = "".join(f"{('3 March Street', 'May', 'dec 12')[k % 3]},{k}.5\n" for k in range(60))
+    assert load(write(tmp_path / "x.csv", "day,v\n" + labels), table=True).train.shape == (60, 2)

@@ -92,3 +92,15 @@ def test_an_index_without_a_name_is_left_out_and_told(tmp_path: Path, name: str,
     with pytest.warns(UserWarning, match="numbers the rows and is left out .*name it to keep it"):
         data = load(path)
     assert data.names == ("a", "b") and data.train.shape == (40, 2)
+
+
+def test_names_that_are_repeated_below_are_refused(tmp_path: Path) -> None:
+    rows = "".join(f"{k}.5,{k * k}\n" for k in range(20))
+    path = tmp_path / "x.csv"
+    path.write_text(f"a,b\n{rows}a,b\n{rows}")
+    with pytest.raises(ValueError, match="line 22 repeats the names in line 1, as when tables are joined: remove it"):
+        load(path)
+    # A first case of labels that comes again is a case.
+    path.write_text("".join(f"{'fmi'[k % 3]},{'xy'[k % 2]}\n" for k in range(40)))
+    with pytest.warns(UserWarning, match="is a case"):
+        assert load(path, table=True).train.shape == (40, 2)

@@ -118,3 +118,19 @@ def test_a_few_labels_with_digits_stay_labels(tmp_path: Path, labels: list[str])
     (tmp_path / "x.csv").write_text("a,b\n" + "\n".join(f"{labels[i % len(labels)]},{i % 2}" for i in range(40)))
     data = load(tmp_path / "x.csv", table=True)
     assert data.table is not None and set(data.table.columns[0].labels) == set(labels)
+
+
+def test_commas_between_semicolons_may_be_thousands_as_well(tmp_path: Path) -> None:
+    text = "age;income\n31;1,200\n40;3,400\n50;2,100\n"
+    with pytest.raises(ValueError, match=r"'income' holds '1,200', which is 1\.2 or 1200: .*decimal='\.' or"):
+        column(tmp_path, text)
+    assert column(tmp_path, text, decimal=",") == pytest.approx([1.2, 3.4, 2.1])
+    with pytest.warns(UserWarning, match="thousands with commas"):
+        assert column(tmp_path, text, decimal=".") == [1200, 3400, 2100]
+    assert column(tmp_path, "a;b\n1;1,200\n2;0,350\n3;2,100\n") == pytest.approx([1.2, 0.35, 2.1])  # 0,350 decides
+    assert column(tmp_path, "a;b\n1,5;1,200\n2;4,350\n3;2,100\n") == pytest.approx([1.2, 4.35, 2.1])  # and so does 1,5
+
+
+def test_the_example_of_a_note_is_a_cell_that_is_not_plain(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match=r"brackets for negative \('\(3\.5\)' is -3\.5\)"):
+        assert column(tmp_path, "a,profit\n1,2.5\n2,(3.5)\n3,1.5\n") == [2.5, -3.5, 1.5]

@@ -47,6 +47,8 @@ def describe_array(name: str, dataset: Dataset, reading: dict[str, Any]) -> None
             kinds = {"of 0 and 1": found.binary_columns, "of codes": found.code_columns}
             counts = {kind: int(columns.sum()) for kind, columns in kinds.items()}
             counts["of other numbers"] = len(found.whole) - sum(counts.values())
+            if dataset.alphabet is not None:  # even where a column holds few of the codes
+                counts = {"of codes": len(found.whole)}
             say("columns: " + ", ".join(f"{count} {kind}" for kind, count in counts.items() if count))
             grey = dataset.binarization is None and is_grey(dataset)
             fitting = (["Bernoulli after --binarize"] if grey else []) + fitting_units(found)

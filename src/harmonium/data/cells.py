@@ -45,6 +45,7 @@ _SENTINELS = (
     -9999.0,
     -99999.0,
 )
+_PLAIN = re.compile(r"-?\d+(\.\d+)?")
 _DAYS = (20_000, 60_000)  # of the years 1954 to 2064, as spreadsheets count them
 
 
@@ -88,7 +89,8 @@ def read_cells(
             )
         place = dict(zip(others, read.values, strict=True))
         numbers = text.map(lambda cell: place.get(cell, np.nan)).astype(np.float64)
-        note = [f"column {name!r} holds numbers with {read.written} ({others[0]!r} is {read.values[0]:.15g})"]
+        shown = next((j for j, cell in enumerate(others) if not _PLAIN.fullmatch(cell)), 0)
+        note = [f"column {name!r} holds numbers with {read.written} ({others[shown]!r} is {read.values[shown]:.15g})"]
         return numbers.reindex(values.index), note if read.written else []
     if words is None:
         gone |= _USUAL

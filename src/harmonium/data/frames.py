@@ -23,6 +23,8 @@ from harmonium.data.bits import bits_of_words
 from harmonium.data.cells import read_cells, sentinels, without_words
 from harmonium.data.datasets_folder import read_dataset_frames
 from harmonium.data.formats import WORKBOOKS, read_arff, workbook_as_text
+from harmonium.data.header import DATE
+from harmonium.data.identifiers import identifiers
 from harmonium.data.layout import Layout, read_layout
 from harmonium.data.number_words import looks_like_number
 from harmonium.data.opening import plain_suffix
@@ -46,7 +48,6 @@ MOST_LABELS = 256  # different texts of a categorical column
 FEW_LABELS = 12  # different texts that are labels, even if they look like numbers
 
 _TIME = re.compile(r"\s*\d{1,2}:\d\d(:\d\d(\.\d+)?)?\s*([ap]m)?\s*$", re.IGNORECASE)
-_DATE = re.compile(r"\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}")
 
 
 def read_table(path: Path, table: Table | bool, drop: Sequence[str], options: ReadOptions) -> RawData:
@@ -67,6 +68,8 @@ def read_table(path: Path, table: Table | bool, drop: Sequence[str], options: Re
     """
     if isinstance(table, Table):
         wanted: Sequence[Any] | None = [column.name for column in table.columns]
+        named = tuple(str(column.name) for column in table.columns)
+        options = replace(options, columns=named, texts=_texts(table))
     else:
         wanted = options.columns
     layout = read_layout(path, options) if is_text(path) else None
@@ -77,6 +80,8 @@ def read_table(path: Path, table: Table | bool, drop: Sequence[str], options: Re
     frames = {}
     for split, frame in source.frames.items():
         frames[split], notes = choose(frame, wanted, drop, source.named, path)
+        for name in frame.columns.difference(frames[split].columns):
+            reading = reading.without(f"column {name!r}")  # of a column that is left out nothing need be said
         reading = reading.add(*notes)
     names = tuple(map(str, next(iter(frames.values())).columns)) if source.named else None
     if names is not None:
@@ -177,6 +182,10 @@ def read_frames(path: Path, options: ReadOptions | None = None, layout: Layout |
             except ValueError as error:
                 raise ValueError(f"{path}, {error}") from None
             reading = reading.add(*notes)
+    if options.columns is None:  # nobody has chosen columns yet
+        for name, values in frames["train"].items():
+            if types.is_numeric_dtype(values.dtype) and not types.is_complex_dtype(values.dtype):
+                reading = reading.add(*identifiers(name, values.to_numpy(dtype=np.float64, na_value=np.nan)))
     if options.missing_values is not None:
         reading = reading.add(missing_values=list(options.missing_values))
     if options.decimal is not None:
@@ -221,7 +230,7 @@ def unfit(frame: Frame) -> dict[str, str]:
                 reasons[name] = "holds infinities"
             elif _counts_rows(present):
                 reasons[name] = "counts the rows"
-        elif all(_DATE.match(str(value)) for value in present.head(100)):
+        elif all(DATE.match(str(value)) for value in present.head(100)):
             reasons[name] = f"holds dates ({present.iloc[0]!r})"
         elif all(_TIME.match(str(value)) for value in present.head(100)):
             reasons[name] = f"holds times of day ({present.iloc[0]!r})"
@@ -241,6 +250,11 @@ def _counts_rows(values: Any) -> bool:
     if not types.is_integer_dtype(values.dtype) or len(values) <= FEW_CODES or values.isna().any():
         return False
     return bool((np.diff(values.to_numpy(dtype=np.float64)) == 1).all())
+
+
+def _texts(table: Table) -> tuple[str, ...]:
+    """The columns whose labels are texts, which may look like numbers in another file: 01067 and 80331."""
+    return tuple(str(column.name) for column in table.columns if isinstance((*column.labels, None)[0], str))
 
 
 def _of_lists(present: Any) -> bool:
@@ -316,7 +330,7 @@ def choose(
     positional = all(re.fullmatch(r"column \d+", name) for name in wanted)
     if gone and len(frame.columns) == len(wanted) and (not named or positional):
         why = "has no names of columns" if not named else "is compared with columns without names"
-        return frame.set_axis(wanted, axis=1), [f"{path.name} {why}: they are taken in their order"]
+        return frame.set_axis(wanted, axis=1), [f"the file {why}: they are taken in their order"]
     if gone and not named:
         raise ValueError(
             f"{path} has {len(frame.columns)} columns without names, and {len(wanted)} are expected: "

@@ -8,14 +8,20 @@ from dataclasses import dataclass
 
 from harmonium.data.number_words import looks_like_number
 
-__all__ = ["MISSING_WORDS", "HeaderGuess", "counts_rows", "guess_header"]
+__all__ = ["DATE", "MISSING_WORDS", "HeaderGuess", "counts_rows", "guess_header"]
 
 MISSING_WORDS = frozenset(
     {"", "?", "na", "n/a", "nan", "null", "none", "#n/a", "<na>", "-", ".", "--", "nil", "..", ":"}
 )
 """Words, in lower case, that may stand for a missing value."""
 
-_DATE = re.compile(r"\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}")
+_MONTH = r"(?:jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz])[a-zä]*\.?"
+DATE = re.compile(
+    rf"\s*(?:\d{{1,4}}[-/.]\d{{1,2}}[-/.]\d{{1,4}}|\d{{1,2}}\.?[-/ ]{_MONTH}[-/, ]+\d{{2,4}}\b|"
+    rf"{_MONTH}[- ]\d{{1,2}},? ?\d{{4}}\b)",
+    re.IGNORECASE,
+)
+"""The start of a date: 2024-01-31, 31.1.2024, 31 Jan 2024, January 31, 2024."""
 _LEAST = 3  # cases below that say what a column holds
 _MANY = 20  # cells below, all with a point
 _LONG = 5  # numbers that rise by chance in one line of 120
@@ -62,8 +68,8 @@ def guess_header(first: list[str], body: list[list[str]]) -> HeaderGuess:
         elif cell in below or (re.search(r"\d", cell) and {_form(cell)} == set(map(_form, below))):
             values += 1
         elif len(below) > _LEAST and (not looks_like_number(cell) or not any(map(looks_like_number, below))):
-            dates = all(_DATE.match(other) for other in below)
-            names += (dates and not _DATE.match(cell)) or 2 * len(set(below)) <= len(below)
+            dates = all(DATE.match(other) for other in below)
+            names += (dates and not DATE.match(cell)) or 2 * len(set(below)) <= len(below)
     if not first[0] and len(first) > 1 and len(body) >= _LEAST and counts_rows([row[0] for row in body if row]):
         names += 1
     return _verdict(first, columns, body, numbers, names, values)

@@ -117,7 +117,7 @@ def read_layout(path: Path, options: ReadOptions | None = None) -> Layout:
         skip -= {first}
         notes.append(f"the names of the columns are in the comment in line {first} (header=False: it is no header)")
     else:
-        first, (names, told) = rows[0].line, _names(rows, options.header, width, path)
+        first, (names, told) = rows[0].line, _names(rows, _header(rows, options), width, path)
         notes += told
         rows = rows if names is None else rows[1:]
     if comments and named_by is None:
@@ -259,21 +259,32 @@ def _width(rows: list[Row]) -> int:
 def _decimal(rows: list[Row], delimiter: str) -> tuple[str, bool]:
     """A comma if cells such as 1,5 are found, and whether that is certain.
 
-    1,500 may be a thousand, except between semicolons; between commas, decimals follow a point.
+    1,500 may be a thousand; between commas, decimals follow a point, and between semicolons rather a comma.
     """
     if delimiter == ",":
         return ".", True
-    comma = r"\s*[+-]?\d+,\d+\s*" if delimiter == ";" else r"\s*[+-]?\d+,(\d\d?|\d{4,})\s*"
+    comma = r"\s*[+-]?(0?,\d+|\d+,(\d\d?|\d{4,})|\d{4,},\d+)\s*"
     cells = [cell for row in rows for cell in row.cells]
     if any(re.fullmatch(rf"{comma}|\s*[+-]?\d{{1,3}}(\.\d\d\d)+,\d+\s*", cell) for cell in cells):
         return ",", True
-    return ".", any(re.fullmatch(r"\s*[+-]?(0?\.\d+|\d+\.(\d\d?|\d{4,}))(e[+-]?\d+)?\s*", cell, re.I) for cell in cells)
+    if any(re.fullmatch(r"\s*[+-]?(0?\.\d+|\d+\.(\d\d?|\d{4,}))(e[+-]?\d+)?\s*", cell, re.I) for cell in cells):
+        return ".", True
+    doubtful = delimiter == ";" and any(re.fullmatch(r"\s*[+-]?\d+,\d+\s*", cell) for cell in cells)
+    return "," if doubtful else ".", False
+
+
+def _header(rows: list[Row], options: ReadOptions) -> bool | None:
+    """Whether the first row holds names: as the caller said, or because the columns that are looked for are there."""
+    if options.header is None and options.columns and set(options.columns) <= {cell.strip() for cell in rows[0].cells}:
+        return True
+    return options.header
 
 
 def _names(rows: list[Row], header: bool | None, width: int, path: Path) -> tuple[list[str] | None, list[str]]:
     """The names in the first row, or None if it is a case, and what was guessed."""
     first = rows[0].cells
     if header is None:
+        _refuse_repeated_names(rows, path)
         guess = guess_header(first, [row.cells for row in rows[1:]])
         where = f"line {rows[0].line} ({_shown(first)})"
         if guess.holds is None:
@@ -296,6 +307,20 @@ def _names(rows: list[Row], header: bool | None, width: int, path: Path) -> tupl
         names[0] = names[0].lstrip("# ")
         names = names[1:] if not names[0] and len(names) == width + 1 else names
     return names, told
+
+
+def _refuse_repeated_names(rows: list[Row], path: Path) -> None:
+    """Refuse a file whose first row comes again among others for which it holds names, as in tables joined by hand."""
+    first = rows[0].cells
+    again = [row.line for row in rows[1:] if row.cells == first]
+    others = [row.cells for row in rows[1:] if row.cells != first]
+    if not again or len(others) < 2 * len(again) or any(map(looks_like_number, first)):
+        return
+    numbers = [j for j in range(len(first)) if all(j < len(row) and looks_like_number(row[j]) for row in others)]
+    if numbers and guess_header(first, others).holds:
+        raise ValueError(
+            f"{path}, line {again[0]} repeats the names in line {rows[0].line}, as when tables are joined: remove it"
+        )
 
 
 def _fitted(names: list[str], rows: list[Row], width: int, notes: list[str]) -> list[str]:

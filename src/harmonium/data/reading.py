@@ -25,6 +25,7 @@ class ReadOptions:
         decimal: the character before the decimals of a number.
         columns: the names of the columns to read, in this order.
         alphabet: the alphabet of an alignment.
+        texts: the names of columns whose cells are labels, even if all of them look like numbers.
     """
 
     header: bool | None = None
@@ -33,6 +34,7 @@ class ReadOptions:
     decimal: str | None = None
     columns: tuple[str, ...] | None = None
     alphabet: str | None = None
+    texts: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.header not in (None, True, False):

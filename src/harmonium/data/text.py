@@ -51,7 +51,7 @@ def read_frame(path: Path, options: ReadOptions, layout: Layout | None = None) -
 
     layout = read_layout(path, options) if layout is None else layout
     check_width(layout.width, path)
-    frame, codes = _typed(path, layout)
+    frame, codes = _typed(path, layout, set(options.texts or ()))
     notes = list(layout.notes)
     empty = frame.isna().all(axis=1)
     if layout.width > 1 and empty.any() and not empty.all():
@@ -80,8 +80,8 @@ def read_frame(path: Path, options: ReadOptions, layout: Layout | None = None) -
     return pd.DataFrame(columns), layout, reading
 
 
-def _typed(path: Path, layout: Layout) -> tuple[Frame, set[int]]:
-    """Parse a file, and find the columns of codes with leading zeros, which stay text."""
+def _typed(path: Path, layout: Layout, texts: set[str]) -> tuple[Frame, set[int]]:
+    """Parse a file, and find the columns of codes with leading zeros, which stay text, as do those named ``texts``."""
     try:
         frame = _parse(path, layout)
     except (ValueError, Warning) as error:
@@ -92,11 +92,13 @@ def _typed(path: Path, layout: Layout) -> tuple[Frame, set[int]]:
     if frame.isna().any(axis=None):
         _check_lines(path, layout)  # pandas fills lines that are too short
     codes = _columns_with_zeros(path, layout) if _has_leading_zeros(path) else set()
+    names = layout.header or [f"column {j + 1}" for j in range(layout.width)]
+    codes |= {j for j, name in enumerate(names) if name in texts and frame[j].dtype.kind in "iuf"}
     if codes:
         as_text = _parse(path, layout, dtype=dict.fromkeys(codes, str))
         for j in codes:
             frame[j] = as_text[j]
-    _refuse_points_of_thousands(path, layout, frame)
+    _refuse_doubtful_thousands(path, layout, frame)
     return frame, codes
 
 
@@ -218,17 +220,18 @@ def _columns_with_zeros(path: Path, layout: Layout) -> set[int]:
     return found
 
 
-def _refuse_points_of_thousands(path: Path, layout: Layout, frame: Frame) -> None:
-    """Refuse 1.200 between semicolons if it may be a thousand: three digits after every point."""
+def _refuse_doubtful_thousands(path: Path, layout: Layout, frame: Frame) -> None:
+    """Refuse 1.200 or 1,200 between semicolons if it may be a thousand: three digits after every such character."""
     if layout.delimiter != ";" or layout.certain:
         return
+    mark = layout.decimal
     suspects = {j for j in frame.columns if frame[j].dtype.kind == "f"}
     dotted: dict[int, list[str]] = {j: [] for j in suspects}
     with layout.cases(path) as file:
         for cells in records(file, layout.delimiter):
             for j in tuple(suspects):
                 cell = cells[j].strip() if j < len(cells) else ""
-                if re.fullmatch(r"[1-9]\d{0,2}\.\d{3}", cell):
+                if re.fullmatch(rf"[1-9]\d{{0,2}}{re.escape(mark)}\d{{3}}", cell):
                     dotted[j].append(cell)
                 elif cell and not re.fullmatch(r"\d{1,3}", cell):
                     suspects.discard(j)
@@ -236,9 +239,10 @@ def _refuse_points_of_thousands(path: Path, layout: Layout, frame: Frame) -> Non
         if len(dotted[j]) > 2:
             name = layout.header[j] if layout.header else f"column {j + 1}"
             cell = dotted[j][0]
+            here, otherwise = float(cell.replace(mark, ".")), cell.replace(mark, "")
             raise ValueError(
-                f"{path}, column {name!r} holds {cell!r}, which is {float(cell):g} or {cell.replace('.', '')}: say "
-                "with decimal='.' or decimal=',' which character comes before decimals"
+                f"{path}, column {name!r} holds {cell!r}, which is {here:g} or {otherwise}: say with decimal='.' or "
+                "decimal=',' which character comes before decimals"
             )
 
 
