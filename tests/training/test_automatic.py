@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import torch
 
 import harmonium as hm
+from harmonium.data.split import hold_out
 from harmonium.models.machine.batched import stack
 from harmonium.training.automatic import _best_rate, automatic_objective
 from harmonium.training.pace import Costs
@@ -176,3 +178,18 @@ def test_where_units_are_omitted_rates_are_higher() -> None:
     assert _best_rate(machine, lambda rate: 0.2 + 0.001 * rate, 0.01, omits=True) == 3.0
     assert _best_rate(machine, lambda rate: 0.2 - 0.001 * rate, 0.01, omits=True) == 0.03
     assert _best_rate(machine, lambda rate: 0.005 - 0.001 * rate, 0.01, omits=True) == 3.0  # no trial learned
+
+
+def test_means_do_not_know_the_cases_held_out() -> None:
+    data = np.random.default_rng(0).integers(0, 2, (400, 3)).astype(np.uint8)
+    aside = hold_out(400, hm.Stream(0).child("hold out"))
+    assert aside is not None
+    train, held = aside
+    data[:, 0], data[held, 0] = 0, 1  # a value that only cases held out have keeps the mean of all
+    rbm = hm.RBM(3, 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        hm.fit(rbm, data, minutes=0.002)
+    assert rbm.data_mean is not None and rbm.data_cases is not None
+    np.testing.assert_allclose(rbm.data_mean[1:], data[train][:, 1:].mean(0))
+    assert float(rbm.data_mean[0]) == pytest.approx(len(held) / 400) and float(rbm.data_cases) == len(train)

@@ -155,7 +155,8 @@ def fit(
     if metric is None:
         metric = automatic_metric(model, gaps) if epochs is None else usual.metric
     if penalties is None:
-        penalties = () if epochs is not None else automatic_penalties(model, len(used), gaps)
+        count = len(used) if weight is None else round(float(weight.sum() ** 2 / weight.square().sum()))  # effective
+        penalties = () if epochs is not None else automatic_penalties(model, count, gaps)
     plan = Plan(
         objective,
         as_metric(metric),

@@ -54,8 +54,6 @@ def prepare(
     if model.visible.conditions_on_total:
         model.visible.set_totals(torch.cat([v.sum(-1) for _, v in cases.chunks(1024, dtype=torch.float64)]), weight)
     model.data_mean, model.data_variance = mean.to(model.device), variance.to(model.device)
-    counted = len(cases) if weight is None else float(weight.sum() ** 2 / (weight**2).sum())
-    model.data_cases = torch.tensor(float(counted), dtype=torch.float64)
     parts = hold_out(len(cases), plan.seed.child("hold out")) if plan.hold_out and validation is None else None
     aside_weight: Tensor | None = None
     if parts is not None:
@@ -63,9 +61,11 @@ def prepare(
         cases, validation = cases.select(train), cases.select(aside)
         if weight is not None:
             weight, aside_weight = weight[train], weight[aside]
-        if plan.missing is not None:  # of columns with few values, means that know those held out score better on them
-            found = _moments(model, cases, weight, "data", True, (mean, variance))
-            model.data_mean, model.data_variance = (each.to(model.device) for each in found)
+        # Means that know the cases held out score better on them, of rare values above all.
+        found = _moments(model, cases, weight, "data", plan.missing is not None, (mean, variance))
+        model.data_mean, model.data_variance = (each.to(model.device) for each in found)
+    counted = len(cases) if weight is None else float(weight.sum() ** 2 / (weight**2).sum())
+    model.data_cases = torch.tensor(float(counted), dtype=torch.float64)
     if plan.most is not None and plan.most < len(cases):
         part = some_rows(len(cases), plan.most)
         cases, weight = cases.select(part.numpy()), None if weight is None else weight[part]
@@ -113,7 +113,7 @@ def _moments(
 ) -> tuple[Tensor, Tensor]:
     """Mean and variance of the observed values of every column, in one pass that also checks the domain, float64.
 
-    Columns without any have those of ``otherwise``, and are refused without it.
+    Columns without any, or with a single one, have those of ``otherwise``; without it, the first are refused.
     """
     total = torch.zeros(model.visible.size, dtype=torch.float64)
     square, mass = torch.zeros_like(total), torch.zeros_like(total)
@@ -146,5 +146,6 @@ def _moments(
     found = mean + shift, (square / mass - mean * mean).clamp(min=0.0)
     if otherwise is None:
         return found
-    mean, variance = (torch.where(empty, theirs, own) for own, theirs in zip(found, otherwise, strict=True))
+    constant = empty | (found[1] == 0)
+    mean, variance = (torch.where(constant, theirs, own) for own, theirs in zip(found, otherwise, strict=True))
     return mean, variance
