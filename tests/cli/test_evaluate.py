@@ -75,3 +75,13 @@ def test_changed_data_are_noticed(table: Path, tmp_path: Path) -> None:
     assert result.exit_code == 0 and "harmonium: note: mine.csv has changed" in result.stderr
     mine.unlink()
     refused(call("evaluate", tmp_path / "run"), f"the data that {tmp_path / 'run'} was trained on", "there is no file")
+
+
+def test_other_data_that_are_not_there_or_in_another_place(finished: Path, tmp_path: Path) -> None:
+    refused(call("evaluate", finished, "more.csv"), "unexpected extra argument (more.csv)", "with --data more.csv")
+    refused(call("train", "digits", "mnist"), "unexpected extra argument (mnist)")
+    refused(call("train", finished), "is the folder of a run, not data")
+    (tmp_path / "x.csv").write_text("a,b\n" + "".join(f"{'uv'[k % 2]},{k}.5\n" for k in range(40)))
+    made = call("train", tmp_path / "x.csv", "--epochs", "1", "--hidden", "2", "--out", tmp_path / "run", "-q")
+    assert made.exit_code == 0
+    refused(call("evaluate", tmp_path / "run", "--data", tmp_path / "y.csv"), "there is no file or folder", "y.csv")

@@ -77,3 +77,12 @@ def test_help_imports_nothing_heavy() -> None:
 def test_the_package_is_a_command_too() -> None:
     found = subprocess.run([sys.executable, "-m", "harmonium", "--version"], capture_output=True, text=True, check=True)
     assert found.stdout.strip().endswith(hm.__version__)
+
+
+def test_data_and_commands_of_groups_in_the_place_of_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "people.csv").write_text("a,b\n1,0\n")
+    monkeypatch.chdir(tmp_path)
+    assert "did you mean `harmonium train people.csv`?" in call("people.csv").stderr
+    assert "did you mean `harmonium data describe people.csv`?" in call("data", "people.csv").stderr
+    assert "did you mean `harmonium data describe`?" in call("describe", "people.csv").stderr
+    assert "there are train, " in call("impute").stderr

@@ -136,3 +136,19 @@ def test_the_benchmark_sets(benchmark_data: Path) -> None:
     test = torch.from_numpy(np.asarray(data.test)).double()
     baseline = (test * p.log() + (1 - test) * (1 - p).log()).sum(1).mean()
     assert abs(float(baseline) + 9.23) < 0.01  # the independent-Bernoulli likelihood published with the set
+
+
+def test_runs_models_and_folders_of_tables_are_no_data(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "config.json").write_text("{}")
+    (run / "model.safetensors").write_bytes(b"0" * 8)
+    with pytest.raises(ValueError, match="run is the folder of a run, not data: name the data, or evaluate"):
+        load(run)
+    with pytest.raises(ValueError, match="model.safetensors is a model, not data"):
+        load(run / "model.safetensors")
+    with pytest.raises(FileNotFoundError, match=r"is a folder without images, .*: check the path"):
+        load(tmp_path)
+    (tmp_path / "people.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(FileNotFoundError, match=r"name a file, such as .*people\.csv"):
+        load(tmp_path)

@@ -134,3 +134,16 @@ def test_commas_between_semicolons_may_be_thousands_as_well(tmp_path: Path) -> N
 def test_the_example_of_a_note_is_a_cell_that_is_not_plain(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match=r"brackets for negative \('\(3\.5\)' is -3\.5\)"):
         assert column(tmp_path, "a,profit\n1,2.5\n2,(3.5)\n3,1.5\n") == [2.5, -3.5, 1.5]
+
+
+@pytest.mark.parametrize(("sep", "unit"), [(";", "€ {}"), (",", "{} EUR"), (";", "$ {}")])
+def test_thousands_of_money_with_points_are_no_decimals(tmp_path: Path, sep: str, unit: str) -> None:
+    text = f"age{sep}income\n" + "".join(f"{30 + k}{sep}{unit.format(f'{36 + k}.650')}\n" for k in range(5))
+    with pytest.raises(ValueError, match=r"'income' holds '36\.650', which is 36\.65 or 36650: .*decimal='\.' or"):
+        column(tmp_path, text)
+    with pytest.warns(UserWarning, match="holds numbers with"):
+        assert column(tmp_path, text, decimal=",")[0] == 36650
+    with pytest.warns(UserWarning, match="holds numbers with"):
+        assert column(tmp_path, text, decimal=".")[0] == pytest.approx(36.65)
+    with pytest.warns(UserWarning, match="holds numbers with"):
+        assert column(tmp_path, text.replace("38.650", "38.50"))[0] == pytest.approx(36.65)  # two decimals decide

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -61,7 +62,9 @@ def _load_like(run: Run, name: str, source: dict[str, Any], binarize: str | None
 
     columns = run.table()
     if columns is not None:
-        if not is_table(name) and not is_array(name):
+        path = Path(name).expanduser()
+        gone = bool(path.suffix) and not path.exists()  # loading says so
+        if not gone and not is_table(name) and not is_array(name):
             known = ", ".join(repr(str(column.name)) for column in columns.columns[:10])
             raise ValueError(
                 f"{name} is no table, and {run.name} was trained on one: name a file with the columns {known}"

@@ -17,6 +17,7 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
@@ -87,13 +88,24 @@ class Shell(click.Group):
         except Exception as error:  # here, where the command is known that has to have the options that are advised
             return _report(error, ctx.meta.get(_COMMAND))
 
+    def meant(self, name: str) -> str | None:
+        """What a word that is no command stands for: another spelling, a command of a group, or data."""
+        near = difflib.get_close_matches(name, self.commands, n=1)
+        if near:
+            return near[0]
+        for group, command in self.commands.items():
+            if isinstance(command, click.Group) and name in command.commands:
+                return f"{group} {name}"
+        verb = next((verb for verb in ("train", "describe") if verb in self.commands), None)
+        return f"{verb} {shlex.quote(name)}" if verb and Path(name).suffix and Path(name).exists() else None
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-"):
-            near = difflib.get_close_matches(name, self.commands, n=1)
-            guess = f"did you mean `{ctx.command_path} {near[0]}`?" if near else f"there are {', '.join(self.commands)}"
+            meant = self.meant(name)
+            guess = f"did you mean `{ctx.command_path} {meant}`?" if meant else f"there are {', '.join(self.commands)}"
             raise click.UsageError(f"no command {name!r}; {guess}", ctx)
         found = super().resolve_command(ctx, args)
         ctx.meta[_COMMAND] = found[1]
@@ -214,4 +226,7 @@ def _usage(error: click.ClickException) -> str:
     if isinstance(error, click.NoSuchOption) and error.option_name == "--import":
         return "no such option '--import' of a command: it comes first, as in `harmonium --import MODULE train ...`"
     context = getattr(error, "ctx", None)
+    extra = re.fullmatch(r"got unexpected extra argument \((.*)\)", text)
+    if extra is not None and context is not None and "--data" in _names(context.command):
+        text += f": other data are named with --data {extra[1]}"
     return f"{text} (see `{context.command_path} --help`)" if context is not None else text

@@ -79,7 +79,7 @@ def read_cells(
     words = options.missing_values
     gone = set(words or ()) | {""}
     others = [cell for cell in counts if cell not in gone and (words is not None or cell.lower() not in MISSING_WORDS)]
-    read = None if codes else read_number_words(others, decimal, certain)
+    read = None if codes else read_number_words(others, decimal, certain, options.decimal is not None)
     if read is not None:
         if read.doubt is not None:
             cell, here, otherwise = read.doubt

@@ -59,6 +59,7 @@ def read_path(
         raise FileNotFoundError(f"there is no file or folder {path}: check the path (now in {Path.cwd()})")
     if path.is_file() and path.stat().st_size == 0:
         raise ValueError(f"{path} is empty: write or fetch it again")
+    _refuse_models(path)
     suffix = plain_suffix(path)
     if suffix in REFUSED and path.is_file():
         raise ValueError(f"{path}: a {suffix} file {REFUSED[suffix]}")
@@ -76,7 +77,11 @@ def read_path(
     if path.is_dir():
         if is_datasets_folder(path):
             return read_dataset_images(path)
-        return read_images(path) if not find_mnist(path) and find_images(path) else read_idx_folder(path)
+        if find_mnist(path):
+            return read_idx_folder(path)
+        if not find_images(path):
+            raise _no_data(path)
+        return read_images(path)
     if suffix in ARRAYS:
         return read_array(path)
     if suffix in SVM:
@@ -86,3 +91,20 @@ def read_path(
     if is_idx(path):
         return read_idx_file(path)
     raise ValueError(f"{path} has no known format: give {FORMATS}")
+
+
+def _refuse_models(path: Path) -> None:
+    """Raise `ValueError` for what training writes: the folder of a run, whose pictures are no data, and models."""
+    if path.is_dir() and (path / "config.json").is_file() and list(path.glob("*.safetensors")):
+        raise ValueError(f"{path} is the folder of a run, not data: name the data, or evaluate or resume the run")
+    if path.suffix == ".safetensors":
+        raise ValueError(f"{path} is a model, not data: name the data, or evaluate the model")
+
+
+def _no_data(folder: Path) -> FileNotFoundError:
+    """The error for a folder in which there is nothing to read as a whole; it names the files that can be read."""
+    files = sorted(path for path in folder.iterdir() if path.is_file() and (is_table(path) or path.suffix in ARRAYS))
+    hint = f"name a file, such as {' or '.join(map(str, files[:3]))}" if files else "check the path"
+    return FileNotFoundError(
+        f"{folder} is a folder without images, MNIST's four IDX files or a data set of Hugging Face: {hint}"
+    )

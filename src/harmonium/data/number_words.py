@@ -50,13 +50,14 @@ def looks_like_number(cell: str) -> bool:
     return _parts(cell) is not None or re.fullmatch(r"[-+]?inf(inity)?", cell.strip(), re.IGNORECASE) is not None
 
 
-def read_number_words(cells: Iterable[str], decimal: str, certain: bool) -> NumberWords | None:
+def read_number_words(cells: Iterable[str], decimal: str, certain: bool, given: bool = False) -> NumberWords | None:
     """Read cells as numbers if all of them are written alike: the same separators, currency and unit.
 
     Args:
         cells: the cells without the missing ones.
         decimal: the character before decimals.
         certain: whether ``decimal`` is known, so that 1,200 with points as decimals is a number of thousands.
+        given: whether the caller said so.
 
     Returns:
         The numbers and how they are written; None if some cell is no such number, or they are written differently.
@@ -94,7 +95,11 @@ def read_number_words(cells: Iterable[str], decimal: str, certain: bool) -> Numb
     written += ["exponents with D"] if any((part["exponent"] or "")[:1] in ("d", "D") for part in parts) else []
     written += ["brackets for negative"] if any(part["open"] for part in parts) else []
     english = currency in ("$", "£", "USD", "GBP")  # where decimals follow a point
-    return NumberWords(values, ", ".join(written), _doubt(digits, group, decimal, certain or english))
+    doubt = _doubt(digits, group, decimal, certain or english)
+    money = currency or re.fullmatch(_CURRENCIES, unit)
+    if money and not given and doubt is None and not group:
+        doubt = _doubt_of_decimals(digits, mark)
+    return NumberWords(values, ", ".join(written), doubt)
 
 
 def _parts(cell: str) -> dict[str, str | None] | None:
@@ -151,3 +156,13 @@ def _doubt(digits: list[str], group: str, decimal: str, certain: bool) -> tuple[
         return None
     first = grouped[0]
     return first, float(first.replace(group, "")), float(first.replace(group, "."))
+
+
+def _doubt_of_decimals(digits: list[str], mark: str) -> tuple[str, float, float] | None:
+    """36.650 € is rather 36650 than 36.65: sums of money have two decimals, and thousands three digits."""
+    if not any(mark in number for number in digits) or not all(
+        re.fullmatch(rf"[1-9]\d{{0,2}}{re.escape(mark)}\d{{3}}|\d{{1,3}}", number) for number in digits
+    ):
+        return None
+    first = next(number for number in digits if mark in number)
+    return first, float(first.replace(mark, ".")), float(first.replace(mark, ""))
