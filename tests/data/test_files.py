@@ -145,7 +145,7 @@ def test_runs_models_and_folders_of_tables_are_no_data(tmp_path: Path) -> None:
     (run / "model.safetensors").write_bytes(b"0" * 8)
     with pytest.raises(ValueError, match="run is the folder of a run, not data: name the data, or evaluate"):
         load(run)
-    with pytest.raises(ValueError, match="model.safetensors is a model, not data"):
+    with pytest.raises(ValueError, match=r"model\.safetensors is a model, not data"):
         load(run / "model.safetensors")
     with pytest.raises(FileNotFoundError, match=r"is a folder without images, .*: check the path"):
         load(tmp_path)

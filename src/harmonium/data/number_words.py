@@ -75,7 +75,7 @@ def read_number_words(cells: Iterable[str], decimal: str, certain: bool, given: 
     if mark is None:
         return None
     if (
-        any(unit.isalpha() for _, unit in units)
+        any(unit.isalpha() and not re.fullmatch(_CURRENCIES, unit) for _, unit in units)
         and len(set(digits)) <= FEW
         and not any(mark in word for word in digits)
     ):
