@@ -206,7 +206,7 @@ def test_refusals() -> None:
     with pytest.raises(ValueError, match="dropout"):
         hm.finetune(network, v, y, dropout=(0.5, 1.0))
     with pytest.raises(hm.errors.DivergedError, match="learning rate"):
-        hm.finetune(network, v, y % 9, learning_rate=1e30, epochs=2)
+        hm.finetune(network, v, y % 9, learning_rate=1e39, epochs=2)
     with pytest.raises(ValueError, match="patience"):
         hm.finetune(network, v, y, patience=3)
 
