@@ -85,3 +85,16 @@ def test_other_data_that_are_not_there_or_in_another_place(finished: Path, tmp_p
     made = call("train", tmp_path / "x.csv", "--epochs", "1", "--hidden", "2", "--out", tmp_path / "run", "-q")
     assert made.exit_code == 0
     refused(call("evaluate", tmp_path / "run", "--data", tmp_path / "y.csv"), "there is no file or folder", "y.csv")
+
+
+def test_numbers_with_two_readings_are_read_as_those_of_the_run(tmp_path: Path) -> None:
+    text = "town;price\n" + "".join(f"{'uvw'[k % 3]};{k + 36}.650 €\n" for k in range(40))
+    (tmp_path / "x.csv").write_text(text, encoding="utf-8")
+    refused(call("train", tmp_path / "x.csv", "--epochs", "1"), "36.65 or 36650", "--decimal ,")
+    made = call(
+        "train", tmp_path / "x.csv", "--decimal", ",", "--epochs", "1", "--hidden", "2", "--out", tmp_path / "r", "-q"
+    )
+    assert made.exit_code == 0
+    own, other = call("evaluate", tmp_path / "r"), call("evaluate", tmp_path / "r", "--data", tmp_path / "x.csv")
+    assert other.exit_code == 0 and "'36.650 €' is 36650" in other.stderr
+    assert own.stdout.split("log-likelihood")[1] == other.stdout.split("log-likelihood")[1]

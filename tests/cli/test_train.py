@@ -109,3 +109,20 @@ def test_a_diverged_training_says_so_and_leaves_a_run(tmp_path: Path) -> None:
         tmp_path / "run",
     )  # fmt: skip
     refused(result, "no longer finite", "--standardize")
+
+
+@pytest.mark.parametrize(
+    ("option", "word", "meant"),
+    [
+        ("--visible", "gausian", "did you mean gaussian?"),
+        ("--units", "posson", "did you mean poisson?"),
+        ("--hidden-units", "bernouli", "did you mean bernoulli?"),
+        ("--objective", "pdc", "did you mean pcd?"),
+        ("--optimizer", "sdg", "one of "),
+    ],
+)
+def test_misspelt_words_are_found_before_the_data_are_read(tmp_path: Path, option: str, word: str, meant: str) -> None:
+    (tmp_path / "x.csv").write_text("a,b\n" + "".join(f"{'uv'[k % 2]},{k}.5\n" for k in range(40)))
+    result = call("train", tmp_path / "x.csv", option, word)
+    refused(result, meant)
+    assert result.stderr.count("\n") == 1

@@ -149,6 +149,7 @@ def test_runs_models_and_folders_of_tables_are_no_data(tmp_path: Path) -> None:
         load(run / "model.safetensors")
     with pytest.raises(FileNotFoundError, match=r"is a folder without images, .*: check the path"):
         load(tmp_path)
+    (run / "samples.png").write_bytes(b"")  # a picture of a run is no data either
     (tmp_path / "people.csv").write_text("a,b\n1,2\n")
     with pytest.raises(FileNotFoundError, match=r"name a file, such as .*people\.csv"):
         load(tmp_path)

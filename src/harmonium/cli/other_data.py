@@ -43,12 +43,18 @@ def chosen_data(run: Run, name: str | None, options: dict[str, Any]) -> Dataset:
     if name is None:
         return run.data()
     from harmonium.data.raw import NotNumbersError
+    from harmonium.data.reading import TwoReadingsError
 
     source = run.source or {}
     kept = ("missing_values", "scale", "alphabet") if run.table() is None else ("missing_values",)
     reading = {key: source[key] for key in kept if key in source} | reading
     try:
-        return _load_like(run, name, source, binarize, reading)
+        try:
+            return _load_like(run, name, source, binarize, reading)
+        except TwoReadingsError:
+            if "decimal" not in source:
+                raise
+            return _load_like(run, name, source, binarize, reading | {"decimal": source["decimal"]})
     except NotNumbersError as error:
         found = re.split(": correct the cell|: read every column", str(error))[0]
         raise ValueError(

@@ -150,7 +150,6 @@ def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
     from harmonium.data.dataset import describe
     from harmonium.models.arrays import checked_chunks
     from harmonium.training.automatic import usual_batch
-    from harmonium.training.optimizers import check_optimizer
 
     machine = issubclass(kind, hm.models.Machine)
     epochs, minutes = options["epochs"], options["minutes"]
@@ -161,6 +160,7 @@ def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
     if not machine and options["metric"] not in (None, "plain"):
         raise click.UsageError(f"--metric {options['metric']} is for Boltzmann machines: leave it out")
     place = device(options["device"])
+    _check_words(options)
     data = load_data(name, options)
     talk = quiet if options["quiet"] else say
     visible = _visible(data, options)
@@ -168,7 +168,6 @@ def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
     objective = build_objective(model, options, given)
     missing = gaps_of(data, options["model"], model)
     metric, optimizer = (options[name] or getattr(model.training_defaults, name) for name in ("metric", "optimizer"))
-    check_optimizer(optimizer)
     if missing is None and (options["visible"] != "auto" or options["units"] is not None):
         for split, cases in data.splits.items():  # units that the values chose fit them
             for _ in checked_chunks(cases, visible, split, model.dtype):
@@ -252,6 +251,26 @@ def _start_of(schedule: dict[str, Any]) -> float:
     from harmonium.core.registry import build
 
     return float(build(schedule)(0.0))
+
+
+def _check_words(options: dict[str, Any]) -> None:
+    """Look up the words for classes, before the data are read and what is in them is told.
+
+    Raises:
+        click.UsageError: for one that stands for no class.
+        ValueError: for an unknown optimizer.
+    """
+    from harmonium.objectives import Objective
+    from harmonium.training.optimizers import check_optimizer
+    from harmonium.units import Units
+
+    bases: dict[str, type[Any]] = {"visible": Units, "units": Units, "hidden_units": Units, "objective": Objective}
+    for option, base in bases.items():
+        word = options[option]
+        if word is not None and (option, word) not in (("visible", "auto"), ("visible", "mixed")):
+            class_of(f"--{option.replace('_', '-')}", word, base)
+    if options["optimizer"] is not None:
+        check_optimizer(options["optimizer"])
 
 
 def _visible(data: Any, options: dict[str, Any]) -> Any:

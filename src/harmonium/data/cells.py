@@ -10,7 +10,7 @@ import numpy as np
 
 from harmonium.data.header import MISSING_WORDS
 from harmonium.data.number_words import read_number_words
-from harmonium.data.reading import ReadOptions
+from harmonium.data.reading import ReadOptions, TwoReadingsError
 
 __all__ = ["as_dates", "read_cells", "sentinels", "without_words"]
 
@@ -83,7 +83,7 @@ def read_cells(
     if read is not None:
         if read.doubt is not None:
             cell, here, otherwise = read.doubt
-            raise ValueError(
+            raise TwoReadingsError(
                 f"column {name!r} holds {cell!r}, which is {here:.15g} or {otherwise:.15g}: say with decimal='.' or "
                 "decimal=',' which character comes before decimals"
             )

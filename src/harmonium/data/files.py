@@ -79,7 +79,7 @@ def read_path(
             return read_dataset_images(path)
         if find_mnist(path):
             return read_idx_folder(path)
-        if not find_images(path):
+        if all(_is_run(image.parent) for image in find_images(path)):
             raise _no_data(path)
         return read_images(path)
     if suffix in ARRAYS:
@@ -95,10 +95,14 @@ def read_path(
 
 def _refuse_models(path: Path) -> None:
     """Raise `ValueError` for what training writes: the folder of a run, whose pictures are no data, and models."""
-    if path.is_dir() and (path / "config.json").is_file() and list(path.glob("*.safetensors")):
+    if _is_run(path):
         raise ValueError(f"{path} is the folder of a run, not data: name the data, or evaluate or resume the run")
     if path.suffix == ".safetensors":
         raise ValueError(f"{path} is a model, not data: name the data, or evaluate the model")
+
+
+def _is_run(path: Path) -> bool:
+    return (path / "config.json").is_file() and next(path.glob("*.safetensors"), None) is not None
 
 
 def _no_data(folder: Path) -> FileNotFoundError:

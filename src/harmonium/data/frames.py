@@ -30,7 +30,7 @@ from harmonium.data.number_words import looks_like_number
 from harmonium.data.opening import plain_suffix
 from harmonium.data.plain import plain_frame, why_not_labels
 from harmonium.data.raw import Array, Frame, NotNumbersError, RawData
-from harmonium.data.reading import PLAIN, Reading, ReadOptions
+from harmonium.data.reading import PLAIN, Reading, ReadOptions, TwoReadingsError
 from harmonium.data.summary import FEW_CODES
 from harmonium.data.table import Table, from_frame
 from harmonium.data.text import (
@@ -179,8 +179,8 @@ def read_frames(path: Path, options: ReadOptions | None = None, layout: Layout |
         if source.layout is None and suffix not in WORKBOOKS:  # those were read cell by cell
             try:
                 frames[split], notes = _read_columns(frames[split], options)
-            except ValueError as error:
-                raise ValueError(f"{path}, {error}") from None
+            except TwoReadingsError as error:
+                raise TwoReadingsError(f"{path}, {error}") from None
             reading = reading.add(*notes)
     if options.columns is None:  # nobody has chosen columns yet
         for name, values in frames["train"].items():

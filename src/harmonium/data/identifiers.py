@@ -33,7 +33,7 @@ def identifiers(name: str, numbers: Any) -> list[str]:
     ["column 'customer_id' holds identifiers such as 500, different in every case (drop=['customer_id'] leaves it out)"]
     """
     found = numbers[np.isfinite(numbers)]
-    if len(found) < _LEAST or found.min() < 0 or (found != np.floor(found)).any():
+    if len(found) < _LEAST or found.min() < 0 or (found != np.floor(found)).any() or (np.diff(found) == 1).all():
         return []
     what = _moments(name, found)
     if what is None and _POSTAL.search(name) and found.max() > 999:
@@ -41,7 +41,7 @@ def identifiers(name: str, numbers: Any) -> list[str]:
     if what is None and len(np.unique(found)) == len(found):
         if _NAMED.search(name) or (found.min() >= _LONG and _digits(found.min()) == _digits(found.max())):
             what = f"identifiers such as {found[0]:.15g}, different in every case"
-        elif found.min() in (0, 1) and np.ptp(found) == len(found) - 1 and (np.diff(found) != 1).any():
+        elif found.min() in (0, 1) and np.ptp(found) == len(found) - 1:
             what = f"the numbers {found.min():g} to {found.max():g}, each once, as shuffled row numbers do"
     return [] if what is None else [f"column {name!r} holds {what} (drop=[{name!r}] leaves it out)"]
 

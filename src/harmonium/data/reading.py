@@ -7,11 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-__all__ = ["PLAIN", "ReadOptions", "Reading", "ReadingNote", "read_options"]
+__all__ = ["PLAIN", "ReadOptions", "Reading", "ReadingNote", "TwoReadingsError", "read_options"]
 
 
 class ReadingNote(UserWarning):
     """What a reader guessed; data that are loaded again for a run are not told a second time."""
+
+
+class TwoReadingsError(ValueError):
+    """Numbers such as 1,200, of which two readings are likely, until it is known what comes before decimals."""
 
 
 @dataclass(frozen=True)

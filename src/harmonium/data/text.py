@@ -15,7 +15,7 @@ from harmonium.data.header import counts_rows
 from harmonium.data.layout import Layout, is_blank, open_text, read_layout, records
 from harmonium.data.opening import open_bytes, plain_suffix
 from harmonium.data.raw import Array, Frame, NotNumbersError
-from harmonium.data.reading import Reading, ReadOptions
+from harmonium.data.reading import Reading, ReadOptions, TwoReadingsError
 
 __all__ = ["TEXTS", "check_width", "compact", "is_text", "read_frame", "read_wide", "refuse_other_cells"]
 
@@ -67,8 +67,8 @@ def read_frame(path: Path, options: ReadOptions, layout: Layout | None = None) -
                 continue
         try:
             columns[name], told = _read_column(name, frame[j], options, layout, j in codes)
-        except ValueError as error:
-            raise ValueError(f"{path}, {error}") from None
+        except TwoReadingsError as error:
+            raise TwoReadingsError(f"{path}, {error}") from None
         notes += told
     if not columns:
         raise ValueError(f"{path} holds nothing but numbers of rows and empty columns: add a column")
@@ -240,7 +240,7 @@ def _refuse_doubtful_thousands(path: Path, layout: Layout, frame: Frame) -> None
             name = layout.header[j] if layout.header else f"column {j + 1}"
             cell = dotted[j][0]
             here, otherwise = float(cell.replace(mark, ".")), cell.replace(mark, "")
-            raise ValueError(
+            raise TwoReadingsError(
                 f"{path}, column {name!r} holds {cell!r}, which is {here:g} or {otherwise}: say with decimal='.' or "
                 "decimal=',' which character comes before decimals"
             )
