@@ -245,3 +245,11 @@ def test_dates_with_names_of_months_are_no_labels(tmp_path: Path, date: str) -> 
         load(write(tmp_path / "x.csv", "day,v\n" + rows), table=True)
     labels = "".join(f"{('3 March Street', 'May', 'dec 12')[k % 3]},{k}.5\n" for k in range(60))
     assert load(write(tmp_path / "x.csv", "day,v\n" + labels), table=True).train.shape == (60, 2)
+
+
+def test_categories_of_numbers_stay_categories_in_parquet(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    frame = pandas.DataFrame({"c": pandas.Categorical([10, 20, 30] * 20), "v": np.linspace(0, 1, 60)})
+    frame.to_parquet(tmp_path / "x.parquet")
+    table = load(tmp_path / "x.parquet", table=True).table
+    assert table is not None and table.columns[0].labels == (10, 20, 30) and not table.columns[1].labels

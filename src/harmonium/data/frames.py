@@ -6,6 +6,7 @@ Columns from which nothing can be learned are named with the reason, all at once
 from __future__ import annotations
 
 import difflib
+import importlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -398,11 +399,19 @@ def _array_frame(path: Path) -> Frame:
     return pd.DataFrame(array, columns=[f"column {j + 1}" for j in range(array.shape[1])])
 
 
+def _with_categories(frame: Frame, path: Path) -> Frame:
+    """Categories that are no text come back from Parquet as plain values; pandas' notes in the file name them."""
+    parquet = importlib.import_module("pyarrow.parquet")
+    noted = (parquet.read_schema(path).pandas_metadata or {}).get("columns", [])
+    names = [column.get("name") for column in noted if column.get("pandas_type") == "categorical"]
+    return frame.astype({name: "category" for name in names if name in frame.columns})
+
+
 def _read_arrow(path: Path) -> Frame:
     pyarrow = need("pyarrow", "arrow", f"{path.suffix} files")
     try:
         if path.suffix.lower() == ".parquet":
-            return pd.read_parquet(path, engine="pyarrow")
+            return _with_categories(pd.read_parquet(path, engine="pyarrow"), path)
         with pyarrow.OSFile(str(path)) as file:
             try:
                 return pyarrow.ipc.open_file(file).read_all().to_pandas()

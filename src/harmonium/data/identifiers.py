@@ -40,7 +40,7 @@ def identifiers(name: str, numbers: Any) -> list[str]:
         what = f"postcodes such as {found[0]:.15g}, which are labels and no amounts"
     if what is None and len(np.unique(found)) == len(found):
         if _NAMED.search(name) or (found.min() >= _LONG and _digits(found.min()) == _digits(found.max())):
-            what = f"identifiers such as {found[0]:.15g}, different in every case"
+            what = f"identifiers such as {found[0]:.0f}, different in every case"
         elif found.min() in (0, 1) and np.ptp(found) == len(found) - 1:
             what = f"the numbers {found.min():g} to {found.max():g}, each once, as shuffled row numbers do"
     return [] if what is None else [f"column {name!r} holds {what} (drop=[{name!r}] leaves it out)"]

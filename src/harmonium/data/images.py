@@ -95,6 +95,12 @@ def grey_levels(
             f"transparent pixels are {tones[0]}, because the drawn ones are {tones[1]} (with ImageMagick: mogrify "
             f"-background {tones[2]} -alpha remove FILES)"
         )
+    coloured = sum(pixels.coloured for pixels in every)
+    if coloured:
+        reading = reading.add(
+            f"colours in {coloured} of {len(every)} images are read as greys, their luminance (.npy of shape (images, "
+            "height, width, 3) keeps colours)"
+        )
     images = {split: np.stack([pixels.over(ground) for pixels in part]) for split, part in found.items()}
     return images, white, reading
 

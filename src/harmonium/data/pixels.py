@@ -12,6 +12,7 @@ from harmonium.data.raw import Array
 
 __all__ = ["Pixels", "read_pixels"]
 
+_ROUNDING = 8  # of 255
 _WHITE_IS_ZERO, _PHOTOMETRIC = 0, 262  # of TIFF
 
 
@@ -23,11 +24,13 @@ class Pixels:
         name: of its file.
         grey: (height, width): uint8, int32 from 0 to 65535, or float32 from 0 to 1.
         alpha: uint8, from 0 (transparent) to 255, or None where nothing is transparent.
+        coloured: whether the greys are the luminance of colours.
     """
 
     name: str
     grey: Array
     alpha: Array | None = None
+    coloured: bool = False
 
     @property
     def depth(self) -> str:
@@ -91,6 +94,14 @@ def _pixels(image: Any, name: str, inverted: bool) -> Pixels:
         whole = image.convert("RGBA")
         alpha: Array = np.asarray(whole.getchannel("A"))
         grey: Array = np.asarray(whole.convert("RGB").convert("L"))
-        return Pixels(name, grey, None if alpha.min() == 255 else alpha)
+        return Pixels(name, grey, None if alpha.min() == 255 else alpha, _coloured(whole))
     plain: Array = np.asarray(image.convert("L"))
-    return Pixels(name, plain)
+    return Pixels(name, plain, coloured=_coloured(image))
+
+
+def _coloured(image: Any) -> bool:
+    """Whether red, green and blue differ anywhere, more than by the rounding of a JPEG."""
+    if image.mode in ("1", "L", "LA"):
+        return False
+    rgb = np.asarray(image.convert("RGB")).astype(np.int16)
+    return bool((rgb.max(-1) - rgb.min(-1) > _ROUNDING).any())
