@@ -69,7 +69,7 @@ def calls() -> Iterator[Right]:
             "seed": SEED,
             "minutes": NUMBER,
             "missing": ["nonsense", -1, 1.5],
-            "device": ["nowhere"],
+            "device": ["nowhere", "cuda:77"],
             "initialise": FLAG,
             "progress": FLAG,
             "out": [3.5],

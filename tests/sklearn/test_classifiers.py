@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -97,3 +98,14 @@ def test_domains_of_greys() -> None:
         RBMClassifier(n_components=3, n_iter=1, domain="raise").fit(DIGITS[:50], LABELS[:50])
     model = RBMClassifier(n_components=3, n_iter=1, domain="binarize", random_state=0).fit(DIGITS[:50], LABELS[:50])
     assert np.array_equal(model.predict_proba(DIGITS), model.predict_proba(DIGITS > 0.5))
+
+
+def test_a_rate_that_is_far_too_high_does_not_go_unremarked() -> None:
+    X, y = DIGITS[:200], NAMES[:200]
+    with pytest.warns(
+        UserWarning, match="the classes of .* less probable than by their frequencies"
+    ):
+        RBMClassifier(n_components=8, n_iter=2, learning_rate=1e6, random_state=0).fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        RBMClassifier(n_components=8, n_iter=2, random_state=0).fit(X, y)

@@ -198,6 +198,12 @@ def as_device(device: str | torch.device) -> torch.device:
         ValueError: if there is none of this name.
     """
     try:
-        return torch.device(device)
+        found = torch.device(device)
     except (RuntimeError, TypeError):
         raise ValueError(f'device must be a device of torch, such as "cpu" or "cuda", found {device!r}') from None
+    try:
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f'device {str(found)!r} is not available here ({reason}): use "cpu"') from None
+    return found

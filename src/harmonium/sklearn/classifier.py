@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin
+from sklearn.utils import _safe_indexing
 from sklearn.utils.multiclass import check_classification_targets
 from torch import Tensor
 
+from harmonium.core.rows import some_rows
 from harmonium.models.arrays import Array
 from harmonium.sklearn.base import Estimator, by_rows
 
 __all__ = ["Classifier"]
+
+CASES = 500  # training cases that are predicted once more after training
+LOST = 1.0  # nats per case
 
 
 class Classifier(ClassifierMixin, Estimator):
@@ -47,6 +53,21 @@ class Classifier(ClassifierMixin, Estimator):
         if len(self.classes_) < 2:
             raise ValueError(f"y has one class only, {self.classes_.tolist()[0]!r}: a classifier needs at least two")
         return X, number
+
+    def _warn_if_useless(self, X: Any, number: Any) -> None:
+        """Warn if the frequencies of the classes alone predict training cases better, as after too high a rate."""
+        index = some_rows(len(number), CASES).numpy()
+        known = number[index]
+        log_p = self.predict_log_proba(_safe_indexing(X, index))[np.arange(len(index)), known]
+        by_frequency = np.log(np.bincount(number) / len(number))[known]
+        lost = float(by_frequency.mean() - log_p.mean())
+        if not lost < LOST:
+            warnings.warn(
+                f"training went wrong: the classes of training cases are {lost:,.0f} nats per case less probable than "
+                "by their frequencies alone. Lower the learning rate, or leave it out",
+                UserWarning,
+                stacklevel=3,
+            )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

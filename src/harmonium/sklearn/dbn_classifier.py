@@ -75,7 +75,8 @@ class DBNClassifier(Classifier, Stacked):
         Raises:
             ValueError: for a single class, values outside the domain of the units, or parameters out of range.
         """
-        X, number = self._accept_labelled(X, y)
+        given = X
+        X, number = labelled = self._accept_labelled(X, y)
         if self.n_iter is not None:
             need_positive(n_iter=self.n_iter)
         stream = Stream(self._seed)
@@ -94,6 +95,7 @@ class DBNClassifier(Classifier, Stacked):
         elif "validation" not in options:
             options.pop("patience", None)
         self.history_ = finetune(self.network_, X, number, **options)
+        self._warn_if_useless(given, labelled[1])
         return self
 
     def _plan(self, cases: int) -> dict[str, Any]:
