@@ -164,3 +164,9 @@ def test_categories_and_reals_have_features_and_likelihoods() -> None:
     rbm = RBM(n_components=4, n_iter=2, random_state=0).fit(frame)
     assert rbm.transform(frame).shape == (300, 4) and np.isfinite(rbm.score_samples(frame)).all()
     assert isinstance(rbm.model_.visible, hm.Mixed)
+
+
+def test_an_array_with_text_is_refused_with_the_remedy() -> None:
+    X = np.array([[1.0, "a"], [2.0, "b"]], dtype=object)
+    with pytest.raises(ValueError, match="X has text in it .*: pass a pandas DataFrame"):
+        RBM(n_components=2, n_iter=1).fit(X)

@@ -72,7 +72,15 @@ class Estimator(BaseEstimator):
             y = column_or_1d(y)
             check_consistent_length(frame, y)
             return frame, y
-        return validate_data(self, X, y, dtype=(np.float64, np.float32), reset=reset, **self._validation)
+        try:
+            return validate_data(self, X, y, dtype=(np.float64, np.float32), reset=reset, **self._validation)
+        except ValueError as error:
+            if "could not convert string" not in str(error):
+                raise
+            advice = "pass a pandas DataFrame, whose columns are read one by one" if self.visible is None else (
+                "leave out visible, and pass a pandas DataFrame, whose columns are read one by one"
+            )  # fmt: skip
+            raise ValueError(f"X has text in it ({error}): {advice}") from None
 
     def _layer(self, X: Any) -> tuple[VisibleUnits, Any]:
         """The units of validated X in training, and X as numbers; sets ``columns_``."""
