@@ -102,7 +102,7 @@ def test_domains_of_greys() -> None:
 
 def test_a_rate_that_is_far_too_high_does_not_go_unremarked() -> None:
     X, y = DIGITS[:200], NAMES[:200]
-    with pytest.warns(UserWarning, match="the classes of .* less probable than by their frequencies"):
+    with pytest.warns(UserWarning, match=r"the classes of .* less probable than by their frequencies"):
         RBMClassifier(n_components=8, n_iter=2, learning_rate=1e6, random_state=0).fit(X, y)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

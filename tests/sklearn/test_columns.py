@@ -168,5 +168,5 @@ def test_categories_and_reals_have_features_and_likelihoods() -> None:
 
 def test_an_array_with_text_is_refused_with_the_remedy() -> None:
     X = np.array([[1.0, "a"], [2.0, "b"]], dtype=object)
-    with pytest.raises(ValueError, match="X has text in it .*: pass a pandas DataFrame"):
+    with pytest.raises(ValueError, match=r"X has text in it .*: pass a pandas DataFrame"):
         RBM(n_components=2, n_iter=1).fit(X)
