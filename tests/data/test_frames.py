@@ -253,3 +253,19 @@ def test_categories_of_numbers_stay_categories_in_parquet(tmp_path: Path) -> Non
     frame.to_parquet(tmp_path / "x.parquet")
     table = load(tmp_path / "x.parquet", table=True).table
     assert table is not None and table.columns[0].labels == (10, 20, 30) and not table.columns[1].labels
+
+
+def test_numbers_far_from_those_of_training_and_new_labels_are_told(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    frame = pandas.DataFrame({"g": rng.choice(["a", "b", "c"], 60), "v": rng.normal(size=60).round(2)})
+    frame.to_csv(tmp_path / "x.csv", index=False)
+    table = load(tmp_path / "x.csv", table=True).table
+    assert table is not None and not load(tmp_path / "x.csv", table=table).reading.notes
+    frame.assign(v=1000 * frame["v"]).to_csv(tmp_path / "y.csv", index=False)
+    with pytest.warns(UserWarning, match=r"column 'v' holds -\d+ to \d+, and held -\S+ to \S+ in the data of training"):
+        load(tmp_path / "y.csv", table=table)
+    frame.replace({"g": {"a": "z"}}).to_csv(tmp_path / "z.csv", index=False)
+    with pytest.raises(
+        ValueError, match=r"z\.csv, column 'g' has the label 'z' in row \d+, .*'a', 'b', 'c'.*empty the"
+    ):
+        load(tmp_path / "z.csv", table=table)

@@ -106,7 +106,11 @@ def read_table(path: Path, table: Table | bool, drop: Sequence[str], options: Re
             dropped = ", ".join(map(repr, bad))
             raise ValueError(f"{path} has columns that cannot be learned: {reasons}. Leave them out, drop=[{dropped}]")
         table = from_frame(as_codes(whole))[2]
-    splits = {split: table.to_numbers(frame) for split, frame in frames.items()}
+    try:
+        splits = {split: table.to_numbers(frame) for split, frame in frames.items()}
+    except ValueError as error:
+        raise ValueError(f"{path}, {error}") from None
+    reading = reading.add(*_beyond(table, splits["train"]))
     return RawData(splits, table=table, names=names, reading=reading)
 
 
@@ -251,6 +255,23 @@ def _counts_rows(values: Any) -> bool:
     if not types.is_integer_dtype(values.dtype) or len(values) <= FEW_CODES or values.isna().any():
         return False
     return bool((np.diff(values.to_numpy(dtype=np.float64)) == 1).all())
+
+
+def _beyond(table: Table, numbers: Array) -> list[str]:
+    """Point out columns most of whose numbers are far from those that were observed, as in other units."""
+    notes = []
+    for column, values in zip(table.columns, numbers.T, strict=True):
+        present = values[~np.isnan(values)]
+        if column.labels or column.low is None or column.high is None or not len(present):
+            continue
+        reach = column.high - column.low
+        beyond = (present < column.low - reach) | (present > column.high + reach)
+        if 2 * beyond.sum() > len(present):
+            notes.append(
+                f"column {column.name!r} holds {present.min():g} to {present.max():g}, and held {column.low:g} to "
+                f"{column.high:g} in the data of training (in other units? of another column?)"
+            )
+    return notes
 
 
 def _texts(table: Table) -> tuple[str, ...]:

@@ -85,10 +85,11 @@ class Column:
             row = int(np.argmax(numbers < 0))
             label = values.iloc[row]
             label = label.item() if isinstance(label, np.generic) else label
+            known = ", ".join(map(repr, self.labels[:10]))
             raise ValueError(
-                f"column {self.name!r} has the label {label!r} in row {row}, which was not there when the "
-                f"table was made (its labels: {', '.join(map(repr, self.labels[:10]))}): make the table from all the "
-                "data, or mark the value as missing"
+                f"column {self.name!r} has the label {label!r} in row {row}, which was not there when the table was "
+                f"made (its labels: {known}): write it as one of them, empty the cell, or learn again from data that "
+                "have it"
             )
         return numbers
 
