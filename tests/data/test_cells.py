@@ -99,3 +99,14 @@ def test_two_sentinels_do_not_hide_each_other(tmp_path: Path) -> None:
 def test_composed_letters_are_the_same_letters(tmp_path: Path) -> None:
     data = load(write(tmp_path / "x.csv", "g,v", some(["caf\u00e9", "cafe\u0301", "bar"]), NUMBERS), table=True)
     assert data.table is not None and data.table.columns[0].labels == ("bar", "caf\u00e9")
+
+
+def test_few_numbers_beside_a_frequent_text_are_labels(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.csv", "dependents,v", some(["0", "1", "2", "3+"]), NUMBERS)
+    with pytest.warns(UserWarning, match=r"'dependents' holds few different numbers and '3\+': all are read as labels"):
+        data = load(path, table=True)
+    assert data.table is not None and data.table.columns[0].labels == ("0", "1", "2", "3+")
+    for cells in (["x", *some(["0", "1", "2"], 59)], [*some([str(k) for k in range(55)], 55), *["<3"] * 5]):
+        path = write(tmp_path / "y.csv", "n,v", cells, NUMBERS)  # a typo, and numbers below a limit
+        with pytest.raises(ValueError, match="holds numbers and"):
+            load(path, table=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from harmonium.data.header import MISSING_WORDS
 from harmonium.data.number_words import read_number_words
 from harmonium.data.reading import ReadOptions, TwoReadingsError
 
-__all__ = ["as_dates", "read_cells", "sentinels", "without_words"]
+__all__ = ["as_dates", "mixed_label", "read_cells", "sentinels", "without_words"]
 
 _USUAL = frozenset(
     ["", "?", "NA", "N/A", "n/a", "NaN", "nan", "NAN", "null", "NULL", "None", "<NA>", "<na>", "#N/A", "#NA", "-nan",
@@ -26,6 +27,7 @@ _NAMES = frozenset(["NA", "N/A", "n/a", "NaN", "nan", "NAN", "null", "NULL", "No
 _PLAUSIBLE = frozenset(["na", "n/a", "none", "nil", "null", "missing", "unknown", "not available", "-", ".", "--"])
 """Labels, in lower case, that may mean that a value is missing."""
 
+_FEW, _OFTEN, _SHARE = 12, 10, 0.05  # different labels, cases of each, and share of the texts among them
 FAR = 10  # times the range of all other numbers
 _SENTINELS = (
     9.0,
@@ -106,10 +108,27 @@ def read_cells(
     if kept and not (kept == ["-"] and "+" in counts):
         found = ", ".join(f"{counts[word]} cells {word!r}" for word in kept)
         notes.append(f"column {name!r}: {found} are read as labels (missing_values=[{kept[0]!r}]: they are missing)")
+    mixed = mixed_label({cell: count for cell, count in counts.items() if cell not in gone})
+    if mixed is not None:
+        notes.append(f"column {name!r} holds few different numbers and {mixed!r}: all are read as labels")
     notes += _alike(name, [cell for cell in counts if cell not in gone])
     if any(cell in gone for cell in counts):
         text = text.where(~text.isin(list(gone)), None)
     return text.reindex(values.index), notes
+
+
+def mixed_label(counts: Mapping[str, int]) -> str | None:
+    """The first text among few whole numbers that are labels like it, such as 3+ beside 0, 1 and 2, or None.
+
+    A text that is rare is rather a typo among numbers, and "unknown" a missing value.
+    """
+    total = sum(counts.values())
+    texts = [cell for cell in counts if not _PLAIN.fullmatch(cell)]
+    few = len(counts) <= _FEW and total >= _OFTEN * len(counts)
+    if not few or not 0 < len(texts) < len(counts) or sum(counts[cell] for cell in texts) < _SHARE * total:
+        return None
+    doubtful = any(cell.lower() in _PLAUSIBLE or counts[cell] < _OFTEN / 2 for cell in texts)
+    return None if doubtful or any("." in cell for cell in counts if cell not in texts) else texts[0]
 
 
 def _alike(name: str, labels: list[str]) -> list[str]:

@@ -21,7 +21,7 @@ from scipy import sparse
 from harmonium.core.optional import need
 from harmonium.data.arrays import ARRAYS, read_array
 from harmonium.data.bits import bits_of_words
-from harmonium.data.cells import read_cells, sentinels, without_words
+from harmonium.data.cells import mixed_label, read_cells, sentinels, without_words
 from harmonium.data.datasets_folder import read_dataset_frames
 from harmonium.data.formats import WORKBOOKS, read_arff, workbook_as_text
 from harmonium.data.header import DATE
@@ -322,7 +322,7 @@ def _stray(values: Any) -> str | None:
     """The first text that is not a number, if at least half of the texts are numbers: a typo rather than a name."""
     texts = values.astype(str)
     numbers = pd.to_numeric(texts, errors="coerce").notna()
-    if numbers.all() or 2 * numbers.sum() < len(values):
+    if numbers.all() or 2 * numbers.sum() < len(values) or mixed_label(texts.value_counts().to_dict()) is not None:
         return None
     return str(texts[~numbers].iloc[0])
 
