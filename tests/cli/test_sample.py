@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -50,3 +51,19 @@ def test_a_full_disk_keeps_the_earlier_file(run: Path, monkeypatch: pytest.Monke
     before = contents(run)
     refused(call("sample", run, "--out", run / "s.npy"), "No space left", "unchanged")
     assert contents(run) == before
+
+
+def test_sequences_are_drawn_in_letters(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = ["".join(rng.choice(list("MKVA"), 5)) for _ in range(40)]
+    (tmp_path / "family.fasta").write_text("".join(f">s{k}\n{row}\n" for k, row in enumerate(rows)))
+    out, few = tmp_path / "run", ("--alphabet", "protein", "--hidden", "4", "--epochs", "1", "--no-progress")
+    assert call("train", tmp_path / "family.fasta", *few, "--out", out).exit_code == 0
+    printed = call("sample", out, "-n", 3).stdout.splitlines()
+    assert (
+        printed[0] == ">sample1" and len(printed) == 6 and all(re.fullmatch("[-A-Z]{5}", row) for row in printed[1::2])
+    )
+    assert call("sample", out, "-n", 3, "--out", tmp_path / "new.fasta").exit_code == 0
+    assert (tmp_path / "new.fasta").read_text().splitlines() == printed
+    assert call("sample", out, "-n", 3, "--out", tmp_path / "new.csv").exit_code == 0
+    assert (tmp_path / "new.csv").read_text().splitlines() == [",".join(row) for row in printed[1::2]]

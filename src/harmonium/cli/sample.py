@@ -35,7 +35,11 @@ Examples:
 @integer("-n", "count", default=100, help="Number of samples.")
 @integer("--sweeps", least=0, default=1000, help="Gibbs sweeps of a chain.")
 @SEED
-@click.option("--out", type=click.Path(dir_okay=False), help="A .npy, .csv or .png file.  [default: CSV on the screen]")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False),
+    help="A .npy, .csv or .png file, or .fasta of an alignment.  [default: CSV on the screen, FASTA of an alignment]",
+)
 @click.pass_context
 def sample(ctx: click.Context, /, run: str, count: int, sweeps: int, seed: int, out: str | None) -> None:
     """Draw samples from the model of RUN; those of a Boltzmann machine are the ends of independent chains.
@@ -43,9 +47,11 @@ def sample(ctx: click.Context, /, run: str, count: int, sweeps: int, seed: int, 
     RUN is a run folder or a model file.  Samples are in the units of the data, also if training standardised them.
     """
     path = None if out in (None, "-") else Path(str(out)).expanduser()
-    if path is not None and path.suffix.lower() not in (".npy", ".csv", ".png"):
-        raise ValueError(f"--out {out}: name a .npy, .csv or .png file")
     place = open_model(run)
+    letters = (place.source or {}).get("alphabet")
+    known = [".npy", ".csv", ".png", *([] if letters is None else [".fasta"])]
+    if path is not None and path.suffix.lower() not in known:
+        raise ValueError(f"--out {out}: name a {', '.join(known[:-1])} or {known[-1]} file")
     import numpy as np
 
     import harmonium as hm
@@ -56,6 +62,14 @@ def sample(ctx: click.Context, /, run: str, count: int, sweeps: int, seed: int, 
     if model.energy_part is None:
         refuse(model, {"sweeps"} & typed(ctx), "is sampled from its roots, without chains")
     table = hm.sample(model, count, sweeps=sweeps, seed=seed).cpu().numpy()
+    if letters is not None and (path is None or path.suffix.lower() in (".csv", ".fasta")):
+        text = _sequences(table, letters, fasta=path is None or path.suffix.lower() == ".fasta")
+        if path is None:
+            sys.stdout.write(text)
+            return
+        write_atomically(path, text.encode())
+        say(f"{count} sequences of {table.shape[1]} sites: {path}")
+        return
     columns = place.table()
     standard = place.standard() if columns is None else columns.standard
     if columns is not None and (path is None or path.suffix.lower() == ".csv"):
@@ -89,6 +103,14 @@ def sample(ctx: click.Context, /, run: str, count: int, sweeps: int, seed: int, 
         return
     write_atomically(path, buffer.getvalue())
     say(f"{count} samples of {table.shape[1]} values: {path}")
+
+
+def _sequences(codes: Any, letters: str, fasta: bool) -> str:
+    """Sequences of an alignment in letters: FASTA, or a line each with commas between the sites."""
+    rows = [[letters[int(code)] for code in row] for row in codes]
+    if fasta:
+        return "".join(f">sample{number}\n{''.join(row)}\n" for number, row in enumerate(rows, 1))
+    return "".join(f"{','.join(row)}\n" for row in rows)
 
 
 def _values(frame: Any, out: str) -> Any:
