@@ -51,7 +51,7 @@ def test_gradients_climb_the_conditionals(make_rbm: Make) -> None:
     assert sleep == pytest.approx(float(total))
 
     top, h = dbn.top, states[-1]
-    loss = top.free_energy(h).mean() - top.free_energy(dream).mean()  # contrastive divergence
+    loss = top.log_weight((dream, None)).mean() - top.log_weight((h, None)).mean()  # contrastive divergence
     for parameter, grad in zip(top.parameters(), torch.autograd.grad(loss, list(top.parameters())), strict=True):
         torch.testing.assert_close(parameter.grad, grad)
 

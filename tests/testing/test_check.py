@@ -48,6 +48,8 @@ class WrongMode(Bernoulli):
 
 
 class WrongPortable(Gaussian):
+    loops = Gaussian.loops
+
     def _draw(self, eta: Natural, u: Tensor) -> Tensor:
         return super()._draw(eta, 1 - u)
 
@@ -117,6 +119,8 @@ class Overflows(Bernoulli):
 
 
 class WrongOnTensors(Gaussian):
+    loops = Gaussian.loops
+
     def _mean(self, eta: Natural) -> Tensor:
         return super()._mean(eta) * 1.01
 
