@@ -389,3 +389,8 @@ def test_device(make_rbm: Make, device: torch.device) -> None:
     )
     different = (there.gibbs(v, 1, Stream(0)).cpu() != rbm.gibbs(v, 1, Stream(0))).sum()
     assert int(different) <= 1  # where a comparison falls within rounding
+
+
+def test_visible_states_alone_are_no_state() -> None:
+    with pytest.raises(TypeError, match=r"log_weight takes the states of all layers.*visible_only_state\(v\)"):
+        hm.RBM(3, 2).log_weight(torch.zeros(4, 3))  # type: ignore[arg-type]

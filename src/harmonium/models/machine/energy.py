@@ -61,7 +61,15 @@ class EnergyModel(Structure):
 
         Returns:
             (..., batch), float64; with ``lines`` whose t is (..., batch, points): (..., batch, points).
+
+        Raises:
+            TypeError: for visible states alone.
         """
+        if not isinstance(state, tuple):
+            raise TypeError(
+                "log_weight takes the states of all layers, with None for those that are summed out: "
+                "model.log_weight(model.visible_only_state(v)), which is differentiable and minus the free energy"
+            )
         summed = self._layers_of(colour)
         total: Tensor | float = 0.0
         for layer, s in enumerate(state):
