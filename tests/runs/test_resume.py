@@ -595,6 +595,15 @@ def test_bad_data_leave_no_run_behind(data: np.ndarray, message: str, tmp_path: 
 # --------------------------------------------------------------------------------------------------------- signals
 
 
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """Shells start what runs in the background with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeded")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_handlers_are_what_they_were(number: int, tmp_path: Path) -> None:
     before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
