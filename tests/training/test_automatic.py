@@ -193,3 +193,18 @@ def test_means_do_not_know_the_cases_held_out() -> None:
     assert rbm.data_mean is not None and rbm.data_cases is not None
     np.testing.assert_allclose(rbm.data_mean[1:], data[train][:, 1:].mean(0))
     assert float(rbm.data_mean[0]) == pytest.approx(len(held) / 400) and float(rbm.data_cases) == len(train)
+
+
+def test_weights_decay_by_the_effective_number_of_cases() -> None:
+    class Look(hm.training.Callback):
+        decay = 0.0
+
+        def on_begin(self, training: Any) -> None:
+            self.decay = training.plan.penalties[0].l2
+
+    data, look = np.random.default_rng(0).integers(0, 2, (4000, 3)), Look()
+    weight = np.where(np.arange(4000) < 1000, 1.0, 1e-9)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        hm.fit(hm.RBM(3, 2), data, sample_weight=weight, minutes=0.002, callbacks=[look])
+    assert look.decay == pytest.approx(2 / 1000)

@@ -10,6 +10,7 @@ import torch
 
 import harmonium as hm
 from harmonium.data import as_cases
+from harmonium.likelihood.partition import log_partition
 from harmonium.recipes.class_monitor import ClassMonitor
 from harmonium.training.gaps import as_gaps
 from harmonium.training.loop import Training
@@ -216,3 +217,22 @@ def test_one_monitor_is_added_for_validation_and_no_second() -> None:
 def test_options_refused(monitor: type[hm.training.Callback], options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         monitor(**options)
+
+
+@pytest.mark.parametrize(
+    ("every", "hidden", "expected"), [(None, 22, "auto"), (None, 16, "ais"), (1, 22, "ais"), (None, 8, "exact")]
+)
+def test_a_ladder_is_asked_at_cycles_alone_and_nothing_is_enumerated_for_long(
+    every: int | None, hidden: int, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def noted(model: Any, method: str, **options: Any) -> Any:
+        asked.append(method)
+        return log_partition(model, "ais" if method == "auto" else method, **options)
+
+    monkeypatch.setattr("harmonium.training.monitor.log_partition", noted)
+    data = np.random.default_rng(0).integers(0, 2, (40, 24))
+    watch = hm.training.LikelihoodMonitor(every=every, temperatures=10, chains=5)
+    hm.fit(hm.RBM(24, hidden), data, validation=data, epochs=1, callbacks=[watch])
+    assert asked == [expected]

@@ -109,7 +109,7 @@ READING = (
     ),
     text(
         "--skip-rows", "N|N,N,...", "Lines of a table to skip at the start, or their numbers.  [default: titles, "
-        "comments, units below the names and totals, which are told]", callback=_lines,
+        "comments, units below the names and totals; a note names them]", callback=_lines,
     ),
     text(
         "--missing-values", "WORD", "A word in a table that stands for a missing value, such as -9; repeatable.  "

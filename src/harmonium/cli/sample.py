@@ -55,7 +55,6 @@ def sample(ctx: click.Context, /, run: str, count: int, sweeps: int, seed: int, 
     import numpy as np
 
     import harmonium as hm
-    from harmonium.core.files import write_atomically
 
     set_threads(place.threads)
     model = place.load()
@@ -64,21 +63,13 @@ def sample(ctx: click.Context, /, run: str, count: int, sweeps: int, seed: int, 
     table = hm.sample(model, count, sweeps=sweeps, seed=seed).cpu().numpy()
     if letters is not None and (path is None or path.suffix.lower() in (".csv", ".fasta")):
         text = _sequences(table, letters, fasta=path is None or path.suffix.lower() == ".fasta")
-        if path is None:
-            sys.stdout.write(text)
-            return
-        write_atomically(path, text.encode())
-        say(f"{count} sequences of {table.shape[1]} sites: {path}")
+        _deliver(text.encode(), path, f"{count} sequences of {table.shape[1]} sites")
         return
     columns = place.table()
     standard = place.standard() if columns is None else columns.standard
     if columns is not None and (path is None or path.suffix.lower() == ".csv"):
         text = columns.to_frame(table).to_csv(index=False, float_format="%.15g")  # 1, where gaps made pandas say 1.0
-        if path is None:
-            sys.stdout.write(text)
-            return
-        write_atomically(path, text.encode())
-        say(f"{count} samples of {table.shape[1]} columns: {path}")
+        _deliver(text.encode(), path, f"{count} samples of {table.shape[1]} columns")
         return
     if columns is not None and path is not None and path.suffix.lower() == ".npy":
         table = _values(columns.to_frame(table), str(out))
@@ -98,11 +89,18 @@ def sample(ctx: click.Context, /, run: str, count: int, sweeps: int, seed: int, 
         np.save(buffer, table)
     else:
         np.savetxt(buffer, table, fmt="%d" if model.visible.finite else "%.7g", delimiter=",")
+    _deliver(buffer.getvalue(), path, f"{count} samples of {table.shape[1]} values")
+
+
+def _deliver(content: bytes, path: Path | None, what: str) -> None:
+    """Write to the file and say what is in it, or on the screen."""
     if path is None:
-        sys.stdout.write(buffer.getvalue().decode())
+        sys.stdout.write(content.decode())
         return
-    write_atomically(path, buffer.getvalue())
-    say(f"{count} samples of {table.shape[1]} values: {path}")
+    from harmonium.core.files import write_atomically
+
+    write_atomically(path, content)
+    say(f"{what}: {path}")
 
 
 def _sequences(codes: Any, letters: str, fasta: bool) -> str:

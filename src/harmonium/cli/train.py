@@ -254,7 +254,7 @@ def _start_of(schedule: dict[str, Any]) -> float:
 
 
 def _check_words(options: dict[str, Any]) -> None:
-    """Look up the words for classes, before the data are read and what is in them is told.
+    """Look up the words for classes, before the data are read and anything is printed about them.
 
     Raises:
         click.UsageError: for one that stands for no class.

@@ -10,7 +10,7 @@ _MOST_DECIMALS = 12
 
 
 def fixed(value: float, decimals: int = 2) -> str:
-    """Write a number with so many decimals, thousands apart, and zero without a sign.
+    """Write a number with this many decimals, commas between thousands, and no sign on zero.
 
     >>> fixed(-1234.5, 1), fixed(-0.001), fixed(-7.123e13)
     ('-1,234.5', '0.00', '-7.12e+13')
@@ -52,7 +52,7 @@ def with_error(value: float, error: float) -> tuple[str, str]:
 
 
 def _decimals(error: float, digits: int) -> int:
-    """Decimals that show so many digits of an error."""
+    """The number of decimals that shows this many digits of an error."""
     return min(_MOST_DECIMALS, max(0, digits - 1 - math.floor(math.log10(error))))
 
 

@@ -10,7 +10,7 @@ __all__ = ["bits_of_words"]
 
 
 def bits_of_words(frame: Frame) -> tuple[Array, str] | None:
-    """Return the bits of the words in the only column of a table, (cases, bits) uint8, and how that is told.
+    """Return the bits of the words in the only column of a table, (cases, bits) uint8, and a note that says so.
 
     Returns:
         None if the table has more columns, or its cells are no words of 0 and 1 of one length.

@@ -140,7 +140,7 @@ def read_mat(path: Path) -> RawData:
 
 
 def cases_and_labels(arrays: dict[str, Any]) -> RawData | None:
-    """Return two arrays as cases and their labels, which is told; None if they are something else."""
+    """Return two arrays as cases and their labels, with a note that says so; None if they are something else."""
     if len(arrays) != 2:
         return None
     (first, a), (second, b) = arrays.items()

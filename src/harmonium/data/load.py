@@ -95,7 +95,7 @@ def load(
         header: whether the first line of a text file or workbook holds names.  Default: found by comparing it with the
             lines below.
         skip_rows: how many lines at the start to skip, or the numbers of the lines to skip, counted from 1.  Default:
-            comments, titles above the names, units below them, and a total at the end, each of which is told.
+            comments, titles above the names, units below them, and a total at the end; a note names each.
         missing_values: the words that stand for missing values, besides empty cells.  Default: NA, NaN, null, None and
             "?"; in columns of numbers also "-" and ".".
         decimal: the character before decimals, "." or ",".  Default: that which occurs.

@@ -14,7 +14,7 @@ from harmonium.core.rows import some_rows, weighted_mean
 from harmonium.likelihood.exact import cheapest_enumeration
 from harmonium.likelihood.independent import Gain, independent_log_prob
 from harmonium.likelihood.log_z import NORMALISED, LogPartition
-from harmonium.likelihood.partition import log_partition
+from harmonium.likelihood.partition import EXACT_BITS, log_partition
 from harmonium.likelihood.pseudo import pseudo_log_likelihood
 from harmonium.models.model import Model
 from harmonium.training.callbacks import Callback, is_due
@@ -153,11 +153,14 @@ class LikelihoodMonitor(Callback):
         part = training.model.energy_part
         if part is None:
             return NORMALISED
-        if cheapest_enumeration(part)[0] <= OFTEN_EXACT_BITS:
+        bits, _ = cheapest_enumeration(part)
+        if bits <= OFTEN_EXACT_BITS:
             return log_partition(part, "exact")
+        # A ladder, or the enumeration that "auto" begins with, costs too much to be asked every time.
+        twice = self.every is None and bits > EXACT_BITS
         return log_partition(
             part,
-            "auto" if self.every is None else "ais",  # a ladder costs too much to be asked every time
+            "auto" if twice else "ais",
             chains=self.chains,
             temperatures=self.temperatures,
             sweeps=max(4, self.temperatures // 2),  # about as long as annealing
