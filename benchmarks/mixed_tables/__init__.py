@@ -1,0 +1,1 @@
+"""A contest of generators of tables: sets, generators, scores."""
