@@ -23,7 +23,7 @@ FLOORS = (
     ("training",),
     ("runs",),
     ("recipes",),
-    ("cli", "exchange", "plots", "report", "sklearn", "testing"),
+    ("cli", "exchange", "plots", "report", "sklearn", "tables", "testing"),
 )
 HEIGHT = {package: height for height, floor in enumerate(FLOORS) for package in floor}
 

@@ -12,6 +12,7 @@ from . import report as report
 from . import runs as runs
 from . import sampling as sampling
 from . import sklearn as sklearn
+from . import tables as tables
 from . import testing as testing
 from . import training as training
 from . import units as units
@@ -56,6 +57,7 @@ from .runs.resume import resume as resume
 from .sampling.impute import impute as impute
 from .sampling.impute import predict_gaps as predict_gaps
 from .sampling.sample import sample as sample
+from .tables.quality.judge import quality as quality
 from .training import schedules as schedules
 from .units.bernoulli import Bernoulli as Bernoulli
 from .units.binomial import Binomial as Binomial
