@@ -89,9 +89,9 @@ class BernoulliMixture(Baseline):
         return torch.logsumexp(self.log_joint(v), -1)
 
     def log_marginal(self, v: Tensor, observed: Tensor) -> Tensor:
-        return torch.logsumexp(self._log_joint_of(v, observed), -1)
+        return torch.logsumexp(self.log_joint_of(v, observed), -1)
 
-    def _log_joint_of(self, v: Tensor, observed: Tensor) -> Tensor:
+    def log_joint_of(self, v: Tensor, observed: Tensor) -> Tensor:
         """log pi_k + log p(v_observed | k), (batch, K), float64."""
         each = [torch.where(observed, self.units.log_density(x.expand_as(v), v), 0.0).sum(-1) for x in self.inputs]
         return torch.log_softmax(self.logits.double(), 0) + torch.stack(each, -1)
@@ -100,7 +100,7 @@ class BernoulliMixture(Baseline):
     def draw(self, n: int, stream: Stream, clamp: Clamp | None = None) -> Tensor:
         log_p = self.logits.double().expand(n, -1)
         if clamp is not None:
-            log_p = self._log_joint_of(clamp[1], self.units.one_per_column(clamp[0]))
+            log_p = self.log_joint_of(clamp[1], self.units.one_per_column(clamp[0]))
         u = kernels.uniforms(stream.advance(), n, 1, torch.float64, self.device)[:, 0]
         v = self.units.sample(self.inputs[pick(log_p, u)], stream.advance())
         return v if clamp is None else torch.where(clamp[0], clamp[1], v)

@@ -1,0 +1,104 @@
+"""The distribution of every single variable given some of the others."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harmonium.core.random import Stream
+from harmonium.likelihood.conditional import refuse_coupled_hidden
+from harmonium.models.autoregressive.orderless import OrderlessNADE
+from harmonium.models.baselines.mixture import BernoulliMixture
+from harmonium.models.directed import Tractable
+from harmonium.models.machine.machine import Machine
+from harmonium.sampling.impute import conditional_means
+from harmonium.sampling.resampling import draw_given
+
+__all__ = ["marginals"]
+
+SWEEPS, CHAINS, DRAWS = 200, 4, 64
+_ROWS = 2048  # cases at a time, to bound memory
+_STATES = 1 << 14
+
+
+@singledispatch
+def marginals(model: Any, v: Tensor, observed: Tensor, stream: Stream) -> Tensor:
+    """Compute the means of single variables given the observed ones: of categorical units, their probabilities.
+
+    An `OrderlessNADE` and a mixture compute them exactly.  A machine does so if one variable of finitely many states is
+    not observed, and otherwise runs chains with the observed ones clamped; NADE and MADE draw.
+
+    Args:
+        model: the model.
+        v: encoded states (batch, size); those of other variables are ignored.
+        observed: bool (batch, columns).
+        stream: of chains or draws.
+
+    Returns:
+        (batch, size), of the variables that are not observed; the others keep their values.
+
+    Raises:
+        TypeError: for a model that cannot do it.
+    """
+    raise TypeError(f"a {type(model).__name__} does not know the distribution of single variables given others")
+
+
+@marginals.register
+@torch.no_grad()
+def _(model: OrderlessNADE, v: Tensor, observed: Tensor, stream: Stream) -> Tensor:
+    seen = model.visible.repeat_per_column(observed)
+    held = torch.where(seen, v, 0.0)
+    found = [
+        model.outputs.mean(model.network(held[rows], observed[rows].to(held.dtype)))
+        for rows in torch.split(torch.arange(len(v)), _ROWS)
+    ]
+    return torch.where(seen, v, torch.cat(found))
+
+
+@marginals.register
+@torch.no_grad()
+def _(model: BernoulliMixture, v: Tensor, observed: Tensor, stream: Stream) -> Tensor:
+    units = model.units
+    seen = units.repeat_per_column(observed)
+    components = units.mean(model.inputs)
+    share = torch.softmax(model.log_joint_of(torch.where(seen, v, 0.0), observed), -1)
+    return torch.where(seen, v, (share.to(components) @ components))
+
+
+@marginals.register
+@torch.no_grad()
+def _(model: Machine, v: Tensor, observed: Tensor, stream: Stream) -> Tensor:
+    units = model.visible
+    hidden = ~observed
+    same = bool((hidden == hidden[:1]).all()) and int(hidden[0].sum()) == 1
+    if same and units.finite and model.sampled_layers == [0]:
+        return _enumerated(model, v, int(hidden[0].nonzero()[0]))
+    seen = units.repeat_per_column(observed)
+    return conditional_means(model, torch.where(seen, v, torch.nan), stream, SWEEPS, CHAINS)
+
+
+@marginals.register
+@torch.no_grad()
+def _(model: Tractable, v: Tensor, observed: Tensor, stream: Stream) -> Tensor:
+    seen = model.visible.repeat_per_column(observed)
+    rows = v.repeat_interleave(DRAWS, 0)
+    drawn = draw_given(model, rows, observed.repeat_interleave(DRAWS, 0), stream)
+    return torch.where(seen, v, drawn.view(len(v), DRAWS, -1).mean(1))
+
+
+def _enumerated(model: Machine, v: Tensor, column: int) -> Tensor:
+    """The probabilities of one variable given all others, from the weights of its states."""
+    refuse_coupled_hidden(model, "marginals")
+    where, states = model.visible.variable(column)
+    found = []
+    for rows in torch.split(v, max(1, _STATES // len(states))):
+        filled = rows.repeat_interleave(len(states), 0)
+        filled[:, where] = states.repeat(len(rows), 1)
+        log_p = model.log_weight(model.visible_only_state(filled)).view(len(rows), len(states))
+        out = rows.clone()
+        out[:, where] = (torch.softmax(log_p, -1).to(states) @ states).to(out)
+        found.append(out)
+    return torch.cat(found)

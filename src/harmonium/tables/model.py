@@ -1,0 +1,562 @@
+"""`TableModel`: a DataFrame in, a DataFrame out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import torch
+
+from harmonium.core import notebook
+from harmonium.core.checks import check_int, check_positive
+from harmonium.core.errors import DamagedFileError
+from harmonium.core.files import as_path, read_tensors, write_tensors
+from harmonium.core.progress import Progress
+from harmonium.core.random import Stream, as_stream, stream_of
+from harmonium.core.registry import build
+from harmonium.data.codecs.categories import Categories
+from harmonium.data.codecs.codec import Array
+from harmonium.data.codecs.dates import Dates
+from harmonium.data.codecs.numbers import Numbers
+from harmonium.data.codecs.table import TableCodec
+from harmonium.data.plain import as_pandas
+from harmonium.data.raw import Frame
+from harmonium.likelihood.marginals import marginals
+from harmonium.likelihood.partition import log_partition
+from harmonium.models.directed import Directed
+from harmonium.models.io import restore
+from harmonium.models.machine.machine import Machine
+from harmonium.models.model import Model
+from harmonium.sampling.impute import impute
+from harmonium.sampling.resampling import draw_given
+from harmonium.sampling.sample import sample
+from harmonium.tables.answers import label_table, mean_numbers, quantile_numbers, quantile_table, without_missing
+from harmonium.tables.contenders import CONTENDERS, log_probs
+from harmonium.tables.training import Trial, train_table
+
+__all__ = ["QUANTILES", "TableModel"]
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+SWEEPS = 500  # of the chains of an RBM
+
+
+class TableModel:
+    """A model of tables with text, numbers, dates and gaps.
+
+    Each column is turned into categories by a codec that is chosen from its values: labels as they are, numbers by
+    quantiles with an exact density inside, dates by period, weekday and time of day.  A model of categories is trained
+    on them, and everything that it says is said in values of the table again.
+
+    Args:
+        model: "auto", or one of "orderless" (an order-agnostic network on top of a Gaussian copula: everything is
+            exact), "mixture" (of independent columns; likewise exact), "rbm" (conditions by Gibbs sampling), "nade" and
+            "made" (conditions by resampling).  "auto" trains a mixture and an order-agnostic network and keeps the one
+            with the better likelihood of rows set aside.
+        minutes: processor time for all training, at most; training ends earlier where nothing is gained.
+        columns: what to take columns for, by name: "categories", "numbers", "log" (numbers on a logarithmic scale),
+            "values" (numbers, each value a state), "dates", "drop", or a dict such as ``{"as": "numbers", "cells": 64,
+            "missing": "value"}``.  Default: by their values (see `codec`).
+        seed: of everything random in training, an int or a stream.
+        progress: whether to show progress.  "auto": in terminals and notebooks, after two seconds.
+
+    Attributes:
+        codec: how each column is read; print it, or see ``codec.describe()``.
+        model: the trained model of the categories.
+        trials: what was tried, with likelihoods of the rows set aside.
+
+    Raises:
+        ValueError: for an unknown model, or a time that is not positive.
+
+    >>> import pandas as pd, harmonium as hm
+    >>> frame = pd.DataFrame({"city": ["Bern", "Bonn", "Bonn", "Bern"] * 50, "rent": [900, 700, 710, 920] * 50})
+    >>> table = hm.TableModel(model="mixture").fit(frame)
+    >>> list(table.sample(3).columns)
+    ['city', 'rent']
+    >>> table.conditional(pd.DataFrame({"rent": [900]}), "city").round(1).values.tolist()
+    [[1.0, 0.0]]
+    """
+
+    def __init__(
+        self,
+        model: str = "auto",
+        *,
+        minutes: float = 5.0,
+        columns: Mapping[Any, Any] | None = None,
+        seed: int | Stream = 0,
+        progress: Progress = "auto",
+    ) -> None:
+        if model != "auto" and model not in CONTENDERS:
+            raise ValueError(f"model must be 'auto' or one of {', '.join(map(repr, CONTENDERS))}, found {model!r}")
+        self.kind, self.minutes = model, check_positive("minutes", minutes)
+        self.columns, self.seed, self.progress = columns, seed, progress
+        as_stream(seed)
+        self._codec: TableCodec | None = None
+        self._model: Model | None = None
+        self.trials: list[Trial] = []
+        self.log_z: float | None = None
+        self.rows = 0
+
+    # Training ----------------------------------------------------------------------------------------------------
+
+    def fit(self, frame: Frame, *, validation: Frame | None = None) -> Self:
+        """Choose the codecs of the columns, and train.
+
+        Args:
+            frame: a DataFrame of pandas, or of polars or Arrow; one case per row.
+            validation: rows to choose by.  Default: a tenth of the rows, 20 to 2,500, which are not trained on.
+
+        Raises:
+            ValueError: an empty frame, infinities, nothing to learn from.
+            TypeError: for something else than a DataFrame, or a column of lists or the like.
+
+        Warns:
+            UserWarning: what was noticed about columns, such as identifiers that are left out.
+        """
+        frame = as_pandas(frame)
+        codec = TableCodec.of(frame, self.columns)
+        for note in codec.notes:
+            warnings.warn(note, UserWarning, stacklevel=2)
+        self._codec = codec
+        stream = as_stream(self.seed).child("table")
+        states = codec.encode(codec.matched(frame))
+        held = None if validation is None else codec.encode(codec.matched(validation, argument="validation"))
+        self._model, self.trials = train_table(self.kind, codec, states, held, 60 * self.minutes, stream, self.progress)
+        self.log_z = (
+            log_partition(self._model, seed=stream.child("log_z")).value if isinstance(self._model, Machine) else None
+        )
+        self.rows = len(states)
+        return self
+
+    @property
+    def codec(self) -> TableCodec:
+        """How each column is read.
+
+        Raises:
+            ValueError: before `fit`.
+        """
+        if self._codec is None:
+            raise ValueError("this TableModel is not fitted yet: call fit(frame) first")
+        return self._codec
+
+    @property
+    def model(self) -> Model:
+        """The trained model of the categories.
+
+        Raises:
+            ValueError: before `fit`.
+        """
+        if self._model is None:
+            raise ValueError("this TableModel is not fitted yet: call fit(frame) first")
+        return self._model
+
+    # Drawing rows ------------------------------------------------------------------------------------------------
+
+    def sample(self, n: int = 1, given: Any = None, *, seed: int | Stream = 0, progress: Progress = "auto") -> Frame:
+        """Draw rows.
+
+        Numbers are within the range and have the rounding of the training rows, labels are those that were there, and
+        cells are empty as often as they were.
+
+        Args:
+            n: number of rows.
+            given: values to hold: a dict such as ``{"sex": "Female"}``, or a DataFrame with n rows and some of the
+                columns.  Rows are then drawn from the distribution given these values; none is rejected.
+            seed: an int or a stream.
+            progress: whether to show a progress bar.
+
+        Returns:
+            a DataFrame with the columns and types of the training rows, but for columns that were left out.
+
+        Raises:
+            ValueError: for a column or a label that the model does not know, or a number outside the observed range.
+        """
+        n = check_int("n", n)
+        stream = stream_of(seed, "sample_table")
+        if given is None:
+            drawn = sample(self.model, n, sweeps=SWEEPS, seed=stream.child("states"), progress=progress)
+            return self._with_gaps(self.codec.decode(drawn.double().numpy(), stream.child("values")), None, stream)
+        held = self._given(given, n)
+        states = self._filled(held, stream.child("states"), progress)
+        out = self.codec.decode(states, stream.child("values"))
+        fixed = ~np.isnan(held)
+        for place, name in zip(self.codec.drawn(), out.columns, strict=True):
+            own = self.codec.variables[place]
+            if own.stop > own.start and fixed[:, own].all():
+                out[name] = self._asked(given, self.codec.names[place], n, out[name])
+        return self._with_gaps(out, fixed, stream)
+
+    def _given(self, given: Any, n: int) -> Array:
+        """States that are held, (n, variables), NaN elsewhere."""
+        if isinstance(given, Mapping):
+            given = pd.DataFrame({name: pd.Series([value] * n, dtype=None) for name, value in given.items()})
+        given = as_pandas(given)
+        if len(given) != n:
+            raise ValueError(f"given has {len(given)} rows: give as many as are to be drawn, n = {n}, or one dict")
+        unknown = [name for name in given.columns if name not in self.codec.names]
+        if unknown:
+            raise ValueError(f"given names {unknown[0]!r}, which is no column: the model knows {self.codec.names}")
+        frame = self.codec.matched(given, partly=True, argument="given")
+        for place, codec in enumerate(self.codec.codecs):
+            values = frame.iloc[:, place]
+            if values.isna().all():
+                continue
+            name = self.codec.names[place]
+            if not codec.states:
+                raise ValueError(f"given holds column {name!r}, which is {codec.summary}: nothing follows from it")
+            unseen = codec.unseen(values)
+            if unseen.any():
+                assert isinstance(codec, Categories)
+                value = values.iloc[int(np.argmax(unseen))]
+                raise ValueError(
+                    f"given: column {name!r} never had the value {value!r}, so nothing is known of such rows; it had "
+                    f"{', '.join(map(repr, codec.labels[:10]))}" + (", ..." if len(codec.labels) > 10 else "")
+                )
+            if isinstance(codec, Numbers):
+                self._check_range(codec, values, name)
+        return self.codec.encode(frame)
+
+    def _check_range(self, codec: Numbers, values: Any, name: Any) -> None:
+        numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        low, high = codec.low, codec.high
+        wrong = (numbers < low) | (numbers > high)
+        if wrong.any():
+            raise ValueError(
+                f"given: column {name!r} was between {low:g} and {high:g}, and {numbers[wrong][0]:g} was asked for: "
+                "nothing is known of such rows"
+            )
+
+    def _asked(self, given: Any, name: Any, n: int, like: Any) -> Any:
+        """The values that were given for a column, with its type."""
+        values = [given[name]] * n if isinstance(given, Mapping) else as_pandas(given)[name].tolist()
+        try:
+            return pd.Series(values, index=like.index).astype(like.dtype)
+        except (TypeError, ValueError):
+            return like
+
+    def _with_gaps(self, frame: Frame, fixed: Array | None, stream: Stream) -> Frame:
+        """Empty cells of columns whose gaps are at random, as often as they were."""
+        empty = np.random.default_rng(stream.child("gaps").key)
+        for place, name in enumerate(self.codec.drawn()):
+            codec = self.codec.codecs[name]
+            share = self.codec.gaps[name]
+            held = fixed is not None and codec.states and fixed[:, self.codec.variables[name]].any()
+            u = empty.random(len(frame))
+            if share and not codec.missing and not held:
+                column = frame.iloc[:, place].copy()
+                gone = u < share
+                if gone.any():
+                    if column.dtype.kind in "iub" and isinstance(column.dtype, np.dtype):
+                        column = column.astype("float64" if column.dtype.kind in "iu" else object)
+                    column[gone] = None
+                frame.isetitem(place, column)
+        return frame
+
+    def _filled(self, states: Array, stream: Stream, progress: Progress = False) -> Array:
+        """Draw the states that are NaN given the others."""
+        v = torch.from_numpy(states).to(self.model.dtype)
+        if isinstance(self.model, Machine):
+            return np.asarray(impute(self.model, v, sweeps=SWEEPS, seed=stream, progress=progress).double().numpy())
+        assert isinstance(self.model, Directed)
+        units = self.model.visible
+        encoded = units.encode(v)
+        observed = units.one_per_column((~torch.isnan(encoded)).to(v.dtype)) > 0
+        drawn = draw_given(self.model, encoded.nan_to_num(0.0), observed, stream)  # type: ignore[arg-type]
+        return np.asarray(units.decode(drawn).double().numpy())
+
+    # Gaps --------------------------------------------------------------------------------------------------------
+
+    def impute(
+        self, frame: Frame, draws: int | None = None, *, seed: int | Stream = 0, progress: Progress = "auto"
+    ) -> Any:
+        """Fill empty cells.
+
+        Args:
+            frame: rows with the columns of the training rows, in any order; a column may be missing, and is filled.
+            draws: None: numbers become their expectations given the rest of the row, rounded as the column was, labels
+                the most probable one.  A number: that many independent draws, for multiple imputation.
+            seed: of the draws, an int or a stream.
+            progress: whether to show a progress bar.
+
+        Returns:
+            a DataFrame with the columns, types and index of ``frame``; with ``draws``, a list of them.
+
+        Raises:
+            ValueError: if columns are missing, or hold values that they cannot hold.
+
+        Warns:
+            UserWarning: for labels never seen in training, which are treated as unknown.
+        """
+        matched, states = self._states(frame, partly=True)
+        states = self._open(matched, states)
+        stream = stream_of(seed, "impute_table")
+        if draws is not None:
+            count = check_int("draws", draws)
+            return [self._drawn_once(frame, matched, states, stream.child("draw", k), progress) for k in range(count)]
+        p = self._probabilities(states, stream)
+        filled = matched.copy()
+        for place, codec in enumerate(self.codec.codecs):
+            values = matched.iloc[:, place]
+            gone = values.isna().to_numpy()
+            if not gone.any() or not codec.states:
+                continue
+            own = self.codec.variables[place]
+            filled.isetitem(
+                place, _fill(values, gone, self._guess(place, [p[i][gone] for i in range(own.start, own.stop)]))
+            )
+        return self._as_given(frame, filled)
+
+    def _guess(self, place: int, p: Sequence[Array]) -> Any:
+        """Point estimates of a column from the probabilities of its states."""
+        codec = self.codec.codecs[place]
+        clean = [without_missing(each, codec, variable) for variable, each in enumerate(p)]
+        if isinstance(codec, Numbers):
+            return mean_numbers(codec.cells, clean[0])
+        if isinstance(codec, Categories) and codec.pooled:
+            return label_table(codec, clean[0], None).idxmax(axis=1).to_numpy()
+        states = np.stack([each.argmax(1) for each in clean], 1).astype(np.float64)
+        return codec.decode(states, np.full(states.shape, 0.5)).to_numpy()
+
+    def _drawn_once(self, frame: Frame, matched: Frame, states: Array, stream: Stream, progress: Progress) -> Frame:
+        """Fill every gap with one draw; that a cell is empty is not drawn again."""
+        drawn = self._filled(states, stream.child("states"), progress)
+        drawn = self._not_missing(states, drawn, stream)
+        values = self.codec.decode(drawn, stream.child("values"))
+        filled = matched.copy()
+        for column, place in enumerate(self.codec.drawn()):
+            old = matched.iloc[:, place]
+            gone = old.isna().to_numpy()
+            if gone.any() and self.codec.codecs[place].states:
+                filled.isetitem(place, _fill(old, gone, values.iloc[:, column].to_numpy()[gone]))
+        return self._as_given(frame, filled)
+
+    def _not_missing(self, states: Array, drawn: Array, stream: Stream, rounds: int = 100) -> Array:
+        """Draw again what was drawn as an empty cell, until none is."""
+        for k in range(rounds):
+            again = np.zeros(len(drawn), bool)
+            for codec, own in zip(self.codec.codecs, self.codec.variables, strict=True):
+                if codec.missing:
+                    asked = np.isnan(states[:, own])
+                    again |= (asked & (drawn[:, own] == np.array(codec.states) - 1)).any(1)
+            if not again.any():
+                return drawn
+            drawn = drawn.copy()
+            drawn[again] = self._filled(states[again], stream.child("again", k))
+        return drawn
+
+    def _as_given(self, frame: Frame, filled: Frame) -> Frame:
+        """Columns in the order and with the types of the frame that was given, and those that it lacked behind them."""
+        given = as_pandas(frame)
+        if len(given.columns) == len(filled.columns) and all(
+            a == b for a, b in zip(given.columns, filled.columns, strict=True)
+        ):
+            return filled
+        known = [name for name in given.columns if name in self.codec.names]
+        more = [self.codec.names[place] for place in self.codec.drawn() if self.codec.names[place] not in known]
+        return filled[known + more]
+
+    # Likelihoods and explanations --------------------------------------------------------------------------------
+
+    def log_prob(self, frame: Frame) -> Any:
+        """log p of each row, in nats: of the values in the frame.
+
+        Labels, empty cells that are values and numbers that repeat count by their probability, other numbers by their
+        density in the units of the column.  Cells that are missing at random are summed out.  A label never seen has
+        probability 0; a number never seen has a small one.
+
+        Args:
+            frame: rows with the columns of the training rows, in any order.
+
+        Returns:
+            a Series with the index of the frame, float64.
+
+        Raises:
+            ValueError: if columns are missing; for rows with gaps at random, if the model cannot sum them out.
+        """
+        matched, states = self._states(frame, partly=False)
+        values = log_probs(self.model, states, self.log_z) + self.codec.log_density(matched, states).sum(1)
+        values[self.codec.unseen(matched).any(1)] = -np.inf
+        return pd.Series(values, index=matched.index, name="log_prob")
+
+    def score(self, frame: Frame) -> float:
+        """The mean of `log_prob` over the rows, in nats per row."""
+        return float(self.log_prob(frame).mean())
+
+    def conditional(
+        self, frame: Frame, column: Any, *, quantiles: Sequence[float] = QUANTILES, seed: int | Stream = 0
+    ) -> Frame:
+        """The distribution of a column given the other cells of each row.
+
+        Args:
+            frame: rows with any of the other columns; empty cells, and columns that are not there, are unknown.
+            column: the name of the column; its own values in ``frame`` are ignored.
+            quantiles: shares in (0, 1), for a column of numbers or dates.
+            seed: of chains, for models that need them.
+
+        Returns:
+            a DataFrame with the index of ``frame``: of labels, their probabilities, a column for each; of numbers, the
+            mean and quantiles.  Empty cells are left out of it.
+
+        Raises:
+            ValueError: for a name that is no column of the model.
+        """
+        names = self.codec.names
+        if column not in names or names.count(column) > 1:
+            raise ValueError(f"column {column!r} is not one column of the model: it knows {names}")
+        place = names.index(column)
+        codec = self.codec.codecs[place]
+        if not codec.states:
+            raise ValueError(f"column {column!r} is {codec.summary}: nothing was learned about it")
+        matched, states = self._states(frame, partly=True)
+        own = self.codec.variables[place]
+        states[:, own] = np.nan
+        p = self._probabilities(self._open(matched, states, besides=place), stream_of(seed, "conditional"))
+        first = without_missing(p[own.start], codec, 0)
+        if isinstance(codec, Categories):
+            return label_table(codec, first, matched.index)
+        if isinstance(codec, Numbers):
+            return quantile_table(codec.cells, first, quantiles, matched.index)
+        assert isinstance(codec, Dates)
+        days = {q: pd.to_datetime(quantile_numbers(codec.days, first, q), unit="D").floor("D") for q in quantiles}
+        return pd.DataFrame(days, index=matched.index)
+
+    def explain(self, frame: Frame, *, seed: int | Stream = 0) -> Frame:
+        """How surprising each cell is given all other cells of its row, in nats.
+
+        This is -log p(cell | rest of the row) less its expectation: 0 is as expected, and 5 is e^5 times less probable
+        than that.  Numbers beyond the range of training are the more surprising the further they are.
+
+        Args:
+            frame: rows with the columns of the training rows.
+            seed: of chains, for models that need them.
+
+        Returns:
+            a DataFrame like ``frame``; NaN for cells that are missing at random, and for columns that were left out.
+        """
+        matched, states = self._states(frame, partly=False)
+        unseen = self.codec.unseen(matched)
+        density = self.codec.log_density(matched, states)
+        stream = stream_of(seed, "explain")
+        out = np.full(matched.shape, np.nan)
+        for place, codec in enumerate(self.codec.codecs):
+            own = self.codec.variables[place]
+            if not codec.states:
+                continue
+            hidden = states.copy()
+            hidden[:, own] = np.nan
+            p = self._probabilities(hidden, stream.child(place))
+            total = np.zeros(len(states))
+            for variable in range(own.start, own.stop):
+                share = np.maximum(p[variable].astype(np.float64), 1e-30)
+                state = states[:, variable]
+                at = share[np.arange(len(share)), np.nan_to_num(state).astype(int)]
+                total += np.where(np.isnan(state), np.nan, -np.log(at)) + (share * np.log(share)).sum(1)
+            if isinstance(codec, Numbers):  # how far out in a cell
+                total += np.maximum(0.0, codec.cells.typical(states[:, own.start]) - density[:, place])
+            out[:, place] = np.where(unseen[:, place], np.inf, total)
+        surprise = pd.DataFrame(out, index=matched.index)
+        surprise.columns = matched.columns
+        return self._as_given(frame, surprise)
+
+    def _states(self, frame: Frame, partly: bool) -> tuple[Frame, Array]:
+        """A frame with the columns of the table, and its states; labels never seen are unknown, with a warning."""
+        matched = self.codec.matched(frame, partly=partly)
+        unseen = self.codec.unseen(matched)
+        for place in np.flatnonzero(unseen.any(0)):
+            row = int(np.argmax(unseen[:, place]))
+            others = int(unseen[:, place].sum()) - 1
+            where = f"row {row}" + (f", and {others} other rows" if others else "")
+            what = f"column {self.codec.names[place]!r} holds {matched.iloc[row, place]!r} ({where})"
+            warnings.warn(f"{what}, which was never seen in training: it is treated as unknown", stacklevel=3)
+        return matched, self.codec.encode(matched)
+
+    def _open(self, matched: Frame, states: Array, besides: int | None = None) -> Array:
+        """States in which empty cells are to be found out, also those whose emptiness is a value."""
+        states = states.copy()
+        gone = matched.isna().to_numpy()
+        for place, codec in enumerate(self.codec.codecs):
+            if codec.missing:
+                states[gone[:, place], self.codec.variables[place]] = np.nan
+        return states
+
+    def _probabilities(self, states: Array, stream: Stream) -> list[Array]:
+        """Probabilities of the states of each variable given those that are not NaN, (rows, states) each."""
+        units = self.model.visible
+        v = torch.from_numpy(states).to(self.model.dtype)
+        encoded = units.encode(v)
+        observed = units.one_per_column((~torch.isnan(encoded)).to(v.dtype)) > 0
+        means = marginals(self.model, encoded.nan_to_num(0.0), observed, stream)
+        return [part.double().numpy() for part in torch.split(means, self.codec.states, 1)]
+
+    # Files and words ---------------------------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> None:
+        """Write the model with its codecs to one safetensors file.
+
+        Raises:
+            ValueError: before `fit`.
+            OSError: if the file cannot be written; an earlier file is then unchanged.
+        """
+        model = self.model
+        description = {
+            "model": model.config(),
+            "codec": self.codec.config(),
+            "trials": [trial.config() for trial in self.trials],
+            "log_z": self.log_z,
+            "rows": self.rows,
+            "minutes": self.minutes,
+            "kind": self.kind,
+        }
+        write_tensors(as_path(path, "path"), model.state_dict(), {"format": 1, "table": description})
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a model that `save` wrote.
+
+        Raises:
+            FileNotFoundError: if there is no such file.
+            DamagedFileError: if the file is truncated, changed, or no table model.
+        """
+        tensors, meta = read_tensors(path)
+        if "table" not in meta:
+            raise DamagedFileError(f"{path} holds no TableModel: use harmonium.load for other models")
+        about = meta["table"]
+        table = cls(about["kind"], minutes=about["minutes"])
+        table._codec = build(about["codec"])
+        model = build(about["model"])
+        restore(model, tensors, str(path))
+        table._model, table.log_z, table.rows = model, about["log_z"], about["rows"]
+        table.trials = [Trial(**trial) for trial in about["trials"]]
+        return table
+
+    def __repr__(self) -> str:
+        if self._model is None:
+            return f"TableModel({self.kind!r}, minutes={self.minutes:g})"
+        return f"TableModel({len(self.codec.names)} columns, {self.rows} rows, {type(self.model).__name__})"
+
+    def __str__(self) -> str:
+        if self._model is None:
+            return repr(self)
+        return "\n".join([repr(self), *(f"  {trial}" for trial in self.trials), str(self.codec)])
+
+    def _repr_html_(self) -> str:
+        if self._model is None:
+            return notebook.table((), [], repr(self))
+        return notebook.table((), [(str(trial),) for trial in self.trials], repr(self)) + self.codec._repr_html_()
+
+
+def _fill(values: Any, gone: Array, found: Any) -> Any:
+    """A column with its gaps filled; the type stays where it can hold what was found."""
+    filled = values.copy()
+    if filled.dtype.kind in "f" or not isinstance(filled.dtype, np.dtype):
+        found = pd.Series(found)
+        if filled.dtype.kind in "iu":
+            found = pd.to_numeric(found).round()
+        filled[gone] = found.to_numpy()
+        return filled
+    filled = filled.astype(object)
+    filled[gone] = found
+    return filled.infer_objects() if values.dtype != object else filled
