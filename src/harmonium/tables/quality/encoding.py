@@ -95,6 +95,10 @@ def _reader(column: Any) -> Any:
 def _as_floats(column: Any) -> Array:
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(object)
+    kind, types = column.dtype, pd.api.types
+    readable = types.is_numeric_dtype(kind) or types.is_object_dtype(kind) or types.is_string_dtype(kind)
+    if not readable or types.is_complex_dtype(kind):
+        return np.full(len(column), np.nan)  # such as dates, which pandas would count in nanoseconds
     return np.array(pd.to_numeric(column, errors="coerce").to_numpy(dtype="float64", na_value=np.nan))
 
 
@@ -124,7 +128,7 @@ def _numbers(columns: Sequence[Any], read: Any, names: Sequence[str], name: Any)
         if len(odd):
             raise ValueError(
                 f"column {name!r} holds {'numbers' if read is _as_floats else 'dates or durations'} in {names[0]}, but "
-                f"{odd.iloc[0]!r} in {table}: give it the same type in both"
+                f"'{odd.iloc[0]}' in {table}: give it the same type in both"
             )
         found.append(values)
     finite = np.concatenate([values[np.isfinite(values)] for values in found])
