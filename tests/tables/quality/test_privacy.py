@@ -8,7 +8,7 @@ import pytest
 
 from harmonium.core.random import Stream
 from harmonium.tables.quality.encoding import encode
-from harmonium.tables.quality.neighbours import nearest, points
+from harmonium.tables.quality.neighbours import nearest, nearest_within, points
 from harmonium.tables.quality.privacy import Privacy, copies, privacy
 
 from .helpers import people
@@ -56,9 +56,17 @@ def test_rows_apart_by_no_more_than_a_rank_are_told_apart() -> None:
     x = np.random.default_rng(0).permutation(ROWS).astype(float)
     train, other = (pd.DataFrame({"x": values}) for values in (x, x[:100] + 0.3))
     [t, s] = points(encode([train, other], ["real", "synthetic"]), encode([train], ["real"])[0])
-    assert np.allclose(nearest(s, t), 0.5 / ROWS, atol=1e-6)  # halfway between two ranks
-    assert np.allclose(nearest(t, t, itself=True), 1 / ROWS, atol=1e-6)
-    assert not nearest(t, t).any()
+    assert np.allclose(nearest(s, t)[0], 0.5 / ROWS, atol=1e-6)  # halfway between two ranks
+    assert np.allclose(nearest_within(t), 1 / ROWS, atol=1e-6)
+    assert not nearest(t, t)[0].any()
+
+
+def test_neighbours_of_both_sides_are_those_of_all_distances() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(600, 3)), rng.normal(size=(700, 3))
+    apart = np.linalg.norm(a[:, None] - b[None], axis=2)
+    there, back = nearest(a, b)
+    assert np.allclose(there, apart.min(1), atol=1e-6) and np.allclose(back, apart.min(0), atol=1e-6)
 
 
 def test_distances_of_categories_and_gaps() -> None:

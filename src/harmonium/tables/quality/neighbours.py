@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from harmonium.data.raw import Array
 from harmonium.tables.quality.encoding import Encoded
 
-__all__ = ["nearest", "points"]
+__all__ = ["nearest", "nearest_within", "points"]
 
 _LEVELS = 50  # categories with a coordinate of their own; rarer ones share one
 _CHUNK = 250  # rows compared at once with all others: 50 MB at 25,000
@@ -47,24 +49,47 @@ def _indicators(values: Array, known: Array) -> list[Array]:
     return [np.where(places == level, np.sqrt(0.5), 0.0) for level in range(len(levels) + 1)]
 
 
-def nearest(rows: Array, among: Array, *, itself: bool = False) -> Array:
-    """Return the distance of every row to the nearest of others, (rows,) float64.
+def nearest(rows: Array, among: Array) -> tuple[Array, Array]:
+    """Return the distance of every row to the nearest of others, (n,) float64, and of the others to the rows, (m,).
 
     Args:
         rows: points, (n, coordinates).
         among: points, (m, coordinates).
-        itself: ``rows`` and ``among`` are the same points, and none is a neighbour of its own.
     """
-    found = np.empty(len(rows))
-    squares = np.einsum("ij,ij->i", among, among)
-    for first in range(0, len(rows), _CHUNK):
-        part = rows[first : first + _CHUNK]
-        distance = part @ among.T
+    there, back = np.empty(len(rows), np.int64), np.empty(len(among), np.int64)
+    least = np.full(len(among), np.inf)
+    for first, distance in _squares(rows, among):
+        there[first : first + len(distance)] = distance.argmin(1)
+        smallest = distance.min(0)
+        closer = np.flatnonzero(smallest < least)  # few after the first chunks
+        back[closer] = first + distance[:, closer].argmin(0)
+        least[closer] = smallest[closer]
+    return _exact(rows, among[there]), _exact(among, rows[back])
+
+
+def nearest_within(rows: Array) -> Array:
+    """Return the distance of every row to the nearest of the others, (n,) float64."""
+    there = np.empty(len(rows), np.int64)
+    for first, distance in _squares(rows, rows):
+        own = np.arange(len(distance))
+        distance[own, first + own] = np.inf
+        there[first : first + len(distance)] = distance.argmin(1)
+    return _exact(rows, rows[there])
+
+
+def _squares(a: Array, b: Array) -> Iterator[tuple[int, Array]]:
+    """Squared distances of some rows of ``a`` after the others to all of ``b``, and the number of the first of them."""
+    of_a, of_b = (np.einsum("ij,ij->i", points, points) for points in (a, b))
+    for first in range(0, len(a), _CHUNK):
+        chunk = slice(first, first + _CHUNK)
+        distance = a[chunk] @ b.T
         distance *= -2
-        distance += squares  # less the square of the row itself, which is the same for all
-        if itself:
-            distance[np.arange(len(part)), np.arange(first, first + len(part))] = np.inf
-        best = distance.argmin(1)
-        # Once more without cancellation, so that equal rows are exactly 0 apart.
-        found[first : first + len(part)] = np.linalg.norm(part - among[best], axis=1)
-    return np.round(found, _ROUNDING)
+        distance += of_b
+        distance += of_a[chunk, None]
+        yield first, distance
+
+
+def _exact(a: Array, b: Array) -> Array:
+    """Distances of pairs, once more without cancellation, so that equal rows are exactly 0 apart."""
+    found: Array = np.round(np.linalg.norm(a - b, axis=1), _ROUNDING)
+    return found

@@ -10,7 +10,7 @@ from harmonium.core.random import Stream
 from harmonium.data.raw import Array
 from harmonium.tables.quality.draws import draw
 from harmonium.tables.quality.encoding import Encoded
-from harmonium.tables.quality.neighbours import nearest, points
+from harmonium.tables.quality.neighbours import nearest, nearest_within, points
 
 __all__ = ["Privacy", "adversarial_accuracy", "copies", "distinct", "nearer", "privacy", "wins"]
 
@@ -41,14 +41,14 @@ def privacy(train: Encoded, synthetic: Encoded, fresh: Encoded, most: int, strea
     count = min(most, len(train), len(synthetic), len(fresh))
     named = {"train": train, "fresh": fresh, "synthetic": synthetic}
     t, h, s = points([draw(table, count, stream.child(name)) for name, table in named.items()], scale=train)
-    within_t, within_h, within_s = (nearest(own, own, itself=True) for own in (t, h, s))
-    of_fresh = adversarial_accuracy(nearest(h, t), nearest(t, h), within_h, within_t)
+    within_t, within_h, within_s = map(nearest_within, (t, h, s))
+    of_fresh = adversarial_accuracy(*nearest(h, t), within_h, within_t)
     half = np.arange(len(fresh)) % 2 == 0
     return (
         Privacy(
             nearer=nearer(draw(synthetic, most, stream.child("synthetic")), train, fresh, most, stream),
-            aats=adversarial_accuracy(nearest(s, t), nearest(t, s), within_s, within_t),
-            aats_fresh=adversarial_accuracy(nearest(s, h), nearest(h, s), within_s, within_h),
+            aats=adversarial_accuracy(*nearest(s, t), within_s, within_t),
+            aats_fresh=adversarial_accuracy(*nearest(s, h), within_s, within_h),
         ),
         Privacy(
             nearer=nearer(fresh.take(half), train, fresh.take(~half), most, stream),  # one half in their place
@@ -68,7 +68,7 @@ def nearer(table: Encoded, train: Encoded, fresh: Encoded, most: int, stream: St
     count = min(most, *map(len, once))
     some = [draw(rows, count, stream.child("once", name)) for rows, name in zip(once, ("train", "fresh"), strict=True)]
     rows, t, h = points([table, *some], scale=train)
-    return wins(nearest(rows, t), nearest(rows, h))
+    return wins(nearest(rows, t)[0], nearest(rows, h)[0])
 
 
 def wins(here: Array, there: Array) -> float:

@@ -27,7 +27,8 @@ class Scores:
         columns: mean over columns of 1 - distance; 1 = equal. Independent columns reach it too: never judge by it
             alone.
         tstr: AUC (R² for numbers) on real rows of gradient boosting trained on the table.
-        nearer: share of rows that are nearer to a training row than to a fresh one; 0.5 = nothing was memorised.
+        nearer: share of rows that are nearer to a training row than to one of as many fresh ones; 0.5 = nothing was
+            memorised. A holdout that is smaller than the training table shows less of it.
         copies: share of rows that equal a training row in all columns.
         aats: accuracy of nearest neighbours against the training rows; 0.5 is best, below it rows were memorised.
         aats_fresh: the same against fresh rows; above 0.5 the tables can be told apart.
