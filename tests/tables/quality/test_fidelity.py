@@ -56,11 +56,11 @@ def test_a_classifier_finds_what_no_column_shows_and_nothing_in_equal_rows() -> 
     assert c2st(*encoded(pd.DataFrame(a), pd.DataFrame(b)), seed=0) < 0.5
 
 
-def test_categories_are_split_as_such_and_rare_ones_pooled() -> None:
-    """Every other of 60 categories is missing: no order of codes shows it."""
-    towns = [f"town {n}" for n in range(60)]
-    real, other = pd.DataFrame({"t": towns * 8}), pd.DataFrame({"t": towns[::2] * 16})
-    assert c2st(*encoded(real, other), seed=0) < 0.7
+def test_categories_of_one_table_alone_are_found_and_rare_ones_pooled() -> None:
+    """Every other category is in one table only."""
+    towns = [f"town {n:02}" for n in range(60)]
+    real, other = pd.DataFrame({"t": towns[::2] * 20}), pd.DataFrame({"t": towns[1::2] * 20})
+    assert c2st(*encoded(real, other), seed=0) < 0.1
     ids = [pd.DataFrame({"id": [f"{side}{n}" for n in range(300)]}) for side in "ab"]
     assert 0 <= c2st(*encoded(*ids), seed=0) <= 1
 
