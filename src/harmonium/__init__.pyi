@@ -57,6 +57,7 @@ from .runs.resume import resume as resume
 from .sampling.impute import impute as impute
 from .sampling.impute import predict_gaps as predict_gaps
 from .sampling.sample import sample as sample
+from .tables.model import TableModel as TableModel
 from .tables.quality.judge import quality as quality
 from .training import schedules as schedules
 from .units.bernoulli import Bernoulli as Bernoulli

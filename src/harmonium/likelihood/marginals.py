@@ -10,16 +10,17 @@ from torch import Tensor
 
 from harmonium.core.random import Stream
 from harmonium.likelihood.conditional import refuse_coupled_hidden
+from harmonium.models.autoregressive.made import MADE
+from harmonium.models.autoregressive.nade import NADE
 from harmonium.models.autoregressive.orderless import OrderlessNADE
 from harmonium.models.baselines.mixture import BernoulliMixture
-from harmonium.models.directed import Tractable
 from harmonium.models.machine.machine import Machine
 from harmonium.sampling.impute import conditional_means
-from harmonium.sampling.resampling import draw_given
+from harmonium.sampling.resampling import propose
 
 __all__ = ["marginals"]
 
-SWEEPS, CHAINS, DRAWS = 200, 4, 64
+SWEEPS, CHAINS, DRAWS = 200, 4, 128
 _ROWS = 2048  # cases at a time, to bound memory
 _STATES = 1 << 14
 
@@ -29,7 +30,8 @@ def marginals(model: Any, v: Tensor, observed: Tensor, stream: Stream) -> Tensor
     """Compute the means of single variables given the observed ones: of categorical units, their probabilities.
 
     An `OrderlessNADE` and a mixture compute them exactly.  A machine does so if one variable of finitely many states is
-    not observed, and otherwise runs chains with the observed ones clamped; NADE and MADE draw.
+    not observed, and otherwise runs chains with the observed ones clamped.  NADE and MADE weight draws along their
+    ordering by the probability of what is observed.
 
     Args:
         model: the model.
@@ -80,13 +82,18 @@ def _(model: Machine, v: Tensor, observed: Tensor, stream: Stream) -> Tensor:
     return conditional_means(model, torch.where(seen, v, torch.nan), stream, SWEEPS, CHAINS)
 
 
-@marginals.register
+@marginals.register(NADE)
+@marginals.register(MADE)
 @torch.no_grad()
-def _(model: Tractable, v: Tensor, observed: Tensor, stream: Stream) -> Tensor:
+def _(model: NADE | MADE, v: Tensor, observed: Tensor, stream: Stream) -> Tensor:
     seen = model.visible.repeat_per_column(observed)
-    rows = v.repeat_interleave(DRAWS, 0)
-    drawn = draw_given(model, rows, observed.repeat_interleave(DRAWS, 0), stream)
-    return torch.where(seen, v, drawn.view(len(v), DRAWS, -1).mean(1))
+    found = []
+    for rows in torch.split(torch.arange(len(v)), max(1, _ROWS * 16 // DRAWS)):
+        many = torch.where(seen[rows], v[rows], 0.0).repeat_interleave(DRAWS, 0)
+        drawn, log_w = propose(model, many, observed[rows].repeat_interleave(DRAWS, 0), stream)
+        share = torch.softmax(log_w.view(len(rows), DRAWS), -1).to(drawn)
+        found.append((share.unsqueeze(-1) * drawn.view(len(rows), DRAWS, -1)).sum(1))
+    return torch.where(seen, v, torch.cat(found))
 
 
 def _enumerated(model: Machine, v: Tensor, column: int) -> Tensor:

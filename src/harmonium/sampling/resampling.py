@@ -11,7 +11,7 @@ from harmonium.models.autoregressive.made import MADE
 from harmonium.models.autoregressive.nade import NADE
 from harmonium.models.directed import Tractable
 
-__all__ = ["draw_given"]
+__all__ = ["draw_given", "propose"]
 
 ROUNDS, PROPOSALS = 8, 16
 
@@ -47,7 +47,7 @@ def draw_given(
     for _ in range(rounds):
         rows = clean.repeat_interleave(proposals, 0)
         mask = observed.repeat_interleave(proposals, 0)
-        proposed, log_w = _propose(model, rows, mask, stream)
+        proposed, log_w = propose(model, rows, mask, stream)
         every = torch.cat((weight, log_w.view(len(v), proposals)), 1)
         u = kernels.uniforms(stream.advance(), len(v), 1, torch.float64, v.device)
         p = torch.softmax(every, -1).cumsum(-1)
@@ -58,8 +58,24 @@ def draw_given(
     return state
 
 
-def _propose(model: NADE | MADE, v: Tensor, observed: Tensor, stream: Stream) -> tuple[Tensor, Tensor]:
-    """Draw along the ordering with some variables held: states, and the log-probability of those that are held."""
+def propose(model: NADE | MADE, v: Tensor, observed: Tensor, stream: Stream) -> tuple[Tensor, Tensor]:
+    """Draw along the ordering with some variables held.
+
+    Args:
+        model: the model, with one ordering.
+        v: encoded states (batch, size), 0 where they are not observed.
+        observed: bool (batch, columns).
+        stream: of the draws.
+
+    Returns:
+        encoded states (batch, size), and the log-probability of those that are held, (batch,) float64: the importance
+        weight of the draw.
+
+    Raises:
+        ValueError: for a MADE with several orderings.
+    """
+    if isinstance(model, MADE) and model.masks > 1:
+        raise ValueError("a MADE with several sets of masks cannot draw given any variables: use masks=1")
     ordering = (model.ordering if isinstance(model, NADE) else model.orderings[0]).tolist()
     units, draw = model.visible, stream.advance()
     columns = units.variable_of_column()

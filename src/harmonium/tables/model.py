@@ -21,6 +21,7 @@ from harmonium.core.registry import build
 from harmonium.data.codecs.categories import Categories
 from harmonium.data.codecs.codec import Array
 from harmonium.data.codecs.dates import Dates
+from harmonium.data.codecs.dtypes import with_dtype
 from harmonium.data.codecs.numbers import Numbers
 from harmonium.data.codecs.table import TableCodec
 from harmonium.data.plain import as_pandas
@@ -304,9 +305,8 @@ class TableModel:
             if not gone.any() or not codec.states:
                 continue
             own = self.codec.variables[place]
-            filled.isetitem(
-                place, _fill(values, gone, self._guess(place, [p[i][gone] for i in range(own.start, own.stop)]))
-            )
+            guess = self._guess(place, [p[variable][gone] for variable in range(own.start, own.stop)])
+            filled.isetitem(place, _fill(values, gone, guess, codec.dtype))
         return self._as_given(frame, filled)
 
     def _guess(self, place: int, p: Sequence[Array]) -> Any:
@@ -330,7 +330,8 @@ class TableModel:
             old = matched.iloc[:, place]
             gone = old.isna().to_numpy()
             if gone.any() and self.codec.codecs[place].states:
-                filled.isetitem(place, _fill(old, gone, values.iloc[:, column].to_numpy()[gone]))
+                found = values.iloc[:, column].to_numpy()[gone]
+                filled.isetitem(place, _fill(old, gone, found, self.codec.codecs[place].dtype))
         return self._as_given(frame, filled)
 
     def _not_missing(self, states: Array, drawn: Array, stream: Stream, rounds: int = 100) -> Array:
@@ -548,15 +549,16 @@ class TableModel:
         return notebook.table((), [(str(trial),) for trial in self.trials], repr(self)) + self.codec._repr_html_()
 
 
-def _fill(values: Any, gone: Array, found: Any) -> Any:
-    """A column with its gaps filled; the type stays where it can hold what was found."""
+def _fill(values: Any, gone: Array, found: Any, dtype: Any) -> Any:
+    """A column with its gaps filled: of its type if that can hold them, of the type of training if all was empty."""
+    if values.isna().all() and values.dtype == object:
+        return with_dtype(np.asarray(found), np.zeros(len(found), bool), dtype).set_axis(values.index)
     filled = values.copy()
-    if filled.dtype.kind in "f" or not isinstance(filled.dtype, np.dtype):
-        found = pd.Series(found)
-        if filled.dtype.kind in "iu":
-            found = pd.to_numeric(found).round()
-        filled[gone] = found.to_numpy()
+    kind = filled.dtype.kind
+    if kind in ("f", "M") or not isinstance(filled.dtype, np.dtype):
+        number = pd.Series(found)
+        filled[gone] = (pd.to_numeric(number).round() if kind in ("i", "u") else number).to_numpy()
         return filled
     filled = filled.astype(object)
     filled[gone] = found
-    return filled.infer_objects() if values.dtype != object else filled
+    return filled

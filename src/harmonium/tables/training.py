@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import warnings
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -72,6 +73,7 @@ def train_table(
     Raises:
         ValueError: if the kind cannot learn from rows with gaps.
     """
+    states = states[~np.isnan(states).all(1)]  # an empty row says nothing
     if held is None:
         order = np.random.default_rng(stream.child("held").key).permutation(len(states))
         count = min(MOST_HELD, max(LEAST_HELD, round(HELD * len(states)))) if len(states) >= TOO_FEW else 0
@@ -94,7 +96,9 @@ def train_table(
             trials.append(Trial(word, None, 0.0, "not tried, because cells are missing at random"))
             continue
         began = time.process_time()
-        model = contender.train(replace(task, seconds=left if word == words[-1][0] else share * seconds))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "fit learned nothing")  # columns may be independent of each other
+            model = contender.train(replace(task, seconds=left if word == words[-1][0] else share * seconds))
         spent = time.process_time() - began
         left -= spent
         value = None if kind != "auto" else float(log_probs(model, held).mean())

@@ -20,6 +20,7 @@ class Codec(Registered, ABC):
     Attributes:
         states: the number of states of each variable.
         ordered: for each variable, whether its states are in the order of the values.
+        dtype: the type of the column.
         missing: whether an empty cell is a state of its own, the last one of each variable.  Otherwise the variables of
             an empty cell are NaN: missing at random.
     """
@@ -27,6 +28,7 @@ class Codec(Registered, ABC):
     states: tuple[int, ...] = ()
     ordered: tuple[bool, ...] = ()
     missing: bool = False
+    dtype: Any = np.dtype(object)
 
     @property
     @abstractmethod

@@ -39,15 +39,17 @@ def with_dtype(values: Any, missing: Any, dtype: Any) -> Any:
 
     A type that has no word for missing values, such as int64, gives way to float64 or object.
     """
-    values = pd.Series(values)
+    values = pd.Series(values, dtype=values.dtype)
+    plain = dtype.kind if isinstance(dtype, np.dtype) else ""
     if bool(missing.any()):
-        kind = np.dtype(dtype).kind if isinstance(dtype, np.dtype) else ""
-        values = values.astype("float64" if kind in "iu" else object if kind == "b" else values.dtype)
-        values[missing] = np.nan if kind in "iuf" else None
-        if kind in "iub":
-            return values
-    kind = getattr(dtype, "kind", "")
-    if kind in ("i", "u") and values.dtype.kind == "f":
+        if plain in ("i", "u"):
+            dtype = np.dtype("float64")
+        elif plain == "b":
+            dtype = np.dtype(object)
+        if values.dtype.kind != "f":
+            values = values.astype(object)
+        values[missing] = np.nan if values.dtype.kind == "f" else None
+    if getattr(dtype, "kind", "") in ("i", "u") and values.dtype.kind == "f":
         values = values.round()
     try:
         return values.astype(dtype)

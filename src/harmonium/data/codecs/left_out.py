@@ -9,10 +9,10 @@ import numpy as np
 from harmonium.data.codecs.codec import Array, Codec
 from harmonium.data.codecs.dtypes import dtype_config, dtype_from_config, with_dtype
 
-__all__ = ["Constant", "LeftOut"]
+__all__ = ["ConstantColumn", "LeftOut"]
 
 
-class Constant(Codec):
+class ConstantColumn(Codec):
     """A column with one value: drawn rows have it, too."""
 
     def __init__(self, value: Any, dtype: Any) -> None:

@@ -41,7 +41,13 @@ class Cells:
         self.low, self.high, self.rate, self.count = (np.asarray(each, np.float64) for each in (low, high, rate, count))
         self.decimals, self.log, self.least = decimals, log, least
         self.point = self.low == self.high
-        self.borders = (self.high[:-1] + self.low[1:]) / 2
+        self.step = 0.0 if decimals is None else 10.0**-decimals
+        half = np.where(self.point, self.step / 2, 0.0)  # a rounded number stands for all that round to it
+        self._from, self._to = self.low - half, self.high + half
+        self.borders = (self._to[:-1] + self._from[1:]) / 2
+        if self.step:  # between the steps
+            self.borders = np.floor(self.borders / self.step + 1e-9) * self.step + self.step / 2
+            self.borders = np.clip(self.borders, self._to[:-1], self._from[1:])
         self._points = np.flatnonzero(self.point)
 
     @classmethod
@@ -131,8 +137,7 @@ class Cells:
 
         A rounded number has the density that its probability makes over the length of a rounding step.
         """
-        low, high = self.low[cell], self.high[cell]
-        step = 0.0 if self.decimals is None else 10.0**-self.decimals
+        low, high, step = self.low[cell], self.high[cell], self.step
         inside = (numbers >= low) & (numbers <= high)
         left, right = self._reach()
         spare = np.where((left + right) > 0, 1 / (self.count + 2), 0.0)[cell]
@@ -157,34 +162,36 @@ class Cells:
     def _reach(self) -> tuple[Array, Array]:
         """How far beyond each cell its values may lie, below and above: up to the borders, or by the tails' scale."""
         scale = self._tail()
-        left = np.concatenate([[scale], self.low[1:] - self.borders])
-        right = np.concatenate([self.borders - self.high[:-1], [scale]])
-        if self.least is not None and self.low[0] <= self.least:
+        left = np.concatenate([[scale], self._from[1:] - self.borders])
+        right = np.concatenate([self.borders - self._to[:-1], [scale]])
+        if self._room() <= 0:
             left[0] = 0.0
-        tiny = 1e-12 * max(1.0, float(np.abs(self.high).max()))
+        tiny = 1e-9 * max(self.step, 1e-3 * float(np.abs(self.high).max()), 1e-300)
         return np.where(left > tiny, left, 0.0), np.where(right > tiny, right, 0.0)
+
+    def _room(self) -> float:
+        """How far values may lie below the first cell."""
+        if self.least is None:
+            return np.inf
+        room = float(self._from[0]) - (self.least - self.step / 2)
+        return room if room > 1e-9 * max(self.step, abs(float(self.low[0]))) else 0.0
 
     def _tail(self) -> float:
         """The scale of the tails: the length of a middling cell, or the distance of points."""
         reach = float(self.high[-1] - self.low[0]) / max(1, len(self) - 1)
-        step = 1.0 if self.decimals is None else 10.0**-self.decimals
-        return max(reach, 0.5 * step if self.decimals is not None else 1e-6 * max(1.0, abs(float(self.low[0]))))
+        return max(reach, self.step / 2, 1e-6 * abs(float(self.low[0])), 1e-12)
 
     def _log_outside(self, numbers: Array, cell: Array, left: Array, right: Array) -> Array:
         """Log-density of a number that its cell does not cover, among those that belong to it."""
         scale = self._tail()
         total = left[cell] + right[cell]
         below = numbers < self.low[cell]
-        first, last = cell == 0, cell == len(self) - 1
-        away = np.where(below, self.low[cell] - numbers, numbers - self.high[cell])
-        tail = (below & first) | (~below & last)
+        tail = np.where(below, cell == 0, cell == len(self) - 1)
+        away = np.where(below, self._from[cell] - numbers, numbers - self._to[cell])
         own = np.where(below, left[cell], right[cell])
-        if self.least is not None:  # a tail that ends there
-            room = np.where(below & first, self.low[cell] - self.least, np.inf)
-            cut = -np.log(-np.expm1(-room / scale))
-        else:
-            cut = np.zeros(len(numbers))
-        exponential = np.log(own / total) - away / scale - np.log(scale) + cut
+        cut = np.where(below & tail, -np.log(-np.expm1(-self._room() / scale)), 0.0)  # a tail that ends
+        density = 1 / scale if not self.step else 2 * np.sinh(self.step / (2 * scale)) / self.step
+        exponential = np.log(own / total) - away / scale + np.log(density) + cut
         return np.asarray(np.where(tail, exponential, -np.log(total)))
 
     def config(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pandas.api import types
 from harmonium.data.codecs.categories import MOST_STATES, Categories
 from harmonium.data.codecs.codec import Codec
 from harmonium.data.codecs.dates import Dates
-from harmonium.data.codecs.left_out import Constant, LeftOut
+from harmonium.data.codecs.left_out import ConstantColumn, LeftOut
 from harmonium.data.codecs.numbers import Numbers
 from harmonium.data.header import DATE
 from harmonium.data.identifiers import identifiers
@@ -102,13 +102,13 @@ def propose(name: Any, values: Any, options: ColumnOptions, missing: bool) -> tu
     if options.kind == "drop":
         return LeftOut("as asked"), []
     if not len(present):
-        return Constant(None, values.dtype), [f"column {name!r} is empty: nothing is learned from it"]
+        return ConstantColumn(None, values.dtype), [f"column {name!r} is empty: nothing is learned from it"]
     _refuse_nested(name, present)
     kind, notes = (options.kind, []) if options.kind else _kind(name, values, present)
     if kind == "constant":
         value = present.iloc[0]
         value = value.item() if isinstance(value, np.generic) else value
-        return Constant(value if isinstance(value, (str, int, float, bool)) else str(value), values.dtype), notes
+        return ConstantColumn(value if isinstance(value, (str, int, float, bool)) else str(value), values.dtype), notes
     if kind.startswith("left out"):
         return LeftOut(kind.removeprefix("left out: ")), notes
     if kind == "categories":

@@ -18,7 +18,7 @@ from harmonium.core.random import Stream
 from harmonium.core.registry import Registered, build
 from harmonium.data.codecs.codec import Array, Codec
 from harmonium.data.codecs.informative import missing_means_something
-from harmonium.data.codecs.left_out import Constant, LeftOut
+from harmonium.data.codecs.left_out import ConstantColumn, LeftOut
 from harmonium.data.codecs.propose import ColumnOptions, as_options, propose
 from harmonium.data.plain import as_pandas, plain_frame
 from harmonium.data.raw import Frame
@@ -190,7 +190,7 @@ class TableCodec(Registered):
                 "taken for": [codec.summary for codec in self.codecs],
                 "states": [" x ".join(map(str, codec.states)) for codec in self.codecs],
                 "empty cells": [
-                    "a value" if codec.missing else "" if isinstance(codec, (Constant, LeftOut)) else "at random"
+                    "a value" if codec.missing else "" if isinstance(codec, (ConstantColumn, LeftOut)) else "at random"
                     for codec in self.codecs
                 ],
             }

@@ -25,6 +25,7 @@ __all__ = ["CopulaNetwork"]
 
 SHRINKAGES = (0.0, 1e-4, 1e-3, 1e-2, 0.03, 0.1, 0.3, 1.0)
 LEAST_VARIANCE = 1e-3
+RIDGE = 1e-6
 STEEPEST = 60.0  # logits of a state, relative to the base rate
 
 
@@ -117,39 +118,42 @@ class CopulaNetwork(MaskedNetwork):
         own = (self.of_unit != 0).to(torch.float64)
         return z, (there.to(torch.float64) @ own) > 0
 
-    def _given(self, v: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Scores of observed variables, and mean and variance of the others given them, (batch, ordered) each."""
+    def given(self, v: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Scores of observed variables, and mean and variance of the others given them, (batch, ordered) each.
+
+        Args:
+            v: encoded values (batch, size), zero for variables that are not observed.
+            mask: which variables are observed, (batch, columns).
+        """
         seen = mask[:, self.ordered].double()
         z = (v @ self.of_unit).double() * seen
+        sets, which = torch.unique(seen, dim=0, return_inverse=True)  # one along an ordering, many in training
         c = self.covariance
-        of = c * seen.unsqueeze(-1)  # rows of observed variables, (batch, ordered, ordered)
-        a = of * seen.unsqueeze(1) + torch.diag_embed(1 - seen)
-        root = torch.linalg.cholesky(a + LEAST_VARIANCE * 1e-3 * torch.eye(len(c), dtype=a.dtype, device=a.device))
-        solved = torch.linalg.solve_triangular(root, torch.cat((of, z.unsqueeze(-1)), -1), upper=False)
-        weights, target = solved[..., :-1], solved[..., -1:]
-        mean = (weights * target).sum(1)
-        variance = (c.diagonal() - (weights * weights).sum(1)).clamp(min=LEAST_VARIANCE) + self.within
-        return z, torch.where(seen > 0, 0.0, mean), torch.where(seen > 0, 1.0, variance)
+        of = c * sets.unsqueeze(-1)  # rows of observed variables, (sets, ordered, ordered)
+        a = of * sets.unsqueeze(1) + torch.diag_embed(1 - sets + RIDGE)
+        weights = torch.cholesky_solve(of, torch.linalg.cholesky(a))
+        variance = (c.diagonal() - (of * weights).sum(1)).clamp(min=LEAST_VARIANCE) + self.within
+        mean = (weights[which] * z.unsqueeze(-1)).sum(1)
+        return z, torch.where(seen > 0, 0.0, mean), torch.where(seen > 0, 1.0, variance[which])
 
-    def _states(self, v: Tensor, mask: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The last hidden layer, and the log-odds of the copula."""
-        odds, seen = None, [v, mask]
-        if self.ordered:
-            with torch.no_grad():
-                z, mean, variance = self._given(v, mask)
-                seen += [each.to(v.dtype) for each in (z, mean, 0.5 * variance.log())]
-                slope, square = (mean / variance).to(v.dtype), (0.5 * (1 - 1 / variance)).to(v.dtype)
-                odds = slope @ self.of_unit.mT + square @ (self.of_unit * self.of_unit).mT
-                odds = odds.clamp(min=-STEEPEST, max=STEEPEST)
-        h = torch.cat(seen, -1)
-        for layer in self.layers[:-1]:
-            h = torch.relu(layer(h))
-        return h, odds
+    @torch.no_grad()
+    def copula(self, v: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """What the network sees of the copula, (batch, 3 ordered), and the log-odds of all states, (batch, size)."""
+        if not self.ordered:
+            return v.new_zeros(len(v), 0), v.new_zeros(len(v), self.size)
+        z, mean, variance = self.given(v, mask)
+        slope, square = (mean / variance).to(v.dtype), (0.5 * (1 - 1 / variance)).to(v.dtype)
+        odds = slope @ self.of_unit.mT + square @ (self.of_unit * self.of_unit).mT
+        seen = torch.cat((z, mean, 0.5 * variance.log()), -1).to(v.dtype)
+        return seen, odds.clamp(min=-STEEPEST, max=STEEPEST)
 
     def forward(self, v: Tensor, mask: Tensor) -> Tensor:
-        h, odds = self._states(v, mask)
+        seen, odds = self.copula(v, mask)
+        h = torch.cat((v, mask, seen), -1)
+        for layer in self.layers[:-1]:
+            h = torch.relu(layer(h))
         x: Tensor = self.layers[-1](h)
-        return x if odds is None else x + odds
+        return x + odds
 
     def initialise(self, stream: Stream) -> None:
         draw_layers(self.layers, stream)
@@ -172,19 +176,32 @@ class CopulaNetwork(MaskedNetwork):
 
 
 class _Pass(IncrementalPass):
-    """An incremental pass that computes the outputs that are asked for alone."""
+    """An incremental pass that keeps the inputs of the first layer, and computes the outputs that are asked for."""
 
     def __init__(self, network: CopulaNetwork, v: Tensor, mask: Tensor) -> None:
         self.network, self.v, self.mask = network, v.clone(), mask.clone()
+        first, *self.middle, self.last = linears(network.layers)
+        own = network.size + mask.shape[1]
+        self.of_state, self.of_copula = first.weight[:, :own].mT, first.weight[:, own:].mT
+        self.inputs = torch.addmm(first.bias, torch.cat((v, mask), -1), self.of_state)
 
     def logits(self, outputs: slice) -> Tensor:
-        h, odds = self.network._states(self.v, self.mask)
-        x = functional.linear(h, linears(self.network.layers)[-1].weight[outputs])
-        return x if odds is None else x + odds[:, outputs]
+        seen, odds = self.network.copula(self.v, self.mask)
+        h = torch.relu(torch.addmm(self.inputs, seen, self.of_copula))
+        for layer in self.middle:
+            h = torch.relu(layer(h))
+        return functional.linear(h, self.last.weight[outputs]) + odds[:, outputs]
 
     def set_units(self, column: int, units: slice, values: Tensor, rows: Tensor) -> None:
+        seen = rows.to(values.dtype).unsqueeze(-1)
         self.v[:, units] = torch.where(rows.unsqueeze(-1), values, self.v[:, units])
         self.mask[:, column] = torch.where(rows, 1.0, self.mask[:, column])
+        at = self.network.size + column
+        self.inputs = torch.addmm(
+            self.inputs,
+            torch.cat((values * seen, seen), -1),
+            torch.cat((self.of_state[units], self.of_state[at : at + 1])),
+        )
 
 
 def _covariance(z: Tensor, there: Tensor) -> Tensor:

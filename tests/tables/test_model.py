@@ -1,0 +1,233 @@
+"""`TableModel`: probabilities sum to one, conditions hold, types and roundings come back."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import harmonium as hm
+from harmonium.tables.model import TableModel
+
+ROOMS = 20
+KINDS = ("orderless", "mixture", "rbm", "nade", "made")
+
+
+def small(n: int = 400) -> pd.DataFrame:
+    """Three columns of few values, which depend on each other."""
+    rng = np.random.default_rng(0)
+    city = rng.choice(["Bern", "Bonn", "Brno"], n, p=[0.5, 0.3, 0.2])
+    rooms = np.where(city == "Bern", rng.choice([1, 2], n), rng.choice([2, 3, 4], n))
+    garden = rng.random(n) < np.where(rooms > 2, 0.8, 0.1)
+    return pd.DataFrame({"city": city, "rooms": rooms, "garden": garden})
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def table(request: pytest.FixtureRequest) -> TableModel:
+    return TableModel(request.param, minutes=0.02, progress=False).fit(small())
+
+
+def every_row() -> pd.DataFrame:
+    """Numbers never seen keep a small share, which falls by e with every room."""
+    rows = itertools.product(["Bern", "Bonn", "Brno"], range(ROOMS), [False, True])
+    return pd.DataFrame(rows, columns=["city", "rooms", "garden"])
+
+
+def test_probabilities_of_all_rows_sum_to_one(table: TableModel) -> None:
+    assert np.exp(table.log_prob(every_row())).sum() == pytest.approx(1.0, abs=1e-4)  # float32 networks
+
+
+def test_the_dependence_is_learned(table: TableModel) -> None:
+    shuffled = pd.DataFrame({name: small()[name].sample(frac=1, random_state=len(name)).values for name in small()})
+    independent = TableModel("mixture", minutes=0.01).fit(shuffled)
+    assert table.score(small()) > independent.score(small()) + 0.2
+
+
+def test_conditional_agrees_with_enumeration(table: TableModel) -> None:
+    rows = every_row()
+    p = np.exp(table.log_prob(rows)).to_numpy().reshape(3, ROOMS, 2)
+    rows_asked = pd.DataFrame({"city": ["Bern", "Bonn"]})
+    found = table.conditional(rows_asked, "garden").to_numpy()
+    joint = p.sum(1)[:2]
+    expected = joint / joint.sum(1, keepdims=True)
+    # Exact but for the orderings of an order-agnostic model (conditionals come from those that begin with the given
+    # columns), chains and draws.
+    tolerance = {"mixture": 1e-5, "orderless": 0.08}.get(table.kind, 0.12)
+    assert np.abs(found - expected).max() < tolerance
+
+
+def test_given_values_are_held_and_the_rest_follows(table: TableModel) -> None:
+    drawn = table.sample(300, given={"garden": True, "city": "Bonn"}, seed=1)
+    assert set(drawn["city"]) == {"Bonn"} and drawn["garden"].all()
+    p = np.exp(table.log_prob(every_row())).to_numpy().reshape(3, ROOMS, 2)[1, :, 1]
+    share = drawn["rooms"].value_counts(normalize=True).reindex(range(ROOMS)).fillna(0).to_numpy()
+    assert np.abs(share - p / p.sum()).max() < 0.12  # three standard errors of 300 draws
+
+
+def test_samples_look_like_the_frame(table: TableModel) -> None:
+    frame = small()
+    drawn = table.sample(500, seed=2)
+    assert list(drawn.columns) == list(frame.columns) and (drawn.dtypes == frame.dtypes).all()
+    share = drawn["city"].value_counts(normalize=True)
+    assert share["Bern"] == pytest.approx(0.5, abs=0.12)
+
+
+def test_same_seed_same_rows(table: TableModel) -> None:
+    pd.testing.assert_frame_equal(table.sample(20, seed=3), table.sample(20, seed=3))
+    assert not table.sample(20, seed=3).equals(table.sample(20, seed=4))
+
+
+def test_files_hold_everything(table: TableModel, tmp_path: Path) -> None:
+    path = tmp_path / "table.safetensors"
+    table.save(path)
+    again = TableModel.load(path)
+    np.testing.assert_allclose(again.log_prob(small()), table.log_prob(small()), rtol=1e-6)
+    pd.testing.assert_frame_equal(again.sample(5, seed=1), table.sample(5, seed=1))
+    assert str(again.trials[0]) == str(table.trials[0])
+
+
+def test_explain_finds_the_odd_cell(table: TableModel) -> None:
+    odd = pd.DataFrame({"city": ["Bern", "Bonn"], "rooms": [4, 3], "garden": [True, True]})
+    surprise = table.explain(odd)
+    assert list(surprise.columns) == list(odd.columns)
+    assert surprise.loc[0, ["city", "rooms"]].max() > surprise.loc[1].max() + 0.5
+
+
+def test_impute_fills_gaps_and_keeps_the_rest(table: TableModel) -> None:
+    frame = small(40).astype({"rooms": "Int64", "garden": "boolean"})
+    gaps = frame.copy()
+    gaps.loc[::4, "rooms"] = pd.NA
+    gaps.loc[1::4, "city"] = None
+    gaps.loc[2::4, "garden"] = pd.NA
+    full = table.impute(gaps)
+    assert not full.isna().any(axis=None) and (full.dtypes == frame.dtypes).all()
+    seen = gaps.notna()
+    assert (full[seen] == frame[seen]).where(seen, True).all(axis=None)
+    assert set(full["rooms"]) <= {1, 2, 3, 4}
+    draws = table.impute(gaps, draws=3, seed=1)
+    assert len(draws) == 3 and not any(each.isna().any(axis=None) for each in draws)
+    assert not draws[0].equals(draws[1])
+
+
+def mixed(n: int = 600) -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=n)
+    frame = pd.DataFrame({"x": x, "y": 2 * x + 0.2 * rng.normal(size=n), "group": np.where(x > 0, "high", "low")})
+    frame["when"] = pd.Timestamp("2024-01-01") + pd.to_timedelta((10 * (x + 4)).round(), unit="D")
+    frame["paid"] = np.where(rng.random(n) < 0.3, 0.0, np.round(np.exp(x), 2))
+    return frame
+
+
+@pytest.fixture(scope="module")
+def numbers() -> TableModel:
+    return TableModel("orderless", minutes=0.1, progress=False).fit(mixed())
+
+
+def test_numbers_given_numbers(numbers: TableModel) -> None:
+    asked = pd.DataFrame({"x": [-1.0, 0.0, 1.0]})
+    found = numbers.conditional(asked, "y")
+    # The truth is 2 x with a deviation of 0.2; cells of a sixtieth of the rows are about as wide.
+    assert np.abs(found["mean"] - 2 * asked["x"]).max() < 0.25
+    assert ((found[0.95] - found[0.05]) < 1.5).all() and (found[0.05] < found[0.5]).all()
+    assert list(numbers.conditional(asked, "group").idxmax(axis=1))[::2] == ["low", "high"]
+    assert numbers.conditional(asked, "when")[0.5].is_monotonic_increasing
+
+
+def test_a_column_that_is_not_there_is_filled(numbers: TableModel) -> None:
+    frame = mixed(50).drop(columns="y")
+    full = numbers.impute(frame)
+    assert list(full.columns) == ["x", "group", "when", "paid", "y"]
+    assert np.corrcoef(full["y"], full["x"])[0, 1] > 0.97
+
+
+def test_far_values_are_odd(numbers: TableModel) -> None:
+    row = mixed(1)
+    far = pd.concat([row, row.assign(y=30.0), row.assign(y=300.0)], ignore_index=True)
+    surprise = numbers.explain(far)["y"]
+    assert surprise[0] < 5 < surprise[1] < surprise[2]
+    assert numbers.log_prob(far).is_monotonic_decreasing
+
+
+def test_density_is_in_the_units_of_the_columns(numbers: TableModel) -> None:
+    frame = mixed()
+    scaled = frame.assign(x=frame["x"] * 1000)
+    other = TableModel("orderless", minutes=0.1, progress=False).fit(scaled)
+    assert other.score(scaled) == pytest.approx(numbers.score(frame) - np.log(1000), abs=0.15)  # two trainings
+
+
+def test_gaps_at_random_are_summed_out_and_drawn() -> None:
+    frame = small()
+    gaps = frame.mask(np.random.default_rng(3).random(frame.shape) < 0.2)
+    table = TableModel("orderless", minutes=0.05, progress=False).fit(gaps)
+    share = table.sample(1000, seed=0).isna().mean().to_numpy()
+    assert np.abs(share - 0.2).max() < 0.05
+    only = pd.DataFrame({"city": ["Bern", "Bonn", "Brno"], "rooms": [None] * 3, "garden": [None] * 3})
+    assert np.exp(table.log_prob(only)).sum() == pytest.approx(1.0, abs=1e-4)
+    auto = TableModel(minutes=0.05, progress=False).fit(gaps)
+    assert [trial.word for trial in auto.trials] == ["mixture", "orderless"] and "not tried" in str(auto.trials[0])
+    with pytest.raises(ValueError, match="model='nade' learns from complete rows"):
+        TableModel("nade").fit(gaps)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"town": "Bern"}, "names 'town', which is no column"),
+        ({"city": "Rome"}, "column 'city' never had the value 'Rome'.*'Bern'"),
+        ({"rooms": 9}, "column 'rooms' was between 1 and 4, and 9 was asked for"),
+        ({"rooms": "many"}, "column 'rooms' holds 'many'"),
+    ],
+)
+def test_impossible_conditions_are_named(given: dict[str, object], words: str) -> None:
+    table = TableModel("mixture", minutes=0.01).fit(small())
+    with pytest.raises(ValueError, match=words):
+        table.sample(3, given=given)
+
+
+def test_other_columns_are_named() -> None:
+    table = TableModel("mixture", minutes=0.01).fit(small())
+    with pytest.raises(ValueError, match="no column 'garden'"):
+        table.log_prob(small().drop(columns="garden"))
+    with pytest.raises(ValueError, match="column 'gardens' is not one column"):
+        table.conditional(small(), "gardens")
+    with pytest.warns(UserWarning, match="holds 'Rome' \\(row 1\\), which was never seen"):
+        values = table.log_prob(pd.DataFrame({"city": ["Bern", "Rome"], "rooms": [1, 2], "garden": [True, False]}))
+    assert values[1] == -np.inf and np.isfinite(values[0])
+
+
+def test_before_fit() -> None:
+    with pytest.raises(ValueError, match="not fitted yet"):
+        TableModel().sample(3)
+    with pytest.raises(ValueError, match="model must be 'auto' or one of"):
+        TableModel("forest")
+    with pytest.raises(ValueError, match="minutes"):
+        TableModel(minutes=0)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pd.DataFrame({"only": ["a", "b", "a", "c"] * 10}),
+        pd.DataFrame({"a": ["x"] * 5, "b": [1, 2, 3, 4, 5]}),
+        pd.DataFrame({"a": [True, False] * 3, "b": [None, 1.0] * 3}),
+    ],
+)
+def test_tiny_frames_end_in_a_model_or_in_words(frame: pd.DataFrame) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a constant column
+        table = TableModel(minutes=0.02, progress=False).fit(frame)
+    drawn = table.sample(4)
+    assert len(drawn) == 4 and list(drawn.columns) == list(frame.columns)
+
+
+def test_one_value_is_nothing_to_learn() -> None:
+    with pytest.raises(ValueError, match="no column that can be learned: 'one' is constant"):
+        TableModel().fit(pd.DataFrame({"one": [1.5]}))
+
+
+def test_public_name() -> None:
+    assert hm.TableModel is TableModel
