@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import pkgutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import torch
 
 import harmonium as hm
 from harmonium.core.errors import DamagedFileError
-from harmonium.core.registry import build, load_class, type_name
+from harmonium.core.registry import Registered, build, is_builtin, load_class, type_name
 
 
 @pytest.mark.parametrize(
@@ -144,3 +146,18 @@ def test_callbacks_of_ones_own_are_passed_again() -> None:
         "metric": "pseudo_log_likelihood",
         "patience": 10,
     }
+
+
+def test_no_two_classes_of_the_library_share_a_name() -> None:
+    """The later one would take the place of the other in files."""
+    for part in ("data", "units", "models", "objectives", "training", "likelihood", "tables"):
+        package = importlib.import_module(f"harmonium.{part}")
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            importlib.import_module(module.name)
+    kinds: dict[str, type] = {}
+    below: list[type] = [Registered]
+    while below:
+        kind = below.pop()
+        below += kind.__subclasses__()
+        if is_builtin(kind):
+            assert kinds.setdefault(kind.__name__, kind) is kind
