@@ -231,3 +231,10 @@ def test_one_value_is_nothing_to_learn() -> None:
 
 def test_public_name() -> None:
     assert hm.TableModel is TableModel
+
+
+def test_a_column_whose_gaps_are_a_value_is_drawn_where_others_are_given() -> None:
+    kind = np.array(["firm", "person"]).repeat(50)
+    frame = pd.DataFrame({"kind": kind, "staff": np.where(kind == "firm", 7.0, np.nan), "x": np.arange(100) % 4})
+    table = TableModel("mixture", columns={"staff": {"missing": "value"}}, progress=False).fit(frame)
+    assert table.sample(200, {"kind": "firm"}).staff.notna().mean() > 0.8

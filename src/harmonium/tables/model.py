@@ -218,7 +218,7 @@ class TableModel:
                 )
             if isinstance(codec, Numbers):
                 self._check_range(codec, values, name)
-        return self.codec.encode(frame)
+        return self._open(frame, self.codec.encode(frame))  # a column that is not named is not given as empty
 
     def _check_range(self, codec: Numbers, values: Any, name: Any) -> None:
         numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
