@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,9 +15,10 @@ from harmonium.core.registry import is_builtin
 from harmonium.models.deep.dbn import DBN
 from harmonium.models.machine.machine import Machine
 from harmonium.report.inputs import ReportInput
+from harmonium.report.payload import Floats, element
 from harmonium.units import Bernoulli, Categorical, ReLU, Spin, Units
 
-__all__ = ["NotPlayableError", "payload", "played"]
+__all__ = ["NotPlayableError", "machine_spec", "payload", "played"]
 
 MOST_FLOATS = 6_000_000  # 24 MB of numbers, 32 MB of page
 SAMPLES, CASES = 24, 24  # chains begin there
@@ -42,24 +40,6 @@ class NotPlayableError(ValueError):
     """The page cannot run this model; the message says why."""
 
 
-class _Floats:
-    """Tensors, concatenated."""
-
-    def __init__(self) -> None:
-        self.parts: list[np.ndarray[Any, Any]] = []
-        self.count = 0
-
-    def add(self, tensor: Tensor) -> int:
-        """Append a tensor; return where it begins."""
-        start = self.count
-        self.parts.append(tensor.detach().cpu().contiguous().reshape(-1).float().numpy().astype("<f4"))
-        self.count += self.parts[-1].size
-        return start
-
-    def text(self) -> str:
-        return base64.b64encode(b"".join(part.tobytes() for part in self.parts)).decode()
-
-
 def payload(report: ReportInput, reference: Tensor | None = None) -> str:
     """Write the two script elements from which the page builds the model.
 
@@ -71,7 +51,7 @@ def payload(report: ReportInput, reference: Tensor | None = None) -> str:
         NotPlayableError: for models without Gibbs sampling, unit types that the page does not know, and models that
             are too large for a page.
     """
-    model, floats = report.model, _Floats()
+    model, floats = report.model, Floats()
     if not isinstance(model, (Machine, DBN)):
         raise NotPlayableError(
             f"the playground is Gibbs sampling of machines; {type(model).__name__} is sampled from its roots; "
@@ -87,26 +67,23 @@ def payload(report: ReportInput, reference: Tensor | None = None) -> str:
             f"a page shows at most {MOST_COLUMNS:,} columns, the model has {model.visible.columns:,}"
         )
     spec = {
-        "machines": [_machine(machine, floats) for machine in machines],
-        "encoders": [_machine(machine, floats) for machine in untied] or None,
+        "machines": [machine_spec(machine, floats) for machine in machines],
+        "encoders": [machine_spec(machine, floats) for machine in untied] or None,
         "samples": _starts(report, report.samples, SAMPLES, floats),
         "data": _starts(report, _cases(report), CASES, floats),
         "image": _image(report),
         "columns": None if report.image_shape else list(_columns(report)),
         "reference": None if reference is None else _band(reference),
     }
-    return (
-        f'<script type="application/json" id="model">{_inert(spec)}</script>\n'
-        f'<script type="text/plain" id="floats">{floats.text()}</script>'
-    )
+    return f"{element('model', spec)}\n{floats.element()}"
 
 
-def _inert(content: Any) -> str:
-    """Write JSON in which no name can end its script element."""
-    return json.dumps(content, allow_nan=False).replace("<", "\\u003c").replace("&", "\\u0026")
+def machine_spec(machine: Machine, floats: Floats) -> dict[str, Any]:
+    """Describe a machine for the page; its parameters go to the numbers.
 
-
-def _machine(machine: Machine, floats: _Floats) -> dict[str, Any]:
+    Raises:
+        NotPlayableError: for unit types that the page does not know.
+    """
     return {
         "layers": [_layer(machine, layer, floats) for layer in range(len(machine.names))],
         "couplings": [
@@ -116,7 +93,7 @@ def _machine(machine: Machine, floats: _Floats) -> dict[str, Any]:
     }
 
 
-def _layer(machine: Machine, layer: int, floats: _Floats) -> dict[str, Any]:
+def _layer(machine: Machine, layer: int, floats: Floats) -> dict[str, Any]:
     units = machine.units(layer)
     field, *rest = units.natural()
     return {
@@ -152,7 +129,7 @@ def _cases(report: ReportInput) -> Tensor | None:
     return None if report.judged is None else report.rows_of(report.judged[1], CASES)[0]
 
 
-def _starts(report: ReportInput, outside: Tensor | None, count: int, floats: _Floats) -> dict[str, int]:
+def _starts(report: ReportInput, outside: Tensor | None, count: int, floats: Floats) -> dict[str, int]:
     units = report.model.visible
     count = max(1, min(count, MOST_START_FLOATS // units.size))
     inside = torch.zeros(0, units.size) if outside is None else units.encode(outside[:count].to(report.model.dtype))

@@ -21,6 +21,7 @@ __all__ = [
     "pre",
     "signed",
     "table",
+    "tiles",
     "typeset",
 ]
 
@@ -82,6 +83,14 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def _cell(content: object) -> str:
     kind = ' class="number"' if _NUMBER.fullmatch(str(content)) else ""
     return f"<td{kind}>{escape(content)}</td>"
+
+
+def tiles(facts: Iterable[tuple[str, str, str]]) -> str:
+    """Write the tiles of a list of facts: a name, a value and a remark each."""
+    return "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}<small>{escape(remark)}</small></dd></div>"
+        for name, value, remark in facts
+    )
 
 
 def figure(content: str, caption: str, kind: str = "") -> str:

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
 from collections.abc import Iterator, Sequence
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 
 import torch
 from torch import Tensor
 
 from harmonium.core.files import write_atomically
-from harmonium.core.version import __version__
 from harmonium.data import Dataset
 from harmonium.likelihood.evaluate import Evaluation
 from harmonium.models.machine.machine import Machine
 from harmonium.report import judgement, pictures, training
 from harmonium.report.inputs import ReportInput, gather
 from harmonium.report.live import NotPlayableError, payload
-from harmonium.report.markup import Section, escape, paragraph, typeset
+from harmonium.report.markup import Section, paragraph, tiles, typeset
+from harmonium.report.shell import page
 from harmonium.runs.names import REPORT
 
-__all__ = ["MODULES", "bundle", "default_path", "write"]
+__all__ = ["MODULES", "default_path", "write"]
 
 MODULES = (
-    "random", "units", "machine", "stack", "session", "dom", "ink", "board", "columns", "switches", "trace", "play",
+    "random", "units", "machine", "stack", "session", "floats", "dom", "ink", "board", "columns", "switches", "trace",
+    "play",
 )  # fmt: skip
 """Scripts of the page, each after those that it imports."""
 
@@ -89,35 +85,16 @@ def render(report: ReportInput) -> str:
         training.reproduce(report),
     ]
     present = [section for section in sections if section is not None]
-    script = bundle()
-    title = training.title(report)
-    return Template(_asset("page.html")).substitute(
-        version=escape(__version__),
-        policy=f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'",
-        style=_asset("style.css"),
-        title=escape(title),
-        kind=escape(f"harmonium \N{MIDDLE DOT} {report.run.name}"),
-        lead=escape(training.lead(report)),
+    return page(
+        training.title(report),
+        kind=f"harmonium \N{MIDDLE DOT} {report.run.name}",
+        lead=training.lead(report),
         notice=_notice(report, found),
         facts=_facts(report, found),
-        contents="".join(f'<a href="#{section.key}">{escape(section.title)}</a>' for section in present),
-        sections="\n".join(map(str, present)),
+        sections=present,
         payload=live,
-        script=script,
+        modules=MODULES,
     )
-
-
-def bundle() -> str:
-    """Join the modules into one: a page opened from disk cannot import others."""
-    texts = []
-    for name in MODULES:
-        text = re.sub(r"^import .*;\n", "", _asset(f"{name}.js"), flags=re.MULTILINE)
-        texts.append(re.sub(r"^export ", "", text, flags=re.MULTILINE))
-    return "\n" + "\n".join(texts)
-
-
-def _asset(name: str) -> str:
-    return (files("harmonium.report") / "assets" / name).read_text(encoding="utf-8")
 
 
 def _playground(report: ReportInput, energies: dict[str, Tensor]) -> tuple[str, Section]:
@@ -162,22 +139,19 @@ def _notice(report: ReportInput, found: Evaluation | str) -> str:
 
 
 def _facts(report: ReportInput, found: Evaluation | str) -> str:
-    tiles: Sequence[tuple[str, str, str]] = list(training.facts(report))
+    facts: Sequence[tuple[str, str, str]] = list(training.facts(report))
     if not isinstance(found, str):
         split = "" if report.judged is None else report.judged[0]
         bracket = f"bracket {typeset(found.text(found.lower))} to {typeset(found.text(found.upper))}"
         trust = f"{bracket}, log Z {'reliable' if found.reliable else 'NOT reliable'}"
         if found.kind == "exact" or found.log_partition is None:
             trust = "exact" if found.kind == "exact" else "an estimated lower bound"
-        tiles = [
+        facts = [
             (f"Log-likelihood, {split}", f"{typeset(found.text(found.mean))} nats per case", trust),
             *_learned(found),
-            *tiles,
+            *facts,
         ]
-    return "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}<small>{escape(remark)}</small></dd></div>"
-        for name, value, remark in tiles
-    )
+    return tiles(facts)
 
 
 def _learned(found: Evaluation) -> Iterator[tuple[str, str, str]]:

@@ -3,6 +3,7 @@
 import { Board } from "./board.js";
 import { Columns } from "./columns.js";
 import { choice, el, labelled } from "./dom.js";
+import { readFloats } from "./floats.js";
 import { onTheme } from "./ink.js";
 import { Machine } from "./machine.js";
 import { Session } from "./session.js";
@@ -13,14 +14,6 @@ import { Trace } from "./trace.js";
 const BUDGET = 12; // milliseconds of a frame that sweeps may take
 const UNHELD =
   "Visible units of a deep belief network cannot be held: given some of them, its directed layers depend on each other in a way that no sweep draws from. Switch hidden units instead.";
-
-/** Float32 numbers by their place in the page. */
-function readFloats() {
-  const text = document.getElementById("floats").textContent.trim();
-  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  const all = new Float32Array(bytes.buffer);
-  return (start, count) => all.subarray(start, start + count);
-}
 
 function play(root) {
   const spec = JSON.parse(document.getElementById("model").textContent);
