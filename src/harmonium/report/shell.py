@@ -1,4 +1,4 @@
-"""What every page has: one file with its styles, its numbers and one script, and a policy that lets nothing else run."""
+"""What every page has: one file with its styles, numbers and script, and a policy that lets nothing else run."""
 
 from __future__ import annotations
 

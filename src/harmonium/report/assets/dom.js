@@ -39,3 +39,11 @@ export function written(value, digits) {
 export function labelled(text, control) {
   return el("label", { className: "labelled" }, el("span", {}, text), control);
 }
+
+/** An element of a drawing; attributes are strings or numbers. */
+export function svg(tag, attributes = {}, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.append(...children);
+  return element;
+}
