@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from harmonium.likelihood.partition import log_partition
 from harmonium.models.autoregressive.copula import CopulaNetwork
 from harmonium.models.autoregressive.made import MADE
 from harmonium.models.autoregressive.nade import NADE
+from harmonium.models.autoregressive.observed_mask import linears
 from harmonium.models.autoregressive.orderings import random_orderings
 from harmonium.models.autoregressive.orderless import OrderlessNADE
 from harmonium.models.baselines.mixture import BernoulliMixture
@@ -92,12 +94,16 @@ class Orderless(Contender):
         train = model.visible.encode(torch.from_numpy(task.train).float())
         valid = model.visible.encode(torch.from_numpy(task.valid).float())
         network.estimate(train, valid)
+        plain = _untrained(copy.deepcopy(model), train)
         batch = 100 if rows < 10_000 else 250
         fit(
             model, task.train.astype(np.float32), validation=task.valid.astype(np.float32), minutes=task.seconds / 60,
             batch_size=batch, missing="omit" if task.gaps else None, seed=task.stream.child("fit"),
             progress=task.progress,
         )  # fmt: skip
+        few = task.valid[:JUDGED]
+        if log_probs(plain, few).mean() > log_probs(model, few).mean():  # too few rows to learn more
+            model = plain
         return self._best_orderings(model, valid, task.stream)
 
     def _best_orderings(self, model: OrderlessNADE, valid: Tensor, stream: Stream) -> Model:
@@ -111,6 +117,15 @@ class Orderless(Contender):
         with torch.no_grad():
             value = torch.stack([model.under(each).log_likelihood(whole).mean() for each in tried])
         return model.under(tried[value.argsort(descending=True)[:ORDERINGS]])
+
+
+@torch.no_grad()
+def _untrained(model: OrderlessNADE, train: Tensor) -> OrderlessNADE:
+    """The Gaussian copula alone, with the shares of the states in these cases."""
+    mean = torch.nanmean(train.double(), 0)
+    model.outputs.set_base_rate(mean, mean * (1 - mean), float(len(train)))
+    linears(model.network.layers)[-1].weight.zero_()  # type: ignore[arg-type]
+    return model
 
 
 class _Network(Contender):

@@ -13,7 +13,7 @@ from harmonium.data.codecs.dtypes import dtype_config, dtype_from_config, with_d
 
 __all__ = ["Cells", "Numbers"]
 
-MOST_CELLS, LEAST_CELLS, ROWS_PER_CELL = 128, 8, 8
+MOST_CELLS, LEAST_CELLS, ROWS_PER_CELL = 128, 8, 4
 MOST_CODES, ROWS_PER_CODE = 256, 20  # whole numbers that are codes, and how often each is there on average
 MOST_DECIMALS = 6
 STEEPEST = 30.0  # rate of the exponential inside a cell

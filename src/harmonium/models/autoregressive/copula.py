@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from harmonium.core.random import Stream
 from harmonium.core.registry import Registered
+from harmonium.models.autoregressive.normal import log_normal, normal_covariance
 from harmonium.models.autoregressive.observed_mask import (
     IncrementalPass,
     MaskedNetwork,
@@ -26,7 +27,7 @@ __all__ = ["CopulaNetwork"]
 SHRINKAGES = (0.0, 1e-4, 1e-3, 1e-2, 0.03, 0.1, 0.3, 1.0)
 LEAST_VARIANCE = 1e-3
 RIDGE = 1e-6
-STEEPEST = 60.0  # logits of a state, relative to the base rate
+LEAST_ODDS = 60.0  # of a state, against its base rate
 
 
 class CopulaNetwork(MaskedNetwork):
@@ -36,7 +37,7 @@ class CopulaNetwork(MaskedNetwork):
     score of an unobserved variable given the observed ones is normal with a mean m and a variance s^2, which are linear
     algebra for any set of observed variables.  Relative to the base rate N(0, 1), state k then has the log-odds
 
-        z_k m / s^2 - z_k^2 (1 / s^2 - 1) / 2.
+        z_k^2 / 2 - (z_k - m)^2 / (2 s^2).
 
     To these the network adds its own outputs.  It sees values, mask, and all m and log s.  An untrained network is a
     Gaussian copula with the margins of the base rate.
@@ -55,6 +56,7 @@ class CopulaNetwork(MaskedNetwork):
 
     covariance: Tensor
     of_unit: Tensor
+    owner: Tensor
     within: Tensor
 
     def __init__(
@@ -70,7 +72,9 @@ class CopulaNetwork(MaskedNetwork):
         n = len(self.ordered)
         self.layers = layers((size + columns + 3 * n, *self.hidden, width), dtype)
         self.register_buffer("covariance", torch.eye(n, dtype=torch.float64))
-        self.register_buffer("of_unit", torch.zeros(size, n, dtype=dtype), persistent=False)  # scores of the states
+        # Of each unit: its score, and whether it is a state of the variable.
+        self.register_buffer("of_unit", torch.zeros(size, n, dtype=torch.float64), persistent=False)
+        self.register_buffer("owner", torch.zeros(size, n, dtype=torch.float64), persistent=False)
         self.register_buffer("within", torch.zeros(n, dtype=torch.float64), persistent=False)
 
     def place(self, states: Sequence[int]) -> None:
@@ -80,9 +84,9 @@ class CopulaNetwork(MaskedNetwork):
             own = self.scores[i]
             if own is not None:
                 z = torch.tensor(own, dtype=torch.float64)
-                self.of_unit[start : start + count, column] = z.to(self.of_unit)
-                gaps = z.diff()
-                self.within[column] = float((gaps * gaps).mean() / 12) if len(gaps) else 0.0
+                self.of_unit[start : start + count, column] = z
+                self.owner[start : start + count, column] = 1.0
+                self.within[column] = float(z.diff().median() ** 2 / 12) if len(z) > 1 else 0.0
                 column += 1
             start += count
 
@@ -96,27 +100,22 @@ class CopulaNetwork(MaskedNetwork):
         """
         if not self.ordered:
             return
-        z, there = self._observed_scores(v)
-        full = _covariance(z, there)
-        held, held_there = self._observed_scores(validation)
-        whole = held_there.all(1)
-        best, chosen = -float("inf"), full
+        full = normal_covariance(*self._observed_scores(v))
+        z, there = self._observed_scores(validation)
+        diagonal = torch.diag(full.diagonal())
+        best = -float("inf")
         for share in SHRINKAGES:
-            shrunk = (1 - share) * full + share * torch.diag(full.diagonal())
-            shrunk = _positive(shrunk)
-            if int(whole.sum()) < 2:
-                chosen = _positive(0.9 * full + 0.1 * torch.diag(full.diagonal()))
-                break
-            value = _log_normal(held[whole], shrunk)
+            shrunk = (1 - share) * full + share * diagonal
+            value = float(log_normal(z, there, shrunk).mean())
             if value > best:
-                best, chosen = value, shrunk
-        self.covariance.copy_(chosen)
+                best = value
+                self.covariance.copy_(shrunk)
 
     def _observed_scores(self, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores of the ordered variables, 0 where they are missing, and where they are there, (batch, ordered)."""
         there = ~torch.isnan(v)
         z = v.nan_to_num(0.0).double() @ self.of_unit.double()
-        own = (self.of_unit != 0).to(torch.float64)
-        return z, (there.to(torch.float64) @ own) > 0
+        return z, (there.to(torch.float64) @ self.owner.double()) > 0
 
     def given(self, v: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Scores of observed variables, and mean and variance of the others given them, (batch, ordered) each.
@@ -126,13 +125,13 @@ class CopulaNetwork(MaskedNetwork):
             mask: which variables are observed, (batch, columns).
         """
         seen = mask[:, self.ordered].double()
-        z = (v @ self.of_unit).double() * seen
+        z = (v.double() @ self.of_unit.double()) * seen
         sets, which = torch.unique(seen, dim=0, return_inverse=True)  # one along an ordering, many in training
-        c = self.covariance
+        c = self.covariance.double()
         of = c * sets.unsqueeze(-1)  # rows of observed variables, (sets, ordered, ordered)
         a = of * sets.unsqueeze(1) + torch.diag_embed(1 - sets + RIDGE)
         weights = torch.cholesky_solve(of, torch.linalg.cholesky(a))
-        variance = (c.diagonal() - (of * weights).sum(1)).clamp(min=LEAST_VARIANCE) + self.within
+        variance = (c.diagonal() - (of * weights).sum(1)).clamp(min=LEAST_VARIANCE) + self.within.double()
         mean = (weights[which] * z.unsqueeze(-1)).sum(1)
         return z, torch.where(seen > 0, 0.0, mean), torch.where(seen > 0, 1.0, variance[which])
 
@@ -142,10 +141,15 @@ class CopulaNetwork(MaskedNetwork):
         if not self.ordered:
             return v.new_zeros(len(v), 0), v.new_zeros(len(v), self.size)
         z, mean, variance = self.given(v, mask)
-        slope, square = (mean / variance).to(v.dtype), (0.5 * (1 - 1 / variance)).to(v.dtype)
-        odds = slope @ self.of_unit.mT + square @ (self.of_unit * self.of_unit).mT
+        terms = torch.cat((mean / variance, 0.5 * (1 - 1 / variance), -0.5 * mean * mean / variance), -1)
+        odds = terms @ self._powers()
         seen = torch.cat((z, mean, 0.5 * variance.log()), -1).to(v.dtype)
-        return seen, odds.clamp(min=-STEEPEST, max=STEEPEST)
+        return seen, odds.clamp(min=-LEAST_ODDS).to(v.dtype)
+
+    def _powers(self) -> Tensor:
+        """Score, square of the score and 1 of each state, (3 ordered, size), for its own variable."""
+        score = self.of_unit.double()
+        return torch.cat((score, score * score, self.owner.double()), 1).mT
 
     def forward(self, v: Tensor, mask: Tensor) -> Tensor:
         seen, odds = self.copula(v, mask)
@@ -202,24 +206,3 @@ class _Pass(IncrementalPass):
             torch.cat((values * seen, seen), -1),
             torch.cat((self.of_state[units], self.of_state[at : at + 1])),
         )
-
-
-def _covariance(z: Tensor, there: Tensor) -> Tensor:
-    """Second moments of scores over the cases in which both are there."""
-    seen = there.double()
-    z = torch.where(there, z, 0.0)
-    return (z.mT @ z) / (seen.mT @ seen).clamp(min=1.0)
-
-
-def _positive(matrix: Tensor) -> Tensor:
-    """The nearest covariance without directions of no variance."""
-    values, vectors = torch.linalg.eigh(matrix)
-    positive: Tensor = (vectors * values.clamp(min=LEAST_VARIANCE * 0.1)) @ vectors.mT
-    return positive
-
-
-def _log_normal(z: Tensor, covariance: Tensor) -> float:
-    """Mean log-density of cases under a normal distribution around 0, up to a constant."""
-    root = torch.linalg.cholesky(covariance)
-    whitened = torch.linalg.solve_triangular(root, z.mT, upper=False)
-    return float(-0.5 * (whitened**2).sum(0).mean() - root.diagonal().log().sum())
