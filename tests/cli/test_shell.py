@@ -85,4 +85,6 @@ def test_data_and_commands_of_groups_in_the_place_of_a_command(tmp_path: Path, m
     assert "did you mean `harmonium train people.csv`?" in call("people.csv").stderr
     assert "did you mean `harmonium data describe people.csv`?" in call("data", "people.csv").stderr
     assert "did you mean `harmonium data describe`?" in call("describe", "people.csv").stderr
-    assert "there are train, " in call("impute").stderr
+    assert "did you mean `harmonium table impute`?" in call("impute").stderr
+    assert "did you mean `harmonium table fit people.csv`?" in call("table", "people.csv").stderr
+    assert "there are train, " in call("publish").stderr

@@ -1,4 +1,4 @@
-"""The command line: ``harmonium train | evaluate | sample | compare | diagnose | report | play | data``.
+"""The command line: ``harmonium train | evaluate | sample | compare | diagnose | report | play | table | data``.
 
 Nothing heavy is imported before a command runs, so that ``--help`` answers at once.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from harmonium.cli import compare, data, diagnose, evaluate, pretrain, report, sample, train
+from harmonium.cli import compare, data, diagnose, evaluate, pretrain, report, sample, table, train
 from harmonium.cli.own import import_modules
 from harmonium.cli.shell import CONTEXT, Shell
 from harmonium.core.version import __version__
@@ -30,6 +30,7 @@ Examples:
   harmonium compare digits                  every model on the same data: a table and a picture
   harmonium diagnose runs/mine              have its chains reached equilibrium?
   harmonium report runs/mine                one page about it, which runs the model
+  harmonium table impute my.csv --out filled.csv   fill the gaps of a table
   harmonium data                            data sets by name""",
 )
 @click.option(
@@ -50,6 +51,6 @@ def main(ctx: click.Context, modules: tuple[str, ...]) -> None:
 
 for command in (
     train.train, pretrain.pretrain, evaluate.evaluate, sample.sample, compare.compare, diagnose.diagnose, report.report,
-    report.play, data.data,
+    report.play, table.table, data.data,
 ):  # fmt: skip
     main.add_command(command)

@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from harmonium.cli.columns import is_table, why_by_columns
-from harmonium.cli.describe import describe_array, describe_table
+from harmonium.cli.describe import describe_array, describe_codecs, describe_table
 from harmonium.cli.options import BINARIZATIONS, DROP, choice, part, reading_of, reading_options
-from harmonium.cli.shell import CONTEXT, Shell, say
+from harmonium.cli.shell import CONTEXT, Inner, say
 
 __all__ = ["data"]
 
@@ -23,15 +23,8 @@ _BUILT_IN = {
 }
 
 
-class Data(Shell):
-    """A group inside the main group, which reports the errors."""
-
-    def invoke(self, ctx: click.Context) -> object:
-        return click.Group.invoke(self, ctx)
-
-
 @click.group(
-    cls=Data,
+    cls=Inner,
     invoke_without_command=True,
     context_settings=CONTEXT,
     epilog="""\b
@@ -85,18 +78,34 @@ def names() -> None:
     "describe",
     context_settings=CONTEXT,
     short_help="Splits, values, and how to train on them.",
-    epilog="\b\nExamples:\n  harmonium data describe digits\n  harmonium data describe table.csv --valid 0.1",
+    epilog="\b\nExamples:\n  harmonium data describe digits\n  harmonium data describe table.csv --valid 0.1\n"
+    "  harmonium data describe table.csv --write columns.json",
 )
 @click.argument("name", metavar="DATA")
 @choice("--binarize", BINARIZATIONS)
 @part("--valid", "Set aside this many training cases.")
 @part("--test", "The same for test cases.")
 @DROP
+@click.option(
+    "--write",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Leave what `harmonium table` takes the columns for in JSON, to be changed and given to --columns.",
+)
 @reading_options
 def describe(
-    name: str, binarize: str | None, valid: float | None, test: float | None, drop: tuple[str, ...], **options: Any
+    name: str,
+    binarize: str | None,
+    valid: float | None,
+    test: float | None,
+    drop: tuple[str, ...],
+    write: str | None,
+    **options: Any,
 ) -> None:
-    """Splits, values, missing cells and the kinds of columns of DATA, which units fit, and how to train on it."""
+    """Splits, values, missing cells and the kinds of columns of DATA, which units fit, and how to train on it.
+
+    Of a table also what `harmonium table` takes each column for.
+    """
     import harmonium as hm
     from harmonium.data.raw import NotNumbersError
 
@@ -106,10 +115,16 @@ def describe(
     except NotNumbersError:
         dataset = None
     treated = binarize is not None or reading.get("scale") is not None
+    if write is not None and not is_table(name):
+        raise click.UsageError(f"--write is about columns, and {name} is no table: leave it out")
     if dataset is None or (not treated and why_by_columns(dataset, is_table(name)) is not None):
         describe_table(name, drop, reading)
+        if is_table(name):
+            describe_codecs(name, drop, reading, write)
     else:
         describe_array(name, dataset, reading)
+        if write is not None:
+            describe_codecs(name, drop, reading, write)
 
 
 @data.command(

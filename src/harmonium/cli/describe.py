@@ -15,7 +15,7 @@ from harmonium.cli.shell import as_options, note, say
 if TYPE_CHECKING:
     from harmonium.data import Dataset
 
-__all__ = ["describe_array", "describe_table"]
+__all__ = ["describe_array", "describe_codecs", "describe_table"]
 
 SHOWN = 40  # the most columns that are shown, each with up to 5 labels
 ENOUGH = 1000  # training cases of which some should be set aside
@@ -103,6 +103,39 @@ def describe_table(name: str, drop: Sequence[str], reading: dict[str, Any]) -> N
     options = "".join(f" --drop {shlex.quote(column)}" for column in (*drop, *bad))
     aside = "" if len(frames) > 1 or len(whole) - gaps < ENOUGH else " --valid 0.1 --test 0.1"
     say(f"train with: harmonium train {shlex.quote(name)} --visible mixed{options}{aside}{written(reading)}")
+
+
+def describe_codecs(name: str, drop: Sequence[str], reading: dict[str, Any], write: str | None) -> None:
+    """Print what `harmonium table` takes the columns of a table for, and write it to a file if that is asked for."""
+    from harmonium.data.codecs.table import TableCodec
+    from harmonium.data.reading import read_options
+    from harmonium.data.rows import read_rows
+    from harmonium.tables.columns import columns_of, write_columns
+
+    said = dict.fromkeys(drop, "drop")
+    try:
+        frame = read_rows(Path(name).expanduser(), read_options(**reading), said).frame
+        codec = TableCodec.of(frame, said or None)
+    except (ValueError, TypeError) as error:
+        if write is not None:
+            raise
+        note(f"`harmonium table` needs another reading: {error}")
+        return
+    columns = columns_of(codec, said or None)
+    say("`harmonium table` takes columns for (--column NAME=KIND changes it):")
+    width = max(len(repr(column)) for column in list(columns)[:SHOWN])
+    for column, entry in list(columns.items())[:SHOWN]:
+        say(f"  {column!r:<{width}}  {entry['why']}")
+    if len(columns) > SHOWN:
+        say(f"  and {len(columns) - SHOWN} more")
+    for told in codec.notes:
+        note(told)
+    options = "".join(f" --drop {shlex.quote(column)}" for column in drop)
+    if write is not None:
+        write_columns(columns, Path(write).expanduser())
+        say(f"columns: {write}")
+        options = f" --columns {shlex.quote(write)}"
+    say(f"fit with: harmonium table fit {shlex.quote(name)}{options}{written(reading)}")
 
 
 def _kind(column: Any, values: Any) -> str:

@@ -23,7 +23,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-__all__ = ["CONTEXT", "Shell", "as_options", "note", "say", "typed"]
+__all__ = ["CONTEXT", "Inner", "Shell", "as_options", "note", "say", "typed"]
 
 _COMMAND = "harmonium.command"  # in what the contexts of a call share
 
@@ -51,6 +51,12 @@ _SPELT = (
     (re.compile(r"\bmissing_values=\[('[^']*')\]"), r"--missing-values \1"),
     (re.compile(r"\bdecimal='([.,])'"), r"--decimal \1"),
     (re.compile(r"\balphabet='([^']*)'"), r"--alphabet=\1"),
+    (
+        re.compile(r"\bcolumns=\{'([^']*)': '([a-z]+)'\}"),
+        lambda found: f"--column {shlex.quote(f'{found[1]}={found[2]}')}",
+    ),
+    (re.compile(r"\bcolumns=\{name: \{'missing': '([a-z]+)'\}\}"), r"--gaps \1"),
+    (re.compile(r"\bmodel='([a-z]+)'"), r"--model \1"),
     (re.compile(r"\bscale=([\d.]+)\b"), r"--scale \1"),
     (
         re.compile(r"\b(header|skip_rows|missing_values|decimal|scale|alphabet)=\.\.\."),
@@ -96,7 +102,7 @@ class Shell(click.Group):
         for group, command in self.commands.items():
             if isinstance(command, click.Group) and name in command.commands:
                 return f"{group} {name}"
-        verb = next((verb for verb in ("train", "describe") if verb in self.commands), None)
+        verb = next((verb for verb in ("train", "fit", "describe") if verb in self.commands), None)
         return f"{verb} {shlex.quote(name)}" if verb and Path(name).suffix and Path(name).exists() else None
 
     def resolve_command(
@@ -110,6 +116,13 @@ class Shell(click.Group):
         found = super().resolve_command(ctx, args)
         ctx.meta[_COMMAND] = found[1]
         return found
+
+
+class Inner(Shell):
+    """A group of commands inside the main group, which reports the errors."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        return click.Group.invoke(self, ctx)
 
 
 def typed(ctx: click.Context) -> set[str]:

@@ -13,7 +13,7 @@ from harmonium.data.header import MISSING_WORDS
 from harmonium.data.number_words import read_number_words
 from harmonium.data.reading import ReadOptions, TwoReadingsError
 
-__all__ = ["as_dates", "mixed_label", "read_cells", "sentinels", "without_words"]
+__all__ = ["PLAUSIBLE", "as_dates", "mixed_label", "read_cells", "sentinels", "without_words"]
 
 _USUAL = frozenset(
     ["", "?", "NA", "N/A", "n/a", "NaN", "nan", "NAN", "null", "NULL", "None", "<NA>", "<na>", "#N/A", "#NA", "-nan",
@@ -24,7 +24,7 @@ _USUAL = frozenset(
 _NAMES = frozenset(["NA", "N/A", "n/a", "NaN", "nan", "NAN", "null", "NULL", "None"])
 """Those of them that are also names: Namibia, no veneer."""
 
-_PLAUSIBLE = frozenset(["na", "n/a", "none", "nil", "null", "missing", "unknown", "not available", "-", ".", "--"])
+PLAUSIBLE = frozenset(["na", "n/a", "none", "nil", "null", "missing", "unknown", "not available", "-", ".", "--"])
 """Labels, in lower case, that may mean that a value is missing."""
 
 _FEW, _OFTEN, _SHARE = 12, 10, 0.05  # different labels, cases of each, and share of the texts among them
@@ -104,7 +104,7 @@ def read_cells(
             f"column {name!r}: {found} are read as missing (missing_values=['?']: they are labels, and only '?' and "
             "empty cells are missing)"
         )
-    kept = [word for word in counts if words is None and word not in gone and word.lower() in _PLAUSIBLE]
+    kept = [word for word in counts if words is None and word not in gone and word.lower() in PLAUSIBLE]
     if kept and not (kept == ["-"] and "+" in counts):
         found = ", ".join(f"{counts[word]} cells {word!r}" for word in kept)
         notes.append(f"column {name!r}: {found} are read as labels (missing_values=[{kept[0]!r}]: they are missing)")
@@ -127,7 +127,7 @@ def mixed_label(counts: Mapping[str, int]) -> str | None:
     few = len(counts) <= _FEW and total >= _OFTEN * len(counts)
     if not few or not 0 < len(texts) < len(counts) or sum(counts[cell] for cell in texts) < _SHARE * total:
         return None
-    doubtful = any(cell.lower() in _PLAUSIBLE or counts[cell] < _OFTEN / 2 for cell in texts)
+    doubtful = any(cell.lower() in PLAUSIBLE or counts[cell] < _OFTEN / 2 for cell in texts)
     return None if doubtful or any("." in cell for cell in counts if cell not in texts) else texts[0]
 
 

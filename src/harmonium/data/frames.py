@@ -44,7 +44,9 @@ from harmonium.data.text import (
     refuse_other_cells,
 )  # fmt: skip
 
-__all__ = ["Frames", "are_codes", "as_codes", "choose", "read_frames", "read_table", "unfit"]
+__all__ = [
+    "Frames", "are_codes", "as_codes", "choose", "read_frames", "read_table", "stray_number", "unfit", "unlike_numbers",
+]  # fmt: skip
 MOST_LABELS = 256  # different texts of a categorical column
 FEW_LABELS = 12  # different texts that are labels, even if they look like numbers
 
@@ -239,9 +241,9 @@ def unfit(frame: Frame) -> dict[str, str]:
             reasons[name] = f"holds dates ({present.iloc[0]!r})"
         elif all(_TIME.match(str(value)) for value in present.head(100)):
             reasons[name] = f"holds times of day ({present.iloc[0]!r})"
-        elif (unlike := _unlike(present)) is not None:
+        elif (unlike := unlike_numbers(present)) is not None:
             reasons[name] = f"holds numbers that are written in different ways ({unlike}): write them alike"
-        elif (stray := _stray(present)) is not None:
+        elif (stray := stray_number(present)) is not None:
             reasons[name] = f"holds numbers and {stray!r} among them (write such cells as numbers, or empty them" + (
                 ")" if any(map(str.isdigit, stray)) else f"; missing_values=[{stray!r}] if it means missing)"
             )
@@ -307,7 +309,7 @@ def are_codes(different: Array) -> bool:
     return bool(few_gaps and (different == np.floor(different)).all())
 
 
-def _unlike(values: Any) -> str | None:
+def unlike_numbers(values: Any) -> str | None:
     """The first cells of a column in which all look like numbers but are not written alike, such as $5 and 7 EUR."""
     texts = [value for value in values.unique().tolist() if isinstance(value, str)]
     if isinstance(values.dtype, pd.CategoricalDtype) or not texts or not all(map(looks_like_number, texts)):
@@ -318,7 +320,7 @@ def _unlike(values: Any) -> str | None:
     return None if plain.all() else ", ".join(map(repr, texts[:3]))
 
 
-def _stray(values: Any) -> str | None:
+def stray_number(values: Any) -> str | None:
     """The first text that is not a number, if at least half of the texts are numbers: a typo rather than a name."""
     texts = values.astype(str)
     numbers = pd.to_numeric(texts, errors="coerce").notna()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["NumberWords", "looks_like_number", "read_number_words"]
+__all__ = ["NumberWords", "looks_like_number", "parts_of", "read_number_words", "separators_of"]
 
 FEW = 12
 """Different whole numbers with a unit that are labels rather than numbers, at most."""
@@ -47,7 +47,7 @@ def looks_like_number(cell: str) -> bool:
     """
     if _PLAIN.fullmatch(cell):  # most cells; the pattern of the others is slow
         return True
-    return _parts(cell) is not None or re.fullmatch(r"[-+]?inf(inity)?", cell.strip(), re.IGNORECASE) is not None
+    return parts_of(cell) is not None or re.fullmatch(r"[-+]?inf(inity)?", cell.strip(), re.IGNORECASE) is not None
 
 
 def read_number_words(cells: Iterable[str], decimal: str, certain: bool, given: bool = False) -> NumberWords | None:
@@ -62,7 +62,7 @@ def read_number_words(cells: Iterable[str], decimal: str, certain: bool, given: 
     Returns:
         The numbers and how they are written; None if some cell is no such number, or they are written differently.
     """
-    found = [_parts(cell) for cell in cells]
+    found = [parts_of(cell) for cell in cells]
     if not found or any(part is None for part in found):
         return None
     parts = [part for part in found if part is not None]
@@ -71,7 +71,7 @@ def read_number_words(cells: Iterable[str], decimal: str, certain: bool, given: 
         return None
     digits = [part["digits"] or "" for part in parts]
     scientific = any(part["exponent"] for part in parts)  # has one digit before its decimals, and no thousands
-    mark, group = _separators(digits, decimal, scientific)
+    mark, group = separators_of(digits, decimal, scientific)
     if mark is None:
         return None
     if (
@@ -102,7 +102,8 @@ def read_number_words(cells: Iterable[str], decimal: str, certain: bool, given: 
     return NumberWords(values, ", ".join(written), doubt)
 
 
-def _parts(cell: str) -> dict[str, str | None] | None:
+def parts_of(cell: str) -> dict[str, str | None] | None:
+    """The sign, currency, digits, exponent and unit of a cell; None if it is no number."""
     cell = _BEFORE_BRACKET.sub(r"(\1", cell.strip().lstrip("'").translate(_MINUS).strip())
     match = _CELL.fullmatch(cell)
     if match is None or (match["open"] is None) != (match["close"] is None) or (match["sign"] and match["sign2"]):
@@ -118,7 +119,7 @@ def _size(part: dict[str, str | None]) -> bool:
     return bool((part["digits"] or "").strip("0.,"))
 
 
-def _separators(digits: list[str], decimal: str, scientific: bool) -> tuple[str | None, str]:
+def separators_of(digits: list[str], decimal: str, scientific: bool) -> tuple[str | None, str]:
     """The decimal character and the separator of thousands of a column, "" if there is none; (None, "") for neither."""
     other = "," if decimal == "." else "."
     for mark in (decimal, other):

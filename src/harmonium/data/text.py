@@ -17,7 +17,9 @@ from harmonium.data.opening import open_bytes, plain_suffix
 from harmonium.data.raw import Array, Frame, NotNumbersError
 from harmonium.data.reading import Reading, ReadOptions, TwoReadingsError
 
-__all__ = ["TEXTS", "check_width", "compact", "is_text", "read_frame", "read_wide", "refuse_other_cells"]
+__all__ = [
+    "TEXTS", "check_width", "compact", "is_text", "read_frame", "read_wide", "read_words", "refuse_other_cells",
+]  # fmt: skip
 
 TEXTS = (".csv", ".tsv", ".tab", ".txt", ".data", ".dat")
 
@@ -78,6 +80,20 @@ def read_frame(path: Path, options: ReadOptions, layout: Layout | None = None) -
     if options.missing_values is not None:
         reading = reading.add(missing_values=list(options.missing_values))
     return pd.DataFrame(columns), layout, reading
+
+
+def read_words(path: Path, layout: Layout) -> tuple[Frame, list[str]]:
+    """Read the cells of a file as they are written, with the rows that `read_frame` gives.
+
+    Returns:
+        A DataFrame of text, NaN where a cell is empty, with all columns of the file by their places; and the names that
+        `read_frame` gives them.
+    """
+    words = _parse(path, layout, dtype=str)
+    empty = words.isna().all(axis=1)
+    if layout.width > 1 and empty.any() and not empty.all():
+        words = words[~empty].reset_index(drop=True)
+    return words, _unique(layout.header, layout.width, [])
 
 
 def _typed(path: Path, layout: Layout, texts: set[str]) -> tuple[Frame, set[int]]:

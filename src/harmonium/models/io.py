@@ -61,6 +61,8 @@ def load(path: str | Path) -> Any:
     DBN([Bernoulli(4), Bernoulli(3), Bernoulli(2)])
     """
     tensors, meta = read_tensors(path)
+    if "table" in meta:
+        raise DamagedFileError(f"{path} is the model of a table: read it with harmonium.TableModel.load")
     if "model" not in meta:
         raise DamagedFileError(
             f"{path} is not a harmonium model (is it a checkpoint? use harmonium.resume on its folder)"

@@ -15,7 +15,6 @@ import torch
 
 from harmonium.core.version import __version__
 from harmonium.data import Cases
-from harmonium.models.model import Model
 from harmonium.training.callbacks import ProgressBar
 from harmonium.training.loop import Training
 
@@ -49,7 +48,7 @@ def identity(config: dict[str, Any]) -> str:
     return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
-def environment(model: Model) -> dict[str, Any]:
+def environment(device: torch.device) -> dict[str, Any]:
     """Describe this process, as ``run.json`` has it."""
     import llvmlite.binding as llvm
 
@@ -61,7 +60,7 @@ def environment(model: Model) -> dict[str, Any]:
         "numba": numba.__version__,
         "processor": f"{platform.machine()} {llvm.get_host_cpu_name()}",
         "threads": torch.get_num_threads(),
-        "device": str(model.device),
+        "device": str(device),
         "command": sys.argv,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }

@@ -19,7 +19,7 @@ from harmonium.core.registry import building
 from harmonium.runs.columns import kept_columns
 from harmonium.runs.command import command
 from harmonium.runs.lock import is_training, remove
-from harmonium.runs.names import CHECKPOINT, COLUMNS, CONFIG, ENVIRONMENT, LOCK, METRICS, MODEL
+from harmonium.runs.names import CHECKPOINT, COLUMNS, CONFIG, ENVIRONMENT, LOCK, METRICS, MODEL, TABLE
 
 if TYPE_CHECKING:
     from harmonium.data import Dataset
@@ -239,6 +239,8 @@ def open_run(name: str | Path, *, unfinished: bool = False) -> Run:
         if path.name == CHECKPOINT:
             raise ValueError(f"{name} is a checkpoint, not a model: name its folder, {path.parent}")
         return Run(name, path.parent, path, _config(path.parent) if path.name == MODEL else None)
+    if (path / TABLE).is_file():
+        raise ValueError(f"{name} is the model of a table: use `harmonium table sample {name}` and the like")
     if (path / MODEL).is_file():
         return Run(name, path, path / MODEL, _config(path))
     if not (path / CONFIG).is_file():

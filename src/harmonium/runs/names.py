@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "CHECKPOINT", "COLUMNS", "CONFIG", "CURVES", "ENVIRONMENT", "FILTERS", "LOCK", "METRICS", "MODEL", "REPORT",
-    "SAMPLES", "WEIGHTS", "WRITTEN_BY_TRAINING",
+    "SAMPLES", "TABLE", "WEIGHTS", "WRITTEN_BY_TRAINING",
 ]  # fmt: skip
 
 CONFIG = "config.json"
@@ -27,6 +27,9 @@ WEIGHTS = "sample_weight.safetensors"
 
 COLUMNS = "columns.json"
 """What the columns of a table are: names, categories, means and scales."""
+
+TABLE = "table.json"
+"""Of what rows a `TableModel` was fitted, and how."""
 
 LOCK = ".lock"
 """Held by the process that trains in the folder."""

@@ -191,7 +191,7 @@ def _warn_of_changes(out: Path, model: Model) -> None:
         before = json.loads((out / ENVIRONMENT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return
-    now = environment(model)
+    now = environment(model.device)
     names = ("harmonium", "torch", "numpy", "numba", "processor", "threads", "device")
     changes = [f"{name} {before.get(name)} -> {now[name]}" for name in names if before.get(name) != now[name]]
     if changes:

@@ -67,7 +67,7 @@ def start(
             write_tensors(out / WEIGHTS, {"sample_weight": torch.as_tensor(sample_weight)}, {"format": 1})
         if not fresh:  # what cannot be drawn again from the seed must be on disk before there is a run to resume
             writer.write(training)
-        write_json(out / ENVIRONMENT, environment(training.model))
+        write_json(out / ENVIRONMENT, environment(training.model.device))
         write_json(out / CONFIG, sealed(config))
         with stop_on_signals(writer):
             history = training.run()
