@@ -73,7 +73,7 @@ def test_samples_look_like_the_frame(table: TableModel) -> None:
     drawn = table.sample(500, seed=2)
     assert list(drawn.columns) == list(frame.columns) and (drawn.dtypes == frame.dtypes).all()
     share = drawn["city"].value_counts(normalize=True)
-    assert share["Bern"] == pytest.approx(0.5, abs=0.12)
+    assert share["Bern"] == pytest.approx(0.5, abs=0.15)  # an RBM after a second of training
 
 
 def test_same_seed_same_rows(table: TableModel) -> None:
@@ -152,11 +152,11 @@ def test_far_values_are_odd(numbers: TableModel) -> None:
     assert numbers.log_prob(far).is_monotonic_decreasing
 
 
-def test_density_is_in_the_units_of_the_columns(numbers: TableModel) -> None:
+def test_density_is_in_the_units_of_the_columns() -> None:
     frame = mixed()
-    scaled = frame.assign(x=frame["x"] * 1000)
-    other = TableModel("orderless", minutes=0.1, progress=False).fit(scaled)
-    assert other.score(scaled) == pytest.approx(numbers.score(frame) - np.log(1000), abs=0.15)  # two trainings
+    scaled = frame.assign(x=frame["x"] * 1024)
+    one, other = (TableModel("mixture", minutes=0.1).fit(each) for each in (frame, scaled))
+    assert other.score(scaled) == pytest.approx(one.score(frame) - np.log(1024), abs=1e-3)
 
 
 def test_gaps_at_random_are_summed_out_and_drawn() -> None:

@@ -20,9 +20,13 @@ from harmonium.sklearn.nade_density import NADEDensity
 from harmonium.sklearn.outliers import RBMOutlierDetector
 from harmonium.sklearn.rbm import RBM
 from harmonium.sklearn.rbm_classifier import RBMClassifier
+from harmonium.sklearn.table_imputer import TableImputer
+from harmonium.sklearn.table_outliers import TableOutlierDetector
+from harmonium.sklearn.table_predictors import TableClassifier, TableRegressor
 from harmonium.sklearn.vae_density import VAEDensity
 
 __all__ = [
     "DBN", "RBM", "BernoulliRBM", "DBNClassifier", "Density", "DomainWarning", "Estimator", "Features", "NADEDensity",
-    "RBMClassifier", "RBMImputer", "RBMOutlierDetector", "VAEDensity",
+    "RBMClassifier", "RBMImputer", "RBMOutlierDetector", "TableClassifier", "TableImputer", "TableOutlierDetector",
+    "TableRegressor", "VAEDensity",
 ]  # fmt: skip

@@ -29,12 +29,15 @@ from harmonium.models.machine.machine import Machine
 from harmonium.models.machine.rbm import RBM
 from harmonium.models.model import Model
 from harmonium.runs.fit import fit
+from harmonium.tables.monitor import ObservedLikelihood
+from harmonium.training.convergence import Convergence
 from harmonium.units import Bernoulli
 
 __all__ = ["CONTENDERS", "Contender", "Task", "log_probs"]
 
 ORDERINGS, ORDERINGS_TRIED = 8, 24
 JUDGED = 400  # validation rows for the choice of orderings
+LEAST_UPDATES = 2000  # before training may end
 MOST_COMPONENTS = 200
 MACHINE_CELLS = 32  # for RBMs, whose couplings grow with the states
 MACHINE_SHARE = 0.85  # of the time of a machine, for its training; the rest is for log Z
@@ -99,6 +102,7 @@ class Orderless(Contender):
         fit(
             model, task.train.astype(np.float32), validation=task.valid.astype(np.float32), minutes=task.seconds / 60,
             batch_size=batch, missing="omit" if task.gaps else None, seed=task.stream.child("fit"),
+            callbacks=[ObservedLikelihood(), Convergence("observed_log_prob", least=LEAST_UPDATES, at_cycles=True)],
             progress=task.progress,
         )  # fmt: skip
         few = task.valid[:JUDGED]
