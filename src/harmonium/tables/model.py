@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 
 from harmonium.core import notebook
-from harmonium.core.checks import check_int, check_positive
+from harmonium.core.checks import check_int, check_number, check_positive
 from harmonium.core.errors import DamagedFileError
 from harmonium.core.files import as_path, read_tensors, write_tensors
 from harmonium.core.progress import Progress
@@ -211,7 +211,7 @@ class TableModel:
             unseen = codec.unseen(values)
             if unseen.any():
                 assert isinstance(codec, Categories)
-                value = values.iloc[int(np.argmax(unseen))]
+                value = _plain(values.iloc[int(np.argmax(unseen))])
                 raise ValueError(
                     f"given: column {name!r} never had the value {value!r}, so nothing is known of such rows; it had "
                     f"{', '.join(map(repr, codec.labels[:10]))}" + (", ..." if len(codec.labels) > 10 else "")
@@ -222,12 +222,21 @@ class TableModel:
 
     def _check_range(self, codec: Numbers, values: Any, name: Any) -> None:
         numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-        low, high = codec.low, codec.high
-        wrong = (numbers < low) | (numbers > high)
+        numbers = numbers[~np.isnan(numbers)]
+        wrong = (numbers < codec.low) | (numbers > codec.high)
         if wrong.any():
             raise ValueError(
-                f"given: column {name!r} was between {low:g} and {high:g}, and {numbers[wrong][0]:g} was asked for: "
-                "nothing is known of such rows"
+                f"given: column {name!r} was between {codec.low:g} and {codec.high:g}, and {numbers[wrong][0]:g} was "
+                "asked for: nothing is known of such rows"
+            )
+        cells = codec.cells
+        known = cells.low if cells.point.all() else np.round(numbers, 15 if cells.decimals is None else cells.decimals)
+        other = ~np.isin(numbers, known)
+        if other.any():
+            near = known[np.argsort(np.abs(known - numbers[other][0]), kind="stable")[:3]]
+            raise ValueError(
+                f"given: column {name!r} never had the value {numbers[other][0]:g}, so nothing is known of such rows; "
+                f"it had {', '.join(f'{value:g}' for value in np.unique(near))}"
             )
 
     def _asked(self, given: Any, name: Any, n: int, like: Any) -> Any:
@@ -404,6 +413,8 @@ class TableModel:
         Raises:
             ValueError: for a name that is no column of the model.
         """
+        for share in quantiles:
+            check_number("quantiles", share, "shares between 0 and 1", lambda share: 0 < share < 1)
         names = self.codec.names
         if column not in names or names.count(column) > 1:
             raise ValueError(f"column {column!r} is not one column of the model: it knows {names}")
@@ -470,7 +481,7 @@ class TableModel:
             row = int(np.argmax(unseen[:, place]))
             others = int(unseen[:, place].sum()) - 1
             where = f"row {row}" + (f", and {others} other rows" if others else "")
-            what = f"column {self.codec.names[place]!r} holds {matched.iloc[row, place]!r} ({where})"
+            what = f"column {self.codec.names[place]!r} holds {_plain(matched.iloc[row, place])!r} ({where})"
             warnings.warn(f"{what}, which was never seen in training: it is treated as unknown", stacklevel=3)
         return matched, self.codec.encode(matched)
 
@@ -547,6 +558,11 @@ class TableModel:
         if self._model is None:
             return notebook.table((), [], repr(self))
         return notebook.table((), [(str(trial),) for trial in self.trials], repr(self)) + self.codec._repr_html_()
+
+
+def _plain(value: Any) -> Any:
+    """A value as Python writes it."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _fill(values: Any, gone: Array, found: Any, dtype: Any) -> Any:

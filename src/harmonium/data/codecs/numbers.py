@@ -16,6 +16,7 @@ __all__ = ["Cells", "Numbers"]
 MOST_CELLS, LEAST_CELLS, ROWS_PER_CELL = 128, 8, 4
 MOST_CODES, ROWS_PER_CODE = 256, 20  # whole numbers that are codes, and how often each is there on average
 MOST_DECIMALS = 6
+LARGEST = 2.0**50
 STEEPEST = 30.0  # rate of the exponential inside a cell
 
 
@@ -44,7 +45,7 @@ class Cells:
         self.step = 0.0 if decimals is None else 10.0**-decimals
         half = np.where(self.point, self.step / 2, 0.0)  # a rounded number stands for all that round to it
         self._from, self._to = self.low - half, self.high + half
-        self.borders = (self._to[:-1] + self._from[1:]) / 2
+        self.borders = self._to[:-1] / 2 + self._from[1:] / 2  # their sum may overflow
         if self.step:  # between the steps
             self.borders = np.floor(self.borders / self.step + 1e-9) * self.step + self.step / 2
             self.borders = np.clip(self.borders, self._to[:-1], self._from[1:])
@@ -317,7 +318,10 @@ def decimals_of(numbers: Array) -> int | None:
     >>> decimals_of(np.array([1.5, 2.25])), decimals_of(np.array([np.pi]))
     (2, None)
     """
+    most = float(np.abs(numbers).max(initial=0.0))
     for decimals in range(MOST_DECIMALS + 1):
+        if most * 10.0**decimals > LARGEST:  # half a step is no difference any more
+            return None
         if (np.round(numbers, decimals) == numbers).all():
             return decimals
     return None
@@ -342,7 +346,7 @@ def _edges(rest: Array, points: Array, cells: int, step: float) -> Array:
     different = np.unique(rest)
     place = np.unique(np.searchsorted(different, edges[1:-1]))
     place = place[place > 0]
-    inner = (different[place - 1] + different[place]) / 2
+    inner = different[place - 1] / 2 + different[place] / 2  # their sum may overflow
     if step:
         inner = np.floor(inner / step) * step + step / 2
     ends = (different[0] - step / 2, np.nextafter(different[-1], np.inf) if not step else different[-1] + step / 2)

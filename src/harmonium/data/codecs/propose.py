@@ -32,6 +32,7 @@ FORMS = (
     "%Y-%m-%dT%H:%M:%SZ", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M",
 )  # fmt: skip
 LEAST_DIFFERENT = 20  # rows; fewer are different from each other by chance
+FEW_CODES = 12  # different texts that are labels, even if they look like numbers
 
 
 @dataclass(frozen=True)
@@ -141,11 +142,11 @@ def _kind(name: Any, values: Any, present: Any) -> tuple[str, list[str]]:
         return "constant", [f"column {name!r} is constant ({shown!r}): nothing is learned from it"]
     if types.is_datetime64_any_dtype(dtype) or isinstance(dtype, pd.PeriodDtype) or why_not_labels(values) == "dates":
         return "dates", []
-    if isinstance(dtype, pd.CategoricalDtype) or types.is_bool_dtype(dtype):
-        return "categories", []
     odd = why_not_labels(values)
     if odd is not None:
         raise TypeError(f"column {name!r} holds {odd}: turn it into numbers, text or dates, or drop it")
+    if isinstance(dtype, pd.CategoricalDtype) or types.is_bool_dtype(dtype):
+        return "categories", []
     if types.is_numeric_dtype(dtype):
         numbers = present.to_numpy(dtype=np.float64)
         counting = len(numbers) >= LEAST_DIFFERENT and bool((np.diff(numbers) == 1).all())
@@ -168,6 +169,11 @@ def _kind(name: Any, values: Any, present: Any) -> tuple[str, list[str]]:
                 "(pandas.to_numeric, or harmonium.data.load) to learn them; it is left out"
             ]
         return "left out: different in nearly every row", [_left_out(name, f"holds {different} different texts")]
+    if different > FEW_CODES and all(map(looks_like_number, texts.unique())):
+        return "categories", [
+            f"column {name!r} holds numbers written as text ({texts.iloc[0]!r}), which are taken for categories: turn "
+            "them into numbers (pandas.to_numeric, or harmonium.data.load) if they are amounts"
+        ]
     return "categories", []
 
 
