@@ -60,7 +60,7 @@ def sample(ctx: click.Context, /, run: str, count: int, sweeps: int, seed: int, 
     model = place.load()
     if model.energy_part is None:
         refuse(model, {"sweeps"} & typed(ctx), "is sampled from its roots, without chains")
-    table = hm.sample(model, count, sweeps=sweeps, seed=seed).cpu().numpy()
+    drawn = table = hm.sample(model, count, sweeps=sweeps, seed=seed).cpu().numpy()
     if letters is not None and (path is None or path.suffix.lower() in (".csv", ".fasta")):
         text = _sequences(table, letters, fasta=path is None or path.suffix.lower() == ".fasta")
         _deliver(text.encode(), path, f"{count} sequences of {table.shape[1]} sites")
@@ -80,6 +80,10 @@ def sample(ctx: click.Context, /, run: str, count: int, sweeps: int, seed: int, 
     if path is not None and path.suffix.lower() == ".png":
         from harmonium import plots
 
+        if columns is not None:
+            plots.write(plots.table_samples(columns.to_frame(drawn)), path)
+            say(f"{count} samples, column by column: {path}")
+            return
         shown = min(count, SHOWN)
         plots.write(plots.samples(table, None, model.visible.shape, count=shown), path)
         say(f"{shown} samples: {path}")

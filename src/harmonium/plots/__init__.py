@@ -7,5 +7,8 @@ imported when the first picture is made.
 from harmonium.plots.canvas import write
 from harmonium.plots.comparison import comparison
 from harmonium.plots.pictures import curves, diagnosis, filters, pictures, samples
+from harmonium.plots.tables import table_filters, table_samples
 
-__all__ = ["comparison", "curves", "diagnosis", "filters", "pictures", "samples", "write"]
+__all__ = [
+    "comparison", "curves", "diagnosis", "filters", "pictures", "samples", "table_filters", "table_samples", "write",
+]  # fmt: skip

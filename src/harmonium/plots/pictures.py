@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harmonium.core.errors import DamagedFileError
 from harmonium.data import as_cases
+from harmonium.data.table import Table
 from harmonium.models.arrays import Array
 from harmonium.models.directed import Directed
 from harmonium.models.first_weights import first_weights
@@ -18,7 +20,8 @@ from harmonium.models.model import Model
 from harmonium.plots import panels
 from harmonium.plots.canvas import MARK, blank, write
 from harmonium.plots.images import colours_of, heat_map, height_of, mosaic, signed, some
-from harmonium.runs.folder import open_run
+from harmonium.plots.tables import fits, table_filters, table_samples
+from harmonium.runs.folder import Run, open_run
 from harmonium.runs.names import CURVES, FILTERS, SAMPLES
 from harmonium.sampling.sample import affordable_sweeps, sample
 
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["curves", "diagnosis", "filters", "pictures", "samples"]
 
 _SHOWN = 64  # samples, and cases beside them
+_TABLE_ROWS = 500  # of a table, of which shares and histograms are drawn
 _CHAINS = 8  # whose traces can be told apart
 
 
@@ -198,6 +202,7 @@ def diagnosis(found: Diagnosis) -> Figure:
 def pictures(run: str | Path, data: Array | None = None, *, data_name: str | None = None, seed: int = 0) -> list[Path]:
     """Draw ``filters.png``, ``samples.png`` and ``curves.png`` of a finished run into its folder.
 
+    Of a table that was read column by column, `table_filters` and `table_samples` are drawn.
     Filters are left out if the model has no weights to draw, curves if training ended within the first epoch.
 
     Args:
@@ -219,9 +224,29 @@ def pictures(run: str | Path, data: Array | None = None, *, data_name: str | Non
     if data is None and opened.source is not None:
         data, data_name = opened.data().train, data_name or "the training data"
     rows = opened.rows
-    drawn = sample(model, _SHOWN, sweeps=affordable_sweeps(model, _SHOWN), seed=seed, progress=False)
-    figures = {} if first_weights(model) is None else {FILTERS: filters(model)}
-    figures[SAMPLES] = samples(drawn, data, model.visible.shape, data_name=data_name or "the data")
+    table = _table_of(opened, model)
+    count = _SHOWN if table is None else _TABLE_ROWS
+    drawn = sample(model, count, sweeps=affordable_sweeps(model, count), seed=seed, progress=False)
+    name = data_name or "the data"
+    figures = {}
+    if first_weights(model) is not None:
+        figures[FILTERS] = filters(model) if table is None else table_filters(model, table)
+    if table is None:
+        figures[SAMPLES] = samples(drawn, data, model.visible.shape, data_name=name)
+    else:
+        cases = None if data is None else table.to_frame(some(as_cases(data), _TABLE_ROWS))
+        figures[SAMPLES] = table_samples(table.to_frame(drawn), cases, data_name=name)
     if rows:
         figures[CURVES] = curves(rows, opened.best_epoch)
     return [write(figure, opened.folder / name) for name, figure in figures.items()]
+
+
+def _table_of(run: Run, model: Model) -> Table | None:
+    """What the columns are, if the data were a table; None if they were not, or nothing says it."""
+    try:
+        table = run.table()
+    except DamagedFileError:
+        raise
+    except (ValueError, OSError):
+        return None
+    return table if table is not None and fits(table, model) else None

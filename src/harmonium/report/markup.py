@@ -12,6 +12,7 @@ from harmonium.core.numbers import fixed
 
 __all__ = [
     "Section",
+    "breakable",
     "data_uri",
     "escape",
     "figure",
@@ -44,6 +45,11 @@ class Section(NamedTuple):
 def escape(text: object) -> str:
     """Escape text, so that it is shown as it is."""
     return html.escape(str(text), quote=True)
+
+
+def breakable(name: object) -> str:
+    """Escape the name of a column or a label, which may then break at its underscores, dots, slashes and hyphens."""
+    return re.sub(r"(?<=[_./-])(?=\w)", "<wbr>", escape(name))
 
 
 def typeset(number: str) -> str:

@@ -11,14 +11,28 @@ from torch import Tensor
 
 from harmonium.core.numbers import with_error
 from harmonium.core.rows import some_rows
+from harmonium.data.table import Table
 from harmonium.models.deep.dbn import DBN
 from harmonium.models.first_weights import first_weights
 from harmonium.models.machine.machine import Machine
+from harmonium.models.model import Model
 from harmonium.plots import panels
 from harmonium.plots.canvas import svg
 from harmonium.plots.images import across, colours_of, png, signed, tile
+from harmonium.plots.tables import UNITS, fits, weights_by_column
 from harmonium.report.inputs import ReportInput
-from harmonium.report.markup import Section, data_uri, escape, figure, pair, paragraph, table, typeset
+from harmonium.report.markup import (
+    Section,
+    breakable,
+    data_uri,
+    escape,
+    figure,
+    number,
+    pair,
+    paragraph,
+    table,
+    typeset,
+)
 from harmonium.units import Units
 
 if TYPE_CHECKING:
@@ -43,7 +57,9 @@ Array = np.ndarray[Any, Any]
 
 
 def filters(report: ReportInput) -> Section | None:
-    """Draw the weights of the first hidden layer, unit by unit, largest first."""
+    """Draw the weights of the first hidden layer, unit by unit, largest first; of a table by its columns."""
+    if report.table is not None and fits(report.table, report.model):
+        return _by_column(report.model, report.table)
     count = SHOWN if report.image_shape else max(1, MOST_ENTRIES // report.model.visible.size)
     found = first_weights(report.model, count)
     if found is None:
@@ -57,6 +73,40 @@ def filters(report: ReportInput) -> Section | None:
         return Section("filters", "Filters", _heat(shown, signed(limit), caption))
     picture = _mosaic(shown.reshape(-1, *report.image_shape), signed(limit), 2.0)
     return Section("filters", "Filters", _picture(picture, caption, "wide"))
+
+
+def _by_column(model: Model, table: Table) -> Section | None:
+    found = first_weights(model, UNITS)
+    if found is None:
+        return None
+    kind, total, shown = found
+    values, labels = weights_by_column(shown, table)
+    limit = float(np.abs(values).max()) or 1.0
+    names = "".join(f'<th scope="col">{breakable(column.name)}</th>' for column in table.columns[:MOST_COLUMNS])
+    rows = "".join(
+        f'<tr><th scope="row">{unit + 1}</th>'
+        + "".join(_weight(value, label, limit) for value, label in zip(row[:MOST_COLUMNS], labels[unit], strict=False))
+        + "</tr>"
+        for unit, row in enumerate(values)
+    )
+    more = len(table.columns) - MOST_COLUMNS
+    caption = (
+        f"{f'All {total}' if len(shown) == total else f'{len(shown)} of {total}'} {kind} units (rows), largest first, "
+        f"and what each adds to the columns: red adds, blue takes away; full colour is {limit:.2f}. Of a column of "
+        "labels it is the weight of the label that the unit moves most, about their mean."
+        + (f" {more:,} more columns." if more > 0 else "")
+    )
+    grid = (
+        f'<div class="scroll pinned"><table class="weights"><thead><tr><th></th>{names}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+    )
+    return Section("filters", "Filters", figure(grid, caption, "wide"))
+
+
+def _weight(value: float, label: str, limit: float) -> str:
+    colour = "positive" if value > 0 else "negative"
+    style = f"background:color-mix(in srgb,var(--{colour}) {60 * abs(value) / limit:.0f}%,var(--zero))"
+    return f'<td style="{style}" title="{escape(label)} {number(value, 3)}">{breakable(_short(label))}</td>'
 
 
 def samples(report: ReportInput) -> Section:
