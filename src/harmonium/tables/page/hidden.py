@@ -11,7 +11,7 @@ from torch import Tensor
 from harmonium.data.codecs.categories import Categories
 from harmonium.data.codecs.codec import Array
 from harmonium.models.machine.machine import Machine
-from harmonium.report.markup import Section, escape, paragraph
+from harmonium.report.markup import Section, paragraph
 from harmonium.tables.page.columns import percent
 from harmonium.tables.page.gathered import PageInput
 from harmonium.tables.page.views import View, label_text
@@ -19,7 +19,7 @@ from harmonium.tables.page.views import View, label_text
 __all__ = ["Effect", "effects", "hidden_units"]
 
 LEAST = 0.03  # change of the distribution of a column (total variation) that is worth a word
-MOST_EFFECTS, MOST_UNITS = 5, 60
+MOST_EFFECTS, FIRST_UNITS, MOST_UNITS = 5, 12, 60
 ROWS = 2000
 
 
@@ -57,9 +57,15 @@ def hidden_units(page: PageInput) -> Section | None:
     rest = (f" {more} more units have smaller effects." if more > 0 else "") + (
         f" {silent} units hardly change any column." if silent else ""
     )
-    return Section(
-        "hidden", "Hidden units", paragraph(lead + rest) + f'<div class="cards hidden">{"".join(cards)}</div>'
-    )
+    body = paragraph(lead + rest) + _grid(cards[:FIRST_UNITS])
+    if len(cards) > FIRST_UNITS:
+        others = len(cards) - FIRST_UNITS
+        body += f"<details><summary>{others} more units</summary>{_grid(cards[FIRST_UNITS:])}</details>"
+    return Section("hidden", "Hidden units", body)
+
+
+def _grid(cards: list[str]) -> str:
+    return f'<div class="cards">{"".join(cards)}</div>'
 
 
 @torch.no_grad()
@@ -110,23 +116,21 @@ def _effect(place: int, view: View, off: Array, on: Array) -> Effect:
     return Effect(place, size, means[1] > means[0])
 
 
-def words(found: list[Effect], views: list[View]) -> str:
-    """What a unit does, as text: what it raises; what it lowers."""
+def words(found: list[Effect], views: list[View]) -> list[str]:
+    """What a unit does, as text: what it raises, and what it lowers."""
 
     def name(effect: Effect) -> str:
         column = label_text(views[effect.column].name)
         return f"{column} = {effect.label}" if effect.label else column
 
-    parts = [
+    return [
         f"{verb} {', '.join(name(effect) for effect in found if effect.raises is raises)}"
         for verb, raises in (("raises", True), ("lowers", False))
         if any(effect.raises is raises for effect in found)
     ]
-    return "; ".join(parts)
 
 
 def _card(unit: int, found: list[Effect], active: float, views: list[View]) -> str:
-    return (
-        f'<article class="card"><h3>Unit {unit}</h3><p>{escape(words(found, views))}</p>'
-        f'<p class="note">on in {percent(active)} of cases</p></article>'
-    )
+    lines = "".join(paragraph(line) for line in words(found, views))
+    note = paragraph(f"on in {percent(active)} of cases", "note")
+    return f'<article class="card"><h3>Unit {unit}</h3>{lines}{note}</article>'

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import warnings
 from typing import Any
 
@@ -12,7 +11,7 @@ import pandas as pd
 
 from harmonium.core.numbers import nats
 from harmonium.data.codecs.dates import Dates
-from harmonium.report.markup import Section, escape, paragraph, typeset
+from harmonium.report.markup import Section, breakable, escape, paragraph, typeset
 from harmonium.tables.page.gathered import PageInput
 from harmonium.tables.page.views import View, label_text, number_text
 
@@ -42,7 +41,7 @@ def odd_rows(page: PageInput) -> Section:
         "given the rest of its row, in nats: 1 is e times less probable than expected, 5 is 150 times. Columns with "
         "the most surprising cells come first."
     )  # fmt: skip
-    head = "".join(f'<th scope="col">{breakable(page.views[place].name)}</th>' for place in order)
+    head = "".join(f'<th scope="col">{breakable(label_text(page.views[place].name))}</th>' for place in order)
     body = "".join(
         _row(page, rows.iloc[k], rows.index[k], float(values[i]), surprise[k], order) for k, i in enumerate(least)
     )
@@ -57,7 +56,7 @@ def odd_rows(page: PageInput) -> Section:
 def _row(page: PageInput, row: Any, index: Any, log_p: float, surprise: Any, order: list[int]) -> str:
     blamed = [place for place in order if surprise[place] >= LEAST]
     blamed = sorted(blamed, key=lambda place: -surprise[place])[:BLAMED]
-    names = ", ".join(breakable(page.views[place].name) for place in blamed) or "no single cell"
+    names = ", ".join(breakable(label_text(page.views[place].name)) for place in blamed) or "no single cell"
     cells = "".join(_cell(page.views[place], row.iloc[place], float(surprise[place])) for place in order)
     value = "impossible" if log_p == -math.inf else f"{typeset(nats(log_p))} nats"
     return (
@@ -74,11 +73,6 @@ def _cell(view: View, value: Any, surprise: float) -> str:
     words = "never seen" if math.isinf(surprise) else f"{typeset(f'{surprise:.1f}')} nats"
     style = f"background:color-mix(in srgb,var(--bad) {10 + 45 * share:.0f}%,var(--paper))"
     return f'<td class="blamed" style="{style}">{escape(text)}<small>{words}</small></td>'
-
-
-def breakable(name: str) -> str:
-    """The name of a column as markup that may break at its underscores, dots and hyphens."""
-    return re.sub(r"(?<=[_./-])(?=\w)", "<wbr>", escape(label_text(name)))
 
 
 def cell_text(view: View, value: Any) -> str:
