@@ -25,7 +25,7 @@ function probabilities(logits, states, evidence) {
 }
 
 const LEAST_VARIANCE = 1e-3;
-const STEEPEST = 60;
+const LEAST_ODDS = 60;
 
 /** An order-agnostic network on top of a Gaussian copula: one pass of the network. */
 class CopulaNetwork {
@@ -58,8 +58,8 @@ class CopulaNetwork {
     ordered.forEach((i, k) => {
       const [slope, square] = [mean[k] / variance[k], 0.5 * (1 - 1 / variance[k])];
       for (let unit = first[i]; unit < first[i] + states[i]; unit++) {
-        const odds = slope * scores[unit] + square * scores[unit] ** 2;
-        logits[unit] += Math.min(STEEPEST, Math.max(-STEEPEST, odds));
+        const odds = slope * scores[unit] + square * scores[unit] ** 2 - (0.5 * mean[k] ** 2) / variance[k];
+        logits[unit] += Math.max(-LEAST_ODDS, odds);
       }
     });
     this.p = probabilities(logits, states, evidence);
