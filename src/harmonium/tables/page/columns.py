@@ -44,8 +44,8 @@ def heading(name: str) -> str:
 def percent(share: float) -> str:
     """A share as text: whole per cent, or what can be told from 0 and from 100.
 
-    >>> percent(0.254), percent(0.002), percent(0.9996)
-    ('25 %', '0.2 %', '>99.9 %')
+    >>> [" ".join(percent(share).split()) for share in (0.254, 0.002, 0.9996)]
+    ['25 %', '0.2 %', '>99.9 %']
     """
     space = "\N{NO-BREAK SPACE}%"
     if share <= 0 or share >= 1:

@@ -57,6 +57,12 @@ def table_page(
     Raises:
         ValueError: before `fit`; for frames without the columns of the model.
         OSError: if the file cannot be written.
+
+    >>> import pandas as pd, harmonium as hm, tempfile
+    >>> frame = pd.DataFrame({"city": ["Bern", "Bonn", "Bonn", "Bern"] * 10, "rent": [900, 700, 710, 920] * 10})
+    >>> table = hm.TableModel(model="mixture").fit(frame)
+    >>> table_page(table, frame, f"{tempfile.mkdtemp()}/rents.html").name
+    'rents.html'
     """
     page = PageInput(
         table,
