@@ -503,6 +503,41 @@ class TableModel:
         means = marginals(self.model, encoded.nan_to_num(0.0), observed, stream)
         return [part.double().numpy() for part in torch.split(means, self.codec.states, 1)]
 
+    # The page ----------------------------------------------------------------------------------------------------
+
+    def report(
+        self,
+        path: str | Path,
+        real: Frame,
+        holdout: Frame | None = None,
+        *,
+        seed: int | Stream = 0,
+        rows: int = 5_000,
+    ) -> Path:
+        """Write what was learned as one HTML page that needs no network.
+
+        It shows every column and pairs of columns, real beside sampled, a playground with what follows from columns
+        that are set, odd rows with the cells to blame, and scores of sampled rows.  The page contains the model and
+        real rows: share it only with people who may see both.
+
+        Args:
+            path: the file to write.
+            real: the rows that the model was trained on.
+            holdout: rows that it has not seen; scores then stand beside those of fresh real rows.
+            seed: of sampled rows, an int or a stream.
+            rows: how many real rows are looked at, and how many are sampled, at most.
+
+        Returns:
+            the path of the file.
+
+        Raises:
+            ValueError: before `fit`; for frames without the columns of the model.
+            OSError: if the file cannot be written.
+        """
+        from harmonium.tables.page.page import table_page  # the page imports pictures and scores
+
+        return table_page(self, real, path, holdout=holdout, seed=seed, rows=rows)
+
     # Files and words ---------------------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> None:

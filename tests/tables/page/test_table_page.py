@@ -22,7 +22,7 @@ from harmonium.models.autoregressive.orderless import OrderlessNADE
 from harmonium.tables.model import TableModel
 from harmonium.tables.page.gathered import PageInput
 from harmonium.tables.page.hidden import effects
-from harmonium.tables.page.page import MODULES, table_page
+from harmonium.tables.page.page import MODULES
 from harmonium.tables.page.views import view_of
 
 IMAGE = '<img src=x onerror="window.hacked=1">'
@@ -61,7 +61,7 @@ def made(frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Calla
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 table = TableModel(kind, minutes=0.01, progress=False).fit(frame)
-            known[kind] = table, table_page(table, frame, folder / f"{kind}.html", rows=100)
+            known[kind] = table, table.report(folder / f"{kind}.html", frame, rows=100)
         return known[kind]
 
     return make
@@ -173,6 +173,17 @@ def evidence_of(table: TableModel, frame: pd.DataFrame) -> list[list[int]]:
     keep = np.random.default_rng(1).random(states.shape) < 0.5
     keep[0] = False
     return np.where(keep, states, -1).tolist()
+
+
+def test_wrong_frames_are_refused(frame: pd.DataFrame, made: Callable[..., Any], tmp_path: Path) -> None:
+    table = made("mixture")[0]
+    with pytest.raises(ValueError, match="no column 'town'"):
+        table.report(tmp_path / "page.html", frame.drop(columns="town"))
+    with pytest.raises(ValueError, match="not fitted yet"):
+        TableModel().report(tmp_path / "page.html", frame)
+    with pytest.raises(ValueError, match="rows"):
+        table.report(tmp_path / "page.html", frame, rows=1)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("kind", ["orderless", "mixture"])
