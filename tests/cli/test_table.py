@@ -68,7 +68,7 @@ def test_given_values_hold_as_they_are_typed(fitted: Path, tmp_path: Path) -> No
     drawn = table(tmp_path / "new.csv")
     for name, value in {"kind": "firm", "amount": "0,00", "opened": "01.02.2022", "active": "TRUE"}.items():
         assert set(drawn[name]) == {value}
-    assert (drawn.staff != "").mean() > 0.8  # as firms have
+    assert (drawn.staff != "").mean() > 0.3  # firms have some, and what is not given is not given as empty
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from harmonium.cli.options import part, text
 from harmonium.cli.session import count
 from harmonium.cli.shell import CONTEXT, say
 from harmonium.cli.table_source import GROUPS, command_line, fitted, fitting_options, read_table
+from harmonium.runs.folder import check_free
 
 __all__ = ["fit"]
 
@@ -48,16 +49,16 @@ def fit(file: str, out: str | None, test: float | None, **options: Any) -> None:
     if folder is not None and folder.exists() and not folder.is_dir():
         raise ValueError(f"{out} is a file, and a run needs a folder: choose another with --out")
     began = time.monotonic()
-    from harmonium.tables.folder import check_free, new_table_folder
-
     check_free(folder)
-    source, rows = read_table(file, options, test)
+    source, rows, stream = read_table(file, options, test)
     train, aside = source.split(rows.frame)
+
+    from harmonium.tables.folder import new_table_folder
 
     stem = f"{Path(file).name.split('.')[0] or 'data'}-table"
     with new_table_folder(folder, stem, command_line()) as run:
         settings = {"model": options["model"], "minutes": options["minutes"], "seed": options["seed"]}
-        table = fitted(train, source, options, lambda columns: run.begin(columns, source, rows, settings))
+        table = fitted(train, source, options, lambda columns: run.begin(columns, source, rows, settings), stream)
         run.environment()
         run.end(table)
         name = shlex.quote(str(run.folder))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from harmonium.data.written import Written
     from harmonium.tables.folder import Source
     from harmonium.tables.model import TableModel
+    from harmonium.tables.streaming import TableStream
 
 __all__ = ["FITTING", "GROUPS", "Table", "columns_said", "fitted", "fitting_options", "read_table", "tell", "use"]
 
@@ -134,31 +135,52 @@ def _with_gaps(said: Mapping[str, Any], names: list[str], gaps: str) -> dict[str
     return dict(said) | {name: {**entry, "missing": gaps} for name, entry in whole.items()}
 
 
-def read_table(name: str, options: Mapping[str, Any], test: float | None = None) -> tuple[Source, Rows]:
-    """Read FILE, saying what was guessed."""
+def _kind(said: Any) -> str | None:
+    return said if isinstance(said, str) or said is None else said.get("as")
+
+
+def read_table(
+    name: str, options: Mapping[str, Any], test: float | None = None
+) -> tuple[Source, Rows, TableStream | None]:
+    """Read FILE, saying what was guessed.
+
+    Returns:
+        where the rows are, the rows, and for a large file, of which only a part was read, the way to all rows.
+    """
     import warnings
 
     path = Path(name).expanduser()
     tell(options, f"reading {path.name}")
     said = columns_said(options)
 
-    from harmonium.data.reading import ReadingNote
-    from harmonium.tables.folder import read_source
+    from harmonium.data.reading import ReadingNote, read_options
+    from harmonium.tables.folder import read_source, source_of
+    from harmonium.tables.streaming import is_large, open_stream
 
     reading = reading_of({"scale": None, "alphabet": None, **options})
-    source, rows = read_source(path, reading, said, test, options["seed"])
+    stream = None
+    if is_large(path):
+        if test is not None:
+            raise click.UsageError(f"{path.name} is read in parts: leave out --test, keep fresh rows in another file")
+        tell(options, "the file is large: it is read in parts, and columns are judged by rows from all over it")
+        stream = open_stream(path, read_options(**reading), {name: _kind(each) for name, each in said.items()})
+        rows = stream.sample
+        source = source_of(path, rows, reading, said, test, options["seed"])
+    else:
+        source, rows = read_source(path, reading, said, test, options["seed"])
     if options["gaps"] is not None:
         source = replace(source, kinds=_with_gaps(said, list(rows.frame.columns), options["gaps"]))
     for note in rows.reading.notes:
         if "labels that differ by case" not in note and "drop=[" not in note:  # the codecs say it, too
             warnings.warn(f"{path.name}: {note}", ReadingNote, stacklevel=1)
-    tell(options, f"{path.name}: {len(rows.frame):,} rows, {count(rows.frame.shape[1], 'column')}")
-    return source, rows
+    total = len(rows.frame) if stream is None else stream.count
+    tell(options, f"{path.name}: {total:,} rows, {count(rows.frame.shape[1], 'column')}")
+    return source, rows, stream
 
 
 def fitted(
     frame: Any, source: Source, options: dict[str, Any],
-    begin: Callable[[Mapping[Any, Any]], None] | None = None,
+    begin: Callable[[Mapping[Any, Any]], None] | None = None, stream: TableStream | None = None,
 ) -> TableModel:  # fmt: skip
     """Fit a model to rows.
 
@@ -167,6 +189,7 @@ def fitted(
         source: where they are from.
         options: of the command.
         begin: what is done when it is known what columns are.
+        stream: the way to all rows, if ``frame`` has only a part of them.
     """
     import warnings
 
@@ -189,16 +212,19 @@ def fitted(
 
     from harmonium.tables.model import TableModel
 
-    chosen = {
-        name: {key: None if key == "as" and value == "drop" and name not in source.kinds else value
-               for key, value in entry.items()}
-        for name, entry in columns.items()
-    }  # fmt: skip
+    if stream is None:
+        states = codec.encode(codec.matched(frame))
+    else:
+        from harmonium.tables.streaming import encode_stream
+
+        states, told = encode_stream(codec, stream)
+        for note in told:
+            warnings.warn(note, UserWarning, stacklevel=1)
     set_threads(options["threads"])
     tell(options, f"fitting, {options['minutes']:g} minutes of processor time at most")
     table = TableModel(
-        options["model"], minutes=options["minutes"], columns=chosen, seed=options["seed"], progress=progress(options)
-    ).fit(frame)
+        options["model"], minutes=options["minutes"], seed=options["seed"], progress=progress(options)
+    ).fit_states(codec, states)
     for trial in table.trials:
         tell(options, f"  {trial}")
     return table
@@ -225,7 +251,12 @@ def use(ctx: click.Context, name: str, other: str | None, options: dict[str, Any
             raise click.UsageError(
                 f"{name} is a table: name a RUN before {other}, which `harmonium table fit {shlex.quote(name)}` makes"
             )
-        source, rows = read_table(name, options)
+        source, rows, stream = read_table(name, options)
+        if stream is not None:
+            raise click.UsageError(
+                f"{name} is large: `harmonium table fit {shlex.quote(name)}` fits a model first, and this "
+                "command takes the rows of a smaller file"
+            )
         tell(options, f"a model is fitted first (`harmonium table fit {shlex.quote(name)}` keeps one for other times)")
         model = fitted(rows.frame, source, options)
         return Table(model, rows.styles, rows.delimiter, source.reading.get("decimal", "."), rows, path)

@@ -23,7 +23,7 @@ from harmonium.data.reading import PLAIN, Reading, ReadOptions
 from harmonium.data.text import is_text, read_words
 from harmonium.data.written import PLAINLY, Written
 
-__all__ = ["OUTPUTS", "Rows", "check_output", "read_rows", "text_of", "write_rows"]
+__all__ = ["OUTPUTS", "Rows", "check_output", "read_rows", "readable", "text_of", "without_doubtful", "write_rows"]
 
 OUTPUTS = (".csv", ".tsv", ".txt", ".parquet", ".feather", ".xlsx")
 """Suffixes of files that rows are written to."""
@@ -103,7 +103,7 @@ def read_rows(path: Path, options: ReadOptions | None = None, kinds: Mapping[str
         raise ValueError(f"{path} is empty: write or fetch it again")
     source = read_frames(path, options)
     frame, reading = source.frames["train"], source.reading
-    columns = {name: _column(path, name, values, (kinds or {}).get(name)) for name, values in frame.items()}
+    columns = {name: readable(path, name, values, (kinds or {}).get(name)) for name, values in frame.items()}
     frame = frame.assign(**{name: values for name, (values, _) in columns.items() if values is not frame[name]})
     for name, (_, note) in columns.items():
         reading = reading.without(f"column {name!r}: ").add(note) if note else reading
@@ -117,21 +117,20 @@ def read_rows(path: Path, options: ReadOptions | None = None, kinds: Mapping[str
     return Rows(frame, reading, styles, delimiter, words, places, header)
 
 
-def _column(path: Path, name: Any, values: Any, kind: str | None) -> tuple[Any, str]:
+def readable(path: Path, name: Any, values: Any, kind: str | None) -> tuple[Any, str]:
     """A column, and what was guessed; numbers among which there is a text are refused."""
-    if types.is_numeric_dtype(values.dtype) or values.dtype.kind == "M" or kind in ("categories", "dates", "drop"):
+    if types.is_numeric_dtype(values.dtype) or values.dtype.kind == "M" or kind in ("categories", "drop"):
         return values, ""
     present = values.dropna()
     if not len(present) or not all(isinstance(value, str) for value in present.head(100)):
         return values, ""
-    counts = present.value_counts()
-    doubtful = [word for word in counts.index if word.lower() in PLAUSIBLE]
-    rest = counts.index.difference(doubtful)
-    if len(rest) and all(DATE.match(word) for word in rest):
-        if not doubtful:
+    if kind == "dates" or all(DATE.match(word) for word in present.unique() if word.lower() not in PLAUSIBLE):
+        doubtful = present[present.str.lower().isin(PLAUSIBLE)]
+        if len(doubtful) == len(present):
             return values, ""
-        found = ", ".join(f"{counts[word]} cells {word!r}" for word in doubtful)
-        return values.mask(values.isin(doubtful)), f"column {name!r} holds dates, and {found} are read as missing"
+        found = ", ".join(f"{count} cells {word!r}" for word, count in doubtful.value_counts().items())
+        told = f"column {name!r} holds dates, and {found} are read as missing" if found else ""
+        return without_doubtful(values) if found else values, told
     stray = stray_number(present)
     if stray is not None:
         raise ValueError(
@@ -146,6 +145,11 @@ def _column(path: Path, name: Any, values: Any, kind: str | None) -> tuple[Any, 
             f"or take the column for categories (columns={{{name!r}: 'categories'}})"
         )
     return values, ""
+
+
+def without_doubtful(values: Any) -> Any:
+    """A column of text without the words that may mean that a value is missing."""
+    return values.mask(values.str.lower().isin(PLAUSIBLE))
 
 
 def _style(values: Any, words: Any, layout: Layout) -> Written:

@@ -18,7 +18,8 @@ from harmonium.data.raw import Array, Frame, NotNumbersError
 from harmonium.data.reading import Reading, ReadOptions, TwoReadingsError
 
 __all__ = [
-    "TEXTS", "check_width", "compact", "is_text", "read_frame", "read_wide", "read_words", "refuse_other_cells",
+    "TEXTS", "check_width", "compact", "is_text", "names_of", "parsed_in_chunks", "read_frame", "read_wide",
+    "read_words", "refuse_other_cells",
 ]  # fmt: skip
 
 TEXTS = (".csv", ".tsv", ".tab", ".txt", ".data", ".dat")
@@ -93,7 +94,18 @@ def read_words(path: Path, layout: Layout) -> tuple[Frame, list[str]]:
     empty = words.isna().all(axis=1)
     if layout.width > 1 and empty.any() and not empty.all():
         words = words[~empty].reset_index(drop=True)
-    return words, _unique(layout.header, layout.width, [])
+    return words, names_of(layout)
+
+
+def names_of(layout: Layout) -> list[str]:
+    """The names that `read_frame` gives to all columns of a file."""
+    return _unique(layout.header, layout.width, [])
+
+
+def parsed_in_chunks(path: Path, layout: Layout, rows: int) -> Iterator[Frame]:
+    """The cells of a file as they are written, some rows at a time, with all columns by their places."""
+    with layout.cases(path) as file:
+        yield from _read_csv(file, layout, dtype=str, chunksize=rows)
 
 
 def _typed(path: Path, layout: Layout, texts: set[str]) -> tuple[Frame, set[int]]:
@@ -193,13 +205,19 @@ def _parse(path: Path, layout: Layout, **more: Any) -> Frame:
         warnings.simplefilter("error", pd.errors.ParserWarning)  # cells beyond the header would be lost
         with layout.cases(path) as file:
             try:
-                return pd.read_csv(
-                    file, sep=r"\s+" if layout.delimiter == " " else layout.delimiter, decimal=layout.decimal,
-                    header=None, names=list(range(layout.width)), index_col=False, skipinitialspace=True,
-                    low_memory=False, keep_default_na=False, na_values=["", "nan", "NaN", "NAN"], **more,
-                )  # fmt: skip
+                return _read_csv(file, layout, **more)
             except pd.errors.EmptyDataError:
                 return pd.DataFrame(columns=list(range(layout.width)))
+
+
+def _read_csv(file: Any, layout: Layout, **more: Any) -> Any:
+    import pandas as pd
+
+    return pd.read_csv(
+        file, sep=r"\s+" if layout.delimiter == " " else layout.delimiter, decimal=layout.decimal,
+        header=None, names=list(range(layout.width)), index_col=False, skipinitialspace=True,
+        low_memory=False, keep_default_na=False, na_values=["", "nan", "NaN", "NAN"], **more,
+    )  # fmt: skip
 
 
 def _unique(header: list[str] | None, width: int, notes: list[str]) -> list[str]:

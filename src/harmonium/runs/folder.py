@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harmonium.core.errors import DamagedFileError
+from harmonium.core.errors import DamagedFileError, RunInUseError
 from harmonium.core.files import check_seal, read_json, read_tensors
 from harmonium.core.registry import building
 from harmonium.runs.columns import kept_columns
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from harmonium.models.model import Model
     from harmonium.training.history import Row
 
-__all__ = ["Run", "new_folder", "open_run", "read_config"]
+__all__ = ["Run", "check_free", "new_folder", "open_run", "read_config"]
 
 _PLAIN = (OSError, DamagedFileError)  # errors that take a sentence
 _PLAN = frozenset({"objective", "metric", "learning_rate", "optimizer", "penalties", "epochs", "batch_size", "seed"})
@@ -322,6 +322,16 @@ def _other_runs(path: Path) -> str:
         return ""
     near = difflib.get_close_matches(str(path), runs, n=1, cutoff=0.7)
     return f"; did you mean {near[0]}?" if near else f"; there are {', '.join(runs[:5])}{', ...' if runs[5:] else ''}"
+
+
+def check_free(out: Path | None) -> None:
+    """Refuse a folder that holds a run.
+
+    Raises:
+        RunInUseError: if it does.
+    """
+    if out is not None and ((out / MODEL).exists() or (out / CONFIG).exists()):
+        raise RunInUseError(f"{out} already holds a run: choose another folder")
 
 
 @contextmanager

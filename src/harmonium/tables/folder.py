@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harmonium.core.errors import DamagedFileError, RunInUseError
+from harmonium.core.errors import DamagedFileError
 from harmonium.core.files import check_seal, read_json, sealed, write_json
 from harmonium.core.random import Stream
 from harmonium.data.reading import ReadingNote, ReadOptions, read_options
 from harmonium.data.rows import Rows, read_rows
 from harmonium.data.written import Written
-from harmonium.runs.folder import new_folder
+from harmonium.runs.folder import check_free, new_folder
 from harmonium.runs.lock import remove
 from harmonium.runs.names import COLUMNS, CONFIG, ENVIRONMENT, MODEL, TABLE
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from harmonium.data.raw import Frame
     from harmonium.tables.model import TableModel
 
-__all__ = ["Source", "TableRun", "check_free", "new_table_folder", "open_table", "read_source"]
+__all__ = ["Source", "TableRun", "new_table_folder", "open_table", "read_source", "source_of"]
 
 _READING = ("header", "skip_rows", "missing_values", "decimal")
 _BLOCK = 2**22
@@ -105,8 +105,16 @@ def read_source(
         OSError: if the file cannot be read.
     """
     rows = Source(path, options, kinds).read()
+    return source_of(path, rows, options, kinds, test, seed), rows
+
+
+def source_of(
+    path: Path, rows: Rows, options: Mapping[str, Any], kinds: Mapping[str, Any], test: float | None = None,
+    seed: int = 0,
+) -> Source:  # fmt: skip
+    """Say where rows that were read are (see `read_source`)."""
     found = {name: value for name, value in rows.reading.options.items() if name in _READING}
-    return Source(path, {**found, **options}, kinds, test, seed, _digest(path)), rows
+    return Source(path, {**found, **options}, kinds, test, seed, _digest(path))
 
 
 def _digest(path: Path) -> str:
@@ -204,16 +212,6 @@ def open_table(name: str | Path) -> TableRun:
         raise
     except (KeyError, TypeError, AttributeError) as error:
         raise DamagedFileError(f"{path / TABLE} is damaged ({error}): use a copy of it") from None
-
-
-def check_free(out: Path | None) -> None:
-    """Refuse a folder that holds a run.
-
-    Raises:
-        RunInUseError: if it does.
-    """
-    if out is not None and ((out / MODEL).exists() or (out / CONFIG).exists()):
-        raise RunInUseError(f"{out} already holds a run: choose another folder")
 
 
 @contextmanager

@@ -121,10 +121,20 @@ class TableModel:
         codec = TableCodec.of(frame, self.columns)
         for note in codec.notes:
             warnings.warn(note, UserWarning, stacklevel=2)
-        self._codec = codec
-        stream = as_stream(self.seed).child("table")
         states = codec.encode(codec.matched(frame))
         held = None if validation is None else codec.encode(codec.matched(validation, argument="validation"))
+        return self.fit_states(codec, states, held)
+
+    def fit_states(self, codec: TableCodec, states: Array, held: Array | None = None) -> Self:
+        """Train on the states of rows, where the codecs are chosen already.
+
+        Args:
+            codec: of the table.
+            states: of rows, (rows, variables) floats, NaN where they are missing at random (see `TableCodec.encode`).
+            held: of rows to choose by.  Default: as in `fit`.
+        """
+        self._codec = codec
+        stream = as_stream(self.seed).child("table")
         self._model, self.trials = train_table(self.kind, codec, states, held, 60 * self.minutes, stream, self.progress)
         self.log_z = (
             log_partition(self._model, seed=stream.child("log_z")).value if isinstance(self._model, Machine) else None
