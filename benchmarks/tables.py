@@ -33,6 +33,7 @@ def main() -> None:
     parser.add_argument("--methods", type=_words, default=[], help="beginnings of the names of generators")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--draw", action="store_true", help="score nothing")
+    parser.add_argument("--print", action="store_true", help="draw nothing")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/benchmarks")
     options = parser.parse_args()
     if unknown := set(options.sets) - set(SETS):
@@ -47,7 +48,7 @@ def main() -> None:
     store = Store(options.out)
     for name in options.sets:
         try:
-            contest = Contest(name, split(name), store, options.out / name)
+            contest = Contest(name, split(name), store, options.out / name, options.print)
         except UnavailableError as reason:
             print(f"{name}: {reason}")
             continue

@@ -38,11 +38,12 @@ def main() -> None:
     parser.add_argument("--model", nargs="*", default=["auto"], choices=MINUTES, help="default: auto")
     parser.add_argument("--minutes", type=float, help="of each training (default: 5, of an RBM 10)")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--print", action="store_true", help="draw nothing")
     options = ex.options_of(parser)
     os.environ.update(environment(threads=1))
     split = Split(table("train"), table("test"), "income")
-    contest = Contest("adult", split, Store(options.out), options.out / "adult")
-    rows, fresh = [], {}
+    contest = Contest("adult", split, Store(options.out), options.out / "adult", options.print)
+    rows, fresh, seeds = [], {}, 0
     for name, title in PUBLISHED.items():
         drawn = [contest.scores(title, published(name, copy), copy) for copy in (1, 2)]
         rows.append([*row(title, medians([scores for scores, _ in drawn])), "", ""])
@@ -54,12 +55,12 @@ def main() -> None:
         name = f'TableModel("{model}", minutes={minutes:g})'
         results = contest.results({name: table_model(model=model, minutes=minutes)}, options.seeds)
         if name in results:
-            scores = medians(results[name])
+            scores, seeds = medians(results[name]), len(results[name])
             rows.append([*row(name, scores), goal(model), ex.yes(reached(model, scores))])
     header = [*HEADER, "must reach", "met"]
     note = (
         f"{len(split.train):,} training rows, {len(split.holdout):,} test rows; TSTR is the AUC of `income`. Medians "
-        f"over two published tables of each generator, over {options.seeds} seeds of `TableModel`."
+        f"over two published tables of each generator; seeds of `TableModel`: {seeds}."
     )
     print(f"\n{ex.table(header, rows)}\n\n{note}")
     if options.write:
