@@ -54,7 +54,7 @@ def test_drawn_rows_are_written_like_those_of_the_file(fitted: Path, rows: Path)
     drawn, real = table(result.stdout), table(rows)
     assert list(drawn.columns) == [name for name in real.columns if name != "id"]
     forms = {"opened": r"\d\d\.\d\d\.20\d\d|", "amount": r"(\d{1,3}\.)?\d{1,3},\d\d", "staff": r"\d+|", "age": r"\d+|",
-             "score": r"\d+,\d|", "active": "TRUE|FALSE", "branch": r"\d{3}", "town": r"Town \d{3}"}  # fmt: skip
+             "score": r"\d+,\d|n/a", "active": "TRUE|FALSE", "branch": r"\d{3}", "town": r"Town \d{3}"}  # fmt: skip
     for name, form in forms.items():
         assert drawn[name].str.fullmatch(form).all(), drawn[name]
     assert set(drawn.branch) <= set(real.branch) and set(drawn.currency) == {"EUR"}
@@ -141,6 +141,13 @@ def test_quality_compares_with_the_rows_that_were_set_aside(fitted: Path) -> Non
     result = call("table", "quality", fitted, "--rows", 100)
     assert result.exit_code == 0, result.output
     assert "rows of the holdout" in result.stdout and "c2st" in result.stdout
+
+
+def test_the_page_of_a_table_is_written_into_its_folder(fitted: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(fitted, tmp_path / "run"))
+    result = call("table", "report", run)
+    assert result.exit_code == 0 and f"report: {run / 'report.html'}" in result.stdout, result.output
+    assert "branch" in (run / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_file_in_the_place_of_a_run_is_fitted_first(tmp_path: Path) -> None:

@@ -56,6 +56,12 @@ def test_filled_cells_alone_change(tmp_path: Path) -> None:
     assert out.read_text() == 'name;amount;n;note\n Bo ;1.200,50;3;a\nAl;1.234,50;4;\nDi;7,00;5;"x;y"\n'
 
 
+def test_words_for_missing_values_are_those_of_the_column(tmp_path: Path) -> None:
+    rows = read_rows(file(tmp_path, "job,x\nsmith,1.5\n?,2.5\n?,\nbaker,NA\nbaker,\n"))
+    write_rows(rows.frame, tmp_path / "out.csv", rows.styles)
+    assert (tmp_path / "out.csv").read_text() == "job,x\nsmith,1.5\n?,2.5\n?,\nbaker,\nbaker,\n"
+
+
 def test_columns_that_are_added_do_not_take_a_name(tmp_path: Path) -> None:
     rows = read_rows(file(tmp_path, "rank,x\n1,2\n2,3\n"))
     assert list(rows.with_columns(pd.DataFrame({"rank": [1, 2]})).columns) == ["rank", "x", "rank_2"]

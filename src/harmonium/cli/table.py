@@ -23,6 +23,7 @@ Examples:
   harmonium table outliers runs/census my.csv --out scored.csv
   harmonium table query runs/census income --given age=30
   harmonium table quality runs/census
+  harmonium table report runs/census
   harmonium table impute my.csv --out filled.csv     fit and fill in one line""",
 )
 @click.pass_context
@@ -37,5 +38,6 @@ def table(ctx: click.Context) -> None:
 
 for command in (
     table_fit.fit, table_rows.sample, table_rows.impute, table_rows.outliers, table_query.query, table_query.quality,
+    table_query.report,
 ):  # fmt: skip
     table.add_command(command)

@@ -1,4 +1,4 @@
-"""``harmonium table query`` and ``harmonium table quality``."""
+"""``harmonium table query``, ``quality`` and ``report``."""
 
 from __future__ import annotations
 
@@ -11,13 +11,18 @@ from harmonium.cli.grouped import Grouped
 from harmonium.cli.options import SEED, integer, text
 from harmonium.cli.shell import CONTEXT, say
 from harmonium.cli.table_source import GROUPS, Table, fitting_options, use
+from harmonium.runs.names import REPORT
 
 if TYPE_CHECKING:
     from harmonium.data.raw import Frame
+    from harmonium.tables.folder import TableRun
 
-__all__ = ["quality", "query"]
+__all__ = ["quality", "query", "report"]
 
 SHOWN = 20  # labels
+HOLDOUT = text(
+    "--holdout", "FILE", "Real rows that the model has not seen.  [default: those that --test set aside in fitting]"
+)
 BAR = 40  # characters of probability 1
 
 
@@ -102,7 +107,7 @@ Examples:
   harmonium table quality runs/census --holdout other.csv --target income""",
 )
 @click.argument("run")
-@text("--holdout", "FILE", "Real rows that the model has not seen.  [default: those that --test set aside in fitting]")
+@HOLDOUT
 @text("--target", "COLUMN", "The column to predict in the test by usefulness.  [default: chosen by its values]")
 @integer("--rows", default=25_000, help="The most rows of each table that are compared.")
 @SEED
@@ -111,14 +116,7 @@ def quality(run: str, holdout: str | None, target: str | None, rows: int, seed: 
 
     Rows that were set aside in fitting (`harmonium table fit --test 0.2`) show what is the best to be expected.
     """
-    from harmonium.tables.folder import open_table
-
-    place = open_table(run)
-    real, aside = place.rows()
-    if holdout is not None:
-        from harmonium.data.rows import read_rows
-
-        aside = read_rows(Path(holdout).expanduser(), place.options()).frame
+    place, real, aside = _rows(run, holdout)
 
     from harmonium.tables.quality.judge import quality as judge
 
@@ -127,3 +125,40 @@ def quality(run: str, holdout: str | None, target: str | None, rows: int, seed: 
     real = real[list(drawn.columns)]
     aside = None if aside is None else aside[list(drawn.columns)]
     say(str(judge(real, drawn, aside, target=target, seed=seed, rows=rows)))
+
+
+@click.command(
+    context_settings=CONTEXT,
+    short_help="Write one page: columns, pairs, a playground, odd rows, scores.",
+    epilog="""\b
+Examples:
+  harmonium table report runs/census
+  harmonium table report runs/census --out census.html --holdout other.csv""",
+)
+@click.argument("run")
+@HOLDOUT
+@SEED
+@click.option("--out", type=click.Path(dir_okay=False), help="The file.  [default: report.html in the folder of RUN]")
+def report(run: str, holdout: str | None, seed: int, out: str | None) -> None:
+    """Write one HTML file about the model of RUN, which needs no network.
+
+    It shows columns and pairs of columns real beside sampled, what follows from columns that are set, odd rows, and how
+    good sampled rows are.  The page contains the model and real rows.
+    """
+    place, real, aside = _rows(run, holdout)
+    path = Path(out).expanduser() if out is not None else place.folder / REPORT
+    place.load().report(path, real, aside, seed=seed)
+    say(f"report: {path} ({path.stat().st_size / 1e6:.1f} MB)")
+
+
+def _rows(run: str, holdout: str | None) -> tuple[TableRun, Frame, Frame | None]:
+    """A run, the rows that its model was fitted to, and rows that it has not seen, None if there are none."""
+    from harmonium.tables.folder import open_table
+
+    place = open_table(run)
+    real, aside = place.rows()
+    if holdout is not None:
+        from harmonium.data.rows import read_rows
+
+        aside = read_rows(Path(holdout).expanduser(), place.options()).frame
+    return place, real, aside

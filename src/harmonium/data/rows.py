@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +153,12 @@ def without_doubtful(values: Any) -> Any:
 
 
 def _style(values: Any, words: Any, layout: Layout) -> Written:
+    gone = values.isna().to_numpy()
+    missing = words[gone].fillna("").str.strip().mode().tolist()
+    return replace(_style_of_cells(values, words, layout), missing=missing[0] if missing else "")
+
+
+def _style_of_cells(values: Any, words: Any, layout: Layout) -> Written:
     there = values.notna().to_numpy() & words.notna().to_numpy()
     if types.is_bool_dtype(values.dtype) or all(isinstance(value, bool) for value in values[there].head(1000)):
         return Written.of_truth(values[there].tolist(), words[there].tolist())
@@ -164,7 +170,11 @@ def _style(values: Any, words: Any, layout: Layout) -> Written:
 def _texts(values: Any, style: Written) -> Any:
     if values.dtype.kind == "M" or isinstance(values.dtype, pd.DatetimeTZDtype):
         whole = bool((values.dropna() == values.dropna().dt.normalize()).all())
-        return values.dt.strftime("%Y-%m-%d" if whole else "%Y-%m-%d %H:%M:%S").fillna("").to_numpy(dtype=object)
+        return (
+            values.dt.strftime("%Y-%m-%d" if whole else "%Y-%m-%d %H:%M:%S")
+            .fillna(style.missing)
+            .to_numpy(dtype=object)
+        )
     return np.array([style.text(value) for value in values], dtype=object)
 
 

@@ -30,6 +30,7 @@ class Written:
         before: what comes before the digits, such as "$".
         after: what comes behind them, such as " %".
         words: what stands for True and False.
+        missing: what stands for a missing value.
 
     >>> style = Written.of(["1.234,50 €", "7,00 €"], decimal=",")
     >>> style.text(-98765.4321), style.text(float("nan"))
@@ -42,6 +43,7 @@ class Written:
     before: str = ""
     after: str = ""
     words: Mapping[str, str] = field(default_factory=dict)
+    missing: str = ""
 
     @classmethod
     def of(cls, cells: Iterable[str], decimal: str = ".") -> Written:
@@ -83,9 +85,9 @@ class Written:
         return cls(words=words)
 
     def text(self, value: Any) -> str:
-        """Write a number, or True or False; "" for a missing value, and text as it is."""
+        """Write a number, or True or False; text stays as it is."""
         if value is None or type(value).__name__ in ("NAType", "NaTType") or value != value:
-            return ""
+            return self.missing
         if isinstance(value, str):
             return value
         if isinstance(value, bool) or type(value).__name__ in ("bool", "bool_"):

@@ -57,4 +57,4 @@ def scored(
 
 
 def _shown(value: Any, style: Written) -> str:
-    return style.text(value) or "(empty)"
+    return "(empty)" if pd.isna(value) else style.text(value)
