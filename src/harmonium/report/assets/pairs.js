@@ -122,9 +122,9 @@ function tables(data, x, y) {
   });
   const most = Math.max(...counts.flat().map((row) => Math.max(...row)));
   return data.map(({ kind, className, pairs }, k) => el("figure", {},
-    el("figcaption", {}, `${kind}, ${pairs.length} rows: shares of all rows`),
+    el("figcaption", {}, `${kind}, ${pairs.length} rows: ${y.name} (down) by ${x.name} (across), shares of all rows`),
     el("div", { className: "scroll pinned" }, el("table", { className: `shares ${className}` },
-      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, `${y.name} \\ ${x.name}`), ...x.bars.map((text) => el("th", { scope: "col" }, text)))),
+      el("thead", {}, el("tr", {}, el("th", { "aria-label": y.name }), ...x.bars.map((text) => el("th", { scope: "col" }, text)))),
       el("tbody", {}, ...y.bars.map((text, j) => el("tr", {}, el("th", { scope: "row" }, text),
         ...Array.from(counts[k][j], (share) => el("td", { style: `--share:${Math.round(100 * Math.sqrt(share / most))}%` },
           share ? percent(share) : ""))))))))); 
