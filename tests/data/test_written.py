@@ -42,6 +42,22 @@ def test_words_for_true_and_false() -> None:
     assert style.text(np.bool_(True)) == "yes" and style.text(False) == "no" and PLAINLY.text(True) == "True"
 
 
+@pytest.mark.parametrize(
+    ("cells", "text"),
+    [
+        (["03/14/2021", "10/02/2021"], "04/05/2021"),
+        (["3/14/2021", "10/2/2021"], "4/5/2021"),
+        (["2021-01-05 07:05"], "2021-03-04 06:05"),
+        (["5.1.2021 07:05"], "4.3.2021 06:05"),
+    ],
+)
+def test_dates_have_zeros_before_days_where_those_of_the_file_have(cells: list[str], text: str) -> None:
+    padded = pd.to_datetime(text, dayfirst="." in text).strftime(
+        "%Y-%m-%d %H:%M" if "-" in text else "%d.%m.%Y %H:%M" if "." in text else "%m/%d/%Y"
+    )
+    assert Written.of_dates(cells).text(padded) == text
+
+
 def test_text_stays_as_it_is() -> None:
     assert Written.of(["$1.00"]).text("007") == "007"
 

@@ -28,7 +28,7 @@ class Grouped(click.Command):
         records = {}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
-            if record is not None:
+            if record is not None and isinstance(parameter, click.Option):
                 records[parameter.opts[-1]] = record  # the long name
         for title, names in self.groups.items():
             with formatter.section(title):

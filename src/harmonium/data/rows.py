@@ -164,7 +164,8 @@ def _style_of_cells(values: Any, words: Any, layout: Layout) -> Written:
         return Written.of_truth(values[there].tolist(), words[there].tolist())
     if types.is_numeric_dtype(values.dtype):
         return Written.of(words[there].head(1000).tolist(), layout.decimal)
-    return PLAINLY
+    cells = words[there].head(1000).tolist()
+    return Written.of_dates(cells) if all(DATE.match(cell) for cell in cells) else PLAINLY
 
 
 def _texts(values: Any, style: Written) -> Any:

@@ -19,6 +19,10 @@ MOST_DIGITS = 15  # of a float64
 _DIGITS = re.compile(r"[\d.,].*[\d]|\d")
 
 
+_ZERO = re.compile(r"(?<![\d:])0(\d)(?=[/.\-\s]|$)")
+_SHORT = re.compile(r"(?<![\d:])\d(?=[/.\-\s]|$)")
+
+
 @dataclass(frozen=True)
 class Written:
     """How the cells of a column are written.
@@ -31,6 +35,7 @@ class Written:
         after: what comes behind them, such as " %".
         words: what stands for True and False.
         missing: what stands for a missing value.
+        short: whether days and months of dates have no 0 before them, as in 3/14/2021.
 
     >>> style = Written.of(["1.234,50 €", "7,00 €"], decimal=",")
     >>> style.text(-98765.4321), style.text(float("nan"))
@@ -44,6 +49,7 @@ class Written:
     after: str = ""
     words: Mapping[str, str] = field(default_factory=dict)
     missing: str = ""
+    short: bool = False
 
     @classmethod
     def of(cls, cells: Iterable[str], decimal: str = ".") -> Written:
@@ -71,6 +77,15 @@ class Written:
         return cls(next(iter(lengths)) if len(lengths) == 1 else None, mark, group, before, after)
 
     @classmethod
+    def of_dates(cls, cells: Iterable[str]) -> Written:
+        """Find whether dates are written with zeros before days and months.
+
+        >>> Written.of_dates(["3/14/2021", "10/2/2021"]).text("04/05/2021")
+        '4/5/2021'
+        """
+        return cls(short=any(_SHORT.search(cell.strip()) for cell in list(cells)[:MOST_CELLS]))
+
+    @classmethod
     def of_truth(cls, values: Iterable[bool], cells: Iterable[str]) -> Written:
         """Find the words for True and False.
 
@@ -89,7 +104,7 @@ class Written:
         if value is None or type(value).__name__ in ("NAType", "NaTType") or value != value:
             return self.missing
         if isinstance(value, str):
-            return value
+            return _ZERO.sub(r"\1", value) if self.short else value
         if isinstance(value, bool) or type(value).__name__ in ("bool", "bool_"):
             return self.words.get(str(bool(value)), str(bool(value)))
         try:
