@@ -175,6 +175,15 @@ def evidence_of(table: TableModel, frame: pd.DataFrame) -> list[list[int]]:
     return np.where(keep, states, -1).tolist()
 
 
+def test_rows_of_the_holdout_with_labels_never_seen_are_told(
+    frame: pd.DataFrame, made: Callable[..., Any], tmp_path: Path
+) -> None:
+    fresh = frame.head(60).copy()
+    fresh.loc[3, "town"] = "Atlantis"
+    text = made("mixture")[0].report(tmp_path / "page.html", frame, fresh, rows=60).read_text()
+    assert "without 1 row with values never seen" in text and "fresh real rows" in text
+
+
 def test_wrong_frames_are_refused(frame: pd.DataFrame, made: Callable[..., Any], tmp_path: Path) -> None:
     table = made("mixture")[0]
     with pytest.raises(ValueError, match="no column 'town'"):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
 
 from harmonium.core.numbers import nats
 from harmonium.core.rows import some_rows
+from harmonium.data.codecs.codec import Array
+from harmonium.data.codecs.dates import Dates
 from harmonium.data.codecs.left_out import LeftOut
+from harmonium.data.codecs.numbers import Numbers
 from harmonium.report.markup import Section, paragraph, table, typeset
 from harmonium.tables.page.gathered import JUDGED, PageInput
 from harmonium.tables.page.views import View
@@ -51,18 +55,27 @@ def facts(page: PageInput) -> Iterator[tuple[str, str, str]]:
     remark = "all learned" if not rest else f"{learned} learned, {rest} left out or constant"
     yield "Columns", f"{len(codec.names)}", remark
     yield "Model", model_words(page), f"{sum(p.numel() for p in page.table.model.parameters()):,} parameters"
-    values = page.log_prob.to_numpy()
-    finite = values[np.isfinite(values)]
-    if len(finite):
-        gone = len(values) - len(finite)
-        remark = _kind(page) + (f"; {gone:,} rows without a value are left out" if gone else "")
-        yield "Mean log p of real rows", f"{typeset(nats(float(finite.mean())))} nats", remark
+    yield from _likelihood("Mean log p of real rows", page.log_prob.to_numpy(), _kind(page))
     if page.holdout is not None:
+        some = page.holdout.iloc[some_rows(len(page.holdout), JUDGED // 2).numpy()]
         try:
-            value = page.table.score(page.holdout.iloc[some_rows(len(page.holdout), JUDGED // 2).numpy()])
-        except ValueError:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of labels never seen: such rows are counted
+                values = page.table.log_prob(some).to_numpy()
+        except ValueError:  # rows with gaps that the model cannot sum out
             return
-        yield "The same of the holdout", f"{typeset(nats(value))} nats", "rows that the model has not seen"
+        yield from _likelihood("The same of the holdout", values, "rows that the model has not seen")
+
+
+def _likelihood(name: str, values: Array, remark: str) -> Iterator[tuple[str, str, str]]:
+    """A tile of mean log p; rows of which it is not known, or which are impossible, are told."""
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return
+    impossible, unknown = int(np.isneginf(values).sum()), int(np.isnan(values).sum())
+    remark += f"; without {_rows(impossible)} with values never seen, whose log p is unbounded" if impossible else ""
+    remark += f"; without {_rows(unknown)} with gaps" if unknown else ""
+    yield name, f"{typeset(nats(float(finite.mean())))} nats", remark
 
 
 def _kind(page: PageInput) -> str:
@@ -76,9 +89,16 @@ def _kind(page: PageInput) -> str:
 
 
 def _counts(view: View) -> str:
-    if view.edges is None:
+    """Whether the values of a column count by their probability, by their density, or some by each."""
+    codec = view.codec
+    cells = codec.cells if isinstance(codec, Numbers) else codec.clock if isinstance(codec, Dates) else None
+    if cells is None or cells.point.all():
         return "mass"
-    return "both" if view.bars else "density"
+    return "both" if cells.point.any() else "density"
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'s' if count != 1 else ''}"
 
 
 def trained(page: PageInput) -> Section:

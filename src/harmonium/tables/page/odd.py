@@ -20,6 +20,7 @@ __all__ = ["odd_rows"]
 SHOWN = 10
 LEAST, MOST = 1.0, 8.0  # nats, from which a cell is marked, and of full colour
 BLAMED = 3  # columns that are named
+MOST_COLUMNS = 40  # with the most surprising cells
 
 
 def odd_rows(page: PageInput) -> Section:
@@ -36,10 +37,12 @@ def odd_rows(page: PageInput) -> Section:
         surprise = page.table.explain(rows, seed=page.seed.child("explain")).to_numpy(dtype=np.float64)
     learned = [place for place, view in enumerate(page.views) if view.size]
     order = sorted(learned, key=lambda place: -np.nanmax(np.nan_to_num(surprise[:, place], nan=0.0, posinf=99.0)))
+    more = len(order) - MOST_COLUMNS
+    order = order[:MOST_COLUMNS]
     lead = paragraph(
         f"The {len(least)} least probable of {len(known):,} real rows. The colour of a cell says how surprising it is "
         "given the rest of its row, in nats: 1 is e times less probable than expected, 5 is 150 times. Columns with "
-        "the most surprising cells come first."
+        "the most surprising cells come first" + (f"; {more:,} more are not shown." if more > 0 else ".")
     )  # fmt: skip
     head = "".join(f'<th scope="col">{breakable(label_text(page.views[place].name))}</th>' for place in order)
     body = "".join(

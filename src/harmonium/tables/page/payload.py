@@ -28,6 +28,7 @@ from harmonium.tables.page.views import View, label_text
 __all__ = ["NotPlayableError", "answering", "payload"]
 
 ROWS = 1000  # of either kind, for pairs of columns
+MOST_CELLS = 120_000  # of either kind: fewer rows where tables are wide
 MOST_FLOATS = 4_000_000  # 11 MB of page
 MANY = 150_000  # numbers, which are then float16
 STARTS = 48  # states in which chains begin
@@ -173,7 +174,7 @@ def _labels(page: PageInput, place: int, codec: Categories) -> list[list[Any]]:
 
 def _rows(page: PageInput, frame: Any) -> list[list[float | None]]:
     """For each column the bars of some rows, or their numbers; None for empty cells."""
-    some = some_rows(len(frame), ROWS).numpy()
+    some = some_rows(len(frame), min(ROWS, max(50, MOST_CELLS // len(page.views)))).numpy()
     return [_values(view, frame.iloc[some, place]) for place, view in enumerate(page.views)]
 
 
