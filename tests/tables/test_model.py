@@ -238,3 +238,12 @@ def test_a_column_whose_gaps_are_a_value_is_drawn_where_others_are_given() -> No
     frame = pd.DataFrame({"kind": kind, "staff": np.where(kind == "firm", 7.0, np.nan), "x": np.arange(100) % 4})
     table = TableModel("mixture", columns={"staff": {"missing": "value"}}, progress=False).fit(frame)
     assert table.sample(200, {"kind": "firm"}).staff.notna().mean() > 0.8
+
+
+def test_an_empty_cell_that_is_a_value_is_filled_with_one() -> None:
+    kind = np.repeat(["firm", "person"], 100)
+    frame = pd.DataFrame({"kind": kind, "staff": np.where(kind == "firm", np.arange(200) % 9 + 1.0, np.nan)})
+    table = TableModel("mixture", minutes=0.02, columns={"staff": {"missing": "value"}}).fit(frame)
+    assert table.sample(200, seed=0)["staff"].isna().mean() == pytest.approx(0.5, abs=0.12)
+    for filled in (table.impute(frame), *table.impute(frame, draws=2)):
+        assert not filled["staff"].isna().any() and filled["staff"][:100].equals(frame["staff"][:100])

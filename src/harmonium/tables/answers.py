@@ -19,18 +19,18 @@ def without_missing(p: Array, codec: Codec, variable: int) -> Array:
     """Probabilities of the states of a variable, (rows, states), given that the cell is not empty."""
     count = codec.states[variable] - codec.missing
     kept = p[:, :count].astype(np.float64)
-    size = _values(codec)
+    size = _values(codec, variable)
     kept[:, size:] = 0.0  # of a second state that nothing has
     total = kept.sum(1, keepdims=True)
     return np.where(total > 0, kept / np.maximum(total, 1e-300), 1 / count)
 
 
-def _values(codec: Codec) -> int:
+def _values(codec: Codec, variable: int) -> int:
     if isinstance(codec, Numbers):
         return len(codec.cells)
     if isinstance(codec, Categories):
         return codec.own + codec.pooled
-    return codec.states[0] - codec.missing
+    return codec.states[variable] - codec.missing
 
 
 def mean_numbers(cells: Cells, p: Array) -> Array:

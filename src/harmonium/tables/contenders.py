@@ -15,6 +15,7 @@ from torch import Tensor
 
 from harmonium.core.progress import Progress
 from harmonium.core.random import Stream
+from harmonium.core.rows import some_rows
 from harmonium.data.codecs.table import TableCodec
 from harmonium.likelihood.partition import log_partition
 from harmonium.models.autoregressive.copula import CopulaNetwork
@@ -37,7 +38,10 @@ __all__ = ["CONTENDERS", "Contender", "Task", "log_probs"]
 
 ORDERINGS, ORDERINGS_TRIED = 8, 24
 JUDGED = 400  # validation rows for the choice of orderings
+MOST_ROWS = 20_000  # for the covariance of the scores
 LEAST_UPDATES = 2000  # before training may end
+LEAST_BELLS, MOST_BELLS, ROWS_PER_BELL = 4, 16, 100
+ROWS_PER_STATE = 50  # fewer, and the states of an ordered variable are seen as a smooth function of its score
 MOST_COMPONENTS = 200
 MACHINE_CELLS = 32  # for RBMs, whose couplings grow with the states
 MACHINE_SHARE = 0.85  # of the time of a machine, for its training; the rest is for log Z
@@ -91,10 +95,17 @@ class Orderless(Contender):
         rows = len(task.train)
         wide = 128 if rows < 2_000 else 256 if rows < 10_000 else 384
         scores = [None if each is None else each.tolist() for each in task.codec.scores()]
-        network = CopulaNetwork(units.size, units.columns, units.size, (wide, wide), scores)
+        bells = [
+            min(MOST_BELLS, max(LEAST_BELLS, rows // ROWS_PER_BELL))
+            if each is not None and rows < ROWS_PER_STATE * len(each)
+            else 0
+            for each in scores
+        ]
+        network = CopulaNetwork(units.size, units.columns, units.size, (wide, wide), scores, bells)
         network.place(task.codec.states)
         model = OrderlessNADE(units, network=network, seed=task.stream.child("orderless"))
-        train = model.visible.encode(torch.from_numpy(task.train).float())
+        some = task.train[some_rows(rows, MOST_ROWS).numpy()]
+        train = model.visible.encode(torch.from_numpy(some).float())
         valid = model.visible.encode(torch.from_numpy(task.valid).float())
         network.estimate(train, valid)
         plain = _untrained(copy.deepcopy(model), train)

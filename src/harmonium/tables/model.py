@@ -353,18 +353,25 @@ class TableModel:
                 filled.isetitem(place, _fill(old, gone, found, self.codec.codecs[place].dtype))
         return self._as_given(frame, filled)
 
-    def _not_missing(self, states: Array, drawn: Array, stream: Stream, rounds: int = 100) -> Array:
-        """Draw again what was drawn as an empty cell, until none is."""
-        for k in range(rounds):
-            again = np.zeros(len(drawn), bool)
-            for codec, own in zip(self.codec.codecs, self.codec.variables, strict=True):
-                if codec.missing:
-                    asked = np.isnan(states[:, own])
-                    again |= (asked & (drawn[:, own] == np.array(codec.states) - 1)).any(1)
-            if not again.any():
-                return drawn
-            drawn = drawn.copy()
-            drawn[again] = self._filled(states[again], stream.child("again", k))
+    def _not_missing(self, states: Array, drawn: Array, stream: Stream) -> Array:
+        """Draw again what was drawn as an empty cell: a value given the rest of the row, and that the cell has one."""
+        drawn = drawn.copy()
+        columns = [place for place, codec in enumerate(self.codec.codecs) if codec.missing]
+        for again in range(1 if len(columns) < 2 else 2):  # columns depend on each other
+            for place in columns:
+                codec, own = self.codec.codecs[place], self.codec.variables[place]
+                empty = np.array(codec.states) - 1
+                asked = np.isnan(states[:, own]).any(1)
+                rows = np.flatnonzero(asked & ((drawn[:, own] == empty).any(1) | (again > 0)))
+                if not len(rows):
+                    continue
+                for variable in range(own.start, own.stop):
+                    known = drawn[rows]
+                    known[:, variable : own.stop] = np.nan
+                    p = self._probabilities(known, stream.child("value", again, variable))[variable]
+                    p = without_missing(p, codec, variable - own.start).cumsum(1)
+                    u = np.random.default_rng(stream.child("pick", again, variable).key).random((len(rows), 1))
+                    drawn[rows, variable] = (p <= u * p[:, -1:]).sum(1).clip(max=p.shape[1] - 1)
         return drawn
 
     def _as_given(self, frame: Frame, filled: Frame) -> Frame:

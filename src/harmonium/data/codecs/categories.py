@@ -79,7 +79,7 @@ class Categories(Codec):
 
     def encode(self, values: Any, name: str) -> Array:
         gone = values.isna().to_numpy()
-        places = np.array([-1 if empty else self._find(value) for value, empty in zip(values, gone, strict=True)])
+        places = np.where(gone, -1, self._places(values))
         states = np.minimum(places, self.own).astype(np.float64)
         states[places < 0] = np.nan
         if self.missing:
@@ -108,10 +108,13 @@ class Categories(Codec):
         return within
 
     def unseen(self, values: Any) -> Array:
-        gone = values.isna().to_numpy()
-        return np.array(
-            [not empty and self._find(value) < 0 for value, empty in zip(values, gone, strict=True)], dtype=bool
-        )
+        return np.asarray(~values.isna().to_numpy() & (self._places(values) < 0))
+
+    def _places(self, values: Any) -> Array:
+        """The place of each value among the labels, -1 if it is none of them or missing."""
+        codes, different = pd.factorize(values)
+        found = np.array([*(self._find(value) for value in different), -1], dtype=int)
+        return np.asarray(found[codes])
 
     def shares(self) -> list[Array]:
         share = np.zeros(self.states[0])

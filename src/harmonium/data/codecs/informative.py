@@ -53,6 +53,8 @@ def _depends(features: Array, empty: Array) -> bool:
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
     least = min(int(empty.sum()), int((~empty).sum()))
+    low, high = np.fmin.reduce(features, 0), np.fmax.reduce(features, 0)
+    features = features[:, low < high]  # neither empty nor constant
     if least < FOLDS or not features.shape[1]:
         return False
     model = HistGradientBoostingClassifier(max_iter=30, max_leaf_nodes=8, min_samples_leaf=10, random_state=0)

@@ -27,6 +27,7 @@ __all__ = ["CopulaNetwork"]
 SHRINKAGES = (0.0, 1e-4, 1e-3, 1e-2, 0.03, 0.1, 0.3, 1.0)
 LEAST_VARIANCE = 1e-3
 RIDGE = 1e-6
+WIDEST = 2.0  # scores at which the outermost of the bell-shaped functions are
 LEAST_ODDS = 60.0  # of a state, against its base rate
 
 
@@ -42,12 +43,16 @@ class CopulaNetwork(MaskedNetwork):
     To these the network adds its own outputs.  It sees values, mask, and all m and log s.  An untrained network is a
     Gaussian copula with the margins of the base rate.
 
+    An ordered variable with many states for the number of cases is smooth: the network sees its score through a few
+    bell-shaped functions in the place of its states, and its outputs are mixtures of them.
+
     Args:
         size: number of visible units.
         columns: number of visible variables.
         width: number of outputs, equal to ``size``.
         hidden: units of each hidden layer.
         scores: for each variable, the scores of its states, or None if it is not ordered.
+        bells: for each variable, the number of bell-shaped functions, or 0 if it is not smooth.  Default: none is.
         dtype: float32 or float64.
 
     Raises:
@@ -57,11 +62,12 @@ class CopulaNetwork(MaskedNetwork):
     covariance: Tensor
     of_unit: Tensor
     owner: Tensor
+    basis: Tensor
     within: Tensor
 
     def __init__(
         self, size: int, columns: int, width: int, hidden: Sequence[int], scores: Sequence[Sequence[float] | None],
-        *, dtype: torch.dtype = torch.float32,
+        bells: Sequence[int] | None = None, *, dtype: torch.dtype = torch.float32,
     ) -> None:  # fmt: skip
         super().__init__()
         if len(scores) != columns:
@@ -70,7 +76,20 @@ class CopulaNetwork(MaskedNetwork):
         self.scores = [None if each is None else [float(z) for z in each] for each in scores]
         self.ordered = [i for i, each in enumerate(self.scores) if each is not None]
         n = len(self.ordered)
-        self.layers = layers((size + columns + 3 * n, *self.hidden, width), dtype)
+        self.bells = [0] * columns if bells is None else list(bells)
+        if len(self.bells) != columns or any(
+            count and each is None for count, each in zip(self.bells, self.scores, strict=True)
+        ):
+            raise ValueError(f"bells must be a number for each of the {columns} variables, 0 for those without scores")
+        smooth = [
+            (count, len(each))
+            for count, each in zip(self.bells, self.scores, strict=True)
+            if count and each is not None
+        ]
+        self.features = size + sum(count - states for count, states in smooth)
+        self.layers = layers((self.features + columns + 3 * n, *self.hidden, self.features), dtype)
+        # What the network sees of each state; the same functions make up its outputs.
+        self.register_buffer("basis", torch.zeros(size, self.features, dtype=dtype), persistent=False)
         self.register_buffer("covariance", torch.eye(n, dtype=torch.float64))
         # Of each unit: its score, and whether it is a state of the variable.
         self.register_buffer("of_unit", torch.zeros(size, n, dtype=torch.float64), persistent=False)
@@ -79,9 +98,12 @@ class CopulaNetwork(MaskedNetwork):
 
     def place(self, states: Sequence[int]) -> None:
         """Say how many states each variable has, and so which units belong to it."""
-        start, column = 0, 0
+        start, column, feature = 0, 0, 0
         for i, count in enumerate(states):
             own = self.scores[i]
+            block = torch.eye(count) if not self.bells[i] or own is None else _bells(torch.tensor(own), self.bells[i])
+            self.basis[start : start + count, feature : feature + block.shape[1]] = block.to(self.basis)
+            feature += block.shape[1]
             if own is not None:
                 z = torch.tensor(own, dtype=torch.float64)
                 self.of_unit[start : start + count, column] = z
@@ -153,11 +175,21 @@ class CopulaNetwork(MaskedNetwork):
 
     def forward(self, v: Tensor, mask: Tensor) -> Tensor:
         seen, odds = self.copula(v, mask)
-        h = torch.cat((v, mask, seen), -1)
+        smooth = any(self.bells)
+        h = torch.cat((v @ self.basis if smooth else v, mask, seen), -1)
         for layer in self.layers[:-1]:
             h = torch.relu(layer(h))
         x: Tensor = self.layers[-1](h)
-        return x + odds
+        return (x @ self.basis.mT if smooth else x) + odds
+
+    def weights_by_state(self) -> tuple[Tensor, Tensor]:
+        """Weights of the first layer, (hidden, size + columns + 3 ordered), and of the last one, (size, hidden).
+
+        They are those of a network that sees the states themselves.
+        """
+        first, *_, last = linears(self.layers)
+        own = first.weight[:, : self.features] @ self.basis.mT
+        return torch.cat((own, first.weight[:, self.features :]), 1), self.basis @ last.weight
 
     def initialise(self, stream: Stream) -> None:
         draw_layers(self.layers, stream)
@@ -166,7 +198,7 @@ class CopulaNetwork(MaskedNetwork):
         return _Pass(self, v, mask)
 
     def config(self) -> dict[str, Any]:
-        return Registered.config(self) | {"hidden": list(self.hidden), "scores": self.scores}
+        return Registered.config(self) | {"hidden": list(self.hidden), "scores": self.scores, "bells": self.bells}
 
     @classmethod
     def for_outputs(cls, outputs: Conditional, **arguments: Any) -> Self:
@@ -184,9 +216,10 @@ class _Pass(IncrementalPass):
 
     def __init__(self, network: CopulaNetwork, v: Tensor, mask: Tensor) -> None:
         self.network, self.v, self.mask = network, v.clone(), mask.clone()
-        first, *self.middle, self.last = linears(network.layers)
+        first, *self.middle, _ = linears(network.layers)
+        weight, self.last = network.weights_by_state()
         own = network.size + mask.shape[1]
-        self.of_state, self.of_copula = first.weight[:, :own].mT, first.weight[:, own:].mT
+        self.of_state, self.of_copula = weight[:, :own].mT, weight[:, own:].mT
         self.inputs = torch.addmm(first.bias, torch.cat((v, mask), -1), self.of_state)
 
     def logits(self, outputs: slice) -> Tensor:
@@ -194,7 +227,7 @@ class _Pass(IncrementalPass):
         h = torch.relu(torch.addmm(self.inputs, seen, self.of_copula))
         for layer in self.middle:
             h = torch.relu(layer(h))
-        return functional.linear(h, self.last.weight[outputs]) + odds[:, outputs]
+        return functional.linear(h, self.last[outputs]) + odds[:, outputs]
 
     def set_units(self, column: int, units: slice, values: Tensor, rows: Tensor) -> None:
         seen = rows.to(values.dtype).unsqueeze(-1)
@@ -206,3 +239,11 @@ class _Pass(IncrementalPass):
             torch.cat((values * seen, seen), -1),
             torch.cat((self.of_state[units], self.of_state[at : at + 1])),
         )
+
+
+def _bells(scores: Tensor, count: int) -> Tensor:
+    """Bell-shaped functions at evenly spaced centres, which sum to one at each score, (states, count)."""
+    centres = torch.linspace(-WIDEST, WIDEST, count, dtype=torch.float64)
+    width = 2 * WIDEST / max(1, count - 1)
+    bells = torch.exp(-0.5 * ((scores.double().unsqueeze(-1) - centres) / width) ** 2)
+    return bells / bells.sum(-1, keepdim=True)

@@ -82,14 +82,17 @@ def _(model: OrderlessNADE, floats: Floats, page: PageInput) -> dict[str, Any]:
     if not isinstance(network, CopulaNetwork) or not isinstance(model.outputs, UnitConditional):
         raise NotPlayableError("the page runs networks on top of a Gaussian copula alone")
     (field,) = model.visible.natural()
+    linear = linears(network.layers)
+    first, last = network.weights_by_state()
+    weights = [first, *(layer.weight for layer in linear[1:-1]), last]
     return {
         "kind": "CopulaNetwork",
         "layers": [
             {
-                "rows": layer.out_features, "columns": layer.in_features, "weights": floats.add(layer.weight),
+                "rows": weight.shape[0], "columns": weight.shape[1], "weights": floats.add(weight.contiguous()),
                 "bias": None if layer.bias is None else floats.add(layer.bias),
             }
-            for layer in linears(network.layers)
+            for layer, weight in zip(linear, weights, strict=True)
         ],
         "field": _numbers(field),
         "ordered": network.ordered,
