@@ -16,6 +16,8 @@ from torch import Tensor
 from harmonium.core.progress import Progress
 from harmonium.core.random import Stream
 from harmonium.core.rows import some_rows
+from harmonium.data.codecs.codec import Codec
+from harmonium.data.codecs.numbers import Numbers
 from harmonium.data.codecs.table import TableCodec
 from harmonium.likelihood.partition import log_partition
 from harmonium.models.autoregressive.copula import CopulaNetwork
@@ -41,7 +43,7 @@ JUDGED = 400  # validation rows for the choice of orderings
 MOST_ROWS = 20_000  # for the covariance of the scores
 LEAST_UPDATES = 2000  # before training may end
 LEAST_BELLS, MOST_BELLS, ROWS_PER_BELL = 4, 16, 100
-ROWS_PER_STATE = 50  # fewer, and the states of an ordered variable are seen as a smooth function of its score
+ROWS_PER_POINT, ROWS_PER_CELL = 50, 250  # fewer, and states are seen as a smooth function of their score
 MOST_COMPONENTS = 200
 MACHINE_CELLS = 32  # for RBMs, whose couplings grow with the states
 MACHINE_SHARE = 0.85  # of the time of a machine, for its training; the rest is for log Z
@@ -95,12 +97,8 @@ class Orderless(Contender):
         rows = len(task.train)
         wide = 128 if rows < 2_000 else 256 if rows < 10_000 else 384
         scores = [None if each is None else each.tolist() for each in task.codec.scores()]
-        bells = [
-            min(MOST_BELLS, max(LEAST_BELLS, rows // ROWS_PER_BELL))
-            if each is not None and rows < ROWS_PER_STATE * len(each)
-            else 0
-            for each in scores
-        ]
+        bells = [_bells(codec, rows) for codec in task.codec.codecs for _ in codec.states]
+        bells = [count if each is not None else 0 for count, each in zip(bells, scores, strict=True)]
         network = CopulaNetwork(units.size, units.columns, units.size, (wide, wide), scores, bells)
         network.place(task.codec.states)
         model = OrderlessNADE(units, network=network, seed=task.stream.child("orderless"))
@@ -132,6 +130,17 @@ class Orderless(Contender):
         with torch.no_grad():
             value = torch.stack([model.under(each).log_likelihood(whole).mean() for each in tried])
         return model.under(tried[value.argsort(descending=True)[:ORDERINGS]])
+
+
+def _bells(codec: Codec, rows: int) -> int:
+    """The number of bell-shaped functions through which the states of a column are seen, 0 for the states themselves.
+
+    Values that repeat may each mean something; cells of a range do not.
+    """
+    repeats = not isinstance(codec, Numbers) or bool(codec.cells.point.mean() > 0.5)
+    if rows >= (ROWS_PER_POINT if repeats else ROWS_PER_CELL) * max(codec.states):
+        return 0
+    return min(MOST_BELLS, max(LEAST_BELLS, rows // ROWS_PER_BELL))
 
 
 @torch.no_grad()
