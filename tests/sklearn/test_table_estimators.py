@@ -25,7 +25,7 @@ def test_imputer_gives_back_what_it_was_given() -> None:
     gaps = frame.copy()
     gaps.loc[::7, "rent"] = np.nan
     gaps.loc[3::7, "city"] = None
-    imputer = clone(TableImputer("orderless", minutes=0.1, random_state=0)).set_output(transform="pandas")
+    imputer = clone(TableImputer("orderless", minutes=0.03, random_state=0)).set_output(transform="pandas")
     full = make_pipeline(imputer, FunctionTransformer()).fit_transform(gaps)
     assert isinstance(full, pd.DataFrame) and list(full.columns) == list(frame.columns)
     assert (full.dtypes == frame.dtypes).all() and not full.isna().any(axis=None)
@@ -40,12 +40,12 @@ def test_classifier_and_regressor_take_gaps() -> None:
     frame = flats(500)
     features = frame[["area", "rent"]].astype({"area": float})
     features.loc[::10, "area"] = np.nan
-    classifier = TableClassifier("orderless", minutes=0.1, random_state=0).fit(features[:400], frame["city"][:400])
+    classifier = TableClassifier("orderless", minutes=0.03, random_state=0).fit(features[:400], frame["city"][:400])
     p = classifier.predict_proba(features[400:])
     assert p.shape == (100, 2) and np.allclose(p.sum(1), 1)
     assert classifier.score(features[400:], frame["city"][400:]) > 0.9
     known = frame[["city", "area"]]
-    regressor = TableRegressor("orderless", minutes=0.1, random_state=0).fit(known[:400], frame["rent"][:400])
+    regressor = TableRegressor("orderless", minutes=0.03, random_state=0).fit(known[:400], frame["rent"][:400])
     assert regressor.score(known[400:], frame["rent"][400:]) > 0.85
     low, high = regressor.predict_quantiles(known[400:], (0.05, 0.95)).to_numpy().T
     inside = ((low <= frame["rent"][400:]) & (frame["rent"][400:] <= high)).mean()
@@ -55,7 +55,7 @@ def test_classifier_and_regressor_take_gaps() -> None:
 def test_outliers_and_what_is_odd_about_them() -> None:
     frame = flats()
     frame.loc[0, "rent"] = 9000.0
-    detector = TableOutlierDetector("orderless", minutes=0.1, contamination=0.05, random_state=0).fit(frame)
+    detector = TableOutlierDetector("orderless", minutes=0.03, contamination=0.05, random_state=0).fit(frame)
     assert detector.predict(frame)[0] == -1 and (detector.predict(frame) == -1).mean() == pytest.approx(0.05, abs=0.01)
     assert detector.explain(frame[:1]).iloc[0].idxmax() == "rent"
     with pytest.raises(ValueError, match="contamination"):

@@ -124,7 +124,7 @@ def mixed(n: int = 600) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def numbers() -> TableModel:
-    return TableModel("orderless", minutes=0.1, progress=False).fit(mixed())
+    return TableModel("orderless", minutes=0.06, progress=False).fit(mixed())
 
 
 def test_numbers_given_numbers(numbers: TableModel) -> None:
@@ -162,12 +162,12 @@ def test_density_is_in_the_units_of_the_columns() -> None:
 def test_gaps_at_random_are_summed_out_and_drawn() -> None:
     frame = small()
     gaps = frame.mask(np.random.default_rng(3).random(frame.shape) < 0.2)
-    table = TableModel("orderless", minutes=0.05, progress=False).fit(gaps)
+    table = TableModel("orderless", minutes=0.02, progress=False).fit(gaps)
     share = table.sample(1000, seed=0).isna().mean().to_numpy()
     assert np.abs(share - 0.2).max() < 0.05
     only = pd.DataFrame({"city": ["Bern", "Bonn", "Brno"], "rooms": [None] * 3, "garden": [None] * 3})
     assert np.exp(table.log_prob(only)).sum() == pytest.approx(1.0, abs=1e-4)
-    auto = TableModel(minutes=0.05, progress=False).fit(gaps)
+    auto = TableModel(minutes=0.02, progress=False).fit(gaps)
     assert [trial.word for trial in auto.trials] == ["mixture", "orderless"] and "not tried" in str(auto.trials[0])
     with pytest.raises(ValueError, match="model='nade' learns from complete rows"):
         TableModel("nade").fit(gaps)
