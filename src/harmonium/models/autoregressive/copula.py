@@ -36,9 +36,12 @@ class CopulaNetwork(MaskedNetwork):
 
     Every state k of an ordered variable i has a normal score z_k.  Under a joint normal distribution of the scores, the
     score of an unobserved variable given the observed ones is normal with a mean m and a variance s^2, which are linear
-    algebra for any set of observed variables.  Relative to the base rate N(0, 1), state k then has the log-odds
+    algebra for any set of observed variables.  With the variance t^2 that the score has if nothing is observed, state k
+    has the log-odds against its base rate
 
-        z_k^2 / 2 - (z_k - m)^2 / (2 s^2).
+        z_k^2 / (2 t^2) - (z_k - m)^2 / (2 s^2),
+
+    where t^2 < 1 for coarse states: the middle of a share is nearer to 0 than most of it.
 
     To these the network adds its own outputs.  It sees values, mask, and all m and log s.  An untrained network is a
     Gaussian copula with the margins of the base rate.
@@ -163,7 +166,9 @@ class CopulaNetwork(MaskedNetwork):
         if not self.ordered:
             return v.new_zeros(len(v), 0), v.new_zeros(len(v), self.size)
         z, mean, variance = self.given(v, mask)
-        terms = torch.cat((mean / variance, 0.5 * (1 - 1 / variance), -0.5 * mean * mean / variance), -1)
+        unseen = mask[:, self.ordered].double() == 0
+        before = torch.where(unseen, self.covariance.double().diagonal() + self.within.double(), 1.0)
+        terms = torch.cat((mean / variance, 0.5 * (1 / before - 1 / variance), -0.5 * mean * mean / variance), -1)
         odds = terms @ self._powers()
         seen = torch.cat((z, mean, 0.5 * variance.log()), -1).to(v.dtype)
         return seen, odds.clamp(min=-LEAST_ODDS).to(v.dtype)
