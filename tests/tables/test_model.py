@@ -247,3 +247,14 @@ def test_an_empty_cell_that_is_a_value_is_filled_with_one() -> None:
     assert table.sample(200, seed=0)["staff"].isna().mean() == pytest.approx(0.5, abs=0.12)
     for filled in (table.impute(frame), *table.impute(frame, draws=2)):
         assert not filled["staff"].isna().any() and filled["staff"][:100].equals(frame["staff"][:100])
+
+
+def test_surprise_of_a_cell_is_that_of_the_joint_distribution(table: TableModel) -> None:
+    frame = small().head(30)
+    states = range(1, 5)
+    joint = np.stack([table.log_prob(frame.assign(rooms=rooms)) for rooms in states], 1)
+    log_p = joint - np.log(np.exp(joint).sum(1, keepdims=True))
+    own = log_p[np.arange(30), frame.rooms.to_numpy() - 1]
+    expected = -own + (np.exp(log_p) * log_p).sum(1)
+    # Exact but for the orderings of an order-agnostic model.
+    assert np.abs(table.explain(frame).rooms - expected).max() < (0.7 if table.kind == "orderless" else 0.01)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import singledispatch
 from typing import Any
 
@@ -15,6 +16,7 @@ from harmonium.models.autoregressive.nade import NADE
 from harmonium.models.autoregressive.orderless import OrderlessNADE
 from harmonium.models.baselines.mixture import BernoulliMixture
 from harmonium.models.machine.machine import Machine
+from harmonium.models.model import Model
 from harmonium.sampling.impute import conditional_means
 from harmonium.sampling.resampling import propose
 
@@ -29,9 +31,9 @@ _STATES = 1 << 14
 def marginals(model: Any, v: Tensor, observed: Tensor, stream: Stream) -> Tensor:
     """Compute the means of single variables given the observed ones: of categorical units, their probabilities.
 
-    An `OrderlessNADE` and a mixture compute them exactly.  A machine does so if one variable of finitely many states is
-    not observed, and otherwise runs chains with the observed ones clamped.  NADE and MADE weight draws along their
-    ordering by the probability of what is observed.
+    An `OrderlessNADE` and a mixture compute them exactly.  Other models do so if one variable of finitely many states
+    is not observed.  Otherwise a machine runs chains with the observed ones clamped, and NADE and MADE weight draws
+    along their ordering by the probability of what is observed.
 
     Args:
         model: the model.
@@ -74,10 +76,10 @@ def _(model: BernoulliMixture, v: Tensor, observed: Tensor, stream: Stream) -> T
 @torch.no_grad()
 def _(model: Machine, v: Tensor, observed: Tensor, stream: Stream) -> Tensor:
     units = model.visible
-    hidden = ~observed
-    same = bool((hidden == hidden[:1]).all()) and int(hidden[0].sum()) == 1
-    if same and units.finite and model.sampled_layers == [0]:
-        return _enumerated(model, v, int(hidden[0].nonzero()[0]))
+    column = _only_hidden(model, observed)
+    if column is not None and model.sampled_layers == [0]:
+        refuse_coupled_hidden(model, "marginals")
+        return _enumerated(model, v, column, lambda s: model.log_weight(model.visible_only_state(s)))
     seen = units.repeat_per_column(observed)
     return conditional_means(model, torch.where(seen, v, torch.nan), stream, SWEEPS, CHAINS)
 
@@ -86,6 +88,9 @@ def _(model: Machine, v: Tensor, observed: Tensor, stream: Stream) -> Tensor:
 @marginals.register(MADE)
 @torch.no_grad()
 def _(model: NADE | MADE, v: Tensor, observed: Tensor, stream: Stream) -> Tensor:
+    column = _only_hidden(model, observed)
+    if column is not None:
+        return _enumerated(model, v, column, model.log_likelihood)
     seen = model.visible.repeat_per_column(observed)
     found = []
     for rows in torch.split(torch.arange(len(v)), max(1, _ROWS * 16 // DRAWS)):
@@ -96,15 +101,21 @@ def _(model: NADE | MADE, v: Tensor, observed: Tensor, stream: Stream) -> Tensor
     return torch.where(seen, v, torch.cat(found))
 
 
-def _enumerated(model: Machine, v: Tensor, column: int) -> Tensor:
+def _only_hidden(model: Model, observed: Tensor) -> int | None:
+    """The variable that is not observed, if it is the only one, the same in all rows, and of finitely many states."""
+    hidden = ~observed
+    same = bool((hidden == hidden[:1]).all()) and int(hidden[0].sum()) == 1
+    return int(hidden[0].nonzero()[0]) if same and model.visible.finite else None
+
+
+def _enumerated(model: Model, v: Tensor, column: int, log_weight: Callable[[Tensor], Tensor]) -> Tensor:
     """The probabilities of one variable given all others, from the weights of its states."""
-    refuse_coupled_hidden(model, "marginals")
     where, states = model.visible.variable(column)
     found = []
     for rows in torch.split(v, max(1, _STATES // len(states))):
         filled = rows.repeat_interleave(len(states), 0)
         filled[:, where] = states.repeat(len(rows), 1)
-        log_p = model.log_weight(model.visible_only_state(filled)).view(len(rows), len(states))
+        log_p = log_weight(filled).view(len(rows), len(states))
         out = rows.clone()
         out[:, where] = (torch.softmax(log_p, -1).to(states) @ states).to(out)
         found.append(out)
