@@ -258,3 +258,24 @@ def test_surprise_of_a_cell_is_that_of_the_joint_distribution(table: TableModel)
     expected = -own + (np.exp(log_p) * log_p).sum(1)
     # Exact but for the orderings of an order-agnostic model.
     assert np.abs(table.explain(frame).rooms - expected).max() < (0.7 if table.kind == "orderless" else 0.01)
+
+
+def test_values_given_for_some_rows_are_held_in_them(numbers: TableModel) -> None:
+    given = pd.DataFrame({"x": [0.123456, np.nan, 0.123456]})
+    drawn = numbers.sample(3, given).iloc[:, 0]
+    assert drawn.name == "x" and (drawn == 0.123456).tolist() == [True, False, True]
+
+
+def test_gaps_are_filled_with_labels_that_a_frame_of_categories_lacks() -> None:
+    frame = pd.DataFrame({"city": pd.Categorical(["Bern", "Bonn"] * 50), "rent": [900.0, 700.0] * 50})
+    table = TableModel("mixture", progress=False).fit(frame)
+    other = pd.DataFrame({"city": pd.Categorical([None, "Bonn"]), "rent": [900.0, 700.0]})
+    for filled in (table.impute(other), *table.impute(other, draws=1)):
+        assert filled["city"].tolist() == ["Bern", "Bonn"] and isinstance(filled["city"].dtype, pd.CategoricalDtype)
+
+
+def test_a_number_that_is_always_the_same_where_it_is_there() -> None:
+    frame = pd.DataFrame({"fee": [5.0, None, 5.0, None] * 30, "city": ["Bern", "Bonn", "Bonn", "Bern"] * 30})
+    table = TableModel("orderless", minutes=0.01, columns={"fee": {"missing": "random"}}, progress=False).fit(frame)
+    assert (table.impute(frame)["fee"] == 5.0).all()
+    assert (table.conditional(frame.head(2), "fee") == 5.0).all(axis=None)

@@ -16,13 +16,11 @@ __all__ = ["label_table", "mean_numbers", "quantile_numbers", "quantile_table", 
 
 
 def without_missing(p: Array, codec: Codec, variable: int) -> Array:
-    """Probabilities of the states of a variable, (rows, states), given that the cell is not empty."""
+    """Probabilities of the states of a variable that values have, (rows, states), given that the cell is not empty."""
     count = codec.states[variable] - codec.missing
-    kept = p[:, :count].astype(np.float64)
-    size = _values(codec, variable)
-    kept[:, size:] = 0.0  # of a second state that nothing has
+    kept = p[:, : min(count, _values(codec, variable))].astype(np.float64)  # without a second state that nothing has
     total = kept.sum(1, keepdims=True)
-    return np.where(total > 0, kept / np.maximum(total, 1e-300), 1 / count)
+    return np.where(total > 0, kept / np.maximum(total, 1e-300), 1 / kept.shape[1])
 
 
 def _values(codec: Codec, variable: int) -> int:

@@ -196,8 +196,8 @@ class TableModel:
         fixed = ~np.isnan(held)
         for place, name in zip(self.codec.drawn(), out.columns, strict=True):
             own = self.codec.variables[place]
-            if own.stop > own.start and fixed[:, own].all():
-                out[name] = self._asked(given, self.codec.names[place], n, out[name])
+            if own.stop > own.start and fixed[:, own].any():
+                out[name] = self._asked(given, self.codec.names[place], fixed[:, own].all(1), out[name])
         return self._with_gaps(out, fixed, stream)
 
     def _given(self, given: Any, n: int) -> Array:
@@ -249,11 +249,12 @@ class TableModel:
                 f"it had {', '.join(f'{value:g}' for value in np.unique(near))}"
             )
 
-    def _asked(self, given: Any, name: Any, n: int, like: Any) -> Any:
-        """The values that were given for a column, with its type."""
-        values = [given[name]] * n if isinstance(given, Mapping) else as_pandas(given)[name].tolist()
+    def _asked(self, given: Any, name: Any, held: Array, like: Any) -> Any:
+        """A column with the values that were given for some rows, with its type."""
+        values = [given[name]] * len(held) if isinstance(given, Mapping) else as_pandas(given)[name].tolist()
+        both = [value if own else drawn for value, drawn, own in zip(values, like, held, strict=True)]
         try:
-            return pd.Series(values, index=like.index).astype(like.dtype)
+            return pd.Series(both, index=like.index).astype(like.dtype)
         except (TypeError, ValueError):
             return like
 
@@ -622,6 +623,8 @@ def _fill(values: Any, gone: Array, found: Any, dtype: Any) -> Any:
     if values.isna().all() and values.dtype == object:
         return with_dtype(np.asarray(found), np.zeros(len(found), bool), dtype).set_axis(values.index)
     filled = values.copy()
+    if isinstance(filled.dtype, pd.CategoricalDtype):  # which may lack labels of the training rows
+        filled = filled.cat.add_categories([label for label in pd.unique(found) if label not in filled.cat.categories])
     kind = filled.dtype.kind
     if kind in ("f", "M") or not isinstance(filled.dtype, np.dtype):
         number = pd.Series(found)
