@@ -279,3 +279,11 @@ def test_a_number_that_is_always_the_same_where_it_is_there() -> None:
     table = TableModel("orderless", minutes=0.01, columns={"fee": {"missing": "random"}}, progress=False).fit(frame)
     assert (table.impute(frame)["fee"] == 5.0).all()
     assert (table.conditional(frame.head(2), "fee") == 5.0).all(axis=None)
+
+
+def test_validation_rows_with_new_labels_are_left_out() -> None:
+    frame = pd.DataFrame({"city": ["Bern", "Bonn"] * 50, "rent": [900, 700] * 50})
+    other = frame.head(4).assign(city=["Bern", "Rome", "Bonn", "Bonn"])
+    with pytest.warns(UserWarning, match="1 rows hold labels never seen"):
+        table = TableModel("mixture", progress=False).fit(frame, validation=other)
+    assert table.rows == 100

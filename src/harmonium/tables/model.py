@@ -122,8 +122,19 @@ class TableModel:
         for note in codec.notes:
             warnings.warn(note, UserWarning, stacklevel=2)
         states = codec.encode(codec.matched(frame))
-        held = None if validation is None else codec.encode(codec.matched(validation, argument="validation"))
+        held = None if validation is None else self._held(codec, validation)
         return self.fit_states(codec, states, held)
+
+    def _held(self, codec: TableCodec, validation: Frame) -> Array:
+        """States of rows to choose by, without those with labels that the training rows lack: they say nothing."""
+        matched = codec.matched(validation, argument="validation")
+        known = ~codec.unseen(matched).any(1)
+        if not known.any():
+            raise ValueError("validation has labels never seen in frame in every row: give rows of the same table")
+        if not known.all():
+            warnings.warn(f"validation: {int((~known).sum())} rows hold labels never seen in frame and are left out",
+                          UserWarning, stacklevel=3)  # fmt: skip
+        return codec.encode(matched)[known]
 
     def fit_states(self, codec: TableCodec, states: Array, held: Array | None = None) -> Self:
         """Train on the states of rows, where the codecs are chosen already.

@@ -21,7 +21,7 @@ def workdays(n: int = 1500) -> pd.Series:
 def test_probabilities_of_all_days_sum_to_one() -> None:
     codec = Dates.of(workdays())
     assert codec.weekday is not None and codec.weekday[5:] == [0.0, 0.0]
-    every = pd.Series(pd.date_range("2020-12-01", "2023-03-01"))
+    every = pd.Series(pd.date_range("2018-01-01", "2026-01-01"))  # days beyond keep a small share
     states = codec.encode(every, "day")
     period, weekday = (share[states[:, k].astype(int)] for k, share in enumerate(codec.shares()))
     p = period * weekday * np.exp(codec.log_density(every, states))
@@ -68,3 +68,11 @@ def test_objects_of_python_and_empty_cells() -> None:
     states = codec.encode(values, "day")
     drawn = codec.decode(states, np.full(states.shape, 0.5))
     assert drawn.tolist()[:10] == values.tolist()[:10] and drawn.iloc[-1] is None
+
+
+def test_a_day_after_the_last_one_is_improbable_and_possible() -> None:
+    values = workdays()
+    codec = Dates.of(values)
+    days = pd.Series([values.max() + pd.Timedelta(days=after) for after in (0, 7, 70)])
+    density = codec.log_density(days, codec.encode(days, "day"))
+    assert np.isfinite(density).all() and (np.diff(density) < -1).all()

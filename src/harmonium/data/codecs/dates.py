@@ -130,9 +130,7 @@ class Dates(Codec):
         if self.weekday is None:
             within = self.days.log_density(safe, cell)
         else:
-            inside = (safe >= self.days.low[cell]) & (safe <= self.days.high[cell])
-            _, count = self._days_of(cell, clean[:, 1].clip(max=WEEK - 1))
-            within = np.where(inside, -np.log(np.maximum(count, 1)), -np.inf)
+            within = self._log_day(safe, cell, clean[:, 1].clip(max=WEEK - 1))
         if self.clock is not None:
             within = within + self.clock.log_density(
                 np.where(gone, self.clock.low[0], seconds), clean[:, -1].clip(max=len(self.clock) - 1)
@@ -157,6 +155,23 @@ class Dates(Codec):
         start, end = np.ceil(self.days.low[cell]), np.floor(self.days.high[cell])
         first = start + (weekday - _weekday(start)) % WEEK
         return first, np.floor((end - first) / WEEK) + 1
+
+    def _log_day(self, day: Array, cell: Array, weekday: Array) -> Array:
+        """log p(day | period, weekday): equal for the days of the period.
+
+        The first and the last period keep a small share, 1 / (their count + 2), for days beyond: it falls from week to
+        week, by a factor of e over the length of the period.
+        """
+        low, high = self.days.low[cell], self.days.high[cell]
+        _, count = self._days_of(cell, weekday)
+        ends = (cell == 0) | (cell == len(self.days) - 1)
+        spare = np.where(ends, 1 / (self.days.count[cell] + 2), 0.0)
+        weeks = np.floor(np.maximum(low - day, day - high) / WEEK)  # other days of this weekday before it
+        fall = WEEK / (high - low)
+        with np.errstate(divide="ignore"):
+            beyond = np.log(spare) + np.log(-np.expm1(-fall)) - fall * weeks
+        inside = (day >= low) & (day <= high)
+        return np.where(inside, np.log1p(-spare) - np.log(np.maximum(count, 1)), beyond)
 
     def _written(self, day: Array, seconds: Array, gone: Array) -> Any:
         stamps = pd.Series(pd.to_datetime(np.round((day * DAY + seconds) * 1e6).astype(np.int64), unit="us"))
