@@ -167,7 +167,8 @@ class CopulaNetwork(MaskedNetwork):
             return v.new_zeros(len(v), 0), v.new_zeros(len(v), self.size)
         z, mean, variance = self.given(v, mask)
         unseen = mask[:, self.ordered].double() == 0
-        before = torch.where(unseen, self.covariance.double().diagonal() + self.within.double(), 1.0)
+        alone = self.covariance.double().diagonal().clamp(min=LEAST_VARIANCE) + self.within.double()
+        before = torch.where(unseen, alone, 1.0)
         terms = torch.cat((mean / variance, 0.5 * (1 / before - 1 / variance), -0.5 * mean * mean / variance), -1)
         odds = terms @ self._powers()
         seen = torch.cat((z, mean, 0.5 * variance.log()), -1).to(v.dtype)

@@ -41,7 +41,7 @@ class CopulaNetwork {
     const v = new Float64Array(field.length);
     evidence.forEach((state, i) => state >= 0 && (v[first[i] + state] = 1));
     const mask = evidence.map((state) => Number(state >= 0));
-    const { z, mean, variance } = this.given(evidence);
+    const { z, mean, variance, before } = this.given(evidence);
     let h = [...v, ...mask, ...z, ...mean, ...variance.map((s) => 0.5 * Math.log(s))];
     this.layers.forEach(({ rows, columns, W, b }, depth) => {
       const out = new Float64Array(rows);
@@ -56,7 +56,7 @@ class CopulaNetwork {
     });
     const logits = h.map((x, k) => x + field[k]);
     ordered.forEach((i, k) => {
-      const [slope, square] = [mean[k] / variance[k], 0.5 * (1 - 1 / variance[k])];
+      const [slope, square] = [mean[k] / variance[k], 0.5 * (1 / before[k] - 1 / variance[k])];
       for (let unit = first[i]; unit < first[i] + states[i]; unit++) {
         const odds = slope * scores[unit] + square * scores[unit] ** 2 - (0.5 * mean[k] ** 2) / variance[k];
         logits[unit] += Math.max(-LEAST_ODDS, odds);
@@ -65,7 +65,7 @@ class CopulaNetwork {
     this.p = probabilities(logits, states, evidence);
   }
 
-  /** Scores of what is known, and mean and variance of the other scores given them: a joint normal distribution. */
+  /** Scores of what is known; mean and variance of the others given them, and their variance given nothing. */
   given(evidence) {
     const { ordered, covariance: c, within, scores, first } = this;
     const n = ordered.length;
@@ -74,15 +74,16 @@ class CopulaNetwork {
     const z = ordered.map((i) => (evidence[i] >= 0 ? scores[first[i] + evidence[i]] : 0));
     const L = cholesky(seen.map((i) => seen.map((j) => c[i * n + j] + (i === j ? LEAST_VARIANCE * 1e-3 : 0))));
     const target = solve(L, seen.map((i) => z[i]));
-    const [mean, variance] = [new Array(n).fill(0), new Array(n).fill(1)];
+    const [mean, variance, before] = [new Array(n).fill(0), new Array(n).fill(1), new Array(n).fill(1)];
     ordered.forEach((i, k) => {
       if (evidence[i] >= 0) return;
       const weights = solve(L, seen.map((j) => c[j * n + k]));
       mean[k] = weights.reduce((sum, w, j) => sum + w * target[j], 0);
       const left = c[k * n + k] - weights.reduce((sum, w) => sum + w * w, 0);
       variance[k] = Math.max(LEAST_VARIANCE, left) + within[k];
+      before[k] = Math.max(LEAST_VARIANCE, c[k * n + k]) + within[k];
     });
-    return { z, mean, variance };
+    return { z, mean, variance, before };
   }
 }
 
