@@ -20,7 +20,7 @@ def without_missing(p: Array, codec: Codec, variable: int) -> Array:
     count = codec.states[variable] - codec.missing
     kept = p[:, : min(count, _values(codec, variable))].astype(np.float64)  # without a second state that nothing has
     total = kept.sum(1, keepdims=True)
-    return np.where(total > 0, kept / np.maximum(total, 1e-300), 1 / kept.shape[1])
+    return np.asarray(np.where(total > 0, kept / np.maximum(total, 1e-300), 1 / kept.shape[1]))
 
 
 def _values(codec: Codec, variable: int) -> int:

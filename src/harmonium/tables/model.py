@@ -208,7 +208,7 @@ class TableModel:
         for place, name in zip(self.codec.drawn(), out.columns, strict=True):
             own = self.codec.variables[place]
             if own.stop > own.start and fixed[:, own].any():
-                out[name] = self._asked(given, self.codec.names[place], fixed[:, own].all(1), out[name])
+                out[name] = self._asked(given, self.codec.names[place], np.asarray(fixed[:, own].all(1)), out[name])
         return self._with_gaps(out, fixed, stream)
 
     def _given(self, given: Any, n: int) -> Array:

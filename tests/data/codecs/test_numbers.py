@@ -133,3 +133,17 @@ def test_text_in_a_column_of_numbers_is_named() -> None:
         codec.encode(pd.Series([1.0, "n/a"], dtype=object), "pay")
     with pytest.raises(ValueError, match="column 'pay' is infinite in row 1"):
         codec.encode(pd.Series([1.0, np.inf]), "pay")
+
+
+def test_whole_tens_are_drawn_as_whole_tens() -> None:
+    income = np.random.default_rng(0).normal(3000, 900, 3000).round(-1)
+    codec = Numbers.of(pd.Series(income))
+    cells = codec.cells
+    assert cells.decimals == -1 and not cells.point.all() and (codec.low, codec.high) == (income.min(), income.max())
+    rng = np.random.default_rng(1)
+    drawn = cells.values(rng.integers(0, len(cells), 1000), rng.random(1000))
+    assert (drawn % 10 == 0).all()
+    every = np.arange(-60_000.0, 60_000.0, 10.0)
+    cell = cells.find(every)
+    length = np.where(cells.point[cell] & (every == cells.low[cell]), 1.0, 10.0)  # a mass, or a density
+    assert (np.exp(log_p(cells, every)) * length).sum() == pytest.approx(1.0, abs=1e-6)

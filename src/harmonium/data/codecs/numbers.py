@@ -31,7 +31,8 @@ class Cells:
         low, high: ends of the cells, equal for a point.
         rate: of the exponential in an interval of length 1, 0 for a point.
         count: training values in each cell.
-        decimals: of rounded numbers, whose probability is that of all numbers that round to them; None: not rounded.
+        decimals: of rounded numbers, whose probability is that of all numbers that round to them, below 0 for whole
+            tens, hundreds and so on; None: not rounded.
         log: the exponential is one of asinh(x), which is like log(2 x) for large x, not of x.
         least: no values below this are possible.
     """
@@ -65,7 +66,8 @@ class Cells:
         values, counts = np.unique(numbers, return_counts=True)
         n = len(numbers)
         cells = most or min(MOST_CELLS, max(LEAST_CELLS, n // ROWS_PER_CELL))
-        codes = decimals == 0 and len(values) <= MOST_CODES and n >= ROWS_PER_CODE * len(values)
+        whole = decimals is not None and decimals <= 0
+        codes = whole and len(values) <= MOST_CODES and n >= ROWS_PER_CODE * len(values)
         least = 0.0 if values[0] >= 0 else None
         if every or codes or len(values) <= cells:
             return cls(values, values, np.zeros(len(values)), counts, decimals, log, least)
@@ -309,17 +311,17 @@ def _rounded(number: float, decimals: int | None, towards: Callable[[float], int
     if decimals is None:
         return number
     factor = 10.0**decimals
-    return towards(round(number * factor, 6)) / factor
+    return round(towards(round(number * factor, 6)) / factor, MOST_DECIMALS)
 
 
 def decimals_of(numbers: Array) -> int | None:
-    """The most decimals of numbers, None if they are not rounded.
+    """The most decimals of numbers, below 0 for whole tens, hundreds and so on; None if they are not rounded.
 
-    >>> decimals_of(np.array([1.5, 2.25])), decimals_of(np.array([np.pi]))
-    (2, None)
+    >>> decimals_of(np.array([1.5, 2.25])), decimals_of(np.array([1200.0, 310.0])), decimals_of(np.array([np.pi]))
+    (2, -1, None)
     """
     most = float(np.abs(numbers).max(initial=0.0))
-    for decimals in range(MOST_DECIMALS + 1):
+    for decimals in range(-MOST_DECIMALS if most else 0, MOST_DECIMALS + 1):
         if most * 10.0**decimals > LARGEST:  # half a step is no difference any more
             return None
         if (np.round(numbers, decimals) == numbers).all():

@@ -130,11 +130,12 @@ def _numbers(tensor: torch.Tensor) -> list[float]:
 def _column(page: PageInput, place: int, view: View) -> dict[str, Any]:
     own = page.table.codec.variables[place]
     codec = view.codec
+    decimals = getattr(_cells(codec), "decimals", None)  # below 0 for whole tens
     entry: dict[str, Any] = {
         "name": label_text(view.name), "bars": list(view.bars), "edges": _rounded(view.edges), "log": view.log,
         "ordered": view.ordered, "dates": isinstance(codec, Dates), "missing": bool(codec.missing),
         "variables": [own.start, own.stop], "points": list(view.points), "ends": list(view.ends),
-        "decimals": getattr(_cells(codec), "decimals", None), "labels": None, "cells": None,
+        "decimals": None if decimals is None else max(0, decimals), "labels": None, "cells": None,
     }  # fmt: skip
     entry["weights"] = [_sparse(row) for row in view.weights]
     if isinstance(codec, Categories):

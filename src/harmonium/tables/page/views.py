@@ -141,7 +141,7 @@ def _of_numbers(codec: Codec, cells: Cells, name: str, values: Any) -> View:
     if cells.point.all() and len(cells) <= FEW_VALUES:
         points, edges, log, whole, rest = cells.low, None, False, False, found
     else:
-        whole = cells.decimals == 0 or isinstance(codec, Dates)
+        whole = (cells.decimals is not None and cells.decimals <= 0) or isinstance(codec, Dates)
         each = whole and different[-1] - different[0] < BINS  # has a bin of its own
         points = different[counts >= max(2.0, np.inf if each else REPEATED * len(found))]
         rest = found[~np.isin(found, points)]
@@ -222,7 +222,7 @@ def number_text(number: float, decimals: int | None = None) -> str:
         text = f"{number:.{min(digits, 6)}f}" if 1e-4 <= abs(number) < 1e9 or not number else f"{number:.3e}"
         text = text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
     else:
-        text = f"{number + 0.0:.{decimals}f}" if abs(number) < 1e15 else f"{number:.4g}"
+        text = f"{number + 0.0:.{max(0, decimals)}f}" if abs(number) < 1e15 else f"{number:.4g}"
     if abs(number) >= 10_000 and "e" not in text:
         whole, dot, fraction = text.partition(".")
         text = f"{int(whole):,}{dot}{fraction}"
