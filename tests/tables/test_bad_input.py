@@ -50,7 +50,7 @@ def test_refused_columns(values: Any, error: type[Exception], words: str) -> Non
     ("values", "kind"),
     [
         ([f"text {k}" for k in range(N)], "left out"),
-        ([np.nan] * N, "constant"),
+        ([np.nan] * N, "empty"),
         (pd.date_range("1850-01-01", periods=N, freq="31D", tz="US/Eastern"), "dates"),
         ([datetime.date(1890, 1, 1) + datetime.timedelta(days=k % 90) for k in range(N)], "dates"),
         (pd.period_range("2020-01", periods=N, freq="M"), "dates"),
@@ -124,3 +124,11 @@ def test_a_frame_of_two_rows_and_repeated_names() -> None:
     assert list(table.sample(2).columns) == ["a", "a", "b"]
     with pytest.raises(ValueError, match="column 'a' is not one column"):
         table.conditional(twice, "a")
+
+
+def test_given_dates_and_numbers_out_of_reach() -> None:
+    frame = base().assign(z=pd.date_range("2020-01-01", periods=N, freq="D"), pay=np.arange(N) * 7.0 + 0.5)
+    table = fitted(frame)
+    with pytest.raises(ValueError, match=r"'z' is dates: 2020-01-01 to .*, and 1800-01-01 was asked for"):
+        table.sample(2, given={"z": pd.Timestamp("1800-01-01")})
+    assert table.sample(2, given={"pay": 333.25})["pay"].tolist() == [333.25, 333.25]  # between two rows

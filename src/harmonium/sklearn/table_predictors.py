@@ -110,7 +110,7 @@ class TableRegressor(RegressorMixin, _Predictor):
         """Train on a table and the number of each row, (n_samples,).
 
         Raises:
-            ValueError: for numbers that are not finite or all the same, or another number of them than rows.
+            ValueError: for numbers that are not finite, or another number of them than rows.
         """
         self._frame(X, reset=True)
         y = np.asarray(column_or_1d(y, warn=True), dtype=np.float64)

@@ -53,8 +53,8 @@ class TableModel:
     on them, and everything that it says is said in values of the table again.
 
     Args:
-        model: "auto", or one of "orderless" (an order-agnostic network on top of a Gaussian copula: everything is
-            exact), "mixture" (of independent columns; likewise exact), "rbm" (conditions by Gibbs sampling), "nade" and
+        model: "auto", or one of "orderless" (an order-agnostic network on top of a Gaussian copula: every answer
+            is exact under orderings that begin with what is given), "mixture" (of independent columns; likewise exact), "rbm" (conditions by Gibbs sampling), "nade" and
             "made" (conditions by resampling).  "auto" trains a mixture and an order-agnostic network and keeps the one
             with the better likelihood of rows set aside.
         minutes: processor time for all training, at most; training ends earlier where nothing is gained.
@@ -239,6 +239,8 @@ class TableModel:
                 )
             if isinstance(codec, Numbers):
                 self._check_range(codec, values, name)
+            elif isinstance(codec, Dates):
+                self._check_dates(codec, values, name)
         return self._open(frame, self.codec.encode(frame))  # a column that is not named is not given as empty
 
     def _check_range(self, codec: Numbers, values: Any, name: Any) -> None:
@@ -251,13 +253,22 @@ class TableModel:
                 "asked for: nothing is known of such rows"
             )
         cells = codec.cells
-        known = cells.low if cells.point.all() else np.round(numbers, 15 if cells.decimals is None else cells.decimals)
-        other = ~np.isin(numbers, known)
-        if other.any():
-            near = known[np.argsort(np.abs(known - numbers[other][0]), kind="stable")[:3]]
+        other = ~np.isin(numbers, cells.low)
+        if cells.point.all() and other.any():
+            near = np.sort(cells.low[np.argsort(np.abs(cells.low - numbers[other][0]), kind="stable")[:3]])
             raise ValueError(
                 f"given: column {name!r} never had the value {numbers[other][0]:g}, so nothing is known of such rows; "
-                f"it had {', '.join(f'{value:g}' for value in np.unique(near))}"
+                f"it had {', '.join(f'{value:g}' for value in near)}"
+            )
+
+    def _check_dates(self, codec: Dates, values: Any, name: Any) -> None:
+        day, _ = codec.moments(values, str(name))
+        day = day[~np.isnan(day)]
+        wrong = (day < codec.days.low[0]) | (day > codec.days.high[-1])
+        if wrong.any():
+            raise ValueError(
+                f"given: column {name!r} is {codec.summary.partition(',')[0]}, and "
+                f"{pd.Timestamp(day[wrong][0], unit='D').date()} was asked for: nothing is known of such rows"
             )
 
     def _asked(self, given: Any, name: Any, held: Array, like: Any) -> Any:

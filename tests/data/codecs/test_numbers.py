@@ -147,3 +147,11 @@ def test_whole_tens_are_drawn_as_whole_tens() -> None:
     cell = cells.find(every)
     length = np.where(cells.point[cell] & (every == cells.low[cell]), 1.0, 10.0)  # a mass, or a density
     assert (np.exp(log_p(cells, every)) * length).sum() == pytest.approx(1.0, abs=1e-6)
+
+
+def test_tails_are_as_long_as_the_outermost_cells() -> None:
+    x = np.exp(1.5 * np.random.default_rng(8).normal(size=3000))
+    cells = Cells.of(x, None, False, False)
+    beyond = np.array([1.5 * x.max()])
+    # The outermost cell is long: a value half as far again is improbable, not absurd.
+    assert log_p(cells, beyond)[0] > -25

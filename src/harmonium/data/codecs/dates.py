@@ -88,12 +88,7 @@ class Dates(Codec):
         return f"dates: {first} to {last}, by {' and '.join(parts)}"
 
     def encode(self, values: Any, name: str) -> Array:
-        try:
-            times = _times(values, self.form)
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"column {name!r} held dates when the model was fitted, and now {error}: correct it, or "
-                             "empty the cell") from None  # fmt: skip
-        day, seconds = _day_and_clock(times, self.zone)
+        day, seconds = self.moments(values, name)
         gone = np.isnan(day)
         safe = np.where(gone, self.days.low[0], day)
         parts = [self.days.find(safe).astype(np.float64)]
@@ -104,6 +99,19 @@ class Dates(Codec):
         states = np.stack(parts, 1)
         states[gone] = np.array(self.states) - 1 if self.missing else np.nan
         return states
+
+    def moments(self, values: Any, name: str) -> tuple[Array, Array]:
+        """Days since 1970 and seconds since midnight, (rows,) each, NaN where a cell is empty.
+
+        Raises:
+            ValueError: for values that are no dates.
+        """
+        try:
+            times = _times(values, self.form)
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"column {name!r} held dates when the model was fitted, and now {error}: correct it, or "
+                             "empty the cell") from None  # fmt: skip
+        return _day_and_clock(times, self.zone)
 
     def decode(self, states: Array, u: Array) -> Any:
         gone = np.asarray(np.isnan(states).any(1))

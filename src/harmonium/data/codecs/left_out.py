@@ -20,7 +20,7 @@ class ConstantColumn(Codec):
 
     @property
     def summary(self) -> str:
-        return f"constant: {str(self.value)[:40]}"
+        return "empty" if self.value is None else f"constant: {str(self.value)[:40]}"
 
     def encode(self, values: Any, name: str) -> Array:
         return np.zeros((len(values), 0))

@@ -164,9 +164,9 @@ class Cells:
 
     def _reach(self) -> tuple[Array, Array]:
         """How far beyond each cell its values may lie, below and above: up to the borders, or by the tails' scale."""
-        scale = self._tail()
-        left = np.concatenate([[scale], self._from[1:] - self.borders])
-        right = np.concatenate([self.borders - self._to[:-1], [scale]])
+        below, above = self._tails()
+        left = np.concatenate([[below], self._from[1:] - self.borders])
+        right = np.concatenate([self.borders - self._to[:-1], [above]])
         if self._room() <= 0:
             left[0] = 0.0
         tiny = 1e-9 * max(self.step, 1e-3 * float(np.abs(self.high).max()), 1e-300)
@@ -179,20 +179,23 @@ class Cells:
         room = float(self._from[0]) - (self.least - self.step / 2)
         return room if room > 1e-9 * max(self.step, abs(float(self.low[0]))) else 0.0
 
-    def _tail(self) -> float:
-        """The scale of the tails: the length of a middling cell, or the distance of points."""
+    def _tails(self) -> tuple[float, float]:
+        """The scales of the tails: the length of the outermost cell, or of a middling one if that is longer."""
         reach = float(self.high[-1] - self.low[0]) / max(1, len(self) - 1)
-        return max(reach, self.step / 2, 1e-6 * abs(float(self.low[0])), 1e-12)
+        least = max(reach, self.step / 2, 1e-6 * abs(float(self.low[0])), 1e-12)
+        first, last = (float(self.high[end] - self.low[end]) for end in (0, -1))
+        return max(least, first), max(least, last)
 
     def _log_outside(self, numbers: Array, cell: Array, left: Array, right: Array) -> Array:
         """Log-density of a number that its cell does not cover, among those that belong to it."""
-        scale = self._tail()
+        lower, upper = self._tails()
+        scale = np.where(numbers < self.low[cell], lower, upper)
         total = left[cell] + right[cell]
         below = numbers < self.low[cell]
         tail = np.where(below, cell == 0, cell == len(self) - 1)
         away = np.where(below, self._from[cell] - numbers, numbers - self._to[cell])
         own = np.where(below, left[cell], right[cell])
-        cut = np.where(below & tail, -np.log(-np.expm1(-self._room() / scale)), 0.0)  # a tail that ends
+        cut = np.where(below & tail, -np.log(-np.expm1(-self._room() / lower)), 0.0)  # a tail that ends
         density = 1 / scale if not self.step else 2 * np.sinh(self.step / (2 * scale)) / self.step
         exponential = np.log(own / total) - away / scale + np.log(density) + cut
         return np.asarray(np.where(tail, exponential, -np.log(total)))

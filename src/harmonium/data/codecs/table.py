@@ -136,7 +136,7 @@ class TableCodec(Registered):
             near = difflib.get_close_matches(str(gone[0]), list(map(str, strange)), 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ValueError(
-                f"{argument} has no column {gone[0]!r}{_more(gone)}{hint} The model knows {_shown(needed)}"
+                f"{argument} has no column {gone[0]!r}{_more(gone)}{hint or '.'} The model knows {_shown(needed)}"
                 + ("" if not strange else f"; unknown: {_shown(strange)}")
             )
         if strange:
