@@ -53,10 +53,10 @@ class TableModel:
     on them, and everything that it says is said in values of the table again.
 
     Args:
-        model: "auto", or one of "orderless" (an order-agnostic network on top of a Gaussian copula: every answer
-            is exact under orderings that begin with what is given), "mixture" (of independent columns; likewise exact), "rbm" (conditions by Gibbs sampling), "nade" and
-            "made" (conditions by resampling).  "auto" trains a mixture and an order-agnostic network and keeps the one
-            with the better likelihood of rows set aside.
+        model: "auto", or one of "orderless" (an order-agnostic network on top of a Gaussian copula: every answer is
+            exact under orderings that begin with what is given), "mixture" (of independent columns: exact), "rbm"
+            (conditions by Gibbs sampling), "nade" and "made" (conditions by resampling).  "auto" trains a mixture and
+            an order-agnostic network and keeps the one with the better likelihood of rows set aside.
         minutes: processor time for all training, at most; training ends earlier where nothing is gained.
         columns: what to take columns for, by name: "categories", "numbers", "log" (numbers on a logarithmic scale),
             "values" (numbers, each value a state), "dates", "drop", or a dict such as ``{"as": "numbers", "cells": 64,
