@@ -167,7 +167,9 @@ def test_a_table_with_a_gap_in_every_row(tmp_path: Path) -> None:
     assert call("report", run).exit_code == 0
     page = (run / "report.html").read_text()
     assert "There are no cases to evaluate on: every train case of gaps.csv has missing values" in page
-    assert '"labels": ["0", "1"]' in page  # whole numbers, which pandas made 0.0 and 1.0 for the gaps beside them
+    assert '"labels":["0","1"]' in page.replace(": ", ":").replace(
+        ", ", ","
+    )  # whole numbers, which pandas made 0.0 and 1.0 for the gaps beside them
     drawn = [row.split(",") for row in call("sample", run, "-n", 9, "--sweeps", 2).stdout.splitlines()[1:]]
     assert len(drawn) == 9 and {row[0] for row in drawn} <= {"0", "1"}
     assert "'a': binary: 0, 1; 10 missing" in call("data", "describe", path).stdout

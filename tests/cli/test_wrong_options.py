@@ -55,6 +55,7 @@ def test_every_wrong_option_is_refused_by_name(
     last = {
         "train": [table, "--epochs", "1", "--hidden", "2"], "compare": [table, "--models", "independent", *parts],
         "pretrain": ["labelled.npz", "--layers", "2"], "describe": [table], "download": ["digits"], "list": [],
+        "fit": [table, "--model", "mixture", "--minutes", "0.01"], "query": [table, "a", "--minutes", "0.01"],
     }  # fmt: skip
     found, count = [], 0
     for name, option, value in attempts():

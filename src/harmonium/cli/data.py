@@ -118,9 +118,9 @@ def describe(
     if write is not None and not is_table(name):
         raise click.UsageError(f"--write is about columns, and {name} is no table: leave it out")
     if dataset is None or (not treated and why_by_columns(dataset, is_table(name)) is not None):
-        describe_table(name, drop, reading)
         if is_table(name):
             describe_codecs(name, drop, reading, write)
+        describe_table(name, drop, reading)
     else:
         describe_array(name, dataset, reading)
         if write is not None:

@@ -37,10 +37,9 @@ def as_matrix(data: Array, name: str, dtype: torch.dtype, device: torch.device |
     if isinstance(data, Tensor):
         return data.detach().to(device, dtype)
     array = as_array(data.toarray() if hasattr(data, "toarray") else data, name)
-    # torch takes no read-only, big-endian or negatively strided memory.
-    return torch.from_numpy(np.array(array, dtype=np.float64 if dtype == torch.float64 else np.float32)).to(
-        device, dtype
-    )
+    # torch takes no read-only, big-endian or negatively strided memory; products of other orders round otherwise.
+    plain = np.array(array, dtype=np.float64 if dtype == torch.float64 else np.float32, order="C")
+    return torch.from_numpy(plain).to(device, dtype)
 
 
 def as_raw(data: Array, model: Model, name: str) -> Tensor:
