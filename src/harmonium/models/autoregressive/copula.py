@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from harmonium.core.random import Stream
 from harmonium.core.registry import Registered
-from harmonium.models.autoregressive.normal import log_normal, normal_covariance
+from harmonium.models.autoregressive.normal import log_normal, normal_covariance, regression
 from harmonium.models.autoregressive.observed_mask import (
     IncrementalPass,
     MaskedNetwork,
@@ -26,7 +26,6 @@ __all__ = ["CopulaNetwork"]
 
 SHRINKAGES = (0.0, 1e-4, 1e-3, 1e-2, 0.03, 0.1, 0.3, 1.0)
 LEAST_VARIANCE = 1e-3
-RIDGE = 1e-6
 WIDEST = 2.0  # scores at which the outermost of the bell-shaped functions are
 LEAST_ODDS = 60.0  # of a state, against its base rate
 
@@ -152,11 +151,8 @@ class CopulaNetwork(MaskedNetwork):
         seen = mask[:, self.ordered].double()
         z = (v.double() @ self.of_unit.double()) * seen
         sets, which = torch.unique(seen, dim=0, return_inverse=True)  # one along an ordering, many in training
-        c = self.covariance.double()
-        of = c * sets.unsqueeze(-1)  # rows of observed variables, (sets, ordered, ordered)
-        a = of * sets.unsqueeze(1) + torch.diag_embed(1 - sets + RIDGE)
-        weights = torch.cholesky_solve(of, torch.linalg.cholesky(a))
-        variance = (c.diagonal() - (of * weights).sum(1)).clamp(min=LEAST_VARIANCE) + self.within.double()
+        weights, spread = regression(sets, self.covariance.double())
+        variance = spread.diagonal(dim1=-2, dim2=-1).clamp(min=LEAST_VARIANCE) + self.within.double()
         mean = (weights[which] * z.unsqueeze(-1)).sum(1)
         return z, torch.where(seen > 0, 0.0, mean), torch.where(seen > 0, 1.0, variance[which])
 

@@ -7,12 +7,28 @@ import math
 import torch
 from torch import Tensor
 
-__all__ = ["log_normal", "normal_covariance"]
+__all__ = ["log_normal", "normal_covariance", "regression"]
 
 RIDGE = 1e-6
 LEAST_VARIANCE = 1e-4  # of any direction
 STEPS, TOLERANCE = 30, 1e-3
-_ENTRIES = 1 << 24  # of the matrices of all cases at a time
+_ENTRIES = 1 << 24  # of the matrices of all sets at a time
+
+
+def regression(seen: Tensor, covariance: Tensor) -> tuple[Tensor, Tensor]:
+    """How a normal distribution around 0 predicts what is not observed from what is.
+
+    Args:
+        seen: sets of observed variables, 0 or 1, float64 (sets, n).
+        covariance: (n, n), float64.
+
+    Returns:
+        weights (sets, n, n): the mean of variable j given the observed x is sum_i x_i weights_ij; and the covariance of
+        all variables given the observed ones, (sets, n, n), about 0 for these.
+    """
+    of = covariance * seen.unsqueeze(-1)  # rows of observed variables
+    weights = torch.cholesky_solve(of, torch.linalg.cholesky(_observed(seen, covariance)))
+    return weights, covariance - of.mT @ weights
 
 
 def log_normal(z: Tensor, there: Tensor, covariance: Tensor) -> Tensor:
@@ -48,16 +64,20 @@ def normal_covariance(z: Tensor, there: Tensor) -> Tensor:
     covariance = _positive((z.mT @ z) / (seen.mT @ seen).clamp(min=1.0))
     if bool(there.all()):
         return covariance
+    sets, which = torch.unique(seen, dim=0, return_inverse=True)
     for _ in range(STEPS):
         total = torch.zeros_like(covariance)
-        for part, own in _chunks(z, there):
-            of = covariance * own.unsqueeze(-1)
-            root = torch.linalg.cholesky(_observed(own.double(), covariance))
-            weights = torch.cholesky_solve(of, root)
-            mean = torch.where(own, part, (weights * part.unsqueeze(-1)).sum(1))
-            spread = covariance - of.mT @ weights
-            hidden = (~own).double()
-            total += mean.mT @ mean + (spread * hidden.unsqueeze(-1) * hidden.unsqueeze(1)).sum(0)
+        for chosen in torch.split(torch.arange(len(sets)), max(1, _ENTRIES // z.shape[1] ** 2)):
+            weights, spread = regression(sets[chosen], covariance)
+            hidden = 1 - sets[chosen]
+            spread = spread * hidden.unsqueeze(-1) * hidden.unsqueeze(1)
+            rows = (which >= chosen[0]) & (which <= chosen[-1])
+            own = which[rows] - chosen[0]
+            total += (torch.bincount(own, minlength=len(chosen)).double().view(-1, 1, 1) * spread).sum(0)
+            for part, each in _chunks(z[rows], own):
+                mean = (weights[each] * part.unsqueeze(-1)).sum(1)
+                filled = torch.where(sets[chosen][each] > 0, part, mean)
+                total += filled.mT @ filled
         new = _positive(total / len(z))
         change = float((new - covariance).abs().max())
         covariance = new
