@@ -287,3 +287,26 @@ def test_validation_rows_with_new_labels_are_left_out() -> None:
     with pytest.warns(UserWarning, match="1 rows hold labels never seen"):
         table = TableModel("mixture", progress=False).fit(frame, validation=other)
     assert table.rows == 100
+
+
+def test_surprise_is_nothing_on_the_average() -> None:
+    table = TableModel("mixture", minutes=0.02).fit(small())
+    rows = every_row()
+    p = np.exp(table.log_prob(rows)).to_numpy()
+    surprise = table.explain(rows)[["city", "garden"]]  # rooms never seen add how far out they are
+    assert np.abs(p @ surprise.to_numpy()).max() < 0.01
+    likely = pd.DataFrame({"city": ["Bern"], "rooms": [1], "garden": [False]})
+    assert (table.explain(likely).iloc[0] < 0.2).all()
+    log_p = table.log_prob(pd.concat([likely, likely.assign(garden=True)], ignore_index=True))
+    cells = table.explain(pd.concat([likely, likely.assign(garden=True)], ignore_index=True))["garden"]
+    assert cells[1] - cells[0] == pytest.approx(log_p[0] - log_p[1], abs=1e-4)  # log-odds given the rest
+
+
+def test_quantiles_cut_off_their_share(numbers: TableModel) -> None:
+    asked = pd.DataFrame({"x": [0.5]})
+    quantiles = numbers.conditional(asked, "y", quantiles=(0.1, 0.5, 0.9)).iloc[0]
+    drawn = numbers.sample(4000, given={"x": 0.5}, seed=1)["y"]
+    # Four standard errors of 4,000 draws are 0.02; the draws come from orderings that begin with x, like the quantiles.
+    for share in (0.1, 0.5, 0.9):
+        assert (drawn < quantiles[share]).mean() == pytest.approx(share, abs=0.03)
+    assert drawn.mean() == pytest.approx(quantiles["mean"], abs=0.05)
