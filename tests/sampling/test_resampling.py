@@ -9,7 +9,7 @@ import torch
 
 import harmonium as hm
 from harmonium.core.random import Stream
-from harmonium.sampling.resampling import draw_given, propose
+from harmonium.sampling.resampling import draw_given
 
 STATES = (3, 2, 4)
 EVERY = torch.tensor(list(itertools.product(*map(range, STATES))), dtype=torch.float64)
@@ -48,22 +48,15 @@ def test_draws_follow_the_conditional_distribution(kind: str, given: list[int]) 
     assert ((share - p).abs() / (p * (1 - p) / n).sqrt().clamp(min=1 / n)).max() < 4.5
 
 
-def test_a_round_leaves_the_conditional_distribution_unchanged() -> None:
-    """One round of one proposal, from exact draws: a wrong weight moves them."""
+def test_a_single_proposal_is_weighed_against_the_state() -> None:
+    """Many rounds of one proposal: without the weight of the present state they would end in the proposals."""
     nade = model("nade")
-    n = 40_000
-    fits = EVERY[:, 1] == 1
-    p = torch.softmax(torch.where(fits, nade.log_prob(EVERY), -torch.inf), 0)
+    n = 4_000
+    v = nade.visible.encode(EVERY[9:10]).expand(n, -1)
     observed = torch.tensor([False, True, False]).expand(n, 3)
-    start = EVERY[torch.multinomial(p, n, True, generator=torch.Generator().manual_seed(1))]
-    first, log_w = propose(
-        nade, nade.visible.encode(start) * nade.visible.repeat_per_column(observed), observed, Stream(2)
-    )
-    # A round between the exact state, whose weight is that of its path, and the proposal.
-    own = torch.where(observed, nade.outputs.log_prob(nade.inputs(v := nade.visible.encode(start)), v), 0.0).sum(-1)
-    take = torch.rand(n, generator=torch.Generator().manual_seed(3), dtype=torch.float64) < torch.sigmoid(log_w - own)
-    after = torch.where(take.unsqueeze(-1), nade.visible.decode(first), start)
-    share = torch.bincount((after * torch.tensor([8.0, 4.0, 1.0])).sum(1).long(), minlength=24).double() / n
+    drawn = nade.visible.decode(draw_given(nade, v, observed, Stream(1), rounds=60, proposals=1))
+    p = torch.softmax(torch.where(EVERY[:, 1] == EVERY[9, 1], nade.log_prob(EVERY), -torch.inf), 0)
+    share = torch.bincount((drawn * torch.tensor([8.0, 4.0, 1.0])).sum(1).long(), minlength=24).double() / n
     assert ((share - p).abs() / (p * (1 - p) / n).sqrt().clamp(min=1 / n)).max() < 4.5
 
 
