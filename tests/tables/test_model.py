@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import harmonium as hm
 from harmonium.tables.model import TableModel
@@ -54,10 +55,21 @@ def test_conditional_agrees_with_enumeration(table: TableModel) -> None:
     found = table.conditional(rows_asked, "garden").to_numpy()
     joint = p.sum(1)[:2]
     expected = joint / joint.sum(1, keepdims=True)
-    # Exact but for the orderings of an order-agnostic model (conditionals come from those that begin with the given
-    # columns), chains and draws.
-    tolerance = {"mixture": 1e-5, "orderless": 0.08}.get(table.kind, 0.12)
-    assert np.abs(found - expected).max() < tolerance
+    # Numbers never seen hold 1 / (count + 2) of a room, some of it above the 19th.  An order-agnostic model answers
+    # under orderings that begin with the city (below); the others weight draws, or run chains.
+    if table.kind != "orderless":
+        assert np.abs(found - expected).max() < (1e-5 if table.kind == "mixture" else 0.12)
+
+
+def test_an_order_agnostic_table_answers_under_orderings_that_begin_with_what_is_given() -> None:
+    table = TableModel("orderless", minutes=0.02, progress=False).fit(small())
+    states = table.codec.encode(table.codec.matched(every_row()))
+    under = table.model.under([0, 2, 1])  # city, garden, rooms
+    p = under.log_likelihood(under.visible.encode(torch.from_numpy(states).float())).exp().detach().numpy()
+    density = np.exp(table.codec.log_density(every_row(), states).sum(1))
+    joint = (p * density).reshape(3, ROOMS, 2).sum(1)
+    found = table.conditional(pd.DataFrame({"city": ["Bern", "Bonn", "Brno"]}), "garden").to_numpy()
+    assert np.abs(found - joint / joint.sum(1, keepdims=True)).max() < 1e-5
 
 
 def test_given_values_are_held_and_the_rest_follows(table: TableModel) -> None:

@@ -36,7 +36,8 @@ from harmonium.sampling.impute import impute
 from harmonium.sampling.resampling import draw_given
 from harmonium.sampling.sample import sample
 from harmonium.tables.answers import label_table, mean_numbers, quantile_numbers, quantile_table, without_missing
-from harmonium.tables.contenders import CONTENDERS, log_probs
+from harmonium.tables.contenders import CONTENDERS
+from harmonium.tables.likelihood import log_probs
 from harmonium.tables.training import Trial, train_table
 
 __all__ = ["QUANTILES", "TableModel"]

@@ -10,12 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from harmonium import kernels
 from harmonium.core.progress import Progress, bar_delay
 from harmonium.core.random import Stream
 from harmonium.data.codecs.codec import Array
 from harmonium.data.codecs.table import TableCodec
 from harmonium.models.model import Model
-from harmonium.tables.contenders import CONTENDERS, Task, log_probs
+from harmonium.tables.contenders import CONTENDERS
+from harmonium.tables.likelihood import log_probs
+from harmonium.tables.task import Task
 
 __all__ = ["Trial", "train_table"]
 
@@ -75,7 +78,7 @@ def train_table(
     """
     states = states[~np.isnan(states).all(1)]  # an empty row says nothing
     if held is None:
-        order = np.random.default_rng(stream.child("held").key).permutation(len(states))
+        order = kernels.permutation(stream.child("held").advance(), len(states)).numpy()
         count = min(MOST_HELD, max(LEAST_HELD, round(HELD * len(states)))) if len(states) >= TOO_FEW else 0
         held, states = (states[order[:count]], states[order[count:]]) if count else (states, states)
     task = Task(codec, states, held, seconds, stream, progress)
@@ -83,10 +86,10 @@ def train_table(
     trials: list[Trial] = []
     best: Model | None = None
     found = -np.inf
-    shows = bar_delay(progress) is not None and kind == "auto"
+    shows = bar_delay(progress) is not None
     left = seconds
     for word, share in words:
-        contender = CONTENDERS[word]()
+        contender = CONTENDERS[word]
         if task.gaps and not contender.takes_gaps:
             if kind != "auto":
                 raise ValueError(
@@ -95,15 +98,18 @@ def train_table(
                 )
             trials.append(Trial(word, None, 0.0, "not tried, because cells are missing at random"))
             continue
+        own = left if word == words[-1][0] else share * seconds
+        if shows:
+            print(f"{word}: training for {own:.0f} s of processor time at most", file=sys.stderr)
         began = time.process_time()
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "fit learned nothing")  # columns may be independent of each other
-            model = contender.train(replace(task, seconds=left if word == words[-1][0] else share * seconds))
+            model = contender.train(replace(task, seconds=own))
         spent = time.process_time() - began
         left -= spent
         value = None if kind != "auto" else float(log_probs(model, held).mean())
         trials.append(Trial(word, value, spent))
-        if shows:
+        if shows and kind == "auto":
             print(trials[-1], file=sys.stderr)
         if value is None or value > found or best is None:
             best, found = model, -np.inf if value is None else value

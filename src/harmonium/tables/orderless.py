@@ -1,0 +1,89 @@
+"""The order-agnostic network of a table, on top of a Gaussian copula."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor
+
+from harmonium.core.random import Stream
+from harmonium.core.rows import some_rows
+from harmonium.data.codecs.codec import Codec
+from harmonium.data.codecs.numbers import Numbers
+from harmonium.models.autoregressive.copula import CopulaNetwork
+from harmonium.models.autoregressive.observed_mask import linears
+from harmonium.models.autoregressive.orderings import random_orderings
+from harmonium.models.autoregressive.orderless import OrderlessNADE
+from harmonium.models.model import Model
+from harmonium.tables.likelihood import log_probs
+from harmonium.tables.monitor import ObservedLikelihood
+from harmonium.tables.task import Task, train
+from harmonium.training.convergence import Convergence
+
+__all__ = ["train_orderless"]
+
+SIZES = ((2_000, 128), (10_000, 256))  # fewer rows, and units of each of two hidden layers
+LARGE = 384
+LARGE_BATCH = 250  # from as many rows on as the last of SIZES says
+ORDERINGS, ORDERINGS_TRIED = 8, 24
+JUDGED, LEAST_JUDGED = 400, 50  # validation rows for the choice of orderings
+MOST_ROWS = 20_000  # for the covariance of the scores
+LEAST_UPDATES = 2000  # before training may end
+LEAST_BELLS, MOST_BELLS, ROWS_PER_BELL = 4, 16, 100
+ROWS_PER_POINT, ROWS_PER_CELL = 50, 250  # fewer, and states are seen as a smooth function of their score
+
+
+def train_orderless(task: Task) -> Model:
+    """Train the network, or keep the copula alone where there are too few rows to learn more."""
+    units, rows = task.codec.units(), len(task.train)
+    wide = next((hidden for fewer, hidden in SIZES if rows < fewer), LARGE)
+    scores = [None if each is None else each.tolist() for each in task.codec.scores()]
+    smooth = [_bells(codec, rows) for codec in task.codec.codecs for _ in codec.states]
+    bells = [0 if each is None else count for count, each in zip(smooth, scores, strict=True)]
+    network = CopulaNetwork(units.size, units.columns, units.size, (wide, wide), scores, bells)
+    network.place(task.codec.states)
+    model = OrderlessNADE(units, network=network, seed=task.stream.child("orderless"))
+    cases = model.visible.encode(torch.from_numpy(task.train[some_rows(rows, MOST_ROWS).numpy()]).float())
+    valid = model.visible.encode(torch.from_numpy(task.valid).float())
+    network.estimate(cases, valid)
+    plain = _untrained(copy.deepcopy(model), cases)
+    train(
+        task, model, batch_size=100 if rows < SIZES[-1][0] else LARGE_BATCH, missing="omit" if task.gaps else None,
+        callbacks=[ObservedLikelihood(), Convergence("observed_log_prob", least=LEAST_UPDATES, at_cycles=True)],
+    )  # fmt: skip
+    few = task.valid[:JUDGED]
+    best = plain if log_probs(plain, few).mean() > log_probs(model, few).mean() else model
+    return _with_best_orderings(best, valid, task.stream)
+
+
+def _bells(codec: Codec, rows: int) -> int:
+    """The number of bell-shaped functions through which the states of a column are seen, 0 for the states themselves.
+
+    Values that repeat may each mean something; cells of a range do not.
+    """
+    repeats = not isinstance(codec, Numbers) or bool(codec.cells.point.mean() > 0.5)
+    if rows >= (ROWS_PER_POINT if repeats else ROWS_PER_CELL) * max(codec.states):
+        return 0
+    return min(MOST_BELLS, max(LEAST_BELLS, rows // ROWS_PER_BELL))
+
+
+@torch.no_grad()
+def _untrained(model: OrderlessNADE, cases: Tensor) -> OrderlessNADE:
+    """The Gaussian copula alone, with the shares of the states in these cases."""
+    mean = torch.nanmean(cases.double(), 0)
+    model.outputs.set_base_rate(mean, mean * (1 - mean), float(len(cases)))
+    assert isinstance(model.network, CopulaNetwork)
+    linears(model.network.layers)[-1].weight.zero_()
+    return model
+
+
+@torch.no_grad()
+def _with_best_orderings(model: OrderlessNADE, valid: Tensor, stream: Stream) -> OrderlessNADE:
+    """The model under those of many orderings under which the validation rows are most probable."""
+    tried = torch.unique(random_orderings(ORDERINGS_TRIED, model.visible.columns, stream.child("orderings")), dim=0)
+    whole = valid[~torch.isnan(valid).any(1)][:JUDGED]
+    if len(whole) >= LEAST_JUDGED and len(tried) > ORDERINGS:
+        value = torch.stack([model.under(each).log_likelihood(whole).mean() for each in tried])
+        tried = tried[value.argsort(descending=True)]
+    return model.under(tried[:ORDERINGS])
