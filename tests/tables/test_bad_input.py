@@ -132,3 +132,13 @@ def test_given_dates_and_numbers_out_of_reach() -> None:
     with pytest.raises(ValueError, match=r"'z' is dates: 2020-01-01 to .*, and 1800-01-01 was asked for"):
         table.sample(2, given={"z": pd.Timestamp("1800-01-01")})
     assert table.sample(2, given={"pay": 333.25})["pay"].tolist() == [333.25, 333.25]  # between two rows
+
+
+def test_given_values_stay_as_they_were_given() -> None:
+    dates = pd.date_range("2020-01-01", periods=N, freq="D")
+    frame = base().assign(whole=np.arange(N) * 3, day=dates.strftime("%d.%m.%Y"))
+    table = fitted(frame)
+    assert len(table.sample(2, given={})) == 2
+    assert table.sample(2, given={"whole": 30.5})["whole"].tolist() == [30.5, 30.5]  # no column of integers any more
+    assert table.sample(2, given={"whole": 30.0})["whole"].dtype == np.int64
+    assert table.sample(1, given={"day": pd.Timestamp("2020-02-03")})["day"].tolist() == ["03.02.2020"]

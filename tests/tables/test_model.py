@@ -176,7 +176,7 @@ def test_gaps_at_random_are_summed_out_and_drawn() -> None:
     gaps = frame.mask(np.random.default_rng(3).random(frame.shape) < 0.2)
     table = TableModel("orderless", minutes=0.02, progress=False).fit(gaps)
     share = table.sample(1000, seed=0).isna().mean().to_numpy()
-    assert np.abs(share - 0.2).max() < 0.05
+    assert np.abs(share - gaps.isna().mean().to_numpy()).max() < 0.05  # four standard errors of 1,000 rows
     only = pd.DataFrame({"city": ["Bern", "Bonn", "Brno"], "rooms": [None] * 3, "garden": [None] * 3})
     assert np.exp(table.log_prob(only)).sum() == pytest.approx(1.0, abs=1e-4)
     auto = TableModel(minutes=0.02, progress=False).fit(gaps)

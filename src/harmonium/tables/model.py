@@ -9,7 +9,6 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-import torch
 
 from harmonium.core import notebook
 from harmonium.core.checks import check_int, check_number, check_positive
@@ -21,29 +20,27 @@ from harmonium.core.registry import build
 from harmonium.data.codecs.categories import Categories
 from harmonium.data.codecs.codec import Array
 from harmonium.data.codecs.dates import Dates
-from harmonium.data.codecs.dtypes import with_dtype
 from harmonium.data.codecs.numbers import Numbers
 from harmonium.data.codecs.table import TableCodec
 from harmonium.data.plain import as_pandas
 from harmonium.data.raw import Frame
-from harmonium.likelihood.marginals import marginals
 from harmonium.likelihood.partition import log_partition
-from harmonium.models.directed import Directed
 from harmonium.models.io import restore
 from harmonium.models.machine.machine import Machine
 from harmonium.models.model import Model
-from harmonium.sampling.impute import impute
-from harmonium.sampling.resampling import draw_given
 from harmonium.sampling.sample import sample
-from harmonium.tables.answers import label_table, mean_numbers, quantile_numbers, quantile_table, without_missing
+from harmonium.tables.answers import label_table, quantile_numbers, quantile_table, without_missing
+from harmonium.tables.asking import SWEEPS, draw_unknown, open_cells, probabilities
 from harmonium.tables.contenders import CONTENDERS
+from harmonium.tables.explaining import surprise
+from harmonium.tables.filling import fill_by_draws, fill_by_guesses, make_gaps
+from harmonium.tables.given import given_frame, given_states, hold
 from harmonium.tables.likelihood import log_probs
 from harmonium.tables.training import Trial, train_table
 
 __all__ = ["QUANTILES", "TableModel"]
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-SWEEPS = 500  # of the chains of an RBM
 
 
 class TableModel:
@@ -200,116 +197,16 @@ class TableModel:
         n = check_int("n", n)
         stream = stream_of(seed, "sample_table")
         if given is None:
-            drawn = sample(self.model, n, sweeps=SWEEPS, seed=stream.child("states"), progress=progress)
-            return self._with_gaps(self.codec.decode(drawn.double().numpy(), stream.child("values")), None, stream)
-        held = self._given(given, n)
-        states = self._filled(held, stream.child("states"), progress)
-        out = self.codec.decode(states, stream.child("values"))
+            states = sample(self.model, n, sweeps=SWEEPS, seed=stream.child("states"), progress=progress)
+            drawn = self.codec.decode(states.double().numpy(), stream.child("values"))
+            return make_gaps(self.codec, drawn, None, stream)
+        known = given_frame(given, n)
+        held = given_states(self.codec, known)
         fixed = ~np.isnan(held)
-        for place, name in zip(self.codec.drawn(), out.columns, strict=True):
-            own = self.codec.variables[place]
-            if own.stop > own.start and fixed[:, own].any():
-                out[name] = self._asked(given, self.codec.names[place], np.asarray(fixed[:, own].all(1)), out[name])
-        return self._with_gaps(out, fixed, stream)
-
-    def _given(self, given: Any, n: int) -> Array:
-        """States that are held, (n, variables), NaN elsewhere."""
-        if isinstance(given, Mapping):
-            given = pd.DataFrame({name: pd.Series([value] * n, dtype=None) for name, value in given.items()})
-        given = as_pandas(given)
-        if len(given) != n:
-            raise ValueError(f"given has {len(given)} rows: give as many as are to be drawn, n = {n}, or one dict")
-        unknown = [name for name in given.columns if name not in self.codec.names]
-        if unknown:
-            raise ValueError(f"given names {unknown[0]!r}, which is no column: the model knows {self.codec.names}")
-        frame = self.codec.matched(given, partly=True, argument="given")
-        for place, codec in enumerate(self.codec.codecs):
-            values = frame.iloc[:, place]
-            if values.isna().all():
-                continue
-            name = self.codec.names[place]
-            if not codec.states:
-                raise ValueError(f"given holds column {name!r}, which is {codec.summary}: nothing follows from it")
-            unseen = codec.unseen(values)
-            if unseen.any():
-                assert isinstance(codec, Categories)
-                value = _plain(values.iloc[int(np.argmax(unseen))])
-                raise ValueError(
-                    f"given: column {name!r} never had the value {value!r}, so nothing is known of such rows; it had "
-                    f"{', '.join(map(repr, codec.labels[:10]))}" + (", ..." if len(codec.labels) > 10 else "")
-                )
-            if isinstance(codec, Numbers):
-                self._check_range(codec, values, name)
-            elif isinstance(codec, Dates):
-                self._check_dates(codec, values, name)
-        return self._open(frame, self.codec.encode(frame))  # a column that is not named is not given as empty
-
-    def _check_range(self, codec: Numbers, values: Any, name: Any) -> None:
-        numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-        numbers = numbers[~np.isnan(numbers)]
-        wrong = (numbers < codec.low) | (numbers > codec.high)
-        if wrong.any():
-            raise ValueError(
-                f"given: column {name!r} was between {codec.low:g} and {codec.high:g}, and {numbers[wrong][0]:g} was "
-                "asked for: nothing is known of such rows"
-            )
-        cells = codec.cells
-        other = ~np.isin(numbers, cells.low)
-        if cells.point.all() and other.any():
-            near = np.sort(cells.low[np.argsort(np.abs(cells.low - numbers[other][0]), kind="stable")[:3]])
-            raise ValueError(
-                f"given: column {name!r} never had the value {numbers[other][0]:g}, so nothing is known of such rows; "
-                f"it had {', '.join(f'{value:g}' for value in near)}"
-            )
-
-    def _check_dates(self, codec: Dates, values: Any, name: Any) -> None:
-        day, _ = codec.moments(values, str(name))
-        day = day[~np.isnan(day)]
-        wrong = (day < codec.days.low[0]) | (day > codec.days.high[-1])
-        if wrong.any():
-            raise ValueError(
-                f"given: column {name!r} is {codec.summary.partition(',')[0]}, and "
-                f"{pd.Timestamp(day[wrong][0], unit='D').date()} was asked for: nothing is known of such rows"
-            )
-
-    def _asked(self, given: Any, name: Any, held: Array, like: Any) -> Any:
-        """A column with the values that were given for some rows, with its type."""
-        values = [given[name]] * len(held) if isinstance(given, Mapping) else as_pandas(given)[name].tolist()
-        both = [value if own else drawn for value, drawn, own in zip(values, like, held, strict=True)]
-        try:
-            return pd.Series(both, index=like.index).astype(like.dtype)
-        except (TypeError, ValueError):
-            return like
-
-    def _with_gaps(self, frame: Frame, fixed: Array | None, stream: Stream) -> Frame:
-        """Empty cells of columns whose gaps are at random, as often as they were."""
-        empty = np.random.default_rng(stream.child("gaps").key)
-        for place, name in enumerate(self.codec.drawn()):
-            codec = self.codec.codecs[name]
-            share = self.codec.gaps[name]
-            held = fixed is not None and codec.states and fixed[:, self.codec.variables[name]].any()
-            u = empty.random(len(frame))
-            if share and not codec.missing and not held:
-                column = frame.iloc[:, place].copy()
-                gone = u < share
-                if gone.any():
-                    if column.dtype.kind in "iub" and isinstance(column.dtype, np.dtype):
-                        column = column.astype("float64" if column.dtype.kind in "iu" else object)
-                    column[gone] = None
-                frame.isetitem(place, column)
-        return frame
-
-    def _filled(self, states: Array, stream: Stream, progress: Progress = False) -> Array:
-        """Draw the states that are NaN given the others."""
-        v = torch.from_numpy(states).to(self.model.dtype)
-        if isinstance(self.model, Machine):
-            return np.asarray(impute(self.model, v, sweeps=SWEEPS, seed=stream, progress=progress).double().numpy())
-        assert isinstance(self.model, Directed)
-        units = self.model.visible
-        encoded = units.encode(v)
-        observed = units.one_per_column((~torch.isnan(encoded)).to(v.dtype)) > 0
-        drawn = draw_given(self.model, encoded.nan_to_num(0.0), observed, stream)  # type: ignore[arg-type]
-        return np.asarray(units.decode(drawn).double().numpy())
+        drawn = self.codec.decode(
+            draw_unknown(self.model, held, stream.child("states"), progress), stream.child("values")
+        )
+        return make_gaps(self.codec, hold(self.codec, known, fixed, drawn), fixed, stream)
 
     # Gaps --------------------------------------------------------------------------------------------------------
 
@@ -335,79 +232,16 @@ class TableModel:
             UserWarning: for labels never seen in training, which are treated as unknown.
         """
         matched, states = self._states(frame, partly=True)
-        states = self._open(matched, states)
+        states = open_cells(self.codec, matched, states)
         stream = stream_of(seed, "impute_table")
-        if draws is not None:
-            count = check_int("draws", draws)
-            return [self._drawn_once(frame, matched, states, stream.child("draw", k), progress) for k in range(count)]
-        p = self._probabilities(states, stream)
-        filled = matched.copy()
-        for place, codec in enumerate(self.codec.codecs):
-            values = matched.iloc[:, place]
-            gone = values.isna().to_numpy()
-            if not gone.any() or not codec.states:
-                continue
-            own = self.codec.variables[place]
-            guess = self._guess(place, [p[variable][gone] for variable in range(own.start, own.stop)])
-            filled.isetitem(place, _fill(values, gone, guess, codec.dtype))
-        return self._as_given(frame, filled)
-
-    def _guess(self, place: int, p: Sequence[Array]) -> Any:
-        """Point estimates of a column from the probabilities of its states."""
-        codec = self.codec.codecs[place]
-        clean = [without_missing(each, codec, variable) for variable, each in enumerate(p)]
-        if isinstance(codec, Numbers):
-            return mean_numbers(codec.cells, clean[0])
-        if isinstance(codec, Categories) and codec.pooled:
-            return label_table(codec, clean[0], None).idxmax(axis=1).to_numpy()
-        states = np.stack([each.argmax(1) for each in clean], 1).astype(np.float64)
-        return codec.decode(states, np.full(states.shape, 0.5)).to_numpy()
-
-    def _drawn_once(self, frame: Frame, matched: Frame, states: Array, stream: Stream, progress: Progress) -> Frame:
-        """Fill every gap with one draw; that a cell is empty is not drawn again."""
-        drawn = self._filled(states, stream.child("states"), progress)
-        drawn = self._not_missing(states, drawn, stream)
-        values = self.codec.decode(drawn, stream.child("values"))
-        filled = matched.copy()
-        for column, place in enumerate(self.codec.drawn()):
-            old = matched.iloc[:, place]
-            gone = old.isna().to_numpy()
-            if gone.any() and self.codec.codecs[place].states:
-                found = values.iloc[:, column].to_numpy()[gone]
-                filled.isetitem(place, _fill(old, gone, found, self.codec.codecs[place].dtype))
-        return self._as_given(frame, filled)
-
-    def _not_missing(self, states: Array, drawn: Array, stream: Stream) -> Array:
-        """Draw again what was drawn as an empty cell: a value given the rest of the row, and that the cell has one."""
-        drawn = drawn.copy()
-        columns = [place for place, codec in enumerate(self.codec.codecs) if codec.missing]
-        for again in range(1 if len(columns) < 2 else 2):  # columns depend on each other
-            for place in columns:
-                codec, own = self.codec.codecs[place], self.codec.variables[place]
-                empty = np.array(codec.states) - 1
-                asked = np.isnan(states[:, own]).any(1)
-                rows = np.flatnonzero(asked & ((drawn[:, own] == empty).any(1) | (again > 0)))
-                if not len(rows):
-                    continue
-                for variable in range(own.start, own.stop):
-                    known = drawn[rows]
-                    known[:, variable : own.stop] = np.nan
-                    p = self._probabilities(known, stream.child("value", again, variable))[variable]
-                    p = without_missing(p, codec, variable - own.start).cumsum(1)
-                    u = np.random.default_rng(stream.child("pick", again, variable).key).random((len(rows), 1))
-                    drawn[rows, variable] = (p <= u * p[:, -1:]).sum(1).clip(max=p.shape[1] - 1)
-        return drawn
-
-    def _as_given(self, frame: Frame, filled: Frame) -> Frame:
-        """Columns in the order and with the types of the frame that was given, and those that it lacked behind them."""
-        given = as_pandas(frame)
-        if len(given.columns) == len(filled.columns) and all(
-            a == b for a, b in zip(given.columns, filled.columns, strict=True)
-        ):
-            return filled
-        known = [name for name in given.columns if name in self.codec.names]
-        more = [self.codec.names[place] for place in self.codec.drawn() if self.codec.names[place] not in known]
-        return filled[known + more]
+        if draws is None:
+            filled = fill_by_guesses(self.model, self.codec, matched, states, stream)
+            return self.codec.as_given(frame, filled)
+        streams = [stream.child("draw", number) for number in range(check_int("draws", draws))]
+        return [
+            self.codec.as_given(frame, fill_by_draws(self.model, self.codec, matched, states, each, progress))
+            for each in streams
+        ]
 
     # Likelihoods and explanations --------------------------------------------------------------------------------
 
@@ -466,7 +300,8 @@ class TableModel:
         matched, states = self._states(frame, partly=True)
         own = self.codec.variables[place]
         states[:, own] = np.nan
-        p = self._probabilities(self._open(matched, states, besides=place), stream_of(seed, "conditional"))
+        states = open_cells(self.codec, matched, states)
+        p = probabilities(self.model, self.codec, states, stream_of(seed, "conditional"))
         first = without_missing(p[own.start], codec, 0)
         if isinstance(codec, Categories):
             return label_table(codec, first, matched.index)
@@ -490,29 +325,8 @@ class TableModel:
             a DataFrame like ``frame``; NaN for cells that are missing at random, and for columns that were left out.
         """
         matched, states = self._states(frame, partly=False)
-        unseen = self.codec.unseen(matched)
-        density = self.codec.log_density(matched, states)
-        stream = stream_of(seed, "explain")
-        out = np.full(matched.shape, np.nan)
-        for place, codec in enumerate(self.codec.codecs):
-            own = self.codec.variables[place]
-            if not codec.states:
-                continue
-            hidden = states.copy()
-            hidden[:, own] = np.nan
-            p = self._probabilities(hidden, stream.child(place))
-            total = np.zeros(len(states))
-            for variable in range(own.start, own.stop):
-                share = np.maximum(p[variable].astype(np.float64), 1e-30)
-                state = states[:, variable]
-                at = share[np.arange(len(share)), np.nan_to_num(state).astype(int)]
-                total += np.where(np.isnan(state), np.nan, -np.log(at)) + (share * np.log(share)).sum(1)
-            if isinstance(codec, Numbers):  # how far out in a cell
-                total += np.maximum(0.0, codec.cells.typical(states[:, own.start]) - density[:, place])
-            out[:, place] = np.where(unseen[:, place], np.inf, total)
-        surprise = pd.DataFrame(out, index=matched.index)
-        surprise.columns = matched.columns
-        return self._as_given(frame, surprise)
+        found = surprise(self.model, self.codec, matched, states, stream_of(seed, "explain"))
+        return self.codec.as_given(frame, pd.DataFrame(found, index=matched.index).set_axis(matched.columns, axis=1))
 
     def _states(self, frame: Frame, partly: bool) -> tuple[Frame, Array]:
         """A frame with the columns of the table, and its states; labels never seen are unknown, with a warning."""
@@ -525,24 +339,6 @@ class TableModel:
             what = f"column {self.codec.names[place]!r} holds {_plain(matched.iloc[row, place])!r} ({where})"
             warnings.warn(f"{what}, which was never seen in training: it is treated as unknown", stacklevel=3)
         return matched, self.codec.encode(matched)
-
-    def _open(self, matched: Frame, states: Array, besides: int | None = None) -> Array:
-        """States in which empty cells are to be found out, also those whose emptiness is a value."""
-        states = states.copy()
-        gone = matched.isna().to_numpy()
-        for place, codec in enumerate(self.codec.codecs):
-            if codec.missing:
-                states[gone[:, place], self.codec.variables[place]] = np.nan
-        return states
-
-    def _probabilities(self, states: Array, stream: Stream) -> list[Array]:
-        """Probabilities of the states of each variable given those that are not NaN, (rows, states) each."""
-        units = self.model.visible
-        v = torch.from_numpy(states).to(self.model.dtype)
-        encoded = units.encode(v)
-        observed = units.one_per_column((~torch.isnan(encoded)).to(v.dtype)) > 0
-        means = marginals(self.model, encoded.nan_to_num(0.0), observed, stream)
-        return [part.double().numpy() for part in torch.split(means, self.codec.states, 1)]
 
     # The page ----------------------------------------------------------------------------------------------------
 
@@ -639,20 +435,3 @@ class TableModel:
 def _plain(value: Any) -> Any:
     """A value as Python writes it."""
     return value.item() if isinstance(value, np.generic) else value
-
-
-def _fill(values: Any, gone: Array, found: Any, dtype: Any) -> Any:
-    """A column with its gaps filled: of its type if that can hold them, of the type of training if all was empty."""
-    if values.isna().all() and values.dtype == object:
-        return with_dtype(np.asarray(found), np.zeros(len(found), bool), dtype).set_axis(values.index)
-    filled = values.copy()
-    if isinstance(filled.dtype, pd.CategoricalDtype):  # which may lack labels of the training rows
-        filled = filled.cat.add_categories([label for label in pd.unique(found) if label not in filled.cat.categories])
-    kind = filled.dtype.kind
-    if kind in ("f", "M") or not isinstance(filled.dtype, np.dtype):
-        number = pd.Series(found)
-        filled[gone] = (pd.to_numeric(number).round() if kind in ("i", "u") else number).to_numpy()
-        return filled
-    filled = filled.astype(object)
-    filled[gone] = found
-    return filled

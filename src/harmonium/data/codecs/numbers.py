@@ -123,12 +123,12 @@ class Cells:
             numbers = np.round(numbers, self.decimals) + 0.0
         return np.asarray(numbers)
 
-    def typical(self, cell: Array) -> Array:
-        """The mean log-density of a value within a cell, (n,); of NaN and other states, -inf."""
+    def evenly(self, cell: Array) -> Array:
+        """The log-density of numbers spread evenly over a cell, (n,): 0 for points; -inf for NaN and other states."""
         known = ~np.isnan(cell) & (cell < len(self))
         place = np.where(known, cell, 0).astype(int)
         width = np.where(self.point, 1.0, self.high - self.low)
-        return np.where(known, -np.log(width)[place], -np.inf)
+        return np.asarray(np.where(known, -np.log(width)[place], -np.inf))
 
     def means(self) -> Array:
         """The mean of each cell."""

@@ -164,7 +164,15 @@ class TableCodec(Registered):
         ]
         return np.stack(columns, 1)
 
-    def decode(self, states: Array, stream: Stream, index: Any = None) -> Frame:
+    def as_given(self, frame: Any, matched: Frame) -> Frame:
+        """Return matched columns in the order of the frame that they come from; those that it lacked stand behind."""
+        given = list(as_pandas(frame).columns)
+        if len(given) == len(self.names) and all(a == b for a, b in zip(given, self.names, strict=True)):
+            return matched
+        known = [name for name in given if name in self.names]
+        return matched[known + [self.names[place] for place in self.drawn() if self.names[place] not in known]]
+
+    def decode(self, states: Array, stream: Stream) -> Frame:
         """Turn states, (rows, variables), into a DataFrame of all columns but those left out."""
         states = np.asarray(states, dtype=np.float64)
         u = kernels.uniforms(
@@ -178,7 +186,7 @@ class TableCodec(Registered):
         frame.columns = pd.Index([self.names[place] for place in columns], dtype=object, tupleize_cols=False)
         if all(isinstance(name, str) for name in frame.columns):
             frame.columns = list(frame.columns)
-        return frame if index is None else frame.set_index(index)
+        return frame
 
     # Descriptions ------------------------------------------------------------------------------------------------
 
