@@ -51,6 +51,16 @@ def test_times_of_day_zones_and_old_dates() -> None:
     assert np.isfinite(codec.log_density(base, states)).all()
 
 
+def test_a_time_that_is_always_the_same_comes_back() -> None:
+    at_eight = workdays(300) + pd.Timedelta("8h")
+    codec = Dates.of(at_eight)
+    states = codec.encode(at_eight, "at")
+    drawn = codec.decode(states, np.random.default_rng(0).random(states.shape))
+    assert (drawn.dt.hour == 8).all() and (drawn.dt.minute == 0).all()
+    assert codec.log_density(at_eight, states) == pytest.approx(Dates.of(workdays(300)).log_density(
+        workdays(300), Dates.of(workdays(300)).encode(workdays(300), "at")) + np.log1p(-1 / (len(at_eight) + 2)))  # fmt: skip
+
+
 @pytest.mark.parametrize("form", ["%d.%m.%Y", "%Y-%m-%d", "%d %b %Y"])
 def test_dates_in_text_come_back_as_they_were_written(form: str) -> None:
     days = workdays(200).dt.strftime(form)

@@ -64,17 +64,14 @@ class Dates(Codec):
             edges = np.unique(np.quantile(different, np.linspace(0, 1, cells + 1), method="inverted_cdf")) - 0.5
             edges[-1] = different[-1] + 0.5
             edges = _of_whole_weeks(edges)
-            count = np.histogram(found, edges)[0]
-            kept = count > 0
-            days = Cells(edges[:-1][kept], edges[1:][kept], np.zeros(kept.sum()), count[kept], 0, False, None)
+            count = np.histogram(found, edges)[0]  # at least 1: edges lie between different dates
+            days = Cells(edges[:-1], edges[1:], np.zeros(len(count)), count, 0, False, None)
             if len(days) < 2:
                 days = Cells.of(found, None, False, True)
             else:
                 weekday = np.bincount(_weekday(found), minlength=WEEK).astype(float).tolist()
-        times_vary = bool((seconds[present] != 0).any())
-        clock = Cells.of(seconds[present], None, False, False) if times_vary else None
-        if clock is not None and len(clock) < 2:
-            clock = None
+        not_midnight = bool((seconds[present] != 0).any())
+        clock = Cells.of(seconds[present], None, False, False) if not_midnight else None
         return cls(days, weekday, clock, values.dtype, form, None if zone is None else str(zone), missing,
                    int((~present).sum()))  # fmt: skip
 
