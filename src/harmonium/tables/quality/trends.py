@@ -38,13 +38,21 @@ def _bins(real: Encoded, other: Encoded, place: int) -> tuple[Array, Array]:
     """Numbers of the bins of one column in both tables."""
     here, there = real.values[:, place], other.values[:, place]
     if not real.number[place]:
-        return tuple(np.minimum(codes, MOST_LEVELS).astype(np.int64) for codes in (here, there))  # type: ignore[return-value]
+        return _codes(here), _codes(there)
     present = here[~np.isnan(here)]
     inner = np.linspace(0, 1, _BINS + 1)[1:-1]
     edges = np.unique(np.quantile(present, inner)) if len(present) else np.empty(0)
-    return tuple(  # type: ignore[return-value]
-        np.where(np.isnan(values), 0, 1 + np.searchsorted(edges, values)) for values in (here, there)
-    )
+    return _binned(here, edges), _binned(there, edges)
+
+
+def _codes(values: Array) -> Array:
+    """Codes of categories, all rare ones as one."""
+    return np.minimum(values, MOST_LEVELS).astype(np.int64)
+
+
+def _binned(values: Array, edges: Array) -> Array:
+    """Numbers of bins from 1; 0 for a missing value."""
+    return np.where(np.isnan(values), 0, 1 + np.searchsorted(edges, values))
 
 
 def _distance(a: tuple[Array, Array], b: tuple[Array, Array]) -> float:
