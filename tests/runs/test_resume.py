@@ -136,6 +136,7 @@ def test_run_folder_contents(tmp_path: Path) -> None:
         "missing": None,
         "hold_out": False,
         "most": None,
+        "shards": None,
         "seed": [9],
     }
     assert config["fresh"] is True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["DamagedFileError", "DivergedError", "InterruptedRunError", "RunInUseError"]
+__all__ = ["DamagedFileError", "DivergedError", "InterruptedRunError", "LostProcessError", "RunInUseError"]
 
 
 class DamagedFileError(ValueError):
@@ -23,6 +23,18 @@ class InterruptedRunError(KeyboardInterrupt):
     def __init__(self, message: str, number: int) -> None:
         super().__init__(message)
         self.signal = number
+
+
+class LostProcessError(RuntimeError):
+    """Another process of the same program ended, stopped or did not come.
+
+    Attributes:
+        told: whether the other one said why, and prints it itself.
+    """
+
+    def __init__(self, message: str, told: bool = False) -> None:
+        super().__init__(message)
+        self.told = told
 
 
 class RunInUseError(ValueError):

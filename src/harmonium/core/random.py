@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import operator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -78,6 +80,15 @@ class Stream:
         if isinstance(self.first, int):
             return self
         return Stream(self.seed, *self.path, *names, step=self.step, first=self.first[rows])
+
+    @contextmanager
+    def shifted(self, rows: int) -> Iterator[None]:
+        """In a block of code, number rows from this many further on: a part of the rows draws what it draws in all."""
+        self.first += rows
+        try:
+            yield
+        finally:
+            self.first -= rows
 
     def advance(self, steps: int = 1) -> RandomAddress:
         """Move the cursor by ``steps`` and return the `RandomAddress` of the first of them."""

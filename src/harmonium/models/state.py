@@ -29,26 +29,40 @@ class LayerExpectations:
         means: (expected) states, one tensor (..., batch, n) per layer.
         statistics: (expected) sufficient statistics of every layer, of which the first are the means.
         weight: weights of the cases or chains, (..., batch); None: all count the same.
+        total: number of rows (or sum of the weights) of the whole batch of which these rows are a part, so that the
+            averages of all parts add up to that of the batch; None: these are all.
     """
 
     means: tuple[Tensor, ...]
     statistics: tuple[Natural, ...]
     weight: Tensor | None = None
+    total: float | None = None
 
-    def weighted(self, weight: Tensor | None) -> LayerExpectations:
-        """The same batch with these weights."""
-        return self if weight is None else LayerExpectations(self.means, self.statistics, weight)
+    def weighted(self, weight: Tensor | None, total: float | None = None) -> LayerExpectations:
+        """The same rows with these weights, as a part of a batch of this ``total``."""
+        if weight is None and total is None:
+            return self
+        return LayerExpectations(self.means, self.statistics, weight, total)
 
     @cached_property
     def share(self) -> Tensor | None:
         """The weights, normalised to sum to one: each phase is divided by its own number of cases."""
-        return None if self.weight is None else self.weight / self.weight.sum(-1, keepdim=True)
+        if self.weight is None:
+            return None
+        return self.weight / (self.weight.sum(-1, keepdim=True) if self.total is None else self.total)
+
+    def rows(self, *states: Tensor) -> float:
+        """By what a sum over the rows of these states is divided, where all rows count the same."""
+        return max(s.shape[-2] for s in states) if self.total is None else self.total
 
     @cached_property
     def averages(self) -> tuple[Natural, ...]:
         """Mean of every sufficient statistic over the batch, each (..., n)."""
         if self.share is None:
-            return tuple(tuple(T.mean(-2) for T in layer) for layer in self.statistics)
+            total = self.total
+            return tuple(
+                tuple(T.mean(-2) if total is None else T.sum(-2) / total for T in layer) for layer in self.statistics
+            )
         share = self.share.unsqueeze(-2)
         return tuple(tuple((share @ T).squeeze(-2) for T in layer) for layer in self.statistics)
 

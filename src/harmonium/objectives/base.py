@@ -10,6 +10,7 @@ from torch import Tensor
 
 from harmonium.core.random import Stream
 from harmonium.core.registry import Registered
+from harmonium.core.shards import Part
 from harmonium.likelihood.log_z import LogPartition
 from harmonium.models.machine.machine import as_machine
 from harmonium.models.state import Phase
@@ -28,11 +29,18 @@ class Batch(NamedTuple):
         v: encoded visible states, (batch, size), in the precision of the model.
         weight: weights of the cases, (batch,), or None.
         observed: units that belong to the machine of each case, bool (batch, size); the others are 0 in v.  None: all.
+        part: which part of an update these cases are, when it is computed in shards; None: all of it.
     """
 
     v: Tensor
     weight: Tensor | None = None
     observed: Tensor | None = None
+    part: Part | None = None
+
+    @property
+    def total(self) -> float | None:
+        """Number of cases (or sum of the weights) of the whole update, if these are a part of it."""
+        return None if self.part is None else self.part.cases
 
 
 class Phases(NamedTuple):
@@ -56,6 +64,10 @@ class Objective(Registered, ABC):
     can_omit: ClassVar[bool] = False
     """Whether the objective takes batches in which units are left out of the machine (`Batch.observed`)."""
 
+    by_chain: ClassVar[tuple[str, ...] | None] = None
+    """Names of the tensors of its state that have one row per chain, (..., chains, n), if an update can be computed in
+    shards: by `gradient` of one part of the cases and of the chains after the other.  None: it cannot."""
+
     learns_joint: ClassVar[bool] = True
     """Whether it learns the distribution of whole cases, so that their likelihood tells whether training went well."""
 
@@ -66,6 +78,18 @@ class Objective(Registered, ABC):
             TypeError: if it cannot.
         """
 
+    def check_parts(self, model: Any, shards: int) -> None:
+        """Refuse to be computed in this number of shards.
+
+        Raises:
+            ValueError: if it cannot.
+        """
+        if self.by_chain is None:
+            raise ValueError(
+                f"{type(self).__name__} is not computed in shards, which several processes need: use PCD(), CD() or, "
+                "for directed models, MaximumLikelihood(); or start one process, without shards="
+            )
+
     def init_state(self, model: Any, stream: Stream) -> ObjectiveState:
         """Return the state before the first update."""
         return {}
@@ -73,6 +97,9 @@ class Objective(Registered, ABC):
     @abstractmethod
     def gradient(self, model: Any, batch: Batch, state: ObjectiveState, stream: Stream) -> Phases | None:
         """Fill ``.grad`` of every parameter with minus the gradient, and update the state.
+
+        Of a part of an update (`Batch.part`), it is the share of this part: sums over its rows, divided by the number
+        of all rows of the update.
 
         Returns:
             Both phases, or None for an objective that has no phases.

@@ -27,6 +27,7 @@ class CD(SampledNegative):
     """
 
     can_omit = True
+    by_chain = ()
 
     k: int = 1
 
@@ -44,4 +45,4 @@ class CD(SampledNegative):
     def negative(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> LayerExpectations:
         clamp = None if batch.observed is None else (~batch.observed, batch.v)
         ends = model.sweep(model.state_from_visible(batch.v, stream), stream, self.k, clamp=clamp)
-        return model.conditional_expectation(ends).weighted(batch.weight)
+        return model.conditional_expectation(ends).weighted(batch.weight, batch.total)

@@ -58,6 +58,8 @@ class ELBO(Objective):
     >>> history = hm.fit(vae, hm.data.load("bars-and-stripes").train, objective=hm.ELBO(warm_up=4), epochs=2)
     """
 
+    by_chain = ()
+
     k: int = 1
     warm_up: int = 0
     prior: TwoPhase = _PCD
@@ -75,6 +77,13 @@ class ELBO(Objective):
         _check_vae(self, model)
         if model.prior is not None:
             self.prior.check(model.prior)
+
+    def check_parts(self, model: VAE, shards: int) -> None:
+        if model.prior is not None:
+            raise ValueError(
+                "a VAE whose prior is a machine is not trained in shards: start one process, without shards="
+            )
+        super().check_parts(model, shards)
 
     def init_state(self, model: VAE, stream: Stream) -> ObjectiveState:
         state: ObjectiveState = {}
@@ -95,7 +104,7 @@ class ELBO(Objective):
         relaxation = None if model.prior is None else self.relaxation
         with torch.enable_grad():
             inferred = model.infer(batch.v, noise, relaxation)
-            descend(model, evidence_bound(model, batch.v, inferred, beta).mean(0), batch.weight)
+            descend(model, evidence_bound(model, batch.v, inferred, beta).mean(0), batch)
         if model.prior is not None:
             # Draws of q in place of data: the positive phase of E_q[log p(z)], and the negative one, of log Z.
             z = (inferred[-1].z.detach() > 0.5).to(model.dtype).flatten(0, 1)
@@ -136,6 +145,8 @@ class IWAE(Objective):
     >>> history = hm.fit(vae, hm.data.load("bars-and-stripes").train, objective=hm.IWAE(k=5), epochs=2)
     """
 
+    by_chain = ()
+
     k: int = 50
     doubly_reparametrised: bool = True
     bfloat16: bool = False
@@ -158,7 +169,7 @@ class IWAE(Objective):
                 log_w = model.importance_weights(batch.v, noise, seen_as)
             # The derivative of the bound is that of the sum of log w_k by their shares, here constants.
             share.append(torch.softmax(log_w.detach(), 0))
-            descend(model, (share[0] * log_w).sum(0), batch.weight)
+            descend(model, (share[0] * log_w).sum(0), batch)
 
 
 def evidence_bound(model: VAE, v: Tensor, inferred: Sequence[Inferred], beta: float = 1.0) -> Tensor:

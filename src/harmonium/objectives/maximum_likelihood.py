@@ -29,6 +29,7 @@ class MaximumLikelihood(Objective):
 
     word = "ml"
     can_omit = True
+    by_chain = ()
 
     bfloat16: bool = False
 
@@ -43,12 +44,16 @@ class MaximumLikelihood(Objective):
         with torch.enable_grad():
             with torch.autocast(batch.v.device.type, torch.bfloat16, enabled=self.bfloat16):
                 log_prob = model.training_log_prob(batch.v, stream, batch.observed)
-            descend(model, log_prob, batch.weight)
+            descend(model, log_prob, batch)
 
 
-def descend(model: Directed, log_prob: Tensor, weight: Tensor | None) -> None:
+def descend(model: Directed, log_prob: Tensor, batch: Batch) -> None:
     """Fill ``.grad`` with minus the gradient of the mean of log_prob (batch,), by weights where there are any."""
-    mean = log_prob.mean() if weight is None else (weight * log_prob).sum() / weight.sum()
+    weight, total = batch.weight, batch.total
+    if weight is not None:
+        mean = (weight * log_prob).sum() / (weight.sum() if total is None else total)
+    else:
+        mean = log_prob.mean() if total is None else log_prob.sum() / total
     model.zero_grad(set_to_none=True)
     (-mean).backward()  # type: ignore[no-untyped-call]
     for parameter in model.parameters():

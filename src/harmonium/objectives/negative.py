@@ -38,7 +38,7 @@ class SampledNegative(TwoPhase):
 
     def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Phases:
         negative = self.negative(model, batch, state, stream)
-        return Phases(self.inference(model, batch.v, stream).weighted(batch.weight), negative)
+        return Phases(self.inference(model, batch.v, stream).weighted(batch.weight, batch.total), negative)
 
 
 def starting_chains(model: Machine, chains: int, stream: Stream) -> Tensor:

@@ -25,11 +25,21 @@ class PCD(SampledNegative):
         inference: how the states of coupled hidden layers are found given the data.
     """
 
+    by_chain = ("chains",)
+
     k: int = 1
     chains: int = 256
 
     def __post_init__(self) -> None:
         check_int_fields(self, k=1, chains=1)
+
+    def check_parts(self, model: Machine, shards: int) -> None:
+        super().check_parts(model, shards)
+        if self.chains < shards:
+            raise ValueError(
+                f"{type(self).__name__}(chains={self.chains}) cannot be cut into {shards} shards: take at least "
+                f"{shards} chains, or pass shards={self.chains}"
+            )
 
     def init_state(self, model: Machine, stream: Stream) -> ObjectiveState:
         return {"chains": starting_chains(model, self.chains, stream)}
@@ -44,6 +54,8 @@ class PCD(SampledNegative):
         run(model, batches, rule, state["chains"], self.k, stream)
 
     def negative(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> LayerExpectations:
-        chains = model.sweep(model.unpack(state["chains"]), stream, self.k)
+        part = batch.part
+        with stream.shifted(0 if part is None else part.rows(self.chains).start - part.first):
+            chains = model.sweep(model.unpack(state["chains"]), stream, self.k)
         state["chains"] = model.pack(chains)
-        return model.conditional_expectation(chains)
+        return model.conditional_expectation(chains).weighted(None, None if part is None else self.chains)

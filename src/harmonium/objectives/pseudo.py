@@ -30,6 +30,7 @@ class PseudoLikelihood(TwoPhase):
     """
 
     word = "pl"
+    by_chain = ()
 
     def check(self, model: Any) -> None:
         super().check(model)
@@ -42,9 +43,9 @@ class PseudoLikelihood(TwoPhase):
     def phases(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> Phases:
         units, (coupling,) = model.visible, model.edges
         expected = units.expected_statistics(model.inputs(0, (batch.v,)))
-        data = model.infer(batch.v).weighted(batch.weight)
-        conditional = LayerExpectations((expected[0],), (expected,), batch.weight)
-        total = LayerExpectations((data.means[0] + conditional.means[0],), data.statistics, batch.weight)
+        data = model.infer(batch.v).weighted(batch.weight, batch.total)
+        conditional = LayerExpectations((expected[0],), (expected,), batch.weight, batch.total)
+        total = LayerExpectations((data.means[0] + conditional.means[0],), data.statistics, batch.weight, batch.total)
         positive, negative, both = (model.moments(phase) for phase in (data, conditional, total))
         # <v m> + <m v> = <(v + m)(v + m)> - <v v> - <m m>, elementwise over pairs
         cross = both[coupling] - positive[coupling] - negative[coupling]

@@ -65,6 +65,9 @@ class Checkpoint(Callback):
         if time.monotonic() >= self._next:
             self.write(training)
 
+    def wants_state(self, training: Training) -> bool:
+        return self.signal is not None or time.monotonic() >= self._next
+
     def on_epoch(self, training: Training, row: Row) -> None:
         try:
             with open(self._folder / METRICS, "a", encoding="utf-8") as file:

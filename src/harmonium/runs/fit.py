@@ -20,6 +20,7 @@ from harmonium.objectives import CD, Objective
 from harmonium.objectives.default import default_objective
 from harmonium.objectives.named import as_objective
 from harmonium.runs.start import start
+from harmonium.runs.together import check_alike, one_voice, shards_for
 from harmonium.training.automatic import (
     automatic_metric,
     automatic_objective,
@@ -64,6 +65,7 @@ def fit(
     device: str | torch.device | None = None,
     initialise: bool | None = None,
     minutes: float | None = None,
+    shards: int | None = None,
 ) -> History:
     """Train a model in place.
 
@@ -106,6 +108,9 @@ def fit(
             the means of the data, hidden biases 0.  Default: only for models that were neither trained nor loaded.
         minutes: processor time (of all threads together) for a training that plans itself: trials of the learning
             rate, updates and measurements.  What is compiled once is not counted.
+        shards: compute updates in this number of blocks of rows, which processes divide among them: the result is the
+            same bits on any number of processes from 1 to this.  Default: 8 where `torchrun` started several processes,
+            else updates are computed as a whole, which is faster in one process.
 
     Returns:
         the `History`: one row per epoch.
@@ -167,11 +172,13 @@ def fit(
         check_int("batch_size", batch_size),
         as_stream(seed),
         gaps,
+        shards=shards_for(shards),
     )
     if device is not None:
         model.to(as_device(device))
     listeners = list(callbacks)
-    with showing(progress, bars=False):
+    check_alike(model, plan.config(), cases, valid, sample_weight)
+    with one_voice(), showing(progress, bars=False):
         if epochs is None:
             seconds = None if minutes is None else 60 * check_positive("minutes", minutes)
             plan, added = by_cycles(model, used, valid, weight, plan, learning_rate, seconds, listeners, initialise)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import torch
 
 from harmonium.core.errors import DamagedFileError
 from harmonium.core.files import read_tensors
+from harmonium.core.processes import processes
 from harmonium.core.progress import Progress, showing
 from harmonium.core.random import Stream
 from harmonium.core.registry import build, building
@@ -26,6 +27,7 @@ from harmonium.runs.description import environment, identity
 from harmonium.runs.folder import read_config
 from harmonium.runs.lock import locked
 from harmonium.runs.names import CHECKPOINT, CONFIG, ENVIRONMENT, WEIGHTS
+from harmonium.runs.together import check_alike, one_voice
 from harmonium.training.callbacks import Callback
 from harmonium.training.failure import check_outcome
 from harmonium.training.gaps import as_gaps
@@ -82,12 +84,23 @@ def resume(
     out = Path(out)
     if not (out / CONFIG).is_file():
         raise FileNotFoundError(f"{out} holds no run to resume (there is no {CONFIG})")
-    with locked(out), showing(progress, bars=False):
+    together = processes()
+    with ExitStack() as held, one_voice(), showing(progress, bars=False):
+
+        def claim() -> None:
+            held.enter_context(locked(out))
+
+        together.by_first(claim)
         config = read_config(out)
         cases = _same_cases(config["data"], data, "data", out / CONFIG)
         assert cases is not None
         valid = _same_cases(config["validation"], validation, "validation", out / CONFIG)
         weight = read_tensors(out / WEIGHTS)[0]["sample_weight"] if (out / WEIGHTS).exists() else None
+        if together.size > 1 and config["plan"].get("shards") is None:
+            raise ValueError(
+                f"{out} was begun by one process without shards, and goes on in one: a run that goes on in several "
+                "processes begins in several, or with shards=8"
+            )
         plan = _plan(config["plan"], optimizer, objective, metric, learning_rate, penalties, out / CONFIG)
         every = _callbacks(config["callbacks"], callbacks, out / CONFIG)
         with building(out / CONFIG):
@@ -95,6 +108,7 @@ def resume(
         if device is not None:
             model.to(device)
         _warn_of_changes(out, model)
+        check_alike(model, plan.config(), cases, valid, weight)
         training = prepare(model, cases, valid, weight, plan, every, True)
         training.fresh = config["fresh"]
         writer = writer_of(training, out, progress)
@@ -161,6 +175,7 @@ def _plan(
             missing=as_gaps(build(config["missing"]) if isinstance(config["missing"], dict) else config["missing"]),
             hold_out=config.get("hold_out", False),  # of runs of version 1.0, which had none
             most=config.get("most"),
+            shards=config.get("shards"),
             seed=Stream(*config["seed"]),
         )
 

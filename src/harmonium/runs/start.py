@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import torch
 
 from harmonium.core.errors import RunInUseError
 from harmonium.core.files import sealed, write_json, write_tensors
+from harmonium.core.processes import processes
 from harmonium.core.progress import Progress
 from harmonium.core.registry import check_described
 from harmonium.data import Cases
@@ -48,27 +50,37 @@ def start(
         ValueError: if a class of the user's own does not describe the arguments of its constructor.
     """
     check_described(model.config())  # now, not when the trained model is to be written
-    with new_folder(out), locked(out):
-        if (out / CONFIG).exists():
-            raise RunInUseError(
-                f"{out} already holds a run: go on with harmonium.resume({str(out)!r}), or choose another folder"
-            )
-        if (out / MODEL).exists():
-            raise RunInUseError(f"{out} holds a {MODEL} that is not of this run: choose another folder")
-        remove(out, CHECKPOINT, COLUMNS, WEIGHTS)  # of a run that was killed before it had a config
-        if cases.table is not None and len(cases.table.columns) == cases.shape[1]:
-            keep_columns(cases.table, out)  # an interrupted run has names, and what cannot be written is found now
+    with ExitStack() as held:
+
+        def claim() -> None:
+            held.enter_context(new_folder(out))
+            held.enter_context(locked(out))
+            if (out / CONFIG).exists():
+                raise RunInUseError(
+                    f"{out} already holds a run: go on with harmonium.resume({str(out)!r}), or choose another folder"
+                )
+            if (out / MODEL).exists():
+                raise RunInUseError(f"{out} holds a {MODEL} that is not of this run: choose another folder")
+            remove(out, CHECKPOINT, COLUMNS, WEIGHTS)  # of a run that was killed before it had a config
+            if cases.table is not None and len(cases.table.columns) == cases.shape[1]:
+                keep_columns(cases.table, out)  # an interrupted run has names, and what cannot be written is found now
+
+        def describe() -> None:
+            config = configuration(training, cases, validation, fresh)
+            writer.run = identity(config)
+            if sample_weight is not None:
+                write_tensors(out / WEIGHTS, {"sample_weight": torch.as_tensor(sample_weight)}, {"format": 1})
+            if not fresh:  # what cannot be drawn again from the seed must be on disk before there is a run to resume
+                writer.write(training)
+            write_json(out / ENVIRONMENT, environment(training.model.device))
+            write_json(out / CONFIG, sealed(config))
+
+        together = processes()
+        together.by_first(claim)
         fresh = model.is_untrained if initialise is None else initialise
         training = prepare(model, cases, validation, sample_weight, plan, callbacks, initialise)
         writer = writer_of(training, out, progress)
-        config = configuration(training, cases, validation, fresh)
-        writer.run = identity(config)
-        if sample_weight is not None:
-            write_tensors(out / WEIGHTS, {"sample_weight": torch.as_tensor(sample_weight)}, {"format": 1})
-        if not fresh:  # what cannot be drawn again from the seed must be on disk before there is a run to resume
-            writer.write(training)
-        write_json(out / ENVIRONMENT, environment(training.model.device))
-        write_json(out / CONFIG, sealed(config))
+        together.by_first(describe)
         with stop_on_signals(writer):
             history = training.run()
             check_outcome(training)

@@ -15,6 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from harmonium.core.errors import DivergedError
+from harmonium.core.processes import processes
 from harmonium.core.rows import some_rows
 from harmonium.data import Cases
 from harmonium.data.split import hold_out
@@ -28,6 +29,7 @@ from harmonium.training.callbacks import Callback, EarlyStopping, TimeLimit
 from harmonium.training.convergence import Convergence
 from harmonium.training.gap_monitor import LEAST_SCORE, GapMonitor
 from harmonium.training.gaps import Gaps, OmitGaps
+from harmonium.training.history import Row
 from harmonium.training.loop import Training
 from harmonium.training.metrics import Metric
 from harmonium.training.monitor import OFTEN_EXACT_BITS, LikelihoodMonitor
@@ -123,6 +125,7 @@ def by_cycles(
     Raises:
         ValueError: for a learning rate of 0, or several models as one.
     """
+    together = processes()
     if rate == 0:
         raise ValueError("learning_rate must be positive in a training that plans itself, found 0")
     batches = -(-len(cases) // plan.batch_size)
@@ -155,13 +158,17 @@ def by_cycles(
         added = added[:-1]
 
     def measure(training: Training) -> float:
-        row = {"epoch": training.plan.epochs, "update": training.position.update}
-        for each in measures:
-            if criterion.metric in (each.columns(training) or {criterion.metric}):
-                each.on_measure(training, row)
-        value = row.get(criterion.metric)
-        diverged = row.get("log_likelihood_gained", 0.0) < LEAST_GAIN  # parameters may be finite all the same
-        return -math.inf if value is None or diverged else value
+        row: Row = {"epoch": training.plan.epochs, "update": training.position.update}
+
+        def measured() -> float:
+            for each in measures:
+                if criterion.metric in (each.columns(training) or {criterion.metric}):
+                    each.on_measure(training, row)
+            value = row.get(criterion.metric)
+            diverged = row.get("log_likelihood_gained", 0.0) < LEAST_GAIN  # parameters may be finite all the same
+            return -math.inf if value is None or diverged else float(value)
+
+        return float(together.by_first(measured))
 
     def attempt(rate: float, updates: int) -> float:
         """What is measured after a first cycle."""
@@ -196,7 +203,7 @@ def by_cycles(
                 if updates >= LEAST_TRIAL
                 else slow.rate
             )
-        left = seconds - costs.spent
+        left = seconds - together.told(costs.spent)
         updates = int((SPARE * left - MEASUREMENTS * costs.measurement) / costs.update)
         epochs, most = _passes(updates, whole.batches)
         if updates < whole.batches:  # a learning rate that does not fall to the end is worse than fewer cases

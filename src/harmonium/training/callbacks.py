@@ -75,6 +75,9 @@ def _check_methods(kind: type[Callback]) -> None:
 class Callback(Registered):
     """Something that is called during training.  Override what you need; all methods are optional.
 
+    Of a training on several processes, the first one calls the callbacks; what they decide (``stop``, `keep_best`,
+    `go_back`) holds on all.
+
     A callback that draws random numbers draws them from ``training.root.child(...)``, so that adding it changes no
     parameter.  Whatever it carries from epoch to epoch belongs into `state`, JSON-able, so that runs can be resumed.
 
@@ -84,6 +87,8 @@ class Callback(Registered):
 
     transient: ClassVar[bool] = False
     """Whether a resumed run may do without it, because it carries no state."""
+    everywhere: ClassVar[bool] = False
+    """Whether it changes the data or their weights, so that every process calls it, not the first alone."""
     every_updates: int | None = 1
     """Number of updates between calls of `on_update`.  None: whenever it costs nothing, at least every 50 updates."""
 
@@ -107,6 +112,10 @@ class Callback(Registered):
         if self.every_updates is None:
             return None
         return (training.position.update // self.every_updates + 1) * self.every_updates
+
+    def wants_state(self, training: Training) -> bool:
+        """Whether `on_update` reads the objective's state: of a training on several processes, it is gathered first."""
+        return self.every_updates is not None
 
     def on_measure(self, training: Training, row: Row) -> None:
         """At the end of an epoch: add measurements to the row."""

@@ -15,15 +15,17 @@ from torch import Tensor
 
 from harmonium import kernels
 from harmonium.core.errors import DivergedError
+from harmonium.core.processes import ALONE, alone
 from harmonium.data import Cases
 from harmonium.models.io import restore as load_tensors
 from harmonium.models.model import Model
-from harmonium.objectives import Batch
+from harmonium.objectives import Batch, Phases
 from harmonium.objectives.many_updates import Batches, UpdateRule
 from harmonium.training.callbacks import Callback
 from harmonium.training.history import History, Row
 from harmonium.training.optimizers import make_optimizer, optimizer_rule, set_learning_rate
 from harmonium.training.plan import Plan
+from harmonium.training.sharding import Sharding
 
 __all__ = ["Training"]
 
@@ -96,7 +98,12 @@ class Training:
         self.updates = self.batches * plan.epochs
         self._good = self._copies()
         rows = min(plan.batch_size, len(self.cases))
-        self._compiled = plan.objective.can_run_updates(model, rows) and self._rule() is not None
+        self._decisions: list[tuple[str, Any]] = []
+        self._sharding = None if plan.shards is None else Sharding(self, plan.shards)
+        self.processes = ALONE if self._sharding is None else self._sharding.shards.processes
+        self._compiled = (
+            self._sharding is None and plan.objective.can_run_updates(model, rows) and self._rule() is not None
+        )
 
     # One update --------------------------------------------------------------------------------------------------
 
@@ -104,10 +111,9 @@ class Training:
     def update(self, index: Tensor) -> None:
         """Make one update from the cases of these numbers."""
         model, plan = self.model, self.plan
-        batch = self._batch(index)
         before = self._snapshot() if plan.objective.can_reject else None
-        phases = plan.objective.gradient(model, batch, self.objective_state, self.stream)  # fills .grad
-        self._weigh_gradients(batch.weight)
+        phases = self._fill_gradients(index)
+        self._weigh_gradients(None if self.weight is None else self.weight[index])
         for penalty, state in zip(plan.penalties, self.penalty_states, strict=True):
             penalty.add_to_gradients(model, phases, state)
         with plan.metric.coordinates(model, phases, self.metric_state):
@@ -117,7 +123,13 @@ class Training:
         if not plan.objective.after_update(model, self.objective_state) and before is not None:
             self._reject(before)
 
-    def _batch(self, index: Tensor) -> Batch:
+    def _fill_gradients(self, index: Tensor) -> Phases | None:
+        if self._sharding is not None:
+            return self._sharding.fill_gradients(self, index)
+        return self.plan.objective.gradient(self.model, self.batch(index), self.objective_state, self.stream)
+
+    def batch(self, index: Tensor) -> Batch:
+        """The cases of these numbers as the objective takes them."""
         v, gaps = self.rows(index), self.plan.missing
         batch = Batch(v) if gaps is None else gaps.fill(self, v, index, self.gaps_state)
         return batch if self.weight is None else batch._replace(weight=self.weight[index])
@@ -154,7 +166,7 @@ class Training:
         rule, objective, first = self._rule(), self.plan.objective, self.position.update
         assert rule is not None
         factor, schedule = self._factor(), self.plan.learning_rate
-        batch = self._batch(index)
+        batch = self.batch(index)
         batches = Batches(
             batch.v,
             batch.weight,
@@ -178,13 +190,16 @@ class Training:
         try:
             return self._run()
         finally:
-            self._call("on_close")
+            for callback in self.callbacks:  # without a word to other processes, of which one may be lost
+                if self.processes.first or callback.everywhere:
+                    callback.on_close(self)
 
     def _run(self) -> History:
         self._started = time.perf_counter() - self.position.seconds
         self._busy_since = time.process_time() - self.position.processor_seconds
         self._call("on_begin")
         self._listeners = [each for each in self.callbacks if type(each).on_update is not Callback.on_update]
+        self._heard = self.processes.told(bool(self._listeners))  # the first process may have more callbacks
         while self.position.epoch < self.plan.epochs and self.stop is None:
             if self.plan.missing is not None and self.position.batch == 0:
                 self.plan.missing.begin_epoch(self, self.gaps_state)
@@ -195,6 +210,7 @@ class Training:
                 self.finish_epoch()
                 self._look_at_clocks()
         self.guard()
+        self._gather()
         if self.best is not None:
             self._load(self.best)
         else:
@@ -222,9 +238,9 @@ class Training:
         if position.update % GUARD_EVERY == 0:
             self.guard()
         self._look_at_clocks()
-        for callback, update in zip(self._listeners, due, strict=True):
-            if update is None or position.update >= update:
-                callback.on_update(self)
+        if self._heard:
+            pairs = zip(self._listeners, due, strict=True)
+            self._notify([each for each, update in pairs if update is None or position.update >= update])
 
     def _look_at_clocks(self) -> None:
         self.position.seconds = time.perf_counter() - self._started
@@ -241,9 +257,8 @@ class Training:
         }
         position.epoch, position.batch = position.epoch + 1, 0
         self.guard()
-        self._call("on_measure", row)
-        for column, value in row.items():  # what a callback measured may be a NumPy or torch scalar
-            row[column] = value.item() if hasattr(value, "item") else value
+        self._gather()
+        row = self._call("on_measure", row)
         self.history.rows.append(row)
         self._call("on_epoch", row)
 
@@ -339,6 +354,8 @@ class Training:
         for callback, entry in zip(lasting, meta["callbacks"], strict=True):
             callback.restore(entry)
         self._good = self._copies()
+        if self._sharding is not None:
+            self._sharding.scatter(self)
 
     def keep_best(self, row: Row) -> None:
         """Remember the present parameters as the best: `run` ends with them."""
@@ -353,6 +370,7 @@ class Training:
                 state[key] = chains
         self.best = {name: tensor.clone() for name, tensor in state.items()}
         self.history.best = dict(row)
+        self._decided("keep_best", row)
 
     def go_back(self, slower: float) -> None:
         """Return to the best model so far, with its chains, and go on at a lower learning rate.
@@ -369,6 +387,14 @@ class Training:
         self._set_optimizer({})
         self._good = self._copies()
         self.position.slower *= slower
+        if self._sharding is not None:
+            self._sharding.scatter(self)
+        self._decided("go_back", slower)
+
+    def _decided(self, what: str, argument: Any) -> None:
+        """Note what a callback of the first process did, so that the others do it too."""
+        if self.processes.size > 1:
+            self._decisions.append((what, argument))
 
     def _load(self, state: dict[str, Tensor]) -> None:
         load_tensors(self.model, state, "the checkpoint")
@@ -401,6 +427,48 @@ class Training:
         for index, entries in state.items():
             self.optimizer.state[parameters[index]] = entries
 
-    def _call(self, event: str, *arguments: Any) -> None:
-        for callback in self.callbacks:
-            getattr(callback, event)(self, *arguments)
+    # Callbacks ---------------------------------------------------------------------------------------------------
+
+    def _call(self, event: str, *row: Row) -> Row:
+        """Tell all callbacks of an event, and return its row with what they added."""
+        return self._tell(event, self.callbacks, *row)
+
+    def _notify(self, listeners: Sequence[Any]) -> None:
+        """Tell those that listen of an update."""
+        if self._sharding is not None and self.processes.told(any(each.wants_state(self) for each in listeners)):
+            self._gather()
+        self._tell("on_update", listeners)
+
+    def _tell(self, event: str, callbacks: Sequence[Any], *row: Row) -> Row:
+        def tell(chosen: Sequence[Any]) -> None:
+            for callback in chosen:
+                getattr(callback, event)(self, *row)
+
+        if self.processes.size == 1:
+            tell(callbacks)
+            return _plain(*row)
+
+        def of_first() -> dict[str, Any]:
+            tell(callbacks)
+            return {"row": _plain(*row), "stop": self.stop, "decisions": self._decisions}
+
+        self._decisions = []
+        found = self.processes.by_first(of_first)
+        if not self.processes.first:
+            self.stop = found["stop"]
+            for name, argument in found["decisions"]:
+                getattr(self, name)(argument)
+            with alone():
+                tell([each for each in callbacks if each.everywhere])
+        said: Row = found["row"]
+        return said
+
+    def _gather(self) -> None:
+        """Put the objective's state together, if it is divided into shards."""
+        if self._sharding is not None:
+            self._sharding.gather(self)
+
+
+def _plain(*row: Row) -> Row:
+    """A row of Python's numbers: what a callback measured may be a NumPy or torch scalar."""
+    return {name: value.item() if hasattr(value, "item") else value for each in row for name, value in each.items()}

@@ -61,6 +61,13 @@ class Metric(Registered, ABC):
             state: the state of the metric, changed in place.
         """
 
+    def check_parts(self) -> None:
+        """Refuse updates that are computed in shards, whose phases are averages of layers.
+
+        Raises:
+            ValueError: if the metric needs the states of a phase, or averages of couplings.
+        """
+
     def add_to_rule(self, rule: UpdateRule, state: MetricState) -> UpdateRule | None:
         """Add what the metric does to a rule for compiled updates; None (the default) if a rule cannot say it."""
         return None

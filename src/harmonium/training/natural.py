@@ -68,6 +68,12 @@ class NaturalGradient(Centered, word="natural"):
             )
         return super().init_state(model, mean, variance)
 
+    def check_parts(self) -> None:
+        raise ValueError(
+            "NaturalGradient needs all states of a phase in one place, and updates in shards have averages: use "
+            'metric="centered", or start one process, without shards='
+        )
+
     @contextmanager
     def coordinates(self, model: Machine, phases: Phases, state: MetricState) -> Iterator[None]:
         if isinstance(phases.negative, dict):

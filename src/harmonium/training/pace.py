@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from harmonium.core.processes import processes
 from harmonium.training.callbacks import Callback
 
 if TYPE_CHECKING:
@@ -65,9 +66,13 @@ def timed(begin: Callable[[PaceMaker], Training], measure: Callable[[Training], 
     training = begin(pace)
     training.run()
     measure(training)  # compiles
-    (first, began), (last, ended) = pace.looks[0], pace.looks[-1]
     between = time.process_time()
     measure(training)
     now = time.process_time()
-    update = max(1e-7, (ended - began) / max(1, last - first))
-    return Costs(now - (ended - began) - (now - between), update, now - between)
+
+    def costs() -> list[float]:
+        (first, began), (last, ended) = pace.looks[0], pace.looks[-1]
+        update = max(1e-7, (ended - began) / max(1, last - first))
+        return [now - (ended - began) - (now - between), update, now - between]
+
+    return Costs(*processes().by_first(costs))  # by one clock

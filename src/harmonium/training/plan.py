@@ -25,6 +25,7 @@ class Plan:
         missing: what training makes of missing values; None: there are none.
         hold_out: whether cases are set aside for the choice of the best model, unless validation cases are given.
         most: number of cases to train on at most, evenly spaced, where there is no time for all; None: all.
+        shards: number of shards in which every update is computed; None: updates are not computed in shards.
 
     Raises:
         ValueError: for the name of an optimizer that torch.optim does not have.
@@ -41,6 +42,7 @@ class Plan:
     missing: Gaps | None = None
     hold_out: bool = False
     most: int | None = None
+    shards: int | None = None
 
     def __post_init__(self) -> None:
         check_optimizer(self.optimizer)
@@ -58,5 +60,6 @@ class Plan:
             "missing": None if self.missing is None else self.missing.config(),
             "hold_out": self.hold_out,
             "most": self.most,
+            "shards": self.shards,
             "seed": [self.seed.seed, *self.seed.path],
         }

@@ -46,6 +46,8 @@ class Trim(Callback):
     >>> history = hm.fit(hm.RBM(16, 4), bars, epochs=2, callbacks=[hm.training.Trim(0.1)])
     """
 
+    everywhere = True
+
     share: float = 0.1
     out: list[int] = field(default_factory=list, init=False, repr=False)
 

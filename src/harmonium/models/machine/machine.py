@@ -136,7 +136,7 @@ class Machine(GibbsSampling):
         a, b = self.edges[name]
         left, right = phase.means[a], phase.means[b]
         if phase.share is None:
-            scale /= max(left.shape[-2], right.shape[-2])
+            scale /= phase.rows(left, right)
         else:
             left = left * phase.share.unsqueeze(-1)
         if out.dim() == left.dim() == right.dim() == 2:
@@ -158,7 +158,7 @@ class Machine(GibbsSampling):
         if not self.batched:
             difference = kernels.difference_of_outers(
                 *(
-                    (p.means[a], p.means[b] * (1 / len(p.means[b]) if p.share is None else p.share.unsqueeze(-1)))
+                    (p.means[a], p.means[b] * (1 / p.rows(p.means[b]) if p.share is None else p.share.unsqueeze(-1)))
                     for p in (plus, minus)
                 )
             )

@@ -1,0 +1,167 @@
+"""Logical shards: how one computation is cut so that its bits do not depend on the number of processes.
+
+Rows (cases of a batch, chains, replicas) are cut into a fixed number of consecutive blocks, the shards.  Every product
+has the shape of a block, and sums over blocks are added in the order of a fixed binary tree over their numbers.  A
+process has a run of consecutive shards; whether there is one process or as many as shards, the same numbers are added
+in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from harmonium.core.processes import ALONE, Processes
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["SHARDS", "Part", "Shards", "rows_of"]
+
+SHARDS = 8
+"""Number of shards where none is asked for: that of the processes must not matter."""
+
+
+def rows_of(total: int, shard: int, shards: int) -> slice:
+    """The rows of a shard, of ``total`` rows in all: blocks differ by one row at most.
+
+    >>> [rows_of(10, k, 4) for k in range(4)]
+    [slice(0, 2, None), slice(2, 5, None), slice(5, 7, None), slice(7, 10, None)]
+    """
+    return slice(total * shard // shards, total * (shard + 1) // shards)
+
+
+class Part(NamedTuple):
+    """Which part of an update a shard computes.
+
+    Attributes:
+        shard: its number.
+        shards: their number.
+        first: number of its first case among the cases of the update.
+        cases: number of all cases of the update, or the sum of their weights.
+    """
+
+    shard: int
+    shards: int
+    first: int
+    cases: float
+
+    def rows(self, total: int) -> slice:
+        """The rows of this shard, of ``total`` chains, say."""
+        return rows_of(total, self.shard, self.shards)
+
+
+@dataclass(frozen=True)
+class Shards:
+    """The shards of a computation, and which of them this process has.
+
+    Args:
+        count: number of shards.
+        processes: among which they are divided.
+
+    Raises:
+        ValueError: for more processes than shards.
+    """
+
+    count: int
+    processes: Processes = ALONE
+
+    def __post_init__(self) -> None:
+        if self.processes.size > self.count:
+            raise ValueError(
+                f"{self.processes.size} processes cannot divide {self.count} shards: start at most {self.count}, or "
+                f"pass shards={self.processes.size} (results depend on the number of shards, not of processes)"
+            )
+
+    @property
+    def own(self) -> range:
+        """Numbers of the shards of this process."""
+        return self._of(self.processes.rank)
+
+    def rows(self, total: int) -> list[slice]:
+        """The rows of each shard of this process, of ``total`` rows in all."""
+        return [rows_of(total, shard, self.count) for shard in self.own]
+
+    def sum(self, terms: Callable[[int], list[Tensor]]) -> list[Tensor]:
+        """Add up tensors over all shards, in the order of the tree.
+
+        Args:
+            terms: the tensors of a shard, by its number; of one dtype, and of the same shapes for all shards.  They are
+                overwritten.
+
+        Returns:
+            The sums, on every process.
+        """
+        import torch
+
+        own = [self._subtotal(first, last, terms) for first, last, rank in self._nodes if rank == self.processes.rank]
+        size = self.processes.size
+        if size == 1:
+            return own[0]
+        # Every process adds a slice of all subtotals, and sends it to the others.
+        shapes = [each.shape for each in own[0]]
+        count = sum(shape.numel() for shape in shapes)
+        width = -(-count // size)
+        most = max(sum(rank == each for *_, rank in self._nodes) for each in range(size))
+        sent = own[0][0].new_zeros(size, most, width)
+        for place, tensors in enumerate(own):
+            flat = torch.cat([each.reshape(-1) for each in tensors])
+            flat = torch.nn.functional.pad(flat, (0, size * width - count))
+            sent[:, place] = flat.view(size, width)
+        received = self.processes.exchange(sent)
+        found: dict[tuple[int, int], Tensor] = {}
+        for rank in range(size):
+            nodes = [(first, last) for first, last, owner in self._nodes if owner == rank]
+            found |= {node: received[rank, place] for place, node in enumerate(nodes)}
+        total = self._above(0, self.count, found)
+        whole = self.processes.exchange(total.expand(size, width)).view(-1)[:count]
+        parts = torch.split(whole, [shape.numel() for shape in shapes])
+        return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
+
+    def gather(self, blocks: Sequence[Tensor], dim: int = 0) -> Tensor:
+        """Join the rows of all shards in global order, on every process.
+
+        Args:
+            blocks: the rows of each shard of this process.
+            dim: the dimension of the rows.
+        """
+        import torch
+
+        joined = torch.cat(list(blocks), dim)
+        if self.processes.size == 1:
+            return joined
+        return self.processes.gather(joined.movedim(dim, 0).contiguous()).movedim(0, dim).contiguous()
+
+    def _of(self, rank: int) -> range:
+        size = self.processes.size
+        return range(self.count * rank // size, self.count * (rank + 1) // size)
+
+    @cached_property
+    def _nodes(self) -> list[tuple[int, int, int]]:
+        """The largest subtrees that lie in one process: first shard, last shard + 1, process."""
+        owner = {shard: rank for rank in range(self.processes.size) for shard in self._of(rank)}
+
+        def below(first: int, last: int) -> list[tuple[int, int, int]]:
+            if owner[first] == owner[last - 1]:
+                return [(first, last, owner[first])]
+            half = (first + last) // 2
+            return below(first, half) + below(half, last)
+
+        return below(0, self.count)
+
+    def _subtotal(self, first: int, last: int, terms: Callable[[int], list[Tensor]]) -> list[Tensor]:
+        if last - first == 1:
+            return terms(first)
+        half = (first + last) // 2
+        left, right = self._subtotal(first, half, terms), self._subtotal(half, last, terms)
+        for mine, other in zip(left, right, strict=True):
+            mine.add_(other)
+        return left
+
+    def _above(self, first: int, last: int, found: dict[tuple[int, int], Tensor]) -> Tensor:
+        if (first, last) in found:
+            return found[first, last]
+        half = (first + last) // 2
+        return self._above(first, half, found) + self._above(half, last, found)
