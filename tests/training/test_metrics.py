@@ -134,7 +134,7 @@ def test_centered_by_the_formula_in_any_machine(machine: hm.models.Machine) -> N
     expected = {f"{name}_bias": slope.clone() for name, slope in zip(names, slopes, strict=True)}
     for name, (a, b) in machine.edges.items():
         dW = g[name] - torch.outer(offsets[a], slopes[b]) - torch.outer(slopes[a], offsets[b])
-        expected[name] = machine.mask_(name, dW)
+        expected[name] = machine.form(name).settle_(dW)
         expected[f"{names[a]}_bias"] -= dW @ offsets[b]
         if a != b:
             expected[f"{names[b]}_bias"] -= dW.T @ offsets[a]

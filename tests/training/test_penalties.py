@@ -101,7 +101,7 @@ def test_sparsity_reaches_a_layer_through_all_its_couplings(machine: hm.models.M
         if name in machine.lateral.values():  # W_ij and W_ji are one parameter, that holds the slopes of both
             expected = expected + expected.mT
         if name in machine.edges:
-            machine.mask_(name, expected)
+            machine.form(name).settle_(expected)
         torch.testing.assert_close(found[name], expected, rtol=1e-10, atol=1e-14, msg=name)
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from harmonium.core.random import RandomAddress
 from harmonium.kernels import portable
 from harmonium.kernels.flips import REFRESH, add_flips_, flips_pay, list_flips
-from harmonium.kernels.philox import binarise, fill_rows, split
+from harmonium.kernels.philox import binarise, fill_pairs, fill_rows, split
 from harmonium.kernels.sparse import difference_of_outers, product
 
 # After a fork, torch's products wait for OpenMP threads that the child does not have, unless there is one thread.
@@ -24,7 +24,7 @@ if hasattr(os, "register_at_fork"):
 
 __all__ = [
     "REFRESH", "add_flips_", "bernoulli_rows", "difference_of_outers", "flips_pay", "is_fused", "list_flips",
-    "permutation", "product", "uniforms", "words",
+    "permutation", "product", "uniforms", "uniforms_at", "words",
 ]  # fmt: skip
 
 
@@ -43,6 +43,13 @@ def uniforms(draw: RandomAddress, rows: int, units: int, dtype: torch.dtype, dev
         else torch.from_numpy(draw.first).to(device)
     )
     return portable.uniform(portable.words(draw, index, units), dtype)
+
+
+def uniforms_at(draw: RandomAddress, rows: np.ndarray, units: np.ndarray) -> Tensor:
+    """Return the entries (row, unit) of what `uniforms` gives in float64 on the CPU, (pairs,)."""
+    found = np.empty(len(rows), np.uint32)
+    fill_pairs(found, rows, units, draw.first, *split(draw.key, draw.step, draw.site))
+    return portable.uniform(torch.from_numpy(found.astype(np.int64)), torch.float64)
 
 
 def words(draw: RandomAddress, rows: int, units: int) -> np.ndarray:

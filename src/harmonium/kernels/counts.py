@@ -9,10 +9,28 @@ from harmonium.kernels.compiled import OPTIONS, compiled
 from harmonium.kernels.philox import fill_words, number_of_row
 from harmonium.kernels.scalar import binomial, exp, uniform
 
-__all__ = ["FEW_TRIALS", "sample_binomial"]
+__all__ = ["FEW_TRIALS", "draw_binomial", "sample_binomial"]
 
 FEW_TRIALS = 32
 """Up to this number, counts are found from the likelier end, without factorials, in loops that vectorise."""
+
+
+@register_jitable
+def draw_binomial(eta, trials, word):
+    """A number of successes by inversion: one unit of `sample_binomial`."""
+    field, u = np.float64(eta[0]), uniform(0.0, word)
+    if trials > FEW_TRIALS:
+        return binomial(field, trials, u)
+    odds = exp(-abs(field))
+    q = 1.0 / (1.0 + odds)
+    p, k = 1.0, 0.0
+    for _ in range(trials):
+        p *= q
+    for j in range(trials):
+        u -= p
+        k += u >= 0.0
+        p *= odds * ((trials - j) / (j + 1.0))
+    return trials - k if field > 0 else k
 
 
 @register_jitable(**OPTIONS)

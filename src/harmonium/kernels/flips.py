@@ -20,6 +20,7 @@ from numba.extending import register_jitable
 from torch import Tensor
 
 from harmonium.kernels.compiled import OPTIONS, compiled
+from harmonium.kernels.edges import EdgeMatrix
 from harmonium.kernels.rows import add_rows
 from harmonium.kernels.sparse import BAGS, NARROWEST, bags
 
@@ -46,8 +47,10 @@ class Flips(NamedTuple):
     new: Tensor
 
 
-def flips_pay(weights: Tensor) -> bool:
+def flips_pay(weights: Tensor | EdgeMatrix) -> bool:
     """Whether incremental inputs can save time with these weights: wide matrices on the CPU."""
+    if isinstance(weights, EdgeMatrix):
+        return False
     plain = weights.dim() == 2 and weights.device.type == "cpu" and weights.dtype in (torch.float32, torch.float64)
     return plain and weights.shape[1] >= NARROWEST
 

@@ -31,7 +31,7 @@ from harmonium.kernels.rows import add_rows
 __all__ = ["at", "eta_of_unit", "mapper", "sampler", "summer", "walker"]
 
 
-def at(parts: Any, g: int) -> Any:
+def at(parts: Any, g: Any) -> Any:
     """Entry or row g of each array of a tuple."""
     raise NotImplementedError
 

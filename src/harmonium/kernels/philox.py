@@ -9,7 +9,7 @@ from numba.extending import overload, register_jitable
 from harmonium.kernels.compiled import OPTIONS, compiled
 from harmonium.kernels.scalar import uniform
 
-__all__ = ["binarise", "fill_rows", "fill_words", "number_of_row", "split"]
+__all__ = ["binarise", "fill_pairs", "fill_rows", "fill_words", "number_of_row", "philox", "split"]
 
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _W0, _W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
@@ -27,7 +27,7 @@ def split(key: int, step: int, site: int) -> tuple[np.uint64, np.uint64, np.uint
 
 
 @register_jitable
-def _philox(c0, c1, c2, c3, k0, k1):
+def philox(c0, c1, c2, c3, k0, k1):
     # 64-bit lanes throughout, their upper halves left dirty and masked where a product reads them: compilers turn
     # this into packed 32x32 -> 64 multiplications without shuffling between widths.
     for _ in range(10):
@@ -58,7 +58,7 @@ def _number_of_row(first, r):
 def fill_words(words, row, c2, c3, k0, k1):
     """Fill ``words`` (length a multiple of 4): unit j of this row gets word j % 4 of counter block j // 4."""
     for block in range(words.shape[0] // 4):
-        w0, w1, w2, w3 = _philox(np.uint64(block), np.uint64(row), c2, c3, k0, k1)
+        w0, w1, w2, w3 = philox(np.uint64(block), np.uint64(row), c2, c3, k0, k1)
         words[4 * block] = w0
         words[4 * block + 1] = w1
         words[4 * block + 2] = w2
@@ -70,6 +70,15 @@ def fill_rows(words, first, k0, k1, c2, c3):
     """Fill the words of several rows, numbered from ``first``, or by the array ``first``."""
     for r in range(words.shape[0]):
         fill_words(words[r], number_of_row(first, r), c2, c3, k0, k1)
+
+
+@compiled
+def fill_pairs(words, rows, units, first, k0, k1, c2, c3):
+    """Fill the words of single (row, unit), rows numbered from ``first``."""
+    for e in range(words.shape[0]):
+        four = philox(np.uint64(units[e] // 4), np.uint64(number_of_row(first, rows[e])), c2, c3, k0, k1)
+        place = units[e] % 4
+        words[e] = four[0] if place == 0 else four[1] if place == 1 else four[2] if place == 2 else four[3]
 
 
 @compiled

@@ -17,6 +17,7 @@ from numba.extending import register_jitable
 from torch import Tensor
 
 from harmonium.kernels.compiled import OPTIONS, compiled
+from harmonium.kernels.edges import EdgeMatrix, edge_product
 
 __all__ = ["BAGS", "NARROWEST", "Active", "active", "bags", "difference_of_outers", "product"]
 
@@ -45,8 +46,10 @@ def active(s: Tensor, width: int) -> Active | None:
     return None if count < 0 else Active(index[:count], starts, units)
 
 
-def product(s: Tensor, weights: Tensor) -> Tensor:
+def product(s: Tensor, weights: Tensor | EdgeMatrix) -> Tensor:
     """s @ weights for states s (..., batch, n) and weights (..., n, width)."""
+    if isinstance(weights, EdgeMatrix):
+        return edge_product(s, weights)
     stacked = s.dim() == weights.dim() == 3 and len(s) == len(weights) > 0
     if stacked and weights[0].is_contiguous() and active(s[0], weights.shape[-1]) is not None:
         return torch.stack([product(*pair) for pair in zip(s, weights, strict=True)])  # the models of a batch are alike

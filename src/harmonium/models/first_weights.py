@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,9 @@ from harmonium.models.machine.machine import Machine
 from harmonium.models.model import Model
 
 __all__ = ["FirstWeights", "first_weights", "visible_weights"]
+
+
+_MOST = 1 << 24  # entries of a matrix that is made for a picture alone
 
 
 class FirstWeights(NamedTuple):
@@ -58,13 +62,16 @@ def visible_weights(model: Model) -> tuple[str, Tensor] | None:
 
     Returns:
         the kind of the other layer, "hidden" or "visible", and the weights, (its units, visible units), in their own
-        order; None if a model has none.
+        order; None if a model has none, or has them along the edges of a graph that is too large for a matrix.
     """
     if isinstance(model, DBN):
         return visible_weights(model.machines[0])
     if isinstance(model, Machine):
         name = next((name for name, (a, b) in model.edges.items() if a == 0 < b), next(iter(model.edges)))
-        return "visible" if name in model.lateral.values() else "hidden", model.couplings[name].detach().mT
+        form = model.form(name)
+        if name in model.sparse and math.prod(form.shape) > _MOST:
+            return None
+        return "visible" if form.lateral else "hidden", form.dense(model.couplings[name].detach()).mT
     units = model.visible
     for parameter in model.weights_to_decay():
         weights = parameter.detach()

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from harmonium import kernels
 from harmonium.core.random import RandomAddress, Stream
 
-__all__ = ["glorot_", "he_deviation", "normal", "normal_", "uninitialised"]
+__all__ = ["glorot_", "he_deviation", "normal", "normal_", "normal_pairs", "uninitialised"]
 
 _CPU = torch.device("cpu")  # the same parameters on every device
 
@@ -22,6 +22,12 @@ _CPU = torch.device("cpu")  # the same parameters on every device
 def normal(draw: RandomAddress, rows: int, columns: int, device: torch.device = _CPU) -> Tensor:
     """Standard normal draws, (rows, columns), float64: quantiles of uniforms, one random word each."""
     noise: Tensor = torch.special.ndtri(kernels.uniforms(draw, rows, columns, torch.float64, device))
+    return noise
+
+
+def normal_pairs(draw: RandomAddress, rows: Any, columns: Any) -> Tensor:
+    """The entries (row, column) of what `normal` draws, (pairs,), float64."""
+    noise: Tensor = torch.special.ndtri(kernels.uniforms_at(draw, rows, columns))
     return noise
 
 

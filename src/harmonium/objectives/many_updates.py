@@ -74,7 +74,7 @@ def pays(model: Machine, rows: int) -> bool:
     (weights,) = model.weights_to_decay()
     if (
         loop_of_updates(*model.unit_layers()) is None
-        or model.masked
+        or not model.full
         or weights.dim() != 2
         or weights.device.type != "cpu"
         or weights.dtype not in (torch.float32, torch.float64)

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from harmonium import kernels
 from harmonium.core.checks import check_int, check_int_fields
 from harmonium.core.random import Stream
 from harmonium.models.machine.machine import Machine
@@ -93,7 +94,8 @@ def relax(machine: Machine, means: Sequence[Tensor], order: int, iterations: int
                 there = _cumulants(machine.units(other), means[other], order)
                 here = _ratios(machine.units(layer), means[layer], order)
                 for W, kappa, ratio in zip(powers[name], there, here, strict=True):
-                    x += ratio * (kappa @ (W.mT if layer == a else W))
+                    matrix = machine.form(name).matrix(W)
+                    x += ratio * kernels.product(kappa, matrix.mT if layer == a else matrix)
             means[layer] = machine.units(layer).mean(x)
     return means
 
@@ -123,7 +125,7 @@ def tap_log_partition(machine: Machine, means: Sequence[Tensor], order: int) -> 
         cumulants.append(_cumulants(units, m, order))
     for name, (a, b) in machine.edges.items():
         for W, left, right in zip(_powers(machine, order)[name], cumulants[a], cumulants[b], strict=True):
-            total += ((left @ W.double()) * right).sum(-1)
+            total += machine.form(name).energy(left, W, right)
     return total
 
 

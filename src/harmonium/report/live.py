@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -60,6 +61,10 @@ def payload(report: ReportInput, reference: Tensor | None = None) -> str:
     machines: list[Machine] = [*model.machines] if isinstance(model, DBN) else [model]
     untied = model.encoders if isinstance(model, DBN) and model.recognition is not None else []
     numbers = sum(parameter.numel() for parameter in model.parameters())
+    if sum(math.prod(machine.form(name).shape) for machine in machines for name in machine.sparse) > MOST_FLOATS:
+        raise NotPlayableError(
+            f"the graph has {model.visible.columns:,} units; a page holds matrices, of {MOST_FLOATS:,} numbers at most"
+        )
     if numbers > MOST_FLOATS:
         raise NotPlayableError(f"the model has {numbers:,} parameters, and a page holds at most {MOST_FLOATS:,}")
     if report.image_shape is None and model.visible.columns > MOST_COLUMNS:
@@ -87,7 +92,8 @@ def machine_spec(machine: Machine, floats: Floats) -> dict[str, Any]:
     return {
         "layers": [_layer(machine, layer, floats) for layer in range(len(machine.names))],
         "couplings": [
-            {"a": a, "b": b, "weights": floats.add(machine.couplings[name])} for name, (a, b) in machine.edges.items()
+            {"a": a, "b": b, "weights": floats.add(machine.form(name).dense(machine.couplings[name]))}
+            for name, (a, b) in machine.edges.items()
         ],
         "colours": machine.colours,
     }

@@ -147,7 +147,7 @@ def _slopes(machine: Machine, function: Callable[[], Tensor]) -> dict[str, Tenso
     named = machine.parameters_by_name()
     with torch.enable_grad():
         gradients = dict(zip(named, torch.autograd.grad(function(), list(named.values())), strict=True))
-    for name in machine.lateral.values():
+    for name in set(machine.lateral.values()) - set(machine.sparse):
         gradients[name] = gradients[name] + gradients[name].T
     return {name: gradient.reshape(-1) for name, gradient in gradients.items()}
 
@@ -161,7 +161,7 @@ def _exists(machine: Machine, name: str) -> Tensor:
 
 def _ends(machine: Machine, name: str, j: int) -> list[int]:
     """Entry j of a parameter with all that move with it: lateral couplings are symmetric."""
-    if name not in machine.lateral.values():
+    if name not in machine.lateral.values() or name in machine.sparse:
         return [j]
     size = machine.parameters_by_name()[name].shape[-1]
     return [j, j % size * size + j // size]

@@ -15,7 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from harmonium import kernels
 from harmonium.core.registry import Registered
+from harmonium.models.machine.forms import Matrix
 from harmonium.models.machine.machine import Machine, as_machine, joined
 from harmonium.objectives import Phases
 from harmonium.objectives.many_updates import UpdateRule
@@ -120,20 +122,15 @@ class Centered(Metric, word="centered"):
         parameters = model.parameters_by_name()
         slopes = [joined([_grad(p) for p in model.fields(layer, parameters)]) for layer in range(len(offsets))]
         for name, (a, b) in model.edges.items():
-            left = torch.stack((offsets[a].expand_as(slopes[a]), slopes[a]), -1)
+            left = torch.stack((offsets[a].expand_as(slopes[a]), slopes[a]), -2)
             right = torch.stack((slopes[b], offsets[b].expand_as(slopes[b])), -2)
-            dW = _grad(parameters[name])
-            if dW.dim() == 2:
-                dW.addmm_(left, right, alpha=-1)
-            else:
-                dW.sub_(left @ right)
-            model.mask_(name, dW)
+            model.form(name).add_outer_(_grad(parameters[name]), left, right, scale=-1.0)
         self._scale(model, parameters, state)
-        before = {name: _sent(parameters[name], offsets[a], offsets[b]) for name, (a, b) in model.edges.items()}
+        before = {name: _sent(model.matrix(name), offsets[a], offsets[b]) for name, (a, b) in model.edges.items()}
         yield
         # The optimizer has moved the centered biases b + W l and c + W' m: the change of W l and W' m comes off again.
         for name, (a, b) in model.edges.items():
-            after = _sent(parameters[name], offsets[a], offsets[b])
+            after = _sent(model.matrix(name), offsets[a], offsets[b])
             # A lateral coupling (a == b) sends the same both ways, and counts once.
             for layer, (was, now) in dict(zip((a, b), zip(before[name], after, strict=True), strict=True)).items():
                 for field, part in model.split_by_field(layer, now - was, parameters):
@@ -184,13 +181,17 @@ class Diagonal(Centered, word="diagonal"):
                 _grad(field).div_(part)
             scales.append(scale)
         for name, (a, b) in model.edges.items():
-            _grad(parameters[name]).div_(scales[a].unsqueeze(-1) * scales[b].unsqueeze(-2))
+            model.form(name).divide_(_grad(parameters[name]), scales[a], scales[b])
 
 
-def _sent(weights: Tensor, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+def _sent(weights: Matrix, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
     """What offsets send through a coupling: (W right, W' left)."""
+    if isinstance(weights, Tensor):
+        weights = weights.detach()
+        return (weights @ right.unsqueeze(-1)).squeeze(-1), (weights.mT @ left.unsqueeze(-1)).squeeze(-1)
     weights = weights.detach()
-    return (weights @ right.unsqueeze(-1)).squeeze(-1), (weights.mT @ left.unsqueeze(-1)).squeeze(-1)
+    to_left = kernels.product(right.unsqueeze(-2), weights.mT)
+    return to_left.squeeze(-2), kernels.product(left.unsqueeze(-2), weights).squeeze(-2)
 
 
 def _grad(parameter: nn.Parameter) -> Tensor:

@@ -61,10 +61,11 @@ class NaturalGradient(Centered, word="natural"):
 
     def init_state(self, model: Any, mean: Tensor, variance: Tensor) -> MetricState:
         as_machine(model, "the metric NaturalGradient")
-        if model.masked:
+        if not model.full:
+            names = ", ".join((*model.masked, *model.sparse))
             raise ValueError(
-                f"NaturalGradient takes machines whose couplings are full; {', '.join(model.masked)} is lateral or has "
-                "entries that do not exist: use metric='centered'"
+                f"NaturalGradient takes machines whose couplings are full; {names} is lateral or has entries that do "
+                "not exist: use metric='centered'"
             )
         return super().init_state(model, mean, variance)
 

@@ -110,11 +110,11 @@ class Sparsity(Penalty):
             grad = parameters[name].grad
             assert grad is not None
             # The derivative of a hidden unit's input is the state at the coupling's other end.
-            for here, other, flip in ((b, a, False), (a, b, True)):
-                if here:
-                    outer = means[other].unsqueeze(-1) * force[here].unsqueeze(-2)
-                    grad.add_(outer.mT if flip else outer)
-            model.mask_(name, grad)
+            form = model.form(name)
+            if b:
+                form.add_outer_(grad, means[a].unsqueeze(-2), force[b].unsqueeze(-2))
+            if a:
+                form.add_outer_(grad, force[a].unsqueeze(-2), means[b].unsqueeze(-2))
 
 
 def check_penalties(penalties: Sequence[Any]) -> None:

@@ -11,6 +11,7 @@ from harmonium.kernels import scalar
 from harmonium.kernels.columns import scalar_columns
 from harmonium.kernels.fused import mapper, sampler, summer, walker
 from harmonium.kernels.fused_updates import updater
+from harmonium.kernels.graph_walk import graph_walker
 from harmonium.kernels.nade import ancestral
 from harmonium.units.biased import Biased
 from harmonium.units.contract import FusedKernels, Natural
@@ -56,7 +57,7 @@ class Bernoulli(Biased):
     finite = True
     loops = FusedKernels(
         sampler(_draw), mapper(_mean), summer(_split), walker(_draw), ancestral(_draw), scalar_columns(_draw),
-        updater(_draw, _mean),
+        updater(_draw, _mean), graph_walker(_draw),
     )  # fmt: skip
 
     def base_rate(self, mean: Tensor, variance: Tensor, cases: float) -> Natural:

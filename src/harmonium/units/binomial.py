@@ -11,8 +11,9 @@ from torch import Tensor
 
 from harmonium.core.checks import check_int
 from harmonium.kernels import portable, scalar
-from harmonium.kernels.counts import sample_binomial
+from harmonium.kernels.counts import draw_binomial, sample_binomial
 from harmonium.kernels.fused import mapper, summer
+from harmonium.kernels.graph_walk import graph_walker
 from harmonium.units.bernoulli import Bernoulli
 from harmonium.units.contract import FusedKernels, Natural
 
@@ -55,7 +56,7 @@ class Binomial(Bernoulli):
     """
 
     uniforms_in = torch.float64
-    loops = FusedKernels(sample_binomial, mapper(_mean), summer(_split))
+    loops = FusedKernels(sample_binomial, mapper(_mean), summer(_split), graph=graph_walker(draw_binomial))
 
     def __init__(self, shape: int | tuple[int, ...], trials: int, *, dtype: torch.dtype = torch.float32) -> None:
         trials = check_int("Binomial(trials=...)", trials, most=1 << 20)

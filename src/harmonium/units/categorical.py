@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from harmonium.core.checks import check_int
 from harmonium.kernels.columns import draw_group_columns
+from harmonium.kernels.graph_groups import walk_groups
 from harmonium.kernels.groups import log_normalizer_groups, mean_groups, sample_groups
 from harmonium.units.biased import Biased
 from harmonium.units.contract import FusedKernels, Natural
@@ -42,7 +43,9 @@ class Categorical(Biased):
 
     finite = True
     uniforms_in = torch.float64
-    loops = FusedKernels(sample_groups, mean_groups, log_normalizer_groups, columns=draw_group_columns)
+    loops = FusedKernels(
+        sample_groups, mean_groups, log_normalizer_groups, columns=draw_group_columns, graph=walk_groups
+    )
 
     def __init__(self, shape: int | tuple[int, ...], states: int, *, dtype: torch.dtype = torch.float32) -> None:
         states = check_int("Categorical(states=...)", states, least=2)

@@ -49,6 +49,8 @@ class FusedKernels(NamedTuple):
     """Draws some columns of a layer in place (see `harmonium.kernels.columns`)."""
     updates: Any = None
     """Builds a loop of updates of RBMs with hidden units of this family (see `harmonium.kernels.fused_updates`)."""
+    graph: Any = None
+    """Sequential Gibbs sampling of units on a graph, chains side by side (see `harmonium.kernels.graph_walk`)."""
 
 
 class Family(Registered, nn.Module, ABC):

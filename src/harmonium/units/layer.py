@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from harmonium import kernels
 from harmonium.core.random import RandomAddress
+from harmonium.kernels.edges import EdgeMatrix
 from harmonium.kernels.philox import split
 from harmonium.units.contract import Family, Natural
 
@@ -198,7 +199,7 @@ class Units(Family):
         self,
         x: Tensor,
         s: Tensor,
-        weights: Tensor,
+        weights: Tensor | EdgeMatrix,
         order: UpdateOrder,
         draw: RandomAddress,
         line: Interpolation | None = None,
@@ -217,8 +218,8 @@ class Units(Family):
             held: units that keep their state, bool, broadcast to s.
             within: s @ weights, (..., batch, n), contiguous, if it is known already; updated in place.
         """
-        within = s @ weights if within is None else within
-        if self.loops.walk is not None and kernels.is_fused(x) and weights.dim() == 2:
+        within = kernels.product(s, weights) if within is None else within
+        if isinstance(weights, Tensor) and weights.dim() == 2 and self.loops.walk is not None and kernels.is_fused(x):
             mask = np.zeros((1, self.size), np.bool_) if held is None else held.reshape(-1, self.size).numpy()
             arrays, words = self._line_arrays(x, line), kernels.words(draw, x.numel() // self.size, self.size)
             self.loops.walk(
@@ -231,7 +232,7 @@ class Units(Family):
             if held is not None:
                 turn = turn & ~held
             new = torch.where(turn, self.sample(x + within, draw, line), s)  # an address gives the same words each time
-            within += (new - s) @ weights
+            within += kernels.product(new - s, weights)
             s.copy_(new)
         return s
 

@@ -11,6 +11,7 @@ from harmonium.kernels import scalar
 from harmonium.kernels.columns import scalar_columns
 from harmonium.kernels.fused import mapper, sampler, summer, walker
 from harmonium.kernels.fused_updates import updater
+from harmonium.kernels.graph_walk import graph_walker
 from harmonium.units.biased import Biased
 from harmonium.units.contract import FusedKernels, Natural
 
@@ -59,7 +60,7 @@ class Spin(Biased):
     finite = True
     loops = FusedKernels(
         sampler(_draw), mapper(_mean), summer(_split), walker(_draw),
-        columns=scalar_columns(_draw), updates=updater(_draw, _mean),
+        columns=scalar_columns(_draw), updates=updater(_draw, _mean), graph=graph_walker(_draw),
     )  # fmt: skip
 
     def base_rate(self, mean: Tensor, variance: Tensor, cases: float) -> Natural:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["colour_classes"]
+from harmonium.kernels.edges import EdgeList
+from harmonium.kernels.graphs import greedy_colours
+
+__all__ = ["classes_of", "colour_classes"]
 
 
 def colour_classes(mask: Tensor, units: int) -> list[Tensor]:
@@ -26,8 +31,13 @@ def colour_classes(mask: Tensor, units: int) -> list[Tensor]:
     degrees = coupled.sum(-1)
     if degrees.min(initial=units) == units - 1:  # fully coupled: one class per column, in column order
         return list(torch.arange(units).unsqueeze(-1))
-    colour = np.full(units, -1)
-    for unit in np.argsort(-degrees, kind="stable"):
-        taken = set(colour[coupled[unit]].tolist())
-        colour[unit] = next(c for c in range(units) if c not in taken)
+    columns = np.nonzero(coupled)[1]
+    starts = np.concatenate(([0], degrees.cumsum()))
+    colour = greedy_colours(starts, columns.astype(np.int32))
     return [torch.from_numpy(np.flatnonzero(colour == c)) for c in range(colour.max() + 1)]
+
+
+def classes_of(edges: EdgeList) -> list[Tensor]:
+    """The same classes from a list of the edges of a layer that is coupled to itself."""
+    order, bounds = edges.to_columns.order, edges.to_columns.bounds
+    return [torch.from_numpy(order[low:high].astype(np.int64)) for low, high in itertools.pairwise(bounds)]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from harmonium import kernels
 from harmonium.models.machine.machine import Machine
 
 __all__ = ["VisibleInputs", "variable_log_probs", "visible_inputs"]
@@ -29,7 +30,7 @@ def visible_inputs(machine: Machine, v: Tensor) -> VisibleInputs:
     state = machine.visible_only_state(v)
     field = machine.visible.natural()[0].unsqueeze(-2)
     if 0 in machine.lateral:
-        field = field + v @ machine.couplings[machine.lateral[0]]
+        field = field + kernels.product(v, machine.matrix(machine.lateral[0]))
     return VisibleInputs({layer: machine.inputs(layer, state) for layer in machine.marginalised}, field)
 
 
@@ -48,7 +49,9 @@ def variable_log_probs(machine: Machine, v: Tensor, column: int, cache: VisibleI
     where, values = units.variable(column)
     inputs, fields = visible_inputs(machine, v) if cache is None else cache
     rows = {
-        b: machine.couplings[name][..., where, :] for name, (a, b) in machine.edges.items() if b in machine.marginalised
+        b: machine.form(name).rows(machine.couplings[name], where)
+        for name, (a, b) in machine.edges.items()
+        if b in machine.marginalised
     }
     field, one = fields[..., where], v[..., :1, :]
     log_weights = []

@@ -38,11 +38,9 @@ class EnergyModel(Structure):
         ``weights`` take the place of the coupling's own W.
         """
         a, b = self.edges[name]
-        W = self.couplings[name] if weights is None else weights
         left, right = state[a], state[b]
         assert left is not None and right is not None
-        product: Tensor = ((left.double() @ W.double()) * right).sum(-1)
-        return product / 2 if a == b else product
+        return self.form(name).energy(left, self.couplings[name] if weights is None else weights, right)
 
     def log_weight(
         self,

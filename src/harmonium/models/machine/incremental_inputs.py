@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from harmonium import kernels
+from harmonium.models.machine.forms import Matrix
 
 __all__ = ["CachedInput", "CachedLateral", "Receive", "Neighbours"]
 
-Neighbours = Sequence[tuple[int, Tensor]]
+Neighbours = Sequence[tuple[int, Matrix]]
 """Neighbours of a layer, each with the matrix that turns its states into inputs (see `Structure.neighbours`)."""
 
 _WAIT = 7  # calls without caching after one that found too many changes
@@ -66,6 +67,7 @@ class CachedInput:
                 return False
             found.append((changed, weights))
         for changed, weights in found:
+            assert isinstance(weights, Tensor)  # others never pay (see `kernels.flips_pay`)
             kernels.add_flips_(x, changed, weights)
         others = [changed.others for changed, _ in found if len(changed.others)]
         if others:

@@ -12,9 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harmonium import kernels
 from harmonium.core.random import Stream
-from harmonium.models.initial import normal_
 from harmonium.models.machine.mean_field import importance_weights, mean_field, variational_bound
 from harmonium.models.machine.sampling import GibbsSampling
 from harmonium.models.model import TrainingDefaults, as_model
@@ -67,7 +65,7 @@ class Machine(GibbsSampling):
     def initialise(self, stream: Stream) -> None:
         """Draw normal weights of standard deviation 0.01 and set the biases of every layer to neutral values."""
         for name in self.edges:
-            normal_(self.couplings[name], 0.01, stream.child(name))
+            self.form(name).initialise_(self.couplings[name], 0.01, stream.child(name))
         for units in self.unit_layers():
             units.set_natural(units.neutral_natural())
         self.constrain()
@@ -139,10 +137,7 @@ class Machine(GibbsSampling):
             scale /= phase.rows(left, right)
         else:
             left = left * phase.share.unsqueeze(-1)
-        if out.dim() == left.dim() == right.dim() == 2:
-            return self.mask_(name, out.addmm_(left.mT, right, beta=keep, alpha=scale))
-        product = (left.mT @ right).mul_(scale)
-        return self.mask_(name, out.copy_(product) if keep == 0 else out.mul_(keep).add_(product))
+        return self.form(name).add_outer_(out, left, right, scale, keep)
 
     def _coupling_difference(self, out: Tensor, name: str, plus: Phase, minus: Phase) -> Tensor:
         """Moment of a coupling in the phase ``plus`` less that in ``minus``: in ``out``, or in new memory."""
@@ -156,14 +151,14 @@ class Machine(GibbsSampling):
             return torch.sub(first, second, out=out)
         a, b = self.edges[name]
         if not self.batched:
-            difference = kernels.difference_of_outers(
+            difference = self.form(name).difference(
                 *(
                     (p.means[a], p.means[b] * (1 / p.rows(p.means[b]) if p.share is None else p.share.unsqueeze(-1)))
                     for p in (plus, minus)
                 )
             )
             if difference is not None:
-                return self.mask_(name, difference)
+                return difference
         self.add_coupling_moment(out, name, plus, keep=0.0)
         return self.add_coupling_moment(out, name, minus, scale=-1.0)
 

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from harmonium.core.random import Stream
 from harmonium.models.machine.energy import EnergyModel
+from harmonium.models.machine.forms import Matrix
 from harmonium.models.state import LayerExpectations
 from harmonium.units.joint import joint_log_density
 
@@ -51,7 +52,7 @@ def mean_field(machine: EnergyModel, v: Tensor, iterations: int = 30, tolerance:
     hidden = range(1, len(machine.names))
     # The input from the visible units does not change: the largest product is done once.
     from_v: dict[int, Tensor] = {}
-    above: dict[int, list[tuple[int, Tensor]]] = {}
+    above: dict[int, list[tuple[int, Matrix]]] = {}
     for layer in hidden:
         neighbours = machine.neighbours(layer)
         visible = [pair for pair in neighbours if pair[0] == 0]

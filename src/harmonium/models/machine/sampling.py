@@ -11,10 +11,12 @@ from torch import Tensor
 from harmonium import kernels
 from harmonium.core.progress import steps
 from harmonium.core.random import RandomAddress, Stream
+from harmonium.kernels.edges import EdgeMatrix
 from harmonium.models.machine.energy import EnergyModel
 from harmonium.models.machine.incremental_inputs import CachedInput, CachedLateral, Neighbours, Receive
 from harmonium.models.state import Clamp, State
 from harmonium.units import Interpolation
+from harmonium.units.graph_gibbs import graph_gibbs, walks_on_graphs
 
 __all__ = ["GibbsSampling"]
 
@@ -32,12 +34,16 @@ class GibbsSampling(EnergyModel):
 
     def cached_lateral(self) -> dict[int, CachedLateral]:
         """Caches of the inputs within lateral layers, for a run at fixed weights (see `draw_layer`)."""
-        return {layer: CachedLateral(self.couplings[name]) for layer, name in self.lateral.items()}
+        return {
+            layer: CachedLateral(self.couplings[name])
+            for layer, name in self.lateral.items()
+            if name not in self.sparse
+        }
 
     def draw_layer(
         self,
         layer: int,
-        x: Tensor,
+        x: Tensor | None,
         s: Tensor | None,
         draw: RandomAddress,
         line: Interpolation,
@@ -50,7 +56,7 @@ class GibbsSampling(EnergyModel):
 
         Args:
             layer: index of the layer, which is also the site of its draws.
-            x: input from the other layers, (..., batch, n); overwritten.
+            x: input from the other layers, (..., batch, n); overwritten.  None if a lateral layer has no others.
             s: present states of the layer; needed for lateral layers, held units and units with a fixed total.
             draw: address of the random words.
             line: where each row lies between two models.
@@ -62,13 +68,18 @@ class GibbsSampling(EnergyModel):
         units, name = self.units(layer), self.lateral.get(layer)
         draw = draw.at(draw.site + layer)
         if name is None:
+            assert x is not None
             new = (units if s is None else units.conditioned_on_total(s)).sample_(x, draw, line)
             return new if held is None or s is None else torch.where(held, s, new)
         assert s is not None
+        weights = self.matrix(name)
+        if isinstance(weights, EdgeMatrix) and weights.values.dim() == 1 and walks_on_graphs(units, s):
+            return graph_gibbs(units, x, s, weights, draw, line, held=held, reverse=reverse)
+        x = torch.zeros_like(s) if x is None else x
         within = None if lateral is None else lateral.at(s)
         own = s.clone(memory_format=torch.contiguous_format)
         order = self._update_orders[layer][reverse]
-        new = units.sequential_gibbs_(x, own, self.couplings[name], order, draw, line, held, within)
+        new = units.sequential_gibbs_(x, own, weights, order, draw, line, held, within)
         if lateral is not None:
             lateral.moved(new)
         return new

@@ -19,7 +19,9 @@ import torch
 from torch import Tensor, nn
 
 from harmonium import kernels
-from harmonium.models.machine.colouring import colour_classes
+from harmonium.kernels.edges import EdgeList
+from harmonium.models.machine.colouring import classes_of, colour_classes
+from harmonium.models.machine.forms import Dense, Form, Matrix, Sparse
 from harmonium.models.machine.incremental_inputs import Neighbours
 from harmonium.models.model import Model, as_dtype
 from harmonium.models.state import State
@@ -40,6 +42,7 @@ class Structure(Model):
             may be empty.
         dtype: float32 or float64.
         masks: for couplings that are not full, which entries of W exist, by coupling name.
+        sparse: for couplings that are kept as one value per edge, which entries exist, by coupling name.
 
     Raises:
         ValueError: if two coupled layers are both unbounded, or if a layer whose columns have a fixed total is not the
@@ -53,6 +56,7 @@ class Structure(Model):
         colours: Sequence[Sequence[str]],
         dtype: torch.dtype,
         masks: dict[str, Tensor] | None = None,
+        sparse: Mapping[str, EdgeList] | None = None,
     ) -> None:
         super().__init__()
         self.names = list(layers)
@@ -74,26 +78,26 @@ class Structure(Model):
                     "distribution (log Z is infinite). Make one of them Bernoulli, or another type with finitely many "
                     "states; a type of your own whose states lie in an interval says so by bounded = True"
                 )
-        self.couplings = nn.ParameterDict(
-            {
-                name: torch.zeros(self.units(a).size, self.units(b).size, dtype=dtype)
-                for name, (a, b) in self.edges.items()
-            }
-        )
         self.colours = [[self.names.index(name) for name in colour] for colour in colours]
         self.marginalised = self.colours[0]
         self.sampled_layers = [layer for layer in range(len(self.names)) if layer not in self.marginalised]
         self.lateral = {a: name for name, (a, b) in self.edges.items() if a == b}
         self.hidden_couplings = [name for name, (a, b) in self.edges.items() if a and b]
         self.sampled_couplings = [name for name, ends in self.edges.items() if not set(ends) & set(self.marginalised)]
+        self.sparse = dict(sparse or {})
         masks = dict(masks or {})
         for layer, name in self.lateral.items():
-            masks[name] = _off_diagonal(self.units(layer)) & masks.get(name, torch.tensor(True))
+            if name not in self.sparse:
+                masks[name] = _off_diagonal(self.units(layer)) & masks.get(name, torch.tensor(True))
         self.masked = sorted(masks)
         for name, mask in masks.items():
             self.register_buffer(f"mask_{name}", mask, persistent=False)
+        self.couplings = nn.ParameterDict({name: self.form(name).zeros(dtype) for name in self.edges})
         self.classes = {
-            layer: colour_classes(self.mask(name), self.units(layer).size) for layer, name in self.lateral.items()
+            layer: classes_of(self.sparse[name])
+            if name in self.sparse
+            else colour_classes(self.mask(name), self.units(layer).size)
+            for layer, name in self.lateral.items()
         }
         self._update_orders = {
             layer: (UpdateOrder.of(classes), UpdateOrder.of(classes[::-1])) for layer, classes in self.classes.items()
@@ -166,23 +170,29 @@ class Structure(Model):
         return (self.couplings[name] for name in self.edges)
 
     def mask(self, coupling: str) -> Tensor:
-        """Which entries of a coupling exist: bool, the shape of W."""
+        """Which entries of a dense coupling that is not full exist: bool, the shape of W."""
         mask: Tensor = getattr(self, f"mask_{coupling}")
         return mask
 
-    def mask_(self, name: str, W: Tensor) -> Tensor:
-        """Set the entries that a coupling does not have to zero, in place."""
-        return W.mul_(self.mask(name)) if name in self.masked else W
+    def form(self, name: str) -> Form:
+        """How a coupling is kept: as a matrix, or as one value per edge."""
+        if name in self.sparse:
+            return Sparse(self.sparse[name])
+        a, b = self.edges[name]
+        mask = self.mask(name) if name in self.masked else None
+        return Dense((self.units(a).size, self.units(b).size), mask, a == b)
+
+    @property
+    def full(self) -> bool:
+        """Whether all couplings are full matrices."""
+        return not (self.masked or self.sparse)
 
     @torch.no_grad()
     def constrain(self) -> None:
         for units in self.unit_layers():
             units.constrain()
-        for name in self.masked:
-            self.mask_(name, self.couplings[name])
-        for name in self.lateral.values():  # rounding alone would let the two halves drift apart
-            W = self.couplings[name]
-            W.copy_(0.5 * (W + W.mT))
+        for name in self.edges:
+            self.form(name).settle_(self.couplings[name])
 
     # States ------------------------------------------------------------------------------------------------------
 
@@ -216,7 +226,7 @@ class Structure(Model):
 
     # Inputs ------------------------------------------------------------------------------------------------------
 
-    def neighbours(self, layer: int, lasting: bool = False, lateral: bool = True) -> list[tuple[int, Tensor]]:
+    def neighbours(self, layer: int, lasting: bool = False, lateral: bool = True) -> list[tuple[int, Matrix]]:
         """Neighbours of a layer, each with the matrix that turns its states into inputs.
 
         Args:
@@ -225,16 +235,20 @@ class Structure(Model):
                 copied, so that they are contiguous in memory.
             lateral: whether a layer that is coupled to itself is among its own neighbours.
         """
-        found: list[tuple[int, Tensor]] = []
+        found: list[tuple[int, Matrix]] = []
         for name, (a, b) in self.edges.items():
             if a == b and not lateral:
                 continue
             if layer == b:
-                found.append((a, self.couplings[name]))
+                found.append((a, self.matrix(name)))
             elif layer == a:
-                transposed = self.couplings[name].mT
+                transposed = self.matrix(name).mT
                 found.append((b, transposed.detach().contiguous() if lasting else transposed))
         return found
+
+    def matrix(self, name: str) -> Matrix:
+        """A coupling as what states are multiplied with."""
+        return self.form(name).matrix(self.couplings[name])
 
     def inputs(self, layer: int, state: State) -> Tensor:
         """The input of a layer from its neighbours: the sum of s_i . W over its couplings, (..., batch, n)."""
