@@ -27,7 +27,7 @@ from harmonium.runs.description import environment, identity
 from harmonium.runs.folder import read_config
 from harmonium.runs.lock import locked
 from harmonium.runs.names import CHECKPOINT, CONFIG, ENVIRONMENT, WEIGHTS
-from harmonium.runs.together import check_alike, one_voice
+from harmonium.runs.together import check_alike, one_voice, training_together
 from harmonium.training.callbacks import Callback
 from harmonium.training.failure import check_outcome
 from harmonium.training.gaps import as_gaps
@@ -130,7 +130,7 @@ def resume(
             raise FileNotFoundError(
                 f"{out} has lost its {CHECKPOINT}, and training did not start from fresh parameters"
             )
-        with stop_on_signals(writer):
+        with stop_on_signals(writer), training_together(out):
             history = training.run()
             check_outcome(training)
             return model, history

@@ -21,6 +21,7 @@ from harmonium.runs.description import configuration, environment, identity
 from harmonium.runs.folder import new_folder
 from harmonium.runs.lock import locked, remove
 from harmonium.runs.names import CHECKPOINT, COLUMNS, CONFIG, ENVIRONMENT, MODEL, WEIGHTS
+from harmonium.runs.together import training_together
 from harmonium.training.callbacks import Callback
 from harmonium.training.failure import check_outcome
 from harmonium.training.history import History
@@ -81,7 +82,7 @@ def start(
         training = prepare(model, cases, validation, sample_weight, plan, callbacks, initialise)
         writer = writer_of(training, out, progress)
         together.by_first(describe)
-        with stop_on_signals(writer):
+        with stop_on_signals(writer), training_together(out):
             history = training.run()
             check_outcome(training)
             return history

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,15 @@ import numpy as np
 import torch
 
 from harmonium.core.checks import check_int
+from harmonium.core.errors import LostProcessError
 from harmonium.core.processes import differences, processes
 from harmonium.core.shards import SHARDS
 from harmonium.core.version import __version__
 from harmonium.data import Cases
 from harmonium.models.model import Model
+from harmonium.runs.folder import new_folder
 
-__all__ = ["check_alike", "one_voice", "shards_for"]
+__all__ = ["check_alike", "common_folder", "one_voice", "shards_for", "training_together"]
 
 
 def shards_for(shards: int | None) -> int | None:
@@ -56,11 +59,41 @@ def check_alike(model: Model, plan: dict[str, Any], cases: Cases, validation: Ca
         "sample_weight": None if weight is None else _digest(torch.as_tensor(weight)),
     }
     found = differences(together.everyones(own))
-    if found:
-        raise ValueError(
-            f"the processes do not train the same: {'; '.join(found)}. Start the same script with the same arguments, "
-            "packages and files everywhere"
-        )
+
+    def refuse() -> None:
+        if found:
+            raise ValueError(
+                f"the processes do not train the same: {'; '.join(found)}. Start the same script with the same "
+                "arguments, packages and files everywhere"
+            )
+
+    together.by_first(refuse)
+
+
+@contextmanager
+def common_folder(out: Path | None, stem: str) -> Iterator[Path]:
+    """The folder that the first process makes (see `new_folder`), for all of them."""
+    with ExitStack() as held:
+        yield Path(processes().by_first(lambda: str(held.enter_context(new_folder(out, stem)))))
+
+
+@contextmanager
+def training_together(folder: Path | None) -> Iterator[None]:
+    """Say how to go on if a process is lost on the way.
+
+    Raises:
+        LostProcessError: with what to do.
+    """
+    try:
+        yield
+    except LostProcessError as error:
+        if error.told:
+            raise
+        go_on = "" if folder is None else (
+            f". What was lost begins after the last checkpoint: start the processes again, as many as there are, with "
+            f"`train --resume {shlex.quote(str(folder))}` or harmonium.resume({str(folder)!r})"
+        )  # fmt: skip
+        raise LostProcessError(f"{error}{go_on}") from error
 
 
 @contextmanager
