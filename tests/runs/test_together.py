@@ -10,8 +10,8 @@ import pytest
 from harmonium.core.files import read_tensors
 
 from ..processes import launch
-from ..training.helpers import rows, same, stored
 from ..training.helpers import one_thread as one_thread
+from ..training.helpers import rows, same, stored
 
 PLAN = """
 import os, signal
@@ -54,7 +54,7 @@ def test_a_killed_process_and_another_number_of_them_change_no_byte(tmp_path: Pa
     """
     said = launch(planned(script), [1, 4, 2], tmp_path)
     assert [text.splitlines()[-1] for text in said[4]] == ["1", "-9", "1", "1"], said[4]
-    assert "lost another one" in said[4][0] and "harmonium.resume" in said[4][0], said[4][0]
+    assert "process 0 lost one of the 3 others" in said[4][0] and "harmonium.resume" in said[4][0], said[4][0]
     assert [text.splitlines()[-1] for text in said[2]] == ["0", "0"], said[2]
     reference, run = tmp_path / "reference", tmp_path / "run"
     assert same(stored(run), stored(reference))

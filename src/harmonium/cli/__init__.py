@@ -10,9 +10,12 @@ import click
 from harmonium.cli import compare, data, diagnose, evaluate, pretrain, report, sample, table, train
 from harmonium.cli.own import import_modules
 from harmonium.cli.shell import CONTEXT, Shell
+from harmonium.core.processes import several
 from harmonium.core.version import __version__
 
 __all__ = ["main"]
+
+_TOGETHER = ("train", "evaluate", "sample")
 
 
 @click.group(
@@ -45,6 +48,8 @@ def main(ctx: click.Context, modules: tuple[str, ...]) -> None:
     A run is a folder that training writes: settings, metrics, checkpoint, model, pictures.
     """
     import_modules(modules)
+    if several() and ctx.invoked_subcommand not in _TOGETHER:
+        raise click.UsageError(f"several processes {', '.join(_TOGETHER)} together; this is for one process", ctx)
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
 

@@ -12,6 +12,7 @@ import click
 from harmonium.cli.columns import is_table
 from harmonium.cli.session import annealing, device, progress, quiet, set_threads
 from harmonium.cli.shell import note, say, typed
+from harmonium.core.processes import processes
 from harmonium.runs.columns import keep_columns
 from harmonium.runs.folder import Run, open_run
 from harmonium.runs.names import COLUMNS, CONFIG
@@ -70,6 +71,10 @@ def go_on(name: str, options: dict[str, Any]) -> None:
 
 def finish(run: Run, model: Any, data: Dataset, options: dict[str, Any]) -> None:
     """Evaluate the model, draw pictures, and print the commands for what comes next."""
+    processes().by_first(lambda: _finish(run, model, data, options))
+
+
+def _finish(run: Run, model: Any, data: Dataset, options: dict[str, Any]) -> None:
     import harmonium as hm
     from harmonium import plots
     from harmonium.data.dataset import choose_split

@@ -23,6 +23,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from harmonium.core.processes import rank
+
 __all__ = ["CONTEXT", "Inner", "Shell", "as_options", "note", "say", "typed"]
 
 _COMMAND = "harmonium.command"  # in what the contexts of a call share
@@ -73,7 +75,7 @@ class Shell(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         kwargs["standalone_mode"] = False
-        with _notes():
+        with _notes(), _one_voice():
             try:
                 code = super().main(*args, **kwargs)
             except Exception as error:
@@ -137,16 +139,29 @@ def say(text: str = "") -> None:
 
 
 def note(text: str) -> None:
-    """Print a note in one line on standard error."""
+    """Print a note in one line on standard error, by the first of several processes."""
+    if rank() > 0:
+        return
     click.echo(f"harmonium: note: {_one_line(text)}", err=True)
 
 
 def _complain(text: str) -> None:
-    click.echo(f"harmonium: {_one_line(text)}", err=True)
+    who = "" if rank() == 0 else f" (process {rank()})"
+    click.echo(f"harmonium{who}: {_one_line(text)}", err=True)
 
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
+
+
+@contextlib.contextmanager
+def _one_voice() -> Iterator[None]:
+    """Let the first of several processes alone print results."""
+    if rank() == 0:
+        yield
+        return
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
+        yield
 
 
 @contextlib.contextmanager
@@ -175,7 +190,9 @@ def _report(error: Exception, command: click.Command | None = None) -> int:
     text = _explain(error, command)
     if text is None:
         raise error
-    _complain(text)
+    same_everywhere = isinstance(error, click.ClickException) or getattr(error, "told", False)
+    if rank() == 0 or not same_everywhere:
+        _complain(text)
     return 2
 
 

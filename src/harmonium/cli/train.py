@@ -20,7 +20,8 @@ from harmonium.cli.resume import check_alone, finish, go_on, outcome
 from harmonium.cli.session import count, device, progress, quiet, set_threads, threads_for
 from harmonium.cli.shell import CONTEXT, say, typed
 from harmonium.cli.source import data_options, load_data, visible_units
-from harmonium.runs.folder import new_folder, open_run
+from harmonium.core.processes import processes, restarts
+from harmonium.runs.folder import open_run
 from harmonium.runs.names import CONFIG, MODEL
 
 __all__ = ["train"]
@@ -36,7 +37,7 @@ GROUPS = {
     "Length of training": ("--epochs", "--minutes", "--patience", "--likelihood-every"),
     "Objective": ("--objective", "--k", "--chains", "--with"),
     "Updates": ("--batch-size", "--learning-rate", "--schedule", "--metric", "--optimizer", "--weight-decay"),
-    "Machine": ("--device", "--threads"),
+    "Machine": ("--device", "--threads", "--shards"),
 }  # fmt: skip
 """Options by what they are about."""
 
@@ -60,7 +61,8 @@ Examples:
   harmonium train digits --model vae --latent 10 --objective iwae --k 10
   harmonium train codes.csv --visible categorical --valid 0.1
   harmonium train people.csv --visible mixed --drop name --valid 0.1
-  harmonium train --resume runs/small""",
+  harmonium train --resume runs/small
+  torchrun --nproc-per-node 4 -m harmonium train digits --out runs/four""",
 )
 @click.argument("data", required=False)
 @text("--resume", "RUN", "Continue a run that was stopped or killed.")
@@ -123,6 +125,10 @@ Examples:
 @SEED
 @threads("one for small products, else what torch chooses")
 @text("--device", "NAME", "Where to train, such as cpu or cuda.")
+@integer(
+    "--shards", help="Blocks in which updates are computed: the same result on any number of processes up to this.  "
+    "[default: 8 on several processes, else updates are not cut]",
+)  # fmt: skip
 @number("--checkpoint-seconds", "S", "Shortest time between checkpoints.", default=60)
 @text("--tensorboard", "DIR", "Also write TensorBoard's event files there.")
 @PROGRESS
@@ -137,6 +143,8 @@ def train(ctx: click.Context, /, data: str | None, resume: str | None, **options
     if resume is not None:
         check_alone(ctx)
         go_on(resume, options)
+    elif restarts() and options["out"] and (Path(options["out"]).expanduser() / CONFIG).exists():
+        go_on(options["out"], options)  # the same command again: a process was lost
     elif data is None:
         raise click.UsageError("name what to learn, such as `harmonium train digits` (`harmonium data` lists names)")
     else:
@@ -144,11 +152,12 @@ def train(ctx: click.Context, /, data: str | None, resume: str | None, **options
 
 
 def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
-    folder = _folder(options["out"])
+    folder = processes().by_first(lambda: _folder(options["out"]))
     kind = model_class(options["model"])
     import harmonium as hm
     from harmonium.data.dataset import describe
     from harmonium.models.arrays import checked_chunks
+    from harmonium.runs.together import common_folder
     from harmonium.training.automatic import usual_batch
 
     machine = issubclass(kind, hm.models.Machine)
@@ -194,7 +203,9 @@ def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
     )
     if epochs is None and data.valid is None:
         talk("a tenth of the training cases, if there are 100 or more, is held out to choose the best model by")
-    with new_folder(folder, f"{Path(name).name.split('.')[0] or 'data'}-{options['model']}") as out:
+    with common_folder(
+        None if folder is None else Path(folder), f"{Path(name).name.split('.')[0] or 'data'}-{options['model']}"
+    ) as out:
         talk(f"run folder: {out}")
         began = time.monotonic()
         history = hm.fit(
@@ -215,6 +226,7 @@ def _start(name: str, options: dict[str, Any], given: set[str]) -> None:
             progress=progress(options),
             device=place,
             missing=missing,
+            shards=options["shards"],
         )
     run = open_run(out)
     assert run.config is not None
@@ -294,7 +306,7 @@ def _visible(data: Any, options: dict[str, Any]) -> Any:
     return units
 
 
-def _folder(out: str | None) -> Path | None:
+def _folder(out: str | None) -> str | None:
     """Check the folder before anything is loaded; None: a numbered one."""
     if out is None:
         return None
@@ -305,4 +317,4 @@ def _folder(out: str | None) -> Path | None:
         raise ValueError(f"{out} holds {state}: {remedy}choose another folder with --out")
     if path.exists() and not path.is_dir():
         raise ValueError(f"{out} is a file, and a run needs a folder: choose another with --out")
-    return path
+    return str(path)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -17,11 +19,10 @@ from harmonium.core.errors import LostProcessError
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["ALONE", "Processes", "processes"]
+__all__ = ["ALONE", "Processes", "alone", "differences", "processes", "rank", "restarts", "several"]
 
 T = TypeVar("T")
 
-_MEETING = timedelta(minutes=10)  # until all processes have started
 _PATIENCE = timedelta(days=7)  # one may measure while the others wait; a process that ends closes its connections
 _NOTE = 1024  # bytes of a message that fit into one broadcast
 
@@ -38,12 +39,10 @@ class Processes:
     Args:
         rank: number of this process, from 0.
         size: how many there are.
-        group: of `torch.distributed`; None for a process alone.
     """
 
     rank: int = 0
     size: int = 1
-    group: Any = None
 
     @property
     def first(self) -> bool:
@@ -130,11 +129,11 @@ class Processes:
         import torch.distributed as distributed
 
         try:
-            getattr(distributed, collective)(*arguments, group=self.group)
+            getattr(distributed, collective)(*arguments)
         except RuntimeError as error:
             raise LostProcessError(
-                f"process {self.rank} of {self.size} lost another one ({str(error).splitlines()[0][:200]}); what that "
-                "one said stands in its own output"
+                f"process {self.rank} lost one of the {self.size - 1} others, which may have said why "
+                f"({_reason(error)})"
             ) from error
 
 
@@ -149,6 +148,25 @@ def alone() -> Iterator[None]:
         yield
     finally:
         _alone.reset(token)
+
+
+def rank() -> int:
+    """The number of this process as `torchrun` says it, from 0, without meeting the others."""
+    return int(os.environ.get("RANK", "0")) if _size() > 1 else 0
+
+
+def several() -> bool:
+    """Whether `torchrun` has started more than one process."""
+    return _size() > 1
+
+
+def restarts() -> int:
+    """How often `torchrun` has started the processes again after one was lost."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) if _size() > 1 else 0
+
+
+def _size() -> int:
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def processes() -> Processes:
@@ -169,9 +187,7 @@ def processes() -> Processes:
 
 def _expected() -> bool:
     """Whether there are other processes, without the import of torch."""
-    import sys
-
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if _size() > 1:
         return True
     distributed = sys.modules.get("torch.distributed")
     if distributed is None or not distributed.is_available() or not distributed.is_initialized():
@@ -183,18 +199,23 @@ def _meet() -> Processes:
     import torch
     import torch.distributed as distributed
 
+    # Of the group of all: in torch 2.13 other groups look for the processes of before a restart.
     cuda = torch.cuda.is_available()
     if cuda:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
     backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
     try:
         if not distributed.is_initialized():
-            distributed.init_process_group(backend, timeout=_MEETING)
+            distributed.init_process_group(backend, timeout=_PATIENCE)
             atexit.register(_part)
-        group = distributed.new_group(timeout=_PATIENCE, backend=backend)
     except (RuntimeError, ValueError) as error:
         raise LostProcessError(_unmet(error)) from error
-    return Processes(distributed.get_rank(), distributed.get_world_size(), group)
+    return Processes(distributed.get_rank(), distributed.get_world_size())
+
+
+def _reason(error: Exception) -> str:
+    """The first sentence of an error of gloo or NCCL, without the place in their sources."""
+    return re.sub(r"^\[[^]]*\]\s*", "", str(error).splitlines()[0]).partition(". ")[0][:200]
 
 
 def _unmet(error: Exception) -> str:
@@ -207,7 +228,7 @@ def _unmet(error: Exception) -> str:
         )
     if isinstance(error, ValueError):
         return f"the processes were not started by torchrun ({text}): `torchrun --nproc-per-node N SCRIPT`"
-    return f"the processes did not meet at {place} ({text.splitlines()[0][:200]}): see that all were started"
+    return f"the processes did not meet at {place} ({_reason(error)}): see that all were started"
 
 
 def _part() -> None:

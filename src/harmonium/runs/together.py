@@ -90,8 +90,8 @@ def training_together(folder: Path | None) -> Iterator[None]:
         if error.told:
             raise
         go_on = "" if folder is None else (
-            f". What was lost begins after the last checkpoint: start the processes again, as many as there are, with "
-            f"`train --resume {shlex.quote(str(folder))}` or harmonium.resume({str(folder)!r})"
+            f". Go on from the last checkpoint with as many processes as there are: `harmonium train --resume "
+            f"{shlex.quote(str(folder))}` under torchrun, or harmonium.resume({str(folder)!r})"
         )  # fmt: skip
         raise LostProcessError(f"{error}{go_on}") from error
 
