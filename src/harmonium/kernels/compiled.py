@@ -9,9 +9,12 @@ from typing import Any
 
 from harmonium.kernels import cache
 
-__all__ = ["OPTIONS", "Scalar", "compiled", "named_after"]
+__all__ = ["INLINE", "OPTIONS", "Scalar", "compiled", "named_after"]
 
 OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
+
+INLINE: dict[str, Any] = OPTIONS | {"forceinline": True}
+"""For pieces of loops that are so short that passing their arguments would take as long."""
 
 Scalar = Callable[..., Any]
 

@@ -8,28 +8,28 @@ from __future__ import annotations
 import numpy as np
 from numba.extending import register_jitable
 
-from harmonium.kernels.compiled import OPTIONS, compiled
+from harmonium.kernels.compiled import INLINE, OPTIONS, compiled
 
 __all__ = ["add_pairs", "energies", "gather", "send", "set_zero"]
 
 # Matrices and unsigned numbers: views of rows would take longer than the arithmetic on a few chains, and signed numbers
-# are checked for counting from the end.
+# are checked for counting from the end (a sum of a signed and an unsigned one is signed).
 
 
-@register_jitable(**OPTIONS)
+@register_jitable(**INLINE)
 def _add_one(x, s, i, weight, low):
     for r in range(x.shape[0]):
-        x[r] += weight * s[i, low + r]
+        x[r] += weight * s[i, low + np.uint64(r)]
 
 
-@register_jitable(**OPTIONS)
+@register_jitable(**INLINE)
 def _add_four(x, s, i0, i1, i2, i3, weight0, weight1, weight2, weight3, low):
     for r in range(x.shape[0]):
-        c = low + r
+        c = low + np.uint64(r)
         x[r] += weight0 * s[i0, c] + weight1 * s[i1, c] + weight2 * s[i2, c] + weight3 * s[i3, c]
 
 
-@register_jitable(**OPTIONS)
+@register_jitable(**INLINE)
 def gather(x, s, weights, neighbours, entries, first, last, low):
     """x (chains) += the sum of rows of s (units, chains) from column ``low`` on, each times its weight."""
     four = first + (last - first) // 4 * 4
@@ -43,14 +43,14 @@ def gather(x, s, weights, neighbours, entries, first, last, low):
         _add_one(x, s, np.uint64(neighbours[k]), weights[entries[k]], low)
 
 
-@register_jitable(**OPTIONS)
+@register_jitable(**INLINE)
 def set_zero(x):
     """x = 0."""
     for r in range(x.shape[0]):
         x[r] = 0
 
 
-@register_jitable(**OPTIONS)
+@register_jitable(**INLINE)
 def _copy_to(out, i, x):
     for r in range(x.shape[0]):
         out[i, r] = x[r]
@@ -82,7 +82,7 @@ def add_pairs(out, rows, columns, left, right, scale, keep):
         out[e] = total if keep == 0 else keep * out[e] + total
 
 
-@register_jitable(**OPTIONS)
+@register_jitable(**INLINE)
 def _add_energy(out, left, i, right, j, weight):
     for r in range(out.shape[0]):
         out[r] += weight * np.float64(left[i, r]) * np.float64(right[j, r])

@@ -48,13 +48,14 @@ def _count(below, total, x, threshold):
 @register_jitable(**OPTIONS)
 def _mark(s, i, low, state, below, last):
     for r in range(below.shape[0]):
-        s[i, low + r] = min(below[r], last) == state
+        s[i, low + np.uint64(r)] = min(below[r], last) == state
 
 
 @register_jitable(**OPTIONS)
 def _mark_free(s, i, low, state, below, last, held):
     for r in range(below.shape[0]):
-        s[i, low + r] = s[i, low + r] if held[i, low + r] else min(below[r], last) == state
+        c = low + np.uint64(r)
+        s[i, c] = s[i, c] if held[i, c] else min(below[r], last) == state
 
 
 @compiled

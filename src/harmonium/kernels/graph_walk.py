@@ -12,12 +12,25 @@ from typing import Any
 import numpy as np
 from numba.extending import register_jitable
 
-from harmonium.kernels.compiled import OPTIONS, Scalar, compiled, named_after
+from harmonium.kernels.compiled import INLINE, Scalar, compiled, named_after
 from harmonium.kernels.edge_loops import gather, set_zero
 from harmonium.kernels.fused import at, eta_of_unit
 from harmonium.kernels.philox import philox
 
-__all__ = ["fill_lanes", "global_rows", "graph_walker", "receive", "unpack", "word_lanes"]
+__all__ = [
+    "LANES",
+    "fill_lanes",
+    "global_rows",
+    "graph_walker",
+    "padded",
+    "padded_row",
+    "receive",
+    "unpack",
+    "word_lanes",
+]
+
+LANES = 16
+"""Chains that are drawn at once."""
 
 _LOW = np.uint64(0xFFFFFFFF)
 
@@ -30,12 +43,14 @@ def word_lanes(units: int, chains: int) -> Any:
     return np.empty((2 * ((units + 3) // 4), chains), np.uint64)
 
 
-@register_jitable(**OPTIONS)
-def _fill_block(words, block, rows, c2, c3, k0, k1):
-    for r in range(rows.shape[0]):
-        w0, w1, w2, w3 = philox(block, rows[r], c2, c3, k0, k1)
-        words[np.uint64(2) * block, r] = np.uint64(w0) | np.uint64(w1) << _HALF
-        words[np.uint64(2) * block + np.uint64(1), r] = np.uint64(w2) | np.uint64(w3) << _HALF
+@register_jitable(**INLINE)
+def _fill_block(words, block, rows, first, c2, c3, k0, k1):
+    top, bottom = np.uint64(2) * block, np.uint64(2) * block + np.uint64(1)
+    for r in range(LANES):
+        c = first + np.uint64(r)
+        w0, w1, w2, w3 = philox(block, rows[c], c2, c3, k0, k1)
+        words[top, c] = np.uint64(w0) | np.uint64(w1) << _HALF
+        words[bottom, c] = np.uint64(w2) | np.uint64(w3) << _HALF
 
 
 @compiled
@@ -45,10 +60,11 @@ def fill_lanes(words, first, last, rows, key, step, site):
     c2 = np.uint64(step) & _LOW
     c3 = (np.uint64(step) >> _HALF & np.uint64(0xFFFF)) << np.uint64(16) | np.uint64(site & 0xFF) << np.uint64(8)
     for block in range(first, last):
-        _fill_block(words, np.uint64(block), rows, c2, c3, k0, k1)
+        for lane in range(0, rows.shape[0], LANES):
+            _fill_block(words, np.uint64(block), rows, np.uint64(lane), c2, c3, k0, k1)
 
 
-@register_jitable(**OPTIONS)
+@register_jitable(**INLINE)
 def unpack(out, words, j):
     """The words of unit j, uint32 (chains,)."""
     row, shift = j >> np.uint64(1), (j & np.uint64(1)) << np.uint64(5)
@@ -56,11 +72,25 @@ def unpack(out, words, j):
         out[r] = np.uint32(words[row, r] >> shift)
 
 
-@register_jitable(**OPTIONS)
+@register_jitable(**INLINE)
 def receive(field, x, i, low):
     """The input of unit i from other layers."""
     for r in range(field.shape[0]):
-        field[r] = x[i, low + r]
+        field[r] = x[i, low + np.uint64(r)]
+
+
+@register_jitable(**INLINE)
+def _keep(kept, s, i, low):
+    for r in range(LANES):
+        kept[r] = s[i, low + np.uint64(r)]
+
+
+@register_jitable(**INLINE)
+def _restore(s, i, low, kept, held):
+    for r in range(LANES):
+        c = low + np.uint64(r)
+        if held[i, c]:
+            s[i, c] = kept[r]
 
 
 def graph_walker(draw: Scalar) -> Scalar:
@@ -69,24 +99,22 @@ def graph_walker(draw: Scalar) -> Scalar:
     s (units, chains) are the states, x likewise the input from other layers, or empty; the graph is an `Adjacency`
     and its weights.  The units of the places ``first`` ... ``last`` - 1 of its order are drawn, from the last one if
     ``reverse``; unit j has the parameters and words of number j - ``offset``.  ``held`` (units, chains or 1), or empty,
-    marks units that keep their state.  Only the chains ``low`` ... ``high`` - 1 move, at t (high - low); their
-    ``words`` (see `word_lanes`) are filled anew for each of the ``sweeps``, one step after the other, unless ``rows``
-    is empty.
+    marks units that keep their state.  Only the chains ``low`` ... ``high`` - 1 move; their ``words`` (see
+    `word_lanes`) are filled anew for each of the ``sweeps``, one step after the other, unless ``rows`` is empty.
+
+    Chains are drawn by `LANES`, of which all numbers are multiples: loops of a known length have no remainders.  The
+    last four neighbours are added up where the draw is, without a way through memory.
     """
     named = named_after(draw)
 
-    @register_jitable(**OPTIONS)
+    @register_jitable(**INLINE)
     @named
-    def unit(s, i, low, x, t, slope, start, constant, words):
-        for r in range(x.shape[0]):
-            s[i, low + r] = draw(eta_of_unit(x[r], t[r], slope, start), constant, words[r])
-
-    @register_jitable(**OPTIONS)
-    @named
-    def free_ones(s, i, low, x, t, slope, start, constant, words, held):
-        for r in range(x.shape[0]):
-            new = draw(eta_of_unit(x[r], t[r], slope, start), constant, words[r])
-            s[i, low + r] = s[i, low + r] if held[i, low + r] else new
+    def lanes(s, i, low, x, i0, i1, i2, i3, w0, w1, w2, w3, t, slope, start, constant, words, row, shift, at_words):
+        for r in range(LANES):
+            c = low + np.uint64(r)
+            field = x[r] + (w0 * s[i0, c] + w1 * s[i1, c] + w2 * s[i2, c] + w3 * s[i3, c])
+            word = np.uint32(words[row, at_words + np.uint64(r)] >> shift)
+            s[i, c] = draw(eta_of_unit(field, t[c], slope, start), constant, word)
 
     @compiled
     @named
@@ -94,9 +122,8 @@ def graph_walker(draw: Scalar) -> Scalar:
         s, x, weights, order, starts, neighbours, entries, held, t, slope, start, constant, offset, words, rows, key,
         step, site, sweeps, first, last, reverse, low, high,
     ):  # fmt: skip
-        field = np.empty(high - low, s.dtype)
-        own = np.empty(high - low, np.uint32)
-        slopes, starting, left = at(slope, 0), at(start, 0), np.uint64(low)
+        field, kept = np.zeros(LANES, s.dtype), np.zeros(LANES, s.dtype)
+        slopes, starting, zero = at(slope, 0), at(start, 0), np.zeros(1, weights.dtype)[0]
         for k in range(sweeps):
             if rows.shape[0] > 0:
                 fill_lanes(words, 0, words.shape[0] // 2, rows, key, step + k, site)
@@ -105,21 +132,75 @@ def graph_walker(draw: Scalar) -> Scalar:
                 i = np.uint64(order[p])
                 if held.shape[1] == 1 and held[i, 0]:
                     continue
-                if x.shape[0] > 0:
-                    receive(field, x, i, left)
-                else:
-                    set_zero(field)
-                gather(field, s, weights, neighbours, entries, starts[p], starts[p + 1], left)
+                begin, end = starts[p], starts[p + 1]
+                rest = max(begin, end - 4)
+                # Of fewer than four neighbours, the missing ones are the unit itself, with a weight of 0.
+                i0 = np.uint64(neighbours[rest]) if rest < end else i
+                i1 = np.uint64(neighbours[rest + 1]) if rest + 1 < end else i
+                i2 = np.uint64(neighbours[rest + 2]) if rest + 2 < end else i
+                i3 = np.uint64(neighbours[rest + 3]) if rest + 3 < end else i
+                w0 = weights[entries[rest]] if rest < end else zero
+                w1 = weights[entries[rest + 1]] if rest + 1 < end else zero
+                w2 = weights[entries[rest + 2]] if rest + 2 < end else zero
+                w3 = weights[entries[rest + 3]] if rest + 3 < end else zero
                 j = i - np.uint64(offset)
-                unpack(own, words, j)
-                if held.shape[1] > 1:
-                    free_ones(s, i, left, field, t, at(slopes, j), at(starting, j), constant, own, held)
-                else:
-                    unit(s, i, left, field, t, at(slopes, j), at(starting, j), constant, own)
+                row, shift = j >> np.uint64(1), (j & np.uint64(1)) << np.uint64(5)
+                up, down = at(slopes, j), at(starting, j)
+                left, to = np.uint64(low), np.uint64(high)
+                while left < to:
+                    if x.shape[0] > 0:
+                        receive(field, x, i, left)
+                    elif begin < rest:
+                        set_zero(field)
+                    if begin < rest:
+                        gather(field, s, weights, neighbours, entries, begin, rest, left)
+                    if held.shape[1] > 1:
+                        _keep(kept, s, i, left)
+                    lanes(
+                        s, i, left, field, i0, i1, i2, i3, w0, w1, w2, w3, t, up, down, constant, words, row, shift,
+                        left - np.uint64(low),
+                    )  # fmt: skip
+                    if held.shape[1] > 1:
+                        _restore(s, i, left, kept, held)
+                    left += np.uint64(LANES)
+                if begin < rest:
+                    set_zero(field)
 
     return walk
 
 
-def global_rows(first: Any, rows: int) -> Any:
-    """Global indices of the rows, uint64, from the index of the first or of all (see `core.random.RandomAddress`)."""
-    return (first + np.arange(rows) if isinstance(first, int) else np.asarray(first)).astype(np.uint64)
+def global_rows(first: Any, rows: int, low: int, high: int) -> Any:
+    """Global indices of the lanes ``low`` ... ``high`` - 1, uint64; those past the last row are 0.
+
+    ``first`` is the index of the first of ``rows``, or of each (see `core.random.RandomAddress`).
+    """
+    index = np.zeros(high - low, np.uint64)
+    index[: rows - low] = (first + np.arange(rows) if isinstance(first, int) else np.asarray(first))[low:high]
+    return index
+
+
+def padded_row(values: Any) -> Any:
+    """Values of rows, (rows,), as many as there are lanes."""
+    out = np.zeros(-(-len(values) // LANES) * LANES, values.dtype)
+    out[: len(values)] = values
+    return out
+
+
+def padded(s: Any) -> Any:
+    """States (rows, units) of any layout, NumPy, as (units, rows rounded up to `LANES`), a copy; the rest is 0."""
+    rows, units = s.shape
+    out = np.zeros((units, -(-rows // LANES) * LANES), s.dtype)
+    if s.flags.c_contiguous:
+        _turn(out, s)
+    else:
+        out[:, :rows] = s.T
+    return out
+
+
+@compiled
+def _turn(out, s):
+    for first in range(0, s.shape[1], LANES):  # tiles that fit into the cache
+        for start in range(0, s.shape[0], LANES):
+            for r in range(start, min(start + LANES, s.shape[0])):
+                for i in range(first, min(first + LANES, s.shape[1])):
+                    out[i, r] = s[r, i]

@@ -14,14 +14,13 @@ from torch import Tensor
 
 from harmonium import kernels
 from harmonium.core.random import RandomAddress
-from harmonium.kernels.edges import EdgeMatrix, side_by_side
-from harmonium.kernels.graph_walk import fill_lanes, global_rows, word_lanes
+from harmonium.kernels.edges import EdgeMatrix
+from harmonium.kernels.graph_walk import LANES, fill_lanes, global_rows, padded, padded_row, word_lanes
 from harmonium.units.layer import Interpolation, Units
 from harmonium.units.mixed import Mixed, part_key
 
 __all__ = ["graph_gibbs", "walks_on_graphs"]
 
-_LINE = 16  # chains whose states of a unit fill a line of the cache: threads share none
 _THREADED = 1 << 19  # draws from which on threads pay
 
 
@@ -58,29 +57,26 @@ def graph_gibbs(
     Returns:
         the new states (batch, n), chains side by side in memory.
     """
-    lanes = side_by_side(s)
-    if lanes.data_ptr() == s.data_ptr():
-        lanes = lanes.clone()
-    inputs = np.empty((0, 0), lanes.numpy().dtype) if x is None else side_by_side(x).numpy()
-    if held is None:
-        keeps = np.empty((0, 0), np.bool_)
-    else:
-        keeps = np.ascontiguousarray(held.reshape(-1, units.size).mT.numpy())
-    walk = _Walk(lanes.numpy(), inputs, weights, keeps, draw, reverse)
+    lanes = padded(s.detach().numpy())
+    none = lanes[:0, :0]
+    keeps = np.empty((0, 0), np.bool_)
+    if held is not None:
+        rows = held.reshape(-1, units.size).contiguous().numpy()
+        keeps = rows.T.copy() if len(rows) == 1 else padded(rows)
+    walk = _Walk(s.shape[0], lanes, none if x is None else padded(x.detach().numpy()), weights, keeps, draw, reverse)
     segments = _segments(units, weights, line, s, draw, reverse)
-    count = lanes.shape[1]
-    threads = torch.get_num_threads() if lanes.numel() * sweeps >= _THREADED else 1
+    blocks = lanes.shape[1] // LANES
+    threads = torch.get_num_threads() if lanes.size * sweeps >= _THREADED else 1
     if threads == 1:
-        walk.sweep_chains(segments, sweeps, 0, count)
-    elif count >= threads * _LINE:
-        blocks = -(-count // _LINE)
-        cuts = [min(count, _LINE * (blocks * k // threads)) for k in range(threads + 1)]
+        walk.sweep_chains(segments, sweeps, 0, lanes.shape[1])
+    elif blocks >= threads:
+        cuts = [LANES * (blocks * k // threads) for k in range(threads + 1)]
         with _pool(threads) as run:
             run([(walk.sweep_chains, segments, sweeps, low, high) for low, high in pairwise(cuts)])
     else:
         with _pool(threads) as run:
             walk.sweep_units(segments, sweeps, threads, run)
-    return lanes.mT
+    return torch.from_numpy(np.ascontiguousarray(lanes[:, : s.shape[0]])).mT
 
 
 class _Segment(NamedTuple):
@@ -112,11 +108,11 @@ def _segments(
     """What is drawn one after the other: all at once if units are of one type, else each type of each colour."""
     graph = weights.received
     if not isinstance(units, Mixed):
-        arrays = units._line_arrays(s, line)
+        arrays = _line_arrays(units, line, s)
         return [_Segment(units.loops.graph, 0, units.columns, draw.key, 0, arrays, 0, units.size)]
     found = []
     for number, (part, columns) in enumerate(units.by_type()):
-        arrays = part._line_arrays(s[..., columns], units._line(line, part, columns))
+        arrays = _line_arrays(part, units._line(line, part, columns), s[..., columns])
         for low, high in pairwise(graph.bounds.tolist()):
             first, last = low + np.searchsorted(graph.order[low:high], (columns.start, columns.stop))
             if first < last:
@@ -129,9 +125,16 @@ def _segments(
     return sorted(found, key=lambda segment: segment.first, reverse=reverse)
 
 
+def _line_arrays(units: Units, line: Interpolation | None, s: Tensor) -> tuple[Any, ...]:
+    """t of all lanes, slope, start and the constant of a type."""
+    t, *rest = units._line_arrays(s, line)
+    return padded_row(t), *rest
+
+
 class _Walk(NamedTuple):
     """The arrays of a walk that all threads share."""
 
+    chains: int
     s: Any
     x: Any
     weights: EdgeMatrix
@@ -142,7 +145,7 @@ class _Walk(NamedTuple):
     def sweep_chains(self, segments: list[_Segment], sweeps: int, low: int, high: int) -> None:
         """All sweeps of the chains ``low`` ... ``high`` - 1."""
         words = _words(segments, high - low)
-        rows = global_rows(self.draw.first, self.s.shape[1])[low:high]
+        rows = global_rows(self.draw.first, self.chains, low, high)
         if len(segments) == 1:
             self._run(segments[0], words[0], rows, 0, sweeps, low, high)
             return
@@ -156,7 +159,7 @@ class _Walk(NamedTuple):
     def sweep_units(self, segments: list[_Segment], sweeps: int, threads: int, run: Any) -> None:
         """All sweeps of all chains, the units of a colour divided among threads."""
         count = self.s.shape[1]
-        words, rows = _words(segments, count), global_rows(self.draw.first, count)
+        words, rows = _words(segments, count), global_rows(self.draw.first, self.chains, 0, count)
         bounds = self.weights.received.bounds.tolist()
         colours = list(pairwise(bounds))
         for k in range(sweeps):
@@ -187,7 +190,7 @@ class _Walk(NamedTuple):
     def _run(self, segment: _Segment, words: Any, rows: Any, k: int, sweeps: int, low: int, high: int) -> None:
         t, slope, start, constant = segment.line
         segment.loop(
-            self.s, self.x, self.weights.values.detach().numpy(), *self.weights.received[:4], self.held, t[low:high],
+            self.s, self.x, self.weights.values.detach().numpy(), *self.weights.received[:4], self.held, t,
             slope, start, constant, segment.offset, words, rows, np.uint64(segment.key), self.draw.step + k,
             self.draw.site, sweeps, segment.first, segment.last, self.reverse, low, high,
         )  # fmt: skip

@@ -46,7 +46,8 @@ def as_pairs(edges: Array, units: int) -> Any:
     if same.any():
         raise ValueError(f"edges couples unit {found[same][0, 0]} with itself")
     first, second = found.min(1).astype(np.int64), found.max(1).astype(np.int64)
-    numbers = np.unique(first * units + second)  # one number for each pair: rows of two would sort slowly
+    numbers = np.sort(first * units + second)  # one number for each pair: rows of two would sort slowly
+    numbers = numbers[np.diff(numbers, prepend=-1) != 0]
     return np.stack((numbers // units, numbers % units), 1)
 
 

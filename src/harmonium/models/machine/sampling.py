@@ -15,12 +15,26 @@ from harmonium.kernels.edges import EdgeMatrix
 from harmonium.models.machine.energy import EnergyModel
 from harmonium.models.machine.incremental_inputs import CachedInput, CachedLateral, Neighbours, Receive
 from harmonium.models.state import Clamp, State
-from harmonium.units import Interpolation
+from harmonium.units import Interpolation, Units
 from harmonium.units.graph_gibbs import graph_gibbs, walks_on_graphs
 
 __all__ = ["GibbsSampling"]
 
 _LASTING = 4  # sweeps from which on copies of transposed weights and cached inputs pay
+
+
+_AT_ONCE = 1 << 24  # draws between two looks at the progress bar
+
+
+def _sweep_graph(
+    units: Units, s: Tensor, graph: EdgeMatrix, stream: Stream, sweeps: int, line: Interpolation, held: Tensor | None
+) -> Tensor:
+    """Sweeps over a layer that is coupled to itself alone, many in one call."""
+    at_once = max(1, _AT_ONCE // s.numel())
+    for first in steps(range(0, sweeps, at_once), "sweep"):
+        count = min(at_once, sweeps - first)
+        s = graph_gibbs(units, None, s, graph, stream.advance(count), line, held=held, sweeps=count)
+    return s
 
 
 class GibbsSampling(EnergyModel):
@@ -72,9 +86,10 @@ class GibbsSampling(EnergyModel):
             new = (units if s is None else units.conditioned_on_total(s)).sample_(x, draw, line)
             return new if held is None or s is None else torch.where(held, s, new)
         assert s is not None
+        graph = self._graph(layer, s)
+        if graph is not None:
+            return graph_gibbs(units, x, s, graph, draw, line, held=held, reverse=reverse)
         weights = self.matrix(name)
-        if isinstance(weights, EdgeMatrix) and weights.values.dim() == 1 and walks_on_graphs(units, s):
-            return graph_gibbs(units, x, s, weights, draw, line, held=held, reverse=reverse)
         x = torch.zeros_like(s) if x is None else x
         within = None if lateral is None else lateral.at(s)
         own = s.clone(memory_format=torch.contiguous_format)
@@ -120,6 +135,10 @@ class GibbsSampling(EnergyModel):
         current = list(state)
         if clamp is not None and current[0] is not None:
             current[0] = torch.where(clamp[0], clamp[1], current[0])
+        if order == [0] and len(self.names) == 1 and (weights := self._graph(0, current[0])) is not None:
+            assert current[0] is not None
+            held = None if clamp is None else clamp[0]
+            return (_sweep_graph(self.visible, current[0], weights, stream, sweeps, lines[0], held),)
         for _ in steps(range(sweeps), "sweep"):
             draw = stream.advance()
             for layer, receive, line in plan:
@@ -129,6 +148,12 @@ class GibbsSampling(EnergyModel):
                     layer, x, current[layer], draw, line, held=held, lateral=lateral.get(layer)
                 )
         return tuple(current)
+
+    def _graph(self, layer: int, s: Tensor | None) -> EdgeMatrix | None:
+        """The lateral coupling of a layer, if the fused loops draw its units along the edges of a graph."""
+        weights = self.matrix(self.lateral[layer]) if layer in self.lateral else None
+        one = isinstance(weights, EdgeMatrix) and weights.values.dim() == 1
+        return weights if one and s is not None and walks_on_graphs(self.units(layer), s) else None  # type: ignore[return-value]
 
     @torch.no_grad()
     def state_from_visible(self, v: Tensor, stream: Stream) -> State:
