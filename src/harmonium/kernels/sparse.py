@@ -1,9 +1,9 @@
-"""Products with sparse binary states: rows of W are summed instead of multiplied by zeros.
+"""Products with binary states: rows of W are summed instead of multiplied by zeros and ones.
 
-The product of a state s with W is the sum of the rows of W whose units are on.  If at most a quarter of the units are
-on, summing those rows (`torch.embedding_bag`, which keeps a whole sum in vector registers) takes less time than the
-dense product; otherwise, and whenever autograd records, the dense product is used.  Both sum the same numbers, in
-another order.
+The product of a state s with W is the sum of the rows of W whose units are on.  If few are, those rows are summed one
+by one (`torch.embedding_bag`, which keeps a whole sum in vector registers); if more are, by tables of sums
+(`harmonium.kernels.subset_sums`), on one or two threads.  Otherwise, and whenever autograd records, the dense product
+is used, whose threads are worth more.  All of them sum the same numbers, in another order.
 """
 
 from __future__ import annotations
@@ -13,16 +13,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numba.extending import register_jitable
 from torch import Tensor
 
-from harmonium.kernels.compiled import OPTIONS, compiled
+from harmonium.kernels.compiled import compiled
 from harmonium.kernels.edges import EdgeMatrix, edge_product
+from harmonium.kernels.subset_sums import Packed, list_on, multiply, pack
 
-__all__ = ["BAGS", "NARROWEST", "Active", "active", "bags", "difference_of_outers", "product"]
+__all__ = ["BAGS", "NARROWEST", "Active", "active", "bags", "difference_of_outers", "product", "tables_pay"]
 
 _SHARE = 0.25  # of the units may be on: above it the dense product is as fast (784 x 500, one and two threads)
+_FEW = 0.1  # of the units: below it a list of them is faster than tables
 NARROWEST = 128  # columns of W above which a list of units saves time
+_TABLE_ROWS = 32  # states that are worth a table
+_TABLE_SIZE = 64  # units and columns that fill one
+_TABLE_THREADS = 2  # tables take one thread: with more, the dense product is faster
 BAGS = platform.machine() in ("x86_64", "AMD64")  # on other processors torch has no vectorised embedding bags
 
 
@@ -36,28 +40,57 @@ class Active(NamedTuple):
 
 def active(s: Tensor, width: int) -> Active | None:
     """List the units that are on in binary states s (batch, n); None if the dense product with (n, width) is faster."""
-    fits = s.dim() == 2 and s.device.type == "cpu" and s.dtype == torch.float32 and not s.requires_grad
-    if not (BAGS and fits and width >= NARROWEST):
+    if not (BAGS and _fits(s) and s.dtype == torch.float32 and width >= NARROWEST):
         return None
-    rows, units = s.shape
-    starts = np.empty(rows + 1, np.int32)
-    index = np.empty(int(_SHARE * rows * units) + units, np.int32)
-    count = _list_active(s.contiguous().numpy(), _SHARE, index, starts)
-    return None if count < 0 else Active(index[:count], starts, units)
+    return _list(pack(s), _SHARE)
 
 
 def product(s: Tensor, weights: Tensor | EdgeMatrix) -> Tensor:
     """s @ weights for states s (..., batch, n) and weights (..., n, width)."""
     if isinstance(weights, EdgeMatrix):
         return edge_product(s, weights)
-    stacked = s.dim() == weights.dim() == 3 and len(s) == len(weights) > 0
-    if stacked and weights[0].is_contiguous() and active(s[0], weights.shape[-1]) is not None:
-        return torch.stack([product(*pair) for pair in zip(s, weights, strict=True)])  # the models of a batch are alike
-    if weights.dim() == 2 and weights.is_contiguous() and not (torch.is_grad_enabled() and weights.requires_grad):
-        on = active(s, weights.shape[1])
-        if on is not None:
-            return bags(weights.detach(), on.index, on.starts)
-    return s @ weights
+    if s.dim() == weights.dim() == 3 and len(s) == len(weights) > 0:
+        first = _sums(s[0], weights[0])
+        if first is not None:  # the models of a batch are alike
+            others = zip(s[1:], weights[1:], strict=True)
+            return torch.stack([first, *(product(*pair) for pair in others)])
+    sums = _sums(s, weights)
+    return s @ weights if sums is None else sums
+
+
+def tables_pay(rows: int, units: int, width: int) -> bool:
+    """Whether tables of sums are faster than the dense product of (rows, units) and (units, width)."""
+    return rows >= _TABLE_ROWS and min(units, width) >= _TABLE_SIZE and torch.get_num_threads() <= _TABLE_THREADS
+
+
+def _fits(s: Tensor) -> bool:
+    return s.dim() == 2 and s.device.type == "cpu" and not s.requires_grad
+
+
+def _list(states: Packed, share: float) -> Active | None:
+    if not 0 <= states.on <= share * states.rows * states.units:
+        return None
+    return Active(*list_on(states), states.units)
+
+
+def _sums(s: Tensor, weights: Tensor) -> Tensor | None:
+    """s @ weights by sums of rows; None if the dense product is faster."""
+    recorded = torch.is_grad_enabled() and weights.requires_grad
+    if not _fits(s) or weights.dim() != 2 or weights.dtype != s.dtype or recorded:
+        return None
+    if s.dtype not in (torch.float32, torch.float64):
+        return None
+    (rows, units), width = s.shape, weights.shape[1]
+    rowwise = weights.is_contiguous()
+    bagged = BAGS and rowwise and s.dtype == torch.float32 and width >= NARROWEST
+    tabled = tables_pay(rows, units, width) and (rowwise or weights.mT.is_contiguous())
+    if not (bagged or tabled):
+        return None
+    states = pack(s)
+    on = _list(states, _FEW if tabled else _SHARE) if bagged else None
+    if on is not None:
+        return bags(weights.detach(), on.index, on.starts)
+    return multiply(states, weights) if tabled and states.on >= 0 else None
 
 
 def difference_of_outers(plus: tuple[Tensor, Tensor], minus: tuple[Tensor, Tensor]) -> Tensor | None:
@@ -86,43 +119,6 @@ def bags(weights: Tensor, index: Any, starts: Any, factors: Tensor | None = None
         weights, torch.from_numpy(index), torch.from_numpy(starts), False, 0, False, factors, True
     )[0]
     return out
-
-
-@compiled
-def _list_active(s, share, index, starts):
-    """Write the indices of ones in binary states s (rows, units) and return their number, or -1.
-
-    -1 means that a state is neither 0 nor 1, or that more than a ``share`` of them is on; ``index`` has room for one
-    more row.
-    """
-    rows, units = s.shape
-    limit = index.shape[0] - units
-    n = 0
-    starts[0] = 0
-    for r in range(rows):
-        if not _is_binary(s[r]):
-            return -1
-        n = _list_row(s[r], index, n)
-        starts[r + 1] = n
-        if n > limit or (r == 7 and n > 12 * share * units):
-            return -1
-    return n
-
-
-@register_jitable(**(OPTIONS | {"fastmath": {"contract", "reassoc"}}))
-def _is_binary(s):
-    others = 0
-    for j in range(s.shape[0]):
-        others += (s[j] != 0) & (s[j] != 1)
-    return others == 0
-
-
-@register_jitable(**OPTIONS)
-def _list_row(s, index, n):
-    for j in range(s.shape[0]):  # without a branch: always written, kept if the unit is on
-        index[n] = j
-        n += s[j] != 0
-    return n
 
 
 @compiled
