@@ -95,6 +95,21 @@ def test_changes_of_more_than_a_quarter_of_the_units_are_left_to_it() -> None:
     assert list_flips(old, new) is not None
 
 
+@pytest.mark.parametrize(
+    ("kind", "width", "threads", "most"),
+    [("binary", 70, 1, 8), ("binary", 70, 2, 8), ("binary", 70, 3, 25), ("binary", 0, 1, 25), ("spins", 70, 1, 25)],
+)
+def test_fewer_changes_pay_where_the_product_is_fast(
+    kind: str, width: int, threads: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    old = torch.ones(40, 100)
+    for changes in (most, most + 1):
+        new = old.clone()
+        new[:, :changes] = 0 if kind == "binary" else -1
+        assert (list_flips(old, new, width) is not None) == (changes == most)
+
+
 def test_more_changes_than_units_that_are_on_are_left_to_the_product() -> None:
     old, new = torch.zeros(2, 90), torch.zeros(2, 90)
     old[:, :5], new[:, 5:9] = 1, 1

@@ -22,7 +22,8 @@ from torch import Tensor
 from harmonium.kernels.compiled import OPTIONS, compiled
 from harmonium.kernels.edges import EdgeMatrix
 from harmonium.kernels.rows import add_rows
-from harmonium.kernels.sparse import BAGS, NARROWEST, bags
+from harmonium.kernels.sparse import BAGS, NARROWEST, bags, tables_pay
+from harmonium.kernels.subset_sums import pack
 
 __all__ = ["REFRESH", "Flips", "add_flips_", "flips_pay", "list_flips"]
 
@@ -30,6 +31,7 @@ REFRESH = 64
 """Calls between two full products."""
 
 _SHARE = 0.25  # of the units that may change: above it a product of all rows is as fast (784 x 500, one thread)
+_SHARE_OF_TABLES = 0.08  # the same where the product is one by tables of sums
 _ROW = 0.33  # of the units of one row that may change: above it the row needs a product
 _FEW = 0.75  # of the rows that may need a product: above it all rows get one
 
@@ -55,11 +57,12 @@ def flips_pay(weights: Tensor | EdgeMatrix) -> bool:
     return plain and weights.shape[1] >= NARROWEST
 
 
-def list_flips(old: Tensor, new: Tensor) -> Flips | None:
+def list_flips(old: Tensor, new: Tensor, width: int = 0) -> Flips | None:
     """List the units whose states differ between old and new (batch, n); None if a product of all rows is faster.
 
     A row needs a product if more than a third of its units changed; all rows do if more than a quarter of the units in
-    the other rows changed, or more than are on in them.
+    the other rows changed (of binary units 8 %, if a product with ``width`` columns is fast), or more than are on in
+    them.
     """
     if old.shape != new.shape or old.dtype != new.dtype or old.dim() != 2:
         return None
@@ -69,7 +72,9 @@ def list_flips(old: Tensor, new: Tensor) -> Flips | None:
     index = np.empty(rows * most + units + 8, np.int32)
     others = np.empty(rows, np.int64)
     old, new = old.contiguous(), new.contiguous()
-    left = _list_changes(old.numpy(), new.numpy(), most, _SHARE, _FEW * rows, index, starts, others)
+    fast = tables_pay(rows, units, width) and pack(new).on >= 0
+    share = _SHARE_OF_TABLES if fast else _SHARE
+    left = _list_changes(old.numpy(), new.numpy(), most, share, _FEW * rows, index, starts, others)
     return None if left < 0 else Flips(index[: starts[-1]], starts, torch.from_numpy(others[:left]), old, new)
 
 

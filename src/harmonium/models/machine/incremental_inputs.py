@@ -62,7 +62,7 @@ class CachedInput:
         for (_, weights), old, new in zip(self._neighbours, self._seen, now, strict=True):
             if old is new:
                 continue
-            changed = None if old is None or new is None else kernels.list_flips(old, new)
+            changed = None if old is None or new is None else kernels.list_flips(old, new, weights.shape[-1])
             if changed is None:
                 return False
             found.append((changed, weights))
