@@ -14,6 +14,7 @@ from harmonium import kernels
 from harmonium.core.random import RandomAddress
 from harmonium.kernels.edges import EdgeMatrix
 from harmonium.kernels.philox import split
+from harmonium.kernels.workers import WORTH, divided
 from harmonium.units.contract import Family, Natural
 
 __all__ = ["Interpolation", "Units", "UpdateOrder", "as_units"]
@@ -164,7 +165,9 @@ class Units(Family):
     def mean_(self, x: Tensor, line: Interpolation | None = None) -> Tensor:
         """`mean` that may overwrite x."""
         if self.loops.mean is not None and kernels.is_fused(x) and not self._wants_graph():
-            return self._fused(self.loops.mean, x, line)
+            x = x.contiguous()
+            _run(self.loops.mean, _rows(x), self._line_arrays(x, line), lambda low, high: ())
+            return x
         return self._mean(self._eta(x, line))
 
     def variance(self, x: Tensor, line: Interpolation | None = None) -> Tensor:
@@ -190,7 +193,13 @@ class Units(Family):
     def sample_(self, x: Tensor, draw: RandomAddress, line: Interpolation | None = None) -> Tensor:
         """`sample` that may overwrite x."""
         if self.loops.sample is not None and kernels.is_fused(x):
-            return self._fused(self.loops.sample, x, line, draw.first, *split(draw.key, draw.step, draw.site))
+            x, first, words = x.contiguous(), draw.first, split(draw.key, draw.step, draw.site)
+
+            def address(low: int, high: int) -> tuple[Any, ...]:
+                return (first[low:high] if isinstance(first, np.ndarray) else first + low, *words)
+
+            _run(self.loops.sample, _rows(x), self._line_arrays(x, line), address)
+            return x
         u = kernels.uniforms(draw, x.numel() // self.size, self.columns, self.uniforms_in or x.dtype, x.device)
         with torch.no_grad():  # as in the fused loop: a draw is no function of the parameters
             return self._draw(self._eta(x, line), u.view(*x.shape[:-1], self.columns))
@@ -247,7 +256,8 @@ class Units(Family):
         if self.loops.log_normalizer is not None and kernels.is_fused(x) and not self._wants_graph():
             out = x.new_empty((*x.shape[:-1], t.shape[-1] if t is not None and pointwise else 1), dtype=torch.float64)
             arrays = self._line_arrays(x, line, points=out.shape[-1])
-            self.loops.log_normalizer(_rows(x), *arrays, out.view(-1, out.shape[-1]).numpy())
+            sums = out.view(-1, out.shape[-1]).numpy()
+            _run(self.loops.log_normalizer, _rows(x), arrays, lambda low, high: (sums[low:high],))
             return out if pointwise else out[..., 0]
         if pointwise:
             assert line is not None and t is not None
@@ -354,6 +364,22 @@ class Units(Family):
         x = x.contiguous()
         loop(_rows(x), *self._line_arrays(x, line), *more)
         return x
+
+
+def _run(loop: Any, rows: Any, arrays: tuple[Any, ...], more: Callable[[int, int], tuple[Any, ...]]) -> None:
+    """Run a loop over rows, divided among threads if they are many and of one model.
+
+    ``more(low, high)`` gives the loop's further arguments for the rows from ``low`` to before ``high``.
+    """
+    t, slope, start, constant = arrays
+
+    def some(low: int, high: int) -> None:
+        loop(rows[low:high], t[low:high], slope, start, constant, *more(low, high))
+
+    if rows.size < WORTH or len(slope[0]) > 1:  # a unit takes about a nanosecond
+        loop(rows, t, slope, start, constant, *more(0, len(rows)))
+    else:
+        divided(some, len(rows), rows.size)
 
 
 def _rows(x: Tensor) -> Any:

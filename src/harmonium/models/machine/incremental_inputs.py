@@ -62,12 +62,12 @@ class CachedInput:
         for (_, weights), old, new in zip(self._neighbours, self._seen, now, strict=True):
             if old is new:
                 continue
+            assert isinstance(weights, Tensor)  # others never pay (see `kernels.flips_pay`)
             changed = None if old is None or new is None else kernels.list_flips(old, new, weights.shape[-1])
             if changed is None:
                 return False
             found.append((changed, weights))
         for changed, weights in found:
-            assert isinstance(weights, Tensor)  # others never pay (see `kernels.flips_pay`)
             kernels.add_flips_(x, changed, weights)
         others = [changed.others for changed, _ in found if len(changed.others)]
         if others:
