@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from harmonium.cli.columns import note_densities
-from harmonium.cli.options import SEED, choice, integer
+from harmonium.cli.options import SEED, SHARDS, choice, integer
 from harmonium.cli.other_data import chosen_data, data_of_run
 from harmonium.cli.run import open_model
 from harmonium.cli.session import annealing, refuse, set_threads
@@ -46,6 +46,7 @@ Examples:
     help="Samples of the hidden units for each case, in models that are summed by importance sampling (dbm, vae).",
 )  # fmt: skip
 @SEED
+@SHARDS
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 @click.pass_context
 def evaluate(ctx: click.Context, /, run: str, split: str | None, as_json: bool, **options: Any) -> None:
@@ -70,7 +71,9 @@ def evaluate(ctx: click.Context, /, run: str, split: str | None, as_json: bool, 
     if not model.likelihood_is_estimated:
         refuse(model, {"samples"} & typed(ctx), "sums over its hidden units in full, or has none")
     note_densities(dataset, model.visible)
-    result = hm.evaluate(model, cases, samples=options["samples"], seed=options["seed"], **of_log_z)
+    result = hm.evaluate(
+        model, cases, samples=options["samples"], seed=options["seed"], shards=options["shards"], **of_log_z
+    )
     if not as_json:
         say(f"{dataset.name}, {name}: {result}")
         return

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 __all__ = [
-    "BINARIZATIONS", "DOWNLOAD", "DROP", "PROGRESS", "QUIET", "READING", "SEED", "STANDARDIZE", "Range", "choice",
+    "BINARIZATIONS", "DOWNLOAD", "DROP", "PROGRESS", "QUIET", "READING", "SEED", "SHARDS", "STANDARDIZE", "Range", "choice",
     "integer", "number", "part", "reading_of", "reading_options", "sizes", "text", "threads", "written",
 ]  # fmt: skip
 
@@ -156,6 +156,11 @@ def written(arguments: dict[str, Any]) -> str:
     return "".join(f" {word}" for word in words)
 
 
+SHARDS = integer(
+    "--shards",
+    help="Blocks of rows, with the same result on any number of processes up to this.  [default: 8 on several "
+    "processes, else none]",
+)
 SEED = click.option("--seed", type=int, metavar="N", default=0, show_default=True, help="Seed of everything random.")
 DROP = text("--drop", "COLUMN", "Name of a column of a table to leave out; repeatable.", multiple=True)
 DOWNLOAD = click.option("--download", is_flag=True, help="Download a named data set that is not on this machine.")

@@ -71,30 +71,29 @@ def go_on(name: str, options: dict[str, Any]) -> None:
 
 def finish(run: Run, model: Any, data: Dataset, options: dict[str, Any]) -> None:
     """Evaluate the model, draw pictures, and print the commands for what comes next."""
-    processes().by_first(lambda: _finish(run, model, data, options))
-
-
-def _finish(run: Run, model: Any, data: Dataset, options: dict[str, Any]) -> None:
     import harmonium as hm
     from harmonium import plots
     from harmonium.data.dataset import choose_split
 
     talk = quiet if options["quiet"] else say
-    if not (run.folder / COLUMNS).is_file():
+    together = processes()
+    if together.first and not (run.folder / COLUMNS).is_file():
         keep_columns(data.table, run.folder)
     try:
         split, cases = choose_split(data, None)
     except ValueError as error:  # a table with a gap in every row: there is a model, but nothing to judge it by
         note(str(error))
-        paths = plots.pictures(run.folder)
+        paths = together.by_first(lambda: list(map(str, plots.pictures(run.folder))))
     else:
         if split == "train" and data.train.shape[0]:
             talk(
                 "no cases were set aside, so this is the likelihood of the training cases (--test 0.1 sets some aside):"
             )
-        say(f"{split} {hm.evaluate(model, cases, **annealing(model))}")
-        paths = plots.pictures(run.folder, cases, data_name=f"{data.name}, {split}")
-    talk(f"pictures: {', '.join(map(str, paths))}")
+        shards = None if run.config is None else run.config["plan"].get("shards")
+        say(f"{split} {hm.evaluate(model, cases, shards=shards, **annealing(model))}")
+        name = f"{data.name}, {split}"
+        paths = together.by_first(lambda: list(map(str, plots.pictures(run.folder, cases, data_name=name))))
+    talk(f"pictures: {', '.join(paths)}")
     commands = (run.command("report"), run.command("evaluate"), f"{run.command('sample')} --out samples.png")
     talk("next:     " + "\n          ".join(commands))
 

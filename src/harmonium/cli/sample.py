@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harmonium.cli.options import SEED, integer
+from harmonium.cli.options import SEED, SHARDS, integer
 from harmonium.cli.run import open_model
 from harmonium.cli.session import refuse, set_threads
 from harmonium.cli.shell import CONTEXT, say, typed
+from harmonium.core.processes import processes
 
 if TYPE_CHECKING:
     from harmonium.data import Summary
@@ -35,13 +36,16 @@ Examples:
 @integer("-n", "count", default=100, help="Number of samples.")
 @integer("--sweeps", least=0, default=1000, help="Gibbs sweeps of a chain.")
 @SEED
+@SHARDS
 @click.option(
     "--out",
     type=click.Path(dir_okay=False),
     help="A .npy, .csv or .png file, or .fasta of an alignment.  [default: CSV on the screen, FASTA of an alignment]",
 )
 @click.pass_context
-def sample(ctx: click.Context, /, run: str, count: int, sweeps: int, seed: int, out: str | None) -> None:
+def sample(
+    ctx: click.Context, /, run: str, count: int, sweeps: int, seed: int, shards: int | None, out: str | None
+) -> None:
     """Draw samples from the model of RUN; those of a Boltzmann machine are the ends of independent chains.
 
     RUN is a run folder or a model file.  Samples are in the units of the data, also if training standardised them.
@@ -60,7 +64,9 @@ def sample(ctx: click.Context, /, run: str, count: int, sweeps: int, seed: int, 
     model = place.load()
     if model.energy_part is None:
         refuse(model, {"sweeps"} & typed(ctx), "is sampled from its roots, without chains")
-    drawn = table = hm.sample(model, count, sweeps=sweeps, seed=seed).cpu().numpy()
+    drawn = table = hm.sample(model, count, sweeps=sweeps, seed=seed, shards=shards).cpu().numpy()
+    if not processes().first:
+        return
     if letters is not None and (path is None or path.suffix.lower() in (".csv", ".fasta")):
         text = _sequences(table, letters, fasta=path is None or path.suffix.lower() == ".fasta")
         _deliver(text.encode(), path, f"{count} sequences of {table.shape[1]} sites")

@@ -14,7 +14,7 @@ from harmonium.cli.grouped import Grouped
 from harmonium.cli.models import WORDS, build_model, model_class
 from harmonium.cli.monitors import MEASUREMENTS, monitors
 from harmonium.cli.objectives import HELP, arguments, build_objective, named
-from harmonium.cli.options import PROGRESS, QUIET, SEED, choice, integer, number, sizes, text, threads
+from harmonium.cli.options import PROGRESS, QUIET, SEED, SHARDS, choice, integer, number, sizes, text, threads
 from harmonium.cli.own import class_of
 from harmonium.cli.resume import check_alone, finish, go_on, outcome
 from harmonium.cli.session import count, device, progress, quiet, set_threads, threads_for
@@ -125,10 +125,7 @@ Examples:
 @SEED
 @threads("one for small products, else what torch chooses")
 @text("--device", "NAME", "Where to train, such as cpu or cuda.")
-@integer(
-    "--shards", help="Blocks in which updates are computed: the same result on any number of processes up to this.  "
-    "[default: 8 on several processes, else updates are not cut]",
-)  # fmt: skip
+@SHARDS
 @number("--checkpoint-seconds", "S", "Shortest time between checkpoints.", default=60)
 @text("--tensorboard", "DIR", "Also write TensorBoard's event files there.")
 @PROGRESS

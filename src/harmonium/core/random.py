@@ -84,11 +84,11 @@ class Stream:
     @contextmanager
     def shifted(self, rows: int) -> Iterator[None]:
         """In a block of code, number rows from this many further on: a part of the rows draws what it draws in all."""
-        self.first += rows
+        before, self.first = self.first, self.first + rows
         try:
             yield
         finally:
-            self.first -= rows
+            self.first = before
 
     def advance(self, steps: int = 1) -> RandomAddress:
         """Move the cursor by ``steps`` and return the `RandomAddress` of the first of them."""

@@ -8,17 +8,22 @@ in the same order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from harmonium.core.processes import ALONE, Processes
+from harmonium.core.checks import check_int
+from harmonium.core.processes import ALONE, Processes, processes
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["SHARDS", "Part", "Shards", "rows_of"]
+    from harmonium.core.random import Stream
+
+__all__ = ["SHARDS", "Part", "Shards", "divided", "division", "in_blocks", "in_turn", "rows_of", "shards_for"]
 
 SHARDS = 8
 """Number of shards where none is asked for: that of the processes must not matter."""
@@ -165,3 +170,86 @@ class Shards:
             return found[first, last]
         half = (first + last) // 2
         return self._above(first, half, found) + self._above(half, last, found)
+
+
+def shards_for(shards: int | None) -> int | None:
+    """The number of shards: what was asked for, else the usual number on several processes, else None."""
+    if shards is not None:
+        return check_int("shards", shards)
+    return SHARDS if processes().size > 1 else None
+
+
+_division: ContextVar[Shards | None] = ContextVar("division", default=None)
+
+
+@contextmanager
+def divided(shards: int | None) -> Iterator[None]:
+    """Let `in_blocks` and `in_turn` inside divide their work; the outermost call decides for those within it.
+
+    Args:
+        shards: number of shards; None: the usual number on several processes, and no division in one.
+
+    Raises:
+        ValueError: for more processes than shards.
+    """
+    count = shards_for(shards)
+    chosen = _division.get() or (None if count is None else Shards(count, processes()))
+    token = _division.set(chosen)
+    try:
+        yield
+    finally:
+        _division.reset(token)
+
+
+def division() -> Shards | None:
+    """The shards among which work is divided here, or None."""
+    return _division.get()
+
+
+def in_blocks(rows: int, stream: Stream, act: Callable[[slice], list[Tensor]]) -> list[Tensor]:
+    """Compute rows that do not depend on each other: at once, or inside `divided` in blocks, by all processes.
+
+    Args:
+        rows: their number; with fewer rows than shards, every process computes all.
+        stream: of all draws.  A row draws the same words in a block as among all.
+        act: computes these rows: tensors with one entry per row in their first dimension.
+
+    Returns:
+        The tensors of all rows, on every process.
+    """
+    shards = division()
+    if shards is None or rows < shards.count:
+        return act(slice(0, rows))
+    step = stream.step
+
+    def block(shard: int) -> list[Tensor]:
+        part = rows_of(rows, shard, shards.count)
+        stream.step = step
+        with stream.shifted(part.start):
+            return act(part)
+
+    return in_turn(shards.count, block)
+
+
+def in_turn(count: int, act: Callable[[int], list[Tensor]]) -> list[Tensor]:
+    """Compute tasks that do not depend on each other, one after the other, or inside `divided` by all processes.
+
+    Args:
+        count: their number; with fewer tasks than processes, every process computes all.
+        act: computes a task by its number: tensors that are joined along their first dimension.
+
+    Returns:
+        The tensors of all tasks, in their order, on every process.
+    """
+    import torch
+
+    shards = division()
+    token = _division.set(None)  # what is in a block is not divided again
+    try:
+        if shards is None or count < shards.processes.size:
+            return [torch.cat(each) for each in zip(*map(act, range(count)), strict=True)]
+        own = Shards(count, shards.processes).own
+        found = [torch.cat(each) for each in zip(*map(act, own), strict=True)]
+    finally:
+        _division.reset(token)
+    return [shards.processes.gather(each.contiguous()) for each in found]

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from harmonium.core.random import Stream
 from harmonium.models.machine.machine import Machine
+from harmonium.sampling.chains import swept
 
 __all__ = ["FEWEST", "LIMIT", "DriftTest", "drift_test", "statistics"]
 
@@ -50,7 +51,7 @@ def drift_test(model: Machine, chains: Tensor, stream: Stream, sweeps: int = 200
     Returns:
         The test, with the chains after the sweeps.
     """
-    moved = model.pack(model.sweep(model.unpack(chains), stream, sweeps))
+    moved = swept(model, model.unpack(chains), stream, sweeps)
     before, after = (statistics(model, v, chains) for v in (chains, moved))
     steps = after - before
     difference = steps.view(copies, -1, steps.shape[-1]).mean(0)

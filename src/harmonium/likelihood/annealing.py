@@ -18,6 +18,7 @@ from harmonium.likelihood.log_z import LogPartition
 from harmonium.models.arrays import Array, as_batch, as_packed
 from harmonium.models.machine.machine import Machine
 from harmonium.sampling.ais import anneal
+from harmonium.sampling.chains import swept
 from harmonium.sampling.path import Path
 from harmonium.sampling.schedule import place_temperatures
 from harmonium.units import Natural
@@ -106,7 +107,7 @@ def with_hidden(chains_from: Array, model: Machine, stream: Stream) -> Array:
     if model.sampled_layers == [0] or columns == model.packed_size or columns not in widths:
         return chains_from
     v = as_batch(chains_from, model, "chains_from", domain=True)
-    return model.pack(model.sweep(model.state_from_visible(v, stream), stream, _COMPLETION, still=(0,)))
+    return swept(model, model.state_from_visible(v, stream), stream, _COMPLETION, still=(0,))
 
 
 def _doubts(model: Machine, base: Sequence[Natural] | None, ess: float, lower: float, upper: float) -> list[str]:

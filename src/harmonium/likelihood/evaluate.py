@@ -13,13 +13,14 @@ from harmonium.core import notebook
 from harmonium.core.checks import check_int
 from harmonium.core.numbers import nats
 from harmonium.core.random import Stream, stream_of
+from harmonium.core.shards import divided, in_turn
 from harmonium.data import Cases, as_cases
 from harmonium.likelihood.exact import cheapest_enumeration, exact_log_marginal, hidden_bits
 from harmonium.likelihood.independent import Gain, independent_log_prob
 from harmonium.likelihood.log_z import NORMALISED, LogPartition
 from harmonium.likelihood.partition import EXACT_BITS, LogPartitionOptions
 from harmonium.likelihood.partition import log_partition as estimate_log_z
-from harmonium.models.arrays import Array, check_columns, checked_chunks
+from harmonium.models.arrays import CHUNK, Array, check_columns, checked_rows
 from harmonium.models.machine.documents import at_length
 from harmonium.models.machine.machine import Machine
 from harmonium.models.machine.mean_field import mean_field, variational_bound
@@ -211,6 +212,18 @@ def evaluate(
     log-likelihood -0.69 nats per case (+- 0.00 over 2 cases), exact
     """
     samples = check_int("samples", samples)
+    with divided(options.pop("shards", None)):
+        return _evaluate(model, data, log_partition, samples, seed, options)
+
+
+def _evaluate(
+    model: Model,
+    data: Array,
+    log_partition: LogPartition | None,
+    samples: int,
+    seed: int | Stream,
+    options: LogPartitionOptions,
+) -> Evaluation:
     as_model(model, "evaluate")
     if log_partition is not None and not isinstance(log_partition, LogPartition):
         raise TypeError(f"log_partition must be what harmonium.log_partition returns, found {log_partition!r}")
@@ -231,8 +244,12 @@ def evaluate(
     deep = model.likelihood_is_estimated
     if isinstance(model, Machine) and deep and hidden_bits(model) <= EXACT_HIDDEN_BITS:
         deep = False
-    bound, found, independent = 0.0, [], []
-    for start, v in checked_chunks(cases, model.visible, "data", model.dtype, model.device):
+    chunks = range(0, len(cases), CHUNK)
+
+    def of_chunk(number: int) -> list[torch.Tensor]:
+        start = chunks[number]
+        v = checked_rows(cases, slice(start, start + CHUNK), model.visible, "data", model.dtype, model.device)
+        bound = torch.zeros(1, dtype=torch.float64)
         if model.likelihood_is_estimated and not deep:
             assert isinstance(model, Machine)
             log_weight = exact_log_marginal(model, v)
@@ -241,11 +258,12 @@ def evaluate(
             log_weight = torch.logsumexp(log_w, 0) - math.log(len(log_w))
             if deep:
                 bound += float((_bound(model, v) if isinstance(model, Machine) else log_w.mean(0)).sum())
-        found.append(log_weight - z.value)
-        independent.append(independent_log_prob(model, v))
-    n, log_p = len(cases), torch.cat(found)
+        independent = independent_log_prob(model, v)
+        return [bound, log_weight - z.value, *([] if independent is None else [independent])]
+
+    bounds, log_p, *known = in_turn(len(chunks), of_chunk)
+    n, bound = len(cases), sum(bounds.tolist())
     mean = float(log_p.mean()) + cases.log_jacobian
-    known = [values for values in independent if values is not None]
     method = z.method
     if deep:
         method = "importance" if part is None else f"importance, {z.method}"
@@ -261,7 +279,7 @@ def evaluate(
         None if part is None else z,
         bound / n - z.upper + cases.log_jacobian if deep else None,
         cases.log_jacobian,
-        Gain.of(log_p, torch.cat(known), cases.log_jacobian) if known else None,
+        Gain.of(log_p, known[0], cases.log_jacobian) if known else None,
     )
 
 

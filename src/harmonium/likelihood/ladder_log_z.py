@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import torch
@@ -16,6 +17,7 @@ from harmonium.likelihood.log_z import LogPartition
 from harmonium.models.machine.machine import Machine
 from harmonium.sampling.ladder import ExchangeStats, Ladder, Replicas, tempering_round
 from harmonium.sampling.path import Path
+from harmonium.sampling.replica_blocks import blocks_of
 from harmonium.sampling.tempering import ReplicaExchange, Tempering, check_sampler
 from harmonium.units import Natural
 
@@ -53,17 +55,33 @@ def bridge(ladder: Ladder, replicas: int, rounds: int, stream: Stream) -> Bridgi
         rounds: rounds that count, after a fifth as many for burn-in.
         stream: of all moves.
     """
-    walkers, moves = burnt_in(ladder, replicas, rounds, stream)
-    stats = ExchangeStats(walkers)
-    ups: list[list[Tensor]] = [[] for _ in range(ladder.rungs - 1)]
-    downs: list[list[Tensor]] = [[] for _ in range(ladder.rungs - 1)]
-    for _ in range(rounds):
-        lower, up, down = tempering_round(ladder, walkers, moves)
-        stats.count(walkers, lower, up, down)
-        for r, pair in enumerate(lower.tolist()):
-            ups[pair].append(up[r].cpu())
-            downs[pair].append(down[r].cpu())
-    forward, reverse = ([torch.stack(rows) for rows in of] for of in (ups, downs))
+    blocks = blocks_of(replicas, stream)
+    counts = [0] * (ladder.rungs - 1)
+    stats: list[ExchangeStats] = []
+    last: list[Replicas] = []
+
+    def of_block(block: int) -> list[Tensor]:
+        own = ladder.fresh()
+        walkers, moves = burnt_in(own, blocks.sizes[block], rounds, blocks.streams[block])
+        counted = ExchangeStats(walkers)
+        ups: list[list[Tensor]] = [[] for _ in range(ladder.rungs - 1)]
+        downs: list[list[Tensor]] = [[] for _ in range(ladder.rungs - 1)]
+        for _ in range(rounds):
+            lower, up, down = tempering_round(own, walkers, moves)
+            counted.count(walkers, lower, up, down)
+            for r, pair in enumerate(lower.tolist()):
+                ups[pair].append(up[r].cpu())
+                downs[pair].append(down[r].cpu())
+        counts[:] = map(len, ups)
+        stats.append(counted)
+        last[:] = [walkers]
+        return [*(torch.stack(list(chain.from_iterable(of)), -1) for of in (ups, downs)), counted.trips]
+
+    up, down, trips = blocks.each(of_block)
+    forward, reverse = (list(torch.split(of.T.contiguous(), counts)) for of in (up, down))
+    found = stats[0]
+    if blocks.shards is not None:
+        found = ExchangeStats.of_ratios(last[0], [a + b for a, b in zip(forward, reverse, strict=True)], trips)
     value, influence = bennett_ladder(forward, reverse)
     parts = [
         bennett_ladder([f[half(len(f))] for f in forward], [r[half(len(r))] for r in reverse])
@@ -71,7 +89,7 @@ def bridge(ladder: Ladder, replicas: int, rounds: int, stream: Stream) -> Bridgi
     ]
     apart = standard_error(parts[0][1] - parts[1][1])
     halves = abs(parts[0][0] - parts[1][0]) / apart if apart else 0.0
-    return Bridging(ladder.log_partition_at_start() + value, standard_error(influence), halves, stats)
+    return Bridging(ladder.log_partition_at_start() + value, standard_error(influence), halves, found)
 
 
 def burnt_in(ladder: Ladder, replicas: int, rounds: int, stream: Stream) -> tuple[Replicas, Stream]:

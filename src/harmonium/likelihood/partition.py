@@ -11,6 +11,7 @@ from torch import Tensor
 
 from harmonium.core.checks import check_int
 from harmonium.core.random import Stream, stream_of
+from harmonium.core.shards import divided
 from harmonium.likelihood.annealing import by_annealing
 from harmonium.likelihood.base import Base, as_base
 from harmonium.likelihood.exact import cheapest_enumeration, exact_log_partition
@@ -37,6 +38,7 @@ class LogPartitionOptions(TypedDict, total=False):
     chains_from: Array | None
     sampler: ReplicaExchange | None
     sweeps: int
+    shards: int | None
 
 
 @torch.no_grad()
@@ -51,6 +53,7 @@ def log_partition(
     sampler: ReplicaExchange | None = None,
     sweeps: int = 1000,
     seed: int | Stream = 0,
+    shards: int | None = None,
 ) -> LogPartition:
     """Compute or estimate the logarithm of the partition function.
 
@@ -74,6 +77,8 @@ def log_partition(
         sampler: the ladder, for "tempering" and "integration" (default: `Tempering`, with rungs placed by a pilot).
         sweeps: rounds of exchanges and Gibbs sweeps on the ladder, after a fifth as many for burn-in.
         seed: an int or a stream.
+        shards: divide chains and replicas into this number of blocks, as for `harmonium.fit`: the same bits on any
+            number of processes.  Default: 8 where `torchrun` started several, else none.
 
     Returns:
         a `LogPartition`; the bounds of AIS hold at three standard errors (Salakhutdinov & Murray 2008; Burda et al.
@@ -87,6 +92,21 @@ def log_partition(
     >>> print(hm.log_partition(hm.RBM.from_arrays([[0.0]], [0.0], [0.0])))
     log Z = 1.3863 nats (exact)
     """
+    with divided(shards):
+        return _log_partition(model, method, chains, temperatures, base, chains_from, sampler, sweeps, seed)
+
+
+def _log_partition(
+    model: Machine,
+    method: str,
+    chains: int | None,
+    temperatures: int | Tensor | None,
+    base: Base | None,
+    chains_from: Array | None,
+    sampler: ReplicaExchange | None,
+    sweeps: int,
+    seed: int | Stream,
+) -> LogPartition:
     as_machine(model, "log_partition")
     bits, _ = cheapest_enumeration(model)
     methods = ("auto", "exact", "ais", "tempering", "integration")

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from harmonium.units import Units
 
 __all__ = [
-    "Array", "as_batch", "as_clamp", "as_mask", "as_matrix", "as_packed", "as_raw", "as_weights", "check_columns",
-    "checked_chunks",
+    "CHUNK", "Array", "as_batch", "as_clamp", "as_mask", "as_matrix", "as_packed", "as_raw", "as_weights",
+    "check_columns", "checked_chunks", "checked_rows",
 ]  # fmt: skip
+
+CHUNK = 1024  # cases that are read at once
 
 Array = Any
 """NumPy array (bool, integer or float), SciPy sparse matrix, torch tensor, `Cases`, DataFrame or nested list."""
@@ -124,16 +126,28 @@ def check_columns(cases: Cases, units: Units, name: str = "data") -> None:
 def checked_chunks(
     cases: Cases, units: Units, name: str, dtype: torch.dtype, device: torch.device | str = "cpu"
 ) -> Iterator[tuple[int, Tensor]]:
-    """Read all cases in chunks: the number of the first case, and encoded states (at most 1024, size) of the domain.
+    """Read all cases in chunks: the number of the first case, and encoded states (at most CHUNK, size) of the domain.
 
     Raises:
         ValueError: for values outside the domain.
     """
-    for start, raw in cases.chunks(1024, dtype=dtype, device=device):
-        row = partial(cases.row_name, start=start)
-        v = units.encode(raw, name, row)
-        units.check(v, name, row)
-        yield start, v
+    for start in range(0, len(cases), CHUNK):
+        yield start, checked_rows(cases, slice(start, start + CHUNK), units, name, dtype, device)
+
+
+def checked_rows(
+    cases: Cases, rows: slice, units: Units, name: str, dtype: torch.dtype, device: torch.device | str = "cpu"
+) -> Tensor:
+    """Read some cases: encoded states (rows, size) of the domain.
+
+    Raises:
+        ValueError: for values outside the domain.
+    """
+    index = np.arange(len(cases))[rows]
+    row = partial(cases.row_name, start=rows.start)
+    v = units.encode(cases.rows(index, dtype=dtype, device=device), name, row)
+    units.check(v, name, row)
+    return v
 
 
 def as_packed(chains: Array, model: Machine, name: str) -> Tensor:

@@ -11,6 +11,7 @@ from harmonium.core.checks import check_flag, check_int, check_positive
 from harmonium.core.files import as_path
 from harmonium.core.progress import Progress, bar_delay, showing
 from harmonium.core.random import Stream, as_stream
+from harmonium.core.shards import shards_for
 from harmonium.data import as_cases
 from harmonium.models.arrays import Array
 from harmonium.models.directed import Directed
@@ -20,7 +21,7 @@ from harmonium.objectives import CD, Objective
 from harmonium.objectives.default import default_objective
 from harmonium.objectives.named import as_objective
 from harmonium.runs.start import start
-from harmonium.runs.together import check_alike, one_voice, shards_for
+from harmonium.runs.together import check_alike, one_voice
 from harmonium.training.automatic import (
     automatic_metric,
     automatic_objective,

@@ -15,23 +15,14 @@ import numba
 import numpy as np
 import torch
 
-from harmonium.core.checks import check_int
 from harmonium.core.errors import LostProcessError
 from harmonium.core.processes import differences, processes
-from harmonium.core.shards import SHARDS
 from harmonium.core.version import __version__
 from harmonium.data import Cases
 from harmonium.models.model import Model
 from harmonium.runs.folder import new_folder
 
-__all__ = ["check_alike", "common_folder", "one_voice", "shards_for", "training_together"]
-
-
-def shards_for(shards: int | None) -> int | None:
-    """The number of shards of a training: what was asked for, or the usual number on several processes, or None."""
-    if shards is not None:
-        return check_int("shards", shards)
-    return SHARDS if processes().size > 1 else None
+__all__ = ["check_alike", "common_folder", "one_voice", "training_together"]
 
 
 def check_alike(model: Model, plan: dict[str, Any], cases: Cases, validation: Cases | None, weight: Any) -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from harmonium.core.random import Stream
+from harmonium.core.shards import in_blocks
 from harmonium.models.state import State
 from harmonium.sampling.path import Path
 
@@ -19,7 +20,7 @@ class Annealing(NamedTuple):
 
     Attributes:
         log_weights: (chains,), float64.
-        state: final states of the chains.
+        state: final states of the chains, sampled layers alone.
         steps: contribution of each step to the log-weights, (points - 1, chains), if it was kept.
     """
 
@@ -45,12 +46,25 @@ def anneal(path: Path, t: Tensor, state: State, stream: Stream, keep: bool = Fal
         stream: of the transitions.
         keep: whether to keep the contribution of each step, (points - 1, chains).
     """
-    machine, path = path.machine, path.run()
+    machine = path.machine
     first = state[path.sampled_layers[0]]
     assert first is not None
     rows = first.shape[0]
     t = t.to(machine.device, machine.dtype)
     schedule = t.unsqueeze(-1).expand(len(t), rows) if t.dim() == 1 else t
+
+    def of_rows(part: slice) -> list[Tensor]:
+        own = tuple(None if s is None else s[part] for s in state)
+        run = _anneal(path.run(), schedule[:, part], own, stream, keep)
+        return [run.log_weights, *path.sampled(run.state), *([] if run.steps is None else [run.steps.T])]
+
+    log_weights, *rest = in_blocks(rows, stream, of_rows)
+    steps = rest.pop().T if keep else None
+    return Annealing(log_weights, path.state(rest), steps)
+
+
+def _anneal(path: Path, schedule: Tensor, state: State, stream: Stream, keep: bool) -> Annealing:
+    machine, rows = path.machine, schedule.shape[1]
     total = torch.zeros(rows, dtype=torch.float64, device=machine.device)
     steps: list[Tensor] = []
     for k in range(len(schedule) - 1):

@@ -16,8 +16,11 @@ All rungs of all replicas are one batch.
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -52,6 +55,10 @@ class Ladder(ABC):
     """Models of the same variables, from easy to hard."""
 
     rungs: int
+
+    def fresh(self) -> Self:
+        """The same ladder, without what it remembers of earlier rounds: for other replicas."""
+        return copy.copy(self)
 
     @abstractmethod
     def start(self, replicas: int, stream: Stream) -> Replicas:
@@ -173,6 +180,21 @@ class ExchangeStats:
             else:  # only walkers that came from the bottom are on their way back
                 here.scatter_(-2, at, here.gather(-2, at) | there.gather(-2, at))
             there.scatter_(-2, at, False)
+
+    @classmethod
+    def of_ratios(cls, replicas: Replicas, pairs: Sequence[Tensor], trips: Tensor) -> Self:
+        """Those of rounds that were recorded elsewhere.
+
+        Args:
+            replicas: what the ladder was run with.
+            pairs: sums of both log-ratios of every pair, in all rounds, each (rounds, replicas).
+            trips: round trips of every replica.
+        """
+        stats = cls(replicas)
+        stats._accepted = torch.stack([torch.exp(both.clamp(max=0)).mean() for both in pairs])
+        stats._tried = torch.ones_like(stats._accepted)
+        stats.trips = trips
+        return stats
 
     @property
     def acceptance(self) -> Tensor:

@@ -77,6 +77,18 @@ class Path:
         running._lateral = self.machine.cached_lateral()
         return running
 
+    def sampled(self, state: State) -> list[Tensor]:
+        """The sampled layers of a state."""
+        found = [state[layer] for layer in self.sampled_layers]
+        return [s for s in found if s is not None]
+
+    def state(self, sampled: Sequence[Tensor]) -> State:
+        """A state of these sampled layers; the others are not set."""
+        state: list[Tensor | None] = [None] * len(self._lines)
+        for layer, s in zip(self.sampled_layers, sampled, strict=True):
+            state[layer] = s
+        return tuple(state)
+
     def lines(self, t: Tensor) -> list[Interpolation]:
         """Positions on the path of rows at t (..., batch) or (..., batch, points), for every layer."""
         return [line._replace(t=t) for line in self._lines]

@@ -6,14 +6,17 @@ import torch
 from torch import Tensor
 
 from harmonium.core.checks import check_int
+from harmonium.core.processes import processes
 from harmonium.core.progress import Progress, showing
 from harmonium.core.random import Stream, stream_of
+from harmonium.core.shards import divided, in_blocks
 from harmonium.models.arrays import Array, as_batch, as_clamp
 from harmonium.models.deep.dbn import DBN
 from harmonium.models.directed import Directed
 from harmonium.models.machine.machine import Machine, as_machine
 from harmonium.models.model import Model
 from harmonium.models.vae.vae import VAE
+from harmonium.sampling.chains import part_of_clamp, swept
 from harmonium.sampling.path import independent_sample
 from harmonium.sampling.tempering import ReplicaExchange, check_sampler
 
@@ -34,6 +37,7 @@ def sample(
     sampler: ReplicaExchange | None = None,
     steps: int | None = None,
     progress: Progress = "auto",
+    shards: int | None = None,
 ) -> Tensor:
     """Draw visible states by Gibbs sampling, from an independent chain for each sample.
 
@@ -54,6 +58,8 @@ def sample(
             ``sweeps`` counts its rounds.  Default: plain Gibbs sampling.
         steps: another name of ``sweeps``.
         progress: whether to show a progress bar.  "auto": in terminals and notebooks, after two seconds.
+        shards: divide samples into this number of blocks, as for `harmonium.fit`: the same bits on any number of
+            processes.  Default: 8 where `torchrun` started several, else none.
 
     Returns:
         raw samples (n, n_visible) in the model's precision, one column per variable.
@@ -69,7 +75,7 @@ def sample(
     """
     n = check_int("n", n)
     sweeps = check_int("sweeps", sweeps, least=0) if steps is None else check_int("steps", steps, least=0)
-    with showing(progress):
+    with showing(progress if processes().first else False), divided(shards):
         return _sample(model, n, sweeps, stream_of(seed, "sample"), init, clamp, sampler)
 
 
@@ -104,7 +110,12 @@ def _sample(
             x = torch.zeros(n, model.visible.size, dtype=model.dtype, device=model.device)
             mask = as_clamp(clamp, model.visible.mode(x), model)
             mask = mask[0].expand_as(x), mask[1].expand_as(x)
-        return model.visible.decode(model.draw(n, stream, mask))
+        held = mask
+
+        def of_rows(part: slice) -> list[Tensor]:
+            return [model.draw(part.stop - part.start, stream, part_of_clamp(held, part))]
+
+        return model.visible.decode(in_blocks(n, stream, of_rows)[0])
     as_machine(model, "sample").refuse_batched("sample")
     assert isinstance(model, Machine)
     if sampler is not None and init is not None:
@@ -125,7 +136,7 @@ def _sample(
         top = check_sampler(sampler).sample(model, n, sweeps, stream.child("exchange"), held)[0]
         assert top is not None
         return model.visible.decode(top)
-    out = model.sweep(state, stream.child("sweeps"), sweeps, clamp=held)[0]
+    out = model.unpack(swept(model, state, stream.child("sweeps"), sweeps, held))[0]
     assert out is not None
     return model.visible.decode(out)
 

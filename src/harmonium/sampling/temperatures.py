@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -11,6 +13,7 @@ from harmonium.core.random import RandomAddress, Stream
 from harmonium.models.state import Clamp, State
 from harmonium.sampling.ladder import ExchangeStats, Ladder, Replicas, exchanged, refuse_lengths, tempering_round
 from harmonium.sampling.path import Path
+from harmonium.sampling.replica_blocks import blocks_of
 
 __all__ = ["Temperatures", "place_rungs", "spaced"]
 
@@ -44,6 +47,11 @@ class Temperatures(Ladder):
         self.rungs = len(t)
         self._inputs: dict[int, Tensor] | None = None
         self._placed: tuple[Tensor, Tensor] | None = None
+
+    def fresh(self) -> Temperatures:
+        other = copy.copy(self)
+        other.path, other._inputs, other._placed = self.path.run(), None, None
+        return other
 
     def start(self, replicas: int, stream: Stream) -> Replicas:
         rows = self.rungs * replicas
@@ -147,17 +155,23 @@ def place_rungs(
         replicas: of the pilot.
     """
     t = torch.linspace(0, 1, rungs or 12, dtype=torch.float64)
-    ladder = Temperatures(path, t, clamp)
-    walkers = ladder.start(replicas, stream.child("start"))
-    for index in range(_PASSES):
-        stats, moves = ExchangeStats(walkers), stream.child(index)
+    blocks = blocks_of(replicas, stream)
+    starts = [each.child("start") for each in blocks.streams]
+    walkers: dict[int, Replicas] = {}
+
+    def accepted(t: Tensor, index: int, block: int) -> list[Tensor]:
+        ladder, moves = Temperatures(path, t, clamp), blocks.streams[block].child(index)
+        if block not in walkers or walkers[block].who.shape[-2] != ladder.rungs:
+            walkers[block] = ladder.start(blocks.sizes[block], starts[block])
+        starts[block] = moves.child("start")
+        stats = ExchangeStats(walkers[block])
         for _ in range(_ROUNDS << index):
-            stats.count(walkers, *tempering_round(ladder, walkers, moves))
-        acceptance = stats.acceptance
+            stats.count(walkers[block], *tempering_round(ladder, walkers[block], moves))
+        return [stats.acceptance * (blocks.sizes[block] / replicas)]
+
+    for index in range(_PASSES):
+        acceptance = blocks.sum(partial(accepted, t, index))[0]
         barrier = float((1 - acceptance).sum())
-        t = spaced(ladder.t.cpu(), acceptance, rungs or max(3, round(barrier / _REJECTED) + 1))
-        before, ladder = ladder.rungs, Temperatures(path, t, clamp)
-        if ladder.rungs != before:
-            walkers = ladder.start(replicas, moves.child("start"))
+        t = spaced(t, acceptance, rungs or max(3, round(barrier / _REJECTED) + 1))
     assert all(low < high for low, high in pairwise(t.tolist()))
     return t

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from harmonium.core.checks import check_int_fields
 from harmonium.core.progress import steps
@@ -15,6 +16,7 @@ from harmonium.models.machine.machine import Machine
 from harmonium.models.state import Clamp, State
 from harmonium.sampling.ladder import Ladder, tempering_round
 from harmonium.sampling.path import Path
+from harmonium.sampling.replica_blocks import blocks_of
 from harmonium.sampling.temperatures import Temperatures, place_rungs
 from harmonium.units import Natural
 
@@ -32,10 +34,16 @@ class ReplicaExchange(Registered, ABC):
     def sample(self, machine: Machine, n: int, rounds: int, stream: Stream, clamp: Clamp | None = None) -> State:
         """Draw states at the top of n independent replicas after ``rounds`` rounds: sampled layers, each (n, units)."""
         ladder = self.ladder(machine, stream.child("ladder"), clamp)
-        replicas, moves = ladder.start(n, stream.child("start")), stream.child("moves")
-        for _ in steps(range(rounds), "round"):
-            tempering_round(ladder, replicas, moves)
-        return ladder.on(replicas, -1)
+        blocks = blocks_of(n, stream) if clamp is None else blocks_of(1, stream)._replace(sizes=[n])
+
+        def of_block(block: int) -> list[Tensor]:
+            own, streams = ladder.fresh(), blocks.streams[block]
+            replicas, moves = own.start(blocks.sizes[block], streams.child("start")), streams.child("moves")
+            for _ in steps(range(rounds), "round"):
+                tempering_round(own, replicas, moves)
+            return [machine.pack(own.on(replicas, -1))]
+
+        return machine.unpack(blocks.each(of_block)[0])
 
 
 @dataclass(frozen=True)
