@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 __all__ = [
-    "BINARIZATIONS", "DOWNLOAD", "DROP", "PROGRESS", "QUIET", "READING", "SEED", "SHARDS", "STANDARDIZE", "Range", "choice",
-    "integer", "number", "part", "reading_of", "reading_options", "sizes", "text", "threads", "written",
+    "BINARIZATIONS", "DOWNLOAD", "DROP", "PROGRESS", "QUIET", "READING", "SEED", "SHARDS", "STANDARDIZE", "Range",
+    "choice", "integer", "number", "part", "reading_of", "reading_options", "sizes", "text", "threads", "written",
 ]  # fmt: skip
 
 BINARIZATIONS = ("threshold", "fixed", "dynamic", "grey")
