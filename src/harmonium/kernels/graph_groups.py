@@ -61,19 +61,19 @@ def _mark_free(s, i, low, state, below, last, held):
 @compiled
 def walk_groups(
     s, x, weights, order, starts, neighbours, entries, held, t, slope, start, states, offset, words, rows, key,
-    step, site, sweeps, first, last, reverse, low, high,
+    step, site, sweeps, first, last, reverse,
 ):  # fmt: skip
     """Draw variables of ``states`` units, one of which is 1, by inversion; the places of a variable follow each other.
 
     The arguments are those of `harmonium.kernels.graph_walk.graph_walker`; a variable takes the word of its number.
     """
-    chains = high - low
+    chains = s.shape[1]
     fields = np.empty((states, chains), s.dtype)
     highest = np.empty(chains, s.dtype)
     total, threshold = np.empty(chains), np.empty(chains)
     below = np.empty(chains, np.int64)
     own = np.empty(chains, np.uint32)
-    left = np.uint64(low)
+    left = np.uint64(0)
     for k in range(sweeps):
         if rows.shape[0] > 0:
             fill_lanes(words, 0, words.shape[0] // 2, rows, key, step + k, site)

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 from numba.extending import register_jitable
 
+from harmonium.kernels.chain_lanes import LANES, add_four, copy_lanes, put_lanes, set_four, unpack_words, words_of_block
 from harmonium.kernels.compiled import INLINE, Scalar, compiled, named_after
-from harmonium.kernels.edge_loops import gather, set_zero
 from harmonium.kernels.fused import at, eta_of_unit
-from harmonium.kernels.philox import philox
 
 __all__ = [
     "LANES",
@@ -29,9 +28,6 @@ __all__ = [
     "word_lanes",
 ]
 
-LANES = 16
-"""Chains that are drawn at once."""
-
 _LOW = np.uint64(0xFFFFFFFF)
 
 
@@ -43,16 +39,6 @@ def word_lanes(units: int, chains: int) -> Any:
     return np.empty((2 * ((units + 3) // 4), chains), np.uint64)
 
 
-@register_jitable(**INLINE)
-def _fill_block(words, block, rows, first, c2, c3, k0, k1):
-    top, bottom = np.uint64(2) * block, np.uint64(2) * block + np.uint64(1)
-    for r in range(LANES):
-        c = first + np.uint64(r)
-        w0, w1, w2, w3 = philox(block, rows[c], c2, c3, k0, k1)
-        words[top, c] = np.uint64(w0) | np.uint64(w1) << _HALF
-        words[bottom, c] = np.uint64(w2) | np.uint64(w3) << _HALF
-
-
 @compiled
 def fill_lanes(words, first, last, rows, key, step, site):
     """Fill the blocks ``first`` ... ``last`` - 1 of `word_lanes`; ``rows`` are global indices of the chains, uint64."""
@@ -61,7 +47,7 @@ def fill_lanes(words, first, last, rows, key, step, site):
     c3 = (np.uint64(step) >> _HALF & np.uint64(0xFFFF)) << np.uint64(16) | np.uint64(site & 0xFF) << np.uint64(8)
     for block in range(first, last):
         for lane in range(0, rows.shape[0], LANES):
-            _fill_block(words, np.uint64(block), rows, np.uint64(lane), c2, c3, k0, k1)
+            words_of_block(words, np.uint64(block), rows, np.uint64(lane), c2, c3, k0, k1)
 
 
 @register_jitable(**INLINE)
@@ -80,17 +66,10 @@ def receive(field, x, i, low):
 
 
 @register_jitable(**INLINE)
-def _keep(kept, s, i, low):
-    for r in range(LANES):
-        kept[r] = s[i, low + np.uint64(r)]
-
-
-@register_jitable(**INLINE)
-def _restore(s, i, low, kept, held):
+def _put_free(s, i, low, new, held):
     for r in range(LANES):
         c = low + np.uint64(r)
-        if held[i, c]:
-            s[i, c] = kept[r]
+        s[i, c] = s[i, c] if held[i, c] else new[r]
 
 
 def graph_walker(draw: Scalar) -> Scalar:
@@ -99,30 +78,26 @@ def graph_walker(draw: Scalar) -> Scalar:
     s (units, chains) are the states, x likewise the input from other layers, or empty; the graph is an `Adjacency`
     and its weights.  The units of the places ``first`` ... ``last`` - 1 of its order are drawn, from the last one if
     ``reverse``; unit j has the parameters and words of number j - ``offset``.  ``held`` (units, chains or 1), or empty,
-    marks units that keep their state.  Only the chains ``low`` ... ``high`` - 1 move; their ``words`` (see
-    `word_lanes`) are filled anew for each of the ``sweeps``, one step after the other, unless ``rows`` is empty.
+    marks units that keep their state.  ``words`` (see `word_lanes`) are filled anew for each of the ``sweeps``, one
+    step after the other, unless ``rows`` is empty.
 
-    Chains are drawn by `LANES`, of which all numbers are multiples: loops of a known length have no remainders.  The
-    last four neighbours are added up where the draw is, without a way through memory.
+    Chains are drawn by `LANES`, of which all numbers are multiples (see `harmonium.kernels.chain_lanes`).
     """
     named = named_after(draw)
 
     @register_jitable(**INLINE)
     @named
-    def lanes(s, i, low, x, i0, i1, i2, i3, w0, w1, w2, w3, t, slope, start, constant, words, row, shift, at_words):
+    def lanes(new, x, t, low, slope, start, constant, words):
         for r in range(LANES):
-            c = low + np.uint64(r)
-            field = x[r] + (w0 * s[i0, c] + w1 * s[i1, c] + w2 * s[i2, c] + w3 * s[i3, c])
-            word = np.uint32(words[row, at_words + np.uint64(r)] >> shift)
-            s[i, c] = draw(eta_of_unit(field, t[c], slope, start), constant, word)
+            new[r] = draw(eta_of_unit(x[r], t[low + np.uint64(r)], slope, start), constant, words[r])
 
     @compiled
     @named
     def walk(
         s, x, weights, order, starts, neighbours, entries, held, t, slope, start, constant, offset, words, rows, key,
-        step, site, sweeps, first, last, reverse, low, high,
+        step, site, sweeps, first, last, reverse,
     ):  # fmt: skip
-        field, kept = np.zeros(LANES, s.dtype), np.zeros(LANES, s.dtype)
+        field, new, own = np.zeros(LANES, s.dtype), np.zeros(LANES, s.dtype), np.zeros(LANES, np.uint32)
         slopes, starting, zero = at(slope, 0), at(start, 0), np.zeros(1, weights.dtype)[0]
         for k in range(sweeps):
             if rows.shape[0] > 0:
@@ -133,49 +108,55 @@ def graph_walker(draw: Scalar) -> Scalar:
                 if held.shape[1] == 1 and held[i, 0]:
                     continue
                 begin, end = starts[p], starts[p + 1]
-                rest = max(begin, end - 4)
-                # Of fewer than four neighbours, the missing ones are the unit itself, with a weight of 0.
-                i0 = np.uint64(neighbours[rest]) if rest < end else i
-                i1 = np.uint64(neighbours[rest + 1]) if rest + 1 < end else i
-                i2 = np.uint64(neighbours[rest + 2]) if rest + 2 < end else i
-                i3 = np.uint64(neighbours[rest + 3]) if rest + 3 < end else i
-                w0 = weights[entries[rest]] if rest < end else zero
-                w1 = weights[entries[rest + 1]] if rest + 1 < end else zero
-                w2 = weights[entries[rest + 2]] if rest + 2 < end else zero
-                w3 = weights[entries[rest + 3]] if rest + 3 < end else zero
                 j = i - np.uint64(offset)
                 row, shift = j >> np.uint64(1), (j & np.uint64(1)) << np.uint64(5)
                 up, down = at(slopes, j), at(starting, j)
-                left, to = np.uint64(low), np.uint64(high)
+                left, to = np.uint64(0), np.uint64(s.shape[1])
                 while left < to:
+                    e = begin
                     if x.shape[0] > 0:
-                        receive(field, x, i, left)
-                    elif begin < rest:
-                        set_zero(field)
-                    if begin < rest:
-                        gather(field, s, weights, neighbours, entries, begin, rest, left)
+                        copy_lanes(field, x, i, left)
+                    elif e + 4 <= end:
+                        set_four(
+                            field, s, np.uint64(neighbours[e]), np.uint64(neighbours[e + 1]),
+                            np.uint64(neighbours[e + 2]), np.uint64(neighbours[e + 3]), left, weights[entries[e]],
+                            weights[entries[e + 1]], weights[entries[e + 2]], weights[entries[e + 3]],
+                        )  # fmt: skip
+                        e += 4
+                    else:
+                        set_four(field, s, i, i, i, i, left, zero, zero, zero, zero)
+                    while e + 4 <= end:
+                        add_four(
+                            field, s, np.uint64(neighbours[e]), np.uint64(neighbours[e + 1]),
+                            np.uint64(neighbours[e + 2]), np.uint64(neighbours[e + 3]), left, weights[entries[e]],
+                            weights[entries[e + 1]], weights[entries[e + 2]], weights[entries[e + 3]],
+                        )  # fmt: skip
+                        e += 4
+                    if e < end:  # one to three more: the missing ones are the unit itself, with a weight of 0
+                        two, three = e + 1 < end, e + 2 < end
+                        add_four(
+                            field, s, np.uint64(neighbours[e]), np.uint64(neighbours[e + 1]) if two else i,
+                            np.uint64(neighbours[e + 2]) if three else i, i, left, weights[entries[e]],
+                            weights[entries[e + 1]] if two else zero, weights[entries[e + 2]] if three else zero, zero,
+                        )  # fmt: skip
+                    unpack_words(own, words, row, left, shift)
+                    lanes(new, field, t, left, up, down, constant, own)
                     if held.shape[1] > 1:
-                        _keep(kept, s, i, left)
-                    lanes(
-                        s, i, left, field, i0, i1, i2, i3, w0, w1, w2, w3, t, up, down, constant, words, row, shift,
-                        left - np.uint64(low),
-                    )  # fmt: skip
-                    if held.shape[1] > 1:
-                        _restore(s, i, left, kept, held)
+                        _put_free(s, i, left, new, held)
+                    else:
+                        put_lanes(s, i, left, new)
                     left += np.uint64(LANES)
-                if begin < rest:
-                    set_zero(field)
 
     return walk
 
 
-def global_rows(first: Any, rows: int, low: int, high: int) -> Any:
-    """Global indices of the lanes ``low`` ... ``high`` - 1, uint64; those past the last row are 0.
+def global_rows(first: Any, low: int, high: int, lanes: int) -> Any:
+    """Global indices of the rows ``low`` ... ``high`` - 1, uint64 (lanes,), the rest 0.
 
-    ``first`` is the index of the first of ``rows``, or of each (see `core.random.RandomAddress`).
+    ``first`` is the index of row 0, or of each (see `core.random.RandomAddress`).
     """
-    index = np.zeros(high - low, np.uint64)
-    index[: rows - low] = (first + np.arange(rows) if isinstance(first, int) else np.asarray(first))[low:high]
+    index = np.zeros(lanes, np.uint64)
+    index[: high - low] = first + np.arange(low, high) if isinstance(first, int) else np.asarray(first)[low:high]
     return index
 
 

@@ -57,26 +57,47 @@ def graph_gibbs(
     Returns:
         the new states (batch, n), chains side by side in memory.
     """
-    lanes = padded(s.detach().numpy())
-    none = lanes[:0, :0]
-    keeps = np.empty((0, 0), np.bool_)
-    if held is not None:
-        rows = held.reshape(-1, units.size).contiguous().numpy()
-        keeps = rows.T.copy() if len(rows) == 1 else padded(rows)
-    walk = _Walk(s.shape[0], lanes, none if x is None else padded(x.detach().numpy()), weights, keeps, draw, reverse)
+    chains, columns = s.shape
+    blocks = -(-chains // LANES)
+    threads = torch.get_num_threads() if LANES * blocks * columns * sweeps >= _THREADED else 1
     segments = _segments(units, weights, line, s, draw, reverse)
-    blocks = lanes.shape[1] // LANES
-    threads = torch.get_num_threads() if lanes.size * sweeps >= _THREADED else 1
+    state = s.detach().numpy()
+    inputs = None if x is None else x.detach().numpy()
+    keeps = None if held is None else held.reshape(-1, columns).contiguous().numpy()
+    out = np.empty((columns, chains), state.dtype)
+
+    def part(first: int, last: int) -> _Walk:
+        """The walk of the chains ``first`` ... ``last`` - 1, in memory of their own."""
+        own = padded(state[first:last])
+        each = keeps is not None and len(keeps) > 1
+        return _Walk(
+            own,
+            own[:0, :0] if inputs is None else padded(inputs[first:last]),
+            padded_row(segments[0].line[0][first:last]),
+            global_rows(draw.first, first, last, own.shape[1]),
+            np.empty((0, 0), np.bool_) if keeps is None else padded(keeps[first:last]) if each else keeps.T.copy(),
+            weights,
+            draw,
+            reverse,
+        )
+
+    def sweep_part(first: int, last: int) -> None:
+        walk = part(first, last)
+        walk.sweep(segments, sweeps)
+        out[:, first:last] = walk.s[:, : last - first]
+
     if threads == 1:
-        walk.sweep_chains(segments, sweeps, 0, lanes.shape[1])
+        sweep_part(0, chains)
     elif blocks >= threads:
-        cuts = [LANES * (blocks * k // threads) for k in range(threads + 1)]
+        cuts = [min(chains, LANES * (blocks * k // threads)) for k in range(threads + 1)]
         with _pool(threads) as run:
-            run([(walk.sweep_chains, segments, sweeps, low, high) for low, high in pairwise(cuts)])
+            run([(sweep_part, first, last) for first, last in pairwise(cuts)])
     else:
+        walk = part(0, chains)
         with _pool(threads) as run:
             walk.sweep_units(segments, sweeps, threads, run)
-    return torch.from_numpy(np.ascontiguousarray(lanes[:, : s.shape[0]])).mT
+        out[:] = walk.s[:, :chains]
+    return torch.from_numpy(out).mT
 
 
 class _Segment(NamedTuple):
@@ -126,79 +147,88 @@ def _segments(
 
 
 def _line_arrays(units: Units, line: Interpolation | None, s: Tensor) -> tuple[Any, ...]:
-    """t of all lanes, slope, start and the constant of a type."""
-    t, *rest = units._line_arrays(s, line)
-    return padded_row(t), *rest
+    """t of all rows, slope, start and the constant of a type."""
+    return units._line_arrays(s, line)
 
 
 class _Walk(NamedTuple):
-    """The arrays of a walk that all threads share."""
+    """Some chains side by side, and all that a sweep of them needs.
 
-    chains: int
+    Attributes:
+        s: states (units, lanes), changed in place.
+        x: input from other layers, likewise, or empty.
+        t: of every lane.
+        rows: global index of every lane.
+        held: units that keep their state (units, lanes or 1), or empty.
+        weights: the coupling.
+        draw: address of the random words.
+        reverse: whether colours are drawn in the opposite order.
+    """
+
     s: Any
     x: Any
-    weights: EdgeMatrix
+    t: Any
+    rows: Any
     held: Any
+    weights: EdgeMatrix
     draw: RandomAddress
     reverse: bool
 
-    def sweep_chains(self, segments: list[_Segment], sweeps: int, low: int, high: int) -> None:
-        """All sweeps of the chains ``low`` ... ``high`` - 1."""
-        words = _words(segments, high - low)
-        rows = global_rows(self.draw.first, self.chains, low, high)
+    def sweep(self, segments: list[_Segment], sweeps: int) -> None:
+        """All sweeps, in one call if there is one segment."""
+        words = self._words(segments)
         if len(segments) == 1:
-            self._run(segments[0], words[0], rows, 0, sweeps, low, high)
+            self._run(segments[0], words[0], self.rows, 0, sweeps)
             return
         for k in range(sweeps):
-            for part, lanes in words.items():
-                segment = next(segment for segment in segments if segment.part == part)
-                self._fill(segment, lanes, rows, k, 0, len(lanes) // 2)
+            for segment in _one_of_each(segments):
+                self._fill(segment, words[segment.part], k, 0, len(words[segment.part]) // 2)
             for segment in segments:
-                self._run(segment, words[segment.part], rows[:0], k, 1, low, high)
+                self._run(segment, words[segment.part], self.rows[:0], k, 1)
 
     def sweep_units(self, segments: list[_Segment], sweeps: int, threads: int, run: Any) -> None:
-        """All sweeps of all chains, the units of a colour divided among threads."""
-        count = self.s.shape[1]
-        words, rows = _words(segments, count), global_rows(self.draw.first, self.chains, 0, count)
-        bounds = self.weights.received.bounds.tolist()
-        colours = list(pairwise(bounds))
+        """All sweeps, the units of a colour divided among threads."""
+        words = self._words(segments)
+        colours = list(pairwise(self.weights.received.bounds.tolist()))
         for k in range(sweeps):
-            fills = []
-            for part, lanes in words.items():
-                segment = next(segment for segment in segments if segment.part == part)
-                fills += [
-                    (self._fill, segment, lanes, rows, k, low, high) for low, high in _cut(0, len(lanes) // 2, threads)
-                ]
-            run(fills)
+            run([
+                (self._fill, segment, words[segment.part], k, low, high)
+                for segment in _one_of_each(segments)
+                for low, high in _cut(0, len(words[segment.part]) // 2, threads)
+            ])  # fmt: skip
             for low, high in reversed(colours) if self.reverse else colours:
-                tasks = []
-                for segment in segments:
-                    inside = max(low, segment.first), min(high, segment.last)
-                    for first, last in _cut(*inside, threads, self._width(segment)):
-                        part_of = segment._replace(first=first, last=last)
-                        tasks.append((self._run, part_of, words[segment.part], rows[:0], k, 1, 0, count))
-                run(tasks)
+                run([
+                    (self._run, segment._replace(first=first, last=last), words[segment.part], self.rows[:0], k, 1)
+                    for segment in segments
+                    for first, last in _cut(
+                        max(low, segment.first), min(high, segment.last), threads, self._width(segment)
+                    )
+                ])  # fmt: skip
 
     def _width(self, segment: _Segment) -> int:
         """Columns of a variable of the segment."""
         columns: int = segment.line[1][0].shape[1]
         return columns // segment.units
 
-    def _fill(self, segment: _Segment, words: Any, rows: Any, k: int, first: int, last: int) -> None:
-        fill_lanes(words, first, last, rows, np.uint64(segment.key), self.draw.step + k, self.draw.site)
+    def _words(self, segments: list[_Segment]) -> dict[int, Any]:
+        """Room for the words of every type, by its number."""
+        return {segment.part: word_lanes(segment.units, self.s.shape[1]) for segment in segments}
 
-    def _run(self, segment: _Segment, words: Any, rows: Any, k: int, sweeps: int, low: int, high: int) -> None:
-        t, slope, start, constant = segment.line
+    def _fill(self, segment: _Segment, words: Any, k: int, first: int, last: int) -> None:
+        fill_lanes(words, first, last, self.rows, np.uint64(segment.key), self.draw.step + k, self.draw.site)
+
+    def _run(self, segment: _Segment, words: Any, rows: Any, k: int, sweeps: int) -> None:
+        _, slope, start, constant = segment.line
         segment.loop(
-            self.s, self.x, self.weights.values.detach().numpy(), *self.weights.received[:4], self.held, t,
-            slope, start, constant, segment.offset, words, rows, np.uint64(segment.key), self.draw.step + k,
-            self.draw.site, sweeps, segment.first, segment.last, self.reverse, low, high,
+            self.s, self.x, self.weights.values.detach().numpy(), *self.weights.received[:4], self.held, self.t, slope,
+            start, constant, segment.offset, words, rows, np.uint64(segment.key), self.draw.step + k, self.draw.site,
+            sweeps, segment.first, segment.last, self.reverse,
         )  # fmt: skip
 
 
-def _words(segments: list[_Segment], chains: int) -> dict[int, Any]:
-    """Room for the words of every type, by its number."""
-    return {segment.part: word_lanes(segment.units, chains) for segment in segments}
+def _one_of_each(segments: list[_Segment]) -> list[_Segment]:
+    """One segment of every type."""
+    return list({segment.part: segment for segment in segments}.values())
 
 
 def _cut(first: int, last: int, parts: int, width: int = 1) -> list[tuple[int, int]]:
