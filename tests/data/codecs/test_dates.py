@@ -57,8 +57,9 @@ def test_a_time_that_is_always_the_same_comes_back() -> None:
     states = codec.encode(at_eight, "at")
     drawn = codec.decode(states, np.random.default_rng(0).random(states.shape))
     assert (drawn.dt.hour == 8).all() and (drawn.dt.minute == 0).all()
-    assert codec.log_density(at_eight, states) == pytest.approx(Dates.of(workdays(300)).log_density(
-        workdays(300), Dates.of(workdays(300)).encode(workdays(300), "at")) + np.log1p(-1 / (len(at_eight) + 2)))  # fmt: skip
+    usual = Dates.of(workdays(300))
+    expected = usual.log_density(workdays(300), usual.encode(workdays(300), "at"))
+    assert codec.log_density(at_eight, states) == pytest.approx(expected + np.log1p(-1 / (len(at_eight) + 2)))
 
 
 @pytest.mark.parametrize("form", ["%d.%m.%Y", "%Y-%m-%d", "%d %b %Y"])

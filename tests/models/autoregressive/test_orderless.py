@@ -15,7 +15,15 @@ import torch
 from torch import Tensor
 
 import harmonium as hm
-from harmonium.models.autoregressive.observed_mask import DenseNetwork, IncrementalPass, MaskedNetwork, _Recomputed
+from harmonium.models.autoregressive.observed_mask import (
+    DenseNetwork,
+    IncrementalPass,
+    MaskedNetwork,
+    _Recomputed,
+    layers,
+    linears,
+    rectified,
+)
 from harmonium.models.autoregressive.orderings import as_orderings, random_orderings
 from harmonium.models.conditionals import MixtureConditional
 
@@ -106,6 +114,44 @@ def test_the_training_estimate_as_it_is_drawn() -> None:
     z = (found.mean(0) - mean) / (found.std(0) / draws**0.5)
     assert float(z.abs().max()) < 4.5
     assert float((found.std(0) / draws**0.5).max()) < 0.1  # so that it could fail
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_the_training_estimate_under_own_orderings(share: float) -> None:
+    """By Monte Carlo, as above: in this share, each variable that is left is asked for after an own beginning."""
+    model = scattered(hm.OrderlessNADE(4, hidden=(5,), own_orderings=share, dtype=DOUBLE), 0.5)
+    model = model.under([[3, 1, 0, 2], [1, 3, 2, 0]])
+    states, stream, draws = everything(model), hm.Stream(0), 4000
+    own = torch.zeros(len(states), dtype=DOUBLE)
+    for ordering, k in itertools.product(model.orderings.tolist(), range(4)):
+        given = torch.tensor([i in ordering[:k] for i in range(4)]).expand(len(states), -1)
+        for i in ordering[k:]:
+            asked = torch.tensor([j == i for j in range(4)]).expand(len(states), -1)
+            own += model.log_conditional(states, asked, given) / (2 * (4 - k))
+    rest = torch.stack([model.under(o).log_prob(states) for o in itertools.permutations(range(4))]).mean(0)
+    found = torch.stack([model.training_log_prob(states, stream) for _ in range(draws)])
+    error = found.std(0) / draws**0.5
+    assert float(((found.mean(0) - share * own - (1 - share) * rest) / error).abs().max()) < 4.5
+    assert float((own - rest).abs().max()) > 10 * float(error.max())  # so that it could fail
+
+
+@torch.no_grad()
+def test_dropout_leaves_units_out_in_training_alone() -> None:
+    """Of 20,000 units a share of 0.3 within 4.5 standard errors; those that are left count for more."""
+    modules = layers((1, 20_000, 1), DOUBLE)
+    for layer in linears(modules):
+        torch.nn.init.ones_(layer.weight)
+    torch.nn.init.zeros_(linears(modules)[0].bias)
+    x = torch.ones(2, 1, dtype=DOUBLE)
+    whole, dropped = rectified(modules, x), rectified(modules, x, 0.3, hm.Stream(0))
+    assert (whole == 20_000).all() and dropped[0] != dropped[1]
+    assert float((dropped / whole - 1).abs().max()) < 4.5 * (0.3 / 0.7 / 20_000) ** 0.5
+    assert torch.equal(dropped, rectified(modules, x, 0.3, hm.Stream(0)))
+    model = hm.OrderlessNADE(4, network=DenseNetwork(4, 4, 4, (9,), dropout=0.5), dtype=DOUBLE)
+    v, mask = torch.ones(3, 4, dtype=DOUBLE), torch.ones(3, 4, dtype=DOUBLE)
+    assert not torch.equal(model.network.training_forward(v, mask, hm.Stream(0)), model.network(v, mask))
+    assert torch.equal(model.network(v, mask), model.network(v, mask))
 
 
 @torch.no_grad()
@@ -258,6 +304,10 @@ def test_store(tmp_path: Path) -> None:
     other = hm.load(tmp_path / "m")
     assert torch.equal(other.log_prob(data.train), model.log_prob(data.train)) and other.config() == model.config()
     assert torch.equal(other.orderings, model.orderings) and not other.is_untrained
+    network = DenseNetwork(4, 4, 4, (3,), dropout=0.2)
+    hm.save(hm.OrderlessNADE(4, network=network, own_orderings=0.5), tmp_path / "n")
+    other = hm.load(tmp_path / "n")
+    assert isinstance(other, hm.OrderlessNADE) and (other.own_orderings, other.network.dropout) == (0.5, 0.2)
 
 
 class Stop(hm.training.Callback):
@@ -323,6 +373,8 @@ def test_bad_input(tmp_path: Path) -> None:
         (lambda: model.ensemble(0), "orderings must be .*, found 0"),
         (lambda: hm.OrderlessNADE(3, hidden=()), "hidden must be"),
         (lambda: hm.OrderlessNADE(3, hidden=(4, 0)), "hidden must be"),
+        (lambda: hm.OrderlessNADE(3, own_orderings=1.5), "own_orderings must be a share from 0 to 1, found 1.5"),
+        (lambda: DenseNetwork(3, 3, 3, (2,), dropout=1.0), "dropout must be a probability from 0 to below 1, found 1"),
         (lambda: hm.OrderlessNADE(), "visible is missing.*outputs="),
         (lambda: hm.OrderlessNADE(3, outputs=MixtureConditional(4, 2)), "must be the same layer"),
         (lambda: hm.OrderlessNADE(3, network=Wrong(4)), r"network gives \(1, 4\).*takes \(1, 3\)"),

@@ -15,10 +15,12 @@ from harmonium.models.autoregressive.normal import log_normal, normal_covariance
 from harmonium.models.autoregressive.observed_mask import (
     IncrementalPass,
     MaskedNetwork,
+    check_dropout,
     check_hidden,
     draw_layers,
     layers,
     linears,
+    rectified,
 )  # fmt: skip
 from harmonium.models.conditionals import Conditional
 
@@ -55,6 +57,7 @@ class CopulaNetwork(MaskedNetwork):
         hidden: units of each hidden layer.
         scores: for each variable, the scores of its states, or None if it is not ordered.
         bells: for each variable, the number of bell-shaped functions, or 0 if it is not smooth.  Default: none is.
+        dropout: probability with which each hidden unit is left out of a case in training (Srivastava et al. 2014).
         dtype: float32 or float64.
 
     Raises:
@@ -69,12 +72,12 @@ class CopulaNetwork(MaskedNetwork):
 
     def __init__(
         self, size: int, columns: int, width: int, hidden: Sequence[int], scores: Sequence[Sequence[float] | None],
-        bells: Sequence[int] | None = None, *, dtype: torch.dtype = torch.float32,
+        bells: Sequence[int] | None = None, dropout: float = 0.0, *, dtype: torch.dtype = torch.float32,
     ) -> None:  # fmt: skip
         super().__init__()
         if len(scores) != columns:
             raise ValueError(f"scores has {len(scores)} entries; expected one for each of the {columns} variables")
-        self.size, self.hidden = size, check_hidden(hidden)
+        self.size, self.hidden, self.dropout = size, check_hidden(hidden), check_dropout(dropout)
         self.scores = [None if each is None else [float(z) for z in each] for each in scores]
         self.ordered = [i for i, each in enumerate(self.scores) if each is not None]
         n = len(self.ordered)
@@ -176,12 +179,16 @@ class CopulaNetwork(MaskedNetwork):
         return torch.cat((score, score * score, self.owner.double()), 1).mT
 
     def forward(self, v: Tensor, mask: Tensor) -> Tensor:
+        return self._outputs(v, mask, None)
+
+    def training_forward(self, v: Tensor, mask: Tensor, noise: Stream) -> Tensor:
+        return self._outputs(v, mask, noise)
+
+    def _outputs(self, v: Tensor, mask: Tensor, noise: Stream | None) -> Tensor:
         seen, odds = self.copula(v, mask)
         smooth = any(self.bells)
-        h = torch.cat((v @ self.basis if smooth else v, mask, seen), -1)
-        for layer in self.layers[:-1]:
-            h = torch.relu(layer(h))
-        x: Tensor = self.layers[-1](h)
+        inputs = torch.cat((v @ self.basis if smooth else v, mask, seen), -1)
+        x = rectified(self.layers, inputs, self.dropout, noise)
         return (x @ self.basis.mT if smooth else x) + odds
 
     def weights_by_state(self) -> tuple[Tensor, Tensor]:
@@ -200,7 +207,9 @@ class CopulaNetwork(MaskedNetwork):
         return _Pass(self, v, mask)
 
     def config(self) -> dict[str, Any]:
-        return Registered.config(self) | {"hidden": list(self.hidden), "scores": self.scores, "bells": self.bells}
+        return Registered.config(self) | {
+            "hidden": list(self.hidden), "scores": self.scores, "bells": self.bells, "dropout": self.dropout,
+        }  # fmt: skip
 
     @classmethod
     def for_outputs(cls, outputs: Conditional, **arguments: Any) -> Self:

@@ -15,15 +15,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from harmonium.core.checks import check_int
+from harmonium import kernels
+from harmonium.core.checks import check_int, check_number
 from harmonium.core.random import Stream
 from harmonium.core.registry import Registered
 from harmonium.models.conditionals import Conditional
 from harmonium.models.initial import he_deviation, normal_, uninitialised
 
 __all__ = [
-    "DenseNetwork", "IncrementalPass", "MaskedNetwork", "check_hidden", "draw_layers", "draw_weights", "layers",
-    "linears",
+    "DenseNetwork", "IncrementalPass", "MaskedNetwork", "check_dropout", "check_hidden", "draw_layers", "draw_weights",
+    "layers", "linears", "rectified",
 ]  # fmt: skip
 
 
@@ -47,7 +48,13 @@ class IncrementalPass(ABC):
 
 
 class MaskedNetwork(Registered, nn.Module, ABC):
-    """A function of (v * m, m) (see `harmonium.models.autoregressive.observed_mask`)."""
+    """A function of (v * m, m) (see `harmonium.models.autoregressive.observed_mask`).
+
+    Attributes:
+        dropout: probability with which each hidden unit is left out of a case in training.
+    """
+
+    dropout: float = 0.0
 
     @abstractmethod
     def forward(self, v: Tensor, mask: Tensor) -> Tensor:
@@ -57,6 +64,10 @@ class MaskedNetwork(Registered, nn.Module, ABC):
             v: encoded values (batch, size), zero for variables that are not observed.
             mask: which variables are observed, (batch, columns).
         """
+
+    def training_forward(self, v: Tensor, mask: Tensor, noise: Stream) -> Tensor:
+        """The outputs in training, (batch, width): with dropout, where the network has it."""
+        return self(v, mask)  # type: ignore[no-any-return]
 
     @abstractmethod
     def initialise(self, stream: Stream) -> None:
@@ -105,6 +116,7 @@ class DenseNetwork(MaskedNetwork):
         columns: number of visible variables, the width of the mask.
         width: number of outputs.
         hidden: units of each hidden layer, at least one layer.
+        dropout: probability with which each hidden unit is left out of a case in training (Srivastava et al. 2014).
         dtype: float32 or float64.
 
     Revealing one variable changes the inputs of the first layer by a row of W and one of U, so a step of an incremental
@@ -112,17 +124,18 @@ class DenseNetwork(MaskedNetwork):
     """
 
     def __init__(
-        self, size: int, columns: int, width: int, hidden: Sequence[int], *, dtype: torch.dtype = torch.float32
-    ) -> None:
+        self, size: int, columns: int, width: int, hidden: Sequence[int], dropout: float = 0.0, *,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:  # fmt: skip
         super().__init__()
-        self.size, self.hidden = size, check_hidden(hidden)
+        self.size, self.hidden, self.dropout = size, check_hidden(hidden), check_dropout(dropout)
         self.layers = layers((size + columns, *self.hidden, width), dtype)
 
     def forward(self, v: Tensor, mask: Tensor) -> Tensor:
-        h = torch.cat((v, mask), -1)
-        for layer in self.layers[:-1]:
-            h = torch.relu(layer(h))
-        return self.layers[-1](h)  # type: ignore[no-any-return]
+        return rectified(self.layers, torch.cat((v, mask), -1))
+
+    def training_forward(self, v: Tensor, mask: Tensor, noise: Stream) -> Tensor:
+        return rectified(self.layers, torch.cat((v, mask), -1), self.dropout, noise)
 
     def initialise(self, stream: Stream) -> None:
         draw_layers(self.layers, stream)
@@ -131,7 +144,7 @@ class DenseNetwork(MaskedNetwork):
         return _DensePass(self, v, mask)
 
     def config(self) -> dict[str, Any]:
-        return Registered.config(self) | {"hidden": list(self.hidden)}
+        return Registered.config(self) | {"hidden": list(self.hidden), "dropout": self.dropout}
 
     @classmethod
     def for_outputs(cls, outputs: Conditional, **arguments: Any) -> Self:
@@ -177,6 +190,23 @@ def linears(modules: nn.ModuleList) -> list[nn.Linear]:
     return [layer for layer in modules if isinstance(layer, nn.Linear)]
 
 
+def rectified(modules: nn.ModuleList, x: Tensor, dropout: float = 0.0, noise: Stream | None = None) -> Tensor:
+    """The outputs of linear layers with rectified linear units between them.
+
+    Args:
+        modules: what `layers` has built.
+        x: inputs, (batch, width of the first layer).
+        dropout: probability with which each hidden unit is left out; the others count for more.
+        noise: where to draw it from.
+    """
+    for layer in modules[:-1]:
+        x = torch.relu(layer(x))
+        if dropout and noise is not None:
+            u = kernels.uniforms(noise.advance(), len(x), x.shape[1], x.dtype, x.device)
+            x = x * (u >= dropout) / (1 - dropout)
+    return modules[-1](x)  # type: ignore[no-any-return]
+
+
 def draw_layers(modules: nn.ModuleList, stream: Stream) -> None:
     """Draw weights for rectified linear units (He et al. 2015), small ones in the last layer; in place."""
     *rectified, last = linears(modules)
@@ -193,6 +223,15 @@ def draw_weights(layer: nn.Module, deviation: float, stream: Stream) -> None:
             parameter.zero_()
         else:
             normal_(parameter, deviation, stream)
+
+
+def check_dropout(dropout: float) -> float:
+    """Return a probability of dropout.
+
+    Raises:
+        ValueError: unless it is at least 0 and below 1.
+    """
+    return check_number("dropout", dropout, "a probability from 0 to below 1", lambda p: 0 <= p < 1)
 
 
 def check_hidden(hidden: Sequence[int]) -> tuple[int, ...]:

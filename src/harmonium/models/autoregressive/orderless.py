@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from harmonium import kernels
-from harmonium.core.checks import check_int
+from harmonium.core.checks import check_int, check_number
 from harmonium.core.progress import steps
 from harmonium.core.random import Stream, as_stream, stream_of
 from harmonium.core.registry import build, find
@@ -48,6 +48,10 @@ class OrderlessNADE(DirectedNetwork, Tractable):
     (0 if k = D) is an unbiased estimate of the mean of log p(v) over all orderings (Uria et al. 2014, equation 9, where
     the set is the beginning of a random ordering).
 
+    With ``own_orderings``, that share of the sets are beginnings of `orderings`: the model learns better what it is
+    asked under them.  There the estimate is that of sum_k mean_i log p(v_i | v_{o_1}, ..., v_{o_k}) over the variables
+    i that are left: each of them is learned from, and not the next one alone.
+
     Any subset of the variables can be conditioned on: `harmonium.sample` with ``clamp``, `harmonium.impute`, and
     `harmonium.conditional_log_prob` of some variables given others, with the rest summed out at no cost.
 
@@ -60,6 +64,7 @@ class OrderlessNADE(DirectedNetwork, Tractable):
         network: another `MaskedNetwork`, such as a `ConvolutionalNetwork`; ``hidden`` is then ignored.
         outputs: the output layer, such as `MixtureConditional`.  Default: the conditional distribution of the visible
             units.
+        own_orderings: share of the cases in training of which the beginning of one of `orderings` is observed.
         dtype: float32 or float64.
         seed: of the initial parameters.
 
@@ -92,10 +97,12 @@ class OrderlessNADE(DirectedNetwork, Tractable):
         *,
         network: MaskedNetwork | None = None,
         outputs: Conditional | None = None,
+        own_orderings: float = 0.0,
         dtype: torch.dtype = torch.float32,
         seed: int | Stream = 0,
     ) -> None:
         super().__init__()
+        self.own_orderings = check_number("own_orderings", own_orderings, "a share from 0 to 1", lambda p: 0 <= p <= 1)
         self.outputs = as_outputs(visible, outputs).to(as_dtype(dtype))
         units = self.visible
         units.require_independent_columns("OrderlessNADE")
@@ -174,11 +181,17 @@ class OrderlessNADE(DirectedNetwork, Tractable):
         shift = kernels.uniforms(stream.advance(), 1, 1, torch.float64, v.device)
         q = (shift + torch.arange(cases, device=v.device).unsqueeze(-1) / cases) % 1
         observed = kernels.uniforms(stream.advance(), cases, columns, v.dtype, v.device) < q.to(v.dtype)
+        if self.own_orderings:
+            own = kernels.uniforms(stream.advance(), cases, 2, torch.float64, v.device)
+            rank = self.orderings.argsort(1)[(own[:, 0] * len(self.orderings)).long()]
+            beginning = rank < (q * (columns + 1)).floor()  # of k variables, k uniform as for the other sets
+            observed = torch.where(own[:, 1:] < self.own_orderings, beginning, observed)
         asked, there = ~observed, torch.tensor(columns, device=v.device)
         if present is not None:
             whole = self.visible.one_per_column(present.to(v.dtype)) > 0
             observed, asked, there = observed & whole, asked & whole, whole.sum(-1)
-        x = self.network(v * self.visible.repeat_per_column(observed), observed.to(v.dtype)).to(v.dtype)
+        seen = v * self.visible.repeat_per_column(observed)
+        x = self.network.training_forward(seen, observed.to(v.dtype), stream).to(v.dtype)
         log_p = torch.where(asked, self.outputs.log_prob(x, v), 0.0).sum(-1)
         return log_p * (there + 1) / asked.sum(-1).clamp(min=1)
 
@@ -212,7 +225,7 @@ class OrderlessNADE(DirectedNetwork, Tractable):
         self.network.initialise(stream)
 
     def config(self) -> dict[str, Any]:
-        return super().config() | {"network": self.network.config()}
+        return super().config() | {"network": self.network.config(), "own_orderings": self.own_orderings}
 
     @classmethod
     def from_config(cls, arguments: dict[str, Any]) -> Self:
