@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,17 @@ def environment(threads: int) -> dict[str, str]:
     return os.environ | dict.fromkeys(_THREAD_VARIABLES, str(threads)) | {"PYTHONHASHSEED": "0"}
 
 
-def contend(python: str, script: str, spec: dict[str, Any]) -> dict[str, Any]:
-    """The answer of ``contenders/script`` to a task.
+def contend(
+    python: str, script: str, spec: dict[str, Any], variables: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The answer of ``contenders/script`` to a task, with further variables of the environment.
 
     ``{"missing": library}`` where it is not installed, ``{"failed": last line of the error}`` where it broke.
     """
     command = [python, str(CONTENDERS / script), json.dumps(spec)]
     try:
-        done = subprocess.run(command, env=environment(spec["threads"]), capture_output=True, text=True, check=False)
+        everything = environment(spec["threads"]) | dict(variables or {})
+        done = subprocess.run(command, env=everything, capture_output=True, text=True, check=False)
     except OSError as error:
         return {"failed": f"{python}: {error.strerror}"}
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]

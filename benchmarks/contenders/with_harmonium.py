@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import time
 from collections.abc import Callable
@@ -161,6 +162,66 @@ def _clock(bare: Callable[[], None], updates: int) -> Any:
     return Clock()
 
 
+def draw(spec: Spec) -> Answer:
+    """Draws of both layers from their inputs: seconds of one unit, and what the processor is taken for.
+
+    Least processor time of many calls, less that of the copy that renews the inputs.
+    """
+    torch = _torch(spec)
+    import harmonium as hm
+    from harmonium.core.random import RandomAddress
+
+    def least(work: Callable[[], object]) -> float:
+        times = []
+        for _ in range(spec["draws"]):
+            start = time.process_time_ns()
+            work()
+            times.append((time.process_time_ns() - start) * 1e-9)
+        return min(times)
+
+    took, address = 0.0, RandomAddress(1, 2)
+    for units in (spec["visible"], spec["hidden"]):
+        layer, x = (
+            hm.Bernoulli(units),
+            3 * torch.randn(spec["chains"], units, generator=torch.Generator().manual_seed(0)),
+        )
+        fields = x.clone()
+        took += least(lambda: layer.sample_(fields.copy_(x), address)) - least(lambda: fields.copy_(x))  # noqa: B023
+    return {"seconds": took / (spec["chains"] * (spec["visible"] + spec["hidden"])), "instructions": _instructions()}
+
+
+def _instructions() -> dict[str, str]:
+    """What torch and Numba take the processor for; MKL says it itself if MKL_VERBOSE is 1."""
+    import torch
+    from llvmlite import binding
+    from numba import config
+
+    name = config.CPU_NAME or binding.get_host_cpu_name()
+    return {"torch": torch.backends.cpu.get_cpu_capability(), "Numba": name}
+
+
+def update(spec: Spec) -> Answer:
+    """Processor seconds of an update as `reproduce/mnist_rbm.py` makes them: the least of all epochs but the first."""
+    _torch(spec)
+    import numpy as np
+
+    import harmonium as hm
+
+    cases = np.load(Path(spec["folder"]) / "cases.npy")
+    updates, times = -(-len(cases) // 100), []
+
+    class Clock(hm.training.Callback):
+        def on_epoch(self, training: Any, row: Any) -> None:
+            times.append(time.process_time())
+
+    rbm = hm.load(Path(spec["folder"]) / "model.safetensors")
+    hm.fit(
+        rbm, cases, objective=hm.PCD(k=1, chains=100), batch_size=100, epochs=1 + spec["epochs"],
+        learning_rate=hm.schedules.Linear(0.05), penalties=[hm.training.WeightDecay(1e-3)], callbacks=[Clock()], seed=0,
+    )  # fmt: skip
+    return {"seconds": min(after - before for before, after in itertools.pairwise(times)) / updates}
+
+
 def ais_forward(spec: Spec) -> Answer:
     """`log_partition` of a model without persistent chains: forward AIS alone."""
     took, z = _ais(spec, chains_kept=False)
@@ -241,6 +302,8 @@ if __name__ == "__main__":
             "prepare": prepare,
             "gibbs": gibbs,
             "pcd": pcd,
+            "draw": draw,
+            "update": update,
             "ais_forward": ais_forward,
             "ais_bracket": ais_bracket,
             "exact": exact,
