@@ -212,6 +212,13 @@ def test_spins(monkeypatch: pytest.MonkeyPatch) -> None:
     assert_close(*both_ways(monkeypatch, 2.0 * patterns(width=11) - 1, **options), 1e-12)
 
 
+@pytest.mark.parametrize("objective", [PCD(k=2, chains=33), PCD(k=1, chains=31), CD(k=1)], ids=repr)
+@pytest.mark.parametrize("hidden", [70, 63, hm.Spin(70)], ids=["tables", "few units", "spins"])
+def test_inputs_by_tables_of_sums(hidden: Any, objective: Objective, monkeypatch: pytest.MonkeyPatch) -> None:
+    options: dict[str, Any] = {"layers": lambda columns: (columns, hidden), "objective": objective, "batch_size": 40}
+    assert_close(*both_ways(monkeypatch, patterns(width=67), **options), 1e-12)  # the last batch has 20 cases
+
+
 def test_float32_differs_by_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
     options = {"batch_size": 10, "objective": PCD(k=1, chains=10), "penalties": DECAYS["l2"]}
     ours, theirs = both_ways(monkeypatch, patterns(), torch.float32, **options)

@@ -39,6 +39,7 @@ from numba.extending import register_jitable
 from harmonium.kernels.columns import scalar_columns
 from harmonium.kernels.compiled import OPTIONS, Scalar, compiled, named_after
 from harmonium.kernels.scalar import exp, like
+from harmonium.kernels.subset_sums import FEWEST_ROWS, SMALLEST, multiply_rows, pack_rows
 
 __all__ = ["updater"]
 
@@ -101,6 +102,18 @@ def _send_down(x, states, weights, bias):
                 qn += g * weights[n, j]
             x[r, i], x[r, k], x[r, m], x[r, n] = ri + bias[i], rk + bias[k], rm + bias[m], rn + bias[n]
             x[q, i], x[q, k], x[q, m], x[q, n] = qi + bias[i], qk + bias[k], qm + bias[m], qn + bias[n]
+
+
+@register_jitable(**OPTIONS)
+def _send_down_by_tables(x, states, weights, bias, words):
+    """x = states @ weights.T + bias, by tables of sums if the states are binary."""
+    if pack_rows(states, words) < 0:
+        _send_down(x, states, weights, bias)
+        return
+    multiply_rows(words, weights.T, x)
+    for r in range(x.shape[0]):
+        for i in range(x.shape[1]):
+            x[r, i] += bias[i]
 
 
 @register_jitable(**OPTIONS)
@@ -290,6 +303,8 @@ def _updates(draw: Scalar, mean: Scalar, draw_visible: Scalar) -> Scalar:
         slope_b, slope_c = np.empty((1, visible), weights.dtype), np.empty((1, hidden), weights.dtype)
         slope_z, curvature = np.empty((1, visible), weights.dtype), np.empty(visible, weights.dtype)
         row = np.empty((1, hidden), weights.dtype)
+        tables = most - batch >= FEWEST_ROWS and min(visible, hidden) >= SMALLEST
+        words = np.empty((1, (hidden + 15) // 16 if tables else 0, most - batch), np.uint16)
         for u in range(rates.shape[0]):
             rate = rates[u]
             v = cases[starts[u] : starts[u + 1]]
@@ -308,7 +323,10 @@ def _updates(draw: Scalar, mean: Scalar, draw_visible: Scalar) -> Scalar:
                 step = c2 + np.uint64(u * sweeps + s)
                 _send_up(x, ends, weights, hidden_bias[0], index, change)
                 draw_hidden(x, 0, hidden, 0, (), (first, k0, k1, step, c3h))
-                _send_down(ends, x, weights, visible_own[0])
+                if tables:
+                    _send_down_by_tables(ends, x, weights, visible_own[0], words)
+                else:
+                    _send_down(ends, x, weights, visible_own[0])
                 for p in range(parts.shape[0]):
                     kind, start, stop, constant = parts[p, 0], parts[p, 1], parts[p, 2], parts[p, 3]
                     own = (first, np.uint64(parts[p, 4]), np.uint64(parts[p, 5]), step, c3v)

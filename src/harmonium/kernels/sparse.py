@@ -17,15 +17,13 @@ from torch import Tensor
 
 from harmonium.kernels.compiled import compiled
 from harmonium.kernels.edges import EdgeMatrix, edge_product
-from harmonium.kernels.subset_sums import Packed, list_on, multiply, pack
+from harmonium.kernels.subset_sums import FEWEST_ROWS, SMALLEST, Packed, list_on, multiply, pack
 
 __all__ = ["BAGS", "NARROWEST", "Active", "active", "bags", "difference_of_outers", "product", "tables_pay"]
 
 _SHARE = 0.25  # of the units may be on: above it the dense product is as fast (784 x 500, one and two threads)
 _FEW = 0.1  # of the units: below it a list of them is faster than tables
 NARROWEST = 128  # columns of W above which a list of units saves time
-_TABLE_ROWS = 32  # states that are worth a table
-_TABLE_SIZE = 64  # units and columns that fill one
 _TABLE_THREADS = 2  # tables take one thread: with more, the dense product is faster
 BAGS = platform.machine() in ("x86_64", "AMD64")  # on other processors torch has no vectorised embedding bags
 
@@ -60,7 +58,7 @@ def product(s: Tensor, weights: Tensor | EdgeMatrix) -> Tensor:
 
 def tables_pay(rows: int, units: int, width: int) -> bool:
     """Whether tables of sums are faster than the dense product of (rows, units) and (units, width)."""
-    return rows >= _TABLE_ROWS and min(units, width) >= _TABLE_SIZE and torch.get_num_threads() <= _TABLE_THREADS
+    return rows >= FEWEST_ROWS and min(units, width) >= SMALLEST and torch.get_num_threads() <= _TABLE_THREADS
 
 
 def _fits(s: Tensor) -> bool:

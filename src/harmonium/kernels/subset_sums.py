@@ -20,7 +20,13 @@ from harmonium.kernels.compiled import OPTIONS, compiled
 from harmonium.kernels.lanes import BYTES, UNITS, add_sums, count_bits, is_on, store_sums, transpose
 from harmonium.kernels.workers import divided
 
-__all__ = ["Packed", "list_on", "multiply", "pack"]
+__all__ = ["FEWEST_ROWS", "SMALLEST", "Packed", "list_on", "multiply", "multiply_rows", "pack", "pack_rows"]
+
+FEWEST_ROWS = 32
+"""States that are worth a table."""
+
+SMALLEST = 64
+"""Units, and columns of the weights, that are worth one."""
 
 _ROWS = 256  # states that share tables, at most
 _LINE = 64  # bytes of a line of the cache
@@ -69,6 +75,12 @@ def multiply(states: Packed, weights: Tensor) -> Tensor:
 
 @compiled
 def _pack(s, words):
+    return pack_rows(s, words)
+
+
+@register_jitable(**OPTIONS)
+def pack_rows(s, words):
+    """Pack states s (rows, units) into the ``words`` of a `Packed`, and return its ``on``."""
     rows, units = s.shape
     count, strange = np.int64(0), np.uint32(0)
     for r in range(rows):
@@ -118,7 +130,9 @@ def _tables(table, weights, i, j, rows):
 
 @overload(_tables, jit_options=OPTIONS)  # type: ignore[arg-type]
 def _tables_of(table, weights, i, j, rows):
-    across = weights.layout != "C"
+    if weights.layout not in "CF":
+        raise TypeError(f"weights must be contiguous by rows or by columns, found {weights}")
+    across = weights.layout == "F"
 
     def tables(table, weights, i, j, rows):
         width = BYTES // weights.itemsize
@@ -140,6 +154,12 @@ def _tables_of(table, weights, i, j, rows):
 
 @compiled
 def _multiply(words, weights, out):
+    multiply_rows(words, weights, out)
+
+
+@register_jitable(**OPTIONS)
+def multiply_rows(words, weights, out):
+    """out = the states in ``words`` @ weights (n, width), whose rows or columns are contiguous."""
     parts, passes, most = words.shape
     width = BYTES // weights.itemsize
     table, total = _aligned(4 * 16 * width, weights), _aligned(most * width, weights)
