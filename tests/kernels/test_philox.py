@@ -41,7 +41,7 @@ def test_known_answers_portable(
     device: torch.device,
 ) -> None:
     # Counter word 0 is a unit's block, which a test cannot set: let torch count from it.
-    monkeypatch.setattr(portable, "split", lambda *_: (*key, *counter[2:]))
+    monkeypatch.setattr(portable, "parts", lambda *_: (*key, *counter[2:]))
     arange = torch.arange
     monkeypatch.setattr(torch, "arange", lambda blocks, **options: arange(blocks, **options) + counter[0])
     words = portable.words(RandomAddress(0, 0), torch.tensor([counter[1]], device=device), 4)

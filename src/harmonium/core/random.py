@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
+    from torch import Tensor
 
-    Rows = np.ndarray[Any, np.dtype[np.int64]]
+    Rows = np.ndarray[Any, np.dtype[np.int64]] | Tensor
+    Step = int | Tensor
 
 __all__ = ["RandomAddress", "Stream", "as_cursor", "as_stream", "stream_of"]
 
@@ -26,11 +28,12 @@ class RandomAddress(NamedTuple):
     """Address of an array of random words, one word per (row, unit).
 
     ``first`` is the global index of row 0 (a chain or a case), so that chains that are split over processes draw
-    the same words as together; or the global indices of all rows, an int64 array, of which 32 bits count.
+    the same words as together; or the global indices of all rows, an int64 array, of which 32 bits count.  ``step``
+    may be an int64 tensor without dimensions on the device that draws: a recorded graph then draws anew each time.
     """
 
     key: int
-    step: int
+    step: Step
     site: int = 0
     first: int | Rows = 0
 
@@ -45,7 +48,7 @@ class Stream:
     Args:
         seed: any integer.
         path: names that distinguish this stream from others of the same seed.
-        step: position of the cursor.
+        step: position of the cursor (see `RandomAddress`).
         first: global index of the first row, or of each row (see `RandomAddress`).
 
     >>> Stream(0).child("ais", 3).key == Stream(0, "ais", 3).key
@@ -57,7 +60,7 @@ class Stream:
 
     __slots__ = ("first", "key", "path", "seed", "step")
 
-    def __init__(self, seed: int, *path: str | int, step: int = 0, first: int | Rows = 0) -> None:
+    def __init__(self, seed: int, *path: str | Step, step: Step = 0, first: int | Rows = 0) -> None:
         if isinstance(seed, bool) or not hasattr(seed, "__index__"):
             raise TypeError(f"seed must be an int or a harmonium.Stream, found {seed!r}")
         self.seed = operator.index(seed)
@@ -67,7 +70,7 @@ class Stream:
         self.first = first
         self.key = _hash(self.seed, self.path)
 
-    def child(self, *names: str | int) -> Stream:
+    def child(self, *names: str | Step) -> Stream:
         """Return an independent stream named below this one, whatever the position of this cursor."""
         return Stream(self.seed, *self.path, *names, first=self.first)
 
@@ -93,7 +96,7 @@ class Stream:
     def advance(self, steps: int = 1) -> RandomAddress:
         """Move the cursor by ``steps`` and return the `RandomAddress` of the first of them."""
         draw = RandomAddress(self.key, self.step, first=self.first)
-        self.step += steps
+        self.step = self.step + steps  # not in place: the address keeps a step that is a tensor
         return draw
 
     def __repr__(self) -> str:

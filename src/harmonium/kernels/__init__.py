@@ -1,7 +1,7 @@
 """Random words and fused loops.
 
-CPU tensors in float32 and float64 use the compiled loops of `fused`, all others the portable torch code, with the same
-random bits.
+CPU tensors in float32 and float64 use the compiled loops of `fused`, all others what `devices` chooses for their
+device, with the same random bits.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from harmonium.core.random import RandomAddress
-from harmonium.kernels import portable
+from harmonium.kernels import devices, portable
+from harmonium.kernels.devices import Field, TwoStates
 from harmonium.kernels.flips import REFRESH, add_flips_, flips_pay, list_flips
 from harmonium.kernels.philox import binarise, fill_pairs, fill_rows, split
 from harmonium.kernels.sparse import difference_of_outers, product
@@ -23,8 +24,8 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 __all__ = [
-    "REFRESH", "add_flips_", "bernoulli_rows", "difference_of_outers", "flips_pay", "is_fused", "list_flips",
-    "permutation", "product", "uniforms", "uniforms_at", "words",
+    "REFRESH", "Field", "TwoStates", "add_flips_", "bernoulli_rows", "difference_of_outers", "flips_pay", "is_fused",
+    "list_flips", "permutation", "product", "two_states_", "uniforms", "uniforms_at", "words",
 ]  # fmt: skip
 
 
@@ -37,12 +38,12 @@ def uniforms(draw: RandomAddress, rows: int, units: int, dtype: torch.dtype, dev
     """Return uniforms in (0, 1), shape (rows, units), one word each; rows have the global indices of ``draw``."""
     if device.type == "cpu":
         return portable.uniform(torch.from_numpy(words(draw, rows, units)[:, :units].astype(np.int64)), dtype)
-    index = (
-        torch.arange(draw.first, draw.first + rows, device=device)
-        if isinstance(draw.first, int)
-        else torch.from_numpy(draw.first).to(device)
-    )
-    return portable.uniform(portable.words(draw, index, units), dtype)
+    return devices.way(device).uniforms(draw, rows, units, dtype, device)
+
+
+def two_states_(field: Field, states: TwoStates, draw: RandomAddress) -> Tensor:
+    """Draw units that have two states, (..., batch, n), where `is_fused` is false; may overwrite the input."""
+    return devices.way(field.x.device).two_states_(field, states, draw)
 
 
 def uniforms_at(draw: RandomAddress, rows: np.ndarray, units: np.ndarray) -> Tensor:
@@ -68,8 +69,9 @@ def bernoulli_rows(probability: Tensor, rows: Tensor, draw: RandomAddress) -> Te
         out = probability.clone(memory_format=torch.contiguous_format)
         binarise(out.numpy(), rows.numpy(), *split(draw.key, draw.step, draw.site))
         return out
-    bits = portable.words(draw, rows.to(probability.device), probability.shape[1])
-    return (portable.uniform(bits, probability.dtype) < probability).to(probability.dtype)
+    draw, device = draw._replace(first=rows.to(probability.device)), probability.device
+    u = devices.way(device).uniforms(draw, len(rows), probability.shape[1], probability.dtype, device)
+    return (u < probability).to(probability.dtype)
 
 
 def permutation(draw: RandomAddress, cases: int) -> Tensor:

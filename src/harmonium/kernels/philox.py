@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import types
 from numba.extending import overload, register_jitable
@@ -9,7 +11,7 @@ from numba.extending import overload, register_jitable
 from harmonium.kernels.compiled import OPTIONS, compiled
 from harmonium.kernels.scalar import uniform
 
-__all__ = ["binarise", "fill_pairs", "fill_rows", "fill_words", "number_of_row", "philox", "split"]
+__all__ = ["binarise", "fill_pairs", "fill_rows", "fill_words", "number_of_row", "parts", "philox", "split"]
 
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _W0, _W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
@@ -17,13 +19,20 @@ _32 = np.uint64(32)
 _LOW = np.uint64(0xFFFFFFFF)
 
 
-def split(key: int, step: int, site: int) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
+def parts(key: int, step: Any, site: int) -> tuple[int, int, Any, Any]:
     """(key low, key high, counter word 2, counter word 3) of a draw; counter words 0 and 1 are unit // 4 and row.
 
-    Word 3 holds 16 high bits of the step, 8 bits of site and 8 bits left for rejection samplers' attempts.
+    Word 3 holds 16 high bits of the step, 8 bits of site and 8 bits left for rejection samplers' attempts.  Words 2 and
+    3 are ints, or tensors if the step is one.
     """
     high = ((step >> 32) & 0xFFFF) << 16 | (site & 0xFF) << 8
-    return np.uint64(key & 0xFFFFFFFF), np.uint64(key >> 32), np.uint64(step & 0xFFFFFFFF), np.uint64(high)
+    return key & 0xFFFFFFFF, key >> 32, step & 0xFFFFFFFF, high
+
+
+def split(key: int, step: Any, site: int) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
+    """`parts` as the fused loops take them."""
+    k0, k1, c2, c3 = parts(key, step, site)
+    return np.uint64(k0), np.uint64(k1), np.uint64(int(c2)), np.uint64(int(c3))
 
 
 @register_jitable

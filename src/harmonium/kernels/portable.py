@@ -9,24 +9,34 @@ from torch import Tensor
 
 from harmonium.core.random import RandomAddress
 from harmonium.kernels.counts import FEW_TRIALS
-from harmonium.kernels.philox import split
+from harmonium.kernels.philox import parts
 
-__all__ = ["beyond", "binomial", "poisson", "positive", "positive_quantile", "uniform", "walk", "words"]
+__all__ = [
+    "beyond", "binomial", "poisson", "positive", "positive_quantile", "rows_of", "two_states", "uniform", "walk",
+    "words", "words_at",
+]  # fmt: skip
 
+Word = int | Tensor
 _LOW = 0xFFFFFFFF
+
+
+def rows_of(draw: RandomAddress, count: int, device: torch.device) -> Tensor:
+    """Global indices of the rows of a draw, int64 (count,)."""
+    if isinstance(draw.first, int):
+        return torch.arange(draw.first, draw.first + count, device=device)
+    return torch.as_tensor(draw.first, device=device)
 
 
 def words(draw: RandomAddress, rows: Tensor, units: int) -> Tensor:
     """The 32-bit words of a draw as int64, shape (len(rows), units); ``rows`` are global row indices."""
-    k0, k1, c2, c3 = (int(word) for word in split(draw.key, draw.step, draw.site))
+    return words_at(rows, units, *parts(draw.key, draw.step, draw.site))
+
+
+def words_at(rows: Tensor, units: int, k0: Word, k1: Word, c2: Word, c3: Word) -> Tensor:
+    """`words` of a key and a counter: ints, or int64 tensors without dimensions on the device of the rows."""
     blocks = (units + 3) // 4
-    device = rows.device
-    counter = [
-        torch.arange(blocks, device=device).expand(len(rows), blocks),
-        (rows & _LOW)[:, None].expand(len(rows), blocks),
-        torch.full((len(rows), blocks), c2, device=device),
-        torch.full((len(rows), blocks), c3, device=device),
-    ]
+    # What the first rounds compute depends on the block alone or on the row alone: broadcasting saves most of them.
+    counter = [torch.arange(blocks, device=rows.device), (rows & _LOW)[:, None], c2, c3]
     for _ in range(10):
         # int64 products wrap modulo 2^64, and the mask repairs the sign of the shift.
         p0 = 0xD2511F53 * counter[0]
@@ -39,13 +49,20 @@ def words(draw: RandomAddress, rows: Tensor, units: int) -> Tensor:
         ]
         k0 = (k0 + 0x9E3779B9) & _LOW
         k1 = (k1 + 0xBB67AE85) & _LOW
-    return torch.stack(counter, -1).reshape(len(rows), 4 * blocks)[:, :units]
+    return torch.stack(counter, -1).reshape(len(rows), 4 * blocks)[:, :units]  # type: ignore[arg-type]  # all tensors
 
 
 def uniform(bits: Tensor, dtype: torch.dtype) -> Tensor:
     """(word + 0.5) / 2^32 in ``dtype``, rounded below 1."""
     u = (bits.to(dtype) + 0.5) * 2.0**-32
     return u.clamp_(max=1 - 2.0**-24) if dtype == torch.float32 else u
+
+
+def two_states(field: Tensor, u: Tensor, low: float, high: float, slope: float) -> Tensor:
+    """Draw one of two states by uniforms u: ``high`` with log-odds slope * field."""
+    # u < sigmoid(-|x|) multiplied out: no division, and full relative precision however small the probability.
+    t = torch.exp(-slope * field.abs())
+    return torch.where((u * (1 + t) < t) ^ (field > 0), high, low).to(t)
 
 
 def walk(u: Tensor, k: Tensor, p: Tensor, scale: Tensor, a: float, b: float) -> Tensor:

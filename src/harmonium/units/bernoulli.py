@@ -7,7 +7,7 @@ from numba.extending import register_jitable
 from torch import Tensor
 from torch.nn import functional
 
-from harmonium.kernels import scalar
+from harmonium.kernels import TwoStates, portable, scalar
 from harmonium.kernels.columns import scalar_columns
 from harmonium.kernels.fused import mapper, sampler, summer, walker
 from harmonium.kernels.fused_updates import updater
@@ -42,6 +42,9 @@ def _split(eta, constant):  # type: ignore[no-untyped-def]
     return max(field, scalar.like(field, 0.0)), scalar.like(field, 1.0) + scalar.exp(-abs(field))
 
 
+_STATES = TwoStates(low=0.0, high=1.0, slope=1.0)
+
+
 class Bernoulli(Biased):
     """Units with states 0 and 1 and energy -b s (Smolensky 1986; Fischer & Igel 2014).
 
@@ -57,7 +60,7 @@ class Bernoulli(Biased):
     finite = True
     loops = FusedKernels(
         sampler(_draw), mapper(_mean), summer(_split), walker(_draw), ancestral(_draw), scalar_columns(_draw),
-        updater(_draw, _mean), graph_walker(_draw),
+        updater(_draw, _mean), graph_walker(_draw), _STATES,
     )  # fmt: skip
 
     def base_rate(self, mean: Tensor, variance: Tensor, cases: float) -> Natural:
@@ -91,5 +94,4 @@ class Bernoulli(Biased):
         return functional.softplus(eta[0], threshold=40)
 
     def _draw(self, eta: Natural, u: Tensor) -> Tensor:
-        t = torch.exp(-eta[0].abs())
-        return ((u * (1 + t) < t) ^ (eta[0] > 0)).to(t.dtype)
+        return portable.two_states(eta[0], u, *_STATES)

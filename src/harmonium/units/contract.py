@@ -28,6 +28,7 @@ import torch
 from torch import Tensor, nn
 
 from harmonium.core.registry import Registered, is_builtin
+from harmonium.kernels import TwoStates
 
 __all__ = ["Family", "FusedKernels", "Natural"]
 
@@ -51,6 +52,8 @@ class FusedKernels(NamedTuple):
     """Builds a loop of updates of RBMs with hidden units of this family (see `harmonium.kernels.fused_updates`)."""
     graph: Any = None
     """Sequential Gibbs sampling of units on a graph, chains side by side (see `harmonium.kernels.graph_walk`)."""
+    two_states: TwoStates | None = None
+    """The two states of a family that has no more: other devices draw them in one kernel (see `kernels.devices`)."""
 
 
 class Family(Registered, nn.Module, ABC):

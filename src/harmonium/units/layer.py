@@ -200,6 +200,9 @@ class Units(Family):
 
             _run(self.loops.sample, _rows(x), self._line_arrays(x, line), address)
             return x
+        if self.loops.two_states is not None:
+            with torch.no_grad():  # as below
+                return kernels.two_states_(self._field(x, line), self.loops.two_states, draw)
         u = kernels.uniforms(draw, x.numel() // self.size, self.columns, self.uniforms_in or x.dtype, x.device)
         with torch.no_grad():  # as in the fused loop: a draw is no function of the parameters
             return self._draw(self._eta(x, line), u.view(*x.shape[:-1], self.columns))
@@ -331,13 +334,20 @@ class Units(Family):
 
     def _eta(self, x: Tensor, line: Interpolation | None) -> Natural:
         """Natural parameters with the input x added to the field."""
+        field = self._field(x, line).values()
         if line is None:
-            field, *rest = (eta.unsqueeze(-2) for eta in self.natural())
-            return x + field, *rest
+            return field, *(eta.unsqueeze(-2) for eta in self.natural()[1:])
         t = x.new_ones(()) if line.t is None else line.t.unsqueeze(-1)
-        slope, *slopes = (eta.unsqueeze(-2) for eta in line.slope)
-        start, *starts = (eta.unsqueeze(-2) for eta in line.start)
-        return t * (x + slope) + start, *(t * up + at for up, at in zip(slopes, starts, strict=True))
+        pairs = zip(line.slope[1:], line.start[1:], strict=True)
+        return field, *(t * up.unsqueeze(-2) + at.unsqueeze(-2) for up, at in pairs)
+
+    def _field(self, x: Tensor, line: Interpolation | None) -> kernels.Field:
+        """The field of each unit: a bias and the input."""
+        return (
+            kernels.Field(x, self.natural()[0])
+            if line is None
+            else kernels.Field(x, line.slope[0], line.t, line.start[0])
+        )
 
     def _line_arrays(self, x: Tensor, line: Interpolation | None, points: int = 0) -> tuple[Any, ...]:
         """t, slope, start and the family's constant in the form that the fused loops take."""

@@ -7,7 +7,7 @@ from numba.extending import register_jitable
 from torch import Tensor
 from torch.nn import functional
 
-from harmonium.kernels import scalar
+from harmonium.kernels import TwoStates, portable, scalar
 from harmonium.kernels.columns import scalar_columns
 from harmonium.kernels.fused import mapper, sampler, summer, walker
 from harmonium.kernels.fused_updates import updater
@@ -42,6 +42,9 @@ def _split(eta, constant):  # type: ignore[no-untyped-def]
     return abs(x), scalar.like(x, 1.0) + scalar.exp(scalar.like(x, -2.0) * abs(x))
 
 
+_STATES = TwoStates(low=-1.0, high=1.0, slope=2.0)
+
+
 class Spin(Biased):
     """Units with states -1 and +1 and energy -b s: the Ising spins of physics (Hinton & Sejnowski 1983).
 
@@ -60,7 +63,7 @@ class Spin(Biased):
     finite = True
     loops = FusedKernels(
         sampler(_draw), mapper(_mean), summer(_split), walker(_draw),
-        columns=scalar_columns(_draw), updates=updater(_draw, _mean), graph=graph_walker(_draw),
+        columns=scalar_columns(_draw), updates=updater(_draw, _mean), graph=graph_walker(_draw), two_states=_STATES,
     )  # fmt: skip
 
     def base_rate(self, mean: Tensor, variance: Tensor, cases: float) -> Natural:
@@ -91,5 +94,4 @@ class Spin(Biased):
         return eta[0].abs() + functional.softplus(-2 * eta[0].abs())
 
     def _draw(self, eta: Natural, u: Tensor) -> Tensor:
-        t = torch.exp(-2 * eta[0].abs())
-        return torch.where((u * (1 + t) < t) ^ (eta[0] > 0), 1.0, -1.0).to(t)
+        return portable.two_states(eta[0], u, *_STATES)
