@@ -35,7 +35,12 @@ def sweeps(spec: Spec) -> Answer:
     assert state[0] is not None
     energy = -machine.neg_coupling_energy("visible_visible", state).mean() / (units * spec["coupling"])
     updates = units * spec["chains"] * spec["sweeps"]
-    return {"rates": [updates / time for time in times], "built": built, "memory": memory, "energy": float(energy.detach())}
+    return {
+        "rates": [updates / time for time in times],
+        "built": built,
+        "memory": memory,
+        "energy": float(energy.detach()),
+    }
 
 
 def files(spec: Spec) -> Answer:

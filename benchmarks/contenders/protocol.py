@@ -35,11 +35,11 @@ def answer(library: str, tasks: dict[str, Callable[[Spec], Answer]], distributio
     print("\n" + json.dumps({"versions": versions, **result}), flush=True)
 
 
-def seconds(work: Callable[[], object]) -> float:
+def seconds(work: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
     """How long one call takes."""
-    start = time.perf_counter()
+    start = clock()
     work()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def repeat(work: Callable[[], object], repeats: int, warmup: int, per: float = 1.0) -> float:
@@ -49,14 +49,23 @@ def repeat(work: Callable[[], object], repeats: int, warmup: int, per: float = 1
     return statistics.median(seconds(work) for _ in range(repeats)) / per
 
 
+def clock_of(spec: Spec) -> Callable[[], float]:
+    """The clock of the wall, or of the processor if the specification says so: one thread, on a busy machine."""
+    return time.process_time if spec.get("processor_time") else time.perf_counter
+
+
 def interleave(
-    work: Callable[[], object], bare: Callable[[], object], repeats: int, warmup: int
+    work: Callable[[], object],
+    bare: Callable[[], object],
+    repeats: int,
+    warmup: int,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> tuple[float, float, float]:
     """Two works in turn: (median seconds of the first, of the second, median of the ratios of neighbours)."""
     for _ in range(warmup):
         work()
         bare()
-    pairs = [(seconds(work), seconds(bare)) for _ in range(repeats)]
+    pairs = [(seconds(work, clock), seconds(bare, clock)) for _ in range(repeats)]
     ratio = statistics.median(a / b for a, b in pairs)
     return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs), ratio
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from protocol import Answer, Spec, answer, interleave, peak_bytes, repeat, seconds
+from protocol import Answer, Spec, answer, clock_of, interleave, peak_bytes, repeat, seconds
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,7 +84,7 @@ def gibbs(spec: Spec) -> Answer:
             h @ W.T
 
     with torch.no_grad():
-        ours, products, ratio = interleave(work, bare, spec["blocks"], warmup=5)
+        ours, products, ratio = interleave(work, bare, spec["blocks"], 5, clock_of(spec))
     return {"seconds": ours / sweeps, "bare": products / sweeps, "ratio": ratio}
 
 
@@ -98,7 +98,7 @@ def pcd(spec: Spec) -> Answer:
     cases = np.load(Path(spec["folder"]) / "cases.npy")
     updates = -(-len(cases) // spec["batch"])
     rbm = hm.RBM(spec["visible"], spec["hidden"])
-    clock = _clock(_update_products(torch, spec), updates)
+    clock = _clock(_update_products(torch, spec), updates, clock_of(spec))
     objective = hm.PCD(k=1, chains=spec["chains"])
     # The first epoch is the warm-up.
     hm.fit(
@@ -135,7 +135,7 @@ def _update_products(torch: Any, spec: Spec) -> Callable[[], None]:
     return bare
 
 
-def _clock(bare: Callable[[], None], updates: int) -> Any:
+def _clock(bare: Callable[[], None], updates: int, now: Callable[[], float]) -> Any:
     """A callback that times whole epochs and, between them, the bare products of as many updates."""
     import torch
 
@@ -151,13 +151,13 @@ def _clock(bare: Callable[[], None], updates: int) -> Any:
             self._start = 0.0
 
         def on_begin(self, training: Any) -> None:
-            self._start = time.perf_counter()
+            self._start = now()
 
         def on_epoch(self, training: Any, row: Any) -> None:
-            epoch = time.perf_counter() - self._start
+            epoch = now() - self._start
             with torch.no_grad():
-                self.pairs.append((epoch, seconds(bare_epoch)))
-            self._start = time.perf_counter()
+                self.pairs.append((epoch, seconds(bare_epoch, now)))
+            self._start = now()
 
     return Clock()
 
@@ -191,13 +191,15 @@ def draw(spec: Spec) -> Answer:
 
 
 def _instructions() -> dict[str, str]:
-    """What torch and Numba take the processor for; MKL says it itself if MKL_VERBOSE is 1."""
+    """What torch and Numba use of the processor; MKL says it itself if MKL_VERBOSE is 1."""
     import torch
-    from llvmlite import binding
-    from numba import config
+    from numba.core.registry import cpu_target
 
-    name = config.CPU_NAME or binding.get_host_cpu_name()
-    return {"torch": torch.backends.cpu.get_cpu_capability(), "Numba": name}
+    _, name, features = cpu_target.target_context.codegen().magic_tuple()
+    widest = next(
+        (kind for kind in ("avx512f", "avx2", "avx", "neon") if f"+{kind}" in features.split(",")), "no vectors"
+    )
+    return {"torch": torch.backends.cpu.get_cpu_capability(), "Numba": f"{name} with {widest}"}
 
 
 def update(spec: Spec) -> Answer:

@@ -22,7 +22,8 @@ from harmonium.kernels.subset_sums import FEWEST_ROWS, SMALLEST, Packed, list_on
 __all__ = ["BAGS", "NARROWEST", "Active", "active", "bags", "difference_of_outers", "product", "tables_pay"]
 
 _SHARE = 0.25  # of the units may be on: above it the dense product is as fast (784 x 500, one and two threads)
-_FEW = 0.1  # of the units: below it a list of them is faster than tables
+_WIDE = "AVX512" in torch.backends.cpu.get_cpu_capability()
+_FEW = 0.1 if _WIDE else 0.16  # of the units: below it a list of them is faster than tables
 NARROWEST = 128  # columns of W above which a list of units saves time
 _TABLE_THREADS = 2  # tables take one thread: with more, the dense product is faster
 BAGS = platform.machine() in ("x86_64", "AMD64")  # on other processors torch has no vectorised embedding bags
