@@ -9,10 +9,16 @@ import pytest
 import torch
 
 import harmonium as hm
+from harmonium.core import shards
+from harmonium.sampling import replica_blocks
 
 from ..processes import launch
 
 SCRIPT = """
+from harmonium.core import shards
+from harmonium.sampling import replica_blocks
+
+shards.LEAST, replica_blocks.LEAST = 2, 2  # small machines in many blocks
 rng = np.random.default_rng(0)
 x = (rng.random((200, 30)) < 0.3).astype(np.float32)
 rbm = hm.RBM(30, 25)
@@ -38,7 +44,7 @@ show(z.value, z.lower, z.upper, z.ess, z.why)
 z = hm.log_partition(rbm, seed=2, **tempered)
 show(z.value, z.lower, z.upper, z.ess, z.why)
 show(hm.log_partition(rbm, "integration", sweeps=10, chains=9, shards=8).value)
-show(hm.log_partition(rbm, "ais", chains=5, temperatures=20, seed=2, shards=8).value)  # fewer rows than shards
+show(hm.log_partition(rbm, "ais", chains=5, temperatures=20, seed=2, shards=8).value)  # fewer blocks than processes
 dbm = hm.DBM([30, 12, 11])
 hm.fit(dbm, x, epochs=1, objective=hm.PCD(chains=40), seed=1, shards=8)
 found = hm.evaluate(dbm, x, method="ais", chains=20, temperatures=50, samples=3, shards=8)
@@ -80,6 +86,13 @@ def rbm() -> hm.RBM:
     return made
 
 
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards, "LEAST", 2)
+    monkeypatch.setattr(replica_blocks, "LEAST", 2)
+
+
+@pytest.mark.usefixtures("small_blocks")
 def test_rows_in_shards_are_the_rows_of_all(rbm: hm.RBM) -> None:
     # In float64 no draw is near enough to its bound to be changed by rounding.
     whole, divided = (hm.log_partition(rbm, "ais", chains=50, temperatures=100, shards=n) for n in (None, 7))
@@ -90,6 +103,7 @@ def test_rows_in_shards_are_the_rows_of_all(rbm: hm.RBM) -> None:
     assert torch.equal(hm.sample(nade, 20), hm.sample(nade, 20, shards=7))
 
 
+@pytest.mark.usefixtures("small_blocks")
 def test_tempering_in_shards_is_right(rbm: hm.RBM) -> None:
     # Other draws than those of one block; the 99 % interval of this seed holds the exact value.
     exact = hm.log_partition(rbm, "exact").value
@@ -98,6 +112,7 @@ def test_tempering_in_shards_is_right(rbm: hm.RBM) -> None:
     assert found.reliable
 
 
+@pytest.mark.usefixtures("small_blocks")
 def test_the_outermost_call_decides(rbm: hm.RBM) -> None:
     x = np.zeros((3, 12))
     options = {"method": "tempering", "sweeps": 20, "chains": 16}
@@ -105,3 +120,12 @@ def test_the_outermost_call_decides(rbm: hm.RBM) -> None:
         hm.evaluate(rbm, x, log_partition=hm.log_partition(rbm, shards=4, **options)).mean, abs=0
     )
     assert hm.evaluate(rbm, x, **options).mean != hm.evaluate(rbm, x, shards=4, **options).mean
+
+
+def test_blocks_have_a_size_that_pays() -> None:
+    # whatever the number of processes: those that get none wait
+    assert shards.blocks_for(10_000, 100) == 1
+    with shards.divided(8):
+        assert [shards.blocks_for(n, 100) for n in (20, 199, 200, 399, 400, 10_000)] == [1, 1, 2, 2, 4, 8]
+        with shards.divided(64):
+            assert shards.blocks_for(10_000, 100) == 8

@@ -23,7 +23,18 @@ if TYPE_CHECKING:
 
     from harmonium.core.random import Stream
 
-__all__ = ["SHARDS", "Part", "Shards", "divided", "division", "in_blocks", "in_turn", "rows_of", "shards_for"]
+__all__ = [
+    "SHARDS",
+    "Part",
+    "Shards",
+    "blocks_for",
+    "divided",
+    "division",
+    "in_blocks",
+    "in_turn",
+    "rows_of",
+    "shards_for",
+]
 
 SHARDS = 8
 """Number of shards where none is asked for: that of the processes must not matter."""
@@ -83,7 +94,7 @@ class Shards:
     @property
     def own(self) -> range:
         """Numbers of the shards of this process."""
-        return self._of(self.processes.rank)
+        return _run(self.count, self.processes)
 
     def rows(self, total: int) -> list[slice]:
         """The rows of each shard of this process, of ``total`` rows in all."""
@@ -139,14 +150,11 @@ class Shards:
             return joined
         return self.processes.gather(joined.movedim(dim, 0).contiguous()).movedim(0, dim).contiguous()
 
-    def _of(self, rank: int) -> range:
-        size = self.processes.size
-        return range(self.count * rank // size, self.count * (rank + 1) // size)
-
     @cached_property
     def _nodes(self) -> list[tuple[int, int, int]]:
         """The largest subtrees that lie in one process: first shard, last shard + 1, process."""
-        owner = {shard: rank for rank in range(self.processes.size) for shard in self._of(rank)}
+        size = self.processes.size
+        owner = {shard: rank for rank in range(size) for shard in _run(self.count, Processes(rank, size))}
 
         def below(first: int, last: int) -> list[tuple[int, int, int]]:
             if owner[first] == owner[last - 1]:
@@ -179,6 +187,9 @@ def shards_for(shards: int | None) -> int | None:
     return SHARDS if processes().size > 1 else None
 
 
+LEAST = 100
+"""Rows of a block of chains: smaller ones take as long as their calls."""
+
 _division: ContextVar[Shards | None] = ContextVar("division", default=None)
 
 
@@ -206,36 +217,48 @@ def division() -> Shards | None:
     return _division.get()
 
 
+def blocks_for(rows: int, least: int) -> int:
+    """The number of blocks that pay: a power of two, of at least ``least`` rows each; 1 outside of `divided`."""
+    shards = division()
+    most = 1 if shards is None else min(shards.count, rows // least)
+    return 1 << (most.bit_length() - 1) if most > 1 else 1
+
+
 def in_blocks(rows: int, stream: Stream, act: Callable[[slice], list[Tensor]]) -> list[Tensor]:
     """Compute rows that do not depend on each other: at once, or inside `divided` in blocks, by all processes.
 
     Args:
-        rows: their number; with fewer rows than shards, every process computes all.
+        rows: their number; blocks have at least `LEAST` of them.
         stream: of all draws.  A row draws the same words in a block as among all.
         act: computes these rows: tensors with one entry per row in their first dimension.
 
     Returns:
         The tensors of all rows, on every process.
     """
-    shards = division()
-    if shards is None or rows < shards.count:
+    import torch
+
+    count = blocks_for(rows, LEAST)
+    if count == 1:
         return act(slice(0, rows))
     step = stream.step
 
-    def block(shard: int) -> list[Tensor]:
-        part = rows_of(rows, shard, shards.count)
+    def block(number: int) -> list[Tensor]:
+        part = rows_of(rows, number, count)
         stream.step = step
         with stream.shifted(part.start):
-            return act(part)
+            found = act(part)
+        return [*found, torch.tensor([stream.step])]
 
-    return in_turn(shards.count, block)
+    *found, steps = in_turn(count, block)
+    stream.step = int(steps[-1])  # a process without a block has drawn nothing
+    return found
 
 
 def in_turn(count: int, act: Callable[[int], list[Tensor]]) -> list[Tensor]:
     """Compute tasks that do not depend on each other, one after the other, or inside `divided` by all processes.
 
     Args:
-        count: their number; with fewer tasks than processes, every process computes all.
+        count: their number; processes may remain without any.
         act: computes a task by its number: tensors that are joined along their first dimension.
 
     Returns:
@@ -246,10 +269,18 @@ def in_turn(count: int, act: Callable[[int], list[Tensor]]) -> list[Tensor]:
     shards = division()
     token = _division.set(None)  # what is in a block is not divided again
     try:
-        if shards is None or count < shards.processes.size:
-            return [torch.cat(each) for each in zip(*map(act, range(count)), strict=True)]
-        own = Shards(count, shards.processes).own
+        together = ALONE if shards is None or count == 1 else shards.processes
+        own = _run(count, together)
         found = [torch.cat(each) for each in zip(*map(act, own), strict=True)]
     finally:
         _division.reset(token)
-    return [shards.processes.gather(each.contiguous()) for each in found]
+    if together.size > count:
+        kinds = [(str(each.dtype).removeprefix("torch."), list(each.shape[1:])) for each in found]
+        known = next(each for each in together.everyones(kinds) if each)
+        found = found or [torch.empty((0, *shape), dtype=getattr(torch, dtype)) for dtype, shape in known]
+    return [together.gather(each.contiguous()) for each in found]
+
+
+def _run(count: int, among: Processes) -> range:
+    """The consecutive tasks of this process."""
+    return range(count * among.rank // among.size, count * (among.rank + 1) // among.size)

@@ -12,6 +12,7 @@ from scipy.stats import t as student_t
 from torch import Tensor
 
 from harmonium.core.random import Stream
+from harmonium.core.shards import in_turn
 from harmonium.likelihood.bridge import bennett_ladder, standard_error
 from harmonium.likelihood.log_z import LogPartition
 from harmonium.models.machine.machine import Machine
@@ -56,9 +57,7 @@ def bridge(ladder: Ladder, replicas: int, rounds: int, stream: Stream) -> Bridgi
         stream: of all moves.
     """
     blocks = blocks_of(replicas, stream)
-    counts = [0] * (ladder.rungs - 1)
     stats: list[ExchangeStats] = []
-    last: list[Replicas] = []
 
     def of_block(block: int) -> list[Tensor]:
         own = ladder.fresh()
@@ -72,16 +71,14 @@ def bridge(ladder: Ladder, replicas: int, rounds: int, stream: Stream) -> Bridgi
             for r, pair in enumerate(lower.tolist()):
                 ups[pair].append(up[r].cpu())
                 downs[pair].append(down[r].cpu())
-        counts[:] = map(len, ups)
         stats.append(counted)
-        last[:] = [walkers]
-        return [*(torch.stack(list(chain.from_iterable(of)), -1) for of in (ups, downs)), counted.trips]
+        counts = torch.tensor([[len(of) for of in ups]])
+        return [counts, *(torch.stack(list(chain.from_iterable(of)), -1) for of in (ups, downs)), counted.trips]
 
-    up, down, trips = blocks.each(of_block)
-    forward, reverse = (list(torch.split(of.T.contiguous(), counts)) for of in (up, down))
-    found = stats[0]
-    if blocks.shards is not None:
-        found = ExchangeStats.of_ratios(last[0], [a + b for a, b in zip(forward, reverse, strict=True)], trips)
+    counts, up, down, trips = in_turn(len(blocks.sizes), of_block)
+    forward, reverse = (list(torch.split(of.T.contiguous(), counts[0].tolist())) for of in (up, down))
+    both = [a + b for a, b in zip(forward, reverse, strict=True)]
+    found = stats[0] if len(blocks.sizes) == 1 else ExchangeStats.of_ratios(both, trips)
     value, influence = bennett_ladder(forward, reverse)
     parts = [
         bennett_ladder([f[half(len(f))] for f in forward], [r[half(len(r))] for r in reverse])

@@ -182,15 +182,14 @@ class ExchangeStats:
             there.scatter_(-2, at, False)
 
     @classmethod
-    def of_ratios(cls, replicas: Replicas, pairs: Sequence[Tensor], trips: Tensor) -> Self:
+    def of_ratios(cls, pairs: Sequence[Tensor], trips: Tensor) -> Self:
         """Those of rounds that were recorded elsewhere.
 
         Args:
-            replicas: what the ladder was run with.
             pairs: sums of both log-ratios of every pair, in all rounds, each (rounds, replicas).
             trips: round trips of every replica.
         """
-        stats = cls(replicas)
+        stats = cls.__new__(cls)
         stats._accepted = torch.stack([torch.exp(both.clamp(max=0)).mean() for both in pairs])
         stats._tried = torch.ones_like(stats._accepted)
         stats.trips = trips

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from harmonium.core.random import RandomAddress, Stream
+from harmonium.core.shards import in_turn
 from harmonium.models.state import Clamp, State
 from harmonium.sampling.ladder import ExchangeStats, Ladder, Replicas, exchanged, refuse_lengths, tempering_round
 from harmonium.sampling.path import Path
@@ -167,10 +168,10 @@ def place_rungs(
         stats = ExchangeStats(walkers[block])
         for _ in range(_ROUNDS << index):
             stats.count(walkers[block], *tempering_round(ladder, walkers[block], moves))
-        return [stats.acceptance * (blocks.sizes[block] / replicas)]
+        return [(stats.acceptance * (blocks.sizes[block] / replicas)).unsqueeze(0)]
 
     for index in range(_PASSES):
-        acceptance = blocks.sum(partial(accepted, t, index))[0]
+        acceptance = in_turn(len(blocks.sizes), partial(accepted, t, index))[0].sum(0)
         barrier = float((1 - acceptance).sum())
         t = spaced(t, acceptance, rungs or max(3, round(barrier / _REJECTED) + 1))
     assert all(low < high for low, high in pairwise(t.tolist()))

@@ -12,11 +12,12 @@ from harmonium.core.checks import check_int_fields
 from harmonium.core.progress import steps
 from harmonium.core.random import Stream
 from harmonium.core.registry import Registered
+from harmonium.core.shards import in_turn
 from harmonium.models.machine.machine import Machine
 from harmonium.models.state import Clamp, State
 from harmonium.sampling.ladder import Ladder, tempering_round
 from harmonium.sampling.path import Path
-from harmonium.sampling.replica_blocks import blocks_of
+from harmonium.sampling.replica_blocks import ReplicaBlocks, blocks_of
 from harmonium.sampling.temperatures import Temperatures, place_rungs
 from harmonium.units import Natural
 
@@ -34,7 +35,7 @@ class ReplicaExchange(Registered, ABC):
     def sample(self, machine: Machine, n: int, rounds: int, stream: Stream, clamp: Clamp | None = None) -> State:
         """Draw states at the top of n independent replicas after ``rounds`` rounds: sampled layers, each (n, units)."""
         ladder = self.ladder(machine, stream.child("ladder"), clamp)
-        blocks = blocks_of(n, stream) if clamp is None else blocks_of(1, stream)._replace(sizes=[n])
+        blocks = blocks_of(n, stream) if clamp is None else ReplicaBlocks([n], [stream])
 
         def of_block(block: int) -> list[Tensor]:
             own, streams = ladder.fresh(), blocks.streams[block]
@@ -43,7 +44,7 @@ class ReplicaExchange(Registered, ABC):
                 tempering_round(own, replicas, moves)
             return [machine.pack(own.on(replicas, -1))]
 
-        return machine.unpack(blocks.each(of_block)[0])
+        return machine.unpack(in_turn(len(blocks.sizes), of_block)[0])
 
 
 @dataclass(frozen=True)
