@@ -4,7 +4,7 @@
 
 A PCD update of a large machine is compared with one process of two threads; annealing and tempering with one process of
 one thread.  Every measurement is a fresh program, started by torchrun where there are two processes; they take turns.
-The last digits of what is computed are compared, too: on one process with the same shards and on two they must be equal.
+The last digits of what is computed are compared, too: in the same shards they must be equal on one process and on two.
 """
 
 from __future__ import annotations
@@ -70,15 +70,18 @@ def main() -> None:
                     found[way].append(answer(count, task))
             versions.add(found["one"][0]["torch"])
             took = {way: [statistics.median(each["seconds"]) for each in every] for way, every in found.items()}
-            ratio = statistics.median(a / b for a, b in zip(took["two"], took["one"], strict=True))
+            busy = {way: [statistics.median(each["processor"]) for each in every] for way, every in found.items()}
+            ratio, share = (
+                statistics.median(a / b for a, b in zip(of["two"], of["one"], strict=True)) for of in (took, busy)
+            )
             same = {each["value"] for way in ("sharded", "two") for each in found[way]}
             one, sharded, two = (duration(statistics.median(took[way])) for way in ways)
             equal = "equal" if len(same) == 1 else "DIFFERENT"
-            rows.append([what, f"{one} ({threads})", sharded, two, f"{ratio:.2f}", must, go, equal])
-            print(f"{what}: {ratio:.2f}", flush=True)
+            rows.append([what, f"{one} ({threads})", sharded, two, f"{ratio:.2f}", f"{share:.2f}", must, go, equal])
+            print(f"{what}: {ratio:.2f}, processor time {share:.2f}", flush=True)
     header = [
-        "", "one process (threads)", "the same in 8 shards, one thread", "two processes", "two : one", "must reach",
-        "go for", "result in shards",
+        "", "one process (threads)", "the same in 8 shards, one thread", "two processes", "two : one",
+        "processor time of the busier one", "must reach", "go for", "result in shards",
     ]  # fmt: skip
     note = machine(2, {"torch": versions}) + (f" Note: {load}." if load else "")
     text = f"{table(header, rows)}\n\n{note}"

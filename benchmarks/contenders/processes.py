@@ -1,7 +1,8 @@
 """One task of harmonium, in one process or, started by torchrun, in several: the first one answers.
 
-A task is {"task": "pcd" | "ais" | "tempering", "model": FILE, "shards": N or null, "repeats": N, "threads": N, ...}; the
-answer has the seconds of every repeat, and a value that must not depend on the number of processes.
+A task is {"task": "pcd" | "ais" | "tempering", "model": FILE, "shards": N or null, "repeats": N, "threads": N, ...};
+the answer has the seconds of every repeat, processor time of the busiest process, and a value that must not depend on
+the number of processes.
 """
 
 from __future__ import annotations
@@ -55,14 +56,17 @@ def main() -> None:
     torch.set_num_threads(spec["threads"])
     act, value = (updates if spec["task"] == "pcd" else estimates)(spec)
     act()  # compiles, and allocates
-    seconds = []
+    seconds, busy = [], []
     for _ in range(spec["repeats"]):
         processes().told(None)  # all begin together
-        begun = time.perf_counter()
+        begun, worked = time.perf_counter(), time.process_time()
         act()
         seconds.append(time.perf_counter() - begun)
+        busy.append(time.process_time() - worked)
+    busiest = [max(each) for each in zip(*processes().everyones(busy), strict=True)]
     if processes().first:
-        print(json.dumps({"seconds": seconds, "value": value(), "torch": torch.__version__}))
+        answer = {"seconds": seconds, "processor": busiest, "value": value(), "torch": torch.__version__}
+        print(json.dumps(answer))
 
 
 if __name__ == "__main__":

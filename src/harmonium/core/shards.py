@@ -24,17 +24,8 @@ if TYPE_CHECKING:
     from harmonium.core.random import Stream
 
 __all__ = [
-    "SHARDS",
-    "Part",
-    "Shards",
-    "blocks_for",
-    "divided",
-    "division",
-    "in_blocks",
-    "in_turn",
-    "rows_of",
-    "shards_for",
-]
+    "SHARDS", "Part", "Shards", "blocks_for", "divided", "division", "in_blocks", "in_turn", "rows_of", "shards_for",
+]  # fmt: skip
 
 SHARDS = 8
 """Number of shards where none is asked for: that of the processes must not matter."""

@@ -77,8 +77,8 @@ def log_partition(
         sampler: the ladder, for "tempering" and "integration" (default: `Tempering`, with rungs placed by a pilot).
         sweeps: rounds of exchanges and Gibbs sweeps on the ladder, after a fifth as many for burn-in.
         seed: an int or a stream.
-        shards: divide chains and replicas into this number of blocks, as for `harmonium.fit`: the same bits on any
-            number of processes.  Default: 8 where `torchrun` started several, else none.
+        shards: divide chains and replicas into blocks, at most this number and fewer of few rows: the same bits on any
+            number of processes (see `harmonium.fit`).  Default: 8 where `torchrun` started several, else none.
 
     Returns:
         a `LogPartition`; the bounds of AIS hold at three standard errors (Salakhutdinov & Murray 2008; Burda et al.

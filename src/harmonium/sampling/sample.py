@@ -58,8 +58,8 @@ def sample(
             ``sweeps`` counts its rounds.  Default: plain Gibbs sampling.
         steps: another name of ``sweeps``.
         progress: whether to show a progress bar.  "auto": in terminals and notebooks, after two seconds.
-        shards: divide samples into this number of blocks, as for `harmonium.fit`: the same bits on any number of
-            processes.  Default: 8 where `torchrun` started several, else none.
+        shards: divide samples into blocks, at most this number and fewer of few rows: the same bits on any number of
+            processes (see `harmonium.fit`).  Default: 8 where `torchrun` started several, else none.
 
     Returns:
         raw samples (n, n_visible) in the model's precision, one column per variable.
