@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -16,12 +14,13 @@ from harmonium import kernels
 from harmonium.core.random import RandomAddress
 from harmonium.kernels.edges import EdgeMatrix
 from harmonium.kernels.graph_walk import LANES, fill_lanes, global_rows, padded, padded_row, word_lanes
+from harmonium.kernels.workers import WORTH, divided
 from harmonium.units.layer import Interpolation, Units
 from harmonium.units.mixed import Mixed, part_key
 
 __all__ = ["graph_gibbs", "walks_on_graphs"]
 
-_THREADED = 1 << 19  # draws from which on threads pay
+_DRAW = 1.5  # nanoseconds
 
 
 def walks_on_graphs(units: Units, x: Tensor) -> bool:
@@ -59,7 +58,7 @@ def graph_gibbs(
     """
     chains, columns = s.shape
     blocks = -(-chains // LANES)
-    threads = torch.get_num_threads() if LANES * blocks * columns * sweeps >= _THREADED else 1
+    time = _DRAW * LANES * blocks * columns * sweeps
     segments = _segments(units, weights, line, s, draw, reverse)
     state = s.detach().numpy()
     inputs = None if x is None else x.detach().numpy()
@@ -81,21 +80,17 @@ def graph_gibbs(
             reverse,
         )
 
-    def sweep_part(first: int, last: int) -> None:
+    def sweep_blocks(low: int, high: int) -> None:
+        first, last = LANES * low, min(LANES * high, chains)
         walk = part(first, last)
         walk.sweep(segments, sweeps)
         out[:, first:last] = walk.s[:, : last - first]
 
-    if threads == 1:
-        sweep_part(0, chains)
-    elif blocks >= threads:
-        cuts = [min(chains, LANES * (blocks * k // threads)) for k in range(threads + 1)]
-        with _pool(threads) as run:
-            run([(sweep_part, first, last) for first, last in pairwise(cuts)])
+    if blocks >= torch.get_num_threads():
+        divided(sweep_blocks, blocks, time)
     else:
         walk = part(0, chains)
-        with _pool(threads) as run:
-            walk.sweep_units(segments, sweeps, threads, run)
+        walk.sweep_units(segments, sweeps)
         out[:] = walk.s[:, :chains]
     return torch.from_numpy(out).mT
 
@@ -186,24 +181,30 @@ class _Walk(NamedTuple):
             for segment in segments:
                 self._run(segment, words[segment.part], self.rows[:0], k, 1)
 
-    def sweep_units(self, segments: list[_Segment], sweeps: int, threads: int, run: Any) -> None:
+    def sweep_units(self, segments: list[_Segment], sweeps: int) -> None:
         """All sweeps, the units of a colour divided among threads."""
-        words = self._words(segments)
+        words, lanes = self._words(segments), self.s.shape[1]
         colours = list(pairwise(self.weights.received.bounds.tolist()))
+        if _DRAW * lanes * self.s.shape[0] / len(colours) < WORTH:
+            self.sweep(segments, sweeps)
+            return
         for k in range(sweeps):
-            run([
-                (self._fill, segment, words[segment.part], k, low, high)
-                for segment in _one_of_each(segments)
-                for low, high in _cut(0, len(words[segment.part]) // 2, threads)
-            ])  # fmt: skip
-            for low, high in reversed(colours) if self.reverse else colours:
-                run([
-                    (self._run, segment._replace(first=first, last=last), words[segment.part], self.rows[:0], k, 1)
-                    for segment in segments
-                    for first, last in _cut(
-                        max(low, segment.first), min(high, segment.last), threads, self._width(segment)
-                    )
-                ])  # fmt: skip
+            for segment in _one_of_each(segments):
+                fill = partial(self._fill, segment, words[segment.part], k)
+                divided(fill, len(words[segment.part]) // 2, 0.5 * len(words[segment.part]) * 2 * lanes)
+            for colour in reversed(colours) if self.reverse else colours:
+                for segment in segments:
+                    first, last = max(colour[0], segment.first), min(colour[1], segment.last)
+                    if first < last:
+                        own = segment._replace(first=first, last=last)
+                        draw = partial(self._run_variables, own, words[segment.part], k)
+                        divided(draw, (last - first) // self._width(segment), _DRAW * lanes * (last - first))
+
+    def _run_variables(self, segment: _Segment, words: Any, k: int, low: int, high: int) -> None:
+        """Some of the variables of a segment, in one sweep."""
+        width = self._width(segment)
+        own = segment._replace(first=segment.first + width * low, last=segment.first + width * high)
+        self._run(own, words, self.rows[:0], k, 1)
 
     def _width(self, segment: _Segment) -> int:
         """Columns of a variable of the segment."""
@@ -229,23 +230,3 @@ class _Walk(NamedTuple):
 def _one_of_each(segments: list[_Segment]) -> list[_Segment]:
     """One segment of every type."""
     return list({segment.part: segment for segment in segments}.values())
-
-
-def _cut(first: int, last: int, parts: int, width: int = 1) -> list[tuple[int, int]]:
-    """Divide places into parts of whole variables."""
-    count = (last - first) // width
-    cuts = [first + width * (count * k // parts) for k in range(parts + 1)] if count > 0 else []
-    return [(low, high) for low, high in pairwise(cuts) if low < high]
-
-
-@contextmanager
-def _pool(threads: int) -> Iterator[Any]:
-    """A function that runs tasks (function, arguments ...) in threads and waits for all."""
-    with ThreadPoolExecutor(threads) as pool:
-
-        def run(tasks: list[tuple[Any, ...]]) -> None:
-            futures: list[Future[None]] = [pool.submit(*task) for task in tasks]
-            for future in futures:
-                future.result()
-
-        yield run

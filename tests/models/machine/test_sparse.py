@@ -12,10 +12,12 @@ import scipy.sparse
 import torch
 
 import harmonium as hm
+from harmonium.kernels import workers
 from harmonium.models.machine.batched import stack
 from harmonium.models.machine.boltzmann import BoltzmannMachine
 from harmonium.sampling.path import Path
 from harmonium.testing import check_model
+from harmonium.units import graph_gibbs
 
 SEMI = [[0, 1], [1, 2], [0, 4], [1, 5], [2, 4], [3, 5]]  # lateral among the visible units, hidden ones summed out
 
@@ -171,9 +173,8 @@ def test_steps_of_a_path_there_and_back_are_those_of_the_dense_machine() -> None
 @pytest.mark.parametrize("chains", [3, 48])
 def test_threads_change_no_bit(kind: type, chains: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Few chains are divided by units, many by chains."""
-    from harmonium.units import graph_gibbs
-
-    monkeypatch.setattr(graph_gibbs, "_THREADED", 1)
+    monkeypatch.setattr(workers, "WORTH", 0)
+    monkeypatch.setattr(graph_gibbs, "WORTH", 0)
     machine = both(kind(144), edges=lattice(12, 12))[1]
     v = states(machine, chains)
     ends, before = [], torch.get_num_threads()
