@@ -141,7 +141,9 @@ def pm(value: tuple[float, float]) -> str:
 def main() -> None:
     parser = ex.arguments(__doc__, out=None, write="put the table into docs/how-to/ising.md")
     parser.add_argument("--side", type=int, default=64)
-    parser.add_argument("--sweeps", type=int, default=8000, help="of each chain; ten times as many near the critical point")
+    parser.add_argument(
+        "--sweeps", type=int, default=8000, help="of each chain; ten times as many near the critical point"
+    )
     options = ex.options_of(parser)
     header = [
         "coupling K = J / T", "sweeps", "energy per spin", f"exact, {options.side} x {options.side}", "errors apart",
@@ -165,8 +167,8 @@ def main() -> None:
     for side, coupling in ((16, 0.4), (32, CRITICAL)):
         z, took = tempered(side, coupling, options.seed)
         lines.append(
-            f"log Z of {side} x {side} spins at K = {coupling:.4g} by tempering: {z.value:.3f}, bracket [{z.lower:.3f}, "
-            f"{z.upper:.3f}], in {took:.0f} s; exactly {kaufman(side, coupling):.3f}."
+            f"log Z of {side} x {side} spins at K = {coupling:.4g} by tempering: {z.value:.3f}, bracket "
+            f"[{z.lower:.3f}, {z.upper:.3f}], in {took:.0f} s; exactly {kaufman(side, coupling):.3f}."
         )
         print(lines[-1], flush=True)
     text = "\n\n".join((report.table(header, cells), *lines))
