@@ -129,6 +129,8 @@ def edge_product(s: Tensor, matrix: EdgeMatrix) -> Tensor:
     values = matrix.values
     if values.dim() > 1:
         models = values.flatten(0, -2)
+        if not len(models):
+            return s.new_zeros((*values.shape[:-1], s.shape[-2], matrix.width))
         parts = s.expand(*values.shape[:-1], *s.shape[-2:]).reshape(len(models), *s.shape[-2:])
         each = [
             edge_product(part, EdgeMatrix(matrix.edges, v, matrix.turned))

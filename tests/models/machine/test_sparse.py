@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import signal
 from collections.abc import Callable
 from pathlib import Path as Folder
+from typing import Any
 
 import numpy as np
 import pytest
@@ -218,6 +220,59 @@ def test_training_is_that_of_the_dense_machine(objective: hm.objectives.Objectiv
     torch.testing.assert_close(value_of(sparse, "visible_visible", W), dense.couplings["visible_visible"].detach())
     torch.testing.assert_close(sparse.visible.natural()[0], dense.visible.natural()[0])
     assert float(W.abs().max()) > 0.05
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [hm.FPCD(chains=20), hm.PT(chains=20), hm.PTT(chains=20), hm.Jarzynski(chains=20)],
+    ids=lambda objective: type(objective).__name__,
+)
+def test_other_objectives_take_graphs(objective: hm.objectives.Objective) -> None:
+    """Also where a ladder has a single pair of rungs."""
+    machine = hm.BoltzmannMachine(64, edges=lattice(8, 8))
+    data = (torch.rand(200, 64, generator=torch.Generator().manual_seed(0)) < 0.3).float()
+    hm.fit(machine, data, objective=objective, epochs=4, batch_size=50, learning_rate=0.1)
+    assert float(machine.visible.natural()[0].detach().mean()) < -0.2  # a share of 0.3 is a field of -0.85
+
+
+def test_a_run_that_is_resumed_has_the_same_bits(tmp_path: Folder) -> None:
+    """Chains lie in memory as a file holds them, or as a sweep left them."""
+    data = (torch.rand(200, 64, generator=torch.Generator().manual_seed(0)) < 0.3).float()
+    plan = {"objective": hm.PCD(chains=20), "batch_size": 50, "learning_rate": 0.1}
+    whole, parts = (hm.BoltzmannMachine(64, edges=lattice(8, 8), seed=2) for _ in range(2))
+    hm.fit(whole, data, epochs=6, **plan)
+
+    class Interrupt(hm.training.Callback):
+        transient = True
+        done = False
+
+        def on_update(self, training: Any) -> None:
+            if training.position.update == 13 and not self.done:
+                self.done = True
+                signal.raise_signal(signal.SIGTERM)
+
+    once = Interrupt()
+    with pytest.raises(hm.errors.InterruptedRunError):
+        hm.fit(parts, data, epochs=6, out=tmp_path / "run", callbacks=[once], **plan)
+    again, _ = hm.resume(tmp_path / "run", data=data, callbacks=[once])
+    for name, parameter in whole.named_parameters():
+        assert torch.equal(parameter, dict(again.named_parameters())[name]), name
+    assert whole.chains is not None and again.chains is not None
+    assert torch.equal(whole.chains, again.chains)
+
+
+@pytest.mark.parametrize("chains", [20, 64])
+def test_shards_change_no_bit(chains: int) -> None:
+    """Any number of shards is a run of its own; the same number gives the same bits, and training works."""
+    data = (torch.rand(200, 64, generator=torch.Generator().manual_seed(0)) < 0.3).float()
+    made = []
+    for _ in range(2):
+        machine = hm.BoltzmannMachine(64, edges=lattice(8, 8), seed=2)
+        plan = {"objective": hm.PCD(chains=chains), "batch_size": 50, "learning_rate": 0.1}
+        hm.fit(machine, data, epochs=4, shards=4, **plan)
+        made.append(machine.couplings["visible_visible"].detach())
+    assert torch.equal(*made)
+    assert float(machine.visible.natural()[0].detach().mean()) < -0.2
 
 
 def test_hidden_layers_train_as_in_the_dense_machine() -> None:
