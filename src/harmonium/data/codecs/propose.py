@@ -13,6 +13,7 @@ from pandas.api import types
 
 from harmonium.data.codecs.categories import MOST_STATES, Categories
 from harmonium.data.codecs.codec import Codec
+from harmonium.data.codecs.codes import look_like_codes
 from harmonium.data.codecs.dates import Dates
 from harmonium.data.codecs.left_out import ConstantColumn, LeftOut
 from harmonium.data.codecs.numbers import Numbers
@@ -157,6 +158,12 @@ def _kind(name: Any, values: Any, present: Any) -> tuple[str, list[str]]:
             return "left out: identifiers", [_left_out(name, "holds identifiers, different in every row")]
         if told and "postcodes" in told[0]:
             return "categories", [f"column {name!r} holds postcodes, which are taken for categories"]
+        if look_like_codes(numbers):
+            first, last = int(numbers.min()), int(numbers.max())
+            return "categories", [
+                f"column {name!r} holds whole numbers from {first} to {last} that look like codes, which are taken for "
+                f"categories: say columns={{{name!r}: 'numbers'}} if they are amounts"
+            ]
         return "numbers", []
     texts = present.astype(str)
     if all(DATE.match(text) for text in texts.head(200)) and _readable(texts) is not None:
