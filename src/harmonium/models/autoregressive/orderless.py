@@ -16,7 +16,7 @@ from harmonium.core.progress import steps
 from harmonium.core.random import Stream, as_stream, stream_of
 from harmonium.core.registry import build, find
 from harmonium.models.arrays import Array
-from harmonium.models.autoregressive.observed_mask import DenseNetwork, MaskedNetwork
+from harmonium.models.autoregressive.observed_mask import DenseNetwork, IncrementalPass, MaskedNetwork
 from harmonium.models.autoregressive.orderings import as_orderings, random_orderings, slices_of
 from harmonium.models.conditionals import Conditional
 from harmonium.models.directed import DirectedNetwork, Tractable, as_outputs
@@ -72,6 +72,8 @@ class OrderlessNADE(DirectedNetwork, Tractable):
         orderings: the orderings that `log_prob`, `harmonium.evaluate` and `harmonium.sample` use, int64 (N, n_visible);
             initially a single random one, the same for every model of this width.  With several, p(v) is the mean of
             the probabilities under each.  See `under` and `ensemble`.
+        offsets: None, or (N, width of the outputs): added to the outputs for each variable under each of `orderings`
+            where exactly the variables before it are observed.  See `under`.
 
     Raises:
         ValueError: if a layer has no units, or the network or output layer does not fit.
@@ -89,6 +91,7 @@ class OrderlessNADE(DirectedNetwork, Tractable):
     takes_gaps = True
 
     orderings: Tensor
+    offsets: Tensor | None
 
     def __init__(
         self,
@@ -110,24 +113,30 @@ class OrderlessNADE(DirectedNetwork, Tractable):
             network = DenseNetwork(units.size, units.columns, self.outputs.width, hidden)
         self.network = network.to(dtype)
         self.register_buffer("orderings", random_orderings(1, units.columns, Stream(0, "ordering")))
+        self.register_buffer("offsets", None)
         self.initialise(as_stream(seed).child("initialise"))
         self._check_network()
         self.mark_untrained()
 
     # Orderings ---------------------------------------------------------------------------------------------------
 
-    def under(self, orderings: Array) -> Self:
+    def under(self, orderings: Array, offsets: Tensor | None = None) -> Self:
         """Return the model with other orderings; it shares the parameters with this one.
 
         Args:
             orderings: one ordering, (n_visible,), or several, (N, n_visible), whose probabilities are averaged.
+            offsets: see the class, (N, width of the outputs).  Default: none.
 
         Raises:
-            ValueError: if one is not a permutation of 0 ... n_visible - 1.
+            ValueError: if one is not a permutation of 0 ... n_visible - 1, or for offsets of another shape.
         """
         other = copy.copy(self)
         other._modules, other._buffers = dict(self._modules), dict(self._buffers)
         other.orderings = as_orderings(orderings, self.visible.columns).to(self.device)
+        shape = (len(other.orderings), self.outputs.width)
+        if offsets is not None and offsets.shape != shape:
+            raise ValueError(f"offsets must have the shape {shape}, found {tuple(offsets.shape)}")
+        other.offsets = None if offsets is None else offsets.to(self.device, self.dtype)
         return other
 
     def ensemble(self, orderings: int, seed: int | Stream = 0) -> Self:
@@ -155,18 +164,20 @@ class OrderlessNADE(DirectedNetwork, Tractable):
         if len(v) > _ROWS:
             parts = zip(*(torch.split(x, _ROWS) for x in (v, asked, given)), strict=True)
             return torch.cat([self.log_conditional(*part) for part in parts])
-        each = [self._log_conditional(v, asked, given, ordering) for ordering in self.orderings.tolist()]
+        each = [self._log_conditional(v, asked, given, k) for k in range(len(self.orderings))]
         return torch.logsumexp(torch.stack(each), 0) - math.log(len(each))
 
-    def _log_conditional(self, v: Tensor, asked: Tensor, given: Tensor, ordering: list[int]) -> Tensor:
+    def _log_conditional(self, v: Tensor, asked: Tensor, given: Tensor, k: int) -> Tensor:
         units, outputs = self._slices()
         network = self.network.incremental(v * self.visible.repeat_per_column(given), given.to(v.dtype))
         x = [v.new_zeros(len(v), own.stop - own.start) for own in outputs]
-        for i in ordering:
+        beginning = ~given.any(1)  # rows of which exactly the variables before this one are observed
+        for i in self.orderings[k].tolist():
             turn = asked[:, i]
             if bool(turn.any()):
-                x[i] = network.logits(outputs[i])
+                x[i] = self._logits(network, outputs[i], k, beginning)
                 network.set_units(i, units[i], v[:, units[i]], turn)
+            beginning = beginning & turn
         log_p = self.outputs.log_prob(torch.cat(x, -1), v)
         return torch.where(asked, log_p, 0.0).sum(-1)
 
@@ -204,34 +215,47 @@ class OrderlessNADE(DirectedNetwork, Tractable):
         for k in steps(torch.unique(which).tolist(), "ordering"):
             rows = (which == k).nonzero()[:, 0]
             own = stream.of_rows(rows.cpu().numpy(), "ordering", k)
-            v[rows] = self._draw(v[rows], held[rows], self.orderings[k].tolist(), own)
+            v[rows] = self._draw(v[rows], held[rows], k, own)
         return v
 
-    def _draw(self, v: Tensor, held: Tensor, ordering: list[int], stream: Stream) -> Tensor:
+    def _draw(self, v: Tensor, held: Tensor, k: int, stream: Stream) -> Tensor:
         units, outputs = self._slices()
         network = self.network.incremental(v, held.to(v.dtype))
         draw = stream.advance()
         x = v.new_zeros(len(v), self.outputs.width)
-        for i in steps(ordering, "variable"):
+        beginning = ~held.any(1)
+        for i in steps(self.orderings[k].tolist(), "variable"):
             turn = ~held[:, i]
             if bool(turn.any()):
-                x[:, outputs[i]] = network.logits(outputs[i])
+                x[:, outputs[i]] = self._logits(network, outputs[i], k, beginning)
                 drawn = self.outputs.sample(x, draw)[:, units[i]]  # every variable has random words of its own
                 v[:, units[i]] = torch.where(turn.unsqueeze(-1), drawn, v[:, units[i]])
                 network.set_units(i, units[i], v[:, units[i]], turn)
         return v
 
+    def _logits(self, network: IncrementalPass, own: slice, k: int, beginning: Tensor) -> Tensor:
+        """The outputs of the network for a variable, with the offsets of ordering k where they are meant."""
+        x = network.logits(own)
+        return x if self.offsets is None else x + self.offsets[k, own] * beginning.unsqueeze(-1)
+
     def initialise(self, stream: Stream) -> None:
         self.network.initialise(stream)
 
     def config(self) -> dict[str, Any]:
-        return super().config() | {"network": self.network.config(), "own_orderings": self.own_orderings}
+        return super().config() | {
+            "network": self.network.config(), "own_orderings": self.own_orderings,
+            "has_offsets": self.offsets is not None,
+        }  # fmt: skip
 
     @classmethod
     def from_config(cls, arguments: dict[str, Any]) -> Self:
         network = dict(arguments["network"])
         kind = find(network.pop("type"))
-        return super().from_config(arguments | {"network": kind.for_outputs(build(arguments["outputs"]), **network)})
+        built = {name: value for name, value in arguments.items() if name != "has_offsets"}
+        model = super().from_config(built | {"network": kind.for_outputs(build(arguments["outputs"]), **network)})
+        if arguments.get("has_offsets"):  # room for those of the file
+            model.offsets = torch.zeros(len(model.orderings), model.outputs.width, dtype=model.dtype)
+        return model
 
     def __repr__(self) -> str:
         outputs = self._repr_of_outputs()
