@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from harmonium.kernels import sparse
 from harmonium.kernels.flips import add_flips_, flips_pay, list_flips
 from harmonium.kernels.sparse import NARROWEST
 
@@ -103,6 +104,7 @@ def test_fewer_changes_pay_where_the_product_is_fast(
     kind: str, width: int, threads: int, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    monkeypatch.setattr(sparse, "_GAIN", 2.0)
     old = torch.ones(40, 100)
     for changes in (most, most + 1):
         new = old.clone()

@@ -113,11 +113,25 @@ def test_other_products_are_dense(s: torch.Tensor, W: torch.Tensor, monkeypatch:
     assert torch.equal(sparse.product(s, W), s @ W)
 
 
-def test_with_many_threads_products_are_dense(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("rows", "threads", "gain", "tables"),
+    [
+        (40, 1, 1.5, True), (40, 2, 1.5, False), (40, 2, 2.0, True), (40, 3, 2.0, False),  # one thread makes few rows
+        (1024, 4, 1.5, True), (1024, 6, 1.5, True), (1024, 7, 1.5, False),  # four threads, each as good as six
+    ],
+)  # fmt: skip
+def test_products_are_dense_where_those_have_more_threads(
+    rows: int, threads: int, gain: float, tables: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    monkeypatch.setattr(sparse, "_GAIN", gain)
+    assert sparse.tables_pay(rows, 500, 500) == tables
+
+
+def test_threads_of_a_product(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
-    monkeypatch.setattr(sparse, "multiply", None)
-    s, W = states(40, 90, 0.5), normal(90, 130)
-    assert torch.equal(sparse.product(s, W), s @ W)
+    assert [subset_sums.threads_for(rows, 500, 500) for rows in (128, 512, 1024)] == [1, 2, 3]
+    assert subset_sums.threads_for(1024, 64, 64) == 1  # done before others are awake
 
 
 @pytest.mark.usefixtures("one_thread")

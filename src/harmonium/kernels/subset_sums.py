@@ -13,14 +13,25 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numba.extending import overload, register_jitable
 from torch import Tensor
 
 from harmonium.kernels.compiled import OPTIONS, compiled
 from harmonium.kernels.lanes import BYTES, UNITS, add_sums, count_bits, is_on, store_sums, transpose
-from harmonium.kernels.workers import divided
+from harmonium.kernels.workers import WORTH, divided
 
-__all__ = ["FEWEST_ROWS", "SMALLEST", "Packed", "list_on", "multiply", "multiply_rows", "pack", "pack_rows"]
+__all__ = [
+    "FEWEST_ROWS",
+    "SMALLEST",
+    "Packed",
+    "list_on",
+    "multiply",
+    "multiply_rows",
+    "pack",
+    "pack_rows",
+    "threads_for",
+]
 
 FEWEST_ROWS = 32
 """States that are worth a table."""
@@ -69,8 +80,18 @@ def multiply(states: Packed, weights: Tensor) -> Tensor:
     def parts(low: int, high: int) -> None:
         _multiply(words[low:high], factors, sums[low * most : high * most])
 
-    divided(parts, len(words), out.numel() * states.units / _SPEED)
+    divided(parts, len(words), _nanoseconds(states.rows, *weights.shape))
     return out
+
+
+def threads_for(rows: int, units: int, width: int) -> int:
+    """The number of threads that `multiply` takes."""
+    worth = _nanoseconds(rows, units, width) >= WORTH
+    return min(torch.get_num_threads(), -(-rows // _ROWS)) if worth else 1
+
+
+def _nanoseconds(rows: int, units: int, width: int) -> float:
+    return rows * units * width / _SPEED
 
 
 @compiled
