@@ -58,7 +58,9 @@ def test_probabilities_still_sum_to_one_and_draws_follow_them(model: hm.Orderles
     found = calibrated(model, cases)
     states = found.visible.states(torch.arange(27))
     log_p = found.log_prob(states)
-    assert float(log_p.exp().sum()) == pytest.approx(1, abs=1e-12)
+    assert float(log_p.exp().sum()) == pytest.approx(1, abs=1e-12) and found.offsets is not None
+    each = [found.under(ORDERINGS[k], found.offsets[[k]]).log_prob(states).exp() for k in range(2)]
+    torch.testing.assert_close(log_p.exp(), (each[0] + each[1]) / 2, rtol=0, atol=1e-12)
     assert float((log_p - model.log_prob(states)).abs().max()) > 0.1
     drawn = hm.sample(found, 30_000, seed=3).long() @ torch.tensor([9, 3, 1])
     codes = found.visible.decode(states).long() @ torch.tensor([9, 3, 1])
