@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from protocol import Answer, Spec, answer, peak_bytes, seconds
+from protocol import Answer, Spec, answer, both_times, peak_bytes, seconds
 
 
 def sweeps(spec: Spec) -> Answer:
@@ -27,16 +27,15 @@ def sweeps(spec: Spec) -> Answer:
     stream = hm.Stream(0)
     state = machine.unpack(hm.sampling.path.independent_sample(machine, spec["chains"], stream.child("start")))
     state = machine.sweep(state, stream, spec["sweeps"])
-    times = []
-    for _ in range(spec["repeats"]):
-        times.append(seconds(lambda: machine.sweep(state, stream, spec["sweeps"])))
+    times = [both_times(lambda: machine.sweep(state, stream, spec["sweeps"])) for _ in range(spec["repeats"])]
     memory = peak_bytes() - before
     state = machine.sweep(state, stream, spec["sweeps"])
     assert state[0] is not None
     energy = -machine.neg_coupling_energy("visible_visible", state).mean() / (units * spec["coupling"])
     updates = units * spec["chains"] * spec["sweeps"]
     return {
-        "rates": [updates / time for time in times],
+        "rates": [updates / wall for wall, _ in times],
+        "per_processor_second": [updates / processor for _, processor in times],
         "built": built,
         "memory": memory,
         "energy": float(energy.detach()),

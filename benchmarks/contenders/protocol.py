@@ -42,6 +42,13 @@ def seconds(work: Callable[[], object], clock: Callable[[], float] = time.perf_c
     return clock() - start
 
 
+def both_times(work: Callable[[], object]) -> tuple[float, float]:
+    """Seconds of one call: on the clock, and of processor time in all threads, which other work disturbs less."""
+    processor = time.process_time()
+    wall = seconds(work)
+    return wall, time.process_time() - processor
+
+
 def repeat(work: Callable[[], object], repeats: int, warmup: int, per: float = 1.0) -> float:
     """Median seconds of a call after a warm-up, divided by ``per``."""
     for _ in range(warmup):
