@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import harmonium as hm
+from harmonium.kernels import devices
 from harmonium.models import Machine
 
 Make = Callable[[], Machine]
@@ -95,3 +96,15 @@ def test_tempering_agrees_with_enumeration(trained: tuple[Machine, np.ndarray]) 
     exact = hm.log_partition(on_cpu(model), method="exact").value
     found = hm.log_partition(model, method="tempering", chains=20, sweeps=100)
     assert found.value == pytest.approx(exact, abs=0.1)
+
+
+def test_plain_torch_draws_what_the_fused_loops_draw(trained: tuple[Machine, np.ndarray]) -> None:
+    """The code of other devices, on the CPU: the same words, from the first state to the last."""
+    model, _ = trained
+    here = on_cpu(model)
+    expected = hm.sample(here, 50, sweeps=5, seed=1)
+    with devices.using(devices.Portable()):
+        found = hm.sample(here, 50, sweeps=5, seed=1)
+        annealed = hm.log_partition(here, method="ais", chains=100, temperatures=50)
+    assert int(torch.isclose(found, expected, rtol=1e-3, atol=1e-3).all(1).sum()) >= 45
+    assert annealed.value == pytest.approx(hm.log_partition(here, method="exact").value, abs=0.1)

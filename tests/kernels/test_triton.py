@@ -125,13 +125,13 @@ def test_layers_draw_by_the_kernel() -> None:
             devices_used.append(arguments[0].x.device)
             return super().two_states_(*arguments)
 
-    kernels.is_fused = lambda x: False
     for units in (hm.Bernoulli(20), hm.Spin(20)):
         x = normal(6, 20)
         with devices.using(Watched()):
             found = units.sample(x, RandomAddress(1, 2))
             with_gradient = units.sample(x.clone().requires_grad_(), RandomAddress(1, 2))
-        assert torch.equal(found, units.sample(x, RandomAddress(1, 2)))
+        near = unclear(Field(x, units.bias.detach()), units.loops.two_states, RandomAddress(1, 2))
+        assert torch.equal(found[~near], units.sample(x, RandomAddress(1, 2))[~near])
         assert torch.equal(found, with_gradient) and not with_gradient.requires_grad
     assert len(devices_used) == 4
     """)

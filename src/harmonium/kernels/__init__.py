@@ -31,12 +31,13 @@ __all__ = [
 
 def is_fused(x: Tensor) -> bool:
     """Whether the fused loops can process this tensor."""
-    return x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64) and not x.requires_grad
+    fits = x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64) and not x.requires_grad
+    return fits and devices.chosen() is None
 
 
 def uniforms(draw: RandomAddress, rows: int, units: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Return uniforms in (0, 1), shape (rows, units), one word each; rows have the global indices of ``draw``."""
-    if device.type == "cpu":
+    if device.type == "cpu" and devices.chosen() is None:
         return portable.uniform(torch.from_numpy(words(draw, rows, units)[:, :units].astype(np.int64)), dtype)
     return devices.way(device).uniforms(draw, rows, units, dtype, device)
 

@@ -21,7 +21,7 @@ from harmonium.core.random import RandomAddress
 from harmonium.kernels import portable
 from harmonium.kernels.philox import parts
 
-__all__ = ["Compiled", "Portable", "Triton", "TwoStates", "using", "way"]
+__all__ = ["Compiled", "Portable", "Triton", "TwoStates", "chosen", "using", "way"]
 
 
 class TwoStates(NamedTuple):
@@ -103,16 +103,18 @@ _CHOSEN: ContextVar[Portable | None] = ContextVar("harmonium_way", default=None)
 
 def way(device: torch.device) -> Portable:
     """How random numbers are drawn on a device."""
-    chosen = _CHOSEN.get()
-    if chosen is not None:
-        return chosen
-    return _TRITON if device.type == "cuda" and has_triton() else _PORTABLE
+    return chosen() or (_TRITON if device.type == "cuda" and has_triton() else _PORTABLE)
+
+
+def chosen() -> Portable | None:
+    """The way that `using` has set, which takes the place of the fused loops, too."""
+    return _CHOSEN.get()
 
 
 @contextmanager
-def using(chosen: Portable) -> Iterator[None]:
-    """In a block of code, draw in this way what the fused loops do not draw: for measurements and tests."""
-    token = _CHOSEN.set(chosen)
+def using(one: Portable) -> Iterator[None]:
+    """In a block of code, draw in this way on every device, and without the fused loops: for measurements and tests."""
+    token = _CHOSEN.set(one)
     try:
         yield
     finally:

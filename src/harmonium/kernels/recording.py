@@ -1,8 +1,8 @@
 """Functions of tensors that a CUDA device repeats without the host: CUDA graphs.
 
-A sweep of a small machine takes a device less time than the host needs to start its kernels.  A graph starts all of them
-at once.  It repeats the same kernels on the same memory, so whatever changes must lie on the device, the step of the
-random stream as well (see `harmonium.core.random.RandomAddress`).
+A sweep of a small machine takes a device less time than the host needs to start its kernels.  A graph starts all of
+them at once.  It repeats the same kernels on the same memory, so whatever changes must lie on the device, the step of
+the random stream as well (see `harmonium.core.random.RandomAddress`).
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Recording(Generic[Result]):
             return self._function(stream, *self._inputs), stream
 
         with torch.cuda.device(device):
-            beside = torch.cuda.Stream()
+            beside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
             beside.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(beside):
                 for _ in range(_WARM_UP):
