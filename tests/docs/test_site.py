@@ -6,6 +6,7 @@ import functools
 import importlib
 import importlib.util
 import os
+import pkgutil
 import re
 import subprocess
 import sys
@@ -92,7 +93,10 @@ def described() -> list[str]:
 def resolve(name: str) -> object:
     """Return the object with a dotted name such as ``harmonium.training.Monitor``."""
     name = re.sub(r"\.(\w+)\.\1$", r".\1", name)  # a function in a module of its name: data.load.load is data.load
-    return functools.reduce(getattr, name.split(".")[1:], importlib.import_module("harmonium"))
+    try:
+        return functools.reduce(getattr, name.split(".")[1:], importlib.import_module("harmonium"))
+    except AttributeError:  # in a module that nobody has imported yet
+        return pkgutil.resolve_name(name)
 
 
 @pytest.mark.parametrize("namespace", NAMESPACES)
