@@ -39,6 +39,7 @@ _OPTIONS = {
     "drop": "--drop COLUMN, once for each",
     "valid": "--valid 0.1",
     "test": "--test 0.1",
+    "shards": "--shards N",
 }
 _SPELT = (
     (
