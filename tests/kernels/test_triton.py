@@ -62,10 +62,10 @@ def same_draws(field, states, draw):
 """
 
 
-def run(code: str) -> None:
+def run(code: str, interpret: bool = True) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error::RuntimeWarning", "-c", START + textwrap.dedent(code)],
-        env=os.environ | {"TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"},
+        env=os.environ | {"TRITON_INTERPRET": str(int(interpret)), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         check=False,
@@ -135,3 +135,30 @@ def test_layers_draw_by_the_kernel() -> None:
         assert torch.equal(found, with_gradient) and not with_gradient.requires_grad
     assert len(devices_used) == 4
     """)
+
+
+def test_kernels_compile_for_a_cuda_device() -> None:
+    """To machine code for compute capability 9.0, which needs no GPU; what the interpreter takes may not compile."""
+    run(
+        """
+    import triton
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    def compiled(kernel, constants, **types):
+        signature = {name: types.get(name, "constexpr") for name in kernel.arg_names}
+        fixed = {(kernel.arg_names.index(name),): value for name, value in constants.items()}
+        source = ASTSource(fn=kernel, signature=signature, constexprs=fixed)
+        target = GPUTarget("cuda", 90, 32)
+        return triton.compile(source, target=target, options=triton_loops._OPTIONS).asm
+
+    numbers = dict(n="i32", key="i64", step="i32", site="i32", first="i32")
+    for kind, own in (("fp32", {}), ("fp64", {"step": "*i64", "first": "*i64"})):
+        assert compiled(triton_loops._fill, dict(BLOCK=128), out="*" + kind, **(numbers | own))["cubin"]
+        odds = dict(x="*" + kind, slope="*" + kind, per="i32", low="fp32", high="fp32", log_odds="fp32")
+        for lines in ({}, {"t": "*" + kind, "start": "*" + kind}):
+            constants = dict(BLOCK=128) | {name: None for name in ("t", "start") if name not in lines}
+            assert compiled(triton_loops._two_states, constants, **(numbers | own | odds | lines))["cubin"]
+    """,
+        interpret=False,
+    )

@@ -18,6 +18,7 @@ __all__ = ["PRECISIONS", "fill", "two_states_"]
 PRECISIONS = (torch.float32, torch.float64)
 
 _WIDEST = 256  # Philox blocks of a program, of four units each
+_OPTIONS = {"enable_fp_fusion": False}  # rounded as in plain torch, so that hardly a draw differs
 # Numbers that differ from call to call: kernels are not compiled again for special values of them.
 _ADDRESS = ("n", "per", "key", "step", "site", "first")
 
@@ -27,7 +28,7 @@ def fill(out: Tensor, draw: RandomAddress) -> Tensor:
     rows, units = out.shape
     block, grid = _programs(rows, units)
     with torch.cuda.device_of(out):
-        _fill[grid](out, units, *_address(draw, out), BLOCK=block)
+        _fill[grid](out, units, *_address(draw, out), BLOCK=block, **_OPTIONS)
     return out
 
 
@@ -61,7 +62,8 @@ def two_states_(
     lines = _like(x, t, x.shape[:-1]), _like(x, slope, shape), _like(x, start, shape)
     block, grid = _programs(rows, n)
     with torch.cuda.device_of(x):
-        _two_states[grid](x, *lines, n, rows // models, low, high, log_odds, *_address(draw, x), BLOCK=block)
+        numbers = (n, rows // models, low, high, log_odds, *_address(draw, x))
+        _two_states[grid](x, *lines, *numbers, BLOCK=block, **_OPTIONS)
     return x
 
 
