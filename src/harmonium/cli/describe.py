@@ -129,7 +129,7 @@ def describe_codecs(name: str, drop: Sequence[str], reading: dict[str, Any], wri
     if len(columns) > SHOWN:
         say(f"  and {len(columns) - SHOWN} more")
     for told in codec.notes:
-        note(told)
+        note(as_options(told))
     options = "".join(f" --drop {shlex.quote(column)}" for column in drop)
     if write is not None:
         write_columns(columns, Path(write).expanduser())
