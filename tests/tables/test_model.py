@@ -206,9 +206,12 @@ def test_other_columns_are_named() -> None:
         table.log_prob(small().drop(columns="garden"))
     with pytest.raises(ValueError, match="column 'gardens' is not one column"):
         table.conditional(small(), "gardens")
-    with pytest.warns(UserWarning, match="holds 'Rome' \\(row 1\\), which was never seen"):
-        values = table.log_prob(pd.DataFrame({"city": ["Bern", "Rome"], "rooms": [1, 2], "garden": [True, False]}))
+    rows = pd.DataFrame({"city": ["Bern", "Rome"], "rooms": [1, 2], "garden": [True, False]})
+    with pytest.warns(UserWarning, match="holds 'Rome' \\(row 1\\), which was never seen .* the row has probability 0"):
+        values = table.log_prob(rows)
     assert values[1] == -np.inf and np.isfinite(values[0])
+    with pytest.warns(UserWarning, match="holds 'Rome' .* it is treated as unknown"):
+        table.impute(rows)
 
 
 def test_before_fit() -> None:

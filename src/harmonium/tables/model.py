@@ -260,8 +260,11 @@ class TableModel:
 
         Raises:
             ValueError: if columns are missing; for rows with gaps at random, if the model cannot sum them out.
+
+        Warns:
+            UserWarning: for labels never seen in training.
         """
-        matched, states = self._states(frame, partly=False)
+        matched, states = self._states(frame, partly=False, outcome="the row has probability 0")
         values = log_probs(self.model, states, self.log_z) + self.codec.log_density(matched, states).sum(1)
         values[self.codec.unseen(matched).any(1)] = -np.inf
         return pd.Series(values, index=matched.index, name="log_prob")
@@ -328,16 +331,16 @@ class TableModel:
         found = surprise(self.model, self.codec, matched, states, stream_of(seed, "explain"))
         return self.codec.as_given(frame, pd.DataFrame(found, index=matched.index).set_axis(matched.columns, axis=1))
 
-    def _states(self, frame: Frame, partly: bool) -> tuple[Frame, Array]:
+    def _states(self, frame: Frame, partly: bool, outcome: str = "it is treated as unknown") -> tuple[Frame, Array]:
         """A frame with the columns of the table, and its states; labels never seen are unknown, with a warning."""
         matched = self.codec.matched(frame, partly=partly)
         unseen = self.codec.unseen(matched)
         for place in np.flatnonzero(unseen.any(0)):
             row = int(np.argmax(unseen[:, place]))
             others = int(unseen[:, place].sum()) - 1
-            where = f"row {row}" + (f", and {others} other rows" if others else "")
+            where = f"row {row}" + (f", and {others} more" if others else "")
             what = f"column {self.codec.names[place]!r} holds {_plain(matched.iloc[row, place])!r} ({where})"
-            warnings.warn(f"{what}, which was never seen in training: it is treated as unknown", stacklevel=3)
+            warnings.warn(f"{what}, which was never seen in training: {outcome}", stacklevel=3)
         return matched, self.codec.encode(matched)
 
     # The page ----------------------------------------------------------------------------------------------------

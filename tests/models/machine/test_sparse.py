@@ -383,12 +383,13 @@ def test_edges_may_be_a_sparse_matrix_twice_there_or_reversed() -> None:
 @pytest.mark.parametrize(
     ("edges", "options", "message"),
     [
-        ([[0, 1]], {"sparse": "weights"}, "coupling 'e'|coupling 'g'|coupling"),
+        ([[0, 1]], {"sparse": "weights"}, "sparse names the coupling 'weights'; there are visible_visible"),
         ([[0, 1]], {"sparse": ["weights"]}, "sparse names the coupling 'weights'; there are visible_visible"),
         (None, {"sparse": True}, "pass the edges"),
         (scipy.sparse.eye_array(4), {}, "diagonal of the matrix must be zero"),
         (scipy.sparse.eye_array(5), {}, r"shape \(5, 5\); expected \(4, 4\)"),
         (scipy.sparse.coo_array((4, 4)), {}, "at least one pair"),
+        ([(0, 1), (1, 2, 3)], {}, "pairs of units, .* rows of different lengths"),
     ],
 )
 def test_impossible_graphs(edges: object, options: dict[str, object], message: str) -> None:
@@ -412,3 +413,39 @@ def test_copies_share_the_graph_and_stacks_are_their_machines() -> None:
     alone = machine.sweep((v,), hm.Stream(3), 1)[0]
     assert swept is not None and alone is not None
     assert torch.equal(swept[0], alone)
+
+
+class _Graph:
+    """A graph as other libraries have it: a sequence of its nodes, which are the places of a lattice."""
+
+    nodes = ((0, 1), (0, 2), (1, 2))
+    edges = (((0, 1), (0, 2)), ((0, 2), (1, 2)))
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def __getitem__(self, number: int) -> tuple[int, int]:
+        return self.nodes[number]
+
+
+@pytest.mark.parametrize(
+    ("edges", "message"),
+    [
+        (_Graph(), r"edges is a _Graph: pass list\(graph.edges\)"),
+        ({(0, 1)}, r"edges is a set: pass list\(edges\)"),
+        (((i, i + 1) for i in range(3)), r"edges is a generator: pass list\(edges\)"),
+    ],
+)
+def test_edges_that_numpy_reads_as_something_else(edges: object, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        hm.BoltzmannMachine(4, edges=edges)
+
+
+def test_forms_by_name() -> None:
+    """One name is a name, not letters; what is neither true, false nor names is refused, and so is a wrong block."""
+    model = hm.BoltzmannMachine(4, edges=[(0, 1), (1, 2)], sparse="visible_visible")
+    assert set(model.sparse) == {"visible_visible"}
+    with pytest.raises(TypeError, match="sparse must be True, False, None or names of couplings, found 1"):
+        hm.BoltzmannMachine(4, edges=[(0, 1)], sparse=1)  # type: ignore[arg-type]
+    with pytest.raises(KeyError, match="weights is not kept as one value per edge; so are: visible_visible"):
+        model.edge_index("weights")

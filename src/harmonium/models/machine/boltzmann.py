@@ -47,6 +47,7 @@ class BoltzmannMachine(Machine):
     Raises:
         ValueError: for edges from a unit to itself, to units that do not exist, or none at all; for ``sparse`` without
             edges, or with the name of a block that does not exist.
+        TypeError: for edges that are a graph of another library, a set or a generator.
 
     >>> import harmonium as hm
     >>> ring = hm.BoltzmannMachine(5, edges=[[0, 1], [1, 2], [2, 3], [3, 4], [4, 0]])
@@ -115,6 +116,8 @@ class BoltzmannMachine(Machine):
         >>> ring.edge_index("visible_visible").tolist(), ring.couplings["visible_visible"].shape
         ([[0, 1], [0, 4], [1, 2], [2, 3], [3, 4]], torch.Size([5]))
         """
+        if coupling not in self.sparse:
+            raise KeyError(f"{coupling} is not kept as one value per edge; so are: {', '.join(self.sparse) or 'none'}")
         return torch.stack(self.sparse[coupling].on(torch.device("cpu")), 1)
 
     def __repr__(self) -> str:
@@ -129,10 +132,13 @@ def _few(blocks: dict[str, _Block], sparse: bool | Collection[str] | None) -> se
         return {name for name, block in blocks.items() if block.few}
     if isinstance(sparse, bool):
         return set(blocks) if sparse else set()
-    unknown = set(sparse) - blocks.keys()
+    if not isinstance(sparse, Collection):
+        raise TypeError(f"sparse must be True, False, None or names of couplings, found {sparse!r}")
+    names = {sparse} if isinstance(sparse, str) else set(sparse)
+    unknown = names - blocks.keys()
     if unknown:
         raise ValueError(f"sparse names the coupling {min(unknown)!r}; there are {', '.join(blocks)}")
-    return set(sparse)
+    return names
 
 
 def _blocks(layers: dict[str, Units], pairs: Any | None) -> dict[str, _Block]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import zlib
+from collections.abc import Iterator, Set
 from typing import Any
 
 import numpy as np
@@ -24,11 +25,12 @@ def as_pairs(edges: Array, units: int) -> Any:
 
     Raises:
         ValueError: for edges from a unit to itself, to units that do not exist, or none at all.
+        TypeError: for a graph of another library, a set or a generator.
     """
     if hasattr(edges, "tocoo"):
         found = _of_matrix(edges.tocoo(), units)
     else:
-        found = np.asarray(edges)
+        found = _as_array(edges)
         if found.dtype == bool and found.shape == (units, units):
             if found.diagonal().any():
                 raise ValueError("edges couples a unit with itself: the diagonal of the mask must be false")
@@ -49,6 +51,17 @@ def as_pairs(edges: Array, units: int) -> Any:
     numbers = np.sort(first * units + second)  # one number for each pair: rows of two would sort slowly
     numbers = numbers[np.diff(numbers, prepend=-1) != 0]
     return np.stack((numbers // units, numbers % units), 1)
+
+
+def _as_array(edges: Array) -> Any:
+    if hasattr(edges, "nodes") or (isinstance(edges, (Iterator, Set)) and not hasattr(edges, "__getitem__")):
+        # NumPy would read the nodes of a graph, which may be pairs themselves, and a set as a single object.
+        pairs = "list(graph.edges), with nodes numbered from 0" if hasattr(edges, "nodes") else "list(edges)"
+        raise TypeError(f"edges is a {type(edges).__name__}: pass {pairs}")
+    try:
+        return np.asarray(edges)
+    except ValueError as error:
+        raise ValueError("edges must be pairs of units, (edges, 2), found rows of different lengths") from error
 
 
 def _of_matrix(matrix: Any, units: int) -> Any:
