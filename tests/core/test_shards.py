@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from harmonium.core.processes import Processes, differences
-from harmonium.core.shards import Shards, rows_of
+from harmonium.core.random import Stream
+from harmonium.core.shards import LEAST, Shards, divided, in_blocks, rows_of
 
 
 def test_rows_of_shards_are_all_rows_in_order() -> None:
@@ -81,3 +82,16 @@ def test_differences_name_what_and_who() -> None:
     found = differences([{"data": "a", "code": 1}, {"data": "b", "code": 1}, {"data": "b", "code": 2}])
     assert found == ["data: process 0 has a, processes 1, 2 have b", "code: process 0 has 1, process 2 has 2"]
     assert differences([{"data": "a"}, {"data": "a"}]) == []
+
+
+def test_a_stream_goes_on_after_the_block_that_drew_most() -> None:
+    """Blocks may draw differently often, such as for the orderings that occur in them: no step is used twice."""
+    stream = Stream(1)
+
+    def act(rows: slice) -> list[Tensor]:
+        stream.advance(3 if rows.start == 0 else 1)
+        return [torch.arange(rows.start, rows.stop)]
+
+    with divided(4):
+        (found,) = in_blocks(4 * LEAST, stream, act)
+    assert stream.step == 3 and found.tolist() == list(range(4 * LEAST))

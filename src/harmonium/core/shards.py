@@ -241,7 +241,7 @@ def in_blocks(rows: int, stream: Stream, act: Callable[[slice], list[Tensor]]) -
         return [*found, torch.tensor([stream.step])]
 
     *found, steps = in_turn(count, block)
-    stream.step = int(steps[-1])  # a process without a block has drawn nothing
+    stream.step = int(steps.max())  # of all blocks, which may draw differently often; this process may have none
     return found
 
 
