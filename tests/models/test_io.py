@@ -200,3 +200,11 @@ def test_a_copy_of_a_fresh_model_is_fresh() -> None:
         rbm.weights.add_(1)
     assert not rbm.is_untrained and not copy.deepcopy(rbm).is_untrained and copied.is_untrained
     assert torch.equal(copy.deepcopy(rbm).weights, rbm.weights)
+
+
+def test_parameters_that_were_set_through_data_are_not_drawn_anew() -> None:
+    machine = hm.BoltzmannMachine(3, edges=[[0, 1], [1, 2]])
+    assert machine.is_untrained
+    for coupling in machine.couplings.values():
+        coupling.data.fill_(3.0)
+    assert not machine.is_untrained

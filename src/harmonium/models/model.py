@@ -130,11 +130,12 @@ class Model(Registered, nn.Module):
     @property
     def is_untrained(self) -> bool:
         """Whether the parameters are still those of the constructor, so that training may initialise them."""
-        return self._untouched == self._versions()
+        before, now = self._untouched, self._state_of_parameters()
+        return before[0] == now[0] and bool(torch.allclose(before[1], now[1], rtol=1e-9, atol=1e-9))
 
     def mark_untrained(self) -> None:
         """Declare the present parameters to be those of the constructor."""
-        self._untouched = self._versions()
+        self._untouched = self._state_of_parameters()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         # `is_untrained` compares identities of parameters, and those of a copy are new.
@@ -145,9 +146,15 @@ class Model(Registered, nn.Module):
             other.mark_untrained()
         return other
 
-    def _versions(self) -> list[tuple[int, int]]:
-        # torch counts every change in place; a replaced parameter is a new object.
-        return [(id(parameter), parameter._version) for parameter in self.parameters()]
+    @torch.no_grad()
+    def _state_of_parameters(self) -> tuple[list[tuple[int, int]], Tensor]:
+        # A replaced parameter is a new object, and torch counts every change in place but those through .data, which
+        # sums and norms show (not to the last bit: threads may add in another order).
+        found = [p for p in self.parameters() if not p.is_meta]
+        sums = [f(p, dtype=torch.float64) for p in found for f in (torch.sum, torch.linalg.vector_norm)]
+        return [(id(p), p._version) for p in self.parameters()], torch.tensor(
+            [float(each) for each in sums], dtype=torch.float64
+        )
 
     @abstractmethod
     def initialise(self, stream: Stream) -> None:

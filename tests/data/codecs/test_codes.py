@@ -20,6 +20,7 @@ BRANCHES = np.array([101, 205, 310, 999])
     (np.repeat(BRANCHES, 2), False),  # too rare to be learned as labels
     (np.repeat([1, 2, 3, 4, 5], 30), False),  # ratings
     (np.repeat(np.arange(2003, 2010), 30), False),  # years
+    (np.repeat([1987, 1994, 2001, 2003, 2010, 2019], 30), False),  # years, some of them
     (np.repeat([100, 200, 500, 700], 30), False),  # a common step
     (np.repeat([55, 101, 310], 30), False),  # of two and three digits
     (np.repeat([101.5, 205.0, 310.0], 30), False),
