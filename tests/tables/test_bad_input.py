@@ -142,3 +142,9 @@ def test_given_values_stay_as_they_were_given() -> None:
     assert table.sample(2, given={"whole": 30.5})["whole"].tolist() == [30.5, 30.5]  # no column of integers any more
     assert table.sample(2, given={"whole": 30.0})["whole"].dtype == np.int64
     assert table.sample(1, given={"day": pd.Timestamp("2020-02-03")})["day"].tolist() == ["03.02.2020"]
+
+
+def test_several_processes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(RuntimeError, match="one process, and torchrun has started several"):
+        TableModel(minutes=0.01).fit(pd.DataFrame({"x": [1.5, 0.5, 2.5] * 10, "y": list("ab") * 15}))

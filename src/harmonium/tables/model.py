@@ -14,6 +14,7 @@ from harmonium.core import notebook
 from harmonium.core.checks import check_int, check_number, check_positive
 from harmonium.core.errors import DamagedFileError
 from harmonium.core.files import as_path, read_tensors, write_tensors
+from harmonium.core.processes import several
 from harmonium.core.progress import Progress
 from harmonium.core.random import Stream, as_stream, stream_of
 from harmonium.core.registry import build
@@ -111,6 +112,7 @@ class TableModel:
         Raises:
             ValueError: an empty frame, infinities, nothing to learn from.
             TypeError: for something else than a DataFrame, or a column of lists or the like.
+            RuntimeError: under `torchrun` with several processes.
 
         Warns:
             UserWarning: what was noticed about columns, such as identifiers that are left out.
@@ -141,7 +143,14 @@ class TableModel:
             codec: of the table.
             states: of rows, (rows, variables) floats, NaN where they are missing at random (see `TableCodec.encode`).
             held: of rows to choose by.  Default: as in `fit`.
+
+        Raises:
+            RuntimeError: under `torchrun` with several processes.
         """
+        if several():  # each would choose by its own clock
+            raise RuntimeError(
+                "TableModel trains in one process, and torchrun has started several: start it with python"
+            )
         self._codec = codec
         stream = as_stream(self.seed).child("table")
         self._model, self.trials = train_table(self.kind, codec, states, held, 60 * self.minutes, stream, self.progress)
