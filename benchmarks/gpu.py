@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -239,11 +240,11 @@ def lines(clock: Clock, found: list[Any], model: hm.RBM, v: Tensor) -> Iterator[
     """The rows of one model and one number of chains."""
     visible, hidden = model.weights.shape
     units, start = len(v) * (visible + hidden), [f"{visible:,} x {hidden:,}", f"{len(v):,}"]
-    took = [clock.seconds(lambda each=each: each.sweep(model, v)) for each in found]  # type: ignore[misc]
+    took = [clock.seconds(partial(each.sweep, model, v)) for each in found]
     yield [*start, "chain updates, millions a second", *(_cell(t, lambda t: f"{units / t / 1e6:,.3g}") for t in took)]
-    took = [clock.seconds(lambda each=each: each.update(model, v)) for each in found]  # type: ignore[misc]
+    took = [clock.seconds(partial(each.update, model, v)) for each in found]
     yield [*start, "PCD updates a second", *(_cell(t, lambda t: f"{1 / t:,.0f}") for t in took)]
-    took = [clock.seconds(lambda each=each: each.anneal(model, v), once=True) for each in found]  # type: ignore[misc]
+    took = [clock.seconds(partial(each.anneal, model, v), once=True) for each in found]
     yield [*start, f"AIS, {TEMPERATURES} temperatures", *(_cell(t, report.duration) for t in took)]
 
 

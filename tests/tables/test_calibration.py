@@ -73,13 +73,22 @@ def test_probabilities_still_sum_to_one_and_draws_follow_them(model: hm.Orderles
 def test_offsets_are_for_the_beginnings_of_the_orderings_alone(
     model: hm.OrderlessNADE, cases: torch.Tensor, tmp_path: Path
 ) -> None:
-    """Given others, the network is asked as it is; with gaps, up to the first one the offsets count."""
+    """Given the beginning of an ordering the chain rule holds; elsewhere the network is asked as it is."""
     found, few = calibrated(model, cases), cases[:20]
     assert found.offsets is not None
-    given = torch.tensor([True, False, False]).expand(20, -1)
-    assert torch.equal(found.log_conditional(few, ~given, given), model.log_conditional(few, ~given, given))
-    last = torch.tensor([True, False, True]).expand(20, -1)
     one = found.under(ORDERINGS[1:], found.offsets[1:])
+    nothing, whole = torch.zeros(20, 3, dtype=torch.bool), torch.ones(20, 3, dtype=torch.bool)
+    for given in ([False, True, False], [False, True, True]):  # 1, then 2, then 0
+        before = torch.tensor(given).expand(20, -1)
+        parts = one.log_conditional(few, before, nothing) + one.log_conditional(few, ~before, before)
+        torch.testing.assert_close(parts, one.log_conditional(few, whole, nothing), rtol=0, atol=1e-12)
+    first = torch.tensor([True, False, False]).expand(20, -1)
+    asked = torch.tensor([False, True, False]).expand(20, -1)
+    assert torch.equal(one.log_conditional(few, asked, first), model.log_conditional(few, asked, first))
+    clamp = ([True, True, False], model.visible.decode(few))
+    drawn = hm.sample(one, 20, clamp=clamp, seed=5)  # of 2, given 0 and 1: no beginning
+    assert torch.equal(drawn, hm.sample(model.under(ORDERINGS[1]), 20, clamp=clamp, seed=5))
+    last = torch.tensor([True, False, True]).expand(20, -1)
     without = one.log_conditional(few, last, last & False)  # 1 is not there, so nothing is the beginning of 1, 2, 0
     assert torch.equal(without, model.under(ORDERINGS[1]).log_conditional(few, last, last & False))
     hm.save(found, tmp_path / "m")

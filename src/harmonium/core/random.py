@@ -29,7 +29,7 @@ class RandomAddress(NamedTuple):
 
     ``first`` is the global index of row 0 (a chain or a case), so that chains that are split over processes draw
     the same words as together; or the global indices of all rows, an int64 array, of which 32 bits count.  ``step``
-    may be an int64 tensor without dimensions on the device that draws: a recorded graph then draws anew each time.
+    may be a scalar int64 tensor on the device that draws, so that a recorded graph draws new words at every replay.
     """
 
     key: int

@@ -78,8 +78,8 @@ def graph_walker(draw: Scalar) -> Scalar:
     s (units, chains) are the states, x likewise the input from other layers, or empty; the graph is an `Adjacency`
     and its weights.  The units of the places ``first`` ... ``last`` - 1 of its order are drawn, from the last one if
     ``reverse``; unit j has the parameters and words of number j - ``offset``.  ``held`` (units, chains or 1), or empty,
-    marks units that keep their state.  ``words`` (see `word_lanes`) are filled anew for each of the ``sweeps``, one
-    step after the other, unless ``rows`` is empty.
+    marks units that keep their state.  Each of the ``sweeps`` fills ``words`` (see `word_lanes`) with those of its
+    own step, unless ``rows`` is empty.
 
     Chains are drawn by `LANES`, of which all numbers are multiples (see `harmonium.kernels.chain_lanes`).
     """

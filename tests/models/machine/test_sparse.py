@@ -174,7 +174,7 @@ def test_steps_of_a_path_there_and_back_are_those_of_the_dense_machine() -> None
 @pytest.mark.parametrize("kind", [hm.Spin, hm.Bernoulli])
 @pytest.mark.parametrize("chains", [3, 48])
 def test_threads_change_no_bit(kind: type, chains: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few chains are divided by units, many by chains."""
+    """Few chains are divided by units, many by chains; so are those that go back along a path, colours reversed."""
     monkeypatch.setattr(workers, "WORTH", 0)
     monkeypatch.setattr(graph_gibbs, "WORTH", 0)
     machine = both(kind(144), edges=lattice(12, 12))[1]
@@ -183,10 +183,14 @@ def test_threads_change_no_bit(kind: type, chains: int, monkeypatch: pytest.Monk
     for threads in (1, 3):
         try:
             torch.set_num_threads(threads)
-            ends.append(machine.sweep((v,), hm.Stream(3), 3)[0])
+            path, state = Path(machine, tuple(u.neutral_natural() for u in machine.unit_layers())).run(), (v,)
+            there = torch.ones(chains, dtype=torch.float64)
+            state = path.step(state, path.inputs(state), there, hm.Stream(4).advance())
+            ends.append((machine.sweep((v,), hm.Stream(3), 3)[0], state[0]))
         finally:
             torch.set_num_threads(before)
-    assert torch.equal(*ends)  # type: ignore[arg-type]
+    for one, other in zip(*ends, strict=True):
+        assert torch.equal(one, other)
 
 
 def test_rows_with_numbers_of_their_own_draw_their_own_words() -> None:

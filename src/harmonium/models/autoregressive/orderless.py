@@ -171,13 +171,13 @@ class OrderlessNADE(DirectedNetwork, Tractable):
         units, outputs = self._slices()
         network = self.network.incremental(v * self.visible.repeat_per_column(given), given.to(v.dtype))
         x = [v.new_zeros(len(v), own.stop - own.start) for own in outputs]
-        beginning = ~given.any(1)  # rows of which exactly the variables before this one are observed
-        for i in self.orderings[k].tolist():
+        seen = given.clone()
+        for place, i in enumerate(self.orderings[k].tolist()):
             turn = asked[:, i]
             if bool(turn.any()):
-                x[i] = self._logits(network, outputs[i], k, beginning)
+                x[i] = self._logits(network, outputs[i], k, place, seen)
                 network.set_units(i, units[i], v[:, units[i]], turn)
-            beginning = beginning & turn
+            seen[:, i] |= turn
         log_p = self.outputs.log_prob(torch.cat(x, -1), v)
         return torch.where(asked, log_p, 0.0).sum(-1)
 
@@ -223,20 +223,28 @@ class OrderlessNADE(DirectedNetwork, Tractable):
         network = self.network.incremental(v, held.to(v.dtype))
         draw = stream.advance()
         x = v.new_zeros(len(v), self.outputs.width)
-        beginning = ~held.any(1)
-        for i in steps(self.orderings[k].tolist(), "variable"):
+        seen = held.clone()
+        for place, i in enumerate(steps(self.orderings[k].tolist(), "variable")):
             turn = ~held[:, i]
             if bool(turn.any()):
-                x[:, outputs[i]] = self._logits(network, outputs[i], k, beginning)
+                x[:, outputs[i]] = self._logits(network, outputs[i], k, place, seen)
                 drawn = self.outputs.sample(x, draw)[:, units[i]]  # every variable has random words of its own
                 v[:, units[i]] = torch.where(turn.unsqueeze(-1), drawn, v[:, units[i]])
                 network.set_units(i, units[i], v[:, units[i]], turn)
+            seen[:, i] = True
         return v
 
-    def _logits(self, network: IncrementalPass, own: slice, k: int, beginning: Tensor) -> Tensor:
-        """The outputs of the network for a variable, with the offsets of ordering k where they are meant."""
+    def _logits(self, network: IncrementalPass, own: slice, k: int, place: int, seen: Tensor) -> Tensor:
+        """The outputs of the network for the variable at a place of ordering k, (batch, outputs of the variable).
+
+        Offsets are added for rows of which exactly the variables before it are observed.  ``seen`` says which are
+        observed, bool (batch, columns).
+        """
         x = network.logits(own)
-        return x if self.offsets is None else x + self.offsets[k, own] * beginning.unsqueeze(-1)
+        if self.offsets is None:
+            return x
+        meant = seen[:, self.orderings[k, :place]].all(1) & (seen.sum(1) == place)
+        return x + self.offsets[k, own] * meant.unsqueeze(-1)
 
     def initialise(self, stream: Stream) -> None:
         self.network.initialise(stream)
