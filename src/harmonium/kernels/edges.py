@@ -63,8 +63,8 @@ class EdgeList:
     def on(self, device: torch.device) -> tuple[Tensor, Tensor]:
         """Rows and columns as int64 tensors on a device."""
         if device not in self._on:
-            both = (torch.from_numpy(part.astype(np.int64)).to(device) for part in (self.rows, self.columns))
-            self._on[device] = tuple(both)  # type: ignore[assignment]
+            rows, columns = (torch.from_numpy(part.astype(np.int64)).to(device) for part in (self.rows, self.columns))
+            self._on[device] = rows, columns
         return self._on[device]
 
 
