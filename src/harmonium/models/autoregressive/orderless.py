@@ -73,7 +73,7 @@ class OrderlessNADE(DirectedNetwork, Tractable):
             initially a single random one, the same for every model of this width.  With several, p(v) is the mean of
             the probabilities under each.  See `under` and `ensemble`.
         offsets: None, or (N, width of the outputs): added to the outputs for each variable under each of `orderings`
-            where exactly the variables before it are observed.  See `under`.
+            where exactly the variables before it are observed.  Training leaves them as they are.  See `under`.
 
     Raises:
         ValueError: if a layer has no units, or the network or output layer does not fit.
