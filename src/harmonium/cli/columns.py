@@ -39,6 +39,7 @@ def load_columns(name: str, visible: str, uniform: bool = False, **options: Any)
         **options: of `harmonium.data.load`.
     """
     from harmonium.data import load
+    from harmonium.data.converted import must_be_mapped
     from harmonium.data.raw import NotNumbersError
 
     plain = not options.get("standardize") and options.get("binarize") is None and options.get("scale") is None
@@ -52,7 +53,8 @@ def load_columns(name: str, visible: str, uniform: bool = False, **options: Any)
             raise
         reason = re.split(", not a number|: read every column", str(error))[0]
     else:
-        why = why_by_columns(data, columns, uniform) if visible == "auto" and plain else None
+        whole = visible == "auto" and plain and not must_be_mapped(data.train.shape)
+        why = why_by_columns(data, columns, uniform) if whole else None
         if why is None:
             return data
         reason = f"{data.name} {why}"

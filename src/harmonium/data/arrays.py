@@ -1,7 +1,8 @@
-"""Files of arrays: .npz, .npy and .mat."""
+"""Files of arrays: .npz, .npy and .mat, and folders of .npy files that together are one table."""
 
 from __future__ import annotations
 
+import errno
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -12,14 +13,17 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from harmonium.data.folders import find_parts
 from harmonium.data.formats import cases_and_labels, read_mat
-from harmonium.data.raw import RawData
+from harmonium.data.raw import Array, RawData
+from harmonium.data.row_files import RowFiles
 
-__all__ = ["ARRAYS", "read_array"]
+__all__ = ["ARRAYS", "read_array", "read_parts"]
 
 ARRAYS = (".npy", ".npz", ".mat")
 
 _SPLITS = ("train", "valid", "test")
+_SMALL = 64 * 2**20  # bytes of a file by columns that is copied by rows
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError, NotImplementedError)
 
 
@@ -35,6 +39,44 @@ def read_array(path: Path) -> RawData:
         case ".mat":
             return read_mat(path)
     return RawData({"train": _load(path, mmap_mode="r")})
+
+
+def read_parts(folder: Path) -> RawData:
+    """Read a folder of .npy files (see `find_parts`) as one table by split; the files are mapped, not read.
+
+    Raises:
+        ValueError: a damaged file, files of different types or columns, or files that are not a table.
+        OSError: more files than a process may keep open.
+    """
+    first: tuple[Path, Array] | None = None
+    splits: dict[str, Array | RowFiles] = {}
+    for split, paths in find_parts(folder).items():
+        tables = []
+        for path in paths:
+            table = _load(path, mmap_mode="r")
+            if table.ndim < 2 or 0 in table.shape or table.dtype.kind not in "biuf":
+                raise ValueError(
+                    f"{path} holds {table.dtype} of shape {table.shape}; expected numbers, (cases, features), in every "
+                    ".npy file of a folder: move it away"
+                )
+            first = first or (path, table)
+            kinds = [(each.shape[1:], each.dtype) for each in (table, first[1])]
+            for what, here, there in zip(("features of shape", "values of type"), *kinds, strict=True):
+                if here != there:
+                    raise ValueError(
+                        f"{path} has {what} {here}, {first[0].name} has {there}: save all files of a folder alike"
+                    )
+            tables.append(_by_rows(table, path))
+        splits[split] = tables[0] if len(tables) == 1 else RowFiles(tables)
+    return RawData(splits)
+
+
+def _by_rows(table: Array, path: Path) -> Array:
+    if table.flags.c_contiguous:
+        return table
+    if table.nbytes > _SMALL:
+        raise ValueError(f"{path} is stored by columns: store it by rows with np.save(path, np.ascontiguousarray(x))")
+    return np.ascontiguousarray(table)
 
 
 def _read_npz(path: Path) -> RawData:
@@ -80,6 +122,10 @@ def _undamaged(path: Path, where: str = "") -> Iterator[None]:
     try:
         yield
     except _DAMAGED as error:
+        if isinstance(error, OSError) and error.errno == errno.EMFILE:
+            raise OSError(
+                error.errno, f"{path} is one file too many for this process: allow more, ulimit -n 4096, or join files"
+            ) from None
         if "Object arrays" in str(error) or "Python objects" in str(error):
             what = "holds Python objects, which are never loaded: save numbers (x.astype(float))"
         else:

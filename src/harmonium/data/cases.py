@@ -17,6 +17,7 @@ from torch import Tensor
 from harmonium.data.binarize import THRESHOLD, Binarization, RepeatedCases, Sampler
 from harmonium.data.gather import gather_rows, gather_sparse, gather_standard, gather_threshold
 from harmonium.data.mapped import Pages, find_mapping
+from harmonium.data.row_files import RowFiles
 from harmonium.data.summary import Summary, summarise
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Standardization:
 class Cases:
     """The cases of one split, an array-like of shape (cases, features).
 
-    The values stay in the form in which they were given (bytes, bools, floats, a memory-mapped file, a sparse matrix)
+    The values stay in the form in which they were given (bytes, bools, floats, memory-mapped files, a sparse matrix)
     and become dense floats batch by batch.  `as_cases` and `harmonium.data.load` make them.
 
     Attributes:
@@ -65,7 +66,7 @@ class Cases:
     ((2, 3), [[1.0, 0.0, 1.0]])
     """
 
-    values: Array | sparse.csr_array
+    values: Array | RowFiles | sparse.csr_array
     _: KW_ONLY
     order: Index | None = None
     divisor: float = 1.0
@@ -76,11 +77,13 @@ class Cases:
     source: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        mapping = find_mapping(self.values) if isinstance(self.values, np.ndarray) else None
         rows, width = self.values.shape
-        self._pages = None if mapping is None else Pages(mapping, width * self.values.dtype.itemsize)
+        mappings = self.values.mappings if isinstance(self.values, RowFiles) else []
         if isinstance(self.values, np.ndarray):
+            mapping = find_mapping(self.values)
+            mappings = [] if mapping is None else [mapping]
             self.values = np.asarray(self.values)  # indexing a memmap is slow
+        self._pages = Pages(mappings, width * self.values.dtype.itemsize) if mappings else None
         self._summary: Summary | None = None
         self.log_jacobian = 0.0 if self.standard is None else -float(np.log(self.standard.scale).sum())
         self.shape: tuple[int, int] = (rows if self.order is None else len(self.order), width)
@@ -122,7 +125,7 @@ class Cases:
 
     @property
     def mapped(self) -> bool:
-        """Whether the values are in a memory-mapped file."""
+        """Whether the values are in memory-mapped files."""
         return self._pages is not None
 
     def __len__(self) -> int:
@@ -280,17 +283,25 @@ class Cases:
             index = self.order[_within(where, len(self))]
         if sparse.issparse(table):
             outside = gather_sparse(table.indptr, table.indices, _plain(table.data), index, out)
-            table, index = out, np.arange(len(out))
+            outside = self._treat(out, np.arange(len(out)), out) if outside < 0 else outside
         else:
             if self._pages is not None:
                 self._pages.touch(index)
-            if _is_foreign(table.dtype):
-                table, index = table[_within(index, len(table))].astype(np.float64), np.arange(len(index))
-            table, outside = _plain(table), -1
-        if outside < 0:
-            outside = self._treat(table, index, out)
+            if isinstance(table, RowFiles):
+                outside = -1
+                for part, places, rows in table.split(_within(index, len(table))):
+                    block = np.empty((len(rows), out.shape[1]), out.dtype)
+                    self._gather_from(part, rows, block)
+                    out[places] = block
+            else:
+                outside = self._gather_from(table, index, out)
         if outside >= 0:
             _within(where, len(self))
+
+    def _gather_from(self, table: Array, index: Index, out: Array) -> int:
+        if _is_foreign(table.dtype):
+            table, index = table[_within(index, len(table))].astype(np.float64), np.arange(len(index))
+        return self._treat(_plain(table), index, out)
 
     def _treat(self, table: Array, index: Index, out: Array) -> int:
         if self.standard is not None:
@@ -339,6 +350,8 @@ def as_cases(x: Any, name: str = "data") -> Cases:
     """
     if isinstance(x, Cases):
         return x
+    if isinstance(x, RowFiles):
+        return Cases(x.flat())
     if sparse.issparse(x):
         return Cases(_as_csr(x, name))
     table = _as_table(x, name)

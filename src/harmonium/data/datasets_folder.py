@@ -13,9 +13,9 @@ from harmonium.core.optional import need
 from harmonium.data.images import grey_levels
 from harmonium.data.raw import Array, Frame, RawData
 
-__all__ = ["holds_images", "is_datasets_folder", "read_dataset_frames", "read_dataset_images"]
+__all__ = ["SPLITS", "holds_images", "is_datasets_folder", "read_dataset_frames", "read_dataset_images"]
 
-_SPLITS = {"train": "train", "validation": "valid", "valid": "valid", "test": "test"}  # in datasets -> here
+SPLITS = {"train": "train", "validation": "valid", "valid": "valid", "test": "test"}  # in datasets -> here
 
 
 def is_datasets_folder(path: Path) -> bool:
@@ -86,7 +86,7 @@ def _splits(folder: Path) -> dict[str, Any]:
         raise ValueError(f"{folder} is damaged ({error}): save the data set again") from error
     if not isinstance(saved, dict):
         return {"train": saved}
-    found = {_SPLITS[name]: part for name, part in saved.items() if name in _SPLITS}
+    found = {SPLITS[name]: part for name, part in saved.items() if name in SPLITS}
     if "train" not in found:
         raise ValueError(f"{folder} has no split named train, only {', '.join(saved)}: save one under this name")
     return {split: found[split] for split in ("train", "valid", "test") if split in found}

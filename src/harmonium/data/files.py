@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harmonium.data.arrays import ARRAYS, read_array
+from harmonium.data.arrays import ARRAYS, read_array, read_parts
 from harmonium.data.datasets_folder import holds_images, is_datasets_folder, read_dataset_images
 from harmonium.data.fasta import is_fasta, read_fasta
+from harmonium.data.folders import holds_parts
 from harmonium.data.formats import REFUSED, SVM, WORKBOOKS, read_svm
 from harmonium.data.idx import find_mnist, is_idx, read_idx_file, read_idx_folder
 from harmonium.data.images import find_images, read_images
@@ -24,8 +25,8 @@ __all__ = ["FORMATS", "is_table", "read_path"]
 
 FORMATS = (
     ".npz, .npy, .csv, .tsv, .txt, .data (gzipped or not), .xlsx, .parquet, .feather, .arff, .mat, .svm, .fasta, "
-    ".a2m, .a3m, .sto, .aln, an IDX file, or a folder: of images, of Hugging Face's datasets, or with MNIST's four "
-    "IDX files"
+    ".a2m, .a3m, .sto, .aln, an IDX file, or a folder: of .npy or Parquet files, of images, of Hugging Face's "
+    "datasets, or with MNIST's four IDX files"
 )
 
 
@@ -33,7 +34,7 @@ def is_table(path: Path) -> bool:
     """Return whether a file or folder is a table with named columns of any kind."""
     if is_text(path) or plain_suffix(path) in (".parquet", ".feather", ".arrow", ".arff", *WORKBOOKS):
         return path.is_file() or not path.exists()
-    return is_datasets_folder(path) and not holds_images(path)
+    return (is_datasets_folder(path) and not holds_images(path)) or holds_parts(path, ".parquet")
 
 
 def read_path(
@@ -79,6 +80,8 @@ def read_path(
             return read_dataset_images(path)
         if find_mnist(path):
             return read_idx_folder(path)
+        if holds_parts(path):
+            return read_parts(path)
         if all(_is_run(image.parent) for image in find_images(path)):
             raise _no_data(path)
         return read_images(path)
@@ -110,5 +113,6 @@ def _no_data(folder: Path) -> FileNotFoundError:
     files = sorted(path for path in folder.iterdir() if path.is_file() and (is_table(path) or path.suffix in ARRAYS))
     hint = f"name a file, such as {' or '.join(map(str, files[:3]))}" if files else "check the path"
     return FileNotFoundError(
-        f"{folder} is a folder without images, MNIST's four IDX files or a data set of Hugging Face: {hint}"
+        f"{folder} is a folder without images, .npy or Parquet files, MNIST's four IDX files or a data set of Hugging "
+        f"Face: {hint}"
     )

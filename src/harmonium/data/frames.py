@@ -20,12 +20,15 @@ from scipy import sparse
 
 from harmonium.core.optional import need
 from harmonium.data.arrays import ARRAYS, read_array
+from harmonium.data.arrow_files import open_parquet
 from harmonium.data.bits import bits_of_words
 from harmonium.data.cells import mixed_label, read_cells, sentinels, without_words
-from harmonium.data.datasets_folder import read_dataset_frames
+from harmonium.data.datasets_folder import is_datasets_folder, read_dataset_frames
+from harmonium.data.folders import find_parts
 from harmonium.data.formats import WORKBOOKS, read_arff, workbook_as_text
 from harmonium.data.header import DATE
 from harmonium.data.identifiers import identifiers
+from harmonium.data.large import open_tables, read_large
 from harmonium.data.layout import Layout, read_layout
 from harmonium.data.number_words import looks_like_number
 from harmonium.data.opening import plain_suffix
@@ -78,6 +81,13 @@ def read_table(path: Path, table: Table | bool, drop: Sequence[str], options: Re
     layout = read_layout(path, options) if is_text(path) else None
     if table is False and not drop and wanted is None and layout is not None and layout.width > MOST_COLUMNS:
         return RawData({"train": compact(read_wide(path, layout))})
+    tables = open_tables(path) if table is False else {}
+    if "train" in tables:
+        known = pd.DataFrame(columns=[column.name for column in tables["train"].columns])
+        chosen, notes = choose(known, wanted, drop, True, path)
+        numbers_alone = read_large(path, tables, list(chosen.columns))
+        if numbers_alone is not None:
+            return replace(numbers_alone, reading=numbers_alone.reading.add(*notes))
     source = read_frames(path, options, layout)
     reading = source.reading
     frames = {}
@@ -162,8 +172,10 @@ def read_frames(path: Path, options: ReadOptions | None = None, layout: Layout |
         about_text = options.given.keys() & {"header", "skip_rows"}
         if about_text:
             raise ValueError(f"{min(about_text)}=... is for text files and workbooks: leave it out for {path.name}")
-        if path.is_dir():
+        if is_datasets_folder(path):
             source = Frames(read_dataset_frames(path))
+        elif path.is_dir():
+            source = Frames({split: _read_parts(path, files) for split, files in find_parts(path).items()})
         elif suffix == ".arff":
             source = Frames({"train": read_arff(path)})
         elif suffix in ARRAYS:
@@ -428,6 +440,12 @@ def _with_categories(frame: Frame, path: Path) -> Frame:
     noted = (parquet.read_schema(path).pandas_metadata or {}).get("columns", [])
     names = [column.get("name") for column in noted if column.get("pandas_type") == "categorical"]
     return frame.astype({name: "category" for name in names if name in frame.columns})
+
+
+def _read_parts(folder: Path, files: Sequence[Path]) -> Frame:
+    """Parquet files with the same columns as one table."""
+    open_parquet(folder, files)  # which compares them
+    return pd.concat([_read_arrow(file) for file in files], ignore_index=True)
 
 
 def _read_arrow(path: Path) -> Frame:

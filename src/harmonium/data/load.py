@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from scipy import sparse
 
 from harmonium.core.checks import check_positive
 from harmonium.data.binarize import check_choice
@@ -65,9 +64,13 @@ def load(
     A reader that guesses says what it took a file for, and how to say otherwise: in the `reading` of the data set, and
     in a warning.  Where two readings are likely it refuses, and names both.
 
-    Folders hold the four files of MNIST, or images of one size (read as grey levels from black 0 to white 1, with
-    subfolders as labels), or a
-    data set that ``save_to_disk`` of Hugging Face's datasets wrote.
+    Folders hold .npy or Parquet files whose rows follow each other in the natural order of their names (files named
+    after train, valid and test are the splits), or the four files of MNIST, or images of one size (read as grey levels
+    from black 0 to white 1, with subfolders as labels), or a data set that ``save_to_disk`` of Hugging Face's datasets
+    wrote.
+
+    .npy files are mapped, never read whole.  Parquet files and datasets with more than 512 MB of numbers (as float64)
+    are written once as an .npy file into the cache (on Linux $XDG_CACHE_HOME or ~/.cache), which is then mapped.
 
     Args:
         name_or_path: the name, file or folder.
@@ -228,7 +231,7 @@ def _set_aside(raw: RawData, asked: dict[str, int | float | None], seed: int) ->
     values = raw.splits["train"]
     gaps: Array | None = None
     kinds = raw.table is not None or raw.alphabet is not None
-    if kinds and not isinstance(values, sparse.csr_array):
+    if kinds and isinstance(values, np.ndarray):
         gaps = np.asarray(np.isnan(values).any(1))
     if gaps is None or not gaps.any():
         return dict(split_off(values.shape[0], asked, seed))

@@ -7,6 +7,7 @@ out-of-memory killer of the kernel would see training on a file larger than memo
 from __future__ import annotations
 
 import mmap
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,15 +20,15 @@ AROUND_BYTES = 2 * 2**20
 
 
 class Pages:
-    """Counts the bytes read from a mapping, and releases its pages every `RELEASE_BYTES`.
+    """Counts the bytes read from the mappings of a table, and releases their pages every `RELEASE_BYTES`.
 
-    This is safe at any time: the mapping is read-only, and a page that is needed again is read again.
+    This is safe at any time: mappings are read-only, and a page that is needed again is read again.
     """
 
-    __slots__ = ("_mapping", "_row_bytes", "_touched")
+    __slots__ = ("_mappings", "_row_bytes", "_touched")
 
-    def __init__(self, mapping: mmap.mmap, row_bytes: int) -> None:
-        self._mapping = mapping
+    def __init__(self, mappings: Sequence[mmap.mmap], row_bytes: int) -> None:
+        self._mappings = mappings
         self._row_bytes = row_bytes
         self._touched = 0
 
@@ -44,7 +45,8 @@ class Pages:
         if self._touched >= RELEASE_BYTES:
             self._touched = 0
             if hasattr(mmap, "MADV_DONTNEED"):
-                self._mapping.madvise(mmap.MADV_DONTNEED)
+                for mapping in self._mappings:
+                    mapping.madvise(mmap.MADV_DONTNEED)
 
 
 def find_mapping(array: np.ndarray[Any, Any]) -> mmap.mmap | None:

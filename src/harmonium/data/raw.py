@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from harmonium.data.reading import PLAIN, Reading
+from harmonium.data.row_files import RowFiles
 
 if TYPE_CHECKING:
     from harmonium.data.table import Table
@@ -30,7 +31,8 @@ class RawData:
     """The content of a source.
 
     Attributes:
-        splits: ``"train"`` and perhaps ``"valid"`` and ``"test"``: (cases, ...features) arrays, or sparse matrices.
+        splits: ``"train"`` and perhaps ``"valid"`` and ``"test"``: (cases, ...features) arrays, mapped files, or
+            sparse matrices.
         labels: (cases,) arrays for the same splits, where they are known.
         shape: the shape of the features of one case; empty means the shape that the arrays have.
         levels: the value of white (255 for bytes), or None if the values are not known to be grey levels.
@@ -42,7 +44,7 @@ class RawData:
         reading: what the reader guessed.
     """
 
-    splits: Mapping[str, Array | sparse.csr_array]
+    splits: Mapping[str, Array | RowFiles | sparse.csr_array]
     labels: Mapping[str, Array] = field(default_factory=dict)
     shape: tuple[int, ...] = ()
     levels: float | None = None

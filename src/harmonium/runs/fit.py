@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from harmonium.core.files import as_path
 from harmonium.core.progress import Progress, bar_delay, showing
 from harmonium.core.random import Stream, as_stream
 from harmonium.core.shards import shards_for
-from harmonium.data import as_cases
+from harmonium.data import Cases, as_cases, load
 from harmonium.models.arrays import Array
 from harmonium.models.directed import Directed
 from harmonium.models.machine.machine import Machine
@@ -47,7 +48,7 @@ __all__ = ["fit"]
 
 def fit(
     model: Model,
-    data: Array,
+    data: Array | str | os.PathLike[str],
     *,
     objective: Objective | str | None = None,
     epochs: int | None = None,
@@ -76,7 +77,8 @@ def fit(
 
     Args:
         model: a machine (`RBM`, `DBM`, `BoltzmannMachine`) or a directed model (`NADE`, `VAE`).
-        data: training cases, (n, n_visible), in the domain of the visible units.
+        data: training cases, (n, n_visible), in the domain of the visible units; or the name or path of a data set,
+            whose training cases are taken as `harmonium.data.load` reads them.
         objective: the training objective: `PCD` (default of machines), `CD`, `FPCD`, `PT`, `TAP`, `Exact`, ...;
             `MaximumLikelihood` of models that know log p(v), `ELBO` of a VAE; or its name, such as "pcd", for its
             defaults.
@@ -153,7 +155,7 @@ def fit(
     if minutes is not None and epochs is not None:
         raise ValueError("minutes is for a training that plans itself: leave out epochs, or add a TimeLimit callback")
     initialise = None if initialise is None else check_flag("initialise", initialise)
-    cases = as_cases(data)
+    cases = _training_cases(data)
     valid = None if validation is None else as_cases(validation, "validation")
     used, weight = with_weight(cases, sample_weight)  # a plan is made for the cases that count
     if batch_size is None:
@@ -197,6 +199,10 @@ def fit(
         history = training.run()
         check_outcome(training)
         return history
+
+
+def _training_cases(data: Array | str | os.PathLike[str]) -> Cases:
+    return load(data).train if isinstance(data, (str, os.PathLike)) else as_cases(data)
 
 
 def as_device(device: str | torch.device) -> torch.device:
