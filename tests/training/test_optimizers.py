@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from harmonium.training.optimizers import eager, make_optimizer
+import harmonium as hm
+from harmonium.training.eager import eager
+from harmonium.training.optimizers import make_optimizer
 
 
 @pytest.mark.parametrize("name", ["Adam", "AdamW", "SGD", "RMSprop", "Adagrad", "NAdam", "RAdam", "ASGD", "Rprop"])
@@ -38,8 +40,9 @@ def test_the_steps_are_those_of_torch_bit_for_bit(name: str) -> None:
 
 
 def test_gradients_are_not_tracked_and_can_be_cleared() -> None:
-    parameter = torch.nn.Parameter(torch.ones(2))
-    optimizer = make_optimizer("adam", [parameter], 0.1)
+    model = hm.RBM(2, 3)
+    parameter = next(model.parameters())
+    optimizer = make_optimizer("adam", model, 0.1)
     (parameter**2).sum().backward()
     with torch.enable_grad():
         optimizer.step()

@@ -110,7 +110,7 @@ Examples:
     "--metric", ("centered", "plain", "diagonal", "natural"),
     "How the gradient of a Boltzmann machine becomes an update.  [default: centered]",
 )  # fmt: skip
-@text("--optimizer", "NAME", "Any optimizer of torch.optim.  [default: sgd of Boltzmann machines, adam of others]")
+@text("--optimizer", "NAME", "Any of torch.optim, or muon.  [default: sgd of Boltzmann machines, adam of others]")
 @number(
     "--weight-decay", "X",
     "L2 penalty of the weights, not the biases.  [default: 0; of Boltzmann machines without --epochs 2 / cases, from "

@@ -19,7 +19,8 @@ from harmonium.data import Cases, as_cases
 from harmonium.models.arrays import Array
 from harmonium.models.initial import glorot_
 from harmonium.recipes.batches import Batches, check_finite
-from harmonium.training.optimizers import eager, set_learning_rate
+from harmonium.training.eager import eager
+from harmonium.training.optimizers import set_learning_rate
 
 __all__ = ["as_targets", "errors", "finetune", "random_start", "with_dropout"]
 

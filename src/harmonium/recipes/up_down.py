@@ -14,7 +14,8 @@ from harmonium.models.machine.rbm import RBM
 from harmonium.models.model import as_model
 from harmonium.objectives import PCD
 from harmonium.recipes.batches import Batches, check_finite
-from harmonium.training.optimizers import eager, set_learning_rate
+from harmonium.training.eager import eager
+from harmonium.training.optimizers import set_learning_rate
 from harmonium.training.schedules import Schedule, as_schedule
 from harmonium.units.joint import joint_log_density
 

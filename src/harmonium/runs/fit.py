@@ -87,8 +87,9 @@ def fit(
             that plan their training a 60th of the data, from 20 to 100.
         learning_rate: a number or a schedule such as ``hm.schedules.Linear(0.05)``.  Default: 0.05 for machines,
             0.001 for directed models; without ``epochs``, the best of several for a first cycle.
-        optimizer: the name of an optimizer of torch.optim, or a function from parameters to one.  Default: "sgd" of
-            machines, "adam" of directed models.
+        optimizer: the name of an optimizer of torch.optim, "muon" for machines with weight matrices (`Muon`), or a
+            function from parameters to one.  The learning rate is that of its first group of parameters; others keep
+            their ratio to it.  Default: "sgd" of machines, "adam" of directed models.
         metric: "centered" (default of machines), "plain" (of directed models, which have no other), "diagonal",
             "natural" or a metric object.  Default with ``missing="omit"`` and without ``epochs``: "diagonal".
         penalties: `WeightDecay`, `Sparsity`.  Default: none; without ``epochs``, the weights of machines decay by

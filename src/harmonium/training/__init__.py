@@ -11,6 +11,7 @@ from harmonium.training.keep_trajectory import KeepTrajectory
 from harmonium.training.metrics import Centered, Diagonal, Plain
 from harmonium.training.mlflow import MLflow
 from harmonium.training.monitor import LikelihoodMonitor, Monitor
+from harmonium.training.muon import Muon
 from harmonium.training.natural import NaturalGradient
 from harmonium.training.penalties import Sparsity, WeightDecay
 from harmonium.training.tensorboard import TensorBoard
@@ -18,7 +19,7 @@ from harmonium.training.trim import Trim
 
 __all__ = [
     "schedules", "Callback", "Centered", "Convergence", "Diagonal", "DrawGaps", "EarlyStopping", "EquilibriumMonitor",
-    "GapMonitor", "History", "KeepTrajectory", "LikelihoodMonitor", "MLflow", "Monitor", "NaturalGradient", "OmitGaps",
-    "Plain", "ProgressBar", "Sparsity", "TensorBoard", "TimeLimit", "Trim",
+    "GapMonitor", "History", "KeepTrajectory", "LikelihoodMonitor", "MLflow", "Monitor", "Muon", "NaturalGradient",
+    "OmitGaps", "Plain", "ProgressBar", "Sparsity", "TensorBoard", "TimeLimit", "Trim",
     "WeightDecay",
 ]  # fmt: skip

@@ -93,7 +93,7 @@ class Training:
         self.penalty_states = [penalty.init_state(model) for penalty in plan.penalties]
         self.gaps_state: dict[str, Tensor] = {}
         self.parameters = dict(model.named_parameters())  # listed once: small models take as long to list as to train
-        self.optimizer = make_optimizer(plan.optimizer, list(self.parameters.values()), plan.learning_rate(0.0))
+        self.optimizer = make_optimizer(plan.optimizer, model, plan.learning_rate(0.0))
         self.batches = -(-len(self.cases) // plan.batch_size)
         self.updates = self.batches * plan.epochs
         self._good = self._copies()

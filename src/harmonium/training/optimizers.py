@@ -1,8 +1,7 @@
-"""Optimizers by name, from torch.optim."""
+"""Optimizers by name: those of torch.optim, and Muon."""
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,32 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from harmonium.models.model import Model
 from harmonium.objectives.many_updates import UpdateRule
+from harmonium.training.eager import Eager, eager
+from harmonium.training.muon import Muon, matrices_of
 
-__all__ = ["OptimizerFactory", "check_optimizer", "eager", "make_optimizer", "optimizer_rule", "set_learning_rate"]
+__all__ = ["OptimizerFactory", "check_optimizer", "make_optimizer", "optimizer_rule", "set_learning_rate"]
 
 OptimizerFactory = Callable[[list[Tensor]], torch.optim.Optimizer]
 """A function from the parameters of a model to an optimizer of them."""
-
-
-class Eager(torch.optim.Optimizer):
-    """A base class beside an optimizer of torch: the same steps, without the import of torch's compiler.
-
-    torch wraps the methods of its optimizers for `torch.compile`.  Their first call imports the compiler, which takes
-    seconds, and nothing here is compiled by it.
-    """
-
-    add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)
-    state_dict = inspect.unwrap(torch.optim.Optimizer.state_dict)
-    zero_grad = inspect.unwrap(torch.optim.Optimizer.zero_grad)
-
-
-@functools.cache
-def eager(kind: type[torch.optim.Optimizer]) -> Any:
-    """Return the subclass of an optimizer of torch that does the same without the import of torch's compiler."""
-    if issubclass(kind, Eager):
-        return kind
-    return type(kind.__name__, (Eager, kind), {"step": torch.no_grad()(inspect.unwrap(kind.step))})
 
 
 class Descent(Eager, torch.optim.SGD):
@@ -55,7 +37,7 @@ class Descent(Eager, torch.optim.SGD):
 
 
 def check_optimizer(optimizer: str | OptimizerFactory) -> None:
-    """Check that an optimizer is a factory or has a name that torch.optim knows.
+    """Check that an optimizer is a factory or has a known name.
 
     Raises:
         ValueError: if it is neither.
@@ -66,11 +48,19 @@ def check_optimizer(optimizer: str | OptimizerFactory) -> None:
         )
 
 
-def make_optimizer(optimizer: str | OptimizerFactory, parameters: list[Tensor], rate: float) -> torch.optim.Optimizer:
-    """Make an optimizer of these parameters, by name or by a factory."""
+def make_optimizer(optimizer: str | OptimizerFactory, model: Model, rate: float) -> torch.optim.Optimizer:
+    """Make an optimizer of the parameters of a model, by name or by a factory.
+
+    Raises:
+        TypeError: for "muon" and a model that is no machine.
+        ValueError: for "muon" and a machine without a matrix.
+    """
+    parameters: list[Tensor] = list(model.parameters())
     if callable(optimizer):
-        return optimizer(parameters)
+        return _with_ratios(optimizer(parameters))
     kind = _optimizers()[optimizer.lower()]
+    if kind is Muon:
+        return Muon(parameters, rate, matrices_of(model))
     # Decay is the business of penalties, which spare the biases.
     no_decay = dict.fromkeys({"weight_decay", "lambd"} & inspect.signature(kind).parameters.keys(), 0.0)
     # One pass over the parameters rather than one for each operation: Adam takes a quarter of the time.
@@ -80,10 +70,18 @@ def make_optimizer(optimizer: str | OptimizerFactory, parameters: list[Tensor], 
     return made
 
 
+def _with_ratios(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
+    """Note the learning rates of groups of parameters relative to the first."""
+    first = float(optimizer.param_groups[0]["lr"])
+    for group in optimizer.param_groups[1:]:
+        group["ratio"] = float(group["lr"]) / first if first else 1.0
+    return optimizer
+
+
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Set the learning rate of all parameters."""
+    """Set the learning rate of the first group of parameters; those of others keep their ratios to it."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get("ratio", 1.0)
 
 
 def optimizer_rule(
@@ -124,4 +122,4 @@ def _optimizers() -> dict[str, Any]:
         for name, kind in vars(torch.optim).items()
         if isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer) and name not in unfit
     }
-    return known | {"sgd": Descent}
+    return known | {"sgd": Descent, "muon": Muon}

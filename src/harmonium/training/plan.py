@@ -28,7 +28,7 @@ class Plan:
         shards: number of shards in which every update is computed; None: updates are not computed in shards.
 
     Raises:
-        ValueError: for the name of an optimizer that torch.optim does not have.
+        ValueError: for the name of an optimizer that is not known.
     """
 
     objective: Objective
