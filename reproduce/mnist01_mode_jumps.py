@@ -1,8 +1,10 @@
-"""Jumps between modes of an RBM of the digits 0 and 1: trajectory tempering against Gibbs sampling.
+"""Modes of an RBM of the digits 0 and 1, trained and sampled by trajectory tempering, and their jumps.
 
     python reproduce/mnist01_mode_jumps.py --out runs/mnist01 --write
 
-Trains 200 hidden units on the zeros and ones of MNIST, binarised at one half, and keeps the models of the training.
+Trains 200 hidden units on the zeros and ones of MNIST, binarised at one half, by `hm.PTT` at a learning rate that falls
+to zero, and keeps the models of the training.  The share of ones is that of the chains at the end of training, of the
+reservoir, and of the top of a ladder of all models that starts from independent units.
 A state is a zero or a one once its projection on the first principal direction of the data lies beyond the median of
 that digit, and until it lies beyond the median of the other, which is a jump.  Gibbs chains start from the states that
 the ladder has reached; a round on a ladder of R rungs counts as R sweeps.
@@ -42,8 +44,8 @@ def main() -> None:
         data = hm.data.load("mnist", binarize="threshold")
         labels = data.labels.train
         digits = data.train.select(np.flatnonzero(labels <= 1))
-        model, seconds = train(digits, options)
-        result = counted(model, digits, labels[labels <= 1], options) | {"seconds": seconds, "updates": options.updates}
+        model, last = train(digits, options)
+        result = counted(model, digits, labels[labels <= 1], options) | {"last": last, "updates": options.updates}
         ex.save_result(options.out, result | {"k": options.k})
     text = page(ex.load_result(options.out))
     print(text)
@@ -51,21 +53,21 @@ def main() -> None:
         ex.replace_section("mnist01-mode-jumps", text)
 
 
-def train(digits: hm.data.Cases, options: argparse.Namespace) -> tuple[Any, float]:
-    """The model, its trajectory in the run folder, and how long it took."""
+def train(digits: hm.data.Cases, options: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
+    """The model, its trajectory in the run folder, and the last row of the history."""
 
     def plan() -> tuple[Any, dict[str, Any]]:
         model = hm.RBM(hm.Bernoulli((28, 28)), HIDDEN)
         return model, {
-            "objective": hm.PCD(k=options.k, chains=CHAINS),
-            "learning_rate": RATE,
+            "objective": hm.PTT(k=options.k, chains=CHAINS),
+            "learning_rate": hm.schedules.Linear(RATE),
             "batch_size": BATCH,
             "epochs": max(1, round(options.updates * BATCH / len(digits))),
             "callbacks": [hm.training.KeepTrajectory(growth=1.05)],
         }
 
     model, history = ex.trained(options.out, digits, plan, data=digits)
-    return model, history.rows[-1]["seconds"]
+    return model, history.rows[-1]
 
 
 class Digit:
@@ -91,6 +93,12 @@ class Digit:
         self.shown = seen
 
 
+    def share(self) -> float:
+        """The share of ones among the states that were seen last."""
+        assert self.shown is not None
+        return float((self.shown == 1).double().sum() / (self.shown != 0).double().sum())
+
+
 @torch.no_grad()
 def counted(model: Any, digits: hm.data.Cases, labels: np.ndarray, options: argparse.Namespace) -> dict[str, Any]:
     """Jumps on the ladder and of Gibbs chains."""
@@ -100,6 +108,9 @@ def counted(model: Any, digits: hm.data.Cases, labels: np.ndarray, options: argp
     ladder = sampler.ladder(model, stream.child("ladder"))
     piloted = time.perf_counter() - begun
     print(f"{ladder.rungs} of {len(sampler.models)} models, pilot {piloted:.0f} s", flush=True)
+    digit = Digit(cases, classes)
+    digit.look(model.chains)
+    trained_ones = digit.share()
     ladder_digit, traffic, states, seconds = along(ladder, Digit(cases, classes), stream, options)
     print(f"{ladder_digit.jumps} jumps in {options.rounds} rounds, {seconds:.0f} s", flush=True)
     digit, v, sweeps = Digit(cases, classes), states, 0
@@ -118,7 +129,7 @@ def counted(model: Any, digits: hm.data.Cases, labels: np.ndarray, options: argp
         "ladder_jumps": ladder_digit.jumps,
         "trips": int(traffic.trips.sum()),
         "acceptance": [round(float(a), 3) for a in traffic.acceptance],
-        "ones": [float((d.shown == 1).double().mean()) for d in (ladder_digit, digit) if d.shown is not None],
+        "ones": [trained_ones, ladder_digit.share(), digit.share()],
         "ones_data": float((classes == 1).double().mean()),
         "sweeps": sweeps,
         "gibbs_jumps": digit.jumps,
@@ -173,20 +184,23 @@ def page(result: dict[str, Any]) -> str:
         ],
     ]
     versions = {"torch": {torch.__version__}, "harmonium": {hm.__version__}}
+    travelled = ""
     if result["trips"] < result["chains"]:
         travelled = (
-            " Few walkers completed the way from the base rate to the top and back. The digits change by exchanges "
-            "with the models below, and the share of ones is that of the states that came up at the start; it is not "
-            "proven to be that of the model."
+            " Few walkers completed the way from independent units to the top and back, so the share at the top of this "
+            "ladder is that of the states that came up at the start."
         )
-    else:
-        travelled = ""
+    last = result["last"]
     note = (
-        f"{HIDDEN} hidden units, PCD-{result['k']}, {CHAINS} chains, batches of {BATCH}, learning rate {RATE}, "
-        f"{result['updates']:,} updates in {result['seconds'] / 60:.0f} min. {chains} chains each. The pilot chose "
-        f"{rungs} rungs of {result['kept']} models kept, acceptance {min(result['acceptance']):.2f} to "
-        f"{max(result['acceptance']):.2f}, {result['trips']:,} round trips. Share of ones: {result['ones_data']:.3f} "
-        f"of the data, {result['ones'][0]:.3f} at the top of the ladder.{travelled} {ex.machine(1, versions)}"
+        f"{HIDDEN} hidden units, PTT-{result['k']}, {CHAINS} chains, batches of {BATCH}, learning rate {RATE} falling to "
+        f"0, {result['updates']:,} updates in {last['seconds'] / 60:.0f} min; {last['frozen_models']} models frozen, "
+        f"{last['renewals']} renewals of the chains, {last['pauses']:,} rounds without an update, {last['lagging']} times "
+        f"frozen before the chains had caught up, {last['undone_updates']} updates undone, {last['redrawn']} reservoirs "
+        f"drawn anew. Share of ones: {result['ones_data']:.3f} of the data, **{result['ones'][0]:.3f}** of the chains at "
+        f"the end of training, {result['ones'][1]:.3f} at the top of a ladder of {rungs} rungs of {result['kept']} models "
+        f"kept ({chains} replicas, acceptance {min(result['acceptance']):.2f} to {max(result['acceptance']):.2f}, "
+        f"{result['trips']:,} round trips), {result['ones'][2]:.3f} of Gibbs chains that began there.{travelled} "
+        f"{ex.machine(1, versions)}"
     )
     return f"{ex.table(header, rows)}\n\n{note}"
 

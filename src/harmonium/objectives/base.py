@@ -147,6 +147,10 @@ class Objective(Registered, ABC):
         """Factor of the scheduled learning rate."""
         return 1.0
 
+    def report(self, state: ObjectiveState) -> dict[str, float]:
+        """What a row of the history says of the objective, by column."""
+        return {}
+
     def log_partition(self, model: Any, state: ObjectiveState) -> LogPartition | None:
         """log Z of the present model, if training estimates it on the way; otherwise None."""
         return None

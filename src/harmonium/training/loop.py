@@ -258,7 +258,7 @@ class Training:
         position.epoch, position.batch = position.epoch + 1, 0
         self.guard()
         self._gather()
-        row = self._call("on_measure", row)
+        row = self._call("on_measure", row) | self.plan.objective.report(self.objective_state)
         self.history.rows.append(row)
         self._call("on_epoch", row)
 

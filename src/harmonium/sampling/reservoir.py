@@ -1,0 +1,125 @@
+"""A reservoir: equilibrium samples of one machine, from which those of the next machine are made.
+
+Two machines of the same variables exchange states with probability
+
+    min(1, exp( log p*_upper(x) - log p*_lower(x) + log p*_lower(y) - log p*_upper(y) )),
+
+x being a state of the lower machine and y one of the upper.  The move leaves the product of both distributions
+invariant, so a state that goes down takes the place of the one that came up, and both populations stay at equilibrium.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from harmonium import kernels
+from harmonium.core.random import Stream
+from harmonium.models.machine.machine import Machine
+from harmonium.sampling.ladder import acceptance
+from harmonium.sampling.trajectory import exchange_log_ratios
+
+__all__ = ["Exchange", "Refilled", "exchange_states", "refilled"]
+
+_LEFT = 5.0  # rounds times acceptance: a share of exp(-5) of the states has not been exchanged when a reservoir is full
+_FEWEST, _MOST = 10, 200  # rounds
+
+
+class Exchange(NamedTuple):
+    """States after an exchange, and what it was decided by.
+
+    Attributes:
+        low: packed states of the lower machine, (chains, columns).
+        high: those of the upper machine, (chains, columns).
+        up: log p*_upper - log p*_lower of the states that were low, (chains,), float64.
+        down: log p*_lower - log p*_upper of those that were high, (chains,), float64.
+        accepted: which pairs were exchanged, bool (chains,).
+    """
+
+    low: Tensor
+    high: Tensor
+    up: Tensor
+    down: Tensor
+    accepted: Tensor
+
+
+@torch.no_grad()
+def exchange_states(lower: Machine, upper: Machine, low: Tensor, high: Tensor, stream: Stream) -> Exchange:
+    """Exchange states of two machines, pair by pair.
+
+    Args:
+        lower: a machine.
+        upper: another one of the same variables.
+        low: packed states of ``lower``, (chains, columns).
+        high: packed states of ``upper``, (chains, columns).
+        stream: takes one step.
+    """
+    up, down = exchange_log_ratios(lower, upper, lower.unpack(low), upper.unpack(high))
+    u = kernels.uniforms(stream.advance(), 1, len(up), torch.float64, up.device).squeeze(0)
+    accepted = u < torch.exp(up + down)
+    moves = accepted.unsqueeze(-1)
+    return Exchange(torch.where(moves, high, low), torch.where(moves, low, high), up, down, accepted)
+
+
+class Refilled(NamedTuple):
+    """Result of `refilled`.
+
+    Attributes:
+        states: packed states of the upper machine, (states, columns).
+        up: log p*_upper - log p*_lower of the lower machine's states in each of the later rounds, (rounds, states).
+        down: the other way, of the upper machine's states, (rounds, states).
+        renewed: the share of the states that have been exchanged at least once.
+    """
+
+    states: Tensor
+    up: Tensor
+    down: Tensor
+    renewed: float
+
+
+@torch.no_grad()
+def refilled(
+    lower: Machine, upper: Machine, reservoir: Tensor, chains: Tensor, stream: Stream, sweeps: int = 1
+) -> Refilled:
+    """Make a reservoir of the upper machine from that of the lower one, by exchanges and Gibbs sweeps.
+
+    The states begin as copies of the upper machine's chains and end, all but a few, as descendants of different states
+    of the lower reservoir: the rounds are as many as the acceptance asks for, and at least ten.  As many again follow,
+    which count for the log-ratios.
+
+    Args:
+        lower: the machine whose equilibrium samples are given.
+        upper: the machine whose samples are wanted.
+        reservoir: packed states of ``lower``, (states, columns).
+        chains: packed states of ``upper``, (chains, columns).
+        stream: of all moves.
+        sweeps: Gibbs sweeps in each round.
+    """
+    n, low = len(reservoir), reservoir
+    high = chains[torch.arange(n, device=chains.device) % len(chains)]
+    fresh = torch.zeros(n, dtype=torch.bool, device=low.device)
+    ups: list[Tensor] = []
+    downs: list[Tensor] = []
+    rounds, done = _FEWEST, 0
+    while done < 2 * rounds:
+        order = kernels.permutation(stream.advance(), n).to(low.device)
+        pair = exchange_states(lower, upper, low[order], high, stream)
+        if not done:
+            rounds = min(_MOST, max(_FEWEST, math.ceil(_LEFT / max(1e-6, _mean_acceptance(pair)))))
+        low, high = low.clone(), pair.high
+        low[order] = pair.low
+        fresh |= pair.accepted
+        if done >= rounds:
+            ups.append(torch.empty_like(pair.up).scatter_(0, order, pair.up))  # by state of the reservoir
+            downs.append(pair.down)
+        high = upper.pack(upper.sweep(upper.unpack(high), stream, sweeps))
+        done += 1
+    return Refilled(high, torch.stack(ups), torch.stack(downs), float(fresh.double().mean()))
+
+
+def _mean_acceptance(pair: Exchange) -> float:
+    few = slice(0, 200)  # all pairs of so many states say enough
+    return float(acceptance(pair.up[few], pair.down[few]))
