@@ -92,7 +92,6 @@ class Digit:
             seen = torch.where(seen == 0, self.shown, seen)
         self.shown = seen
 
-
     def share(self) -> float:
         """The share of ones among the states that were seen last."""
         assert self.shown is not None
@@ -187,19 +186,21 @@ def page(result: dict[str, Any]) -> str:
     travelled = ""
     if result["trips"] < result["chains"]:
         travelled = (
-            " Few walkers completed the way from independent units to the top and back, so the share at the top of this "
-            "ladder is that of the states that came up at the start."
+            " Few walkers completed the way from independent units to the top and back, so the share at the top of "
+            "this ladder is that of the states that came up at the start."
         )
     last = result["last"]
     note = (
-        f"{HIDDEN} hidden units, PTT-{result['k']}, {CHAINS} chains, batches of {BATCH}, learning rate {RATE} falling to "
-        f"0, {result['updates']:,} updates in {last['seconds'] / 60:.0f} min; {last['frozen_models']} models frozen, "
-        f"{last['renewals']} renewals of the chains, {last['pauses']:,} rounds without an update, {last['lagging']} times "
-        f"frozen before the chains had caught up, {last['undone_updates']} updates undone, {last['redrawn']} reservoirs "
-        f"drawn anew. Share of ones: {result['ones_data']:.3f} of the data, **{result['ones'][0]:.3f}** of the chains at "
-        f"the end of training, {result['ones'][1]:.3f} at the top of a ladder of {rungs} rungs of {result['kept']} models "
-        f"kept ({chains} replicas, acceptance {min(result['acceptance']):.2f} to {max(result['acceptance']):.2f}, "
-        f"{result['trips']:,} round trips), {result['ones'][2]:.3f} of Gibbs chains that began there.{travelled} "
+        f"{HIDDEN} hidden units, PTT-{result['k']}, {CHAINS} chains, batches of {BATCH}, learning rate {RATE} falling "
+        f"to 0, {result['updates']:,} updates in {last['seconds'] / 60:.0f} min; {last['frozen_models']} models "
+        "frozen, "
+        f"{last['renewals']} renewals of the chains, {last['pauses']:,} rounds without an update, {last['lagging']} "
+        f"times frozen before the chains had caught up, {last['undone_updates']} updates undone, {last['redrawn']} "
+        f"reservoirs drawn anew. Share of ones: {result['ones_data']:.3f} of the data, **{result['ones'][0]:.3f}** of "
+        f"the chains at the end of training, {result['ones'][1]:.3f} at the top of a ladder of {rungs} rungs of "
+        f"{result['kept']} models kept ({chains} replicas, acceptance {min(result['acceptance']):.2f} to "
+        f"{max(result['acceptance']):.2f}, {result['trips']:,} round trips), {result['ones'][2]:.3f} of Gibbs chains "
+        f"that began there.{travelled} "
         f"{ex.machine(1, versions)}"
     )
     return f"{ex.table(header, rows)}\n\n{note}"

@@ -124,9 +124,9 @@ def page(rows: list[dict[str, Any]]) -> str:
     ]
     shares = [row["exact"] for row in rows]
     note = (
-        f"Planted RBMs of {VISIBLE} visible and {HIDDEN} hidden units with two opposite modes; exact shares of the rarer "
-        f"one {min(shares):.3f} to {max(shares):.3f}. Training: 5,000 exact draws, 800 updates, learning rate from 0.1 to "
-        f"0, {median('frozen'):.0f} models frozen (median). Seconds of one core, medians. "
+        f"Planted RBMs of {VISIBLE} visible and {HIDDEN} hidden units with two opposite modes; exact shares of the "
+        f"rarer one {min(shares):.3f} to {max(shares):.3f}. Training: 5,000 exact draws, 800 updates, learning rate "
+        f"from 0.1 to 0, {median('frozen'):.0f} models frozen (median). Seconds of one core, medians. "
         f"{ex.machine(1, {'harmonium': {hm.__version__}})}"
     )
     return f"{ex.table(header, table)}\n\n{note}"

@@ -46,7 +46,8 @@ def test_exchanges_leave_both_distributions_as_they_are() -> None:
     assert largest_score(frequencies(lower, pair.low), distribution(lower), count) < 4.5
     assert largest_score(frequencies(upper, pair.high), distribution(upper), count) < 4.5
     moved = pair.accepted.unsqueeze(-1)
-    assert torch.equal(pair.low, torch.where(moved, high, low)) and torch.equal(pair.high, torch.where(moved, low, high))
+    assert torch.equal(pair.low, torch.where(moved, high, low))
+    assert torch.equal(pair.high, torch.where(moved, low, high))
 
 
 def test_a_reservoir_follows_the_upper_machine_though_its_chains_began_in_one_mode() -> None:

@@ -30,6 +30,7 @@ from harmonium.sampling.trajectory import exchange_log_ratios, model_at
 
 __all__ = ["PTT"]
 
+_SWEEPS = 2  # at most, in a round that fills a reservoir: exchanges bring more that is new
 _MEMORY = 0.7  # weight of the past in the acceptance of a link
 _NEAR = 0.7  # acceptance from which on a model is reached from independent units without temperatures between
 _MASS_EVERY = 20  # updates between looks at the mass of a batch
@@ -116,7 +117,7 @@ class PTT(SampledNegative):
         base = default_base(model) or model.base_rate()
         bottom, path = model_at(model, base, 0.0), Path(model, base)
         states = model.pack(path.start(self.reservoir * self.chains, stream.child("start").advance()))
-        filled = refilled(bottom, model, states, states[: self.chains], stream.child("rounds"), self.k)
+        filled = refilled(bottom, model, states, states[: self.chains], stream.child("rounds"), min(self.k, _SWEEPS))
         if not float(acceptance(filled.up[-1, : self.chains], filled.down[-1, : self.chains])) >= _NEAR:
             return self._tempered(model, stream.child("tempered"))
         return self._beginning(model, filled.states, *_gained(path.log_partition_at_start(), 0.0, filled))
@@ -129,17 +130,21 @@ class PTT(SampledNegative):
         """The state with a reservoir of the model as it is."""
         chains = states[: self.chains].clone()
         named = {f"frozen.{name}": p.detach().clone().unsqueeze(0) for name, p in model.named_parameters()}
-        return named | {
-            "reservoir": states,
-            "rungs": chains.unsqueeze(0),
-            "born": torch.zeros(1, self.chains, dtype=torch.int64),
-            "acceptance": torch.ones(1, dtype=torch.float64),
-            "log_z": torch.tensor([log_z, variance], dtype=torch.float64),
-            "density": model.log_weight(model.unpack(chains)),
-            "work": torch.zeros(self.chains, dtype=torch.float64),
-            "rate": torch.ones((), dtype=torch.float64),
-            "mass": torch.full((), -math.inf, dtype=torch.float64),
-        } | {f"count.{name}": torch.zeros((), dtype=torch.int64) for name in _COUNTS}
+        return (
+            named
+            | {
+                "reservoir": states,
+                "rungs": chains.unsqueeze(0),
+                "born": torch.zeros(1, self.chains, dtype=torch.int64),
+                "acceptance": torch.ones(1, dtype=torch.float64),
+                "log_z": torch.tensor([log_z, variance], dtype=torch.float64),
+                "density": model.log_weight(model.unpack(chains)),
+                "work": torch.zeros(self.chains, dtype=torch.float64),
+                "rate": torch.ones((), dtype=torch.float64),
+                "mass": torch.full((), -math.inf, dtype=torch.float64),
+            }
+            | {f"count.{name}": torch.zeros((), dtype=torch.int64) for name in _COUNTS}
+        )
 
     def negative(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> LayerExpectations:
         if "reservoir" not in state:  # a checkpoint of an earlier version, whose every rung had chains
@@ -208,8 +213,9 @@ class PTT(SampledNegative):
         self._pause(models, state, stream, lambda: _old(state) <= _OLD)
         _add(state, lagging=int(_old(state) > _OLD))
         if len(models) > self.live + 1:
-            filled = refilled(models[0], models[1], state["reservoir"], state["rungs"][0], stream, self.k)
-            log_z = torch.tensor(_gained(*state["log_z"].tolist(), filled), dtype=torch.float64)
+            filled = refilled(models[0], models[1], state["reservoir"], state["rungs"][0], stream, min(self.k, _SWEEPS))
+            value, variance = state["log_z"].tolist()
+            log_z = torch.tensor(_gained(value, variance, filled), dtype=torch.float64)
             state |= {name: tensor[1:] for name, tensor in state.items() if name.startswith("frozen.")}
             state |= {"reservoir": filled.states, "log_z": log_z}
             state |= {name: state[name][1:] for name in ("rungs", "born", "acceptance")}
