@@ -137,6 +137,7 @@ def test_run_folder_contents(tmp_path: Path) -> None:
         "hold_out": False,
         "most": None,
         "shards": None,
+        "average": None,
         "seed": [9],
     }
     assert config["fresh"] is True

@@ -30,6 +30,7 @@ from harmonium.training.automatic import (
     by_cycles,
     usual_batch,
 )
+from harmonium.training.average import Average, check_average
 from harmonium.training.callbacks import Callback, ProgressBar, check_callbacks
 from harmonium.training.failure import check_outcome
 from harmonium.training.gap_monitor import GapMonitor
@@ -68,6 +69,7 @@ def fit(
     initialise: bool | None = None,
     minutes: float | None = None,
     shards: int | None = None,
+    average: Average | None = None,
 ) -> History:
     """Train a model in place.
 
@@ -115,6 +117,8 @@ def fit(
         shards: compute updates in this number of blocks of rows, which processes divide among them: the result is the
             same bits on any number of processes from 1 to this.  Default: 8 where `torchrun` started several processes,
             else updates are computed as a whole, which is faster in one process.
+        average: ``hm.training.Average()`` has a mean of the parameters over the last part of training judged, and left
+            in the model.  Default: the last parameters.
 
     Returns:
         the `History`: one row per epoch.
@@ -146,6 +150,7 @@ def fit(
             raise TypeError(f"{name} must be a list, found {given!r}: write {name}=[...]")
     check_callbacks(callbacks)
     check_penalties(penalties or ())
+    check_average(average)
     if objective is None:
         usual_one = automatic_objective if epochs is None else default_objective
         objective = CD() if isinstance(gaps, OmitGaps) and isinstance(model, Machine) else usual_one(model)
@@ -177,6 +182,7 @@ def fit(
         as_stream(seed),
         gaps,
         shards=shards_for(shards),
+        average=average,
     )
     if device is not None:
         model.to(as_device(device))

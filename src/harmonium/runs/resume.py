@@ -176,6 +176,7 @@ def _plan(
             hold_out=config.get("hold_out", False),  # of runs of version 1.0, which had none
             most=config.get("most"),
             shards=config.get("shards"),
+            average=build(config["average"]) if config.get("average") else None,
             seed=Stream(*config["seed"]),
         )
 

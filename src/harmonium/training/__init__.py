@@ -1,6 +1,7 @@
 """Training: one loop for every model, and what can be exchanged in it."""
 
 from harmonium.training import schedules
+from harmonium.training.average import Average
 from harmonium.training.callbacks import Callback, EarlyStopping, ProgressBar, TimeLimit
 from harmonium.training.convergence import Convergence
 from harmonium.training.equilibrium import EquilibriumMonitor
@@ -18,8 +19,8 @@ from harmonium.training.tensorboard import TensorBoard
 from harmonium.training.trim import Trim
 
 __all__ = [
-    "schedules", "Callback", "Centered", "Convergence", "Diagonal", "DrawGaps", "EarlyStopping", "EquilibriumMonitor",
-    "GapMonitor", "History", "KeepTrajectory", "LikelihoodMonitor", "MLflow", "Monitor", "Muon", "NaturalGradient",
-    "OmitGaps", "Plain", "ProgressBar", "Sparsity", "TensorBoard", "TimeLimit", "Trim",
+    "schedules", "Average", "Callback", "Centered", "Convergence", "Diagonal", "DrawGaps", "EarlyStopping",
+    "EquilibriumMonitor", "GapMonitor", "History", "KeepTrajectory", "LikelihoodMonitor", "MLflow", "Monitor", "Muon",
+    "NaturalGradient", "OmitGaps", "Plain", "ProgressBar", "Sparsity", "TensorBoard", "TimeLimit", "Trim",
     "WeightDecay",
 ]  # fmt: skip

@@ -69,16 +69,15 @@ class EquilibriumMonitor(Callback):
     def on_begin(self, training: Training) -> None:
         if training.position.update == 0:  # the object may have been used by an earlier training
             self.said = []
-        objective = training.plan.objective
-        if objective.model_chains(training.objective_state) is None:
-            name = type(objective).__name__
+        if training.model_chains() is None:
+            name = type(training.plan.objective).__name__
             self._say("none", f"{name} has no persistent chains for EquilibriumMonitor to test: use PCD")
 
     @torch.no_grad()
     def on_measure(self, training: Training, row: Row) -> None:
         if row["epoch"] % self.every and row["epoch"] != training.plan.epochs:
             return
-        chains = training.plan.objective.model_chains(training.objective_state)
+        chains = training.model_chains()
         if chains is None:
             return
         assert training.model.energy_part is not None
@@ -106,7 +105,7 @@ class EquilibriumMonitor(Callback):
     def columns(self, training: Training) -> set[str] | None:
         if type(self).on_measure is not EquilibriumMonitor.on_measure:
             return None
-        return _COLUMNS if training.plan.objective.model_chains(training.objective_state) is not None else set()
+        return _COLUMNS if training.model_chains() is not None else set()
 
     def state(self) -> dict[str, Any]:
         return {"said": self.said}

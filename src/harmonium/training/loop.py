@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ Snapshot = tuple[dict[str, Tensor], dict[int, dict[str, Any]], dict[str, Tensor]
 """What a rejected update restores: parameters, optimizer state, objective state."""
 
 GUARD_EVERY = 50  # updates between checks for parameters that are not finite
+SETTLE = 100  # sweeps of chains under averaged parameters, before they represent them
 
 
 @dataclass
@@ -92,6 +94,8 @@ class Training:
         self.metric_state = plan.metric.init_state(model, model.data_mean, model.data_variance)
         self.penalty_states = [penalty.init_state(model) for penalty in plan.penalties]
         self.gaps_state: dict[str, Tensor] = {}
+        self.average_state: dict[str, Tensor] = {}
+        self._raw: dict[str, Tensor] | None = None  # the parameters, while the model holds their average
         self.parameters = dict(model.named_parameters())  # listed once: small models take as long to list as to train
         self.optimizer = make_optimizer(plan.optimizer, model, plan.learning_rate(0.0))
         self.batches = -(-len(self.cases) // plan.batch_size)
@@ -214,8 +218,9 @@ class Training:
         if self.best is not None:
             self._load(self.best)
         else:
+            self._show_average()
             # They represent the model when it is judged.
-            part, chains = self.model.energy_part, self.plan.objective.model_chains(self.objective_state)
+            part, chains = self.model.energy_part, self.model_chains()
             if part is not None:
                 part.chains = None if chains is None else chains.clone()
         self.history.stopped = self.stop
@@ -230,11 +235,15 @@ class Training:
         if self._compiled:
             stops = (update - position.update for update in due if update is not None)
             count = min(self.batches - position.batch, GUARD_EVERY - position.update % GUARD_EVERY, *stops)
+            if self.plan.average is not None:
+                count = min(count, self.plan.average.until_look(position.update))
             self._many_updates(order[first : first + count * size], count)
         else:
             self.update(order[first : first + size])
         position.batch += count
         position.update += count
+        if self.plan.average is not None and position.update % self.plan.average.every == 0:
+            self.plan.average.look(self.parameters, self.average_state)
         if position.update % GUARD_EVERY == 0:
             self.guard()
         self._look_at_clocks()
@@ -258,9 +267,10 @@ class Training:
         position.epoch, position.batch = position.epoch + 1, 0
         self.guard()
         self._gather()
-        row = self._call("on_measure", row) | self.plan.objective.report(self.objective_state)
-        self.history.rows.append(row)
-        self._call("on_epoch", row)
+        with self._averaged():
+            row = self._call("on_measure", row) | self.plan.objective.report(self.objective_state)
+            self.history.rows.append(row)
+            self._call("on_epoch", row)
 
     @property
     def learning_rate(self) -> float:
@@ -299,15 +309,55 @@ class Training:
             "parameters of the last good check"
         )
 
+    # The averaged model ------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """A context in which the model holds the averaged parameters, if the plan averages."""
+        self._show_average()
+        try:
+            yield
+        finally:
+            self._show_raw()
+
+    @torch.no_grad()
+    def _show_average(self) -> None:
+        mean = {} if self.plan.average is None else self.plan.average.mean(self.average_state)
+        if mean:
+            self._raw = self._copies()
+            for name, parameter in self.parameters.items():
+                parameter.copy_(mean[name])
+            self.model.constrain()
+
+    @torch.no_grad()
+    def _show_raw(self) -> None:
+        if self._raw is not None:
+            for name, parameter in self.parameters.items():
+                parameter.copy_(self._raw[name])
+        self._raw = None
+
+    def model_chains(self) -> Tensor | None:
+        """Packed states that represent the model as it is now, (chains, columns); None if the objective has none.
+
+        Those of averaged parameters are chains of the last parameters after some sweeps.
+        """
+        part, chains = self.model.energy_part, self.plan.objective.model_chains(self.objective_state)
+        if self._raw is None or part is None or chains is None:
+            return chains
+        stream = self.root.child("average", self.position.update)
+        with torch.no_grad():
+            return part.pack(part.sweep(part.unpack(chains), stream, SETTLE))
+
     # State -------------------------------------------------------------------------------------------------------
 
     def dump(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return the whole state as tensors and JSON-able numbers."""
-        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        tensors = {f"model.{name}": tensor for name, tensor in (self.model.state_dict() | (self._raw or {})).items()}
         groups = {
             "objective": self.objective_state,
             "metric": self.metric_state,
             "gaps": self.gaps_state,
+            "average": self.average_state,
             "best": self.best or {},
         }
         groups |= {f"penalty{i}": state for i, state in enumerate(self.penalty_states)}
@@ -339,6 +389,7 @@ class Training:
         self.objective_state = groups.get("objective", {})
         self.metric_state = groups.get("metric", {})
         self.gaps_state = groups.get("gaps", {})
+        self.average_state = groups.get("average", {})
         self.penalty_states = [groups.get(f"penalty{i}", {}) for i in range(len(self.plan.penalties))]
         self.best = groups.get("best")
         state: dict[int, dict[str, Any]] = {}
@@ -365,7 +416,7 @@ class Training:
             name = next(name for name, module in self.model.named_modules() if module is part)
             key = f"{name}.chains".removeprefix(".")
             state.pop(key, None)  # of an earlier training; those of this one go with the best model
-            chains = self.plan.objective.model_chains(self.objective_state)
+            chains = self.model_chains()
             if chains is not None:
                 state[key] = chains
         self.best = {name: tensor.clone() for name, tensor in state.items()}
@@ -379,6 +430,8 @@ class Training:
             slower: factor of the learning rate, for the rest of the training.
         """
         assert self.best is not None
+        self._show_raw()
+        self.average_state = {}  # it begins again
         self._load(self.best)
         part, chains = self.model.energy_part, self.plan.objective.model_chains(self.objective_state)
         if part is not None and part.chains is not None and chains is not None:

@@ -62,7 +62,7 @@ class Monitor(Callback):
             return
         if len(train):
             row["free_energy_gap"] = _log_weight(model, train) - _log_weight(model, valid)
-        z = training.plan.objective.log_partition(model, training.objective_state)
+        z = _tracked(training)
         if z is not None:
             log_jacobian = training.validation.log_jacobian
             row["log_likelihood_tracked"] = _log_weight(model, valid) + log_jacobian - z.value
@@ -75,7 +75,7 @@ class Monitor(Callback):
             return None
         if training.validation is None or training.model.energy_part is not training.model:
             return set()
-        tracked = training.plan.objective.log_partition(training.model, training.objective_state) is not None
+        tracked = _tracked(training) is not None
         return (
             {"free_energy_gap"}
             | ({"pseudo_log_likelihood"} if _pseudo(training.model) else set())
@@ -164,7 +164,7 @@ class LikelihoodMonitor(Callback):
             chains=self.chains,
             temperatures=self.temperatures,
             sweeps=max(4, self.temperatures // 2),  # about as long as annealing
-            chains_from=training.plan.objective.model_chains(training.objective_state),
+            chains_from=training.model_chains(),
             seed=training.root.child("likelihood", training.position.epoch),
         )
 
@@ -173,6 +173,13 @@ class LikelihoodMonitor(Callback):
             return None
         names = {"log_likelihood", "log_likelihood_gained", "log_likelihood_lower", "log_likelihood_upper"}
         return set() if training.validation is None or _many_lengths(training.model) else names
+
+
+def _tracked(training: Training) -> LogPartition | None:
+    """log Z that the objective estimates on the way; it is not that of averaged parameters."""
+    if training.plan.average is not None:
+        return None
+    return training.plan.objective.log_partition(training.model, training.objective_state)
 
 
 def _many_lengths(model: Model) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from harmonium.core.random import Stream
 from harmonium.objectives import Objective
+from harmonium.training.average import Average
 from harmonium.training.gaps import Gaps
 from harmonium.training.metrics import Metric
 from harmonium.training.optimizers import OptimizerFactory, check_optimizer
@@ -26,6 +27,7 @@ class Plan:
         hold_out: whether cases are set aside for the choice of the best model, unless validation cases are given.
         most: number of cases to train on at most, evenly spaced, where there is no time for all; None: all.
         shards: number of shards in which every update is computed; None: updates are not computed in shards.
+        average: what of the parameters is judged and kept; None: the last ones.
 
     Raises:
         ValueError: for the name of an optimizer that is not known.
@@ -43,6 +45,7 @@ class Plan:
     hold_out: bool = False
     most: int | None = None
     shards: int | None = None
+    average: Average | None = None
 
     def __post_init__(self) -> None:
         check_optimizer(self.optimizer)
@@ -61,5 +64,6 @@ class Plan:
             "hold_out": self.hold_out,
             "most": self.most,
             "shards": self.shards,
+            "average": None if self.average is None else self.average.config(),
             "seed": [self.seed.seed, *self.seed.path],
         }

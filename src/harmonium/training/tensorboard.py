@@ -94,7 +94,7 @@ class TensorBoard(Callback):
         if found is not None:
             weights = found[1][:_SHOWN].cpu().double().numpy()
             self._images("filters", 0.5 + 0.5 * weights / (np.abs(weights).max() or 1.0), model, epoch)
-        chains = training.plan.objective.model_chains(training.objective_state)
+        chains = training.model_chains()
         part = model.energy_part
         if chains is not None and part is not None and part is model and 0 in part.sampled_layers:
             states = model.visible.decode(chains[:_SHOWN, : model.visible.size]).cpu().double().numpy()
