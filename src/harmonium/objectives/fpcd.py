@@ -64,7 +64,7 @@ class FPCD(SampledNegative):
 
     def negative(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> LayerExpectations:
         with _moved(model, {name: state[_FAST + name] for name in model.parameters_by_name()}):
-            chains = model.sweep(model.unpack(state["chains"]), stream, self.k)
+            chains = model.sweep(model.unpack(state["chains"]), stream, self.sweeps(state))
         state["chains"] = model.pack(chains)
         return model.conditional_expectation(chains)
 

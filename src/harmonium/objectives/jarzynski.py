@@ -90,7 +90,7 @@ class Jarzynski(SampledNegative):
             offset = float(kernels.uniforms(stream.advance(), 1, 1, torch.float64, torch.device("cpu")))
             state["chains"] = state["chains"][_systematic(state["log_weight"], offset)]
             state["log_weight"] = torch.zeros_like(state["log_weight"])
-        chains = model.sweep(model.unpack(state["chains"]), stream, self.k)
+        chains = model.sweep(model.unpack(state["chains"]), stream, self.sweeps(state))
         state["chains"] = model.pack(chains)
         state["log_density"] = model.log_weight(chains)
         weight = torch.softmax(state["log_weight"], -1).to(model.dtype)

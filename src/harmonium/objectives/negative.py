@@ -28,6 +28,10 @@ class SampledNegative(TwoPhase):
 
     inference: Inference = field(default=MeanField(), kw_only=True)
 
+    def sweeps(self, state: ObjectiveState) -> int:
+        """Gibbs sweeps of the next update: ``k``, unless training has found that the chains need more."""
+        return int(state["sweeps"]) if "sweeps" in state else int(getattr(self, "k", 1))
+
     @abstractmethod
     def negative(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> LayerExpectations:
         """Draw states that represent the model, and update the state.

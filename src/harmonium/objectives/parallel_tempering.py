@@ -67,13 +67,14 @@ class PT(SampledNegative):
     def negative(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> LayerExpectations:
         ladder = Temperatures(Path(model, default_base(model)), state["t"])
         walkers = Replicas(model.unpack(state["chains"]), state["who"], int(state["rounds"]))
-        for _ in range(self.k):
+        sweeps = self.sweeps(state)
+        for _ in range(sweeps):
             lower, up, down = tempering_round(ladder, walkers, stream)
             accepted = torch.exp((up + down).clamp(max=0)).transpose(-1, -2).flatten(0, -2).mean(0).cpu()
             state["acceptance"][lower] += _MEMORY * (accepted - state["acceptance"][lower])
         top = ladder.on(walkers, -1)
-        state |= {"chains": model.pack(walkers.state), "who": walkers.who, "rounds": state["rounds"] + self.k}
-        if self.adapt and int(state["rounds"]) // self.k % _SPACE_EVERY == 0:
+        state |= {"chains": model.pack(walkers.state), "who": walkers.who, "rounds": state["rounds"] + sweeps}
+        if self.adapt and int(state["rounds"]) // sweeps % _SPACE_EVERY == 0:
             state["t"] = spaced(state["t"], state["acceptance"], self.rungs)
         return model.conditional_expectation(top)
 

@@ -51,11 +51,11 @@ class PCD(SampledNegative):
         self, model: Machine, batches: Batches, rule: UpdateRule, state: ObjectiveState, stream: Stream
     ) -> None:
         state["chains"] = state["chains"].contiguous()
-        run(model, batches, rule, state["chains"], self.k, stream)
+        run(model, batches, rule, state["chains"], self.sweeps(state), stream)
 
     def negative(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> LayerExpectations:
         part = batch.part
         with stream.shifted(0 if part is None else part.rows(self.chains).start - part.first):
-            chains = model.sweep(model.unpack(state["chains"]), stream, self.k)
+            chains = model.sweep(model.unpack(state["chains"]), stream, self.sweeps(state))
         state["chains"] = model.pack(chains)
         return model.conditional_expectation(chains).weighted(None, None if part is None else self.chains)

@@ -190,7 +190,7 @@ class PTT(SampledNegative):
                 state["work"] = torch.where(pair.accepted, 0.0, state["work"])
             links[link] += (1 - _MEMORY) * (acceptance(pair.up, pair.down) - links[link])
         for rung, machine in enumerate(models[1:]):
-            rungs[rung] = machine.pack(machine.sweep(machine.unpack(rungs[rung]), stream, self.k))
+            rungs[rung] = machine.pack(machine.sweep(machine.unpack(rungs[rung]), stream, self.sweeps(state)))
         state |= {"reservoir": reservoir, "rungs": rungs, "born": born, "acceptance": links}
         _add(state, rounds=1)
         if float((born[-1] < _count(state, "renewed_at")).double().mean()) <= _OLD:

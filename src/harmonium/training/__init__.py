@@ -3,6 +3,7 @@
 from harmonium.training import schedules
 from harmonium.training.average import Average
 from harmonium.training.callbacks import Callback, EarlyStopping, ProgressBar, TimeLimit
+from harmonium.training.chain_control import ChainControl
 from harmonium.training.convergence import Convergence
 from harmonium.training.equilibrium import EquilibriumMonitor
 from harmonium.training.gap_monitor import GapMonitor
@@ -19,8 +20,8 @@ from harmonium.training.tensorboard import TensorBoard
 from harmonium.training.trim import Trim
 
 __all__ = [
-    "schedules", "Average", "Callback", "Centered", "Convergence", "Diagonal", "DrawGaps", "EarlyStopping",
-    "EquilibriumMonitor", "GapMonitor", "History", "KeepTrajectory", "LikelihoodMonitor", "MLflow", "Monitor", "Muon",
-    "NaturalGradient", "OmitGaps", "Plain", "ProgressBar", "Sparsity", "TensorBoard", "TimeLimit", "Trim",
-    "WeightDecay",
+    "schedules", "Average", "Callback", "Centered", "ChainControl", "Convergence", "Diagonal", "DrawGaps",
+    "EarlyStopping", "EquilibriumMonitor", "GapMonitor", "History", "KeepTrajectory", "LikelihoodMonitor", "MLflow",
+    "Monitor", "Muon", "NaturalGradient", "OmitGaps", "Plain", "ProgressBar", "Sparsity", "TensorBoard",
+    "TimeLimit", "Trim", "WeightDecay",
 ]  # fmt: skip

@@ -26,6 +26,7 @@ from harmonium.models.model import Model
 from harmonium.objectives import PCD, Objective
 from harmonium.objectives.default import default_objective
 from harmonium.training.callbacks import Callback, EarlyStopping, TimeLimit
+from harmonium.training.chain_control import ChainControl
 from harmonium.training.convergence import Convergence
 from harmonium.training.gap_monitor import LEAST_SCORE, GapMonitor
 from harmonium.training.gaps import Gaps, OmitGaps
@@ -152,6 +153,8 @@ def by_cycles(
     own = next((each for each in callbacks if isinstance(each, Convergence)), None)
     whole = on_a_copy(plan.learning_rate, batches)  # checks all cases, before anything is trained
     added = _criterion(whole) if own is None else []
+    controlled = own is not None or any(isinstance(each, ChainControl) for each in callbacks)
+    control: list[Callback] = [] if controlled else [ChainControl()]
     criterion = own or next(each for each in added if isinstance(each, Convergence))
     measures: Sequence[Callback] = added or callbacks
     if any(isinstance(each, EarlyStopping) for each in callbacks):  # the user's rule
@@ -213,7 +216,7 @@ def by_cycles(
         added.append(TimeLimit(max(0.1, round(LATE * left, 3)), processor=True))
     doublings = int(math.log2(max(1.0, epochs / first)))
     schedule = rate if isinstance(rate, Schedule) else Cycles(rate, doublings, _slower(model), epochs)
-    return replace(plan, epochs=epochs, learning_rate=schedule), added
+    return replace(plan, epochs=epochs, learning_rate=schedule), [*control, *added]
 
 
 def _passes(updates: int, batches: int) -> tuple[int, int | None]:

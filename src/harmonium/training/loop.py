@@ -444,6 +444,18 @@ class Training:
             self._sharding.scatter(self)
         self._decided("go_back", slower)
 
+    def set_sweeps(self, sweeps: int) -> None:
+        """Let the chains of every update from now on take this number of Gibbs sweeps."""
+        self.objective_state["sweeps"] = torch.tensor(sweeps)
+        if self._sharding is not None:
+            self._sharding.scatter(self)
+        self._decided("set_sweeps", sweeps)
+
+    def go_slower(self, slower: float) -> None:
+        """Multiply the learning rate by a factor, for the rest of the training."""
+        self.position.slower *= slower
+        self._decided("go_slower", slower)
+
     def _decided(self, what: str, argument: Any) -> None:
         """Note what a callback of the first process did, so that the others do it too."""
         if self.processes.size > 1:
