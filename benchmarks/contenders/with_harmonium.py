@@ -297,6 +297,53 @@ def mapped(spec: Spec) -> Answer:
     return {"peak": peak_bytes(), "before": before, "first_pass": stop.begun - start, "training": end - stop.begun}
 
 
+def wide(spec: Spec) -> Answer:
+    """Train a wide model with many chains from a folder of files: peak memory, and the time of an update."""
+    torch = _torch(spec)
+    import functools
+    import hashlib
+    import tempfile
+
+    import harmonium as hm
+
+    class Clock(hm.training.Callback):
+        transient = True
+
+        def __init__(self) -> None:
+            self.times: list[tuple[float, float]] = []
+
+        def on_begin(self, training: Any) -> None:
+            self.times.append((time.perf_counter(), time.process_time()))
+
+        def on_update(self, training: Any) -> None:
+            self.on_begin(training)
+            if training.position.update == spec["updates"]:
+                training.stop = "enough for a measurement"
+
+    if spec.get("floats"):
+        from harmonium.objectives import negative
+
+        negative.LARGE = 1 << 62
+    table = hm.data.load(spec["table"]).train
+    rbm, clock = hm.RBM(table.shape[1], spec["hidden"]), Clock()
+    built = peak_bytes()
+    options: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory(dir=Path(spec["table"]).parent) as folder:
+        if spec.get("momentum"):
+            options = {"optimizer": functools.partial(torch.optim.SGD, lr=0.01, momentum=0.9), "out": f"{folder}/run"}
+        hm.fit(
+            rbm, table, objective=hm.PCD(k=1, chains=spec["chains"]), epochs=1, batch_size=spec["batch"],
+            learning_rate=0.01, callbacks=[clock], seed=0, **options,
+        )  # fmt: skip
+    gaps = [[b[i] - a[i] for a, b in itertools.pairwise(clock.times)] for i in (0, 1)]
+    update, processor = map(statistics.median, gaps)
+    peak, digest = peak_bytes(), hashlib.sha256()
+    for each in (rbm.weights, rbm.chains):
+        assert each is not None
+        digest.update(each.detach().numpy().data)
+    return {"peak": peak, "built": built, "update": update, "processor": processor, "digest": digest.hexdigest()}
+
+
 if __name__ == "__main__":
     answer(
         "harmonium",
@@ -310,5 +357,6 @@ if __name__ == "__main__":
             "ais_bracket": ais_bracket,
             "exact": exact,
             "mapped": mapped,
+            "wide": wide,
         },
     )

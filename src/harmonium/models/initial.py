@@ -16,6 +16,7 @@ from harmonium.core.random import RandomAddress, Stream
 
 __all__ = ["glorot_", "he_deviation", "normal", "normal_", "normal_pairs", "uninitialised"]
 
+_AT_ONCE = 1 << 22  # draws, of which each needs some ten times the memory of the parameter
 _CPU = torch.device("cpu")  # the same parameters on every device
 
 
@@ -34,8 +35,12 @@ def normal_pairs(draw: RandomAddress, rows: Any, columns: Any) -> Tensor:
 @torch.no_grad()
 def normal_(parameter: Tensor, deviation: float, stream: Stream) -> None:
     """Fill a parameter with normal draws of this standard deviation, in place.  Takes one step of the stream."""
-    noise = normal(stream.advance(), len(parameter), parameter[0].numel())
-    parameter.copy_((deviation * noise).view_as(parameter))
+    draw, columns = stream.advance(), parameter[0].numel()
+    step = max(1, _AT_ONCE // columns)
+    for first in range(0, len(parameter), step):
+        rows = parameter[first : first + step]
+        noise = normal(draw._replace(first=draw.first + first), len(rows), columns)
+        rows.copy_((deviation * noise).view_as(rows))
 
 
 @torch.no_grad()

@@ -157,7 +157,8 @@ class Objective(Registered, ABC):
 
     def model_chains(self, state: ObjectiveState) -> Tensor | None:
         """Packed states that represent the model, all of equal weight (see `Machine.pack`); None if there are none."""
-        return state.get("chains")
+        chains = state.get("chains")
+        return chains if chains is None or chains.is_floating_point() else chains.float()
 
 
 class TwoPhase(Objective):

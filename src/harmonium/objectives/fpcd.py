@@ -14,7 +14,7 @@ from harmonium.core.random import Stream
 from harmonium.models.machine.machine import Machine
 from harmonium.models.state import LayerExpectations
 from harmonium.objectives.base import Batch, ObjectiveState, Phases
-from harmonium.objectives.negative import SampledNegative, starting_chains
+from harmonium.objectives.negative import SampledNegative, starting_chains, stored
 
 __all__ = ["FPCD"]
 
@@ -60,12 +60,12 @@ class FPCD(SampledNegative):
 
     def init_state(self, model: Machine, stream: Stream) -> ObjectiveState:
         fast = {_FAST + name: torch.zeros_like(p.detach()) for name, p in model.parameters_by_name().items()}
-        return {"chains": starting_chains(model, self.chains, stream)} | fast
+        return {"chains": stored(model, starting_chains(model, self.chains, stream))} | fast
 
     def negative(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> LayerExpectations:
         with _moved(model, {name: state[_FAST + name] for name in model.parameters_by_name()}):
             chains = model.sweep(model.unpack(state["chains"]), stream, self.sweeps(state))
-        state["chains"] = model.pack(chains)
+        state["chains"] = model.pack(chains).to(state["chains"].dtype)
         return model.conditional_expectation(chains)
 
     @torch.no_grad()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
 from harmonium.core.random import Stream
@@ -15,7 +16,11 @@ from harmonium.objectives.base import Batch, ObjectiveState, Phases, TwoPhase
 from harmonium.objectives.inference import Inference, MeanField
 from harmonium.sampling.path import independent_sample
 
-__all__ = ["SampledNegative", "starting_chains"]
+__all__ = ["SampledNegative", "starting_chains", "stored"]
+
+LARGE = 1 << 26
+"""Numbers in chains from which on they are kept as bytes: fewer take less memory than the rest of a training, and
+turning them into floats and back takes time, a few nanoseconds each."""
 
 
 @dataclass(frozen=True)
@@ -54,3 +59,23 @@ def starting_chains(model: Machine, chains: int, stream: Stream) -> Tensor:
         return independent_sample(model, chains, stream)
     index = evenly_spaced(model.chains.shape[-2], chains)
     return model.chains[..., index, :].to(model.dtype)
+
+
+def stored(model: Machine, chains: Tensor) -> Tensor:
+    """Packed states as chains are kept between updates: as bytes if they are many and all states small whole numbers.
+
+    Their values are the same (`Machine.sweep` takes both), and so are all draws.
+    """
+    if chains.numel() < LARGE or chains.dtype != torch.float32:
+        return chains
+    low, high = 0.0, 0.0
+    for layer in model.sampled_layers:
+        for part, _ in model.units(layer).by_type():
+            if not part.finite:
+                return chains
+            states = part.variable(0)[1]
+            low, high = min(low, float(states.min())), max(high, float(states.max()))
+    for dtype in (torch.uint8, torch.int8):
+        if torch.iinfo(dtype).min <= low and high <= torch.iinfo(dtype).max:
+            return chains.to(dtype)
+    return chains

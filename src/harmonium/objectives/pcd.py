@@ -10,7 +10,7 @@ from harmonium.models.machine.machine import Machine
 from harmonium.models.state import LayerExpectations
 from harmonium.objectives.base import Batch, ObjectiveState
 from harmonium.objectives.many_updates import Batches, UpdateRule, pays, run
-from harmonium.objectives.negative import SampledNegative, starting_chains
+from harmonium.objectives.negative import SampledNegative, starting_chains, stored
 
 __all__ = ["PCD"]
 
@@ -42,7 +42,8 @@ class PCD(SampledNegative):
             )
 
     def init_state(self, model: Machine, stream: Stream) -> ObjectiveState:
-        return {"chains": starting_chains(model, self.chains, stream)}
+        chains = starting_chains(model, self.chains, stream)
+        return {"chains": chains if self.can_run_updates(model, self.chains) else stored(model, chains)}
 
     def can_run_updates(self, model: Machine, rows: int) -> bool:
         return type(self) is PCD and pays(model, max(rows, self.chains))
@@ -57,5 +58,5 @@ class PCD(SampledNegative):
         part = batch.part
         with stream.shifted(0 if part is None else part.rows(self.chains).start - part.first):
             chains = model.sweep(model.unpack(state["chains"]), stream, self.sweeps(state))
-        state["chains"] = model.pack(chains)
+        state["chains"] = model.pack(chains).to(state["chains"].dtype)
         return model.conditional_expectation(chains).weighted(None, None if part is None else self.chains)

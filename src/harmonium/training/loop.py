@@ -220,9 +220,9 @@ class Training:
         else:
             self._show_average()
             # They represent the model when it is judged.
-            part, chains = self.model.energy_part, self.model_chains()
+            part, chains = self.model.energy_part, self._kept_chains()
             if part is not None:
-                part.chains = None if chains is None else chains.clone()
+                part.chains = None if chains is None else chains.to(part.dtype, copy=True)
         self.history.stopped = self.stop
         self._call("on_end")
         return self.history
@@ -416,7 +416,7 @@ class Training:
             name = next(name for name, module in self.model.named_modules() if module is part)
             key = f"{name}.chains".removeprefix(".")
             state.pop(key, None)  # of an earlier training; those of this one go with the best model
-            chains = self.model_chains()
+            chains = self._kept_chains()
             if chains is not None:
                 state[key] = chains
         self.best = {name: tensor.clone() for name, tensor in state.items()}
@@ -433,7 +433,7 @@ class Training:
         self._show_raw()
         self.average_state = {}  # it begins again
         self._load(self.best)
-        part, chains = self.model.energy_part, self.plan.objective.model_chains(self.objective_state)
+        part, chains = self.model.energy_part, self._kept_chains()
         if part is not None and part.chains is not None and chains is not None:
             chains.copy_(part.chains)
             part.chains = None
@@ -456,6 +456,13 @@ class Training:
         self.position.slower *= slower
         self._decided("go_slower", slower)
 
+    def _kept_chains(self) -> Tensor | None:
+        """`model_chains` in the type in which the objective keeps them."""
+        chains = self.objective_state.get("chains")
+        if self._raw is None and chains is not None and not chains.is_floating_point():
+            return chains
+        return self.model_chains()
+
     def _decided(self, what: str, argument: Any) -> None:
         """Note what a callback of the first process did, so that the others do it too."""
         if self.processes.size > 1:
@@ -463,6 +470,9 @@ class Training:
 
     def _load(self, state: dict[str, Tensor]) -> None:
         load_tensors(self.model, state, "the checkpoint")
+        part = self.model.energy_part
+        if part is not None and part.chains is not None:
+            part.chains = part.chains.to(part.dtype)  # those of the best model may have been kept as bytes
 
     def _copies(self) -> dict[str, Tensor]:
         return {name: parameter.detach().clone() for name, parameter in self.parameters.items()}

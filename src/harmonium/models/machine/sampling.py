@@ -112,7 +112,8 @@ class GibbsSampling(EnergyModel):
         """Block Gibbs sampling: draw every colour in turn, ``sweeps`` times (Fischer & Igel 2014, section 4).
 
         Args:
-            state: states of the sampled layers, each (..., batch, n); marginalised layers need not be set.
+            state: states of the sampled layers, each (..., batch, n), floats or bytes; marginalised layers need not be
+                set.
             stream: each sweep takes one step of it.
             sweeps: number of sweeps.
             lines: where each row lies between two models, one `Interpolation` per layer.
@@ -126,13 +127,15 @@ class GibbsSampling(EnergyModel):
         lines = lines or [units.line() for units in self.unit_layers()]
         # Looked up once: in a small machine, lookups would take longer than products.
         lasting = sweeps >= _LASTING
-        plan: list[tuple[int, Receive, Interpolation]] = []
+        plan: list[tuple[int, Receive, Interpolation, bool]] = []
         for layer in order:
             neighbours = self.neighbours(layer, lasting, lateral=False)
             receive = self.cached_input(layer, neighbours) if lasting else partial(self.layer_input, layer, neighbours)
-            plan.append((layer, receive, lines[layer]))
+            asked = layer in self.lateral or not neighbours or self.units(layer).conditions_on_total
+            asked = asked or (layer == 0 and clamp is not None)
+            plan.append((layer, receive, lines[layer], asked))
         lateral = self.cached_lateral()
-        current = list(state)
+        current = [s if s is None or s.is_floating_point() else s.to(self.dtype) for s in state]
         if clamp is not None and current[0] is not None:
             current[0] = torch.where(clamp[0], clamp[1], current[0])
         if order == [0] and len(self.names) == 1 and (weights := self._graph(0, current[0])) is not None:
@@ -141,7 +144,9 @@ class GibbsSampling(EnergyModel):
             return (_sweep_graph(self.visible, current[0], weights, stream, sweeps, lines[0], held),)
         for _ in steps(range(sweeps), "sweep"):
             draw = stream.advance()
-            for layer, receive, line in plan:
+            for layer, receive, line, asked in plan:
+                if not asked:
+                    current[layer] = None  # large chains need not be in memory twice
                 x = receive(current)
                 held = None if layer or clamp is None else clamp[0]
                 current[layer] = self.draw_layer(
