@@ -94,8 +94,9 @@ def fit(
             their ratio to it.  Default: "sgd" of machines, "adam" of directed models.
         metric: "centered" (default of machines), "plain" (of directed models, which have no other), "diagonal",
             "natural" or a metric object.  Default with ``missing="omit"`` and without ``epochs``: "diagonal".
-        penalties: `WeightDecay`, `Sparsity`.  Default: none; without ``epochs``, the weights of machines decay by
-            2 / cases, from 0.0001 to 0.01 (3 / cases with ``missing="omit"``).
+        penalties: `WeightDecay`, `Sparsity`, `L1`, `GroupLasso`, `L1Squared`, `MaxNorm`.  Default: none; without
+            ``epochs``, the weights of machines decay by 2 / cases, from 0.0001 to 0.01 (3 / cases with
+            ``missing="omit"``).
         validation: cases for monitors and early stopping.
         sample_weight: weights of the training cases (n,), non-negative; cases of weight zero are dropped, and
             those held out of them count by their weights.

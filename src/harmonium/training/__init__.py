@@ -16,12 +16,13 @@ from harmonium.training.monitor import LikelihoodMonitor, Monitor
 from harmonium.training.muon import Muon
 from harmonium.training.natural import NaturalGradient
 from harmonium.training.penalties import Sparsity, WeightDecay
+from harmonium.training.proximal import L1, GroupLasso, L1Squared, MaxNorm
 from harmonium.training.tensorboard import TensorBoard
 from harmonium.training.trim import Trim
 
 __all__ = [
     "schedules", "Average", "Callback", "Centered", "ChainControl", "Convergence", "Diagonal", "DrawGaps",
-    "EarlyStopping", "EquilibriumMonitor", "GapMonitor", "History", "KeepTrajectory", "LikelihoodMonitor", "MLflow",
-    "Monitor", "Muon", "NaturalGradient", "OmitGaps", "Plain", "ProgressBar", "Sparsity", "TensorBoard",
-    "TimeLimit", "Trim", "WeightDecay",
+    "EarlyStopping", "EquilibriumMonitor", "GapMonitor", "GroupLasso", "History", "KeepTrajectory", "L1", "L1Squared",
+    "LikelihoodMonitor", "MLflow", "MaxNorm", "Monitor", "Muon", "NaturalGradient", "OmitGaps", "Plain", "ProgressBar",
+    "Sparsity", "TensorBoard", "TimeLimit", "Trim", "WeightDecay",
 ]  # fmt: skip

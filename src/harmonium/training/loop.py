@@ -121,8 +121,11 @@ class Training:
         for penalty, state in zip(plan.penalties, self.penalty_states, strict=True):
             penalty.add_to_gradients(model, phases, state)
         with plan.metric.coordinates(model, phases, self.metric_state):
-            set_learning_rate(self.optimizer, self.learning_rate)
+            rate = self.learning_rate
+            set_learning_rate(self.optimizer, rate)
             self.optimizer.step()
+            for penalty in plan.penalties:  # of centered models, the centered biases stay where they are
+                penalty.after_step(model, rate)
         model.constrain()
         if not plan.objective.after_update(model, self.objective_state) and before is not None:
             self._reject(before)

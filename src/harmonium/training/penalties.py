@@ -1,4 +1,4 @@
-"""Penalties: terms of the gradient besides the likelihood."""
+"""Penalties: what an update follows besides the likelihood."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Penalty", "Sparsity", "WeightDecay", "check_penalties"]
 
 
 class Penalty(Registered, ABC):
-    """A term that is added to the gradient of minus the log-likelihood."""
+    """A term that is added to the gradient of minus the log-likelihood, or a step after that of the optimizer."""
 
     def init_state(self, model: Any) -> dict[str, Tensor]:
         """Return the tensors that the penalty carries from update to update."""
@@ -35,6 +35,14 @@ class Penalty(Registered, ABC):
             model: the model.
             phases: both phases of the gradient, or None for an objective that has none.
             state: what `init_state` returned, changed in place.
+        """
+
+    def after_step(self, model: Any, rate: float) -> None:
+        """Change the parameters after the step of the optimizer, in place (see `harmonium.training.proximal`).
+
+        Args:
+            model: the model.
+            rate: learning rate of the step.
         """
 
     def add_to_rule(self, rule: UpdateRule) -> UpdateRule | None:
