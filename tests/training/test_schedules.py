@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import harmonium as hm
+from harmonium.core.registry import build
 from harmonium.training.schedules import as_schedule
 
 
@@ -18,6 +19,10 @@ from harmonium.training.schedules import as_schedule
         (hm.schedules.Linear(0.2, 0.1), {0.0: 0.2, 0.5: 0.15, 1.0: 0.1}),
         (hm.schedules.Linear(0.1, 0.3), {0.0: 0.1, 0.5: 0.2, 1.0: 0.3}),
         (hm.schedules.Linear(0.2, hold=0.5), {0.0: 0.2, 0.4: 0.2, 0.5: 0.2, 0.75: 0.1, 1.0: 0.0}),
+        (hm.schedules.Cosine(0.2), {0.0: 0.2, 1 / 3: 0.15, 0.5: 0.1, 2 / 3: 0.05, 1.0: 0.0}),
+        (hm.schedules.Cosine(0.1, 0.3), {0.0: 0.1, 1 / 3: 0.15, 1.0: 0.3}),
+        (hm.schedules.WarmUp(0.2, 0.25), {0.0: 0.002, 0.125: 0.101, 0.25: 0.2, 0.7: 0.2, 1.0: 0.2}),
+        (hm.schedules.WarmUp(hm.schedules.Linear(0.2), 0.2), {0.0: 0.002, 0.2: 0.2, 0.6: 0.1, 1.0: 0.0}),
         (hm.schedules.Exponential(0.1, 0.001), {0.0: 0.1, 0.5: 0.01, 1.0: 0.001}),
         (hm.schedules.Exponential(0.1, 0.1), {0.0: 0.1, 0.7: 0.1}),
         (hm.schedules.Cycles(0.2, 0), {0.0: 0.2, 0.5: 0.1, 1.0: 0.0}),
@@ -50,6 +55,9 @@ def test_a_number_is_a_constant() -> None:
             lambda: hm.schedules.Linear(0.1, hold=1.0),
             r"Linear\(hold=\.\.\.\) must be a share of .* \[0, 1\), found 1\.0",
         ),
+        (lambda: hm.schedules.Cosine(-0.1), r"Cosine\(start=\.\.\.\) must be .*, found -0\.1"),
+        (lambda: hm.schedules.WarmUp(0.1, 0.0), r"WarmUp\(share=\.\.\.\) must be a share of .* \(0, 1\), found 0\.0"),
+        (lambda: hm.schedules.WarmUp(-0.1), "learning_rate must be .*, found -0.1"),
         (
             lambda: hm.schedules.Exponential(0.1, 0.0),
             r"Exponential\(end=\.\.\.\) must be .*, found 0\.0",
@@ -61,3 +69,9 @@ def test_a_number_is_a_constant() -> None:
 def test_refused(make: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_a_schedule_within_a_schedule_is_described() -> None:
+    schedule = hm.schedules.WarmUp(hm.schedules.Cosine(0.1, 0.01), 0.1)
+    assert build(schedule.config()) == schedule
+    assert build(hm.schedules.WarmUp(0.1).config()) == hm.schedules.WarmUp(hm.schedules.Constant(0.1))

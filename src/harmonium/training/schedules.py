@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from harmonium.core.checks import check_int_fields, check_non_negative, check_positive
 from harmonium.core.registry import Registered
 
-__all__ = ["Constant", "Cycles", "Exponential", "Linear", "Schedule", "as_schedule", "ends_cycle"]
+__all__ = [
+    "Constant", "Cosine", "Cycles", "Exponential", "Linear", "Schedule", "WarmUp", "as_schedule", "ends_cycle",
+]  # fmt: skip
 
 
 class Schedule(Registered, ABC):
@@ -67,6 +70,54 @@ class Exponential(Schedule):
 
     def __call__(self, progress: float) -> float:
         return float(self.start * (self.end / self.start) ** progress)
+
+
+@dataclass(frozen=True)
+class Cosine(Schedule):
+    """From ``start`` to ``end`` along half a period of the cosine, slowly at first and at last.
+
+    (Loshchilov & Hutter 2017.)
+
+    >>> Cosine(0.1)(0.5)
+    0.05
+    """
+
+    start: float
+    end: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check(self, "start", "end")
+
+    def __call__(self, progress: float) -> float:
+        return self.end + (self.start - self.end) * (1 + math.cos(math.pi * progress)) / 2
+
+
+@dataclass(frozen=True)
+class WarmUp(Schedule):
+    """From a hundredth of where another schedule begins along a straight line to there, then that schedule.
+
+    Args:
+        then: the schedule, from its beginning to its end over the rest of the training; a number stays the same.
+        share: of the training, until the schedule begins.
+
+    >>> schedule = WarmUp(Linear(0.1), share=0.2)
+    >>> [round(schedule(progress), 3) for progress in (0.0, 0.1, 0.2, 0.6, 1.0)]
+    [0.001, 0.051, 0.1, 0.05, 0.0]
+    """
+
+    then: Schedule | float
+    share: float = 0.05
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "then", as_schedule(self.then))
+        if not 0 < self.share < 1:
+            raise ValueError(f"WarmUp(share=...) must be a share of training in (0, 1), found {self.share!r}")
+
+    def __call__(self, progress: float) -> float:
+        then = as_schedule(self.then)
+        if progress < self.share:
+            return then(0.0) * (0.01 + 0.99 * progress / self.share)
+        return then((progress - self.share) / (1 - self.share))
 
 
 @dataclass(frozen=True)
