@@ -27,8 +27,12 @@ __all__ = [
 ]
 
 
-def write_atomically(path: str | Path, content: bytes) -> None:
+def write_atomically(path: str | Path, *content: bytes | memoryview) -> None:
     """Write to a temporary name beside ``path``, flush to disk, rename: an earlier file is replaced whole or kept.
+
+    Args:
+        path: the file.
+        *content: its parts, in their order.
 
     Raises:
         OSError: if the disk is full or the folder cannot be written, with a remedy.
@@ -39,7 +43,7 @@ def write_atomically(path: str | Path, content: bytes) -> None:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         os.chmod(temporary, 0o666 & ~_UMASK)
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            file.writelines(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -131,7 +135,7 @@ def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], meta: Mapping
 
     flat = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(meta, allow_nan=True)
-    write_atomically(path, _in_order(save(flat, {"harmonium": text, "digest": _digest(flat, text)})))
+    write_atomically(path, *_in_order(save(flat, {"harmonium": text, "digest": _digest(flat, text)})))
 
 
 def as_path(path: Any, name: str) -> Path:
@@ -174,12 +178,16 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, meta
 
 
-def _in_order(content: bytes) -> bytes:
-    """Sort the header of a safetensors file: the order in which the library writes its metadata is random."""
+def _in_order(content: bytes) -> tuple[bytes | memoryview, ...]:
+    """Sort the header of a safetensors file: the order in which the library writes its metadata is random.
+
+    Returns:
+        The parts of the file, of which the tensors are not copied.
+    """
     size = int.from_bytes(content[:8], "little")
     header = json.dumps(json.loads(content[8 : 8 + size]), sort_keys=True, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)  # tensors begin at a multiple of 8 bytes
-    return b"".join((len(header).to_bytes(8, "little"), header, memoryview(content)[8 + size :]))
+    return len(header).to_bytes(8, "little"), header, memoryview(content)[8 + size :]
 
 
 def _digest(tensors: Mapping[str, Tensor], text: str) -> str:
