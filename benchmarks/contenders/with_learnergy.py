@@ -17,7 +17,7 @@ def _make(spec: Spec) -> tuple[RBM, Any]:
     from learnergy.models.bernoulli import RBM
 
     torch.set_num_threads(spec["threads"])
-    cases = torch.from_numpy(np.load(Path(spec["folder"]) / "cases.npy").astype(np.float32))
+    cases = torch.from_numpy(np.load(spec.get("cases") or Path(spec["folder"]) / "cases.npy").astype(np.float32))
     return RBM(spec["visible"], spec["hidden"], steps=1, learning_rate=0.05), cases
 
 
@@ -51,5 +51,28 @@ def update(spec: Spec) -> Answer:
     return {"seconds": repeat(epoch, spec["epochs"], warmup=1, per=len(batches))}
 
 
+def racing(spec: Spec) -> Answer:
+    """The update inside `RBM.fit`, CD-1, on shuffled batches."""
+    import torch
+    from racing import race
+
+    model, cases = _make(spec)
+
+    def some() -> None:
+        for batch in torch.randperm(len(cases))[: 50 * spec["batch"]].split(spec["batch"]):
+            samples = cases[batch]
+            *_, visible = model.gibbs_sampling(samples)
+            cost = torch.mean(model.energy(samples)) - torch.mean(model.energy(visible.detach()))
+            model.optimizer.zero_grad()
+            cost.backward()
+            model.optimizer.step()
+
+    def parameters() -> tuple[Any, Any, Any]:
+        W, a, b = (each.detach().numpy() for each in (model.W, model.a, model.b))
+        return W, a, b
+
+    return race(spec, parameters, some)
+
+
 if __name__ == "__main__":
-    answer("learnergy", {"fit": fit, "update": update})
+    answer("learnergy", {"fit": fit, "update": update, "race": racing})

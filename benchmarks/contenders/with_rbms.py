@@ -105,5 +105,35 @@ def log_z(spec: Spec) -> Answer:
     return {"seconds": took, "values": values}
 
 
+def racing(spec: Spec) -> Answer:
+    """`rbms train` with the options of its README but the number of hidden units: PCD-100, 2,000 chains and cases."""
+    import numpy as np
+    import torch
+    from racing import race
+    from rbms.bernoulli_bernoulli.classes import BBRBM
+    from rbms.dataset.dataset_class import RBMDataset
+    from rbms.training.pcd import fit_batch_pcd
+
+    torch.set_num_threads(spec["threads"])
+    cases = np.load(spec["cases"]).astype(np.float32)
+    blank, weights = np.zeros(len(cases), dtype=np.int32), np.ones(len(cases), dtype=np.float32)
+    dataset = RBMDataset(cases, blank, weights, blank, "cases", is_binary=True, device="cpu", dtype=torch.float32)
+    params = BBRBM.init_parameters(spec["hidden"], dataset, torch.device("cpu"), torch.float32)
+    params.init_grad()
+    optimizer = torch.optim.SGD(params.parameters(), lr=0.01, maximize=True)
+    chains = params.init_chains(num_samples=2000)
+
+    def update() -> None:
+        nonlocal chains
+        with torch.no_grad():
+            index = torch.randperm(len(dataset))[:2000]
+            optimizer.zero_grad(set_to_none=False)
+            batch = (dataset.data[index], dataset.weights[index])
+            chains, _ = fit_batch_pcd(batch, chains, params, gibbs_steps=spec["sweeps"], beta=1.0, centered=True)
+            optimizer.step()
+
+    return race(spec, lambda: (params.weight_matrix.numpy(), params.vbias.numpy(), params.hbias.numpy()), update)
+
+
 if __name__ == "__main__":
-    answer("rbms", {"gibbs": gibbs, "pcd": pcd, "ais": ais, "log_z": log_z})
+    answer("rbms", {"gibbs": gibbs, "pcd": pcd, "ais": ais, "log_z": log_z, "race": racing})

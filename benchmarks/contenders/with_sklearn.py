@@ -55,5 +55,22 @@ def pcd(spec: Spec) -> Answer:
     return {"seconds": (whole - setup) / (updates * spec["epochs"])}
 
 
+def racing(spec: Spec) -> Answer:
+    """`BernoulliRBM.partial_fit` of shuffled batches, with the rate and batch size that it is given."""
+    import numpy as np
+    from racing import race
+    from sklearn.neural_network import BernoulliRBM
+
+    cases, random = np.load(spec["cases"]).astype(np.float32), np.random.default_rng(0)
+    model = BernoulliRBM(spec["hidden"], learning_rate=spec["rate"], batch_size=spec["batch"], random_state=0)
+
+    def some() -> None:
+        order = random.permutation(len(cases))[: 50 * spec["batch"]]
+        for batch in np.split(order, 50):
+            model.partial_fit(cases[batch])
+
+    return race(spec, lambda: (model.components_.T, model.intercept_visible_, model.intercept_hidden_), some)
+
+
 if __name__ == "__main__":
-    answer("sklearn", {"gibbs": gibbs, "pcd": pcd}, distribution="scikit-learn")
+    answer("sklearn", {"gibbs": gibbs, "pcd": pcd, "race": racing}, distribution="scikit-learn")
