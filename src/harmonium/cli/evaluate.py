@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from harmonium.cli.columns import note_densities
-from harmonium.cli.options import SEED, SHARDS, choice, integer
+from harmonium.cli.options import SEED, SHARDS, choice, integer, number
 from harmonium.cli.other_data import chosen_data, data_of_run
 from harmonium.cli.run import open_model
 from harmonium.cli.session import annealing, refuse, set_threads
@@ -41,6 +41,10 @@ Examples:
 )  # fmt: skip
 @integer("--chains", default=100, help="Annealed chains in each direction.")
 @integer("--temperatures", least=2, default=1000, help="Temperatures of the annealing.")
+@number(
+    "--minutes", "M", "Anneal longer and longer, at most so long, until the bracket is 0.1 nats wide.  [default: once]",
+    positive=True,
+)  # fmt: skip
 @integer(
     "--samples", default=100,
     help="Samples of the hidden units for each case, in models that are summed by importance sampling (dbm, vae).",
@@ -71,6 +75,9 @@ def evaluate(ctx: click.Context, /, run: str, split: str | None, as_json: bool, 
     if not model.likelihood_is_estimated:
         refuse(model, {"samples"} & typed(ctx), "sums over its hidden units in full, or has none")
     note_densities(dataset, model.visible)
+    if options["minutes"] is not None:
+        of_log_z["minutes"] = options["minutes"]
+        refuse(model, {"minutes"} if model.energy_part is None else set(), "is normalised by construction")
     result = hm.evaluate(
         model, cases, samples=options["samples"], seed=options["seed"], shards=options["shards"], **of_log_z
     )

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import TypedDict
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from harmonium.core.checks import check_int
+from harmonium.core.checks import check_int, check_positive
 from harmonium.core.random import Stream, stream_of
-from harmonium.core.shards import divided
+from harmonium.core.shards import divided, division
 from harmonium.likelihood.annealing import by_annealing
 from harmonium.likelihood.base import Base, as_base
 from harmonium.likelihood.exact import cheapest_enumeration, exact_log_partition
 from harmonium.likelihood.integration import by_integration
 from harmonium.likelihood.ladder_log_z import by_tempering
 from harmonium.likelihood.log_z import LogPartition, second_opinion
+from harmonium.likelihood.narrowing import narrowed
 from harmonium.models.arrays import Array
 from harmonium.models.machine.machine import Machine, as_machine
 from harmonium.sampling.tempering import ReplicaExchange, Tempering
@@ -38,6 +40,7 @@ class LogPartitionOptions(TypedDict, total=False):
     chains_from: Array | None
     sampler: ReplicaExchange | None
     sweeps: int
+    minutes: float | None
     shards: int | None
 
 
@@ -52,6 +55,7 @@ def log_partition(
     chains_from: Array | None = None,
     sampler: ReplicaExchange | None = None,
     sweeps: int = 1000,
+    minutes: float | None = None,
     seed: int | Stream = 0,
     shards: int | None = None,
 ) -> LogPartition:
@@ -76,6 +80,8 @@ def log_partition(
             persistent chains of training.  Without any, ``upper`` is infinite.
         sampler: the ladder, for "tempering" and "integration" (default: `Tempering`, with rungs placed by a pilot).
         sweeps: rounds of exchanges and Gibbs sweeps on the ladder, after a fifth as many for burn-in.
+        minutes: estimate again with up to four times as many temperatures (or sweeps of a ladder), until the bracket is
+            0.1 nats wide or this time is over; ``why`` then says how long it would take.  Default: one estimate.
         seed: an int or a stream.
         shards: divide chains and replicas into blocks, at most this number and fewer of few rows: the same bits on any
             number of processes (see `harmonium.fit`).  Default: 8 where `torchrun` started several, else none.
@@ -93,7 +99,10 @@ def log_partition(
     log Z = 1.3863 nats (exact)
     """
     with divided(shards):
-        return _log_partition(model, method, chains, temperatures, base, chains_from, sampler, sweeps, seed)
+        seconds = None if minutes is None else 60 * check_positive("minutes", minutes)
+        if seconds is not None and division() is not None:
+            raise ValueError("minutes= goes by the clock, which differs between processes: leave out minutes or shards")
+        return _log_partition(model, method, chains, temperatures, base, chains_from, sampler, sweeps, seconds, seed)
 
 
 def _log_partition(
@@ -105,6 +114,7 @@ def _log_partition(
     chains_from: Array | None,
     sampler: ReplicaExchange | None,
     sweeps: int,
+    seconds: float | None,
     seed: int | Stream,
 ) -> LogPartition:
     as_machine(model, "log_partition")
@@ -130,14 +140,33 @@ def _log_partition(
     chained = chains_from is not None or model.chains is not None
     if method in ("tempering", "integration") or (method == "auto" and (sampler is not None or not chained)):
         along = by_integration if method == "integration" else by_tempering
-        return along(model, sampler or Tempering(), own, 20 if chains is None else chains, sweeps, stream)
+
+        def on_ladder(length: int) -> LogPartition:
+            own_stream = stream if length == sweeps else stream.child("longer", length)
+            return along(model, sampler or Tempering(), own, 20 if chains is None else chains, length, own_stream)
+
+        return on_ladder(sweeps) if seconds is None else narrowed(on_ladder, sweeps, seconds)
     if sampler is not None:
         raise ValueError("sampler is for method='tempering' and 'integration': 'ais' has no ladder")
-    annealed = by_annealing(
-        model, own, 100 if chains is None else chains, 1000 if temperatures is None else temperatures, chains_from,
-        stream,
-    )  # fmt: skip
+    begun, first = time.perf_counter(), 1000 if temperatures is None else temperatures
+
+    def annealing(length: int | Tensor) -> LogPartition:
+        own_stream = stream if length is first else stream.child("longer", int(length))
+        return by_annealing(model, own, 100 if chains is None else chains, length, chains_from, own_stream)
+
+    if seconds is None or not isinstance(first, int):
+        annealed = annealing(first)
+    else:
+        annealed = narrowed(annealing, first, seconds)
     # A base of the caller's is doubted either way; documents have a log Z of each length, which takes long enough.
     if method == "ais" or annealed.reliable or base is not None or model.visible.conditions_on_total:
         return annealed
-    return second_opinion(annealed, by_tempering(model, Tempering(), None, REPLICAS, sweeps, stream.child("second")))
+
+    def on_second_ladder(length: int) -> LogPartition:
+        own_stream = stream.child("second") if length == sweeps else stream.child("second", length)
+        return by_tempering(model, Tempering(), None, REPLICAS, length, own_stream)
+
+    if seconds is None:
+        return second_opinion(annealed, on_second_ladder(sweeps))
+    left = max(1.0, seconds - (time.perf_counter() - begun))
+    return second_opinion(annealed, narrowed(on_second_ladder, sweeps, left))
