@@ -221,7 +221,7 @@ def test_the_best_model_may_be_chosen_by_what_is_tracked() -> None:
 @pytest.mark.parametrize("stop", [3, 110])
 def test_a_resumed_run_is_bit_identical(tmp_path: Path, stop: int) -> None:
     """Stopped while updates are undone, and with several models frozen."""
-    objective = hm.PTT(chains=20, trust=0.03, freeze=0.75)
+    objective = hm.PTT(chains=20, trust=0.1, freeze=0.9)
 
     def run(folder: Path, update: int | None, seconds: float) -> None:
         hm.fit(

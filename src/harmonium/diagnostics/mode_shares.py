@@ -11,9 +11,9 @@ from torch import Tensor
 
 from harmonium.core.checks import check_int
 from harmonium.core.random import Stream, stream_of
-from harmonium.likelihood.ladder_log_z import burnt_in, doubts_about
 from harmonium.models.machine.machine import Machine, as_machine
 from harmonium.sampling.ladder import ExchangeStats, tempering_round
+from harmonium.sampling.ladder_runs import burnt_in, doubts_about
 from harmonium.sampling.tempering import ReplicaExchange, Tempering, check_sampler
 
 __all__ = ["ModeShares", "mode_shares"]

@@ -10,10 +10,11 @@ from scipy.integrate import trapezoid
 from scipy.interpolate import PchipInterpolator
 
 from harmonium.core.random import Stream
-from harmonium.likelihood.ladder_log_z import burnt_in, confidence, doubts_about, ladder_of
+from harmonium.likelihood.ladder_log_z import confidence, ladder_of
 from harmonium.likelihood.log_z import LogPartition
 from harmonium.models.machine.machine import Machine
 from harmonium.sampling.ladder import ExchangeStats, tempering_round
+from harmonium.sampling.ladder_runs import burnt_in, doubts_about
 from harmonium.sampling.temperatures import Temperatures
 from harmonium.sampling.tempering import ReplicaExchange
 from harmonium.units import Natural

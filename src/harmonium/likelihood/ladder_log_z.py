@@ -16,17 +16,15 @@ from harmonium.core.shards import in_turn
 from harmonium.likelihood.bridge import bennett_ladder, standard_error
 from harmonium.likelihood.log_z import LogPartition
 from harmonium.models.machine.machine import Machine
-from harmonium.sampling.ladder import ExchangeStats, Ladder, Replicas, tempering_round
+from harmonium.sampling.ladder import ExchangeStats, Ladder, tempering_round
+from harmonium.sampling.ladder_runs import burnt_in, doubts_about
 from harmonium.sampling.path import Path
 from harmonium.sampling.replica_blocks import blocks_of
 from harmonium.sampling.tempering import ReplicaExchange, Tempering, check_sampler
 from harmonium.units import Natural
 
-__all__ = ["Bridging", "bridge", "burnt_in", "by_tempering", "confidence", "doubts_about", "ladder_of"]
+__all__ = ["Bridging", "bridge", "by_tempering", "confidence", "ladder_of"]
 
-_BURN_IN = 0.2  # rounds before those that count, as a fraction of their number
-_FEWEST_TRIPS = 20  # round trips in all: with fewer, rungs have hardly exchanged any states
-_LEAST_ACCEPTANCE = 0.02  # of exchanges: below it, a ladder falls into two parts
 _APART = 0.997  # confidence level of the test that compares the halves of a run
 
 
@@ -89,14 +87,6 @@ def bridge(ladder: Ladder, replicas: int, rounds: int, stream: Stream) -> Bridgi
     return Bridging(ladder.log_partition_at_start() + value, standard_error(influence), halves, found)
 
 
-def burnt_in(ladder: Ladder, replicas: int, rounds: int, stream: Stream) -> tuple[Replicas, Stream]:
-    """Walkers after the rounds that do not count, and the stream of those that do."""
-    walkers, moves = ladder.start(replicas, stream.child("start")), stream.child("moves")
-    for _ in range(math.ceil(_BURN_IN * rounds)):
-        tempering_round(ladder, walkers, moves)
-    return walkers, moves
-
-
 def confidence(replicas: int, level: float = 0.99) -> float:
     """Half-width of a two-sided confidence interval in standard errors that are estimated from the replicas."""
     return float(student_t.ppf(0.5 + level / 2, replicas - 1)) if replicas > 1 else math.inf
@@ -137,27 +127,3 @@ def _summary(ladder: Ladder, stats: ExchangeStats) -> str:
         f"{int(stats.trips.sum())} round trips on {ladder.rungs} rungs "
         f"(least acceptance {float(stats.acceptance.min()):.2f})"
     )
-
-
-def doubts_about(model: Machine, base: Sequence[Natural] | None, stats: ExchangeStats, replicas: int) -> list[str]:
-    """Reasons not to trust a run on a ladder, in words."""
-    doubts = []
-    walkers = replicas * (len(stats.acceptance) + 1)
-    if base is not None:
-        doubts.append("the base is yours: modes that it does not reach would be missed silently")
-    elif model.data_mean is None and not model.visible.finite:
-        doubts.append("the model has no training means, so the ladder starts from its mean field, in one mode")
-    trips, least = int(stats.trips.sum()), float(stats.acceptance.min())
-    if replicas < 5:
-        doubts.append(f"the spread of {replicas} replicas cannot be estimated: use at least 5")
-    if trips < _FEWEST_TRIPS:
-        doubts.append(f"only {trips} round trips of the ladder: use more sweeps or more rungs")
-    elif trips < walkers:
-        # All replicas start in the same way, so their spread does not show a remaining dependence on the start.
-        doubts.append(
-            f"{walkers} walkers made {trips} round trips, less than one each: the top still depends on the start; use "
-            f"{math.ceil(walkers / trips)} times as many sweeps"
-        )
-    if least < _LEAST_ACCEPTANCE:
-        doubts.append(f"neighbours on the ladder exchange in {100 * least:.1f} % of the trials: use more rungs")
-    return doubts

@@ -24,8 +24,9 @@ from harmonium.sampling.trajectory import exchange_log_ratios
 
 __all__ = ["Exchange", "Refilled", "exchange_states", "refilled"]
 
-_LEFT = 5.0  # rounds times acceptance: a share of exp(-5) of the states has not been exchanged when a reservoir is full
-_FEWEST, _MOST = 10, 200  # rounds
+_LEFT = 6.0  # rounds times acceptance: of the states, a share of exp(-6) has not been exchanged before rounds count
+_FEWEST, _MOST = 16, 200  # rounds
+_COUNTED = 1 / 3  # as many follow, whose log-ratios count
 
 
 class Exchange(NamedTuple):
@@ -58,8 +59,7 @@ def exchange_states(lower: Machine, upper: Machine, low: Tensor, high: Tensor, s
         stream: takes one step.
     """
     up, down = exchange_log_ratios(lower, upper, lower.unpack(low), upper.unpack(high))
-    u = kernels.uniforms(stream.advance(), 1, len(up), torch.float64, up.device).squeeze(0)
-    accepted = u < torch.exp(up + down)
+    accepted = _accepted(up, down, stream)
     moves = accepted.unsqueeze(-1)
     return Exchange(torch.where(moves, high, low), torch.where(moves, low, high), up, down, accepted)
 
@@ -87,8 +87,8 @@ def refilled(
     """Make a reservoir of the upper machine from that of the lower one, by exchanges and Gibbs sweeps.
 
     The states begin as copies of the upper machine's chains and end, all but a few, as descendants of different states
-    of the lower reservoir: the rounds are as many as the acceptance asks for, and at least ten.  As many again follow,
-    which count for the log-ratios.
+    of the lower reservoir: the rounds are as many as the acceptance asks for, and at least sixteen.  A third as many
+    follow, which count for the log-ratios.
 
     Args:
         lower: the machine whose equilibrium samples are given.
@@ -98,28 +98,43 @@ def refilled(
         stream: of all moves.
         sweeps: Gibbs sweeps in each round.
     """
-    n, low = len(reservoir), reservoir
+    n, low = len(reservoir), reservoir.clone()
     high = chains[torch.arange(n, device=chains.device) % len(chains)]
     fresh = torch.zeros(n, dtype=torch.bool, device=low.device)
+    gain = _gain(lower, upper, low)  # states that stay in the reservoir need not be weighed again
     ups: list[Tensor] = []
     downs: list[Tensor] = []
     rounds, done = _FEWEST, 0
-    while done < 2 * rounds:
+    while done < rounds + math.ceil(rounds * _COUNTED):
         order = kernels.permutation(stream.advance(), n).to(low.device)
-        pair = exchange_states(lower, upper, low[order], high, stream)
+        up, down = gain[order], -_gain(lower, upper, high)
         if not done:
-            rounds = min(_MOST, max(_FEWEST, math.ceil(_LEFT / max(1e-6, _mean_acceptance(pair)))))
-        low, high = low.clone(), pair.high
-        low[order] = pair.low
-        fresh |= pair.accepted
+            rounds = min(_MOST, max(_FEWEST, math.ceil(_LEFT / max(1e-6, _mean_acceptance(up, down)))))
         if done >= rounds:
-            ups.append(torch.empty_like(pair.up).scatter_(0, order, pair.up))  # by state of the reservoir
-            downs.append(pair.down)
+            ups.append(gain)  # by state of the reservoir
+            downs.append(down)
+        accepted = _accepted(up, down, stream)
+        moves = accepted.unsqueeze(-1)
+        was = low[order]
+        low[order], high = torch.where(moves, high, was), torch.where(moves, was, high)
+        gain = gain.scatter(0, order, torch.where(accepted, -down, up))
+        fresh |= accepted
         high = upper.pack(upper.sweep(upper.unpack(high), stream, sweeps))
         done += 1
     return Refilled(high, torch.stack(ups), torch.stack(downs), float(fresh.double().mean()))
 
 
-def _mean_acceptance(pair: Exchange) -> float:
+def _gain(lower: Machine, upper: Machine, states: Tensor) -> Tensor:
+    """log p*_upper - log p*_lower of packed states, (states,), float64."""
+    unpacked = lower.unpack(states)
+    return upper.log_weight(unpacked) - lower.log_weight(unpacked)
+
+
+def _accepted(up: Tensor, down: Tensor, stream: Stream) -> Tensor:
+    u = kernels.uniforms(stream.advance(), 1, len(up), torch.float64, up.device).squeeze(0)
+    return u < torch.exp(up + down)
+
+
+def _mean_acceptance(up: Tensor, down: Tensor) -> float:
     few = slice(0, 200)  # all pairs of so many states say enough
-    return float(acceptance(pair.up[few], pair.down[few]))
+    return float(acceptance(up[few], down[few]))
