@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -37,6 +38,7 @@ _MASS_EVERY = 20  # updates between looks at the mass of a batch
 _WAIT = 100  # rounds that the chains may take to catch up before a model is frozen
 _OLD = 0.05  # share of the chains that may be older than the renewal of all
 _FASTER = 2 ** (1 / 50)  # growth of a halved learning rate with every update that is kept
+_MADE: dict[int, tuple[weakref.ref[Tensor], list[Machine]]] = {}  # by model, with the tensor that they belong to
 _COUNTS = (
     "rounds", "updates", "pauses", "frozen", "frozen_at", "renewals", "renewed_at", "lagging", "undone", "redrawn",
 )  # fmt: skip
@@ -282,10 +284,16 @@ class PTT(SampledNegative):
 
 
 def _frozen(model: Machine, state: ObjectiveState) -> list[Machine]:
-    """The reservoir's model and those of the live rungs."""
+    """The reservoir's model and those of the live rungs; kept until they change, since a copy takes milliseconds."""
     named = {name: state[f"frozen.{name}"] for name, _ in model.named_parameters()}
+    first, kept = next(iter(named.values())), _MADE.get(id(model))
+    if kept is not None and kept[0]() is first:
+        return list(kept[1])
     count = len(state["rungs"])
-    return [with_parameters(model, {name: each[rung] for name, each in named.items()}) for rung in range(count)]
+    made = [with_parameters(model, {name: each[rung] for name, each in named.items()}) for rung in range(count)]
+    _MADE[id(model)] = weakref.ref(first), made
+    weakref.finalize(first, _MADE.pop, id(model), None)
+    return list(made)
 
 
 def _gained(log_z: float, variance: float, filled: Refilled) -> tuple[float, float]:
