@@ -71,6 +71,8 @@ def test_only_large_chains_of_small_whole_numbers_are_kept_as_bytes(monkeypatch:
     assert stored(hm.RBM(4, 2, dtype=torch.float64), torch.ones(9, 4, dtype=torch.float64)).dtype == torch.float64
     mixed = hm.RBM(hm.Mixed([hm.Bernoulli(2), hm.Gaussian(2)]), 2)
     assert stored(mixed, torch.ones(9, 4)).dtype == torch.float32
+    for lengths in ([4], [4, 6]):  # counts of documents: their states are too many to look through
+        assert stored(hm.RBM(hm.ReplicatedSoftmax(4, lengths), 2), torch.ones(9, 4)).dtype == torch.float32
     assert stored(hm.RBM(4, 2), torch.ones(9, 4)).dtype == torch.uint8
 
 

@@ -71,7 +71,7 @@ def stored(model: Machine, chains: Tensor) -> Tensor:
     low, high = 0.0, 0.0
     for layer in model.sampled_layers:
         for part, _ in model.units(layer).by_type():
-            if not part.finite:
+            if not part.finite or part.conditions_on_total:  # documents: too many states to look through
                 return chains
             states = part.variable(0)[1]
             low, high = min(low, float(states.min())), max(high, float(states.max()))
