@@ -54,6 +54,16 @@ def test_chains_that_lag_get_more_sweeps_then_a_smaller_step() -> None:
     assert all(drift >= 4.5 for drift in history["chain_drift"])
 
 
+def test_chains_are_tested_under_the_last_parameters_whatever_is_averaged() -> None:
+    options: dict[str, Any] = {"learning_rate": 0.5, "metric": "diagonal"}
+    plain, history = fit(hm.PCD(k=1, chains=50), hm.training.ChainControl(every=3, most=1), **options)
+    control = hm.training.ChainControl(every=3, most=1)
+    average = hm.training.Average(1.0, every=1)
+    mean, averaged = fit(hm.PCD(k=1, chains=50), control, average=average, **options)
+    assert averaged["chain_drift"] == history["chain_drift"]
+    assert not torch.equal(mean.weights, plain.weights)
+
+
 class Take(hm.training.Callback):
     """Lets the chains take this number of sweeps from the first update on."""
 

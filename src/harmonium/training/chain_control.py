@@ -79,7 +79,8 @@ class ChainControl(Callback):
         chains = objective.model_chains(state)
         assert chains is not None
         stream = training.root.child("chain control", row["epoch"])
-        test = drift_test(training.model, chains[some_rows(len(chains), self.chains)], stream, self.test)
+        with training.last_parameters():  # the chains are theirs, not those of an average
+            test = drift_test(training.model, chains[some_rows(len(chains), self.chains)], stream, self.test)
         self.lagging = None if test.passed else finite_or_none(test.difference)
         sweeps = objective.sweeps(state)
         if not test.passed and sweeps < self.most:

@@ -339,6 +339,17 @@ class Training:
                 parameter.copy_(self._raw[name])
         self._raw = None
 
+    @contextmanager
+    def last_parameters(self) -> Iterator[None]:
+        """A context in which the model holds the last parameters, which are those of the chains, and no average."""
+        averaged = self._raw is not None
+        self._show_raw()
+        try:
+            yield
+        finally:
+            if averaged:
+                self._show_average()
+
     def model_chains(self) -> Tensor | None:
         """Packed states that represent the model as it is now, (chains, columns); None if the objective has none.
 
