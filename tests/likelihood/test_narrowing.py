@@ -53,6 +53,18 @@ def test_without_an_upper_bound_nothing_is_narrowed() -> None:
     assert narrowed(fake, 5, 1000, clock=fake.clock).why == "fine" and fake.lengths == [5]
 
 
+def test_a_longer_run_without_an_upper_end_does_not_take_the_bracket_away() -> None:
+    fake = Fake()
+
+    def run(length: int) -> LogPartition:
+        found = fake(length)
+        return LogPartition(0.0, 0.0, float("inf"), 50, "ais", False, "drift") if length > 5 else found
+
+    found = narrowed(run, 5, 1000, clock=fake.clock)
+    assert found.upper == pytest.approx(1.6)
+    assert found.why == "fine; the bracket is 1.60 nats wide, and a longer run had no upper end: drift"
+
+
 def model(scale: float = 0.6) -> hm.RBM:
     """24 x 22 units: too many to enumerate by default, few enough to enumerate here."""
     generator = torch.Generator().manual_seed(0)

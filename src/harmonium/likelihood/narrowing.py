@@ -43,13 +43,17 @@ def narrowed(
     while math.isfinite(found.upper) and _width(found) > width:
         factor = min(float(_LONGER), (seconds - (clock() - begun)) / took)
         if factor < _LEAST:
-            longer = (_width(found) / width) ** (1 / power)
+            times = (_width(found) / width) ** (1 / power)
             wide = f"the bracket is {fixed(_width(found), 2)} nats wide"
-            return replace(found, why=f"{found.why}; {wide}, about {_spoken(longer * took)} would make it {width:g}")
-        before, last = clock(), found
-        found = run(int(length * factor))
-        took, length = clock() - before, int(length * factor)
-        if math.isfinite(found.upper) and _width(found) > 0:
+            return replace(found, why=f"{found.why}; {wide}, about {_spoken(times * took)} would make it {width:g}")
+        before, last, longer = clock(), found, max(length + 1, int(length * factor))
+        found = run(longer)
+        took = clock() - before
+        if not math.isfinite(found.upper):
+            wide = f"the bracket is {fixed(_width(last), 2)} nats wide"
+            return replace(last, why=f"{last.why}; {wide}, and a longer run had no upper end: {found.why}")
+        factor, length = longer / length, longer
+        if _width(found) > 0:
             power = math.log(_width(last) / _width(found)) / math.log(factor)
             power = min(_FASTEST, max(_SLOWEST, power))
     return found

@@ -80,8 +80,9 @@ def log_partition(
             persistent chains of training.  Without any, ``upper`` is infinite.
         sampler: the ladder, for "tempering" and "integration" (default: `Tempering`, with rungs placed by a pilot).
         sweeps: rounds of exchanges and Gibbs sweeps on the ladder, after a fifth as many for burn-in.
-        minutes: estimate again with up to four times as many temperatures (or sweeps of a ladder), until the bracket is
-            0.1 nats wide or this time is over; ``why`` then says how long it would take.  Default: one estimate.
+        minutes: estimate again with up to four times as many temperatures, if they are a number (or sweeps of a
+            ladder), until the bracket is 0.1 nats wide or this time is
+            over; ``why`` then says how long it would take.  Default: one estimate.
         seed: an int or a stream.
         shards: divide chains and replicas into blocks, at most this number and fewer of few rows: the same bits on any
             number of processes (see `harmonium.fit`).  Default: 8 where `torchrun` started several, else none.

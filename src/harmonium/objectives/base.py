@@ -143,6 +143,9 @@ class Objective(Registered, ABC):
     def on_reject(self, state: ObjectiveState) -> None:
         """Change the restored state after a rejected update, so that the next one differs."""
 
+    def on_go_back(self, state: ObjectiveState) -> None:
+        """Change the state after its chains were replaced by those of an earlier model."""
+
     def rate(self, state: ObjectiveState) -> float:
         """Factor of the scheduled learning rate."""
         return 1.0

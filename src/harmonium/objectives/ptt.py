@@ -137,7 +137,7 @@ class PTT(SampledNegative):
             | {
                 "reservoir": states,
                 "rungs": chains.unsqueeze(0),
-                "born": torch.zeros(1, self.chains, dtype=torch.int64),
+                "born": torch.full((1, self.chains), -1, dtype=torch.int64),
                 "acceptance": torch.ones(1, dtype=torch.float64),
                 "log_z": torch.tensor([log_z, variance], dtype=torch.float64),
                 "density": model.log_weight(model.unpack(chains)),
@@ -159,12 +159,13 @@ class PTT(SampledNegative):
             self._freeze(models, state, stream)
         _add(state, updates=1)
         if _count(state, "updates") % _MASS_EVERY == 0 and not model.visible.real_valued:
-            state["mass"] = torch.tensor(_log_mass(model, batch, self.log_partition(model, state)))
+            log_mass = _log_mass(model, batch, self.log_partition(model, state))
+            state["mass"] = torch.tensor(log_mass, dtype=torch.float64)
             if float(state["mass"]) > 0:
                 _add(state, redrawn=1)
                 kept = {name: tensor for name, tensor in state.items() if name.startswith("count.") or name == "rate"}
                 state |= self._tempered(model, stream.child("tempered", stream.step)) | kept
-                state["born"] = state["born"] + _count(state, "rounds")
+                state["born"] = torch.full_like(state["born"], _count(state, "renewed_at") - 1)
         top = model.unpack(state["rungs"][-1])
         state["density"] = model.log_weight(top)
         return model.conditional_expectation(top)
@@ -247,6 +248,11 @@ class PTT(SampledNegative):
             "undone_updates": _count(state, "undone"),
             "acceptance": float(state["acceptance"][-1]),
         }
+
+    def on_go_back(self, state: ObjectiveState) -> None:
+        # The chains are others now: nothing is known of them but that they are to be renewed.
+        state["work"] = torch.zeros_like(state["work"])
+        state["born"] = torch.full_like(state["born"], _count(state, "renewed_at") - 1)
 
     def snapshot(self, state: ObjectiveState) -> ObjectiveState:
         return dict(state)  # no tensor is written into

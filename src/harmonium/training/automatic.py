@@ -154,7 +154,8 @@ def by_cycles(
     whole = on_a_copy(plan.learning_rate, batches)  # checks all cases, before anything is trained
     added = _criterion(whole) if own is None else []
     controlled = own is not None or any(isinstance(each, ChainControl) for each in callbacks)
-    control: list[Callback] = [] if controlled else [ChainControl()]
+    # Within a time more sweeps are not planned for: there, chains that lag get smaller steps at once.
+    control: list[Callback] = [] if controlled else [ChainControl() if seconds is None else ChainControl(most=1)]
     criterion = own or next(each for each in added if isinstance(each, Convergence))
     measures: Sequence[Callback] = added or callbacks
     if any(isinstance(each, EarlyStopping) for each in callbacks):  # the user's rule

@@ -31,7 +31,7 @@ class ChainControl(Callback):
     Copies of the chains take ``test`` sweeps at fixed weights.  If their free energy or a principal projection drifts
     by 4.5 standard errors or more, the chains lag behind the model: from then on every update takes twice as many
     sweeps, and where these are ``most`` already, the learning rate is halved instead.  A training that plans itself
-    does this at the ends of its cycles.  Adds to the row:
+    does this at the ends of its cycles; within ``minutes`` it takes smaller steps only.  Adds to the row:
 
     * "chain_drift": the largest drift in standard errors (one of 4.5 occurs by chance once in 15,000 tests);
     * "sweeps": Gibbs sweeps of every update from now on.
@@ -93,9 +93,9 @@ class ChainControl(Callback):
     def on_end(self, training: Training) -> None:
         if self.lagging is not None:
             warnings.warn(
-                f"the chains lag behind the model by {self.lagging:.1f} standard errors at the end of training, after "
-                f"updates of up to {self.most} sweeps: its likelihood is uncertain. Lower the learning rate, or use "
-                "objective=hm.PTT() if modes are far from each other",
+                f"the chains lag behind the model by {self.lagging:.1f} standard errors at the end of training, "
+                "although updates took more sweeps or smaller steps: its likelihood is uncertain. Lower the learning "
+                "rate, or use objective=hm.PTT() if modes are far from each other",
                 UserWarning,
                 stacklevel=2,
             )

@@ -451,6 +451,7 @@ class Training:
         if part is not None and part.chains is not None and chains is not None:
             chains.copy_(part.chains)
             part.chains = None
+        self.plan.objective.on_go_back(self.objective_state)
         self._set_optimizer({})
         self._good = self._copies()
         self.position.slower *= slower
