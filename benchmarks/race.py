@@ -172,6 +172,11 @@ def judge(path: Path) -> dict[str, float]:
     if path.suffix == ".npz":
         with np.load(path) as arrays:
             model: Any = hm.RBM.from_arrays(*(arrays[name].astype(np.float32) for name in ("W", "b", "c")))
+        # As in a model that harmonium trained: ladders start from independent pixels with the means of the data.
+        cases = np.load(path.parent / "cases.npy")
+        mean = torch.from_numpy(cases.mean(0, dtype=np.float64)).float()
+        model.data_mean, model.data_variance = mean, mean * (1 - mean)
+        model.data_cases = torch.tensor(float(len(cases)))
     else:
         model = hm.load(path)
     if not isinstance(model, hm.RBM):
