@@ -86,7 +86,7 @@ def one_thread():  # type: ignore[no-untyped-def]
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("transposed", [False, True])
-@pytest.mark.parametrize("share", [0.15, 0.5, 1.0])
+@pytest.mark.parametrize("share", [0.3, 0.5, 1.0])
 def test_products_of_binary_states_use_tables(share: float, transposed: bool, dtype: torch.dtype) -> None:
     s, W = states(40, 90, share, dtype), normal(90, 130, dtype=dtype)
     W = W.mT.contiguous().mT if transposed else W
