@@ -13,6 +13,7 @@ import torch
 import harmonium as hm
 from harmonium.core.errors import DivergedError
 from harmonium.core.files import read_tensors
+from harmonium.core.registry import build
 from harmonium.likelihood.exact import exact_log_partition, exact_moments
 from harmonium.objectives import Batch
 from harmonium.runs.checkpoint import Checkpoint
@@ -203,10 +204,14 @@ def test_the_mass_counts_equal_cases_once() -> None:
 
 
 def test_a_checkpoint_of_an_earlier_version_gets_a_reservoir() -> None:
-    rbm, objective = hm.RBM(12, 6), hm.PTT(chains=20)
-    state = {"chains": torch.zeros(3, 20, 12), "live": torch.ones(())}
-    objective.phases(rbm, empty(), state, hm.Stream(0))
+    rbm, objective = hm.RBM(12, 6), build({"type": "PTT", "k": 2, "chains": 20, "freeze": 0.4, "reject": 0.1})
+    assert objective == hm.PTT(k=2, chains=20, freeze=0.4)
+    old = {"chains": torch.zeros(3, 20, 12), "live": torch.ones(()), "rate": torch.tensor(0.25).double()}
+    state = objective.restored(rbm, old, hm.Stream(0))
     assert "live" not in state and state["reservoir"].shape == (200, 12)
+    assert objective.rate(state) == 0.25
+    assert abs(objective.log_partition(rbm, state).value - float(exact_log_partition(rbm))) < 0.1
+    assert objective.restored(rbm, state, hm.Stream(1)) is state
 
 
 def test_the_best_model_may_be_chosen_by_what_is_tracked() -> None:

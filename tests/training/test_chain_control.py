@@ -64,6 +64,14 @@ def test_chains_are_tested_under_the_last_parameters_whatever_is_averaged() -> N
     assert not torch.equal(mean.weights, plain.weights)
 
 
+def test_chains_that_do_not_move_are_told_from_those_that_lag() -> None:
+    stuck = hm.RBM.from_arrays(np.zeros((16, 8)), np.full(16, 60.0), np.zeros(8))  # all units are on for ever
+    stuck.chains = torch.ones(50, 16)
+    control = hm.training.ChainControl(every=1, most=1)
+    with pytest.warns(UserWarning, match="the chains do not move at the end of training"):
+        hm.fit(stuck, bars(), objective=hm.PCD(chains=50), epochs=1, learning_rate=0.0, callbacks=[control])
+
+
 class Take(hm.training.Callback):
     """Lets the chains take this number of sweeps from the first update on."""
 

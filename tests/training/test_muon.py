@@ -52,7 +52,7 @@ def test_no_direction_where_there_is_no_gradient() -> None:
 
 def test_steps_by_the_formula() -> None:
     W, b = torch.nn.Parameter(matrix(5, 3)), torch.nn.Parameter(matrix(5, seed=1))
-    start, bias, mean = W.detach().clone(), b.detach().clone(), torch.zeros(5, 3, dtype=torch.float64)
+    start, bias, mean = W.detach().clone(), b.detach().clone(), matrix(5, 3, seed=10)  # the mean begins at the first
     optimizer = Muon([W, b], 0.3, momentum=0.8, every=1)
     for step in range(4):
         W.grad, b.grad = matrix(5, 3, seed=10 + step), matrix(5, seed=20 + step)
@@ -64,7 +64,8 @@ def test_steps_by_the_formula() -> None:
         optimizer.step()
         torch.testing.assert_close(W.detach(), start, rtol=1e-9, atol=1e-9)
         torch.testing.assert_close(b.detach(), bias, rtol=1e-12, atol=0)
-        # A step is as long as that of plain descent along the same gradient.
+        # A step is as long as that of plain descent along the same gradient; the first one along the first gradient.
+        assert step > 0 or float(change.norm()) == pytest.approx(0.3 * float(W.grad.norm()), rel=1e-9)
         assert float(change.norm()) == pytest.approx(0.3 * float(ahead.norm()), rel=1e-9)
 
 
@@ -78,7 +79,7 @@ def test_a_direction_is_followed_for_several_updates_while_the_mean_goes_on() ->
         changes.append(W.detach() - before)
     torch.testing.assert_close(changes[1], changes[0], rtol=1e-10, atol=1e-12)
     torch.testing.assert_close(changes[2], changes[0], rtol=1e-10, atol=1e-12)
-    mean = torch.zeros(5, 3, dtype=torch.float64)
+    mean = matrix(5, 3, seed=0)
     for step in range(4):
         mean = 0.8 * mean + 0.2 * matrix(5, 3, seed=step)
     ahead = 0.8 * mean + 0.2 * matrix(5, 3, seed=3)

@@ -33,8 +33,8 @@ def by_annealing(
     model: Machine,
     base: Sequence[Natural] | None,
     chains: int,
-    temperatures: int | Tensor,
     chains_from: Array | None,
+    temperatures: int | Tensor,
     stream: Stream,
 ) -> LogPartition:
     """log Z from mean weights of annealing in both directions, and Bennett's ratio (see `harmonium.log_partition`)."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from harmonium.core.numbers import fixed
+from harmonium.core.random import Stream
 from harmonium.likelihood.log_z import LogPartition
 
 __all__ = ["WIDTH", "narrowed"]
@@ -19,9 +20,10 @@ _SLOWEST, _FASTEST = 0.5, 1.0  # the width falls as a power of the length: error
 
 
 def narrowed(
-    run: Callable[[int], LogPartition],
+    run: Callable[[int, Stream], LogPartition],
     length: int,
-    seconds: float,
+    stream: Stream,
+    seconds: float | None,
     width: float = WIDTH,
     clock: Callable[[], float] = time.perf_counter,
 ) -> LogPartition:
@@ -31,14 +33,17 @@ def narrowed(
     the width of the bracket has fallen so far.
 
     Args:
-        run: an estimate of this length, such as a number of temperatures.
+        run: an estimate of a length, such as a number of temperatures, by draws of a stream.
         length: of the first run.
-        seconds: for all runs.
+        stream: of the first run; later ones have children of it.
+        seconds: for all runs; None: the first one alone.
         width: of the bracket, in nats.
         clock: seconds.
     """
     begun = before = clock()
-    found = run(length)
+    found = run(length, stream)
+    if seconds is None:
+        return found
     power, took = 0.75, clock() - before
     while math.isfinite(found.upper) and _width(found) > width:
         factor = min(float(_LONGER), (seconds - (clock() - begun)) / took)
@@ -47,7 +52,7 @@ def narrowed(
             wide = f"the bracket is {fixed(_width(found), 2)} nats wide"
             return replace(found, why=f"{found.why}; {wide}, about {_spoken(times * took)} would make it {width:g}")
         before, last, longer = clock(), found, max(length + 1, int(length * factor))
-        found = run(longer)
+        found = run(longer, stream.child("longer", longer))
         took = clock() - before
         if not math.isfinite(found.upper):
             wide = f"the bracket is {fixed(_width(last), 2)} nats wide"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from functools import partial
 from typing import TypedDict
 
 import numpy as np
@@ -80,9 +81,8 @@ def log_partition(
             persistent chains of training.  Without any, ``upper`` is infinite.
         sampler: the ladder, for "tempering" and "integration" (default: `Tempering`, with rungs placed by a pilot).
         sweeps: rounds of exchanges and Gibbs sweeps on the ladder, after a fifth as many for burn-in.
-        minutes: estimate again with up to four times as many temperatures, if they are a number (or sweeps of a
-            ladder), until the bracket is 0.1 nats wide or this time is
-            over; ``why`` then says how long it would take.  Default: one estimate.
+        minutes: estimate again with up to four times as many temperatures (or sweeps of a ladder), until the bracket is
+            0.1 nats wide or this time is over; ``why`` then says how long it would take.  Default: one estimate.
         seed: an int or a stream.
         shards: divide chains and replicas into blocks, at most this number and fewer of few rows: the same bits on any
             number of processes (see `harmonium.fit`).  Default: 8 where `torchrun` started several, else none.
@@ -130,6 +130,10 @@ def _log_partition(
         raise TypeError(f"chains_from must be states (n, {model.visible.columns}), found {chains_from!r}")
     if temperatures is not None and np.ndim(temperatures) == 0:
         temperatures = check_int("temperatures", temperatures, least=2)
+    elif temperatures is not None and seconds is not None:
+        raise ValueError(
+            "minutes= takes more and more temperatures, and temperatures lists them: leave out one of them"
+        )
     sweeps = check_int("sweeps", sweeps)
     for name, given in (("chains_from", chains_from), ("temperatures", temperatures)):
         if given is not None and method not in ("auto", "ais"):
@@ -141,33 +145,19 @@ def _log_partition(
     chained = chains_from is not None or model.chains is not None
     if method in ("tempering", "integration") or (method == "auto" and (sampler is not None or not chained)):
         along = by_integration if method == "integration" else by_tempering
-
-        def on_ladder(length: int) -> LogPartition:
-            own_stream = stream if length == sweeps else stream.child("longer", length)
-            return along(model, sampler or Tempering(), own, 20 if chains is None else chains, length, own_stream)
-
-        return on_ladder(sweeps) if seconds is None else narrowed(on_ladder, sweeps, seconds)
+        replicas = 20 if chains is None else chains
+        return narrowed(partial(along, model, sampler or Tempering(), own, replicas), sweeps, stream, seconds)
     if sampler is not None:
         raise ValueError("sampler is for method='tempering' and 'integration': 'ais' has no ladder")
-    begun, first = time.perf_counter(), 1000 if temperatures is None else temperatures
-
-    def annealing(length: int | Tensor) -> LogPartition:
-        own_stream = stream if length is first else stream.child("longer", int(length))
-        return by_annealing(model, own, 100 if chains is None else chains, length, chains_from, own_stream)
-
-    if seconds is None or not isinstance(first, int):
-        annealed = annealing(first)
+    begun, rows = time.perf_counter(), 100 if chains is None else chains
+    anneal = partial(by_annealing, model, own, rows, chains_from)
+    if temperatures is None or isinstance(temperatures, int):
+        annealed = narrowed(anneal, temperatures or 1000, stream, seconds)
     else:
-        annealed = narrowed(annealing, first, seconds)
+        annealed = anneal(temperatures, stream)
     # A base of the caller's is doubted either way; documents have a log Z of each length, which takes long enough.
     if method == "ais" or annealed.reliable or base is not None or model.visible.conditions_on_total:
         return annealed
-
-    def on_second_ladder(length: int) -> LogPartition:
-        own_stream = stream.child("second") if length == sweeps else stream.child("second", length)
-        return by_tempering(model, Tempering(), None, REPLICAS, length, own_stream)
-
-    if seconds is None:
-        return second_opinion(annealed, on_second_ladder(sweeps))
-    left = max(1.0, seconds - (time.perf_counter() - begun))
-    return second_opinion(annealed, narrowed(on_second_ladder, sweeps, left))
+    left = None if seconds is None else max(1.0, seconds - (time.perf_counter() - begun))
+    again = partial(by_tempering, model, Tempering(), None, REPLICAS)
+    return second_opinion(annealed, narrowed(again, sweeps, stream.child("second"), left))

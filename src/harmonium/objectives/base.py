@@ -146,6 +146,10 @@ class Objective(Registered, ABC):
     def on_go_back(self, state: ObjectiveState) -> None:
         """Change the state after its chains were replaced by those of an earlier model."""
 
+    def restored(self, model: Any, state: ObjectiveState, stream: Stream) -> ObjectiveState:
+        """Return the state of a checkpoint as `gradient` takes it: those of earlier versions may need a change."""
+        return state
+
     def rate(self, state: ObjectiveState) -> float:
         """Factor of the scheduled learning rate."""
         return 1.0

@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -52,8 +53,8 @@ class PTT(SampledNegative):
     Below the model in training stand a few live rungs, models frozen on the way with chains of their own, and below
     them a *reservoir*: equilibrium samples of an earlier frozen model, ten times as many as there are chains.  Every
     update begins with a round of exchanges between neighbours (even and odd pairs in turn); then the chains of the live
-    rungs and of the model take ``k`` Gibbs sweeps.  An update costs about that of `PCD` times the number of live rungs
-    and one, however long the training has been.
+    rungs and of the model take ``k`` Gibbs sweeps.  With k of ten or so an update costs about that of `PCD` times the
+    number of live rungs and one, however long the training has been; with k of one, exchanges cost as much again.
 
     Where states of the model no longer pass for those of the rung below (acceptance below ``freeze``), the model is
     frozen as a new live rung.  Before that, training pauses until the chains have been renewed from the reservoir.  The
@@ -130,18 +131,18 @@ class PTT(SampledNegative):
 
     def _beginning(self, model: Machine, states: Tensor, log_z: float, variance: float) -> ObjectiveState:
         """The state with a reservoir of the model as it is."""
-        chains = states[: self.chains].clone()
+        chains, device = states[: self.chains].clone(), states.device
         named = {f"frozen.{name}": p.detach().clone().unsqueeze(0) for name, p in model.named_parameters()}
         return (
             named
             | {
                 "reservoir": states,
                 "rungs": chains.unsqueeze(0),
-                "born": torch.full((1, self.chains), -1, dtype=torch.int64),
+                "born": torch.full((1, self.chains), -1, dtype=torch.int64, device=device),
                 "acceptance": torch.ones(1, dtype=torch.float64),
                 "log_z": torch.tensor([log_z, variance], dtype=torch.float64),
                 "density": model.log_weight(model.unpack(chains)),
-                "work": torch.zeros(self.chains, dtype=torch.float64),
+                "work": torch.zeros(self.chains, dtype=torch.float64, device=device),
                 "rate": torch.ones((), dtype=torch.float64),
                 "mass": torch.full((), -math.inf, dtype=torch.float64),
             }
@@ -149,9 +150,6 @@ class PTT(SampledNegative):
         )
 
     def negative(self, model: Machine, batch: Batch, state: ObjectiveState, stream: Stream) -> LayerExpectations:
-        if "reservoir" not in state:  # a checkpoint of an earlier version, whose every rung had chains
-            state.clear()
-            state |= self._tempered(model, stream.child("tempered", stream.step))
         models = [*_frozen(model, state), model]
         self._round(models, state, stream)
         self._pause(models, state, stream, lambda: effective_share(state["work"]) >= self.lag)
@@ -191,7 +189,7 @@ class PTT(SampledNegative):
             rungs[link] = pair.high
             if link == len(models) - 2:
                 state["work"] = torch.where(pair.accepted, 0.0, state["work"])
-            links[link] += (1 - _MEMORY) * (acceptance(pair.up, pair.down) - links[link])
+            links[link] += (1 - _MEMORY) * (float(acceptance(pair.up, pair.down)) - links[link])
         for rung, machine in enumerate(models[1:]):
             rungs[rung] = machine.pack(machine.sweep(machine.unpack(rungs[rung]), stream, self.sweeps(state)))
         state |= {"reservoir": reservoir, "rungs": rungs, "born": born, "acceptance": links}
@@ -239,6 +237,17 @@ class PTT(SampledNegative):
         state["rate"] = (state["rate"] * _FASTER).clamp(max=1.0)
         state["work"] = state["work"] + gain
         return True
+
+    @classmethod
+    def from_config(cls, arguments: dict[str, Any]) -> Self:
+        """Earlier versions undid an update by an acceptance, ``reject``, in place of ``trust``."""
+        return super().from_config({name: value for name, value in arguments.items() if name != "reject"})
+
+    def restored(self, model: Machine, state: ObjectiveState, stream: Stream) -> ObjectiveState:
+        if "reservoir" in state:
+            return state
+        # Of an earlier version, where every rung had chains of its own.
+        return self._tempered(model, stream) | {"rate": state["rate"]}
 
     def report(self, state: ObjectiveState) -> dict[str, float]:
         shown = ("renewals", "pauses", "lagging", "redrawn")

@@ -59,7 +59,7 @@ class ChainControl(Callback):
     most: int = 32
     test: int = 100
     chains: int = 256
-    lagging: float | None = field(default=None, init=False, repr=False)
+    lagging: str | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         check_int_fields(self, most=1, test=1, chains=1)
@@ -81,7 +81,8 @@ class ChainControl(Callback):
         stream = training.root.child("chain control", row["epoch"])
         with training.last_parameters():  # the chains are theirs, not those of an average
             test = drift_test(training.model, chains[some_rows(len(chains), self.chains)], stream, self.test)
-        self.lagging = None if test.passed else finite_or_none(test.difference)
+        lags = f"lag behind the model by {test.difference:.1f} standard errors" if test.difference else "do not move"
+        self.lagging = None if test.passed else lags
         sweeps = objective.sweeps(state)
         if not test.passed and sweeps < self.most:
             sweeps = min(self.most, 2 * sweeps)
@@ -93,9 +94,9 @@ class ChainControl(Callback):
     def on_end(self, training: Training) -> None:
         if self.lagging is not None:
             warnings.warn(
-                f"the chains lag behind the model by {self.lagging:.1f} standard errors at the end of training, "
-                "although updates took more sweeps or smaller steps: its likelihood is uncertain. Lower the learning "
-                "rate, or use objective=hm.PTT() if modes are far from each other",
+                f"the chains {self.lagging} at the end of training, although updates took more sweeps or smaller "
+                "steps: its likelihood is uncertain. Lower the learning rate, or use objective=hm.PTT() if modes are far "
+                "from each other",
                 UserWarning,
                 stacklevel=2,
             )

@@ -59,10 +59,11 @@ class Muon(Eager):
         check_number("Muon(momentum=...)", momentum, "a number in [0, 1)", lambda momentum: 0 <= momentum < 1)
         self.momentum, self.every = momentum, check_int("Muon(every=...)", every)
         listed = list(parameters)
-        chosen = {id(each) for each in (matrices or [each for each in listed if each.dim() > 1])}
+        spectral = [each for each in listed if each.dim() > 1] if matrices is None else matrices
+        chosen = {id(each) for each in spectral}
         groups: list[dict[str, Any]] = [
-            {"params": [each for each in listed if (id(each) in chosen) == spectral], "spectral": spectral}
-            for spectral in (True, False)
+            {"params": [each for each in listed if (id(each) in chosen) == matrix], "spectral": matrix}
+            for matrix in (True, False)
         ]
         super().__init__(groups, {"lr": lr})
 
@@ -80,7 +81,7 @@ class Muon(Eager):
         gradient, state = parameter.grad, self.state[parameter]
         assert gradient is not None
         if not state:
-            state |= {"age": 0, "mean": torch.zeros_like(gradient), "direction": torch.zeros_like(gradient)}
+            state |= {"age": 0, "mean": gradient.clone(), "direction": torch.zeros_like(gradient)}
         state["mean"].lerp_(gradient, 1 - self.momentum)
         if state["age"] % self.every == 0:
             ahead = torch.lerp(gradient, state["mean"], self.momentum)

@@ -48,7 +48,17 @@ class Proximal(Penalty):
 
 
 @dataclass(frozen=True)
-class L1(Proximal):
+class Strength:
+    """The argument of penalties that have a strength."""
+
+    strength: float
+
+    def __post_init__(self) -> None:
+        check_non_negative(f"{type(self).__name__}(strength=...)", self.strength)
+
+
+@dataclass(frozen=True)
+class L1(Strength, Proximal):
     """``strength`` times the absolute values of all weights, never of biases: many become zero (Tibshirani 1996).
 
     Args:
@@ -61,11 +71,6 @@ class L1(Proximal):
     True
     """
 
-    strength: float
-
-    def __post_init__(self) -> None:
-        check_non_negative(f"{type(self).__name__}(strength=...)", self.strength)
-
     def weights(self, model: Model) -> Iterator[Tensor]:
         return model.weights_to_decay()
 
@@ -74,7 +79,10 @@ class L1(Proximal):
 
 
 class OfUnits(Proximal):
-    """A penalty of what reaches each hidden unit from the layer below: of the columns of every coupling."""
+    """A penalty of what reaches each hidden unit from the layer below: of the columns of every coupling.
+
+    A unit of several states (`Categorical`) has a column for each of them.
+    """
 
     def init_state(self, model: Any) -> dict[str, Tensor]:
         for _ in self.weights(model):
@@ -95,7 +103,7 @@ class OfUnits(Proximal):
 
 
 @dataclass(frozen=True)
-class GroupLasso(OfUnits):
+class GroupLasso(Strength, OfUnits):
     """``strength`` times the norm of the weights of each hidden unit: units that are not needed lose all of them.
 
     (Yuan & Lin 2006.)  Of each column w of a coupling, X = max(0, 1 - rate strength / |w|) w.
@@ -108,11 +116,6 @@ class GroupLasso(OfUnits):
     ...                  penalties=[hm.training.GroupLasso(0.01)])
     """
 
-    strength: float
-
-    def __post_init__(self) -> None:
-        check_non_negative("GroupLasso(strength=...)", self.strength)
-
     def proximal_(self, weights: Tensor, rate: float) -> None:
         norm = torch.linalg.vector_norm(weights, dim=-2, keepdim=True)
         least = torch.finfo(weights.dtype).tiny
@@ -120,7 +123,7 @@ class GroupLasso(OfUnits):
 
 
 @dataclass(frozen=True)
-class L1Squared(OfUnits):
+class L1Squared(Strength, OfUnits):
     """``strength`` / 2 times the squared sum of absolute weights, of each hidden unit.
 
     Units with strong weights are pressed the most, so that all units end with few weights and none with nothing
@@ -135,11 +138,6 @@ class L1Squared(OfUnits):
     >>> history = hm.fit(hm.RBM(16, 4), hm.data.load("bars-and-stripes").train, epochs=2,
     ...                  penalties=[hm.training.L1Squared(0.001)])
     """
-
-    strength: float
-
-    def __post_init__(self) -> None:
-        check_non_negative("L1Squared(strength=...)", self.strength)
 
     def proximal_(self, weights: Tensor, rate: float) -> None:
         t, size = rate * self.strength, weights.abs()
