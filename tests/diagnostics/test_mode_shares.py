@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import harmonium as hm
+from harmonium.diagnostics.mode_shares import shares_with_errors
 
 
 def planted() -> hm.RBM:
@@ -39,6 +40,19 @@ def test_few_renewals_make_the_error_large() -> None:
     assert not found.reliable and "NOT reliable" in repr(found)
     share = float(found.shares[1].clamp(0.25, 0.75))
     assert float(found.stderr[1]) >= 0.9 * (share * (1 - share) / max(1, found.renewals)) ** 0.5
+
+
+def test_the_error_is_the_larger_of_two() -> None:
+    each = torch.tensor([[0.2, 0.8], [0.4, 0.6], [0.3, 0.7], [0.3, 0.7]]).double()
+    shares, stderr = shares_with_errors(each, 100_000)  # the spread of four replicas
+    torch.testing.assert_close(shares, torch.tensor([0.3, 0.7]).double())
+    torch.testing.assert_close(stderr, torch.full((2,), (0.02 / 3) ** 0.5 / 2).double())
+    _, stderr = shares_with_errors(each, 30)  # as many independent draws as renewals
+    torch.testing.assert_close(stderr, torch.full((2,), (0.3 * 0.7 / 30) ** 0.5).double())
+    _, stderr = shares_with_errors(torch.zeros(4, 1).double(), 10)  # nothing seen is not nothing there
+    assert float(stderr) == pytest.approx((0.05 * 0.95 / 10) ** 0.5)
+    _, stderr = shares_with_errors(torch.zeros(4, 1).double(), 0)
+    assert float(stderr) == 0.5
 
 
 def test_states_of_no_mode_count_for_none() -> None:

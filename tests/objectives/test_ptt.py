@@ -156,6 +156,64 @@ def test_log_z_of_the_next_reservoir() -> None:
     assert abs(value - exact[2]) < 4 * variance**0.5  # the third model has it, the fourth is the live rung
 
 
+def with_a_live_rung() -> tuple[hm.RBM, hm.PTT, State]:
+    rbm, objective = hm.RBM(12, 6), hm.PTT(chains=30)
+    state = objective.init_state(rbm, hm.Stream(0))
+    state["acceptance"] = torch.tensor([-1.0]).double()
+    objective.phases(rbm, empty(), state, hm.Stream(1))
+    assert state["rungs"].shape == (2, 30, 12)
+    return rbm, objective, state
+
+
+def test_chains_draw_from_a_reservoir_that_stays_as_it_is_and_exchange_among_themselves() -> None:
+    rbm, objective, state = with_a_live_rung()
+    kept, state["rungs"] = state["reservoir"].clone(), torch.ones(2, 30, 12)
+    state["count.rounds"] = torch.tensor(101)  # the turn of the reservoir and the live rung
+    objective.phases(rbm, empty(), state, hm.Stream(2))
+    # All three models are alike, so every exchange is accepted.
+    assert torch.equal(state["reservoir"], kept)
+    assert bool((state["born"][0] == 101).all()) and bool((state["born"][1] < 101).all())
+    objective.phases(rbm, empty(), state, hm.Stream(3))  # the turn of the live rung and the model
+    assert bool((state["born"][1] == 101).all()) and bool((state["born"][0] < 101).all())
+
+
+def test_chains_are_relieved_of_their_weights_by_exchanges_at_the_top_alone() -> None:
+    rbm, objective, state = with_a_live_rung()
+    work = torch.linspace(0.0, 0.1, 30).double()
+    state |= {"work": work, "count.rounds": torch.tensor(101)}
+    objective.phases(rbm, empty(), state, hm.Stream(2))
+    assert torch.equal(state["work"], work)
+    objective.phases(rbm, empty(), state, hm.Stream(3))
+    assert not bool(state["work"].any())
+
+
+@torch.no_grad()
+def test_the_weights_of_chains_and_the_change_of_an_update() -> None:
+    rbm, objective = hm.RBM(12, 6), hm.PTT(chains=40)
+    state = objective.init_state(rbm, hm.Stream(0))
+    objective.phases(rbm, empty(), state, hm.Stream(1))
+    top = rbm.unpack(state["rungs"][-1])
+    state["work"] = torch.linspace(0.0, 0.1, 40).double()
+    before, work = rbm.log_weight(top).detach(), state["work"]
+    with torch.no_grad():
+        rbm.visible.bias.add_(torch.linspace(-0.5, 0.5, 12))
+    gain = (rbm.log_weight(top) - before).detach()
+    divergence = float(torch.logsumexp(gain, -1) - np.log(40) - gain.mean())  # KL(before || after)
+    backwards = float(torch.logsumexp(-gain, -1) - np.log(40) + gain.mean())
+    assert divergence > 0.01 and abs(divergence / backwards - 1) > 0.02
+    for trust, kept in ((0.99 * divergence, False), (1.01 * divergence, True)):
+        then = dict(state)
+        assert hm.PTT(chains=40, trust=trust).after_update(rbm, then) == kept
+        torch.testing.assert_close(then["work"], work + gain if kept else work)
+
+
+def test_chains_of_an_earlier_model_owe_nothing_and_count_as_old() -> None:
+    _, objective, state = with_a_live_rung()
+    state |= {"work": torch.ones(30).double(), "count.renewed_at": torch.tensor(7)}
+    objective.on_go_back(state)
+    assert not bool(state["work"].any()) and bool((state["born"] == 6).all())
+
+
 @pytest.mark.parametrize("live", [1, 3])
 def test_no_more_rungs_than_asked_for(live: int) -> None:
     rbm, objective, stream = hm.RBM(12, 6), hm.PTT(chains=20, live=live), hm.Stream(0)

@@ -62,6 +62,18 @@ def test_a_reservoir_follows_the_upper_machine_though_its_chains_began_in_one_mo
     assert abs(value - exact) < 4 * standard_error(influence)  # four standard errors
 
 
+def test_a_reservoir_has_the_shares_of_modes_that_sweeps_do_not_change() -> None:
+    """Far modes: only exchanges can bring the share of the states that are on from 0.5 to that of the upper machine."""
+    lower, upper, count = machine(2.0, 0.0), machine(2.6, 0.15), 20_000
+    on = (upper.visible.states(torch.arange(64)).sum(-1) > 3).double()
+    exact = float(distribution(upper) @ on)
+    kept = upper.gibbs(torch.zeros(1000, 6).double(), 10, hm.Stream(0))
+    assert float((kept.sum(-1) > 3).double().mean()) < 0.1 and 0.6 < exact < 0.9
+    filled = refilled(lower, upper, exact_draws(lower, count, 0), torch.zeros(50, 6).double(), hm.Stream(1))
+    share = float((filled.states.sum(-1) > 3).double().mean())
+    assert abs(share - exact) < 5 * (exact * (1 - exact) / count) ** 0.5  # five standard errors of independent states
+
+
 def test_states_that_never_pass_are_counted() -> None:
     lower, upper = machine(0.0, 30.0), machine(0.0, -30.0)  # all on, all off
     on, off = torch.ones(20, 6).double(), torch.zeros(5, 6).double()

@@ -98,10 +98,23 @@ def test_more_sweeps_without_the_compiled_loop_and_in_shards() -> None:
         assert torch.equal(raised.weights, asked.weights)
 
 
+class Most(hm.training.Callback):
+    """Notes how many sweeps the control of the chains may ask for."""
+
+    def on_begin(self, training: Any) -> None:
+        self.most = [each.most for each in training.callbacks if isinstance(each, hm.training.ChainControl)]
+
+
 def test_a_training_that_plans_itself_controls_its_chains() -> None:
-    history = hm.fit(hm.RBM(16, 4), np.tile(bars(), (8, 1)), minutes=0.02)
+    most = Most()
+    history = hm.fit(hm.RBM(16, 4), np.tile(bars(), (8, 1)), minutes=0.02, callbacks=[most])
     measured = [sweeps for sweeps in history["sweeps"] if sweeps is not None]
-    assert measured and all(sweeps >= 5 for sweeps in measured)
+    assert measured and all(sweeps == 5 for sweeps in measured)
+    assert most.most == [1]  # updates of the time that is left were planned with these sweeps
+    hm.fit(hm.RBM(4, 2), bars()[:, :4], callbacks=[most])
+    assert most.most == [32]
+    hm.fit(hm.RBM(4, 2), bars()[:, :4], callbacks=[most, hm.training.ChainControl(most=7)])
+    assert most.most == [7]
 
 
 @pytest.mark.parametrize("objective", [hm.CD(), hm.Exact()])

@@ -94,15 +94,19 @@ def mode_shares(
         v = ladder.on(walkers, -1)[0]
         assert v is not None
         counts += _one_hot(mode_of(model.visible.decode(v)), replicas, modes)
-    each = counts / rounds
-    shares, trips = each.mean(0), int(stats.trips.sum())
-    between = each.std(0) / math.sqrt(replicas)
-    least = 0.5 / max(1, trips)
-    kept = shares.clamp(min(0.5, least), max(0.5, 1 - least))
-    renewed = (kept * (1 - kept) / max(1, trips)).sqrt()
+    trips = int(stats.trips.sum())
+    shares, stderr = shares_with_errors(counts / rounds, trips)
     doubts = doubts_about(model, None, stats, replicas)
     why = "; ".join([f"{trips} renewals in {replicas} replicas of {ladder.rungs} rungs", *doubts])
-    return ModeShares(shares, torch.maximum(between, renewed), trips, not doubts, why)
+    return ModeShares(shares, stderr, trips, not doubts, why)
+
+
+def shares_with_errors(each: Tensor, renewals: int) -> tuple[Tensor, Tensor]:
+    """Means of the shares in each replica, (replicas, modes), and their standard errors: see `mode_shares`."""
+    shares, least = each.mean(0), 0.5 / max(1, renewals)
+    between = each.std(0) / math.sqrt(len(each))
+    kept = shares.clamp(min(0.5, least), max(0.5, 1 - least))
+    return shares, torch.maximum(between, (kept * (1 - kept) / max(1, renewals)).sqrt())
 
 
 def _one_hot(labels: Tensor | Sequence[int], rows: int, modes: int) -> Tensor:

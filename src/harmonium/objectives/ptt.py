@@ -52,7 +52,8 @@ class PTT(SampledNegative):
 
     Below the model in training stand a few live rungs, models frozen on the way with chains of their own, and below
     them a *reservoir*: equilibrium samples of an earlier frozen model, ten times as many as there are chains.  Every
-    update begins with a round of exchanges between neighbours (even and odd pairs in turn); then the chains of the live
+    update begins with a round of exchanges between neighbours (even and odd pairs in turn), in which the lowest chains
+    draw from the reservoir, which stays as it is; then the chains of the live
     rungs and of the model take ``k`` Gibbs sweeps.  With k of ten or so an update costs about that of `PCD` times the
     number of live rungs and one, however long the training has been; with k of one, exchanges cost as much again.
 
@@ -177,8 +178,7 @@ class PTT(SampledNegative):
             lower, upper, high = models[link], models[link + 1], rungs[link]
             if link == 0:
                 index = kernels.permutation(draws.advance(), len(reservoir))[: self.chains].to(reservoir.device)
-                pair = exchange_states(lower, upper, reservoir[index], high, stream)
-                reservoir = reservoir.index_copy(0, index, pair.low)
+                pair = exchange_states(lower, upper, reservoir[index], high, stream)  # but the reservoir keeps its own
                 born[0] = torch.where(pair.accepted, rounds, born[0])
             else:
                 pair = exchange_states(lower, upper, rungs[link - 1], high, stream)
@@ -192,7 +192,7 @@ class PTT(SampledNegative):
             links[link] += (1 - _MEMORY) * (float(acceptance(pair.up, pair.down)) - links[link])
         for rung, machine in enumerate(models[1:]):
             rungs[rung] = machine.pack(machine.sweep(machine.unpack(rungs[rung]), stream, self.sweeps(state)))
-        state |= {"reservoir": reservoir, "rungs": rungs, "born": born, "acceptance": links}
+        state |= {"rungs": rungs, "born": born, "acceptance": links}
         _add(state, rounds=1)
         if float((born[-1] < _count(state, "renewed_at")).double().mean()) <= _OLD:
             _add(state, renewals=1)

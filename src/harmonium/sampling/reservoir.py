@@ -5,7 +5,12 @@ Two machines of the same variables exchange states with probability
     min(1, exp( log p*_upper(x) - log p*_lower(x) + log p*_lower(y) - log p*_upper(y) )),
 
 x being a state of the lower machine and y one of the upper.  The move leaves the product of both distributions
-invariant, so a state that goes down takes the place of the one that came up, and both populations stay at equilibrium.
+invariant.
+
+A reservoir stands for its whole distribution, and keeps its states: the upper machine draws from it as a Metropolis
+sampler draws from its proposals.  If states that go down took the places of those that came up, the shares of far modes
+in both populations together could change by sweeps alone, and an upper machine whose chains had wrong shares would keep
+a part of the error.
 """
 
 from __future__ import annotations
@@ -69,8 +74,9 @@ class Refilled(NamedTuple):
 
     Attributes:
         states: packed states of the upper machine, (states, columns).
-        up: log p*_upper - log p*_lower of the lower machine's states in each of the later rounds, (rounds, states).
-        down: the other way, of the upper machine's states, (rounds, states).
+        up: log p*_upper - log p*_lower of the lower machine's states, the same in all rounds that count, (rounds,
+            states), float64.
+        down: the other way, of the upper machine's states in each of these rounds, (rounds, states), float64.
         renewed: the share of the states that have been exchanged at least once.
     """
 
@@ -84,11 +90,11 @@ class Refilled(NamedTuple):
 def refilled(
     lower: Machine, upper: Machine, reservoir: Tensor, chains: Tensor, stream: Stream, sweeps: int = 1
 ) -> Refilled:
-    """Make a reservoir of the upper machine from that of the lower one, by exchanges and Gibbs sweeps.
+    """Make a reservoir of the upper machine by draws from that of the lower one and Gibbs sweeps.
 
     The states begin as copies of the upper machine's chains and end, all but a few, as descendants of different states
-    of the lower reservoir: the rounds are as many as the acceptance asks for, and at least sixteen.  A third as many
-    follow, which count for the log-ratios.
+    of the lower reservoir, each of which is tried once in every round: the rounds are as many as the acceptance asks
+    for, and at least sixteen.  A third as many follow, which count for the log-ratios.
 
     Args:
         lower: the machine whose equilibrium samples are given.
@@ -98,30 +104,24 @@ def refilled(
         stream: of all moves.
         sweeps: Gibbs sweeps in each round.
     """
-    n, low = len(reservoir), reservoir.clone()
+    n = len(reservoir)
     high = chains[torch.arange(n, device=chains.device) % len(chains)]
-    fresh = torch.zeros(n, dtype=torch.bool, device=low.device)
-    gain = _gain(lower, upper, low)  # states that stay in the reservoir need not be weighed again
-    ups: list[Tensor] = []
-    downs: list[Tensor] = []
+    fresh = torch.zeros(n, dtype=torch.bool, device=chains.device)
+    gain, downs = _gain(lower, upper, reservoir), list[Tensor]()
     rounds, done = _FEWEST, 0
     while done < rounds + math.ceil(rounds * _COUNTED):
-        order = kernels.permutation(stream.advance(), n).to(low.device)
+        order = kernels.permutation(stream.advance(), n).to(chains.device)
         up, down = gain[order], -_gain(lower, upper, high)
         if not done:
             rounds = min(_MOST, max(_FEWEST, math.ceil(_LEFT / max(1e-6, _mean_acceptance(up, down)))))
         if done >= rounds:
-            ups.append(gain)  # by state of the reservoir
             downs.append(down)
         accepted = _accepted(up, down, stream)
-        moves = accepted.unsqueeze(-1)
-        was = low[order]
-        low[order], high = torch.where(moves, high, was), torch.where(moves, was, high)
-        gain = gain.scatter(0, order, torch.where(accepted, -down, up))
         fresh |= accepted
+        high = torch.where(accepted.unsqueeze(-1), reservoir[order], high)
         high = upper.pack(upper.sweep(upper.unpack(high), stream, sweeps))
         done += 1
-    return Refilled(high, torch.stack(ups), torch.stack(downs), float(fresh.double().mean()))
+    return Refilled(high, gain.expand(len(downs), -1), torch.stack(downs), float(fresh.double().mean()))
 
 
 def _gain(lower: Machine, upper: Machine, states: Tensor) -> Tensor:

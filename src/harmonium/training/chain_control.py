@@ -95,8 +95,8 @@ class ChainControl(Callback):
         if self.lagging is not None:
             warnings.warn(
                 f"the chains {self.lagging} at the end of training, although updates took more sweeps or smaller "
-                "steps: its likelihood is uncertain. Lower the learning rate, or use objective=hm.PTT() if modes are far "
-                "from each other",
+                "steps: its likelihood is uncertain. Lower the learning rate, or use objective=hm.PTT() if modes are "
+                "far from each other",
                 UserWarning,
                 stacklevel=2,
             )
