@@ -66,7 +66,7 @@ def evaluate(ctx: click.Context, /, run: str, split: str | None, as_json: bool, 
     model = place.load()
     dataset = chosen_data(place, options["data"], options)
     name, cases = choose_split(dataset, split)
-    given = {"method", "chains", "temperatures"} & typed(ctx)
+    given = {"method", "chains", "temperatures", "minutes"} & typed(ctx)
     of_log_z = {name: options[name] for name in given}
     if model.energy_part is None:
         refuse(model, given, "is normalised by construction, there is no log Z to find")
@@ -75,9 +75,6 @@ def evaluate(ctx: click.Context, /, run: str, split: str | None, as_json: bool, 
     if not model.likelihood_is_estimated:
         refuse(model, {"samples"} & typed(ctx), "sums over its hidden units in full, or has none")
     note_densities(dataset, model.visible)
-    if options["minutes"] is not None:
-        of_log_z["minutes"] = options["minutes"]
-        refuse(model, {"minutes"} if model.energy_part is None else set(), "is normalised by construction")
     result = hm.evaluate(
         model, cases, samples=options["samples"], seed=options["seed"], shards=options["shards"], **of_log_z
     )
