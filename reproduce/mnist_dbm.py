@@ -51,6 +51,7 @@ def plan(data: hm.data.Dataset, options: argparse.Namespace) -> tuple[hm.DBM, di
         "epochs": options.epochs,
         "batch_size": BATCH,
         "learning_rate": hm.schedules.Linear(options.rate),
+        "average": hm.training.Average(),
         "penalties": [hm.training.WeightDecay(options.weight_decay)],
         "validation": data.valid,
         "callbacks": [

@@ -22,7 +22,7 @@ import experiment as ex
 import harmonium as hm
 
 HIDDEN, TOP, BATCH, CHAINS = 500, 2000, 100, 100
-BOTTOM_RATE, BOTTOM_DECAY = 0.05, 1e-3
+BOTTOM_RATE, BOTTOM_DECAY = 0.4, 1e-3
 EPOCH_SECONDS = (2.3, 9.0)  # of the two machines on one thread, to turn minutes into epochs
 
 
@@ -61,6 +61,7 @@ def train(data: hm.data.Dataset, options: argparse.Namespace) -> tuple[hm.DBN, h
                 "epochs": count,
                 "learning_rate": hm.schedules.Linear(rate),
                 "penalties": [hm.training.WeightDecay(decay)],
+                "average": hm.training.Average(),
                 "callbacks": [
                     hm.training.LikelihoodMonitor(
                         every=max(1, count // 5), start=1 if top else count // 2, temperatures=1000

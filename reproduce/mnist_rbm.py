@@ -19,7 +19,7 @@ import experiment as ex
 
 import harmonium as hm
 
-HIDDEN, BATCH, CHAINS, RATE = 500, 100, 100, 0.05
+HIDDEN, BATCH, CHAINS, RATE = 500, 100, 100, 0.4
 
 
 def main() -> None:
@@ -28,7 +28,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, help="train that long instead, on a machine too busy for a clock")
     parser.add_argument("--dynamic", action="store_true", help="train on the grey images, binarised in every epoch")
     parser.add_argument("--weight-decay", type=float, default=None, help="default: 1e-3 fixed, 3e-4 dynamic")
-    parser.add_argument("--temperatures", type=int, default=20_000, help="of the final estimate of log Z")
+    parser.add_argument("--rate", type=float, default=RATE, help="learning rate at the start; it falls to zero")
+    parser.add_argument("--temperatures", type=int, default=10_000, help="of the final estimate of log Z")
+    parser.add_argument("--particles", type=int, default=300, help="of the final estimate of log Z, in each direction")
     parser.add_argument("--rungs", type=int, default=0, help="temper the chains: rungs of PT; 0: PCD")
     parser.add_argument("--replicas", type=int, default=30, help="of the ladder")
     options = ex.options_of(parser)
@@ -38,15 +40,17 @@ def main() -> None:
         cases = hm.data.load("mnist", binarize="dynamic").train if options.dynamic else fixed.train
         model, history = ex.trained(options.out, cases, lambda: plan(cases, fixed.valid, decay, options))
         begun = time.perf_counter()
-        # A hundred chains give five hundred starts, at five times 1,000 sweeps apart.
+        # A hundred chains give three hundred starts, at three times 1,000 sweeps apart.
         z = hm.log_partition(
-            model, chains=1000, temperatures=options.temperatures, chains_from=ex.chain_states(model, 5), seed=1
-        )
+            model, chains=options.particles, temperatures=options.temperatures,
+            chains_from=ex.chain_states(model, -(-options.particles // CHAINS)), seed=1,
+        )  # fmt: skip
         print(z, flush=True)
         result = ex.judge(model, fixed.splits, z) | ex.summary_of(history)
         result |= {
             "binarisation": "dynamic" if options.dynamic else "fixed",
             "weight_decay": decay,
+            "rate": options.rate,
             "threads": options.threads,
             "judging_seconds": round(time.perf_counter() - begun, 1),
         }
@@ -71,7 +75,8 @@ def plan(cases: hm.data.Cases, valid: Any, decay: float, options: argparse.Names
         "objective": objective,
         "epochs": epochs,
         "batch_size": BATCH,
-        "learning_rate": hm.schedules.Linear(RATE),
+        "learning_rate": hm.schedules.Linear(options.rate),
+        "average": hm.training.Average(),
         "penalties": [hm.training.WeightDecay(decay)] if decay else [],
         "validation": valid,
         "callbacks": [
@@ -93,11 +98,12 @@ def write(result: dict[str, Any], options: argparse.Namespace) -> None:
         f"{result['bracket']:.2f}" if 0 <= result["bracket"] < math.inf else "no bound",
         f"{result['valid'][0]:.2f}",
         f"{result['train'][0]:.2f}",
-        f"{result['weight_decay']:g}",
+        f"{result['rate']:g}, {result['weight_decay']:g}",
+        f"{(result['minutes'] * 60 + result['judging_seconds']) / 60:.1f} min",
         ex.yes(result["trusted"]),
     ]
-    header = ["training", "test, by the upper log Z", "test, bracket", "width", "valid", "train", "weight decay",
-              "log Z reliable"]  # fmt: skip
+    header = ["training", "test, by the upper log Z", "test, bracket", "width", "valid", "train", "rate, weight decay",
+              "training and judging", "log Z reliable"]  # fmt: skip
     section = f"mnist-{result['binarisation']}-{options.minutes:g}" + ("-pt" if options.rungs else "")
     ex.publish(section, header, [row], f"log Z: {result['why']}.", threads=result["threads"])
 
