@@ -111,6 +111,7 @@ def test_a_recording_on_a_cuda_device(device: torch.device) -> None:
 
 
 @pytest.mark.slow  # torch compiles for a minute
+@pytest.mark.filterwarnings("ignore:.*script_method:DeprecationWarning")  # of torch itself, when it first compiles
 def test_compiled_code_draws_what_plain_torch_draws() -> None:
     x, bias, draw = torch.linspace(-4, 4, 60).view(3, 20), torch.linspace(-1, 1, 20), hm.Stream(0).advance()
     for states in (devices.TwoStates(0.0, 1.0, 1.0), devices.TwoStates(-1.0, 1.0, 2.0)):

@@ -53,6 +53,17 @@ def test_sparse_is_dense(fitted: Any) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "estimator", [RBMClassifier(4, n_iter=1, random_state=0), DBNClassifier((4,), n_iter=1, random_state=0)], ids=repr
+)
+@pytest.mark.filterwarnings("ignore::UserWarning")  # nothing is learned from six cases
+def test_every_sparse_format_and_lists_are_arrays(estimator: Any) -> None:
+    X, y = np.eye(6, 5), np.arange(6) % 2
+    expected = estimator.fit(X, y).predict_proba(X)
+    for form in (sparse.coo_array(X), sparse.dia_matrix(X), X.tolist()):
+        np.testing.assert_allclose(estimator.fit(form, y.tolist()).predict_proba(form), expected, rtol=1e-4)
+
+
 def test_the_rbm_is_what_fit_does() -> None:
     X, y = (DIGITS[:200] > 0.5).astype(np.float64), LABELS[:200]
     for kind in (np.asarray, sparse.csr_array):

@@ -13,6 +13,7 @@ import re
 import shlex
 import signal
 import sys
+import time
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -69,6 +70,9 @@ _SPELT = (
 _DROPPED = re.compile(r"\bdrop=\[((?:'[^']*'|\"[^\"]*\"|\d+)(?:, (?:'[^']*'|\"[^\"]*\"|\d+))*)\]")
 _READING = ("header", "skip_rows", "missing_values", "decimal", "scale", "alphabet")
 _ARGUMENT = re.compile(rf"(?<![-\w])({'|'.join((*_OPTIONS, *_READING))})=")
+
+
+_PATIENCE = 10.0  # seconds
 
 
 class Shell(click.Group):
@@ -194,6 +198,8 @@ def _report(error: Exception, command: click.Command | None = None) -> int:
     same_everywhere = isinstance(error, click.ClickException) or getattr(error, "told", False)
     if rank() == 0 or not same_everywhere:
         _complain(text)
+    else:
+        time.sleep(_PATIENCE)  # torchrun ends all processes with the first that stops: it must be the one that speaks
     return 2
 
 

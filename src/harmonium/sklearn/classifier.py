@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils import _safe_indexing
 from sklearn.utils.multiclass import check_classification_targets
 from torch import Tensor
 
@@ -54,11 +53,16 @@ class Classifier(ClassifierMixin, Estimator):
             raise ValueError(f"y has one class only, {self.classes_.tolist()[0]!r}: a classifier needs at least two")
         return X, number
 
-    def _warn_if_useless(self, X: Any, number: Any) -> None:
-        """Warn if the frequencies of the classes alone predict training cases better, as after too high a rate."""
+    def _warn_if_useless(self, states: Any, number: Any) -> None:
+        """Warn if the frequencies of the classes alone predict training cases better, as after too high a rate.
+
+        Args:
+            states: of the training cases, in the domain of the visible units, dense or CSR.
+            number: of their classes.
+        """
         index = some_rows(len(number), CASES).numpy()
         known = number[index]
-        log_p = self.predict_log_proba(_safe_indexing(X, index))[np.arange(len(index)), known]
+        log_p = by_rows(self._class_log_prob, states[index], self.model_.dtype)[np.arange(len(index)), known]
         by_frequency = np.log(np.bincount(number) / len(number))[known]
         lost = float(by_frequency.mean() - log_p.mean())
         if not lost < LOST:

@@ -75,8 +75,7 @@ class DBNClassifier(Classifier, Stacked):
         Raises:
             ValueError: for a single class, values outside the domain of the units, or parameters out of range.
         """
-        given = X
-        X, number = labelled = self._accept_labelled(X, y)
+        X, number = self._accept_labelled(X, y)
         if self.n_iter is not None:
             need_positive(n_iter=self.n_iter)
         stream = Stream(self._seed)
@@ -86,6 +85,7 @@ class DBNClassifier(Classifier, Stacked):
         parts = hold_out(len(number), stream.child("hold out")) if own else None
         # They choose the best network, so that no layer may have seen them.
         self.model_, X = self._stack(X, stream, None if parts is None else parts[0])
+        states, labels = X, number
         self.network_ = self.model_.to_classifier(len(self.classes_), stream.child("classes"))
         X = by_rows(self._encoded, X, self.model_.dtype)
         if parts is not None:
@@ -95,7 +95,7 @@ class DBNClassifier(Classifier, Stacked):
         elif "validation" not in options:
             options.pop("patience", None)
         self.history_ = finetune(self.network_, X, number, **options)
-        self._warn_if_useless(given, labelled[1])
+        self._warn_if_useless(states, labels)
         return self
 
     def _plan(self, cases: int) -> dict[str, Any]:

@@ -77,14 +77,13 @@ class RBMClassifier(Classifier, Trained):
         Raises:
             ValueError: for a single class, values outside the domain of the units, or parameters out of range.
         """
-        given = X
         X, number = self._accept_labelled(X, y)
         units, X = self._prepare(X)
         machine = ClassificationRBM(units, hidden_layer(self.n_components), len(self.classes_), dtype=precision(X))
         column = number[:, None].astype(X.dtype)
         cases = sparse.hstack((X, column)).tocsr() if is_sparse(X) else np.hstack((X, column))
         self.model_ = strict(self._train(machine, cases, **self._plan()))
-        self._warn_if_useless(given, number)
+        self._warn_if_useless(X, number)
         return self
 
     def _plan(self) -> dict[str, Any]:
