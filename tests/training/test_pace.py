@@ -122,9 +122,9 @@ def test_little_time_is_left_over_of_large_data(passes: float, monkeypatch: pyte
     if passes > 3:
         assert share > 0.9
     epochs, schedule = found.plan.epochs, found.plan.learning_rate
-    ends = [epoch for epoch in range(1, epochs + 1) if ends_cycle(epoch, epochs)]
-    assert len(ends) >= min(6, 1 + schedule.doublings)
-    for end in ends[-1 - schedule.doublings :]:  # where the likelihood is measured the rate has come down
+    ends = [epoch for epoch in range(1, epochs + 1) if ends_cycle(epoch, epochs, schedule)]
+    assert len(ends) == min(6, 1 + schedule.doublings)
+    for end in ends:  # where the likelihood is measured the rate has come down
         assert schedule(end / epochs - 1e-9) < 1e-6 * schedule.start
     if passes > 10:
         assert found.cases == 29_000

@@ -33,7 +33,7 @@ class ClassMonitor(Callback):
 
     @torch.no_grad()
     def on_measure(self, training: Training, row: Row) -> None:
-        if training.validation is None or not is_due(self.every, row["epoch"], training.plan.epochs):
+        if training.validation is None or not is_due(self.every, row["epoch"], training.plan):
             return
         model = training.model
         assert isinstance(model, Machine)

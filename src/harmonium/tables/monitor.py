@@ -30,7 +30,7 @@ class ObservedLikelihood(Callback):
 
     @torch.no_grad()
     def on_measure(self, training: Training, row: Row) -> None:
-        if training.validation is None or not is_due(None, row["epoch"], training.plan.epochs):
+        if training.validation is None or not is_due(None, row["epoch"], training.plan):
             return
         model = training.model
         assert isinstance(model, Directed)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -19,12 +20,14 @@ from harmonium.core.processes import processes
 from harmonium.core.rows import some_rows
 from harmonium.data import Cases
 from harmonium.data.split import hold_out
+from harmonium.diagnostics.drift import drift_test
 from harmonium.likelihood.exact import cheapest_enumeration
 from harmonium.models.arrays import Array
 from harmonium.models.machine.machine import Machine
 from harmonium.models.model import Model
 from harmonium.objectives import PCD, Objective
 from harmonium.objectives.default import default_objective
+from harmonium.training.average import Average
 from harmonium.training.callbacks import Callback, EarlyStopping, TimeLimit
 from harmonium.training.chain_control import ChainControl
 from harmonium.training.convergence import Convergence
@@ -39,12 +42,17 @@ from harmonium.training.penalties import Penalty, WeightDecay
 from harmonium.training.plan import Plan
 from harmonium.training.prepare import prepare
 from harmonium.training.schedules import Constant, Cycles, Schedule
+from harmonium.units import Bernoulli
 
-__all__ = ["automatic_metric", "automatic_objective", "automatic_penalties", "by_cycles", "usual_batch"]
+__all__ = [
+    "automatic_average", "automatic_metric", "automatic_objective", "automatic_penalties", "by_cycles", "usual_batch",
+]  # fmt: skip
 
 FIRST, DOUBLINGS = 1000, 5  # updates of the first cycle, and how often cycles double where time is not limited
 BLIND_DOUBLINGS = 1  # if there are too few cases to hold some out
 RATES = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001)  # tried on a copy, for a machine
+LARGE_RATES = (0.4, 0.15, 0.05, 0.015, 0.005)  # for a large binary machine, whose parameters are averaged
+LARGE = 100_000  # parameters of a large machine
 OMITTED_RATES = (3.0, 1.0, 0.3, 0.1, 0.03)  # where a unit is left out of most cases, it learns from few of a batch
 FASTER = (10.0, 3.0, 1.0)  # likewise for a network, times its usual rate
 LEAST_GAIN = -1.0  # nats above independent columns, of a first cycle that did not diverge
@@ -55,15 +63,20 @@ BOLD, BOLD_OMITTED = 0.1, 3.0  # learning rates where gaps hide so much that no 
 CAREFUL = 0.01  # learning rate of a machine with real columns, where none was found by trial
 CHAINS = 100  # of a machine: more take more time than they gain beside small batches
 SWEEPS = 5  # of discrete columns per update: with one, chains of sets with many modes fall out of equilibrium
+MOST_SWEEPS = 8  # that trials may ask for, of a large binary machine within a time
+LAG, SETTLED = 3.0, 100  # largest change of chains after a trial, in standard errors, and the sweeps that it takes
 PRIOR = 2.0  # precision of a normal prior on the weights, of which each case has its share: their decay
 PRIOR_OMITTED = 3.0  # where units are omitted: from few ratings, hidden units are too sure otherwise
+PRIOR_LARGE = 12.0  # of a large binary machine, which has more weights than cases tell of
 DECAYS = (1e-4, 1e-2)
+LARGE_DECAYS = (1e-3, 1e-2)
 
 # Where time is limited:
 SPARE = 0.9  # of the time that is left, for what is planned
 LATE = 1.15  # of the time that is left, before training is cut: clocks differ, and a cycle that is cut short is lost
 FEW_PASSES = 10  # below them, half a pass is more than a twentieth of the time
 TRIALS, TRIED = 0.25, 3  # share of trials of the learning rate, and how many are usual
+PATIENCE = 2  # measurements without a gain of a large machine, whose log Z is uncertain by nats
 LEAST_TRIAL = 100  # updates: fewer tell nothing
 MEASURED, MEASUREMENTS = 0.2, 6  # share of measurements in a training, and their number
 COARSE = LikelihoodMonitor(every=None, temperatures=100, samples=10, cases=200)
@@ -80,7 +93,12 @@ def automatic_objective(model: Model) -> Objective:
     usual = default_objective(model)
     if not isinstance(usual, PCD) or not isinstance(model, Machine):
         return usual
-    return replace(usual, chains=CHAINS, k=usual.k if _real(model) else SWEEPS)
+    return replace(usual, chains=CHAINS, k=usual.k if _real(model) or _bold(model) else SWEEPS)
+
+
+def automatic_average(model: Model) -> Average | None:
+    """The average of a model: a large binary machine learns faster at rates at which its parameters wander."""
+    return Average() if _bold(model) else None
 
 
 def automatic_metric(model: Model, gaps: Gaps | None) -> Metric | str:
@@ -92,8 +110,11 @@ def automatic_penalties(model: Model, cases: int, gaps: Gaps | None = None) -> t
     """Weight decay of a machine: that of a normal prior on its weights."""
     if not isinstance(model, Machine):
         return ()
-    prior = PRIOR_OMITTED if isinstance(gaps, OmitGaps) else PRIOR
-    return (WeightDecay(min(DECAYS[1], max(DECAYS[0], prior / cases))),)
+    if isinstance(gaps, OmitGaps):
+        prior, (least, most) = PRIOR_OMITTED, DECAYS
+    else:
+        prior, (least, most) = (PRIOR_LARGE, LARGE_DECAYS) if _bold(model) else (PRIOR, DECAYS)
+    return (WeightDecay(min(most, max(least, prior / cases))),)
 
 
 def by_cycles(
@@ -154,8 +175,7 @@ def by_cycles(
     whole = on_a_copy(plan.learning_rate, batches)  # checks all cases, before anything is trained
     added = _criterion(whole) if own is None else []
     controlled = own is not None or any(isinstance(each, ChainControl) for each in callbacks)
-    # Within a time more sweeps are not planned for: there, chains that lag get smaller steps at once.
-    control: list[Callback] = [] if controlled else [ChainControl() if seconds is None else ChainControl(most=1)]
+    adapts = not controlled and seconds is not None and _bold(model) and isinstance(plan.objective, PCD)
     criterion = own or next(each for each in added if isinstance(each, Convergence))
     measures: Sequence[Callback] = added or callbacks
     if any(isinstance(each, EarlyStopping) for each in callbacks):  # the user's rule
@@ -174,6 +194,8 @@ def by_cycles(
 
         return float(together.by_first(measured))
 
+    lags: dict[float, bool] = {}  # whether chains lag behind the model after a trial, by its rate
+
     def attempt(rate: float, updates: int) -> float:
         """What is measured after a first cycle."""
         training = on_a_copy(Cycles(rate, 0), updates)
@@ -181,6 +203,7 @@ def by_cycles(
             training.run()
         except DivergedError:
             return -math.inf
+        lags[rate] = adapts and bool(together.told(_drift(training) > LAG))
         return measure(training)
 
     omits = isinstance(plan.missing, OmitGaps)
@@ -191,13 +214,18 @@ def by_cycles(
     if seconds is None:
         rate = _best_rate(model, lambda each: attempt(each, FIRST), nothing, omits) if rate is None else rate
     else:
-        coarse = [COARSE if isinstance(each, LikelihoodMonitor) else each for each in added]
+        # Of a large machine tempering takes longer than the trial that it would judge.
+        quick = replace(COARSE, second_opinion=not _large(model))
+        coarse = [quick if isinstance(each, LikelihoodMonitor) else each for each in added]
+        for each in coarse:
+            if isinstance(each, Convergence) and _large(model):
+                each.patience = PATIENCE
         measures = coarse or callbacks
         slow = Constant(_careful(model))
         costs = timed(lambda pace: on_a_copy(slow, 100, 1_000_000, [pace]), measure, seconds)
         if coarse:
             finer = MEASURED * seconds / (MEASUREMENTS + TRIED) / max(1e-6, costs.measurement)
-            added, scale = _refined(added, min(FINER, max(1.0, finer)))
+            added, scale = _refined(coarse, min(FINER, max(1.0, finer)))
             measures, costs = added or callbacks, costs._replace(measurement=scale * costs.measurement)
         if rate is None:
             time_of_each = TRIALS * seconds / min(TRIED, len(_rates(model, omits))) - costs.measurement
@@ -207,6 +235,13 @@ def by_cycles(
                 if updates >= LEAST_TRIAL
                 else slow.rate
             )
+            # Modes far from each other need more sweeps.  They are found by trial: their time has to be planned for.
+            while lags.get(rate) and isinstance(plan.objective, PCD) and plan.objective.k < MOST_SWEEPS:
+                plan = replace(plan, objective=replace(plan.objective, k=2 * plan.objective.k))
+                began = time.process_time()
+                attempt(rate, updates)
+                took = together.told(time.process_time() - began) - costs.measurement
+                costs = costs._replace(update=max(costs.update, took / updates))
         left = seconds - together.told(costs.spent)
         updates = int((SPARE * left - MEASUREMENTS * costs.measurement) / costs.update)
         epochs, most = _passes(updates, whole.batches)
@@ -215,6 +250,8 @@ def by_cycles(
             epochs, most = 1, max(LEAST_TRIAL, updates)
         plan = replace(plan, most=None if most is None else most * plan.batch_size)
         added.append(TimeLimit(max(0.1, round(LATE * left, 3)), processor=True))
+    # Within a time more sweeps are not planned for: there, chains that lag get smaller steps at once.
+    control: list[Callback] = [] if controlled else [ChainControl() if seconds is None else ChainControl(most=1)]
     doublings = int(math.log2(max(1.0, epochs / first)))
     schedule = rate if isinstance(rate, Schedule) else Cycles(rate, doublings, _slower(model), epochs)
     return replace(plan, epochs=epochs, learning_rate=schedule), [*control, *added]
@@ -250,9 +287,13 @@ def _refined(added: Sequence[Callback], scale: float) -> tuple[list[Callback], f
     """The measurement of a pilot with more temperatures and cases, and how many times as long it takes."""
     if not any(isinstance(each, LikelihoodMonitor) for each in added):
         return list(added), 1.0
-    assert COARSE.cases is not None
-    fine = replace(COARSE, temperatures=int(scale * COARSE.temperatures), cases=int(scale * COARSE.cases))
-    return [fine if isinstance(each, LikelihoodMonitor) else each for each in added], scale
+
+    def finer(each: Callback) -> Callback:
+        if not isinstance(each, LikelihoodMonitor) or each.cases is None:
+            return each
+        return replace(each, temperatures=int(scale * each.temperatures), cases=int(scale * each.cases))
+
+    return [finer(each) for each in added], scale
 
 
 def _rates(model: Model, omits: bool = False) -> Sequence[float]:
@@ -260,6 +301,8 @@ def _rates(model: Model, omits: bool = False) -> Sequence[float]:
     if isinstance(model, Machine):
         if omits and not _real(model):
             return OMITTED_RATES
+        if _bold(model):
+            return LARGE_RATES
         return [rate for rate in RATES if rate <= STEADY] if _real(model) else RATES
     return [each * model.training_defaults.learning_rate for each in FASTER]
 
@@ -276,6 +319,27 @@ def _slower(model: Model) -> float:
 
 def _real(model: Machine) -> bool:
     return any(units.real_valued for units in model.unit_layers())
+
+
+def _drift(training: Training) -> float:
+    """Standard errors by which statistics of the chains change over some sweeps, after a training."""
+    objective, model = training.plan.objective, training.model
+    with training.last_parameters():  # the chains are theirs, not those of an average
+        chains = objective.model_chains(training.objective_state)
+        assert chains is not None and isinstance(model, Machine)
+        return drift_test(model, chains, training.root.child("trial"), SETTLED).difference
+
+
+def _large(model: Model) -> bool:
+    """Whether a sweep of a machine takes as much time as all the rest of an update."""
+    return isinstance(model, Machine) and sum(each.numel() for each in model.parameters()) >= LARGE
+
+
+def _bold(model: Model) -> bool:
+    """Whether it is a large binary RBM, which learns at high rates, with one sweep, and its parameters averaged."""
+    if not isinstance(model, Machine) or list(model.edges.values()) != [(0, 1)]:
+        return False
+    return _large(model) and all(isinstance(units, Bernoulli) for units in model.unit_layers())
 
 
 def _best_rate(

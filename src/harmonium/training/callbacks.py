@@ -17,6 +17,7 @@ from harmonium.training.schedules import ends_cycle
 if TYPE_CHECKING:
     from harmonium.training.history import Row
     from harmonium.training.loop import Training
+    from harmonium.training.plan import Plan
 
 __all__ = ["Callback", "EarlyStopping", "ProgressBar", "TimeLimit", "check_callbacks", "is_due"]
 
@@ -30,15 +31,17 @@ _OF_OTHERS = {
 """Methods of the callbacks of other libraries, and what they are called here."""
 
 
-def is_due(every: int | None, epoch: int, epochs: int) -> bool:
+def is_due(every: int | None, epoch: int, plan: Plan) -> bool:
     """Whether something is measured after an epoch, counted from 1; the last one always is.
 
     Args:
         every: epochs between measurements; None: where cycles of `harmonium.training.schedules.Cycles` end.
         epoch: the epoch.
-        epochs: of the whole plan.
+        plan: of the training.
     """
-    return epoch == epochs or (ends_cycle(epoch, epochs) if every is None else epoch % every == 0)
+    if every is None:
+        return ends_cycle(epoch, plan.epochs, plan.learning_rate)
+    return epoch == plan.epochs or epoch % every == 0
 
 
 def check_callbacks(callbacks: Sequence[Any]) -> None:

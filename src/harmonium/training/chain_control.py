@@ -73,7 +73,7 @@ class ChainControl(Callback):
     @torch.no_grad()
     def on_measure(self, training: Training, row: Row) -> None:
         objective, state = training.plan.objective, training.objective_state
-        if not is_due(self.every, row["epoch"], training.plan.epochs) or not _has_chains(training):
+        if not is_due(self.every, row["epoch"], training.plan) or not _has_chains(training):
             return
         assert isinstance(objective, SampledNegative) and isinstance(training.model, Machine)
         chains = objective.model_chains(state)

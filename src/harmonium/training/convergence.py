@@ -54,7 +54,9 @@ class Convergence(Callback):
             self.best, self.best_update, self.failures = -math.inf, 0, 0
 
     def on_epoch(self, training: Training, row: Row) -> None:
-        if self.metric not in row or (self.at_cycles and not ends_cycle(row["epoch"], training.plan.epochs)):
+        if self.metric not in row or (
+            self.at_cycles and not ends_cycle(row["epoch"], training.plan.epochs, training.plan.learning_rate)
+        ):
             return
         value = row[self.metric]
         if value is None:

@@ -58,7 +58,7 @@ class GapMonitor(Callback):
 
     @torch.no_grad()
     def on_measure(self, training: Training, row: Row) -> None:
-        if training.validation is None or not is_due(self.every, row["epoch"], training.plan.epochs):
+        if training.validation is None or not is_due(self.every, row["epoch"], training.plan):
             return
         model = training.model
         index = evenly_spaced(len(training.validation), min(self.cases, len(training.validation)))

@@ -101,6 +101,7 @@ class LikelihoodMonitor(Callback):
         start: first epoch to measure.
         samples: of the hidden states of every case, for directed models with latent variables.
         cases: largest number of validation cases, evenly spaced; None: all.
+        second_opinion: with ``every=None``, ask tempering where annealing is not reliable, which takes longer.
 
     Directed models are normalised: "log_likelihood" is exact, or by importance sampling a bound in expectation, the one
     of a VAE for ``samples=1`` (its ELBO); "log_likelihood_lower" is the same number.  That of a model whose prior is a
@@ -115,6 +116,7 @@ class LikelihoodMonitor(Callback):
     start: int = 1
     samples: int = 50
     cases: int | None = None
+    second_opinion: bool = True
 
     def __post_init__(self) -> None:
         check_int_fields(self, chains=1, temperatures=1, start=1, samples=1)
@@ -127,7 +129,12 @@ class LikelihoodMonitor(Callback):
     def on_measure(self, training: Training, row: Row) -> None:
         model, epochs = training.model, training.plan.epochs
         early = row["epoch"] < min(self.start, epochs)
-        if training.validation is None or early or not is_due(self.every, row["epoch"], epochs) or _many_lengths(model):
+        if (
+            training.validation is None
+            or early
+            or not is_due(self.every, row["epoch"], training.plan)
+            or _many_lengths(model)
+        ):
             return
         z = self._log_z(training)
         found, base = [], []
@@ -157,7 +164,7 @@ class LikelihoodMonitor(Callback):
         if bits <= OFTEN_EXACT_BITS:
             return log_partition(part, "exact")
         # A ladder, or the enumeration that "auto" begins with, costs too much to be asked every time.
-        twice = self.every is None and bits > EXACT_BITS
+        twice = self.second_opinion and self.every is None and bits > EXACT_BITS
         return log_partition(
             part,
             "auto" if twice else "ais",

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from harmonium.core.checks import check_int_fields, check_non_negative, check_positive
 from harmonium.core.registry import Registered
 
+_CYCLES = 6
+
 __all__ = [
     "Constant", "Cosine", "Cycles", "Exponential", "Linear", "Schedule", "WarmUp", "as_schedule", "ends_cycle",
 ]  # fmt: skip
@@ -163,13 +165,18 @@ class Cycles(Schedule):
         return (whole >> self.doublings - cycle) / whole
 
 
-def ends_cycle(epoch: int, epochs: int) -> bool:
+def ends_cycle(epoch: int, epochs: int, schedule: Schedule) -> bool:
     """Whether one of the last six cycles of `Cycles` ends with this epoch, counted from 1.
 
-    >>> [epoch for epoch in range(1, 97) if ends_cycle(epoch, 96)]
+    Other schedules are looked at as if they had six cycles.
+
+    >>> [epoch for epoch in range(1, 97) if ends_cycle(epoch, 96, Cycles(0.1))]
     [3, 6, 12, 24, 48, 96]
+    >>> [epoch for epoch in range(1, 97) if ends_cycle(epoch, 96, Cycles(0.1, doublings=1))]
+    [48, 96]
     """
-    return epoch in {epochs >> later for later in range(6)}
+    cycles = min(_CYCLES, schedule.doublings + 1) if isinstance(schedule, Cycles) else _CYCLES
+    return epoch in {epochs >> later for later in range(cycles)}
 
 
 def _check(schedule: Schedule, *names: str, positive: bool = False) -> None:
