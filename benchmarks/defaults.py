@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import report
-from by_default import budgets, classifiers, density, imputation, outliers, ratings, table_imputation, tables
+from by_default import budgets, classifiers, density, imputation, large, outliers, ratings, table_imputation, tables
 from by_default.job import Cells, Job
 from by_default.sources import HELD_BACK, UnavailableError
 from by_default.store import Key, Store, fingerprint
@@ -33,6 +33,7 @@ from launch import environment
 JOBS: dict[str, Job] = {
     "classifiers": classifiers.JOB, "imputation": imputation.JOB, "outliers": outliers.JOB, "density": density.JOB,
     "tables": tables.JOB, "budgets": budgets.JOB, "ratings": ratings.JOB, "table_imputation": table_imputation.JOB,
+    "large": large.JOB,
 }  # fmt: skip
 """By the names of their modules."""
 

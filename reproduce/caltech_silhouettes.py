@@ -44,9 +44,9 @@ class Conservative(hm.training.LikelihoodMonitor):
 def main() -> None:
     parser = ex.arguments(__doc__, runs=True)
     parser.add_argument("--hidden", type=int, default=500)
-    parser.add_argument("--epochs", type=int, default=250)
-    parser.add_argument("--rate", type=float, default=0.04, help="learning rate at the start; falls linearly to zero")
-    parser.add_argument("--weight-decay", type=float, default=3e-3)
+    parser.add_argument("--epochs", type=int, default=150)
+    parser.add_argument("--rate", type=float, default=0.15, help="learning rate at the start; falls linearly to zero")
+    parser.add_argument("--weight-decay", type=float, default=5e-3)
     parser.add_argument("--k", type=int, default=2, help="Gibbs sweeps per update")
     parser.add_argument("--chains", type=int, default=200, help="persistent ones, and those annealed for log Z")
     parser.add_argument("--copies", type=int, default=2, help="states per persistent chain, for the final log Z")
@@ -80,6 +80,7 @@ def train(splits: dict[str, Any], options: argparse.Namespace) -> tuple[hm.RBM, 
             "epochs": options.epochs,
             "batch_size": 100,
             "learning_rate": hm.schedules.Linear(options.rate),
+            "average": hm.training.Average(),
             "penalties": [hm.training.WeightDecay(options.weight_decay)],
             "validation": splits["valid"],
             "callbacks": callbacks,

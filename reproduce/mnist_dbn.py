@@ -32,9 +32,9 @@ def main() -> None:
     parser.add_argument("--bottom-minutes", type=float, default=15.0, help="training of the first machine, about")
     parser.add_argument("--minutes", type=float, default=12.0, help="training of the top machine, about")
     parser.add_argument("--epochs", type=int, help="of the top machine, instead of --minutes")
-    parser.add_argument("--rate", type=float, default=0.01, help="of the top machine, falling to 0")
+    parser.add_argument("--rate", type=float, default=0.03, help="of the top machine, falling to 0")
     parser.add_argument("--weight-decay", type=float, default=5e-4, help="of the top machine")
-    parser.add_argument("--temperatures", type=int, default=5000, help="of the final estimate of log Z")
+    parser.add_argument("--temperatures", type=int, default=15_000, help="of the final estimate of log Z")
     parser.add_argument("--samples", type=int, default=100, help="importance samples per case")
     options = ex.options_of(parser)
     if not (options.write and ex.load_result(options.out)):  # a judged run is only published
@@ -85,7 +85,7 @@ def judged(dbn: hm.DBN, data: hm.data.Dataset, options: argparse.Namespace) -> d
     """Test nats by importance sampling and the upper log Z of the top machine, with the bracket and the bound."""
     begun = time.perf_counter()
     starts = ex.chain_states(dbn.top, 2, 300)
-    z = hm.log_partition(dbn.top, chains=CHAINS, temperatures=options.temperatures, chains_from=starts, seed=1)
+    z = hm.log_partition(dbn.top, chains=2 * CHAINS, temperatures=options.temperatures, chains_from=starts, seed=1)
     print(z, flush=True)
     assert data.valid is not None
     test, valid = (
