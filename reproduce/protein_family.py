@@ -88,6 +88,7 @@ def train(parts: dict[str, Part], options: argparse.Namespace) -> tuple[hm.model
             "epochs": options.epochs,
             "batch_size": BATCH,
             "learning_rate": hm.schedules.Linear(options.rate),
+            "average": hm.training.Average(),
             "penalties": [hm.training.WeightDecay(options.weight_decay)],
             "validation": parts["valid"].codes,
             "sample_weight": weights,
