@@ -53,8 +53,8 @@ def reached(cells: Cells) -> bool:
 JOB = Job(
     title="Large binary RBMs",
     about=f"`hm.fit(hm.RBM(n, hidden), data, minutes={SECONDS / 60:g})` on one core with "
-    f"{', '.join(map(str, SETS.values()))} hidden units, nats per test case by the upper end of log Z (annealing, 5,000 "
-    "temperatures), beside tree and mixture of `hm.compare` in the same time.",
+    f"{', '.join(map(str, SETS.values()))} hidden units, nats per test case by the upper end of log Z (annealing, "
+    "5,000 temperatures), beside tree and mixture of `hm.compare` in the same time.",
     sets={name: partial(task, name, hidden) for name, hidden in SETS.items()},
     peers={TREE: partial(compared, "tree"), MIXTURE: partial(compared, "mixture")},
     ours={OURS: fitted},

@@ -132,7 +132,9 @@ def test_data_without_a_column_that_varies_have_no_score_of_gaps() -> None:
 def test_treatments_by_name() -> None:
     assert as_gaps("draw") == hm.training.DrawGaps(1) and as_gaps(4) == hm.training.DrawGaps(4)
     assert as_gaps(None) is None and as_gaps(0) is None and isinstance(as_gaps("omit"), hm.training.OmitGaps)
-    with pytest.raises(ValueError, match="missing must be one of draw, omit, a number of sweeps or None, found 'drop'"):
+    with pytest.raises(
+        ValueError, match="missing must be one of draw, omit, sum, a number of sweeps or None, found 'drop'"
+    ):
         as_gaps("drop")
     with pytest.raises(ValueError, match=r"which PCD cannot: use objective=harmonium\.CD\(\), or missing='draw'"):
         hm.fit(hm.RBM(3, 2), agreeing(20), missing="omit", objective=hm.PCD(), epochs=1)
@@ -148,7 +150,7 @@ def test_few_ratings_are_learned_without_an_option() -> None:
     rated = ~np.isnan(seen).all(1)
     seen, codes, asked = seen[rated], codes[rated], asked[rated]
     rbm = hm.RBM(hm.Categorical(40, 4), 20)
-    hm.fit(rbm, seen, missing="omit", minutes=0.04)
+    hm.fit(rbm, seen, missing="omit", minutes=0.1)
     expected = hm.predict_gaps(rbm, seen).view(len(seen), 40, 4).numpy() @ np.arange(4)
     errors = [((guess - codes)[asked] ** 2).mean() for guess in (expected, np.nanmean(seen, 0) + 0 * codes)]
     assert errors[0] < 0.8 * errors[1]

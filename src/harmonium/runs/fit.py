@@ -103,8 +103,9 @@ def fit(
             those held out of them count by their weights.
         missing: what to make of missing values (NaN), which should be missing at random.  "draw": they are drawn given
             the observed ones, by chains that go on from epoch to epoch; a number: with this number of Gibbs sweeps
-            whenever a case is used.  "omit": missing units are left out of the machine, for sparse tables such as
-            ratings.  Default: an error if there are any.
+            whenever a case is used.  "sum": the only missing value of a case, such as its class, is summed out exactly.
+            "omit": missing units are left out of the machine, for sparse tables such as ratings.  Default: an error if
+            there are any.
         seed: seed of everything random in training, an int or a stream.
         out: a folder to write the run into; ``hm.resume(out)`` continues it.
         callbacks: monitors, `EarlyStopping`, your own.  With validation cases and no `Monitor` given, one is added (for

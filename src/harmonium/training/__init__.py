@@ -17,6 +17,7 @@ from harmonium.training.muon import Muon
 from harmonium.training.natural import NaturalGradient
 from harmonium.training.penalties import Sparsity, WeightDecay
 from harmonium.training.proximal import L1, GroupLasso, L1Squared, MaxNorm
+from harmonium.training.sum_gaps import SumGaps
 from harmonium.training.tensorboard import TensorBoard
 from harmonium.training.trim import Trim
 
@@ -24,5 +25,5 @@ __all__ = [
     "schedules", "Average", "Callback", "Centered", "ChainControl", "Convergence", "Diagonal", "DrawGaps",
     "EarlyStopping", "EquilibriumMonitor", "GapMonitor", "GroupLasso", "History", "KeepTrajectory", "L1", "L1Squared",
     "LikelihoodMonitor", "MLflow", "MaxNorm", "Monitor", "Muon", "NaturalGradient", "OmitGaps", "Plain", "ProgressBar",
-    "Sparsity", "TensorBoard", "TimeLimit", "Trim", "WeightDecay",
+    "Sparsity", "SumGaps", "TensorBoard", "TimeLimit", "Trim", "WeightDecay",
 ]  # fmt: skip

@@ -139,7 +139,7 @@ class Training:
         """The cases of these numbers as the objective takes them."""
         v, gaps = self.rows(index), self.plan.missing
         batch = Batch(v) if gaps is None else gaps.fill(self, v, index, self.gaps_state)
-        return batch if self.weight is None else batch._replace(weight=self.weight[index])
+        return batch if self.weight is None or batch.weight is not None else batch._replace(weight=self.weight[index])
 
     def rows(self, index: Tensor) -> Tensor:
         """Encoded cases of these numbers, (rows, size)."""

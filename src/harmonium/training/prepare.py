@@ -99,7 +99,7 @@ def _refuse_gaps(model: Model, v: Tensor, name: str, row: Callable[[int], str]) 
         column = int(model.visible.variable_of_column()[unit])
         raise ValueError(
             f"{name} is not finite (NaN) in {row(first)}, column {column}: pass missing='draw' to have missing values "
-            "drawn in training, or remove or impute them first"
+            "drawn in training (or 'sum', if only classes are missing), or remove or impute them first"
         )
 
 
