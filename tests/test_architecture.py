@@ -17,7 +17,7 @@ FLOORS = (
     ("data",),
     ("models",),
     ("sampling",),
-    ("diagnostics",),
+    ("couplings", "diagnostics"),
     ("likelihood",),
     ("objectives",),
     ("training",),

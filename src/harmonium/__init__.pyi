@@ -1,5 +1,6 @@
 """The names that users type.  Each is imported when it is first used (see ``__init__.py``)."""
 
+from . import couplings as couplings
 from . import data as data
 from . import diagnostics as diagnostics
 from . import exchange as exchange
