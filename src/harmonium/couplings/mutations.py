@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 
 import torch
@@ -94,13 +93,13 @@ def _encoded(model: Model, sequence: Array, function: str) -> tuple[Tensor, Tens
 
 def _with(v: Tensor, table: Tensor, sites: tuple[int, ...]) -> Tensor:
     """The sequence with all states of some sites, the last one fastest: (states ** sites, size)."""
-    rows = []
     kept = v[0].clone()
     for site in sites:
         kept[table[site].abs().sum(0) > 0] = 0
-    for states in itertools.product(range(table.shape[1]), repeat=len(sites)):
-        rows.append(kept + sum(table[i, a] for i, a in zip(sites, states, strict=True)))
-    return torch.stack(rows)
+    rows = kept.unsqueeze(0)
+    for site in sites:
+        rows = (rows.unsqueeze(1) + table[site]).flatten(0, 1)
+    return rows
 
 
 def _log_weights(model: Model, blocks: list[Tensor]) -> Tensor:
