@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import math
-import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -20,7 +19,6 @@ from harmonium.core.processes import processes
 from harmonium.core.rows import some_rows
 from harmonium.data import Cases
 from harmonium.data.split import hold_out
-from harmonium.diagnostics.drift import drift_test
 from harmonium.likelihood.exact import cheapest_enumeration
 from harmonium.models.arrays import Array
 from harmonium.models.machine.machine import Machine
@@ -63,8 +61,7 @@ BOLD, BOLD_OMITTED = 0.1, 3.0  # learning rates where gaps hide so much that no 
 CAREFUL = 0.01  # learning rate of a machine with real columns, where none was found by trial
 CHAINS = 100  # of a machine: more take more time than they gain beside small batches
 SWEEPS = 5  # of discrete columns per update: with one, chains of sets with many modes fall out of equilibrium
-MOST_SWEEPS = 8  # that trials may ask for, of a large binary machine within a time
-LAG, SETTLED = 3.0, 100  # largest change of chains after a trial, in standard errors, and the sweeps that it takes
+LARGE_SWEEPS = 2  # of a large binary machine, whose sweeps cost more
 PRIOR = 2.0  # precision of a normal prior on the weights, of which each case has its share: their decay
 PRIOR_OMITTED = 3.0  # where units are omitted: from few ratings, hidden units are too sure otherwise
 PRIOR_LARGE = 12.0  # of a large binary machine, which has more weights than cases tell of
@@ -93,7 +90,8 @@ def automatic_objective(model: Model) -> Objective:
     usual = default_objective(model)
     if not isinstance(usual, PCD) or not isinstance(model, Machine):
         return usual
-    return replace(usual, chains=CHAINS, k=usual.k if _real(model) or _bold(model) else SWEEPS)
+    sweeps = usual.k if _real(model) else LARGE_SWEEPS if _bold(model) else SWEEPS
+    return replace(usual, chains=CHAINS, k=sweeps)
 
 
 def automatic_average(model: Model) -> Average | None:
@@ -175,7 +173,8 @@ def by_cycles(
     whole = on_a_copy(plan.learning_rate, batches)  # checks all cases, before anything is trained
     added = _criterion(whole) if own is None else []
     controlled = own is not None or any(isinstance(each, ChainControl) for each in callbacks)
-    adapts = not controlled and seconds is not None and _bold(model) and isinstance(plan.objective, PCD)
+    # Within a time more sweeps are not planned for: there, chains that lag get smaller steps at once.
+    control: list[Callback] = [] if controlled else [ChainControl() if seconds is None else ChainControl(most=1)]
     criterion = own or next(each for each in added if isinstance(each, Convergence))
     measures: Sequence[Callback] = added or callbacks
     if any(isinstance(each, EarlyStopping) for each in callbacks):  # the user's rule
@@ -194,8 +193,6 @@ def by_cycles(
 
         return float(together.by_first(measured))
 
-    lags: dict[float, bool] = {}  # whether chains lag behind the model after a trial, by its rate
-
     def attempt(rate: float, updates: int) -> float:
         """What is measured after a first cycle."""
         training = on_a_copy(Cycles(rate, 0), updates)
@@ -203,7 +200,6 @@ def by_cycles(
             training.run()
         except DivergedError:
             return -math.inf
-        lags[rate] = adapts and bool(together.told(_drift(training) > LAG))
         return measure(training)
 
     omits = isinstance(plan.missing, OmitGaps)
@@ -235,13 +231,6 @@ def by_cycles(
                 if updates >= LEAST_TRIAL
                 else slow.rate
             )
-            # Modes far from each other need more sweeps.  They are found by trial: their time has to be planned for.
-            while lags.get(rate) and isinstance(plan.objective, PCD) and plan.objective.k < MOST_SWEEPS:
-                plan = replace(plan, objective=replace(plan.objective, k=2 * plan.objective.k))
-                began = time.process_time()
-                attempt(rate, updates)
-                took = together.told(time.process_time() - began) - costs.measurement
-                costs = costs._replace(update=max(costs.update, took / updates))
         left = seconds - together.told(costs.spent)
         updates = int((SPARE * left - MEASUREMENTS * costs.measurement) / costs.update)
         epochs, most = _passes(updates, whole.batches)
@@ -250,8 +239,6 @@ def by_cycles(
             epochs, most = 1, max(LEAST_TRIAL, updates)
         plan = replace(plan, most=None if most is None else most * plan.batch_size)
         added.append(TimeLimit(max(0.1, round(LATE * left, 3)), processor=True))
-    # Within a time more sweeps are not planned for: there, chains that lag get smaller steps at once.
-    control: list[Callback] = [] if controlled else [ChainControl() if seconds is None else ChainControl(most=1)]
     doublings = int(math.log2(max(1.0, epochs / first)))
     schedule = rate if isinstance(rate, Schedule) else Cycles(rate, doublings, _slower(model), epochs)
     return replace(plan, epochs=epochs, learning_rate=schedule), [*control, *added]
@@ -321,22 +308,13 @@ def _real(model: Machine) -> bool:
     return any(units.real_valued for units in model.unit_layers())
 
 
-def _drift(training: Training) -> float:
-    """Standard errors by which statistics of the chains change over some sweeps, after a training."""
-    objective, model = training.plan.objective, training.model
-    with training.last_parameters():  # the chains are theirs, not those of an average
-        chains = objective.model_chains(training.objective_state)
-        assert chains is not None and isinstance(model, Machine)
-        return drift_test(model, chains, training.root.child("trial"), SETTLED).difference
-
-
 def _large(model: Model) -> bool:
     """Whether a sweep of a machine takes as much time as all the rest of an update."""
     return isinstance(model, Machine) and sum(each.numel() for each in model.parameters()) >= LARGE
 
 
 def _bold(model: Model) -> bool:
-    """Whether it is a large binary RBM, which learns at high rates, with one sweep, and its parameters averaged."""
+    """Whether it is a large binary RBM, which learns at high rates, with few sweeps, and its parameters averaged."""
     if not isinstance(model, Machine) or list(model.edges.values()) != [(0, 1)]:
         return False
     return _large(model) and all(isinstance(units, Bernoulli) for units in model.unit_layers())
