@@ -19,7 +19,8 @@ Features = pd.DataFrame | np.ndarray
 """A table whose columns are of any kind, or an array of values from 0 to 1, which the default units take."""
 
 HELD_BACK = (
-    "adult", "connect4", "diabetes", "few ratings", "ionosphere", "jester", "kdd", "telescope", "ten tastes",
+    "adult", "bbc", "connect4", "diabetes", "few ratings", "ionosphere", "jester", "kdd", "nips", "telescope",
+    "ten tastes",
 )  # fmt: skip
 """Sets, by the beginnings of their names, on which no default of the library may be chosen: they judge only."""
 
