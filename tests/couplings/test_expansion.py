@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 import torch
@@ -129,8 +130,9 @@ def test_the_means_of_the_data_as_reference() -> None:
 
 def test_wrong_arguments() -> None:
     rbm = hm.RBM(hm.Categorical(3, 3), 2)
+    deep: Any = hm.DBM([hm.Categorical(3, 3), 2, 2])
     with pytest.raises(TypeError, match="no couplings among themselves"):
-        hm.couplings.effective_couplings(hm.DBM([hm.Categorical(3, 3), 2, 2]))  # type: ignore[arg-type]
+        hm.couplings.effective_couplings(deep)
     with pytest.raises(ValueError, match=r"reference has shape \(3,\); expected \(3, 3\)"):
         hm.couplings.effective_couplings(rbm, [0.1, 0.2, 0.7])
     with pytest.raises(ValueError, match="each row sums to 1"):

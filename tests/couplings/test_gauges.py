@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 
@@ -26,10 +29,10 @@ MODELS = {
 
 @pytest.mark.parametrize("gauge", [hm.couplings.zero_sum, hm.couplings.lattice_gas])
 @pytest.mark.parametrize("name", MODELS)
-def test_probabilities_are_the_same(name: str, gauge: object) -> None:
+def test_probabilities_are_the_same(name: str, gauge: Callable[[Any], Any]) -> None:
     model = scattered(MODELS[name]())
     before = {key: value.clone() for key, value in model.state_dict().items()}
-    difference = all_log_weights(gauge(model)) - all_log_weights(model)  # type: ignore[operator]
+    difference = all_log_weights(gauge(model)) - all_log_weights(model)
     torch.testing.assert_close(difference, difference.flatten()[0].expand_as(difference), atol=1e-10, rtol=0)
     assert difference.abs().max() > 1e-3  # something was moved
     assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())

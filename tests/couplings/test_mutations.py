@@ -64,5 +64,5 @@ def test_wrong_arguments() -> None:
         hm.couplings.mutation_scan(hm.RBM(hm.Gaussian(3), 2), [0.0, 0.0, 0.0])
     with pytest.raises(ValueError, match="between 2 and 3"):
         hm.couplings.mutation_scan(hm.RBM(hm.Mixed([hm.Bernoulli(1), hm.Categorical(1, 3)]), 2), [0, 2])
-    with pytest.raises(TypeError, match="only estimated"):
+    with pytest.raises(TypeError, match="no couplings among themselves"):
         hm.couplings.mutation_scan(hm.DBM([hm.Categorical(3, 3), 2, 2]), [0, 1, 2])

@@ -83,3 +83,22 @@ def test_what_cannot_be_summed_is_refused() -> None:
         hm.fit(real, [[0.1, 0.2, 0], [NAN, -0.1, 1], [-0.1, 0.1, 0]], missing="sum", epochs=1)
     with pytest.raises(TypeError, match=r"missing='sum' takes a machine whose hidden units can be summed out"):
         hm.fit(hm.DBM([4, 2, 2]), [[0, 1, NAN, 1], [0, 1, 1, 1]], missing="sum", epochs=1)
+
+
+@pytest.mark.parametrize("rows", [5, 8])  # of five cases, the last batch has one: fewer than there are shards
+def test_shards_sum_up_to_the_whole(rows: int) -> None:
+    x = np.arange(4 * rows).reshape(rows, 4) // 3 % 2
+    cases = hm.models.with_labels(x, np.where(np.arange(rows) > 2, NAN, x[:, 0]))
+    weights = []
+    for shards in (None, 2, 4):
+        model = hm.ClassificationRBM(4, 3, classes=2, dtype=torch.float64)
+        hm.fit(model, cases, missing="sum", objective=hm.PCD(chains=8), epochs=6, batch_size=4, shards=shards)
+        weights.append(model.weights.detach())
+    for other in weights[1:]:  # sums of float64 in another order
+        torch.testing.assert_close(other, weights[0], rtol=0, atol=1e-12)
+
+
+def test_chains_that_start_at_cases_are_not_cut_into_shards() -> None:
+    cases = hm.models.with_labels([[0, 1], [1, 0], [1, 1]], [0, 1, NAN])
+    with pytest.raises(ValueError, match=r"missing='sum' cannot be computed in shards, .* by CD, .*: use PCD"):
+        hm.fit(hm.ClassificationRBM(2, 2, classes=2), cases, missing="sum", objective=hm.CD(), epochs=1, shards=2)

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from harmonium.couplings.sites import states_per_site
+from harmonium.couplings.sites import states_per_site, summable
 from harmonium.models.arrays import Array, as_matrix
-from harmonium.models.machine.machine import Machine, as_machine
+from harmonium.models.machine.machine import Machine
 from harmonium.units import Bernoulli, Categorical, Spin, Units
 
 __all__ = ["HiddenTable", "SiteTables", "as_reference", "site_tables"]
@@ -48,13 +48,7 @@ def site_tables(model: Machine, function: str) -> SiteTables:
         TypeError: for a model that is no machine, or whose hidden units have couplings among themselves.
         ValueError: for visible units that have not finitely and equally many states each.
     """
-    machine = as_machine(model, function)
-    machine.refuse_batched(function)
-    if machine.sampled_layers != [0]:
-        raise TypeError(
-            f"{function} sums hidden units out, which must have no couplings among themselves; found a "
-            f"{type(model).__name__} with such couplings: take an RBM, or a Boltzmann machine without them"
-        )
+    machine = summable(model, function)
     visible = machine.visible
     table = states_per_site(visible, function)
     # One site in turn, the others in their first state.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from harmonium.couplings.groups import check_groups
-from harmonium.couplings.sites import states_per_site
+from harmonium.couplings.sites import states_per_site, summable
 from harmonium.models.arrays import CHUNK, Array, as_batch
 from harmonium.models.directed import Tractable
 from harmonium.models.machine.machine import as_machine
@@ -78,13 +78,7 @@ def pair_scan(model: Model, sequence: Array, pairs: Sequence[tuple[int, int]]) -
 def _encoded(model: Model, sequence: Array, function: str) -> tuple[Tensor, Tensor]:
     """The encoded sequence (1, size), and the encoded states of every site alone (sites, states, size)."""
     if not isinstance(model, Tractable):
-        machine = as_machine(model, function)
-        machine.refuse_batched(function)
-        if machine.sampled_layers != [0]:
-            raise TypeError(
-                f"{function} needs hidden units that can be summed out, which have no couplings among themselves: "
-                f"the log p of this {type(model).__name__} is only estimated. hm.evaluate compares whole sequences"
-            )
+        summable(model, function)
     table = states_per_site(model.visible, function).to(model.device, model.dtype)
     if len(shape := tuple(getattr(sequence, "shape", (len(sequence),)))) != 1:
         raise ValueError(f"sequence has shape {shape}; expected ({len(table)},): give one sequence, sequences[0]")

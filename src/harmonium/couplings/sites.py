@@ -1,13 +1,32 @@
-"""The states of every site of a layer, encoded."""
+"""What is asked of a model whose sites are read: finitely many states each, and hidden units that can be summed out."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from harmonium.models.machine.machine import Machine, as_machine
 from harmonium.units import Units
 
-__all__ = ["states_per_site"]
+__all__ = ["states_per_site", "summable"]
+
+
+def summable(model: Any, function: str) -> Machine:
+    """Return a machine whose hidden units can be summed out exactly.
+
+    Raises:
+        TypeError: for a model that is no machine, or has couplings among its hidden units.
+    """
+    machine = as_machine(model, function)
+    machine.refuse_batched(function)
+    if machine.sampled_layers != [0]:
+        raise TypeError(
+            f"{function} sums hidden units out, which must have no couplings among themselves; found a "
+            f"{type(model).__name__} with such couplings: take an RBM, or a Boltzmann machine without them"
+        )
+    return machine
 
 
 def states_per_site(units: Units, function: str) -> Tensor:

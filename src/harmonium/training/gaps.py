@@ -43,6 +43,13 @@ class Gaps(Registered, ABC):
             ValueError: for such an objective, several models as one, or units of one total.
         """
 
+    def check_parts(self, objective: Objective) -> None:
+        """Refuse an objective whose updates cannot be computed in shards with it.
+
+        Raises:
+            ValueError: for such an objective.
+        """
+
     can_run_updates: ClassVar[bool] = False
     """Whether batches are whole cases, which compiled updates take."""
 

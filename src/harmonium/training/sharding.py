@@ -33,6 +33,8 @@ class Sharding:
         self.shards = Shards(count, processes())
         training.plan.objective.check_parts(training.model, count)
         training.plan.metric.check_parts()
+        if training.plan.missing is not None:
+            training.plan.missing.check_parts(training.plan.objective)
         self._states: list[ObjectiveState] = []
         self.scatter(training)
 
@@ -71,7 +73,7 @@ class Sharding:
             rows = Part(shard, self.shards.count, 0, cases).rows(len(index))
             batch = training.batch(index[rows] if rows.stop > rows.start else index[:1])
             if rows.stop == rows.start:  # of a last batch that is smaller than the number of shards
-                batch = batch._replace(weight=batch.v.new_zeros(1))
+                batch = batch._replace(weight=batch.v.new_zeros(len(batch.v)))
             batch = batch._replace(part=Part(shard, self.shards.count, rows.start, cases))
             for parameter in parameters:
                 parameter.grad = None  # each shard in memory of its own

@@ -45,9 +45,16 @@ class SumGaps(Gaps, word="sum"):
         model.refuse_batched("fit(missing='sum')")
         model.visible.require_independent_columns("fit(missing='sum')")
 
+    def check_parts(self, objective: Objective) -> None:
+        if objective.by_chain == ():  # its draws are numbered by the rows of the batch, of which there are more here
+            raise ValueError(
+                f"missing='sum' cannot be computed in shards, which several processes need, by "
+                f"{type(objective).__name__}, whose draws belong to the rows of a batch: use PCD()"
+            )
+
     def fill(self, training: Training, v: Tensor, index: Tensor, state: dict[str, Tensor]) -> Batch:
         model: Any = training.model
-        weight = torch.ones(len(v), dtype=v.dtype) if training.weight is None else training.weight[index]
+        weight = v.new_ones(len(v)) if training.weight is None else training.weight[index]
         missing = torch.isnan(v)
         gaps = missing.any(-1)
         if not bool(gaps.any()):
