@@ -190,17 +190,20 @@ def page(result: dict[str, Any]) -> str:
             "this ladder is that of the states that came up at the start."
         )
     last = result["last"]
+    share, top, gibbs = result["ones"]
     note = (
-        f"{HIDDEN} hidden units, PTT-{result['k']}, {CHAINS} chains, batches of {BATCH}, learning rate {RATE} falling "
-        f"to 0, {result['updates']:,} updates in {last['seconds'] / 60:.0f} min; {last['frozen_models']} models "
-        "frozen, "
-        f"{last['renewals']} renewals of the chains, {last['pauses']:,} rounds without an update, {last['lagging']} "
-        f"times frozen before the chains had caught up, {last['undone_updates']} updates undone, {last['redrawn']} "
-        f"reservoirs drawn anew. Share of ones: {result['ones_data']:.3f} of the data, **{result['ones'][0]:.3f}** of "
-        f"the chains at the end of training, {result['ones'][1]:.3f} at the top of a ladder of {rungs} rungs of "
-        f"{result['kept']} models kept ({chains} replicas, acceptance {min(result['acceptance']):.2f} to "
-        f"{max(result['acceptance']):.2f}, {result['trips']:,} round trips), {result['ones'][2]:.3f} of Gibbs chains "
-        f"that began there.{travelled} "
+        f"The share of ones is {result['ones_data']:.3f} in the data and **{share:.3f}** in the chains at the end of "
+        f"training. It is {top:.3f} at the top of a ladder of {rungs} rungs, which were chosen from {result['kept']} "
+        f"models of the training, and {gibbs:.3f} in Gibbs chains that began there. The ladder has {chains} replicas; "
+        f"its exchanges are accepted with a probability of {min(result['acceptance']):.2f} to "
+        f"{max(result['acceptance']):.2f}, and states made {result['trips']:,} round trips.{travelled}\n\n"
+        f"The model has {HIDDEN} hidden units. `hm.PTT` trained it with {CHAINS} chains and {result['k']} sweeps per "
+        f"update, in batches of {BATCH}, at a learning rate that fell from {RATE} to 0: {result['updates']:,} updates "
+        f"in {last['seconds'] / 60:.0f} minutes. The model was frozen {last['frozen_models']} times, "
+        f"{last['lagging']} of them before its chains had caught up; all chains were renewed {last['renewals']} times. "
+        f"Training paused for {last['pauses']:,} rounds until the chains had caught up, took back "
+        f"{last['undone_updates']} updates that changed the model too much, and drew {last['redrawn']} reservoirs "
+        "again. "
         f"{ex.machine(1, versions)}"
     )
     return f"{ex.table(header, rows)}\n\n{note}"

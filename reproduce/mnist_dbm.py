@@ -94,6 +94,7 @@ def judged(dbm: hm.DBM, data: hm.data.Dataset, options: argparse.Namespace) -> d
         "test_stderr": test.stderr,
         "test_lower": test.lower,
         "test_upper": test.upper,
+        "test_value": test.mean,
         "valid_bound": valid.bound,
         "train_bound": train.bound,
         "bracket": z.upper - z.lower,
