@@ -15,6 +15,7 @@ import torch
 import harmonium as hm
 from harmonium.data.split import hold_out
 from harmonium.models.machine.batched import stack
+from harmonium.training import automatic
 from harmonium.training.automatic import _best_rate, automatic_average, automatic_objective, automatic_penalties
 from harmonium.training.pace import Costs
 
@@ -75,6 +76,28 @@ def test_a_large_binary_rbm_takes_few_sweeps_and_is_averaged() -> None:
     for other in (hm.RBM(hm.Categorical(100, 5), 250), hm.DBM([500, 200, 10]), hm.RBM(hm.Gaussian(500), 250)):
         assert automatic_average(other) is None
         assert automatic_penalties(other, 100_000) == (hm.training.WeightDecay(1e-4),)
+
+
+@pytest.mark.filterwarnings("ignore")  # in a second, on some machines
+@pytest.mark.parametrize(("minutes", "patience"), [(0.02, 2), (None, 1)])
+def test_a_large_machine_is_measured_by_annealing_alone_within_a_time(
+    minutes: float | None, patience: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Seen(hm.training.Callback):
+        def on_begin(self, training: Any) -> None:
+            self.training = training
+
+    monkeypatch.setattr(automatic, "LARGE", 10)
+    monkeypatch.setattr(automatic, "FIRST", 20)
+    seen, rbm = Seen(), hm.RBM(6, 3)
+    hm.fit(rbm, copies(400), minutes=minutes, callbacks=[seen])
+    monitor, ending = (
+        next(each for each in seen.training.callbacks if isinstance(each, kind))
+        for kind in (hm.training.LikelihoodMonitor, hm.training.Convergence)
+    )
+    assert (monitor.second_opinion, ending.patience) == (minutes is None, patience)
+    plan = seen.training.plan
+    assert plan.average == hm.training.Average() and plan.learning_rate.start in automatic.LARGE_RATES
 
 
 @pytest.mark.filterwarnings("ignore:fit learned nothing")  # in half a second, on some machines

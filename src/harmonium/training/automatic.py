@@ -11,6 +11,7 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -76,7 +77,7 @@ TRIALS, TRIED = 0.25, 3  # share of trials of the learning rate, and how many ar
 PATIENCE = 2  # measurements without a gain of a large machine, whose log Z is uncertain by nats
 LEAST_TRIAL = 100  # updates: fewer tell nothing
 MEASURED, MEASUREMENTS = 0.2, 6  # share of measurements in a training, and their number
-COARSE = LikelihoodMonitor(every=None, temperatures=100, samples=10, cases=200)
+COARSE: dict[str, Any] = {"temperatures": 100, "samples": 10, "cases": 200}  # a measurement
 FINER = 10  # times as many temperatures and cases at most
 
 
@@ -171,7 +172,8 @@ def by_cycles(
 
     own = next((each for each in callbacks if isinstance(each, Convergence)), None)
     whole = on_a_copy(plan.learning_rate, batches)  # checks all cases, before anything is trained
-    added = _criterion(whole) if own is None else []
+    hurried = seconds is not None and _large(model)
+    added = _criterion(whole, hurried) if own is None else []
     controlled = own is not None or any(isinstance(each, ChainControl) for each in callbacks)
     # Within a time more sweeps are not planned for: there, chains that lag get smaller steps at once.
     control: list[Callback] = [] if controlled else [ChainControl() if seconds is None else ChainControl(most=1)]
@@ -210,12 +212,7 @@ def by_cycles(
     if seconds is None:
         rate = _best_rate(model, lambda each: attempt(each, FIRST), nothing, omits) if rate is None else rate
     else:
-        # Of a large machine tempering takes longer than the trial that it would judge.
-        quick = replace(COARSE, second_opinion=not _large(model))
-        coarse = [quick if isinstance(each, LikelihoodMonitor) else each for each in added]
-        for each in coarse:
-            if isinstance(each, Convergence) and _large(model):
-                each.patience = PATIENCE
+        coarse = [replace(each, **COARSE) if isinstance(each, LikelihoodMonitor) else each for each in added]
         measures = coarse or callbacks
         slow = Constant(_careful(model))
         costs = timed(lambda pace: on_a_copy(slow, 100, 1_000_000, [pace]), measure, seconds)
@@ -255,11 +252,12 @@ def _passes(updates: int, batches: int) -> tuple[int, int | None]:
     return epochs, None
 
 
-def _criterion(training: Training) -> list[Callback]:
+def _criterion(training: Training, hurried: bool) -> list[Callback]:
     """What is measured after cycles, and when it ends training.
 
     Without persistent chains there is no lower bound of the likelihood unless it is exact, and no model is chosen by a
-    number that is too high where chains mix badly.
+    number that is too high where chains mix badly.  Of a large machine tempering takes longer than a cycle: where time
+    is limited (``hurried``), annealing alone measures it, and as its brackets are wide, one measurement ends nothing.
     """
     model, chains = training.model, training.plan.objective.model_chains(training.objective_state)
     model.refuse_batched("fit without epochs")
@@ -267,7 +265,9 @@ def _criterion(training: Training) -> list[Callback]:
     if training.plan.missing is not None or (unknown and not model.visible.conditions_on_total):
         return [GapMonitor(), Convergence("gap_score", gain=0.001, patience=2, at_cycles=True)]
     slower = BACK if isinstance(training.plan.objective, PCD) else None  # its chains return with the model
-    return [LikelihoodMonitor(every=None), Convergence(at_cycles=True, slower=slower)]
+    patience = PATIENCE if hurried else 1
+    monitor = LikelihoodMonitor(every=None, second_opinion=not hurried)
+    return [monitor, Convergence(at_cycles=True, slower=slower, patience=patience)]
 
 
 def _refined(added: Sequence[Callback], scale: float) -> tuple[list[Callback], float]:
