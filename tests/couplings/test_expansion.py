@@ -69,6 +69,17 @@ def test_terms_by_enumeration(name: str) -> None:
         torch.testing.assert_close(triples[1], term(f, r, (0, 2, 3)).permute(2, 0, 1), atol=1e-8, rtol=0)
 
 
+@pytest.mark.parametrize(("bias", "largest"), [(-45.0, 1.0), (90.0, 0.0)])  # on with all sites only; always on
+def test_hidden_biases_as_large_as_all_weights(bias: float, largest: float) -> None:
+    model = hm.RBM.from_arrays(torch.tensor([[15.0], [18.0], [20.0]], dtype=F64), torch.zeros(3), torch.tensor([bias]))
+    f = all_log_weights(model)
+    r = torch.full((3, 2), 0.5, dtype=F64)
+    found = hm.couplings.effective_couplings(model).pairs
+    for i, j in itertools.combinations(range(3), 2):
+        torch.testing.assert_close(found[i, j], term(f, r, (i, j)), atol=1e-8, rtol=0)
+    assert found.abs().max() >= largest
+
+
 def test_terms_of_three_sites_add_up_to_the_log_weight() -> None:
     model = scattered(hm.RBM(hm.Categorical(3, 4), 4, dtype=F64))
     f = all_log_weights(model)

@@ -24,7 +24,12 @@ def test_means_by_enumeration(name: str) -> None:
     model = scattered(MODELS[name]())
     f = all_log_weights(model)
     found = hm.couplings.mean_couplings(model, [[0, 2, 1, 1], [2, 2, 0, 1]], sample_weight=[1, 3])
-    for (i, j), table in {(0, 2): f[:, 2, :, 1], (1, 3): 0.25 * f[0, :, 1, :] + 0.75 * f[2, :, 0, :]}.items():
+    means = {
+        (0, 2): f[:, 2, :, 1],  # of both
+        (1, 3): 0.25 * f[0, :, 1, :] + 0.75 * f[2, :, 0, :],
+        (0, 1): 0.25 * f[:, :, 1, 1] + 0.75 * f[:, :, 0, 1],
+    }
+    for (i, j), table in means.items():
         table = table - table.mean(0) - table.mean(1, keepdim=True) + table.mean()
         torch.testing.assert_close(found[i, j], table, atol=1e-10, rtol=0)
         torch.testing.assert_close(found[j, i], table.T, atol=1e-10, rtol=0)

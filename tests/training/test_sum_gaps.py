@@ -98,6 +98,16 @@ def test_shards_sum_up_to_the_whole(rows: int) -> None:
         torch.testing.assert_close(other, weights[0], rtol=0, atol=1e-12)
 
 
+def test_weights_of_cases_are_those_of_all_their_states() -> None:
+    cases = hm.models.with_labels([[0, 1], [1, 0], [1, 1], [0, 1]], [0, 1, NAN, NAN])
+    weights = []
+    for weight in (None, [2.0] * 4, [1.0, 1.0, 5.0, 1.0]):
+        model = hm.ClassificationRBM(2, 2, classes=2)
+        hm.fit(model, cases, missing="sum", sample_weight=weight, epochs=2)
+        weights.append(model.weights.detach())
+    assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
+
+
 def test_chains_that_start_at_cases_are_not_cut_into_shards() -> None:
     cases = hm.models.with_labels([[0, 1], [1, 0], [1, 1]], [0, 1, NAN])
     with pytest.raises(ValueError, match=r"missing='sum' cannot be computed in shards, .* by CD, .*: use PCD"):
