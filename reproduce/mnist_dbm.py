@@ -109,12 +109,13 @@ def write(result: dict[str, Any]) -> None:
     start = "grown from a trained RBM 784-500" if result["from_rbm"] else "from nothing, without pretraining"
     header = [
         "joint training", "test, variational bound by the upper log Z", "test, estimate by 50 importance samples",
-        "width of log Z", "valid, bound", "train, bound", "log Z reliable",
+        "the same by log Z itself", "width of log Z", "valid, bound", "train, bound", "log Z reliable",
     ]  # fmt: skip
     row = [
         f"{result['minutes']:g} min, {result['updates']:,} updates, {start}",
         f"{result['test_bound']:.2f} +- {result['test_stderr']:.2f}",
         ex.bracket(result["test_lower"], result["test_upper"]),
+        f"{result['test_value']:.2f}",
         f"{result['bracket']:.2f}",
         f"{result['valid_bound']:.2f}",
         f"{result['train_bound']:.2f}",

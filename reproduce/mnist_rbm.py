@@ -94,6 +94,7 @@ def write(result: dict[str, Any], options: argparse.Namespace) -> None:
     row = [
         f"{result['minutes']:g} min, {result['updates']:,} updates",
         ex.nats(test),
+        f"{test[1]:.2f}",
         ex.bracket(test[0], test[2]),
         f"{result['bracket']:.2f}" if 0 <= result["bracket"] < math.inf else "no bound",
         f"{result['valid'][0]:.2f}",
@@ -102,7 +103,7 @@ def write(result: dict[str, Any], options: argparse.Namespace) -> None:
         f"{(result['minutes'] * 60 + result['judging_seconds']) / 60:.1f} min",
         ex.yes(result["trusted"]),
     ]
-    header = ["training", "test, by the upper log Z", "test, bracket", "width", "valid", "train", "rate, weight decay",
+    header = ["training", "test, by the upper log Z", "by log Z itself", "test, bracket", "width", "valid", "train", "rate, weight decay",
               "training and judging", "log Z reliable"]  # fmt: skip
     section = f"mnist-{result['binarisation']}-{options.minutes:g}" + ("-pt" if options.rungs else "")
     ex.publish(section, header, [row], f"log Z: {result['why']}.", threads=result["threads"])

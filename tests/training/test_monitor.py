@@ -220,10 +220,17 @@ def test_options_refused(monitor: type[hm.training.Callback], options: dict[str,
 
 
 @pytest.mark.parametrize(
-    ("every", "hidden", "expected"), [(None, 22, "auto"), (None, 16, "ais"), (1, 22, "ais"), (None, 8, "exact")]
+    ("every", "hidden", "second", "expected"),
+    [
+        (None, 22, True, "auto"),
+        (None, 22, False, "ais"),
+        (None, 16, True, "ais"),
+        (1, 22, True, "ais"),
+        (None, 8, True, "exact"),
+    ],
 )
 def test_a_ladder_is_asked_at_cycles_alone_and_nothing_is_enumerated_for_long(
-    every: int | None, hidden: int, expected: str, monkeypatch: pytest.MonkeyPatch
+    every: int | None, hidden: int, second: bool, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
 
@@ -233,6 +240,6 @@ def test_a_ladder_is_asked_at_cycles_alone_and_nothing_is_enumerated_for_long(
 
     monkeypatch.setattr("harmonium.training.monitor.log_partition", noted)
     data = np.random.default_rng(0).integers(0, 2, (40, 24))
-    watch = hm.training.LikelihoodMonitor(every=every, temperatures=10, chains=5)
+    watch = hm.training.LikelihoodMonitor(every=every, temperatures=10, chains=5, second_opinion=second)
     hm.fit(hm.RBM(24, hidden), data, validation=data, epochs=1, callbacks=[watch])
     assert asked == [expected]
