@@ -103,8 +103,10 @@ def write(result: dict[str, Any], options: argparse.Namespace) -> None:
         f"{(result['minutes'] * 60 + result['judging_seconds']) / 60:.1f} min",
         ex.yes(result["trusted"]),
     ]
-    header = ["training", "test, by the upper log Z", "by log Z itself", "test, bracket", "width", "valid", "train", "rate, weight decay",
-              "training and judging", "log Z reliable"]  # fmt: skip
+    header = [
+        "training", "test, by the upper log Z", "by log Z itself", "test, bracket", "width", "valid", "train",
+        "rate, weight decay", "training and judging", "log Z reliable",
+    ]  # fmt: skip
     section = f"mnist-{result['binarisation']}-{options.minutes:g}" + ("-pt" if options.rungs else "")
     ex.publish(section, header, [row], f"log Z: {result['why']}.", threads=result["threads"])
 
